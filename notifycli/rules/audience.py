@@ -1,0 +1,108 @@
+"""The directory of one account, and who can see a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+Role = Literal["agent", "administrator"]
+ROLES: tuple[Role, ...] = ("agent", "administrator")
+
+
+class User(Struct, frozen=True):
+    """A user of one account. `email` is `None` while only events have told of them."""
+
+    id: int
+    email: str | None = None
+    name: str = ""
+    role: Role = "agent"
+    subscribed: bool = False
+    """Whether a push has a subscription to go to."""
+
+
+class Inbox(Struct, frozen=True):
+    """An inbox. `members` are user ids; `None` while it isn't known who they are."""
+
+    id: int
+    name: str = ""
+    members: tuple[int, ...] | None = None
+
+
+class Team(Struct, frozen=True):
+    """A team. `members` are user ids."""
+
+    id: int
+    name: str = ""
+    members: tuple[int, ...] = ()
+
+
+class Directory:
+    """The users, inboxes and teams of one account, arranged for the questions the rules ask.
+
+    Every answer that lists users is in the order of their ids.
+    """
+
+    def __init__(
+        self, users: Iterable[User] = (), inboxes: Iterable[Inbox] = (), teams: Iterable[Team] = ()
+    ) -> None:
+        self.users: Mapping[int, User] = {user.id: user for user in sorted(users, key=_by_id)}
+        self.administrators = frozenset(u.id for u in self.users.values() if u.role != "agent")
+        self._everybody = tuple(self.users)
+        self._by_email = {u.email.casefold(): u.id for u in self.users.values() if u.email}
+        self._members = {i.id: frozenset(i.members) for i in inboxes if i.members is not None}
+        self._teams = {team.id: frozenset(team.members) for team in teams}
+        self._viewers: dict[int, tuple[int, ...]] = {}
+        self._recipients: dict[int, tuple[int, ...]] = {}
+
+    def knows_members(self, inbox: int | None) -> bool:
+        """Whether it is on record who the members of the inbox are."""
+        return inbox in self._members
+
+    def user_with_email(self, email: str) -> int | None:
+        """Give the id of the user with this address, without regard to case."""
+        return self._by_email.get(email.casefold())
+
+    def team_members(self, team: int | None) -> frozenset[int]:
+        """Give the members of a team; none if the team isn't known."""
+        return frozenset() if team is None else self._teams.get(team, frozenset())
+
+    def can_see(self, user: int, inbox: int | None, team: int | None) -> bool:
+        """Whether a user can see a conversation of the inbox that is given to the team."""
+        if user not in self.users:
+            return False
+        members = None if inbox is None else self._members.get(inbox)
+        return (
+            members is None
+            or user in members
+            or user in self.administrators
+            or user in self.team_members(team)
+        )
+
+    def viewers(self, inbox: int | None, team: int | None) -> tuple[int, ...]:
+        """Everybody who can see such a conversation."""
+        if inbox is None or inbox not in self._members:
+            return self._everybody
+        if inbox not in self._viewers:
+            self._viewers[inbox] = self._known(self._members[inbox] | self.administrators)
+        viewers, team_members = self._viewers[inbox], self.team_members(team)
+        return self._known(team_members.union(viewers)) if team_members else viewers
+
+    def recipients(self, inbox: int | None) -> tuple[int, ...]:
+        """Who is told of a conversation that nobody has yet: the inbox's members.
+
+        Not every administrator; everybody, where the members aren't on record.
+        """
+        if inbox is None or inbox not in self._members:
+            return self._everybody
+        if inbox not in self._recipients:
+            self._recipients[inbox] = self._known(self._members[inbox])
+        return self._recipients[inbox]
+
+    def _known(self, users: frozenset[int]) -> tuple[int, ...]:
+        return tuple(sorted(users & self.users.keys()))
+
+
+def _by_id(user: User) -> int:
+    return user.id

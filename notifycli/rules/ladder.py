@@ -1,0 +1,185 @@
+"""The reasons not to notify, in their order: section by section as the rules state them.
+
+`SWITCHED` holds for e-mail and push, `AUDIO` for sound. The first reason of a ladder that holds
+decides; if none does, the notification fires.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from notifycli.rules.audience import Directory
+from notifycli.rules.decision import Reason
+from notifycli.rules.event import Event
+from notifycli.rules.notifications import (
+    EVERY_TYPE,
+    NEW_MESSAGE_TYPES,
+    Channel,
+    NotificationType,
+)
+from notifycli.rules.preferences import Layer
+from notifycli.rules.presence import Presence
+from notifycli.rules.settings import Settings
+
+_CREATION = {NotificationType.CREATION}
+_ASSIGNMENT = {NotificationType.ASSIGNMENT}
+_MENTION = {NotificationType.MENTION}
+
+
+class Case(Struct):
+    """All that one decision may look at."""
+
+    event: Event
+    status: str | None
+    assignee: int | None
+    blocked: bool
+    user: int
+    type: NotificationType
+    channel: Channel
+    notified: bool
+    """Whether the user has been told already: of this assignment, or of this message."""
+    directory: Directory
+    presence: Presence
+    settings: Settings
+
+
+class Rule(NamedTuple):
+    """One row of a ladder."""
+
+    reason: Reason
+    holds: Callable[[Case], bool]
+    types: frozenset[NotificationType] | set[NotificationType] = EVERY_TYPE
+    origin: Callable[[Case], Layer] | None = None
+    """Gives the layer of the preference that decided, where one does."""
+
+
+def _pending(case: Case) -> bool:
+    return case.status == "pending"
+
+
+def _blocked(case: Case) -> bool:
+    return case.blocked
+
+
+def _no_access(case: Case) -> bool:
+    return not case.directory.can_see(case.user, case.event.inbox, case.event.team)
+
+
+def _self_authored(case: Case) -> bool:
+    return case.user == case.event.author
+
+
+def _self_assigned(case: Case) -> bool:
+    return case.user == case.event.performed_by
+
+
+def _already_notified(case: Case) -> bool:
+    return case.notified
+
+
+def _switched_off(case: Case) -> bool:
+    return not case.settings.enabled[case.channel, case.type].value
+
+
+def _in_quiet_hours(case: Case) -> bool:
+    hours, at = case.settings.quiet_hours.value, case.event.at
+    return hours is not None and at is not None and hours.hold(at)
+
+
+def _active(case: Case) -> bool:
+    return case.presence.active(case.user, case.event.at, case.settings.inactive_after.value)
+
+
+def _not_audible(case: Case) -> bool:
+    message = case.event.message
+    return message is None or not (message.type == "incoming" or message.is_private_note)
+
+
+def _no_audio(case: Case) -> bool:
+    return not case.settings.audio.value
+
+
+def _not_covered(case: Case) -> bool:
+    if case.assignee is None:
+        kind = "unassigned"
+    else:
+        kind = "assigned" if case.assignee == case.user else "others"
+    return kind not in case.settings.audio.value
+
+
+def _viewing(case: Case) -> bool:
+    window = case.presence.window(case.user)
+    return (
+        window.visible
+        and window.conversation is not None
+        and window.conversation == case.event.conversation
+    )
+
+
+def _window_visible(case: Case) -> bool:
+    visible = case.presence.window(case.user).visible
+    return visible and case.settings.audio_when.value == "hidden"
+
+
+def switch_origin(case: Case) -> Layer:
+    """Give the layer that switched the type on or off."""
+    return case.settings.enabled[case.channel, case.type].origin
+
+
+def audio_origin(case: Case) -> Layer:
+    """Give the layer of `audio`."""
+    return case.settings.audio.origin
+
+
+def _quiet_origin(case: Case) -> Layer:
+    return case.settings.quiet_hours.origin
+
+
+def _inactive_origin(case: Case) -> Layer:
+    return case.settings.inactive_after.origin
+
+
+def _when_origin(case: Case) -> Layer:
+    return case.settings.audio_when.origin
+
+
+SWITCHED = (
+    Rule(Reason.PENDING_CONVERSATION, _pending, _CREATION | _ASSIGNMENT),
+    Rule(Reason.BLOCKED_CONTACT, _blocked, EVERY_TYPE - _MENTION),
+    Rule(Reason.NO_ACCESS, _no_access),
+    Rule(Reason.SELF_AUTHORED, _self_authored, _MENTION | NEW_MESSAGE_TYPES),
+    Rule(Reason.SELF_ASSIGNED, _self_assigned, _ASSIGNMENT),
+    Rule(Reason.ALREADY_NOTIFIED, _already_notified, _ASSIGNMENT | NEW_MESSAGE_TYPES),
+    Rule(Reason.DISABLED, _switched_off, origin=switch_origin),
+    Rule(Reason.QUIET_HOURS, _in_quiet_hours, EVERY_TYPE - _MENTION, origin=_quiet_origin),
+    Rule(Reason.ACTIVE, _active, NEW_MESSAGE_TYPES, origin=_inactive_origin),
+)
+
+AUDIO = (
+    Rule(Reason.NOT_AUDIBLE, _not_audible),
+    Rule(Reason.PENDING_CONVERSATION, _pending),
+    Rule(Reason.BLOCKED_CONTACT, _blocked),
+    Rule(Reason.SELF_AUTHORED, _self_authored),
+    Rule(Reason.DISABLED, _no_audio, origin=audio_origin),
+    Rule(Reason.NOT_ASSIGNED, _not_covered, origin=audio_origin),
+    Rule(Reason.QUIET_HOURS, _in_quiet_hours, origin=_quiet_origin),
+    Rule(Reason.VIEWING, _viewing),
+    Rule(Reason.WINDOW_VISIBLE, _window_visible, origin=_when_origin),
+)
+
+LADDERS: Mapping[NotificationType, tuple[Rule, ...]] = {
+    **{type_: tuple(rule for rule in SWITCHED if type_ in rule.types) for type_ in EVERY_TYPE},
+    NotificationType.NEW_MESSAGE: AUDIO,
+}
+
+
+def judge(case: Case) -> tuple[Reason, Layer | None]:
+    """Climb the ladder of the case's type: the first reason that holds, or `enabled`."""
+    for rule in LADDERS[case.type]:
+        if rule.holds(case):
+            return rule.reason, rule.origin(case) if rule.origin else None
+    audio = case.type is NotificationType.NEW_MESSAGE
+    return Reason.ENABLED, audio_origin(case) if audio else switch_origin(case)

@@ -1,0 +1,64 @@
+"""Times: microseconds since 1970-01-01 UTC as an integer, so that comparisons are exact."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+SECOND = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_MILLISECOND = 1_000
+# A year short of what datetime holds on either side, so that every zone's local time exists.
+_FIRST = (datetime(2, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+_PAST_LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+
+
+def parse_moment(value: float | str) -> int:
+    """Read ISO 8601 with any offset, `2026-03-03 13:05:57 UTC`, or Unix seconds.
+
+    Unix seconds are an integer or a fraction, as a number or as a string; a time without an
+    offset is UTC. Raises `ValueError` for anything else and for years that are not 2 to 9998.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        if _NUMBER.fullmatch(text):
+            moment = _from_seconds(float(text) if "." in text else int(text))
+        else:
+            moment = _from_iso(text)
+    else:
+        moment = _from_seconds(value)
+    if not _FIRST <= moment < _PAST_LAST:
+        raise ValueError(f"{value} is no time in the years 2 to 9998")
+    return moment
+
+
+def _from_seconds(value: float) -> int:
+    if isinstance(value, int):
+        return value * SECOND
+    return round(min(max(value, -1e12), 1e12) * SECOND)
+
+
+def _from_iso(text: str) -> int:
+    try:
+        when = datetime.fromisoformat(text.removesuffix(" UTC"))
+    except ValueError:
+        raise ValueError(f"{text!r} is no time: ISO 8601 or Unix seconds are expected") from None
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    return (when - EPOCH) // _MICROSECOND
+
+
+def to_datetime(moment: int) -> datetime:
+    """Give the moment as an aware datetime in UTC."""
+    return EPOCH + timedelta(microseconds=moment)
+
+
+def format_moment(moment: int) -> str:
+    """Write ISO 8601 in UTC, with as many digits of the second as it needs (0, 3 or 6)."""
+    if moment % SECOND == 0:
+        precision = "seconds"
+    else:
+        precision = "microseconds" if moment % _MILLISECOND else "milliseconds"
+    return to_datetime(moment).isoformat(timespec=precision).replace("+00:00", "Z")

@@ -1,0 +1,156 @@
+"""The shapes in which Chatwoot and its relays send events: just the fields that are read.
+
+Everything else in a body is skipped without being decoded. Fields that are rarely looked at stay
+raw JSON until they are.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+Id = int | str | None
+Time = float | str | None
+
+
+class Reference(Struct, gc=False):
+    """Something named by its id: an account, an inbox, a team."""
+
+    id: Id = None
+    name: str | None = None
+
+
+class Person(Struct, gc=False):
+    """A sender, an assignee, somebody typing: a user, a contact or a bot."""
+
+    id: Id = None
+    type: str | None = None
+    blocked: bool | None = None
+    email: str | None = None
+    name: str | None = None
+
+    def is_user(self) -> bool:
+        """Whether it says of itself that it is a user; a contact may have the same id."""
+        return self.type is not None and self.type.lower() == "user"
+
+
+class Meta(Struct):
+    """A conversation's `meta`."""
+
+    assignee: Person | UnsetType | None = UNSET
+    assignee_type: str | None = None
+    team: Reference | None = None
+    sender: Person | None = None
+
+
+class Conversation(Struct):
+    """A conversation inside another object."""
+
+    id: Id = None
+    display_id: Id = None
+    account_id: Id = None
+    inbox_id: Id = None
+    status: str | None = None
+    assignee_id: Id | UnsetType = UNSET
+    meta: Meta | None = None
+    messages: Raw | UnsetType = UNSET
+    participants: list[int | str | Reference] | None = None
+
+
+class Change(Struct):
+    """One object of `changed_attributes`."""
+
+    assignee_id: Raw | UnsetType = UNSET
+    status: Raw | UnsetType = UNSET
+
+
+class Payload(Struct):
+    """A webhook's body, or the outer object of an envelope around one."""
+
+    event: str | None = None
+    id: Id = None
+    account: Reference | None = None
+    account_id: Id = None
+    conversation: Conversation | None = None
+    conversation_id: Id | UnsetType = UNSET
+    inbox: Reference | None = None
+    inbox_id: Id = None
+    status: str | int | None = None
+    meta: Meta | None = None
+    assignee_id: Id | UnsetType = UNSET
+    messages: Raw | UnsetType = UNSET
+    changed_attributes: list[Change] | Change | None = None
+    performed_by: Person | None = None
+    participants: list[int | str | Reference] | None = None
+    content: str | None = None
+    message_type: int | str | None = None
+    private: bool | None = None
+    sender: Person | None = None
+    sender_type: str | None = None
+    sender_id: Id = None
+    user: Person | None = None
+    visible: bool | None = None
+    created_at: Time = None
+    updated_at: Time = None
+    last_activity_at: Time = None
+    timestamp: Time = None
+    body: Raw | UnsetType = UNSET
+    payload: Raw | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+
+    def has_own_subject(self) -> bool:
+        """Whether the object has a conversation or message of its own, so is no envelope."""
+        return (
+            self.conversation is not None
+            or self.conversation_id is not UNSET
+            or self.message_type is not None
+            or (self.event is not None and (self.id is not None or self.user is not None))
+        )
+
+    def wrapped(self) -> Raw | None:
+        """Give the object inside an envelope; `None` if this is none."""
+        if self.body is UNSET and self.payload is UNSET and self.data is UNSET:
+            return None
+        if self.has_own_subject():
+            return None
+        for raw in (self.body, self.payload, self.data):
+            if raw is not UNSET and bytes(raw).lstrip().startswith(b"{"):
+                return raw
+        return None
+
+
+class Name(Struct):
+    """An event's name alone, to tell whether a body that can't be decoded matters."""
+
+    event: str
+
+
+class _Message(Struct):
+    account_id: Id = None
+
+
+class Difference(Struct):
+    """The two values of a changed attribute."""
+
+    previous_value: Id = None
+    current_value: Id = None
+
+
+decode_payload = msgspec.json.Decoder(Payload).decode
+decode_name = msgspec.json.Decoder(Name).decode
+_decode_messages = msgspec.json.Decoder(list[_Message] | None).decode
+_decode_change = msgspec.json.Decoder(Difference | tuple[Id, Id] | None).decode
+
+
+def messages_account(raw: Raw | UnsetType) -> Id:
+    """Give the account that a conversation's `messages` name."""
+    messages = [] if raw is UNSET else _decode_messages(raw) or []
+    return next((m.account_id for m in messages if m.account_id is not None), None)
+
+
+def difference(raw: Raw) -> Difference:
+    """Read a changed attribute: an object of two values, or Chatwoot's internal pair."""
+    change = _decode_change(raw)
+    if isinstance(change, tuple):
+        return Difference(*change)
+    return change or Difference()

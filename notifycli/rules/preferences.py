@@ -1,0 +1,182 @@
+"""Preference keys, their values, and where a value comes from.
+
+`KEYS` is the one table: parsing, defaults, help, completion and documentation derive from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from functools import cache
+from typing import NamedTuple
+
+from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES
+from notifycli.rules.schedule import Duration, QuietHours
+
+TONES = ("ding", "bell", "chime", "magic", "ping")
+AUDIO_SETS = ("assigned", "unassigned", "others")
+_CHATWOOT_AUDIO = {"mine": "assigned", "notme": "others"}
+_SWITCH = {
+    **dict.fromkeys(("on", "true", "yes", "1"), "on"),
+    **dict.fromkeys(("off", "false", "no", "0"), "off"),
+}
+
+
+class Layer(StrEnum):
+    """Where a value was set. The first layer, in this order, that has the key wins."""
+
+    LOCK = "lock"
+    INBOX = "inbox"
+    USER = "user"
+    DEFAULT = "default"
+    BUILTIN = "builtin"
+
+
+class InvalidPreferenceError(ValueError):
+    """A key or a value that doesn't exist, with the valid one that is nearest to it, if any."""
+
+    def __init__(self, message: str, *, nearest: str = "") -> None:
+        super().__init__(message)
+        self.nearest = nearest
+
+
+class Key(NamedTuple):
+    """One preference key."""
+
+    name: str
+    builtin: str
+    values: tuple[str, ...]
+    """The values to offer: all of them where they are few, otherwise examples."""
+    summary: str
+    read: Callable[[str], str]
+    """Gives the value as it is stored and printed. Raises `ValueError`."""
+
+
+def _read_switch(text: str) -> str:
+    try:
+        return _SWITCH[text.lower()]
+    except KeyError:
+        raise ValueError("the value is on or off") from None
+
+
+def _read_audio(text: str) -> str:
+    parts = [_CHATWOOT_AUDIO.get(part.strip(), part.strip()) for part in text.lower().split("+")]
+    if parts in (["none"], ["all"]):
+        return parts[0]
+    if not set(parts) <= set(AUDIO_SETS):
+        raise ValueError("the value is none, all, or assigned, unassigned, others joined with +")
+    return "+".join(part for part in AUDIO_SETS if part in parts)
+
+
+def _read_quiet_hours(text: str) -> str:
+    return "off" if _SWITCH.get(text.lower()) == "off" else QuietHours.parse(text).text
+
+
+def _one_of(*values: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.lower() not in values:
+            raise ValueError(f"the value is one of {', '.join(values)}")
+        return text.lower()
+
+    return read
+
+
+def _switches() -> Iterator[Key]:
+    for channel in SWITCHED_CHANNELS:
+        for row in TYPES:
+            yield Key(
+                f"{channel}.{row.type}",
+                "on" if row.builtin else "off",
+                ("on", "off"),
+                f"{'an' if channel == 'email' else 'a'} {channel} when {row.fires_when}",
+                _read_switch,
+            )
+
+
+KEYS: Mapping[str, Key] = {
+    key.name: key
+    for key in (
+        Key(
+            "audio",
+            "none",
+            ("none", "assigned", "all", "unassigned", "others", "assigned+unassigned"),
+            "the conversations whose new messages sound",
+            _read_audio,
+        ),
+        Key("audio.tone", "ding", TONES, "the tone that is played", _one_of(*TONES)),
+        Key(
+            "audio.when",
+            "hidden",
+            ("hidden", "always"),
+            "sound only while the app's window is hidden or closed, or always",
+            _one_of("hidden", "always"),
+        ),
+        Key(
+            "audio.repeat",
+            "off",
+            ("on", "off"),
+            "sound again every 30 s until assigned conversations are read",
+            _read_switch,
+        ),
+        *_switches(),
+        Key(
+            "inactive_after",
+            "60s",
+            ("0s", "60s", "5m", "1h"),
+            "how long after you were last seen you count as inactive",
+            lambda text: Duration.parse(text).text,
+        ),
+        Key(
+            "quiet_hours",
+            "off",
+            ("off", "22:00-07:00", "22:00-07:00 Europe/Berlin mon-fri"),
+            "hours in which nothing but a mention notifies: HH:MM-HH:MM [ZONE] [DAYS]",
+            _read_quiet_hours,
+        ),
+    )
+}
+
+GLOBS = tuple(f"{channel}.*" for channel in SWITCHED_CHANNELS)
+
+
+@cache
+def _spellings() -> Mapping[str, tuple[str, ...]]:
+    """Every way to write a key or a glob, and the full names it stands for."""
+    found: dict[str, tuple[str, ...]] = {name: (name,) for name in KEYS}
+    for channel in SWITCHED_CHANNELS:
+        found[f"{channel}.*"] = tuple(f"{channel}.{row.type}" for row in TYPES)
+        for row in TYPES:
+            full = (f"{channel}.{row.type}",)
+            found[f"{channel}.{row.short}"] = full
+            found[f"{channel}_{row.type}"] = full
+    return found
+
+
+def full_keys(text: str) -> tuple[str, ...]:
+    """Give the full names of the keys that `text` stands for: one, or several for a glob.
+
+    Reads full names, short names (`email.created`), Chatwoot's flags
+    (`email_conversation_creation`) and the globs `email.*` and `push.*`.
+    Raises `InvalidPreferenceError`.
+    """
+    try:
+        return _spellings()[text.strip().lower()]
+    except KeyError:
+        near = nearest(text, _spellings())
+        raise InvalidPreferenceError(f"there is no preference {text!r}", nearest=near) from None
+
+
+def read_value(key: str, text: str) -> str:
+    """Give a value of the key (a full name) as it is stored. Raises `InvalidPreferenceError`."""
+    try:
+        return KEYS[key].read(text.strip())
+    except ValueError as error:
+        near = nearest(text, KEYS[key].values)
+        raise InvalidPreferenceError(f"{key}: {text!r}: {error}", nearest=near) from None
+
+
+def nearest(text: str, valid: Mapping[str, object] | tuple[str, ...]) -> str:
+    """Give the valid word that looks most like `text`; an empty string if none does."""
+    from difflib import get_close_matches  # noqa: PLC0415 - costs more than reading a right word
+
+    return next(iter(get_close_matches(text.strip().lower(), valid, n=1)), "")

@@ -1,0 +1,109 @@
+"""From layers to what one user wants: resolution, and its compact form for the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+from msgspec import Struct, field
+
+from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
+from notifycli.rules.preferences import KEYS, Layer
+from notifycli.rules.schedule import Duration, QuietHours
+
+T = TypeVar("T")
+Values = Mapping[str, str]
+"""Full key to value, as stored."""
+
+
+class Resolved(NamedTuple, Generic[T]):
+    """A value and the layer it comes from."""
+
+    value: T
+    origin: Layer
+
+
+class Preferences(Struct):
+    """All that is set in one account, layer by layer. Keys are full, values as stored."""
+
+    lock: Values = field(default_factory=dict)
+    inbox: Mapping[tuple[int, int], Values] = field(default_factory=dict)
+    """By (user, inbox)."""
+    user: Mapping[int, Values] = field(default_factory=dict)
+    default: Values = field(default_factory=dict)
+
+    def resolve(self, key: str, user: int | None, inbox: int | None = None) -> Resolved[str]:
+        """Give the effective value of a key; for user `None`, that of one with nothing set."""
+        for layer, values in self._layers(user, inbox):
+            if key in values:
+                return Resolved(values[key], layer)
+        return Resolved(KEYS[key].builtin, Layer.BUILTIN)
+
+    def _layers(self, user: int | None, inbox: int | None) -> tuple[tuple[Layer, Values], ...]:
+        own = {} if user is None else self.user.get(user, {})
+        here = {} if user is None or inbox is None else self.inbox.get((user, inbox), {})
+        return (
+            (Layer.LOCK, self.lock),
+            (Layer.INBOX, here),
+            (Layer.USER, own),
+            (Layer.DEFAULT, self.default),
+        )
+
+
+class Settings(Struct, frozen=True):
+    """What one user wants (in one inbox), read once, each value with its origin."""
+
+    enabled: Mapping[tuple[Channel, NotificationType], Resolved[bool]]
+    audio: Resolved[frozenset[str]]
+    """The sets of conversations that sound: `assigned`, `unassigned`, `others`; none if empty."""
+    audio_when: Resolved[str]
+    quiet_hours: Resolved[QuietHours | None]
+    inactive_after: Resolved[int]
+    """Microseconds."""
+
+
+_AUDIO_SETS = {"none": frozenset[str](), "all": frozenset({"assigned", "unassigned", "others"})}
+
+
+class SettingsBook:
+    """The settings of an account's users, compiled when first asked for.
+
+    Users who have set nothing themselves share one entry.
+    """
+
+    def __init__(self, preferences: Preferences) -> None:
+        self._preferences = preferences
+        self._compiled: dict[tuple[int | None, int | None], Settings] = {}
+
+    def of(self, user: int, inbox: int | None) -> Settings:
+        """Give the settings of a user for events of an inbox (`None`: of no known inbox)."""
+        here = inbox if inbox is not None and (user, inbox) in self._preferences.inbox else None
+        owner = user if here is not None or user in self._preferences.user else None
+        try:
+            return self._compiled[owner, here]
+        except KeyError:
+            return self._compiled.setdefault((owner, here), self._compile(owner, here))
+
+    def _compile(self, user: int | None, inbox: int | None) -> Settings:
+        def resolved(key: str) -> Resolved[str]:
+            return self._preferences.resolve(key, user, inbox)
+
+        audio, quiet = resolved("audio"), resolved("quiet_hours")
+        inactive = resolved("inactive_after")
+        return Settings(
+            enabled={
+                (channel, row.type): Resolved(value == "on", origin)
+                for channel in SWITCHED_CHANNELS
+                for row in TYPES
+                for value, origin in (resolved(f"{channel}.{row.type}"),)
+            },
+            audio=Resolved(
+                _AUDIO_SETS.get(audio.value) or frozenset(audio.value.split("+")) - {"none"},
+                audio.origin,
+            ),
+            audio_when=resolved("audio.when"),
+            quiet_hours=Resolved(
+                None if quiet.value == "off" else QuietHours.parse(quiet.value), quiet.origin
+            ),
+            inactive_after=Resolved(Duration.parse(inactive.value).microseconds, inactive.origin),
+        )
