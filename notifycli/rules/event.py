@@ -10,58 +10,23 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from notifycli.rules import payload as sent
 from notifycli.rules.moment import parse_moment
+from notifycli.rules.names import (
+    CONVERSATION_EVENTS,
+    KNOWN_EVENTS,
+    MESSAGE_CREATED,
+    MESSAGE_EVENTS,
+    PRESENCE,
+    READ_EVENTS,
+    SLA_EVENTS,
+    STATUS_EVENTS,
+    TYPING_ON,
+    normal_name,
+)
 from notifycli.rules.payload import Payload
-
-PRESENCE = "presence_update"
-MESSAGE_CREATED = "message_created"
-SLA_EVENTS = ("sla_missed_first_response", "sla_missed_next_response", "sla_missed_resolution")
-_STATUS_EVENTS = {"conversation_opened": "open", "conversation_resolved": "resolved"}
-_CONVERSATION_EVENTS = frozenset(
-    {
-        "conversation_created",
-        "conversation_updated",
-        "conversation_status_changed",
-        "conversation_opened",
-        "conversation_resolved",
-        "conversation_bot_handoff",
-        "conversation_contact_changed",
-        "conversation_mentioned",
-        "conversation_read",
-        "assignee_changed",
-        "team_changed",
-    }
-)
-_MESSAGE_EVENTS = frozenset(
-    {MESSAGE_CREATED, "message_updated", "first_reply_created", "reply_created"}
-)
-_TYPING_ON = "conversation_typing_on"
-READ_EVENTS = _CONVERSATION_EVENTS.union(
-    _MESSAGE_EVENTS, SLA_EVENTS, (PRESENCE, _TYPING_ON, "conversation_typing_off")
-)
-"""The events whose fields matter. A body of any other event need not even have their types."""
-
-KNOWN_EVENTS = READ_EVENTS | {
-    "account_cache_invalidated",
-    "account_created",
-    "agent_added",
-    "agent_removed",
-    "campaign_triggered",
-    "contact_created",
-    "contact_deleted",
-    "contact_merged",
-    "contact_updated",
-    "copilot_message_created",
-    "inbox_created",
-    "inbox_updated",
-    "notification_created",
-    "notification_deleted",
-    "notification_updated",
-    "webwidget_triggered",
-}
-"""All names that Chatwoot is known to send; what isn't among them is counted as unknown."""
 
 MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
 """By Chatwoot's number."""
+
 
 _MAXIMUM_ENVELOPES = 4
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
@@ -138,13 +103,9 @@ def _unwrap(line: bytes) -> Payload:
     return body
 
 
-def _normal(name: str) -> str:
-    return name.strip().lower().replace(".", "_")
-
-
 def _name_if_readable(line: bytes) -> str | None:
     try:
-        return _normal(sent.decode_name(line).event)
+        return normal_name(sent.decode_name(line).event)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return None
 
@@ -162,16 +123,16 @@ def _told(error: Exception) -> str:
 def _read(body: Payload, number: int) -> Event:
     if body.event is None:
         raise ValueError('no "event" with the name of what happened')
-    name = _normal(body.event)
+    name = normal_name(body.event)
     if name not in KNOWN_EVENTS:
         return Event(number, name, known=False)
     if name not in READ_EVENTS:
         return Event(number, name, known=True, at=_time(body, name), account=_account(body))
-    flat = name in _CONVERSATION_EVENTS or (name in SLA_EVENTS and body.conversation is None)
+    flat = name in CONVERSATION_EVENTS or (name in SLA_EVENTS and body.conversation is None)
     inner = body.conversation or sent.Conversation()
     meta = (body.meta if flat else inner.meta) or body.meta or inner.meta or sent.Meta()
     changes = _changes(body)
-    author = _author(body) if name in _MESSAGE_EVENTS else None
+    author = _author(body) if name in MESSAGE_EVENTS else None
     event = Event(
         line=number,
         name=name,
@@ -190,12 +151,12 @@ def _read(body: Payload, number: int) -> Event:
         ),
         author=author,
     )
-    if name in _STATUS_EVENTS:
-        event.status = event.status or _STATUS_EVENTS[name]
+    if name in STATUS_EVENTS:
+        event.status = event.status or STATUS_EVENTS[name]
     _read_changes(event, changes)
     if name == MESSAGE_CREATED:
         event.message = _message(body, author)
-    elif name == PRESENCE or (name == _TYPING_ON and body.user and body.user.is_user()):
+    elif name == PRESENCE or (name == TYPING_ON and body.user and body.user.is_user()):
         _read_presence(event, body)
     return event
 
@@ -219,7 +180,7 @@ def _first(field: str, *values: sent.Id) -> int | None:
 def _time(body: Payload, name: str) -> int | None:
     fields = (
         ("created_at",)
-        if name == PRESENCE or name in _MESSAGE_EVENTS
+        if name == PRESENCE or name in MESSAGE_EVENTS
         else ("updated_at", "last_activity_at", "timestamp", "created_at")
     )
     for field in fields:

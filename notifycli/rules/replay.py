@@ -9,10 +9,11 @@ from msgspec import UNSET, Struct, field
 
 from notifycli.rules.audience import Directory
 from notifycli.rules.decision import Decision, Outcome, Reason
-from notifycli.rules.event import MESSAGE_CREATED, PRESENCE, SLA_EVENTS, Event
+from notifycli.rules.event import Event
 from notifycli.rules.ladder import Case, judge
 from notifycli.rules.mentions import mentioned_users
 from notifycli.rules.moment import format_moment
+from notifycli.rules.names import MESSAGE_CREATED, PRESENCE, SLA_EVENTS
 from notifycli.rules.notifications import (
     SWITCHED_CHANNELS,
     Channel,

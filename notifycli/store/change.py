@@ -1,0 +1,256 @@
+"""One change of the store: what it may do, and the trace it leaves in the history."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from notifycli.errors import DataError, NotPermittedError
+from notifycli.rules.audience import Inbox, Team, User
+from notifycli.rules.preferences import Layer
+
+EVERY_INBOX = 0
+Item = User | Inbox | Team
+Kind = Literal["account", "user", "inbox", "team"]
+
+
+class Target(NamedTuple):
+    """Where a value is set: a layer and, where the layer has them, a user and an inbox."""
+
+    layer: Layer
+    user: int | None = None
+    inbox: int | None = None
+
+
+class Entry(NamedTuple):
+    """One value to set at its place; `None` takes it away."""
+
+    target: Target
+    key: str
+    value: str | None
+
+
+class Change:
+    """A change in the making; `Store.change` makes them. Everything happens in its account."""
+
+    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
+        self._connection = connection
+        self._account = account
+        self._preferences: list[tuple[str, int | None, int | None, str, str | None, str | None]]
+        self._preferences = []
+        self._directory: list[tuple[Kind, int, str | None, str | None]] = []
+        if not self._one("SELECT 1 FROM account WHERE id = ?", account):
+            self._execute("INSERT INTO account (id) VALUES (?)", account)
+
+    def __len__(self) -> int:
+        """How many things differ from what they were."""
+        return len(self._preferences) + len(self._directory)
+
+    def set(self, entries: Iterable[Entry]) -> int:
+        """Set or take away values; gives how many differ from before.
+
+        Raises `NotPermittedError` where a lock, that was there before or is set by an entry before,
+        forbids to change a value of a lower layer.
+        """
+        before = len(self._preferences)
+        for entry in entries:
+            target, key, value = entry
+            old = self._value(target, key)
+            if value == old:
+                continue
+            if target.layer is not Layer.LOCK:
+                self._refuse_locked(key)
+            self._write(target, key, value)
+            self._preferences.append((target.layer, target.user, target.inbox, key, old, value))
+        return len(self._preferences) - before
+
+    def name_account(self, name: str) -> None:
+        """Name the account."""
+        old = self._one("SELECT name FROM account WHERE id = ?", self._account)
+        if old is not None and old[0] != name:
+            self._execute("UPDATE account SET name = ? WHERE id = ?", name, self._account)
+            self._directory.append(("account", self._account, old[0], name))
+
+    def put_users(self, users: Iterable[User]) -> None:
+        """Add users, or make those with their ids like them.
+
+        Raises `DataError` where an address would belong to two users.
+        """
+        changed = [user for user in users if self._noted("user", user.id, self._user(user), user)]
+        # First nobody keeps an address that changes, so that two users can swap theirs.
+        self._connection.executemany(
+            "UPDATE user SET email = NULL WHERE account_id = ? AND id = ?",
+            ((self._account, user.id) for user in changed),
+        )
+        for user in changed:
+            try:
+                self._execute(
+                    "INSERT INTO user (account_id, id, email, name, role) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT (account_id, id) DO UPDATE SET email = excluded.email,"
+                    " name = excluded.name, role = excluded.role",
+                    *(self._account, user.id, user.email, user.name, user.role),
+                )
+            except sqlite3.IntegrityError as error:
+                raise DataError(
+                    f"user {user.id}: the address {user.email} belongs to another user already",
+                    "see who has it: notifycli user list",
+                ) from error
+
+    def put_inbox(self, inbox: Inbox) -> None:
+        """Add an inbox, or make the one with this id like it."""
+        if self._noted("inbox", inbox.id, self._inbox(inbox.id), inbox):
+            self._execute(
+                "INSERT INTO inbox (account_id, id, name, members_known) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (account_id, id) DO UPDATE SET name = excluded.name,"
+                " members_known = excluded.members_known",
+                *(self._account, inbox.id, inbox.name, inbox.members is not None),
+            )
+            self._replace_members("inbox", inbox.id, inbox.members or ())
+
+    def put_team(self, team: Team) -> None:
+        """Add a team, or make the one with this id like it."""
+        if self._noted("team", team.id, self._team(team.id), team):
+            self._execute(
+                "INSERT INTO team (account_id, id, name) VALUES (?, ?, ?)"
+                " ON CONFLICT (account_id, id) DO UPDATE SET name = excluded.name",
+                *(self._account, team.id, team.name),
+            )
+            self._replace_members("team", team.id, team.members)
+
+    def remove(self, item: Item) -> None:
+        """Remove a user with all that is set for them, an inbox or a team."""
+        kind: Kind = "user" if isinstance(item, User) else "inbox"
+        if isinstance(item, Team):
+            kind = "team"
+        self._noted(kind, item.id, item, None)
+        if isinstance(item, User):
+            for inbox, key, value in self._rows(
+                "SELECT inbox_id, key, value FROM user_preference"
+                " WHERE account_id = ? AND user_id = ?",
+                *(self._account, item.id),
+            ):
+                layer = Layer.USER if inbox == EVERY_INBOX else Layer.INBOX
+                self._preferences.append((layer, item.id, inbox or None, key, value, None))
+        self._execute(f"DELETE FROM {kind} WHERE account_id = ? AND id = ?", self._account, item.id)  # noqa: S608 - one of three literals
+
+    def record(self, command: str, who: str, at: str) -> None:
+        """Write the trace of all that differs."""
+        if not self:
+            return
+        id_ = self._execute(
+            "INSERT INTO change (at, who, account_id, command) VALUES (?, ?, ?, ?)",
+            *(at, who, self._account, command),
+        ).lastrowid
+        self._connection.executemany(
+            "INSERT INTO preference_change VALUES (?, ?, ?, ?, ?, ?, ?)",
+            ((id_, *row) for row in self._preferences),
+        )
+        self._connection.executemany(
+            "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
+            ((id_, *row) for row in self._directory),
+        )
+
+    def _refuse_locked(self, key: str) -> None:
+        row = self._one(
+            "SELECT value FROM account_preference"
+            " WHERE account_id = ? AND layer = 'lock' AND key = ?",
+            *(self._account, key),
+        )
+        if row:
+            raise NotPermittedError(
+                f"{key} is locked to {row[0]} for account {self._account}",
+                f"an administrator can unlock it: notifycli prefs unset --lock {key}",
+            )
+
+    def _value(self, target: Target, key: str) -> str | None:
+        if target.user is None:
+            row = self._one(
+                "SELECT value FROM account_preference"
+                " WHERE account_id = ? AND layer = ? AND key = ?",
+                *(self._account, target.layer, key),
+            )
+        else:
+            row = self._one(
+                "SELECT value FROM user_preference"
+                " WHERE account_id = ? AND user_id = ? AND inbox_id = ? AND key = ?",
+                *(self._account, target.user, target.inbox or EVERY_INBOX, key),
+            )
+        return row[0] if row else None
+
+    def _write(self, target: Target, key: str, value: str | None) -> None:
+        place: Mapping[str, object] = {"account_id": self._account, "layer": target.layer}
+        table = "account_preference"
+        if target.user is not None:
+            inbox = target.inbox or EVERY_INBOX
+            place = {"account_id": self._account, "user_id": target.user, "inbox_id": inbox}
+            table = "user_preference"
+        columns = (*place, "key")
+        if value is None:
+            where = " AND ".join(f"{column} = ?" for column in columns)
+            self._execute(f"DELETE FROM {table} WHERE {where}", *place.values(), key)  # noqa: S608 - literals above
+        else:
+            marks = ", ".join("?" for _ in (*columns, "value"))
+            self._execute(
+                f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}, value) VALUES ({marks})",  # noqa: S608 - literals above
+                *(*place.values(), key, value),
+            )
+
+    def _noted(self, kind: Kind, id_: int, old: Item | None, new: Item | None) -> bool:
+        if old == new:
+            return False
+        before, after = (
+            None if item is None else msgspec.json.encode(item).decode() for item in (old, new)
+        )
+        self._directory.append((kind, id_, before, after))
+        return True
+
+    def _user(self, user: User) -> User | None:
+        row = self._one(
+            "SELECT id, email, name, role FROM user WHERE account_id = ? AND id = ?",
+            *(self._account, user.id),
+        )
+        return None if row is None else User(*row)
+
+    def _inbox(self, id_: int) -> Inbox | None:
+        row = self._one(
+            "SELECT name, members_known FROM inbox WHERE account_id = ? AND id = ?",
+            *(self._account, id_),
+        )
+        if row is None:
+            return None
+        return Inbox(id_, row[0], self._members("inbox", id_) if row[1] else None)
+
+    def _team(self, id_: int) -> Team | None:
+        row = self._one("SELECT name FROM team WHERE account_id = ? AND id = ?", self._account, id_)
+        return None if row is None else Team(id_, row[0], self._members("team", id_))
+
+    def _members(self, kind: Kind, id_: int) -> tuple[int, ...]:
+        rows = self._rows(
+            f"SELECT user_id FROM {kind}_member WHERE account_id = ? AND {kind}_id = ?"  # noqa: S608 - one of two literals
+            " ORDER BY user_id",
+            *(self._account, id_),
+        )
+        return tuple(user for (user,) in rows)
+
+    def _replace_members(self, kind: Kind, id_: int, members: Iterable[int]) -> None:
+        self._execute(
+            f"DELETE FROM {kind}_member WHERE account_id = ? AND {kind}_id = ?",  # noqa: S608 - one of two literals
+            *(self._account, id_),
+        )
+        self._connection.executemany(
+            f"INSERT INTO {kind}_member (account_id, {kind}_id, user_id) VALUES (?, ?, ?)",  # noqa: S608 - one of two literals
+            ((self._account, id_, user) for user in members),
+        )
+
+    def _execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
+        return self._connection.execute(sql, parameters)
+
+    def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        yield from self._execute(sql, *parameters).fetchall()
+
+    def _one(self, sql: str, *parameters: object) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._execute(sql, *parameters).fetchone()
+        return row

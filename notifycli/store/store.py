@@ -1,0 +1,147 @@
+"""An open store: what the commands read from it, and the changes they make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from notifycli.rules.audience import Directory, Inbox, Team, User
+from notifycli.rules.preferences import Layer
+from notifycli.rules.settings import Preferences
+from notifycli.store.change import EVERY_INBOX, Change
+from notifycli.store.database import connect, told_errors, transaction
+
+
+class AccountName(NamedTuple):
+    """An account on record."""
+
+    id: int
+    name: str
+
+
+class Store:
+    """The store of one file. Use it as a context manager."""
+
+    def __init__(self, path: Path, *, create: bool = True) -> None:
+        self.path = path
+        self._connection = connect(path, create=create)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    @contextmanager
+    def change(self, account: int, command: str, who: str) -> Iterator[Change]:
+        """Make one change, all or nothing, that leaves its trace in the history.
+
+        The account is created if it isn't on record. A change that changes nothing leaves no trace.
+        """
+        with told_errors(self.path), transaction(self._connection):
+            change = Change(self._connection, account)
+            yield change
+            change.record(command, who, datetime.now(UTC).isoformat(timespec="seconds"))
+
+    def accounts(self) -> list[AccountName]:
+        """Give the accounts on record, by id."""
+        return [AccountName(*row) for row in self._rows("SELECT id, name FROM account ORDER BY id")]
+
+    def users(self, account: int) -> list[User]:
+        """Give the users of an account, by id."""
+        rows = self._rows(
+            "SELECT id, email, name, role FROM user WHERE account_id = ? ORDER BY id", account
+        )
+        return [User(*row) for row in rows]
+
+    def user(self, account: int, reference: int | str) -> User | None:
+        """Give a user by id or, without regard to case, by e-mail address."""
+        column = "id" if isinstance(reference, int) else "email"
+        rows = self._rows(
+            f"SELECT id, email, name, role FROM user WHERE account_id = ? AND {column} = ?",  # noqa: S608 - one of two literals
+            account,
+            reference,
+        )
+        return next((User(*row) for row in rows), None)
+
+    def only_user(self, account: int) -> User | None:
+        """Give the account's one user; `None` if there are none or several."""
+        rows = list(
+            self._rows(
+                "SELECT id, email, name, role FROM user WHERE account_id = ? LIMIT 2", account
+            )
+        )
+        return User(*rows[0]) if len(rows) == 1 else None
+
+    def inboxes(self, account: int) -> list[Inbox]:
+        """Give the inboxes of an account with their members, by id."""
+        members = self._members("inbox", account)
+        rows = self._rows(
+            "SELECT id, name, members_known FROM inbox WHERE account_id = ? ORDER BY id", account
+        )
+        return [
+            Inbox(id_, name, tuple(members.get(id_, ())) if known else None)
+            for id_, name, known in rows
+        ]
+
+    def teams(self, account: int) -> list[Team]:
+        """Give the teams of an account with their members, by id."""
+        members = self._members("team", account)
+        rows = self._rows("SELECT id, name FROM team WHERE account_id = ? ORDER BY id", account)
+        return [Team(id_, name, tuple(members.get(id_, ()))) for id_, name in rows]
+
+    def directory(self, account: int) -> Directory:
+        """Give the account's directory as the rules use it."""
+        return Directory(self.users(account), self.inboxes(account), self.teams(account))
+
+    def preferences(self, account: int) -> Preferences:
+        """Give all that is set in an account."""
+        return self._preferences(
+            account,
+            self._rows(
+                "SELECT user_id, inbox_id, key, value FROM user_preference WHERE account_id = ?",
+                account,
+            ),
+        )
+
+    def preferences_of(self, account: int, user: int | None) -> Preferences:
+        """Give what is set for one user, and for the account; for `None` the latter alone."""
+        rows = self._rows(
+            "SELECT user_id, inbox_id, key, value FROM user_preference"
+            " WHERE account_id = ? AND user_id = ?",
+            account,
+            user,
+        )
+        return self._preferences(account, rows)
+
+    def _preferences(self, account: int, user_rows: Iterator[tuple[Any, ...]]) -> Preferences:
+        of_layer: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}
+        for layer, key, value in self._rows(
+            "SELECT layer, key, value FROM account_preference WHERE account_id = ?", account
+        ):
+            of_layer[layer][key] = value
+        of_user: dict[int, dict[str, str]] = {}
+        of_inbox: dict[tuple[int, int], dict[str, str]] = {}
+        for user, inbox, key, value in user_rows:
+            if inbox == EVERY_INBOX:
+                of_user.setdefault(user, {})[key] = value
+            else:
+                of_inbox.setdefault((user, inbox), {})[key] = value
+        return Preferences(of_layer[Layer.LOCK], of_inbox, of_user, of_layer[Layer.DEFAULT])
+
+    def _members(self, kind: str, account: int) -> Mapping[int, list[int]]:
+        members: dict[int, list[int]] = {}
+        for id_, user in self._rows(
+            f"SELECT {kind}_id, user_id FROM {kind}_member WHERE account_id = ?"  # noqa: S608 - one of two literals
+            f" ORDER BY {kind}_id, user_id",
+            account,
+        ):
+            members.setdefault(id_, []).append(user)
+        return members
+
+    def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        with told_errors(self.path):
+            yield from self._connection.execute(sql, parameters)
