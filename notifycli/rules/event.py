@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -79,11 +79,18 @@ class Event(Struct):
     visible: bool | None = None
     open_conversation: int | UnsetType | None = UNSET
 
+    def agents(self) -> Iterator[int]:
+        """Give the ids of the users whom the event shows to be agents."""
+        for user in (self.author, self.present, self.performed_by, self.assignee):
+            if isinstance(user, int):
+                yield user
+        yield from self.participants or ()
+
 
 def decode_event(line: bytes, number: int) -> Event:
     """Read one line of a replay. Raises `EventError`."""
     try:
-        return _read(_unwrap(line), number)
+        return _read(unwrap(line), number)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         name = _name_if_readable(line)
         if name is not None and name not in READ_EVENTS:
@@ -91,7 +98,8 @@ def decode_event(line: bytes, number: int) -> Event:
         raise EventError(_told(error)) from None
 
 
-def _unwrap(line: bytes) -> Payload:
+def unwrap(line: bytes) -> Payload:
+    """Decode a line, out of its envelopes. Raises msgspec's errors."""
     body = outer = sent.decode_payload(line)
     for _ in range(_MAXIMUM_ENVELOPES):
         inner = body.wrapped()

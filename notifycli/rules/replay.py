@@ -170,9 +170,8 @@ class Replay:
 
     def _note_agents(self, event: Event, account: Account) -> None:
         assert event.account is not None  # noqa: S101 - decide() has set it
-        named = (event.author, event.present, event.performed_by, event.assignee)
-        for user in (*named, *(event.participants or ())):
-            if isinstance(user, int) and user not in account.directory.users:
+        for user in event.agents():
+            if user not in account.directory.users:
                 self.assumptions.unknown_agents.add((event.account, user))
 
 

@@ -52,17 +52,25 @@ class Change:
     def set(self, entries: Iterable[Entry]) -> int:
         """Set or take away values; gives how many differ from before.
 
-        Raises `NotPermittedError` where a lock, that was there before or is set by an entry before,
-        forbids to change a value of a lower layer.
+        Raises `NotPermittedError` where a lock that was there before forbids to change a value of
+        a lower layer.
         """
+        locks = dict(
+            self._rows(
+                "SELECT key, value FROM account_preference WHERE account_id = ? AND layer = 'lock'",
+                self._account,
+            )
+        )
         before = len(self._preferences)
-        for entry in entries:
-            target, key, value = entry
+        for target, key, value in entries:
             old = self._value(target, key)
             if value == old:
                 continue
-            if target.layer is not Layer.LOCK:
-                self._refuse_locked(key)
+            if key in locks and target.layer is not Layer.LOCK:
+                raise NotPermittedError(
+                    f"{key} is locked to {locks[key]} for account {self._account}",
+                    f"an administrator can unlock it: notifycli prefs unset --lock {key}",
+                )
             self._write(target, key, value)
             self._preferences.append((target.layer, target.user, target.inbox, key, old, value))
         return len(self._preferences) - before
@@ -152,18 +160,6 @@ class Change:
             "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
             ((id_, *row) for row in self._directory),
         )
-
-    def _refuse_locked(self, key: str) -> None:
-        row = self._one(
-            "SELECT value FROM account_preference"
-            " WHERE account_id = ? AND layer = 'lock' AND key = ?",
-            *(self._account, key),
-        )
-        if row:
-            raise NotPermittedError(
-                f"{key} is locked to {row[0]} for account {self._account}",
-                f"an administrator can unlock it: notifycli prefs unset --lock {key}",
-            )
 
     def _value(self, target: Target, key: str) -> str | None:
         if target.user is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,15 +36,30 @@ class Store:
         self._connection.close()
 
     @contextmanager
-    def change(self, account: int, command: str, who: str) -> Iterator[Change]:
-        """Make one change, all or nothing, that leaves its trace in the history.
+    def changes(self, command: str, who: str) -> Iterator[Callable[[int], Change]]:
+        """Change several accounts, all or nothing; the value gives the change of an account.
 
-        The account is created if it isn't on record. A change that changes nothing leaves no trace.
+        Accounts are created if they aren't on record. Each change leaves its trace in the history;
+        one that changes nothing leaves none.
         """
+        made: dict[int, Change] = {}
+
+        def of(account: int) -> Change:
+            if account not in made:
+                made[account] = Change(self._connection, account)
+            return made[account]
+
         with told_errors(self.path), transaction(self._connection):
-            change = Change(self._connection, account)
-            yield change
-            change.record(command, who, datetime.now(UTC).isoformat(timespec="seconds"))
+            yield of
+            at = datetime.now(UTC).isoformat(timespec="seconds")
+            for change in made.values():
+                change.record(command, who, at)
+
+    @contextmanager
+    def change(self, account: int, command: str, who: str) -> Iterator[Change]:
+        """Change one account; otherwise as `changes`."""
+        with self.changes(command, who) as changes:
+            yield changes(account)
 
     def accounts(self) -> list[AccountName]:
         """Give the accounts on record, by id."""

@@ -1,0 +1,170 @@
+"""The building blocks of commands: options that all of them share, groups that load lazily."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from notifycli.cli.session import Session
+
+FORMATS = ("table", "json", "jsonl", "csv", "tsv")
+
+
+def session(ctx: typer.Context) -> Session:
+    """Give the session of this run."""
+    return ctx.find_root().ensure_object(Session)
+
+
+class _Shared(NamedTuple):
+    """An option that is kept in the session, wherever on the command line it is given."""
+
+    names: tuple[str, ...]
+    type: Any
+    help: str
+    metavar: str | None = None
+    multiple: bool = False
+
+    def option(self) -> TyperOption:
+        """Make the option anew: each command has its own."""
+        is_flag = self.type is bool
+        return TyperOption(
+            param_decls=list(self.names),
+            type=None if is_flag else self.type,
+            is_flag=is_flag or None,
+            default=False if is_flag else None,
+            multiple=self.multiple,
+            metavar=self.metavar,
+            help=self.help,
+            expose_value=False,
+            callback=_keep,
+            show_default=False,
+        )
+
+
+def _keep(ctx: typer.Context, param: TyperOption, value: Any) -> None:
+    if value and param.name is not None:
+        kept = list(value) if isinstance(value, tuple) else value
+        setattr(session(ctx), param.name, kept)
+
+
+def _one_of_formats(text: str) -> str:
+    if text not in FORMATS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
+    return text
+
+
+USER = _Shared(
+    ("--user", "-u"),
+    str,
+    "The user, by e-mail or id; may be repeated where several make sense. [env: NOTIFYCLI_USER]",
+    "REF",
+    multiple=True,
+)
+ALL_USERS = _Shared(("--all-users",), bool, "Every user of the account.")
+OUTPUT = _Shared(
+    ("--output", "-o"),
+    _one_of_formats,
+    "How to print: table (on a terminal), json, jsonl (elsewhere), csv or tsv.",
+    "|".join(FORMATS),
+)
+_EVERYWHERE = (
+    _Shared(
+        ("--account", "-a"),
+        int,
+        "The account; not needed while there is only one. [env: NOTIFYCLI_ACCOUNT]",
+        "N",
+    ),
+    _Shared(
+        ("--db",),
+        Path,
+        "The store's file. [env: NOTIFYCLI_DB]",
+        "PATH",
+    ),
+    _Shared(("--quiet", "-q"), bool, "No notes on standard error; errors still."),
+    _Shared(("--verbose", "-v"), bool, "Tracebacks of unexpected errors."),
+    _Shared(("--no-color",), bool, "No colours. [env: NO_COLOR]"),
+)
+
+
+def takes(*shared: _Shared) -> type[TyperCommand]:
+    """Make a kind of command that takes these shared options besides those that all take."""
+
+    class Command(TyperCommand):
+        def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
+            added = [option.option() for option in (*shared, *_EVERYWHERE)]
+            super().__init__(*args, params=[*params, *added], **kwargs)
+
+        def invoke(self, ctx: Any) -> Any:
+            session(ctx).command = ctx.command_path.split(" ", 1)[-1]
+            return super().invoke(ctx)
+
+    return Command
+
+
+def examples(text: str) -> str:
+    """Lay out a command's examples for the end of its help."""
+    lines = "\n".join(f"  {line}" for line in text.strip().splitlines())
+    return f"\b\nExamples:\n{lines}"
+
+
+def noun(summary: str) -> typer.Typer:
+    """Make the group of commands of one noun."""
+    return typer.Typer(help=summary, no_args_is_help=True, rich_markup_mode=None)
+
+
+class Noun(NamedTuple):
+    """Where a noun's commands are, and what the help says of it without loading them."""
+
+    module: str
+    summary: str
+
+
+class LazyCommands(MutableMapping[str, Any]):
+    """Commands that are imported when they are asked for."""
+
+    def __init__(self, nouns: dict[str, Noun], aliases: dict[str, str]) -> None:
+        self._nouns = nouns
+        self._aliases = aliases
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        name = self._aliases.get(name, name)
+        if name not in self._loaded:
+            module = importlib.import_module(self._nouns[name].module)
+            command = typer.main.get_command(module.app)
+            command.name = name
+            self._loaded[name] = command
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nouns)
+
+    def __len__(self) -> int:
+        return len(self._nouns)
+
+
+def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGroup]:
+    """Make a kind of group whose commands are loaded only when they are run."""
+
+    class Group(TyperGroup):
+        def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
+            added = [option.option() for option in (USER, OUTPUT, *_EVERYWHERE)]
+            super().__init__(*args, params=[*params, *added], **kwargs)
+            self.commands = LazyCommands(nouns, aliases)
+
+        def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own signature
+            with formatter.section("Commands"):
+                formatter.write_dl([(name, noun.summary) for name, noun in nouns.items()])
+
+    return Group

@@ -1,0 +1,105 @@
+"""`notifycli directory`: users, inboxes and teams as one document."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from notifycli.cli.command import examples, noun, session, takes
+from notifycli.cli.lines import STDIN, BadLines, read_lines, read_whole
+from notifycli.cli.output import write
+from notifycli.rules.event import EventError
+from notifycli.rules.learning import Learnt
+from notifycli.store.directory_document import (
+    add_learnt,
+    export_directory,
+    import_directory,
+    read_directory,
+)
+
+app = noun("Users, inboxes and teams as one document.")
+
+Events = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[EVENTS]...", help="Files of events; - or none is standard input."),
+]
+
+
+@app.command(
+    "import",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli directory import directory.json
+notifycli directory export -a 1 | notifycli directory import - -a 2
+"""
+    ),
+)
+def directory_import(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A JSON document; - is stdin.")],
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove what the document doesn't have.")
+    ] = False,
+) -> None:
+    """Add and update what a document says; all of it, or nothing if any of it is wrong."""
+    this = session(ctx)
+    place = "<stdin>" if file == STDIN else file
+    document = read_directory(read_whole(file), place)
+    with this.store(create=True) as store:
+        account = this.given_account or document.account.id
+        if account is None:
+            account = this.the_account(store)
+        with store.change(account, this.command, this.who) as change:
+            import_directory(change, store, account, document, place, replace=replace)
+        counts = len(store.users(account)), len(store.inboxes(account)), len(store.teams(account))
+    this.note("account {}: {} users, {} inboxes, {} teams".format(account, *counts))
+
+
+@app.command(
+    "export",
+    cls=takes(),
+    epilog=examples("notifycli directory export > directory.json"),
+)
+def directory_export(ctx: typer.Context) -> None:
+    """Print the whole directory as one JSON document."""
+    this = session(ctx)
+    with this.store() as store:
+        document = export_directory(store, this.the_account(store))
+    write([msgspec.json.format(msgspec.json.encode(document), indent=2), b"\n"])
+
+
+@app.command(
+    "learn",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli directory learn events.jsonl
+zcat webhooks-*.gz | notifycli directory learn
+"""
+    ),
+)
+def directory_learn(ctx: typer.Context, events: Events = None) -> None:
+    """Add the agents and inboxes that appear in events.
+
+    Who is already on record is only completed, never changed. Events don't say who the members of
+    an inbox are: until you do, every user is taken to see its conversations.
+    """
+    this = session(ctx)
+    bad = BadLines(strict=False)
+    with this.store(create=True) as store:
+        learnt = Learnt(this.fallback_account(store))
+        for file, number, line in read_lines(events or [STDIN]):
+            try:
+                learnt.note(line, number)
+            except EventError as error:
+                bad.add(f"{file}:{number}", str(error))
+        with store.changes(this.command, this.who) as changes:
+            for account in sorted({*learnt.users, *learnt.inboxes}):
+                change = changes(account)
+                add_learnt(change, store, account, learnt)
+                this.note(f"account {account}: {len(change)} users and inboxes added or completed")
+    raise typer.Exit(bad.finish())

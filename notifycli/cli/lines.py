@@ -1,0 +1,107 @@
+"""Input files: their lines, numbered, plain or gzip-compressed, and what is wrong with them."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import BufferedReader
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from notifycli.cli.session import tell
+from notifycli.errors import DataError, InputMissingError
+
+STDIN = "-"
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_TOLD_IN_FULL = 20
+_LINES_A_TELLING = 1000
+
+
+class BadLines:
+    """Reports lines that are no events: the first ones in full, then a count at the end."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self.count = 0
+        self._strict = strict
+
+    def add(self, place: str, fault: str) -> None:
+        """Report one. Raises `DataError` if the first one is to stop everything."""
+        self.count += 1
+        if self._strict:
+            raise DataError(f"{place}: {fault}", "leave out --strict to pass over such lines")
+        if self.count <= _TOLD_IN_FULL:
+            tell(f"{place}: {fault}")
+
+    def finish(self) -> int:
+        """Say how many there were; gives the exit status."""
+        if not self.count:
+            return 0
+        more = self.count - _TOLD_IN_FULL
+        if more > 0:
+            tell(f"… and {more} more bad lines")
+        tell(f"{self.count} bad lines were passed over; everything else was replayed")
+        return DataError.status
+
+
+def read_lines(
+    files: Iterable[str], progress: Callable[[int], None] | None = None
+) -> Iterator[tuple[str, int, bytes]]:
+    """Give the files' lines that aren't blank, as (file, number from 1, line).
+
+    `-` is standard input. `progress` is told now and then how many bytes of a file on disk have
+    been read since it was told before. Raises `InputMissingError` for a file that can't be read,
+    and `DataError` for damaged gzip data.
+    """
+    for name in files:
+        shown = "<stdin>" if name == STDIN else name
+        with told_faults(shown), _open(name) as raw:
+            told = 0
+            for number, line in enumerate(_plain(raw), 1):
+                if number == 1:
+                    line = line.removeprefix(_BOM)  # noqa: PLW2901 - what Windows tools put first
+                if progress is not None and number % _LINES_A_TELLING == 0 and name != STDIN:
+                    progress(raw.tell() - told)
+                    told = raw.tell()
+                if not line.isspace():
+                    yield shown, number, line
+
+
+def read_whole(name: str) -> bytes:
+    """Read a file, or standard input for `-`; raises as `read_lines` does."""
+    with told_faults("<stdin>" if name == STDIN else name), _open(name) as raw:
+        return _plain(raw).read()
+
+
+def total_size(files: Iterable[str]) -> int | None:
+    """Give the bytes on disk of all files; `None` where that can't be known."""
+    try:
+        return sum(Path(name).stat().st_size for name in files)
+    except OSError:
+        return None
+
+
+@contextmanager
+def told_faults(shown: str) -> Iterator[None]:
+    """Turn what can go wrong with a file into the product's errors, with the file's name."""
+    try:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{shown}: damaged gzip data: {error}") from None
+    except OSError as error:
+        raise InputMissingError(
+            f"{shown}: {error.strerror or error}", "check the name; - reads standard input"
+        ) from None
+
+
+def _open(name: str) -> BufferedReader:
+    # A duplicate, so that closing it leaves the process its standard input.
+    return open(os.dup(sys.stdin.fileno()) if name == STDIN else name, "rb")  # noqa: PTH123
+
+
+def _plain(raw: BufferedReader) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(raw)) if raw.peek(2)[:2] == _GZIP else raw

@@ -1,0 +1,103 @@
+"""The program: its nouns, and the one place where errors become messages."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated, NoReturn
+
+import typer
+from typer.main import get_command
+
+from notifycli import __version__
+from notifycli.cli.command import Noun, examples, lazy_group
+from notifycli.cli.session import Session, tell
+from notifycli.errors import NotifycliError
+
+_INTERRUPTED = 130
+_UNEXPECTED = 70
+_ABORTED = 1
+
+NOUNS = {
+    "simulate": Noun("notifycli.cli.simulate", "Which notifications would fire, and why."),
+    "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
+    "user": Noun("notifycli.cli.user", "The users of an account."),
+    "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
+    "team": Noun("notifycli.cli.team", "Teams and who their members are."),
+    "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
+}
+ALIASES = {
+    "users": "user",
+    "inboxes": "inbox",
+    "teams": "team",
+    "dir": "directory",
+    "pref": "prefs",
+    "preferences": "prefs",
+    "sim": "simulate",
+}
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"notifycli {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    cls=lazy_group(NOUNS, ALIASES),
+    no_args_is_help=True,
+    epilog=examples(
+        """
+Start here, with a file of received webhooks, one JSON object a line:
+
+notifycli directory learn events.jsonl    who is in them
+notifycli simulate events.jsonl           who would be notified
+notifycli simulate events.jsonl --explain who would not, and why
+notifycli prefs set email.mention=on -u jane@example.com
+notifycli COMMAND --help                  more of each
+"""
+    ),
+)
+def notifycli(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="The version."),
+    ] = False,
+) -> None:
+    """Notification preferences of a Chatwoot-style support desk, for its whole team.
+
+    Set who is notified of what, by e-mail, push and sound; replay yesterday's conversations, and
+    see which notifications would fire, and why the others would not.
+    """
+
+
+def main() -> NoReturn:
+    """Run the program with the arguments of the process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the program and give its exit status; no traceback reaches a user without `--verbose`."""
+    this = Session()
+    try:
+        result = get_command(app)(arguments, prog_name="notifycli", standalone_mode=False, obj=this)
+    except NotifycliError as error:
+        tell(f"error: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
+        return error.status
+    except typer.Abort:
+        tell("aborted")
+        return _ABORTED
+    except typer.TyperException as error:
+        error.show()  # type: ignore[attr-defined] # of click's part of Typer, which is all that is raised
+        return int(getattr(error, "exit_code", 2))
+    except Exception as error:  # noqa: BLE001 - the last resort
+        if this.verbose:
+            traceback.print_exc()
+        tell(
+            f"error: unexpected {type(error).__name__}; nothing more was done\n"
+            "  run it again with --verbose, and report what it prints"
+        )
+        return _UNEXPECTED
+    return result if isinstance(result, int) else 0

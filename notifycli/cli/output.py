@@ -1,0 +1,176 @@
+"""The one place that writes: records in every format, and text that is safe on a terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import typer
+
+from notifycli.cli.session import Session
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+_BLOCK = 1 << 16
+Cells = Callable[[Any], Sequence["RenderableType"]]
+_encode = msgspec.json.Encoder().encode
+
+
+def show(
+    session: Session,
+    records: Iterable[msgspec.Struct],
+    record: type[msgspec.Struct],
+    *,
+    heads: Sequence[str] = (),
+    cells: Cells | None = None,
+) -> None:
+    """Print records of one type in the format that was asked for.
+
+    On a terminal that is a table: `heads` and `cells` shape it, where the record's own fields
+    would be too wide or too dull.
+    """
+    chosen = session.output or ("table" if sys.stdout.isatty() else "jsonl")
+    if chosen == "table":
+        fields = record.__struct_fields__
+        plain = cells or (lambda item: [text(getattr(item, field)) for field in fields])
+        _print_table(session, heads or [_head(field) for field in fields], map(plain, records))
+    else:
+        write(_WRITERS[chosen](records, record))
+
+
+def show_one(session: Session, item: msgspec.Struct) -> None:
+    """Print a single record: on a terminal a line a field, elsewhere as `show` does."""
+    if (session.output or ("table" if sys.stdout.isatty() else "jsonl")) != "table":
+        show(session, [item], type(item))
+        return
+    fields = item.__struct_fields__
+    width = max(map(len, fields))
+    write(f"{_head(f):{width}}  {text(getattr(item, f))}\n".encode() for f in fields)
+
+
+def write(blocks: Iterable[bytes]) -> None:
+    """Write to standard output; a reader that has gone away ends the program quietly."""
+    try:
+        pending: list[bytes] = []
+        size = 0
+        for block in blocks:
+            pending.append(block)
+            size += len(block)
+            if size >= _BLOCK:
+                sys.stdout.buffer.write(b"".join(pending))
+                pending, size = [], 0
+        sys.stdout.buffer.write(b"".join(pending))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered has nowhere to go: without this the interpreter would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+
+
+def console(session: Session, *, stderr: bool = False) -> Console:
+    """Make rich's console for standard output or error, with or without colour as asked."""
+    from rich.console import Console  # noqa: PLC0415 - 40 ms that a pipe can spare
+
+    return Console(
+        stderr=stderr, no_color=session.no_color or None, highlight=False, emoji=False, markup=False
+    )
+
+
+def text(value: object) -> str:
+    """Write a value for people, free of control characters."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(text, value)) or "-"
+    return printable(str(value))
+
+
+def printable(value: str) -> str:
+    """Give the text with everything that a terminal could take as a command replaced."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in value)
+
+
+def _head(field: str) -> str:
+    return field.replace("_", " ").capitalize()
+
+
+def _print_table(
+    session: Session, heads: Sequence[str], rows: Iterable[Sequence[RenderableType]]
+) -> None:
+    from rich import box  # noqa: PLC0415 - see console()
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console(session).print(table)
+
+
+def _jsonl(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:
+    for record in records:
+        yield _encode(record)
+        yield b"\n"
+
+
+def _json(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:
+    separator = b"[\n  "
+    for record in records:
+        yield separator
+        yield _encode(record)
+        separator = b",\n  "
+    yield b"[]\n" if separator.startswith(b"[") else b"\n]\n"
+
+
+def _csv(records: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> Iterator[bytes]:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    return _separated(records, record, writer.writerow, buffer)
+
+
+def _tsv(records: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> Iterator[bytes]:
+    buffer = io.StringIO(newline="")
+
+    def write_row(row: Iterable[object]) -> None:
+        buffer.write("\t".join(printable(str(cell)) for cell in row) + "\n")
+
+    return _separated(records, record, write_row, buffer)
+
+
+def _separated(
+    records: Iterable[msgspec.Struct],
+    record: type[msgspec.Struct],
+    write_row: Callable[[Iterable[object]], Any],
+    buffer: io.StringIO,
+) -> Iterator[bytes]:
+    fields = record.__struct_fields__
+    write_row(fields)
+    for item in records:
+        write_row(_cell(getattr(item, field)) for field in fields)
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    """Write a value as JSON would, but for text and the absence of a value."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+
+
+_WRITERS: Mapping[
+    str, Callable[[Iterable[msgspec.Struct], type[msgspec.Struct]], Iterator[bytes]]
+] = {"json": _json, "jsonl": _jsonl, "csv": _csv, "tsv": _tsv}

@@ -1,0 +1,163 @@
+"""One run of the program: what the common options say, and what follows from them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from notifycli.errors import UsageError
+from notifycli.rules.audience import User
+from notifycli.rules.preferences import nearest
+from notifycli.store.database import default_path
+from notifycli.store.store import Store
+
+_LISTED = 5
+_FIRST_ACCOUNT = 1
+
+
+@dataclass
+class Session:
+    """The common options, as far as they were given, on the program or on the command."""
+
+    db: Path | None = None
+    account: int | None = None
+    user: list[str] = field(default_factory=list)
+    all_users: bool = False
+    output: str | None = None
+    quiet: bool = False
+    verbose: bool = False
+    no_color: bool = False
+    command: str = ""
+    """What history tells of a change: the command, without its values."""
+
+    @cached_property
+    def path(self) -> Path:
+        """Where the store is."""
+        given = self.db or os.environ.get("NOTIFYCLI_DB")
+        return Path(given).expanduser() if given else default_path()
+
+    def store(self, *, create: bool = False) -> Store:
+        """Open the store; without `create`, a missing one is as good as empty and isn't made."""
+        return Store(self.path, create=create)
+
+    @property
+    def who(self) -> str:
+        """Who makes the changes of this run, for the history."""
+        import getpass  # noqa: PLC0415 - only changes need it
+
+        try:
+            return getpass.getuser()
+        except (OSError, KeyError):
+            return "unknown"
+
+    @property
+    def given_account(self) -> int | None:
+        """The account that `-a` or `NOTIFYCLI_ACCOUNT` names."""
+        text = os.environ.get("NOTIFYCLI_ACCOUNT")
+        if self.account is not None or not text:
+            return self.account
+        if not (text.isascii() and text.isdigit()):
+            raise UsageError(f"NOTIFYCLI_ACCOUNT: {text!r} is no account number")
+        return int(text)
+
+    def the_account(self, store: Store, *, may_be_new: bool = False) -> int:
+        """Give the account that is meant: the named one, else the only one, else 1.
+
+        Raises `UsageError` where several are possible or, unless `may_be_new`, the named one isn't
+        on record.
+        """
+        accounts = [account.id for account in store.accounts()]
+        given = self.given_account
+        if given is not None:
+            if given not in accounts and not may_be_new:
+                known = ", ".join(map(str, accounts)) or "none yet"
+                raise UsageError(f"there is no account {given}", f"accounts on record: {known}")
+            return given
+        if len(accounts) > 1:
+            listed = ", ".join(map(str, accounts))
+            raise UsageError(
+                f"there are several accounts: {listed}",
+                "name one: -a N, or set NOTIFYCLI_ACCOUNT",
+            )
+        return accounts[0] if accounts else _FIRST_ACCOUNT
+
+    def fallback_account(self, store: Store) -> int:
+        """Give the account of events that name none: `-a`, else the only one known, else 1."""
+        accounts = store.accounts()
+        only = accounts[0].id if len(accounts) == 1 else _FIRST_ACCOUNT
+        given = self.given_account
+        return only if given is None else given
+
+    @property
+    def given_users(self) -> list[str]:
+        """The users that `-u` or `NOTIFYCLI_USER` names, as they were written."""
+        from_environment = os.environ.get("NOTIFYCLI_USER")
+        return self.user or ([from_environment] if from_environment else [])
+
+    def the_users(self, store: Store, account: int) -> list[User]:
+        """Give the users who are meant: the named ones, all, or the account's only one."""
+        if self.all_users:
+            return store.users(account)
+        if self.given_users:
+            return [find_user(store, account, reference) for reference in self.given_users]
+        only = store.only_user(account)
+        if only is None:
+            raise _nobody_named(store, account)
+        return [only]
+
+    def the_user(self, store: Store, account: int) -> User:
+        """Give the one user who is meant. Raises `UsageError` if several are."""
+        users = self.the_users(store, account)
+        if len(users) != 1:
+            raise UsageError("this command takes one user", "name just one: -u REF")
+        return users[0]
+
+    def note(self, text: str) -> None:
+        """Tell something on standard error that is no data and no error."""
+        if not self.quiet:
+            tell(text)
+
+    def warn(self, text: str) -> None:
+        """Tell on standard error what may be a mistake."""
+        tell(f"warning: {text}")
+
+
+def tell(text: str) -> None:
+    """Write a line, or several, to standard error, free of control characters."""
+    safe = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    sys.stderr.write(f"{safe}\n")
+
+
+def find_user(store: Store, account: int, reference: str) -> User:
+    """Give the user whom an id or an e-mail address names. Raises `UsageError`."""
+    by_id = reference.isascii() and reference.isdigit()
+    user = store.user(account, int(reference) if by_id else reference)
+    if user is None:
+        names = [name for u in store.users(account) for name in (u.email, str(u.id)) if name]
+        near = nearest(reference, tuple(names))
+        hint = f"did you mean {near}?" if near else "see who there is: notifycli user list"
+        raise UsageError(f"account {account} has no user {reference!r}", hint)
+    return user
+
+
+def display_name(user: User) -> str:
+    """Give the name by which a user can be named: the address or, failing that, the id."""
+    return user.email or str(user.id)
+
+
+def _nobody_named(store: Store, account: int) -> UsageError:
+    users = store.users(account)
+    if not users:
+        return UsageError(
+            f"account {account} has no users yet",
+            "add one: notifycli user add EMAIL; or many: notifycli directory import FILE",
+        )
+    names = ", ".join(display_name(user) for user in users[:_LISTED])
+    more = f" and {len(users) - _LISTED} more" if len(users) > _LISTED else ""
+    return UsageError(
+        f"account {account} has several users: {names}{more}",
+        "name one: -u EMAIL or -u ID, or set NOTIFYCLI_USER",
+    )

@@ -1,0 +1,70 @@
+"""The agents and inboxes that events tell of, for a directory that starts from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from notifycli.rules.audience import Inbox, User
+from notifycli.rules.event import decode_event, unwrap
+from notifycli.rules.names import PRESENCE
+from notifycli.rules.payload import Conversation, Payload, Person
+
+
+class Learnt:
+    """What the events have told, by account. A later event only adds what was missing."""
+
+    def __init__(self, fallback_account: int = 1) -> None:
+        self.users: dict[int, dict[int, User]] = {}
+        self.inboxes: dict[int, dict[int, Inbox]] = {}
+        self._fallback = fallback_account
+
+    def note(self, line: bytes, number: int) -> None:
+        """Take in one line. Raises `EventError`."""
+        event = decode_event(line, number)
+        try:
+            body = unwrap(line)
+        except msgspec.MsgspecError:  # of an event whose fields don't matter
+            return
+        account = self._fallback if event.account is None else event.account
+        users = self.users.setdefault(account, {})
+        names = {person.id: person for person in _people(body, event.name)}
+        for id_ in event.agents():
+            person = names.get(id_) or names.get(str(id_)) or Person()
+            users[id_] = merged(users.get(id_), User(id_, *_printable(person.email, person.name)))
+        if event.inbox is not None:
+            inboxes = self.inboxes.setdefault(account, {})
+            name = body.inbox.name if body.inbox else None
+            known = inboxes.get(event.inbox, Inbox(event.inbox))
+            inboxes[event.inbox] = Inbox(event.inbox, known.name or _printable(None, name)[1])
+
+
+def merged(known: User | None, told: User) -> User:
+    """Give the known user with what is missing taken from what was told."""
+    if known is None:
+        return told
+    return User(known.id, known.email or told.email, known.name or told.name, known.role)
+
+
+def _people(body: Payload, event: str) -> Iterator[Person]:
+    """Give the persons who are agents, those who tell least of themselves first.
+
+    A sender or somebody typing who doesn't say that they are a user is a contact.
+    """
+    inner = body.conversation or Conversation()
+    for meta in (inner.meta, body.meta):
+        if meta is not None and isinstance(meta.assignee, Person):
+            yield meta.assignee
+    for person, may_be_silent in (
+        (body.performed_by, True),
+        (body.user, event == PRESENCE),
+        (body.sender, False),
+    ):
+        if person is not None and (person.is_user() or (may_be_silent and person.type is None)):
+            yield person
+
+
+def _printable(email: str | None, name: str | None) -> tuple[str | None, str]:
+    shown = "".join(char for char in name or "" if char.isprintable())
+    return (email if email and email.isprintable() and "@" in email else None, shown)

@@ -1,0 +1,52 @@
+"""Which decisions are looked at: the whole input is replayed all the same."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from notifycli.rules.decision import Decision
+from notifycli.rules.event import Event
+from notifycli.rules.notifications import TYPES, Channel, NotificationType
+
+_NAMES = {row.short: row.type for row in TYPES} | {type_.value: type_ for type_ in NotificationType}
+
+
+class Selection(Struct, frozen=True):
+    """What to look at; an empty set stands for everything."""
+
+    users: frozenset[tuple[int, int]] | None = None
+    """(account, user); `None` for everybody."""
+    channels: frozenset[Channel] = frozenset()
+    types: frozenset[NotificationType] = frozenset()
+    inboxes: frozenset[int] = frozenset()
+    conversations: frozenset[int] = frozenset()
+    since: int | None = None
+    """The first moment that is looked at, in microseconds since 1970 UTC."""
+    until: int | None = None
+    """The first moment that isn't any more."""
+
+    def takes_event(self, event: Event) -> bool:
+        """Whether decisions of the event are looked at. The event has been replayed."""
+        if self.since is not None and (event.at is None or event.at < self.since):
+            return False
+        if self.until is not None and (event.at is None or event.at >= self.until):
+            return False
+        return (not self.inboxes or event.inbox in self.inboxes) and (
+            not self.conversations or event.conversation in self.conversations
+        )
+
+    def takes(self, decision: Decision) -> bool:
+        """Whether this decision of such an event is looked at."""
+        return (
+            (self.users is None or (decision.account_id, decision.user_id) in self.users)
+            and (not self.channels or decision.channel in self.channels)
+            and (not self.types or decision.type in self.types)
+        )
+
+
+def read_type(name: str) -> NotificationType:
+    """Give the type with this full or short name. Raises `ValueError`."""
+    try:
+        return _NAMES[name.lower()]
+    except KeyError:
+        raise ValueError(f"{name!r} is none of {', '.join(_NAMES)}") from None

@@ -1,0 +1,181 @@
+"""The whole directory of an account as one JSON document."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from notifycli.errors import DataError
+from notifycli.rules.audience import Inbox, Role, Team, User
+from notifycli.rules.learning import Learnt, merged
+from notifycli.store.change import Change
+from notifycli.store.store import Store
+
+
+class _Account(Struct):
+    id: int | None = None
+    name: str = ""
+
+
+class _User(Struct):
+    id: int
+    email: str | UnsetType | None = UNSET
+    name: str | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+
+
+class _Group(Struct):
+    id: int
+    name: str | UnsetType = UNSET
+    members: tuple[int, ...] | UnsetType | None = UNSET
+
+
+class DirectoryDocument(Struct, forbid_unknown_fields=True):
+    """A document as it was read: what it leaves out stays as it is."""
+
+    account: _Account = msgspec.field(default_factory=_Account)
+    users: tuple[_User, ...] = ()
+    inboxes: tuple[_Group, ...] = ()
+    teams: tuple[_Group, ...] = ()
+
+
+def read_directory(text: bytes, place: str) -> DirectoryDocument:
+    """Read a document; `place` names it in errors. Raises `DataError`."""
+    try:
+        return msgspec.json.decode(text, type=DirectoryDocument)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise DataError(
+            f"{place}: {error}", "see the shape of one: notifycli directory export"
+        ) from None
+
+
+def import_directory(
+    change: Change,
+    store: Store,
+    account: int,
+    document: DirectoryDocument,
+    place: str,
+    *,
+    replace: bool,
+) -> None:
+    """Make the account's directory have what the document says, and with `replace` nothing else.
+
+    Raises `DataError` that names each fault with its place; the transaction of `change` is then
+    undone.
+    """
+    users = {user.id: user for user in store.users(account)}
+    inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
+    teams = {team.id: team for team in store.teams(account)}
+    known = {user.id for user in document.users}.union(() if replace else users)
+    faults = list(_faults(document, known))
+    if faults:
+        listed = "\n".join(f"{place}: {fault}" for fault in faults)
+        raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
+    if document.account.name:
+        change.name_account(document.account.name)
+    if replace:
+        _remove_missing(change, users.values(), document.users)
+        _remove_missing(change, inboxes.values(), document.inboxes)
+        _remove_missing(change, teams.values(), document.teams)
+    change.put_users(_user(users.get(item.id), item) for item in document.users)
+    for item in document.inboxes:
+        inbox = inboxes.get(item.id, Inbox(item.id))
+        members = inbox.members if item.members is UNSET else item.members
+        change.put_inbox(Inbox(item.id, _or(item.name, inbox.name), _sorted(members)))
+    for item in document.teams:
+        team = teams.get(item.id, Team(item.id))
+        members = team.members if item.members is UNSET else item.members
+        change.put_team(Team(item.id, _or(item.name, team.name), _sorted(members) or ()))
+
+
+def export_directory(store: Store, account: int) -> dict[str, object]:
+    """Give the account's directory as a document, in the order of ids."""
+    names = {item.id: item.name for item in store.accounts()}
+    return {
+        "account": {"id": account, "name": names.get(account, "")},
+        "users": [
+            {"id": u.id, "email": u.email, "name": u.name, "role": u.role}
+            for u in store.users(account)
+        ],
+        "inboxes": store.inboxes(account),
+        "teams": store.teams(account),
+    }
+
+
+def add_learnt(change: Change, store: Store, account: int, learnt: Learnt) -> None:
+    """Add what events told of an account; what is on record already is only completed."""
+    known = {user.id: user for user in store.users(account)}
+    taken = {user.email.casefold(): user.id for user in known.values() if user.email}
+    users = []
+    for told in learnt.users.get(account, {}).values():
+        if told.email and taken.setdefault(told.email.casefold(), told.id) != told.id:
+            told = User(told.id, None, told.name)  # noqa: PLW2901 - the address is somebody else's
+        users.append(merged(known.get(told.id), told))
+    change.put_users(users)
+    inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
+    for told_inbox in learnt.inboxes.get(account, {}).values():
+        inbox = inboxes.get(told_inbox.id, told_inbox)
+        change.put_inbox(Inbox(inbox.id, inbox.name or told_inbox.name, inbox.members))
+
+
+def _faults(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
+    yield from _address_faults(document.users)
+    for kind in ("users", "inboxes", "teams"):
+        items: tuple[_User | _Group, ...] = getattr(document, kind)
+        ids = Counter(item.id for item in items)
+        for i, item in enumerate(items):
+            if ids[item.id] > 1:
+                yield f"{kind}[{i}].id: {item.id} is there twice"
+            if isinstance(item.name, str) and not item.name.isprintable():
+                yield f"{kind}[{i}].name: has control characters"
+            for member in getattr(item, "members", ()) or ():
+                if member not in known:
+                    yield f"{kind}[{i}].members: {member} is no user of the account"
+
+
+def _address_faults(users: tuple[_User, ...]) -> Iterator[str]:
+    emails = Counter(user.email.casefold() for user in users if isinstance(user.email, str))
+    for i, user in enumerate(users):
+        if isinstance(user.email, str):
+            if fault := address_fault(user.email):
+                yield f"users[{i}].email: {fault}"
+            if emails[user.email.casefold()] > 1:
+                yield f"users[{i}].email: {user.email!r} is given to several users"
+
+
+def address_fault(email: str) -> str:
+    """Say what is wrong with an e-mail address; an empty string if nothing is."""
+    local, at, domain = email.rpartition("@")
+    if not at or not local or not domain:
+        return f"{email!r} is no e-mail address"
+    if not email.isprintable() or any(char.isspace() or char in "<>,;" for char in email):
+        return f"{email!r} has characters that an e-mail address can't have"
+    return ""
+
+
+def _remove_missing(
+    change: Change, known: Iterable[User | Inbox | Team], given: tuple[_User | _Group, ...]
+) -> None:
+    kept = {item.id for item in given}
+    for item in list(known):
+        if item.id not in kept:
+            change.remove(item)
+
+
+def _user(known: User | None, item: _User) -> User:
+    known = known or User(item.id)
+    email = known.email if item.email is UNSET else item.email
+    return User(
+        item.id, email, _or(item.name, known.name), known.role if item.role is UNSET else item.role
+    )
+
+
+def _or(given: str | UnsetType, known: str) -> str:
+    return known if isinstance(given, UnsetType) else given
+
+
+def _sorted(members: Iterable[int] | None) -> tuple[int, ...] | None:
+    return None if members is None else tuple(sorted(set(members)))
