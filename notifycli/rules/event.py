@@ -293,7 +293,7 @@ def _read_changes(event: Event, changes: list[sent.Change]) -> None:
         if isinstance(change.assignee_id, Raw):
             event.assignment = event.assignment or event.name == "conversation_updated"
             current = sent.difference(change.assignee_id).current_value
-            if event.assignee is UNSET and current is not None:
+            if event.assignee is UNSET and current is not UNSET:
                 event.assignee = _id("changed_attributes.assignee_id", current)
         if isinstance(change.status, Raw):
             status = sent.difference(change.status)
@@ -301,7 +301,7 @@ def _read_changes(event: Event, changes: list[sent.Change]) -> None:
             event.status = event.status or _word(status.current_value)
 
 
-def _word(value: sent.Id) -> str | None:
+def _word(value: sent.Id | UnsetType) -> str | None:
     return value if isinstance(value, str) else None
 
 

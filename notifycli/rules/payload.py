@@ -133,7 +133,7 @@ class Difference(Struct):
     """The two values of a changed attribute."""
 
     previous_value: Id = None
-    current_value: Id = None
+    current_value: Id | UnsetType = UNSET
 
 
 decode_payload = msgspec.json.Decoder(Payload).decode

@@ -1,0 +1,65 @@
+"""Runs events through the product's rules, from the documents that tests are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from notifycli.rules.audience import Directory, Inbox, Team, User
+from notifycli.rules.decision import Decision
+from notifycli.rules.event import EventError, decode_event
+from notifycli.rules.preferences import Layer
+from notifycli.rules.replay import Account, Replay
+from notifycli.rules.settings import Preferences
+
+Json = dict[str, Any]
+
+
+def directory_of(document: Json) -> Directory:
+    return Directory(
+        [User(u["id"], u["email"], u.get("name", ""), u["role"]) for u in document["users"]],
+        [Inbox(i["id"], i.get("name", ""), _members(i)) for i in document["inboxes"]],
+        [Team(t["id"], t.get("name", ""), _members(t) or ()) for t in document["teams"]],
+    )
+
+
+def preferences_of(rows: Iterable[Json], account: int) -> Preferences:
+    lock: dict[str, str] = {}
+    default: dict[str, str] = {}
+    user: dict[int, dict[str, str]] = {}
+    inbox: dict[tuple[int, int], dict[str, str]] = {}
+    for row in rows:
+        if row["account"] not in (None, account):
+            continue
+        values = {
+            Layer.LOCK: lock,
+            Layer.DEFAULT: default,
+            Layer.USER: user.setdefault(row["user"], {}),
+            Layer.INBOX: inbox.setdefault((row["user"], row["inbox"]), {}),
+        }[Layer(row["layer"])]
+        values[row["key"]] = row["value"]
+    return Preferences(lock, inbox, user, default)
+
+
+def replay_of(directory: Json, rows: Iterable[Json], fallback_account: int = 1) -> Replay:
+    account = directory["account"]["id"]
+    accounts = {account: Account(directory_of(directory), preferences_of(rows, account))}
+    return Replay(accounts, fallback_account)
+
+
+def decisions_of(replay: Replay, lines: Iterable[str], first: int = 1) -> list[Decision]:
+    decisions: list[Decision] = []
+    for number, line in enumerate(lines, first):
+        if not line.strip():
+            continue
+        try:
+            event = decode_event(line.encode(), number)
+        except EventError:
+            continue
+        decisions += replay.decide(event)
+    return decisions
+
+
+def _members(group: Json) -> tuple[int, ...] | None:
+    members = group.get("members")
+    return None if members is None else tuple(members)

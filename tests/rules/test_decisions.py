@@ -1,0 +1,157 @@
+"""The rules against the table of examples, against a slow evaluator, and against their laws."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.ladder import LADDERS
+from notifycli.rules.notifications import NotificationType
+from notifycli.rules.preferences import KEYS, Layer
+from tests.rules.cases import CASES, Case, Expected
+from tests.rules.harness import decisions_of, replay_of
+from tests.rules.reference import evaluate
+from tests.rules.worlds import World, worlds
+
+Json = dict[str, Any]
+FIELDS = tuple(
+    field for field in Decision.__struct_fields__ if field not in ("at", "email", "deliverable")
+)
+LAW = settings(max_examples=60, deadline=None)
+INTRUDER = 999
+
+
+def by_product(case: Case) -> list[Json]:
+    lines = [json.dumps(event) for event in case.events]
+    return comparable(decisions_of(replay_of(case.directory, case.preferences), lines))
+
+
+def by_reference(case: Case) -> list[Json]:
+    lines = [json.dumps(event) for event in case.events]
+    return evaluate(lines, case.directory, list(case.preferences))
+
+
+def comparable(decisions: list[Decision]) -> list[Json]:
+    return [{field: getattr(one, field) for field in FIELDS} for one in decisions]
+
+
+def replayed(world: World) -> list[Decision]:
+    replay = replay_of(world.directory, world.preferences, world.fallback_account)
+    return decisions_of(replay, world.lines)
+
+
+@pytest.mark.parametrize("evaluator", [by_product, by_reference])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_row_of_the_table(case: Case, evaluator: Callable[[Case], list[Json]]) -> None:
+    decisions = evaluator(case)
+    found = [
+        Expected(one["user_id"], one["type"], one["channel"], one["outcome"], one["reason"])
+        for one in decisions
+    ]
+    assert found == list(case.expected)
+    if case.origins is not None:
+        assert [one["origin"] for one in decisions] == list(case.origins)
+
+
+def test_every_row_has_a_name_of_its_own() -> None:
+    assert [name for name, count in Counter(case.name for case in CASES).items() if count > 1] == []
+
+
+def test_every_rung_of_every_ladder_is_reached_by_some_row() -> None:
+    expected = {(one.type, one.reason) for case in CASES for one in case.expected}
+    reasons = {reason for _, reason in expected}
+    types = {type_ for type_, reason in expected if reason == "enabled"}
+    assert reasons == {reason.value for reason in Reason}
+    assert types == {type_.value for type_ in NotificationType}
+    assert {rule.reason for ladder in LADDERS.values() for rule in ladder} == (
+        set(Reason) - {Reason.ENABLED}
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(worlds())
+def test_the_rules_decide_as_the_slow_evaluator_does(world: World) -> None:
+    expected = evaluate(
+        world.lines,
+        world.directory,
+        world.preferences,
+        fallback_account=world.fallback_account,
+    )
+    assert comparable(replayed(world)) == expected
+
+
+@LAW
+@given(worlds(), st.data())
+def test_a_replay_cut_in_two_and_resumed_gives_the_same_decisions(
+    world: World, data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(world.lines)))
+    replay = replay_of(world.directory, world.preferences, world.fallback_account)
+    resumed = decisions_of(replay, world.lines[:cut])
+    resumed += decisions_of(replay, world.lines[cut:], first=cut + 1)
+    assert resumed == replayed(world)
+
+
+@LAW
+@given(worlds())
+def test_adding_a_user_never_changes_the_decisions_for_others(world: World) -> None:
+    newcomer = {"id": INTRUDER, "email": "newcomer@example.org", "name": "", "role": "agent"}
+    users = [*world.directory["users"], newcomer]
+    more = World(
+        {**world.directory, "users": users}, world.preferences, world.lines, world.fallback_account
+    )
+    others = [one for one in replayed(more) if one.user_id != INTRUDER]
+    assert others == replayed(world)
+
+
+@LAW
+@given(worlds(), st.sampled_from([key for key in KEYS if key.startswith(("email.", "push."))]))
+def test_a_lock_beats_every_other_layer(world: World, key: str) -> None:
+    account = world.directory["account"]["id"]
+    lock = {
+        "account": account,
+        "layer": "lock",
+        "user": None,
+        "inbox": None,
+        "key": key,
+        "value": "off",
+    }
+    locked = World(world.directory, [*world.preferences, lock], world.lines, world.fallback_account)
+    concerned = [
+        one
+        for one in replayed(locked)
+        if f"{one.channel}.{one.type}" == key and one.account_id == account
+    ]
+    assert [one for one in concerned if one.outcome is Outcome.FIRE] == []
+    assert {one.origin for one in concerned if one.reason is Reason.DISABLED} <= {Layer.LOCK}
+
+
+@LAW
+@given(worlds())
+def test_there_is_exactly_one_decision_for_each_event_user_type_and_channel(world: World) -> None:
+    keys = Counter((one.line, one.user_id, one.type, one.channel) for one in replayed(world))
+    assert [key for key, count in keys.items() if count > 1] == []
+    without_twin = [
+        (line, user, type_)
+        for line, user, type_, channel in keys
+        if channel != "audio"
+        and not {(line, user, type_, "email"), (line, user, type_, "push")} <= keys.keys()
+    ]
+    assert without_twin == []
+
+
+@LAW
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_order_of_the_directory_does_not_matter(world: World, random: Any) -> None:
+    shuffled: Json = dict(world.directory)
+    for kind in ("users", "inboxes", "teams"):
+        shuffled[kind] = random.sample(shuffled[kind], len(shuffled[kind]))
+    other = World(shuffled, world.preferences, world.lines, world.fallback_account)
+    assert replayed(other) == replayed(world)
