@@ -18,7 +18,7 @@ from notifycli.rules.names import (
     PRESENCE,
     READ_EVENTS,
     SLA_EVENTS,
-    STATUS_EVENTS,
+    STATUS_BY_EVENT,
     TYPING_ON,
     normal_name,
 )
@@ -159,9 +159,8 @@ def _read(body: Payload, number: int) -> Event:
         ),
         author=author,
     )
-    if name in STATUS_EVENTS:
-        event.status = event.status or STATUS_EVENTS[name]
     _read_changes(event, changes)
+    event.status = event.status or STATUS_BY_EVENT.get(name)
     if name == MESSAGE_CREATED:
         event.message = _message(body, author)
     elif name == PRESENCE or (name == TYPING_ON and body.user and body.user.is_user()):

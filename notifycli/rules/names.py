@@ -5,7 +5,14 @@ from __future__ import annotations
 PRESENCE = "presence_update"
 MESSAGE_CREATED = "message_created"
 SLA_EVENTS = ("sla_missed_first_response", "sla_missed_next_response", "sla_missed_resolution")
-STATUS_EVENTS = {"conversation_opened": "open", "conversation_resolved": "resolved"}
+STATUS_EVENTS = ("conversation_status_changed", "conversation_opened", "conversation_resolved")
+"""One event and, in old servers, two names more for it."""
+STATUS_BY_EVENT = {
+    "conversation_opened": "open",
+    "conversation_resolved": "resolved",
+    "conversation_bot_handoff": "open",
+}
+"""The status that an event's name tells, where the event carries none."""
 CONVERSATION_EVENTS = frozenset(
     {
         "conversation_created",

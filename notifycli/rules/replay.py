@@ -13,7 +13,7 @@ from notifycli.rules.event import Event
 from notifycli.rules.ladder import Case, judge
 from notifycli.rules.mentions import mentioned_users
 from notifycli.rules.moment import format_moment
-from notifycli.rules.names import MESSAGE_CREATED, PRESENCE, SLA_EVENTS
+from notifycli.rules.names import MESSAGE_CREATED, PRESENCE, SLA_EVENTS, STATUS_EVENTS
 from notifycli.rules.notifications import (
     SWITCHED_CHANNELS,
     Channel,
@@ -130,8 +130,6 @@ class Replay:
     def _decide(self, event: Event, account: Account) -> Iterator[Decision]:
         conversation = account.conversation(event)
         was_pending = (event.previous_status or conversation.status) == "pending"
-        if event.name == "conversation_bot_handoff":
-            event.status = event.status or "open"
         conversation.apply(event)
         self._note_assumptions(event, account.directory)
         notified: set[int] = set()
@@ -184,9 +182,7 @@ def _named(
         yield NotificationType.CREATION, directory.recipients(event.inbox)
         yield NotificationType.ASSIGNMENT, assignee
     elif event.name == "conversation_bot_handoff" or (
-        event.name in ("conversation_status_changed", "conversation_opened")
-        and opened
-        and event.status == "open"
+        event.name in STATUS_EVENTS and opened and event.status == "open"
     ):
         yield NotificationType.CREATION, directory.recipients(event.inbox)
     elif event.assignment:

@@ -820,7 +820,6 @@ SECTION_5_OTHERS = [
         [
             known(assignee=7, status="pending", blocked=True, inbox_id=77),
             {"event": "message_created", "conversation_id": 42, "message_type": "incoming"},
-            {"event": "conversation_updated", "id": 42, "changed_attributes": {"assignee_id": {}}},
         ],
         stays(7, MESSAGE, "blocked_contact"),
         stays(7, PARTICIPATING, "blocked_contact"),

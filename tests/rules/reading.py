@@ -268,7 +268,9 @@ def read_event(number: int, line: str, fallback_account: int) -> Event | None:
         account=read_account(body, fallback_account),
         conversation=as_id(first(body, *conversation_paths)),
         inbox=as_id(first(body, "inbox_id", "inbox.id", "conversation.inbox_id")),
-        status=as_kind(first(body, *status_paths), str) or STATUS_BY_NAME.get(name),
+        status=as_kind(first(body, *status_paths), str)
+        or changes.get("status", (None, None))[1]
+        or STATUS_BY_NAME.get(name),
         assignee=read_assignee(body, changes),
         team=as_id(first(body, "meta.team.id", "conversation.meta.team.id")),
         changes=changes,

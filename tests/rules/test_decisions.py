@@ -75,7 +75,7 @@ def test_every_rung_of_every_ladder_is_reached_by_some_row() -> None:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(worlds())
 def test_the_rules_decide_as_the_slow_evaluator_does(world: World) -> None:
     expected = evaluate(
