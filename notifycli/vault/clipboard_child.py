@@ -56,12 +56,12 @@ def main() -> None:
     os.chdir(Path(sys.executable).anchor)  # so that the folder we were called in can be unmounted
     with _turn() as turn:
         before = _text_before(way)
-        _answer(way, order.text)
         offered: str | None = order.text
-        if order.clear_after > 0:
-            try:
-                _wait(order.clear_after, turn)
-            finally:
+        try:
+            _answer(way, order.text)
+            _wait(order.clear_after, turn)
+        finally:
+            if order.clear_after > 0:
                 offered = _put_back(way, order.text, before)
     if way.needs_us and offered is not None:
         _offer(way, offered)
@@ -152,7 +152,7 @@ def _offer(way: Way, text: str) -> None:
 
 
 def _leave(*_: object) -> NoReturn:
-    """End as if the time were up: the session is closing."""
+    """End at once, by way of putting back what was there: the session is closing."""
     sys.exit(0)
 
 

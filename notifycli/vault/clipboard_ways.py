@@ -211,7 +211,8 @@ _SCREEN = (
 
 WAYLAND = Programs(
     "wl-clipboard",
-    # Without a type wl-copy guesses one with xdg-mime, from a file it writes the text to.
+    # Without a type wl-copy has xdg-mime guess one. Until 2.1 it keeps the text in a file of mode
+    # 0600 under /tmp while it offers it; newer ones unlink that file at once.
     ("wl-copy", "--type", "text/plain;charset=utf-8"),
     ("wl-paste", "--no-newline", "--type", "text"),
     ("wl-copy", "--clear"),

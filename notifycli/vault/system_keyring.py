@@ -33,14 +33,17 @@ TIMEOUT_WITH_SCREEN = 30.0
 TIMEOUT_WITHOUT_SCREEN = 5.0
 """Seconds: nobody can answer a dialog, so whatever takes longer hangs."""
 
-WAYS_OUT = (
-    "Start and unlock the system's keyring (on Debian: apt install gnome-keyring, then log in on "
-    "the desktop), or keep the secrets in an encrypted file: export NOTIFYCLI_KEYRING=file "
+_FILE = (
+    "keep the secrets in an encrypted file: export NOTIFYCLI_KEYRING=file "
     "(and NOTIFYCLI_KEYRING_PASSPHRASE_FILE=PATH where nobody can type the passphrase)."
 )
+WAYS_OUT = (
+    "Start and unlock the system's keyring (on Debian: apt install gnome-keyring, then log in on "
+    f"the desktop), or {_FILE}"
+)
 _UNLOCK = (
-    "Unlock it: log in on the desktop, or type: gnome-keyring-daemon --unlock. Or k"
-    + (WAYS_OUT.partition(", or k")[2])
+    'Unlock it: log in on the desktop, or type: read -rs p; printf %s "$p" | '
+    f"gnome-keyring-daemon --replace --unlock; unset p. Or {_FILE}"
 )
 _LONGEST = 3600.0
 _PROBE = "doctor"
