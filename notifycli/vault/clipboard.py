@@ -16,9 +16,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
+from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.vault.bounded import Returned, attempt
-from notifycli.vault.clipboard_ways import Terminal, Way, clipboard_way
+from notifycli.vault.clipboard_terminal import Terminal
+from notifycli.vault.clipboard_ways import Way, clipboard_way
 from notifycli.vault.health import Health
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def copy(secret: Secret, clear_after: float = CLEAR_AFTER) -> Copied:
             if isinstance(way, Terminal):
                 way.write(secret.reveal())
                 return Copied("sent to the terminal's clipboard", None, way.note())
-            _copy_in_child(way, secret, clear_after)
+            _ask_child(way, text=secret.reveal(), clear_after=clear_after)
         except UnavailableError as error:
             trouble = error
         else:
@@ -84,15 +85,25 @@ def describe() -> Health:
     finding = Health("none", "", False, "this machine has no clipboard", _NO_CLIPBOARD)
     try:
         for way in ways(os.environ):
-            finding = way.describe()
+            finding = way.describe() if isinstance(way, Terminal) else _tried(way)
             if finding.works:
                 break
-    except NotifycliError as error:
-        return Health("none", "", False, error.message, error.hint)
+    except ConfigurationError as error:
+        return Health("none", WHICH, False, error.message, error.hint)
     return finding
 
 
-def ways(environ: Mapping[str, str]) -> list[Way]:
+def _tried(way: Way) -> Health:
+    """Return the finding of a read, whose text stays in the child."""
+    screen = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", sys.platform)
+    try:
+        _ask_child(way, text="", clear_after=0, look=True)
+    except UnavailableError as error:
+        return Health(way.name, screen, False, error.message, error.hint)
+    return Health(way.name, screen, True, "it answers")
+
+
+def ways(environ: Mapping[str, str]) -> list[Way | Terminal]:
     """Return the ways to try, best first; none if there is nothing to try.
 
     Over SSH the clipboard wanted is that of the machine the user sits at: a display forwarded from
@@ -105,7 +116,7 @@ def ways(environ: Mapping[str, str]) -> list[Way]:
             f"Use {WHICH}=system or {WHICH}=terminal, or unset it.",
         )
     here = clipboard_way(environ)
-    system: list[Way] = [] if here is None else [here]
+    system: list[Way | Terminal] = [] if here is None else [here]
     if which == "terminal":
         return [Terminal()]
     if which == "system" or not any(environ.get(name) for name in ("SSH_TTY", "SSH_CONNECTION")):
@@ -114,9 +125,12 @@ def ways(environ: Mapping[str, str]) -> list[Way]:
     return [*(system if forwarded else []), Terminal()]
 
 
-def _copy_in_child(way: Way, secret: Secret, clear_after: float) -> None:
-    """Start the child, hand it the secret and wait for its answer alone; raises its error."""
-    order = {"way": way.name, "text": secret.reveal(), "clear_after": clear_after}
+def _ask_child(way: Way, **order: object) -> None:
+    """Start the child, hand it an order and wait for its answer alone; raises its error.
+
+    The doctor's look is a child's work too: `copykitten` may wait long for a dead screen, and
+    stays with the first one it has met in a process.
+    """
     # -P: a folder's own `notifycli` or `json` must not be what gets the secret.
     command = [sys.executable, "-P", "-m", "notifycli.vault.clipboard_child"]
     child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -133,7 +147,7 @@ def _copy_in_child(way: Way, secret: Secret, clear_after: float) -> None:
 
     def converse() -> bytes:
         with stdin:
-            stdin.write(json.dumps(order).encode())
+            stdin.write(json.dumps({"way": way.name, **order}).encode())
         return stdout.readline()
 
     outcome = attempt(converse, _ANSWER_SECONDS)
@@ -143,12 +157,11 @@ def _copy_in_child(way: Way, secret: Secret, clear_after: float) -> None:
         stdout.close()
         raise UnavailableError("the clipboard doesn't answer", _NO_CLIPBOARD)
     stdout.close()
+    # It may outlive us by design; Popen would warn of that when it is collected.
+    child.returncode = 0
     answer = json.loads(outcome.value)
     if answer["error"]:
-        child.wait()
         raise UnavailableError(answer["error"], answer["hint"])
-    # It outlives us by design; Popen would warn of that when it is collected.
-    child.returncode = 0
 
 
 def _windows_flags() -> int:

@@ -1,8 +1,8 @@
 """The process behind `clipboard.copy`: puts the text there, waits, puts back what was there.
 
-It reads one JSON object from its standard input, `{"way", "text", "clear_after"}` (seconds; 0 for
-never), answers one line, `{"error", "hint"}`, and closes its standard output. Started by
-`clipboard` alone.
+It reads one JSON object from its standard input, `{"way", "text", "clear_after", "look"}` (seconds,
+0 for never; with `look` it only tries a read), answers one line, `{"error", "hint"}`, and closes
+its standard output. Started by `clipboard` alone.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import signal
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import msgspec
 import platformdirs
 
 from notifycli.errors import NotifycliError, UnavailableError
@@ -25,10 +24,13 @@ from notifycli.vault.clipboard_ways import Way, way_named
 from notifycli.vault.private_file import locked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TICK = 0.1
 """Seconds between two looks whether a newer copy wants its turn."""
+
+TRIES = 5
+"""How often clearing is tried; each may take as long as the programs of `clipboard_ways` get."""
 
 OFFER_TICK = 2.0
 """Seconds between two looks whether another program has taken the clipboard."""
@@ -36,29 +38,30 @@ OFFER_TICK = 2.0
 _TURN_SECONDS = 5.0
 
 
-class Order(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Order:
     """What the parent wants; see the module."""
 
     way: str
-    text: str
+    text: str = field(repr=False)
     clear_after: float
-
-    def __repr__(self) -> str:
-        """Hide the text: an order may show in a traceback."""
-        return f"Order({self.way})"
+    look: bool = False
 
 
 def main() -> None:
     """Carry out the order on standard input."""
     signal.signal(signal.SIGTERM, _leave)
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = Order(**json.load(sys.stdin.buffer))
     way = way_named(order.way)
     os.chdir(Path(sys.executable).anchor)  # so that the folder we were called in can be unmounted
+    if order.look:
+        _answer(way.read)
+        return
     with _turn() as turn:
         before = _text_before(way)
         offered: str | None = order.text
         try:
-            _answer(way, order.text)
+            _answer(lambda: way.write(order.text))
             _wait(order.clear_after, turn)
         finally:
             if order.clear_after > 0:
@@ -72,7 +75,7 @@ class _Turn:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._mark = secrets.token_hex(8)
+        self._mark = os.urandom(8).hex()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(self._mark, encoding="ascii")
 
@@ -105,11 +108,11 @@ def _text_before(way: Way) -> str | None:
     return None
 
 
-def _answer(way: Way, text: str) -> None:
-    """Put `text` there, tell the parent how it went and let go of the pipe to it."""
+def _answer(call: Callable[[], object]) -> None:
+    """Make the call, tell the parent how it went and let go of the pipe to it."""
     answer = {"error": "", "hint": ""}
     try:
-        way.write(text)
+        call()
     except UnavailableError as error:
         answer = {"error": error.message, "hint": error.hint}
     with contextlib.suppress(OSError):
@@ -130,13 +133,18 @@ def _wait(seconds: float, turn: _Turn | None) -> None:
 
 def _put_back(way: Way, text: str, before: str | None) -> str | None:
     """Put back what was there, if the clipboard still holds `text`; return what was put back."""
-    with contextlib.suppress(UnavailableError):
-        if way.read() != text:
+    for _ in range(TRIES):
+        try:
+            if way.read() != text:
+                return None
+            if before is not None and before != text:
+                way.write(before)
+                return before
+            way.clear()
+        except UnavailableError:  # whoever holds the text may be busy, or gone with the screen
+            time.sleep(TICK)
+        else:
             return None
-        if before is not None and before != text:
-            way.write(before)
-            return before
-        way.clear()
     return None
 
 

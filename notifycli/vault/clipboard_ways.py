@@ -1,25 +1,25 @@
-"""The ways to a clipboard: the library, the system's own programs, the terminal."""
+"""The ways to a clipboard of this machine: the library and the system's own programs."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from notifycli.errors import UnavailableError
-from notifycli.vault.health import Health
+from notifycli.vault.clipboard_terminal import PIPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 TOOL_SECONDS = 5.0
+SETTLE_SECONDS = 2.0
 
 _EMPTY = (
     "not available in the requested format",  # copykitten
@@ -32,7 +32,7 @@ _EMPTY = (
 
 
 class Way(Protocol):
-    """One way to a clipboard; every method but `describe` raises `UnavailableError`."""
+    """One way to a clipboard; every method raises `UnavailableError`."""
 
     @property
     def name(self) -> str:
@@ -50,9 +50,6 @@ class Way(Protocol):
 
     def clear(self) -> None:
         """Leave the clipboard empty."""
-
-    def describe(self) -> Health:
-        """Tell whether it works, for a doctor; never raises."""
 
 
 class Library:
@@ -87,10 +84,6 @@ class Library:
 
             copykitten.clear()
 
-    def describe(self) -> Health:
-        """Try a read."""
-        return _tried(self, os.environ.get("DISPLAY", sys.platform))
-
 
 @dataclass(frozen=True, slots=True)
 class Programs:
@@ -106,6 +99,7 @@ class Programs:
     def write(self, text: str) -> None:
         """Put `text` there through the program's standard input."""
         self._run(self.put, text)
+        self._settle(text)
 
     def read(self) -> str | None:
         """Return the text there, or None."""
@@ -119,11 +113,19 @@ class Programs:
     def clear(self) -> None:
         """Leave the clipboard empty."""
         self._run(self.empty, "")
+        self._settle(None)
 
-    def describe(self) -> Health:
-        """Try a read."""
-        screen = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", sys.platform)
-        return _tried(self, screen)
+    def _settle(self, text: str | None) -> None:
+        """Wait until `text` is what is read.
+
+        These programs return before the screen has heard of it, so that what we put there next
+        could be overtaken.
+        """
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while self.read() != text:
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"{self.put[0]} didn't put the text there", _SCREEN)
+            time.sleep(0.01)
 
     def _run(self, command: tuple[str, ...], text: str | None) -> str:
         """Run a program with files, not pipes, for its output.
@@ -156,56 +158,8 @@ class Programs:
             return out.read().decode(errors="replace")
 
 
-class Terminal:
-    """The clipboard of the machine the terminal is on, by the sequence OSC 52."""
-
-    name = "terminal"
-    needs_us = False
-
-    def write(self, text: str) -> None:
-        """Send `text` to the terminal; there is no acknowledgement."""
-        self._send(base64.b64encode(text.encode()))
-
-    def read(self) -> str | None:
-        """Return None: terminals don't tell, or ask the user first."""
-        return None
-
-    def clear(self) -> None:
-        """Ask the terminal to empty its clipboard; `!` is no base64, which xterm takes for that."""
-        self._send(b"!")
-
-    def describe(self) -> Health:
-        """Tell whether there is a terminal and what may keep the text from getting through."""
-        try:
-            self._send(None)
-        except UnavailableError as error:
-            return Health("OSC 52", "/dev/tty", False, error.message, error.hint)
-        meaning = "the terminal is sent the text and doesn't say whether it took it"
-        return Health("OSC 52", "/dev/tty", True, meaning, self.note())
-
-    def note(self) -> str:
-        """Return what to type so that the text gets through a multiplexer, "" if nothing."""
-        if os.environ.get("TMUX"):
-            return "tmux passes it on after: tmux set -s set-clipboard on"
-        return ""
-
-    def _send(self, payload: bytes | None) -> None:
-        """Write the sequence to the terminal itself: standard output is for data."""
-        if os.environ.get("TERM", "") in {"dumb", "linux"} or sys.platform == "win32":
-            raise UnavailableError("this terminal has no clipboard", _PIPE)
-        try:
-            with Path("/dev/tty").open("wb", buffering=0) as terminal:
-                if payload is not None:
-                    terminal.write(b"\x1b]52;c;" + payload + b"\x07")
-        except OSError:
-            raise UnavailableError(
-                "there is no clipboard, and no terminal to send the text to", _PIPE
-            ) from None
-
-
-_PIPE = "Pipe the token instead: notifycli token show | …"
 _SCREEN = (
-    f"Check that DISPLAY or WAYLAND_DISPLAY names a screen of yours. {_PIPE}, or in a terminal "
+    f"Check that DISPLAY or WAYLAND_DISPLAY names a screen of yours. {PIPE}, or in a terminal "
     "that takes OSC 52 type: export NOTIFYCLI_CLIPBOARD=terminal"
 )
 
@@ -277,12 +231,3 @@ def _library_errors(text: str) -> Iterator[None]:
 def _scrubbed(said: str, text: str | None) -> str:
     """Return what a program said, without the text it was given."""
     return said.replace(text, "…") if text else said
-
-
-def _tried(way: Way, where: str) -> Health:
-    """Return the finding of a read, whose text is thrown away."""
-    try:
-        way.read()
-    except UnavailableError as error:
-        return Health(way.name, where, False, error.message, error.hint)
-    return Health(way.name, where, True, "it answers")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import secrets
 import string
 import zlib
 from typing import NoReturn
@@ -82,6 +81,8 @@ class Secret:
 
 def generate() -> Secret:
     """Return a new token: 178 bits from the system's random source, and their checksum."""
+    import secrets  # noqa: PLC0415 - half of this module's import time, needed here alone
+
     body = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM_LENGTH))
     return Secret(body + _checksum(body))
 

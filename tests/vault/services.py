@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -22,6 +23,8 @@ WAIT = 10.0
 """Seconds for anything to happen on a busy machine."""
 
 NOBODY = 65534
+
+_SCREENS = itertools.count()
 
 
 def need(**packages: str) -> None:
@@ -71,12 +74,15 @@ def screen() -> Iterator[str]:
     """Start an X server that nobody sees; give its DISPLAY."""
     need(Xvfb="xvfb", xclip="xclip")
     reading, writing = os.pipe()
-    options = ["-displayfd", str(writing), "-screen", "0", "320x240x24", "-nolisten", "tcp"]
+    # A number of one's own: a server that ends removes the socket of the next one of its number.
+    display = f":{os.getpid() % 500 * 100 + next(_SCREENS)}"
+    how = [display, "-displayfd", str(writing), "-screen", "0", "320x240x24", "-nolisten", "tcp"]
     environ = {"PATH": os.environ["PATH"]}  # no HOME, by which a test finds its own processes
-    with running(["Xvfb", *options], environ, pass_fds=[writing]):
+    with running(["Xvfb", *how], environ, pass_fds=[writing]):
         os.close(writing)
         with os.fdopen(reading) as pipe:
-            yield f":{pipe.readline().strip()}"
+            assert f":{pipe.readline().strip()}" == display
+        yield display
 
 
 @contextmanager
@@ -176,10 +182,16 @@ def processes_of(home: Path) -> list[int]:
 
 
 def end_processes_of(home: Path) -> None:
-    """End what a test left running, which may be waiting to clear a clipboard."""
-    for process in processes_of(home):
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGTERM)
+    """End what a test left running, and what that starts in order to put a text back."""
+
+    def gone() -> bool:
+        left = processes_of(home)
+        for process in left:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGTERM)
+        return not left
+
+    until(gone, "what the test left running to end")
 
 
 def leaks(canary: str) -> list[str]:
