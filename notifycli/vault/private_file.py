@@ -1,0 +1,147 @@
+"""Files that only their owner may read, replaced whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notifycli.errors import (
+    ConfigurationError,
+    InputMissingError,
+    NotPermittedError,
+    TryAgainError,
+    UnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOCK_SECONDS = 10.0
+"""How long a writer waits for another one: some thirty writes with their key derivation."""
+
+_POLL = 0.02
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_MOST = 64 * 1024 * 1024
+
+
+def read_private(path: Path) -> bytes | None:
+    """Return the bytes of a file that only its owner can read, or None if there is no file.
+
+    Raises `ConfigurationError` if others may read or write it, or it is someone else's or no file;
+    `NotPermittedError` if the system refuses; `InputMissingError` for any other trouble.
+    """
+    try:
+        with path.open("rb") as file:
+            _check_owner_and_mode(path, os.fstat(file.fileno()))
+            return file.read(_MOST)
+    except FileNotFoundError:
+        return None
+    except PermissionError:
+        raise NotPermittedError(
+            f"{path} can't be read", "Ask its owner, or name another."
+        ) from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path} is a folder", "Name a file in it.") from None
+    except OSError as error:
+        raise InputMissingError(f"{path} can't be read: {error.strerror}") from None
+
+
+def replace_private(path: Path, data: bytes) -> None:
+    """Put `data` at `path`, readable by its owner alone; a crash leaves the old or the new whole.
+
+    A symbolic link stays and what it points to is replaced. Raises `UnavailableError`.
+    """
+    path = path.resolve()
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise UnavailableError(
+            f"{path} can't be written: {error.strerror}", "Make room or rights for it."
+        ) from None
+
+
+@contextlib.contextmanager
+def locked(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock file `path`, against other processes and threads, while the block runs.
+
+    The system lets go of it when the process ends, however it ends; the file stays, since deleting
+    it would let two processes hold two files of one name. Raises `TryAgainError` after `seconds`,
+    `UnavailableError` if the file can't be made. (`filelock` does the same; importing it takes
+    50 ms, which `token copy` would pay each time.)
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UnavailableError(
+            f"{path} can't be written: {error.strerror}", "Make room or rights for it."
+        ) from None
+    try:
+        deadline = time.monotonic() + seconds
+        while not _take(descriptor):
+            if time.monotonic() > deadline:
+                raise TryAgainError(
+                    f"another process has held {path} for {seconds:g} s", "Try again."
+                )
+            time.sleep(_POLL)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> bool:
+    """Take the lock if it is free; closing the descriptor gives it back."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt  # noqa: PLC0415
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl  # noqa: PLC0415
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _check_owner_and_mode(path: Path, status: os.stat_result) -> None:
+    if sys.platform == "win32":  # its files inherit the profile folder's list of who may
+        return
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigurationError(f"{path} is no file", "Name a file.")
+    if status.st_uid not in {0, os.geteuid()}:
+        raise ConfigurationError(f"{path} belongs to someone else", f"Type: chown $USER {path}")
+    if status.st_mode & _OTHERS:
+        mode = stat.S_IMODE(status.st_mode)
+        raise ConfigurationError(
+            f"{path} can be read by others (mode {mode:04o})", f"Type: chmod 600 {path}"
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut; Windows has no such call."""
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
