@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import Annotated, NoReturn
 
 import typer
@@ -94,6 +93,8 @@ def run(arguments: list[str]) -> int:
         return int(getattr(error, "exit_code", 2))
     except Exception as error:  # noqa: BLE001 - the last resort
         if this.verbose:
+            import traceback  # noqa: PLC0415 - 9 ms that only this case needs
+
             traceback.print_exc()
         tell(
             f"error: unexpected {type(error).__name__}; nothing more was done\n"

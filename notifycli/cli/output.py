@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -132,13 +131,15 @@ def _json(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterato
 
 
 def _csv(records: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> Iterator[bytes]:
-    buffer = io.StringIO(newline="")
+    import csv  # noqa: PLC0415 - only this format needs it
+
+    buffer = StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     return _separated(records, record, writer.writerow, buffer)
 
 
 def _tsv(records: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> Iterator[bytes]:
-    buffer = io.StringIO(newline="")
+    buffer = StringIO(newline="")
 
     def write_row(row: Iterable[object]) -> None:
         buffer.write("\t".join(printable(str(cell)) for cell in row) + "\n")
@@ -150,7 +151,7 @@ def _separated(
     records: Iterable[msgspec.Struct],
     record: type[msgspec.Struct],
     write_row: Callable[[Iterable[object]], Any],
-    buffer: io.StringIO,
+    buffer: StringIO,
 ) -> Iterator[bytes]:
     fields = record.__struct_fields__
     write_row(fields)

@@ -9,7 +9,6 @@ import typer
 from msgspec import Struct
 
 from notifycli.cli.command import ALL_USERS, OUTPUT, USER, examples, noun, session, takes
-from notifycli.cli.lines import STDIN, read_whole
 from notifycli.cli.output import show, write
 from notifycli.cli.session import Session, display_name
 from notifycli.errors import DataError, UsageError
@@ -22,7 +21,6 @@ from notifycli.rules.preferences import (
     read_value,
 )
 from notifycli.store.change import Entry, Target
-from notifycli.store.preference_document import read_csv
 from notifycli.store.store import Store
 
 app = noun("Preferences of users, defaults and locks.")
@@ -175,6 +173,9 @@ def prefs_import(
     ],
 ) -> None:
     """Set what a document says; all of it, or nothing if any of it is wrong."""
+    from notifycli.cli.lines import STDIN, read_whole  # noqa: PLC0415 - `prefs get` can spare them
+    from notifycli.store.preference_document import read_csv  # noqa: PLC0415
+
     this = session(ctx)
     name = "<stdin>" if file == STDIN else file
     try:
