@@ -65,7 +65,7 @@ def _types() -> Iterator[str]:
 def _reasons() -> Iterator[str]:
     yield "## Reasons"
     yield ""
-    yield f"A decision that fires has the reason `{Reason.ENABLED}`, any other the first that holds:"
+    yield f"What fires has the reason `{Reason.ENABLED}`, anything else the first that holds."
     yield ""
     for name, ladder in (("E-mail and push", SWITCHED), ("Audio", AUDIO)):
         yield f"{name}: {', '.join(f'`{rule.reason}`' for rule in ladder)}."

@@ -114,7 +114,15 @@ def examples(text: str) -> str:
 
 def noun(summary: str) -> typer.Typer:
     """Make the group of commands of one noun."""
-    return typer.Typer(help=summary, no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False)
+    group.callback(invoke_without_command=True)(help_if_alone)
+    return group
+
+
+def help_if_alone(ctx: typer.Context) -> None:
+    """Show where to start, to somebody who typed no more than a name."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
 
 
 class Noun(NamedTuple):

@@ -12,7 +12,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from notifycli.cli.session import tell
+from notifycli.cli.session import plural, tell
 from notifycli.errors import DataError, InputMissingError
 
 STDIN = "-"
@@ -20,6 +20,10 @@ _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _TOLD_IN_FULL = 20
 _LINES_A_TELLING = 1000
+_HINTS = {
+    b"[": "\n  one object a line is expected; jq makes that of an array: jq -c '.[]' FILE",
+    b"{": "\n  one object a line is expected; jq makes that of what is laid out: jq -c . FILE",
+}
 
 
 class BadLines:
@@ -27,11 +31,14 @@ class BadLines:
 
     def __init__(self, *, strict: bool) -> None:
         self.count = 0
+        self._hint = ""
         self._strict = strict
 
-    def add(self, place: str, fault: str) -> None:
+    def add(self, place: str, fault: str, line: bytes) -> None:
         """Report one. Raises `DataError` if the first one is to stop everything."""
         self.count += 1
+        opening = line.strip()[:1] if self.count == 1 else b""
+        self._hint = _HINTS.get(opening, self._hint) if place.endswith(":1") else self._hint
         if self._strict:
             raise DataError(f"{place}: {fault}", "leave out --strict to pass over such lines")
         if self.count <= _TOLD_IN_FULL:
@@ -44,7 +51,7 @@ class BadLines:
         more = self.count - _TOLD_IN_FULL
         if more > 0:
             tell(f"… and {more} more bad lines")
-        tell(f"{self.count} bad lines were passed over; everything else was replayed")
+        tell(f"{plural(self.count, 'bad line')} passed over; everything else was read{self._hint}")
         return DataError.status
 
 

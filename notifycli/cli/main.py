@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.main import get_command
 
 from notifycli import __version__
-from notifycli.cli.command import Noun, examples, lazy_group
+from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
 from notifycli.cli.session import Session, tell
-from notifycli.errors import NotifycliError
+from notifycli.errors import NotifycliError, UsageError
 
 _INTERRUPTED = 130
 _UNEXPECTED = 70
@@ -46,7 +46,7 @@ def _print_version(value: bool) -> None:
 
 @app.callback(
     cls=lazy_group(NOUNS, ALIASES),
-    no_args_is_help=True,
+    invoke_without_command=True,
     epilog=examples(
         """
 Start here, with a file of received webhooks, one JSON object a line:
@@ -60,6 +60,8 @@ notifycli COMMAND --help                  more of each
     ),
 )
 def notifycli(
+    ctx: typer.Context,
+    *,
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="The version."),
@@ -70,6 +72,7 @@ def notifycli(
     Set who is notified of what, by e-mail, push and sound; replay yesterday's conversations, and
     see which notifications would fire, and why the others would not.
     """
+    help_if_alone(ctx)
 
 
 def main() -> NoReturn:
@@ -89,8 +92,7 @@ def run(arguments: list[str]) -> int:
         tell("aborted")
         return _ABORTED
     except typer.TyperException as error:
-        error.show()  # type: ignore[attr-defined] # of click's part of Typer, which is all that is raised
-        return int(getattr(error, "exit_code", 2))
+        return _told_usage(error)
     except Exception as error:  # noqa: BLE001 - the last resort
         if this.verbose:
             import traceback  # noqa: PLC0415 - 9 ms that only this case needs
@@ -102,3 +104,11 @@ def run(arguments: list[str]) -> int:
         )
         return _UNEXPECTED
     return result if isinstance(result, int) else 0
+
+
+def _told_usage(error: Any) -> int:
+    """Tell of a command line that Typer can't read, as the product tells of its own errors."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "notifycli"
+    tell(f"error: {error.format_message()}\n  see {path} --help")
+    return UsageError.status

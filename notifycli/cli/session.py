@@ -115,6 +115,12 @@ class Session:
             raise UsageError("this command takes one user", "name just one: -u REF")
         return users[0]
 
+    def input_files(self, given: list[str] | None) -> list[str]:
+        """Give the input files that are meant: standard input, if none is named."""
+        if not given and sys.stdin.isatty():
+            self.note("reading standard input; end it with Ctrl-D")
+        return given or ["-"]
+
     def note(self, text: str) -> None:
         """Tell something on standard error that is no data and no error."""
         if not self.quiet:
@@ -141,6 +147,12 @@ def find_user(store: Store, account: int, reference: str) -> User:
         hint = f"did you mean {near}?" if near else "see who there is: notifycli user list"
         raise UsageError(f"account {account} has no user {reference!r}", hint)
     return user
+
+
+def plural(count: int, thing: str) -> str:
+    """Write a count of things: `1 event`, `2 events`, `2 inboxes`."""
+    ending = "" if count == 1 else "es" if thing.endswith("x") else "s"
+    return f"{count:,} {thing}{ending}"
 
 
 def display_name(user: User) -> str:

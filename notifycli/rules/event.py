@@ -125,6 +125,7 @@ def _told(error: Exception) -> str:
         text = f"{match[2]}: {match[1]}" if match[2] else f"no JSON object: {match[1]}"
     elif isinstance(error, msgspec.DecodeError) or text.startswith("Expected `object`"):
         text = f"no JSON object: {text}"
+    text = text.replace("`", "").replace("Expected", "expected")
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
