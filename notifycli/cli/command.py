@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session
+from notifycli.rules.audience import ROLES
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
@@ -52,10 +53,13 @@ def _keep(ctx: typer.Context, param: TyperOption, value: Any) -> None:
         setattr(session(ctx), param.name, kept)
 
 
-def _one_of_formats(text: str) -> str:
-    if text not in FORMATS:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
-    return text
+def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise typer.BadParameter(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return read
 
 
 USER = _Shared(
@@ -66,9 +70,18 @@ USER = _Shared(
     multiple=True,
 )
 ALL_USERS = _Shared(("--all-users",), bool, "Every user of the account.")
+ROLE = _Shared(
+    ("--role",), _one_of(ROLES), "All who have this role.", "|".join(ROLES), multiple=True
+)
+TEAM = _Shared(("--team",), int, "The members of this team; may be repeated.", "ID", multiple=True)
+INBOX_MEMBERS = _Shared(
+    ("--inbox-members",), int, "The members of this inbox; may be repeated.", "ID", multiple=True
+)
+USERS = (USER, ALL_USERS, ROLE, TEAM, INBOX_MEMBERS)
+"""The options that together select users: all whom any of them names."""
 OUTPUT = _Shared(
     ("--output", "-o"),
-    _one_of_formats,
+    _one_of(FORMATS),
     "How to print: table (on a terminal), json, jsonl (elsewhere), csv or tsv.",
     "|".join(FORMATS),
 )
@@ -125,6 +138,22 @@ def help_if_alone(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help())
 
 
+def noun_of_parts(summary: str, parts: dict[str, str]) -> typer.Typer:
+    """Make the group of commands of a noun that has many: each verb is in the module named.
+
+    A module's `app` holds several verbs, or is itself a group of that name.
+    """
+
+    class Group(TyperGroup):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.commands = LazyCommands(parts, {})
+
+    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False)
+    group.callback(cls=Group, invoke_without_command=True)(help_if_alone)
+    return group
+
+
 class Noun(NamedTuple):
     """Where a noun's commands are, and what the help says of it without loading them."""
 
@@ -135,16 +164,17 @@ class Noun(NamedTuple):
 class LazyCommands(MutableMapping[str, Any]):
     """Commands that are imported when they are asked for."""
 
-    def __init__(self, nouns: dict[str, Noun], aliases: dict[str, str]) -> None:
-        self._nouns = nouns
+    def __init__(self, modules: dict[str, str], aliases: dict[str, str]) -> None:
+        self._modules = modules
         self._aliases = aliases
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         name = self._aliases.get(name, name)
         if name not in self._loaded:
-            module = importlib.import_module(self._nouns[name].module)
-            command = typer.main.get_command(module.app)
+            module = importlib.import_module(self._modules[name])
+            command: Any = typer.main.get_command(module.app)
+            command = getattr(command, "commands", {}).get(name, command)
             command.name = name
             self._loaded[name] = command
         return self._loaded[name]
@@ -156,10 +186,10 @@ class LazyCommands(MutableMapping[str, Any]):
         del self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._nouns)
+        return iter(self._modules)
 
     def __len__(self) -> int:
-        return len(self._nouns)
+        return len(self._modules)
 
 
 def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGroup]:
@@ -169,7 +199,8 @@ def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGro
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
             added = [option.option() for option in (USER, OUTPUT, *_EVERYWHERE)]
             super().__init__(*args, params=[*params, *added], **kwargs)
-            self.commands = LazyCommands(nouns, aliases)
+            modules = {name: noun.module for name, noun in nouns.items()}
+            self.commands = LazyCommands(modules, aliases)
 
         def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own signature
             with formatter.section("Commands"):

@@ -18,6 +18,7 @@ from notifycli.errors import DataError, InputMissingError
 STDIN = "-"
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+_IN_MEMORY = 1 << 24
 _TOLD_IN_FULL = 20
 _LINES_A_TELLING = 1000
 _HINTS = {
@@ -65,8 +66,7 @@ def read_lines(
     and `DataError` for damaged gzip data.
     """
     for name in files:
-        shown = "<stdin>" if name == STDIN else name
-        with told_faults(shown), _open(name) as raw:
+        with told_faults(shown(name)), _open(name) as raw:
             told = 0
             for number, line in enumerate(_plain(raw), 1):
                 if number == 1:
@@ -75,13 +75,37 @@ def read_lines(
                     progress(raw.tell() - told)
                     told = raw.tell()
                 if not line.isspace():
-                    yield shown, number, line
+                    yield shown(name), number, line
 
 
 def read_whole(name: str) -> bytes:
     """Read a file, or standard input for `-`; raises as `read_lines` does."""
-    with told_faults("<stdin>" if name == STDIN else name), _open(name) as raw:
+    with told_faults(shown(name)), _open(name) as raw:
         return _plain(raw).read()
+
+
+@contextmanager
+def opened(name: str) -> Iterator[BinaryIO]:
+    """Open a file, or standard input for `-`, such that it can be read again from its start.
+
+    Raises as `read_lines` does, for all that is read inside too.
+    """
+    with told_faults(shown(name)), _open(name) as raw:
+        if name != STDIN:
+            yield _plain(raw)
+            return
+        import shutil  # noqa: PLC0415 - only a pipe needs to be kept
+        import tempfile  # noqa: PLC0415
+
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as kept:
+            shutil.copyfileobj(_plain(raw), kept)
+            kept.seek(0)
+            yield cast(BinaryIO, kept)
+
+
+def shown(name: str) -> str:
+    """Give what messages call a file."""
+    return "<stdin>" if name == STDIN else name
 
 
 def total_size(files: Iterable[str]) -> int | None:
@@ -93,15 +117,15 @@ def total_size(files: Iterable[str]) -> int | None:
 
 
 @contextmanager
-def told_faults(shown: str) -> Iterator[None]:
+def told_faults(place: str) -> Iterator[None]:
     """Turn what can go wrong with a file into the product's errors, with the file's name."""
     try:
         yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{shown}: damaged gzip data: {error}") from None
+        raise DataError(f"{place}: damaged gzip data: {error}") from None
     except OSError as error:
         raise InputMissingError(
-            f"{shown}: {error.strerror or error}", "check the name; - reads standard input"
+            f"{place}: {error.strerror or error}", "check the name; - reads standard input"
         ) from None
 
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from notifycli.cli.session import Session, find_user
-from notifycli.errors import UsageError
-from notifycli.rules.audience import Inbox, Team
+from notifycli.cli.session import Group, Session, find_user, found
 from notifycli.store.store import Store
-
-Group = TypeVar("Group", Inbox, Team)
 
 Id = Annotated[int, typer.Argument(metavar="ID", min=1, help="The id that Chatwoot gives it.")]
 Name = Annotated[str | None, typer.Option("--name", help="The name to show.")]
@@ -25,15 +21,6 @@ Members = Annotated[
 def member_ids(store: Store, account: int, references: Iterable[str]) -> tuple[int, ...]:
     """Give the ids of the users that are named, in their order."""
     return tuple(sorted({find_user(store, account, ref).id for ref in references}))
-
-
-def found(groups: Iterable[Group], id_: int, kind: str) -> Group:
-    """Give the one with this id. Raises `UsageError`."""
-    by_id = {group.id: group for group in groups}
-    if id_ not in by_id:
-        known = ", ".join(f"{group.id} {group.name}".strip() for group in by_id.values())
-        raise UsageError(f"there is no {kind} {id_}", f"there are: {known or 'none yet'}")
-    return by_id[id_]
 
 
 def remove(this: Session, groups: Iterable[Group], id_: int, kind: str, store: Store) -> None:

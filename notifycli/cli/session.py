@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from notifycli.errors import UsageError
-from notifycli.rules.audience import User
+from notifycli.rules.audience import Inbox, Team, User
 from notifycli.rules.preferences import nearest
 from notifycli.store.database import default_path
 from notifycli.store.store import Store
+
+Group = TypeVar("Group", Inbox, Team)
 
 _LISTED = 5
 _FIRST_ACCOUNT = 1
@@ -26,6 +30,9 @@ class Session:
     account: int | None = None
     user: list[str] = field(default_factory=list)
     all_users: bool = False
+    role: list[str] = field(default_factory=list)
+    team: list[int] = field(default_factory=list)
+    inbox_members: list[int] = field(default_factory=list)
     output: str | None = None
     quiet: bool = False
     verbose: bool = False
@@ -97,16 +104,50 @@ class Session:
         from_environment = os.environ.get("NOTIFYCLI_USER")
         return self.user or ([from_environment] if from_environment else [])
 
+    @property
+    def selects_many(self) -> bool:
+        """Whether the users are named in a way that may mean several."""
+        groups = self.all_users or self.role or self.team or self.inbox_members
+        return bool(groups) or len(self.user) > 1
+
     def the_users(self, store: Store, account: int) -> list[User]:
-        """Give the users who are meant: the named ones, all, or the account's only one."""
-        if self.all_users:
-            return store.users(account)
+        """Give the users who are meant: all whom an option names, or the account's only one.
+
+        Raises `UsageError` where that is nobody.
+        """
+        if self.all_users or self.role or self.team or self.inbox_members:
+            return self._selected(store, account)
         if self.given_users:
-            return [find_user(store, account, reference) for reference in self.given_users]
+            named = [find_user(store, account, reference) for reference in self.given_users]
+            return list({user.id: user for user in named}.values())
         only = store.only_user(account)
         if only is None:
             raise _nobody_named(store, account)
         return [only]
+
+    def _selected(self, store: Store, account: int) -> list[User]:
+        users = store.users(account)
+        chosen = {find_user(store, account, reference).id for reference in self.user}
+        chosen.update(user.id for user in users if self.all_users or user.role in self.role)
+        for id_ in self.team:
+            chosen.update(found(store.teams(account), id_, "team").members)
+        for id_ in self.inbox_members:
+            chosen.update(found(store.inboxes(account), id_, "inbox").members or ())
+        if not chosen:
+            raise UsageError(
+                f"nobody in account {account} is selected by {self._selection()}",
+                "see who there is: notifycli user list, team list, inbox list",
+            )
+        return [user for user in users if user.id in chosen]
+
+    def _selection(self) -> str:
+        options = (
+            ("--all-users",) * self.all_users,
+            (f"--role {role}" for role in self.role),
+            (f"--team {team}" for team in self.team),
+            (f"--inbox-members {inbox}" for inbox in self.inbox_members),
+        )
+        return " ".join(option for group in options for option in group)
 
     def the_user(self, store: Store, account: int) -> User:
         """Give the one user who is meant. Raises `UsageError` if several are."""
@@ -147,6 +188,15 @@ def find_user(store: Store, account: int, reference: str) -> User:
         hint = f"did you mean {near}?" if near else "see who there is: notifycli user list"
         raise UsageError(f"account {account} has no user {reference!r}", hint)
     return user
+
+
+def found(groups: Iterable[Group], id_: int, kind: str) -> Group:
+    """Give the inbox or team with this id. Raises `UsageError`."""
+    by_id = {group.id: group for group in groups}
+    if id_ not in by_id:
+        known = ", ".join(f"{group.id} {group.name}".strip() for group in by_id.values())
+        raise UsageError(f"there is no {kind} {id_}", f"there are: {known or 'none yet'}")
+    return by_id[id_]
 
 
 def plural(count: int, thing: str) -> str:

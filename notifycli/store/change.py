@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -11,8 +11,8 @@ import msgspec
 from notifycli.errors import DataError, NotPermittedError
 from notifycli.rules.audience import Inbox, Team, User
 from notifycli.rules.preferences import Layer
+from notifycli.store.staging import EVERY_INBOX, NO_PLACE, NOBODY, Locked, Staging
 
-EVERY_INBOX = 0
 Item = User | Inbox | Team
 Kind = Literal["account", "user", "inbox", "team"]
 
@@ -33,21 +33,31 @@ class Entry(NamedTuple):
     value: str | None
 
 
+class Trace(NamedTuple):
+    """What the history tells of a change, besides what differs."""
+
+    command: str
+    who: str
+    at: str
+    """ISO 8601 in UTC, to the second."""
+
+
 class Change:
     """A change in the making; `Store.change` makes them. Everything happens in its account."""
 
-    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, account: int, trace: Trace) -> None:
         self._connection = connection
         self._account = account
-        self._preferences: list[tuple[str, int | None, int | None, str, str | None, str | None]]
-        self._preferences = []
+        self._trace = trace
+        self._id: int | None = None
+        self._preferences = 0
         self._directory: list[tuple[Kind, int, str | None, str | None]] = []
         if not self._one("SELECT 1 FROM account WHERE id = ?", account):
             self._execute("INSERT INTO account (id) VALUES (?)", account)
 
     def __len__(self) -> int:
         """How many things differ from what they were."""
-        return len(self._preferences) + len(self._directory)
+        return self._preferences + len(self._directory)
 
     def set(self, entries: Iterable[Entry]) -> int:
         """Set or take away values; gives how many differ from before.
@@ -55,25 +65,29 @@ class Change:
         Raises `NotPermittedError` where a lock that was there before forbids to change a value of
         a lower layer.
         """
-        locks = dict(
-            self._rows(
-                "SELECT key, value FROM account_preference WHERE account_id = ? AND layer = 'lock'",
+        staging = Staging(self._connection)
+        staging.put(
+            (
                 self._account,
+                *(target.layer, target.user or NOBODY, target.inbox or EVERY_INBOX),
+                *(key, value, NO_PLACE),
             )
+            for target, key, value in entries
         )
-        before = len(self._preferences)
-        for target, key, value in entries:
-            old = self._value(target, key)
-            if value == old:
-                continue
-            if key in locks and target.layer is not Layer.LOCK:
-                raise NotPermittedError(
-                    f"{key} is locked to {locks[key]} for account {self._account}",
-                    f"an administrator can unlock it: notifycli prefs unset --lock {key}",
-                )
-            self._write(target, key, value)
-            self._preferences.append((target.layer, target.user, target.inbox, key, old, value))
-        return len(self._preferences) - before
+        return self.settle(staging)
+
+    def settle(self, staging: Staging, told: Callable[[Locked], str] | None = None) -> int:
+        """Set the account's values that were staged; gives how many differ from before.
+
+        Raises `NotPermittedError` as `set` does, of all values that are locked; `told` names one.
+        """
+        if not staging.differ(self._account):
+            return 0
+        if locked := staging.locked(self._account):
+            raise _refused(self._account, locked, told)
+        changed = staging.write(self._account, self._change_id())
+        self._preferences += changed
+        return changed
 
     def name_account(self, name: str) -> None:
         """Name the account."""
@@ -135,64 +149,31 @@ class Change:
             kind = "team"
         self._noted(kind, item.id, item, None)
         if isinstance(item, User):
-            for inbox, key, value in self._rows(
-                "SELECT inbox_id, key, value FROM user_preference"
-                " WHERE account_id = ? AND user_id = ?",
-                *(self._account, item.id),
-            ):
-                layer = Layer.USER if inbox == EVERY_INBOX else Layer.INBOX
-                self._preferences.append((layer, item.id, inbox or None, key, value, None))
+            self._preferences += self._execute(
+                "INSERT INTO preference_change SELECT ?,"
+                " CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id, nullif(inbox_id, 0),"
+                " key, value, NULL FROM user_preference WHERE account_id = ? AND user_id = ?",
+                *(self._change_id(), self._account, item.id),
+            ).rowcount
         self._execute(f"DELETE FROM {kind} WHERE account_id = ? AND id = ?", self._account, item.id)  # noqa: S608 - one of three literals
 
-    def record(self, command: str, who: str, at: str) -> None:
+    def record(self) -> None:
         """Write the trace of all that differs."""
-        if not self:
-            return
-        id_ = self._execute(
-            "INSERT INTO change (at, who, account_id, command) VALUES (?, ?, ?, ?)",
-            *(at, who, self._account, command),
-        ).lastrowid
-        self._connection.executemany(
-            "INSERT INTO preference_change VALUES (?, ?, ?, ?, ?, ?, ?)",
-            ((id_, *row) for row in self._preferences),
-        )
-        self._connection.executemany(
-            "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
-            ((id_, *row) for row in self._directory),
-        )
+        if self:
+            self._connection.executemany(
+                "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
+                [(self._change_id(), *row) for row in self._directory],
+            )
 
-    def _value(self, target: Target, key: str) -> str | None:
-        if target.user is None:
-            row = self._one(
-                "SELECT value FROM account_preference"
-                " WHERE account_id = ? AND layer = ? AND key = ?",
-                *(self._account, target.layer, key),
-            )
-        else:
-            row = self._one(
-                "SELECT value FROM user_preference"
-                " WHERE account_id = ? AND user_id = ? AND inbox_id = ? AND key = ?",
-                *(self._account, target.user, target.inbox or EVERY_INBOX, key),
-            )
-        return row[0] if row else None
-
-    def _write(self, target: Target, key: str, value: str | None) -> None:
-        place: Mapping[str, object] = {"account_id": self._account, "layer": target.layer}
-        table = "account_preference"
-        if target.user is not None:
-            inbox = target.inbox or EVERY_INBOX
-            place = {"account_id": self._account, "user_id": target.user, "inbox_id": inbox}
-            table = "user_preference"
-        columns = (*place, "key")
-        if value is None:
-            where = " AND ".join(f"{column} = ?" for column in columns)
-            self._execute(f"DELETE FROM {table} WHERE {where}", *place.values(), key)  # noqa: S608 - literals above
-        else:
-            marks = ", ".join("?" for _ in (*columns, "value"))
-            self._execute(
-                f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}, value) VALUES ({marks})",  # noqa: S608 - literals above
-                *(*place.values(), key, value),
-            )
+    def _change_id(self) -> int:
+        if self._id is None:
+            self._id = self._execute(
+                "INSERT INTO change (at, who, account_id, command) VALUES (?, ?, ?, ?)",
+                *(self._trace.at, self._trace.who, self._account, self._trace.command),
+            ).lastrowid
+        if self._id is None:
+            raise AssertionError("SQLite gives every new row a number")
+        return self._id
 
     def _noted(self, kind: Kind, id_: int, old: Item | None, new: Item | None) -> bool:
         if old == new:
@@ -250,3 +231,16 @@ class Change:
     def _one(self, sql: str, *parameters: object) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._execute(sql, *parameters).fetchone()
         return row
+
+
+def _refused(
+    account: int, locked: Sequence[Locked], told: Callable[[Locked], str] | None
+) -> NotPermittedError:
+    keys = " ".join(sorted({item.key for item in locked}))
+    hint = f"an administrator can unlock it: notifycli prefs unset --lock {keys}"
+    if told is None:
+        first = locked[0]
+        message = f"{first.key} is locked to {first.lock} for account {account}"
+        return NotPermittedError(message, hint)
+    listed = "\n".join(f"{told(item)}: {item.key} is locked to {item.lock}" for item in locked)
+    return NotPermittedError(f"{listed}\nnothing was stored", hint)

@@ -1,118 +1,115 @@
-"""The preferences of many users as one document."""
+"""The preferences of many users as one document: TOML, JSON or CSV."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import PurePath
+from typing import BinaryIO, Protocol
 
 from notifycli.errors import DataError
-from notifycli.rules.preferences import (
-    InvalidPreferenceError,
-    Layer,
-    full_keys,
-    nearest,
-    read_value,
-)
-from notifycli.store.change import Entry, Target
+from notifycli.rules.preferences import Layer
+from notifycli.rules.settings import Preferences
+from notifycli.store.document_csv import CsvDocument
+from notifycli.store.document_entries import Checker
+from notifycli.store.document_tables import path_text, read_json, read_toml
+from notifycli.store.staging import Locked, Row, Spoken, Staging
 from notifycli.store.store import Store
 
-COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
-_LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}
+_BATCH = 5_000
+_SNIFFED = 4096
+_BOM = b"\xef\xbb\xbf"
 
 
-class Placed(NamedTuple):
-    """An entry of a document, of which account, and where it stands."""
+class _Format(Protocol):
+    """What reads one way of writing a document."""
 
-    place: str
-    account: int
-    entry: Entry
+    def place(self, number: int) -> str: ...
+
+    def rows(self, checker: Checker) -> Iterator[Row]: ...
 
 
-def read_csv(store: Store, text: str, name: str, account: int) -> list[Placed]:
-    """Read CSV with the columns `COLUMNS`; where `account` is empty, the given one is meant.
+class Document:
+    """A document that is being read for one account; CSV may name others.
 
-    Later entries win. Raises `DataError` that names each wrong entry with its place.
+    `file` can be read again from its start; `name` is what errors call it. `format_` is one of
+    `toml`, `json` and `csv`; it is told from the name's ending or from the content, if it is left
+    out.
     """
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    reader = _Reader(store, account)
-    try:
-        unknown = [column for column in rows.fieldnames or ("nothing",) if column not in COLUMNS]
-        missing = [c for c in ("layer", "key", "value") if c not in (rows.fieldnames or ())]
-        if unknown or missing:
-            raise DataError(
-                f"{name}:1: the columns are {','.join(COLUMNS)}; "
-                f"found {','.join(rows.fieldnames or ('nothing',))}",
-                "give the first line these names, in any order",
-            )
-        placed = [item for row in rows for item in reader.entries(row, f"{name}:{rows.line_num}")]
-    except csv.Error as error:
-        raise DataError(f"{name}:{rows.line_num}: {error}", "nothing was stored") from None
-    if reader.faults:
-        listed = "\n".join(reader.faults)
-        raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
-    return placed
 
-
-class _Reader:
-    """Turns rows into entries, and collects what is wrong with them."""
-
-    def __init__(self, store: Store, account: int) -> None:
-        self.faults: list[str] = []
+    def __init__(
+        self, store: Store, file: BinaryIO, name: str, account: int, format_: str | None = None
+    ) -> None:
+        self.read = 0
+        """How many entries there were."""
         self._store = store
+        self._name = name
         self._account = account
-        self._users: dict[int, dict[str, int]] = {}
+        self._checker = Checker(store, account)
+        self._source = _opened(file, name, format_ or _format_of(file, name))
 
-    def entries(self, row: dict[str, str | None], place: str) -> Iterator[Placed]:
-        """Give the entries of a row: several, where its key is a glob; none, if it is wrong."""
-        given = {column: (row.get(column) or "").strip() for column in COLUMNS}
-        try:
-            if None in row:
-                raise ValueError("has more fields than the first line has columns")  # noqa: TRY301 - collected below
-            account = _number("account", given["account"]) or self._account
-            target = self._target(account, given)
-            yield from (
-                Placed(place, account, Entry(target, key, read_value(key, given["value"])))
-                for key in full_keys(given["key"])
-            )
-        except InvalidPreferenceError as error:
-            near = f"; did you mean {error.nearest}?" if error.nearest else ""
-            self.faults.append(f"{place}: {error}{near}")
-        except ValueError as error:
-            self.faults.append(f"{place}: {error}")
+    @property
+    def spoken(self) -> Spoken:
+        """What the document speaks of, as far as it has been read."""
+        return self._checker.spoken
 
-    def _target(self, account: int, given: dict[str, str]) -> Target:
-        layer = _LAYERS.get(given["layer"].lower())
-        if layer is None:
-            near = nearest(given["layer"], tuple(_LAYERS)) or ", ".join(_LAYERS)
-            raise ValueError(f"layer: {given['layer']!r} is none; did you mean {near}?")
-        wants_user, wants_inbox = layer in (Layer.USER, Layer.INBOX), layer is Layer.INBOX
-        for column, wanted in (("user", wants_user), ("inbox", wants_inbox)):
-            if wanted and not given[column]:
-                raise ValueError(f"{column}: is missing, and layer {layer} needs one")
-            if given[column] and not wanted:
-                raise ValueError(f"{column}: layer {layer} has none")
-        user = self._user(account, given["user"]) if wants_user else None
-        return Target(layer, user, _number("inbox", given["inbox"]) if wants_inbox else None)
+    def rows(self) -> Iterator[Row]:
+        """Give the entries. Raises `DataError` at their end, if any was wrong: it names all."""
+        yield from self._source.rows(self._checker)
+        self._checker.finish()
 
-    def _user(self, account: int, reference: str) -> int:
-        if account not in self._users:
-            users = self._store.users(account)
-            self._users[account] = {str(user.id): user.id for user in users}
-            self._users[account].update((u.email.casefold(), u.id) for u in users if u.email)
-        known = self._users[account]
-        user = known.get(reference.casefold())
-        if user is None:
-            near = nearest(reference, known)
-            hint = f"; did you mean {near}?" if near else ""
-            raise ValueError(f"user: account {account} has no user {reference!r}{hint}")
-        return user
+    def stage(self, staging: Staging, progress: Callable[[], None] | None = None) -> None:
+        """Read all entries into the staging; `progress` is called now and then."""
+        rows = self.rows()
+        while batch := list(islice(rows, _BATCH)):
+            staging.put(batch)
+            self.read += len(batch)
+            if progress is not None:
+                progress()
+
+    def policy(self) -> Preferences:
+        """Read all entries as if they were all that is set in the account."""
+        layers: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}
+        users: dict[int, dict[str, str]] = {}
+        inboxes: dict[tuple[int, int], dict[str, str]] = {}
+        for account, layer, user, inbox, key, value, _ in self.rows():
+            if account != self._account:
+                continue
+            if inbox:
+                values = inboxes.setdefault((user, inbox), {})
+            else:
+                values = users.setdefault(user, {}) if user else layers[layer]
+            if value is not None:
+                values[key] = value
+        return Preferences(layers[Layer.LOCK], inboxes, users, layers[Layer.DEFAULT])
+
+    def told(self, locked: Locked) -> str:
+        """Name the place of a value that is locked."""
+        if locked.place:
+            return self._source.place(locked.place)
+        path = (locked.layer,) if not locked.user else ("users", str(locked.user))
+        inbox = ("inbox", str(locked.inbox)) if locked.inbox else ()
+        return f"{self._name}: lacks {path_text((*path, *inbox, locked.key))}"
 
 
-def _number(column: str, text: str) -> int | None:
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{column}: {text!r} is no number")
-    return int(text)
+def _format_of(file: BinaryIO, name: str) -> str:
+    ending = PurePath(name.removesuffix(".gz")).suffix.lower()
+    if ending in (".toml", ".json", ".csv"):
+        return ending[1:]
+    start = file.read(_SNIFFED).removeprefix(_BOM).lstrip()
+    file.seek(0)
+    if start.startswith(b"{"):
+        return "json"
+    first = start.split(b"\n", 1)[0]
+    return "toml" if not first or first.startswith((b"[", b"#")) or b"=" in first else "csv"
+
+
+def _opened(file: BinaryIO, name: str, format_: str) -> _Format:
+    if format_ == "csv":
+        return CsvDocument(file, name)
+    try:
+        text = file.read().removeprefix(_BOM).decode()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{name}:{line}: no UTF-8", "save it as UTF-8") from None
+    return read_json(text, name) if format_ == "json" else read_toml(text, name)

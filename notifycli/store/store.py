@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Self
 from notifycli.rules.audience import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
-from notifycli.store.change import EVERY_INBOX, Change
+from notifycli.store.change import Change, Trace
 from notifycli.store.database import connect, told_errors, transaction
+from notifycli.store.staging import EVERY_INBOX, Staging, Written
 
 
 class AccountName(NamedTuple):
@@ -46,14 +47,14 @@ class Store:
 
         def of(account: int) -> Change:
             if account not in made:
-                made[account] = Change(self._connection, account)
+                made[account] = Change(self._connection, account, trace)
             return made[account]
 
         with told_errors(self.path), transaction(self._connection):
+            trace = Trace(command, who, datetime.now(UTC).isoformat(timespec="seconds"))
             yield of
-            at = datetime.now(UTC).isoformat(timespec="seconds")
             for change in made.values():
-                change.record(command, who, at)
+                change.record()
 
     @contextmanager
     def change(self, account: int, command: str, who: str) -> Iterator[Change]:
@@ -81,6 +82,19 @@ class Store:
             reference,
         )
         return next((User(*row) for row in rows), None)
+
+    def user_references(self, account: int) -> dict[str, int]:
+        """Give the ids of an account's users by everything that names them.
+
+        That is the id, the address, and the address in lower case.
+        """
+        found: dict[str, int] = {}
+        for id_, email in self._rows("SELECT id, email FROM user WHERE account_id = ?", account):
+            found[str(id_)] = id_
+            if email is not None:
+                found[email] = id_
+                found.setdefault(email.casefold(), id_)
+        return found
 
     def only_user(self, account: int) -> User | None:
         """Give the account's one user; `None` if there are none or several."""
@@ -111,6 +125,40 @@ class Store:
     def directory(self, account: int) -> Directory:
         """Give the account's directory as the rules use it."""
         return Directory(self.users(account), self.inboxes(account), self.teams(account))
+
+    def staging(self) -> Staging:
+        """Give an empty place for values that are to be set, or compared with those that are."""
+        return Staging(self._connection)
+
+    @contextmanager
+    def comparing(self) -> Iterator[Staging]:
+        """Compare values with those that are set, and change nothing."""
+        with told_errors(self.path):
+            self._connection.execute("BEGIN")
+            try:
+                yield self.staging()
+            finally:
+                self._connection.execute("ROLLBACK")
+
+    def written(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
+        """Give what is set in these layers of an account, in the order of documents."""
+        chosen = [layer.value for layer in layers]
+        for layer, key, value in self._rows(
+            "SELECT layer, key, value FROM account_preference WHERE account_id = ?"
+            " ORDER BY layer, key",
+            account,
+        ):
+            if layer in chosen:
+                yield Written(Layer(layer), "", EVERY_INBOX, key, value)
+        for email, user, inbox, key, value in self._rows(
+            "SELECT email, id, inbox_id, key, value FROM user u"
+            " JOIN user_preference p ON p.account_id = u.account_id AND p.user_id = u.id"
+            " WHERE u.account_id = ? AND (inbox_id <> 0 OR ?) AND (inbox_id = 0 OR ?)"
+            " ORDER BY email IS NULL, email, id, inbox_id, key",
+            *(account, Layer.USER in chosen, Layer.INBOX in chosen),
+        ):
+            layer = Layer.INBOX if inbox else Layer.USER
+            yield Written(layer, email or str(user), inbox, key, value)
 
     def preferences(self, account: int) -> Preferences:
         """Give all that is set in an account."""

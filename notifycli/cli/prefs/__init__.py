@@ -1,0 +1,15 @@
+"""`notifycli prefs`: preferences of users, defaults and locks."""
+
+from __future__ import annotations
+
+from notifycli.cli.command import noun_of_parts
+
+_HERE = "notifycli.cli.prefs"
+
+app = noun_of_parts(
+    "Preferences of users, defaults and locks.",
+    {
+        **dict.fromkeys(("list", "get", "set", "unset"), f"{_HERE}.one"),
+        **dict.fromkeys(("export", "import", "diff", "apply"), f"{_HERE}.documents"),
+    },
+)

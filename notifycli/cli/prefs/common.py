@@ -1,0 +1,105 @@
+"""What the commands on preferences have in common: how a layer, keys and values are named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from notifycli.cli.session import Session, display_name, plural
+from notifycli.errors import UsageError
+from notifycli.rules.preferences import (
+    InvalidPreferenceError,
+    Layer,
+    full_keys,
+    nearest,
+    read_value,
+)
+from notifycli.store.change import Entry, Target
+from notifycli.store.store import Store
+
+_NAMED = 3
+
+InboxId = Annotated[
+    int | None, typer.Option("--inbox", metavar="ID", min=1, help="Only for events of this inbox.")
+]
+Default = Annotated[bool, typer.Option("--default", help="The account's default for everybody.")]
+Lock = Annotated[
+    bool, typer.Option("--lock", help="The account's lock: no user can set anything else.")
+]
+
+
+def change(
+    this: Session,
+    values: Sequence[tuple[str, str | None]],
+    inbox: int | None,
+    *,
+    default: bool,
+    lock: bool,
+) -> None:
+    """Set or take away these values, wherever the options say."""
+    with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
+        account = this.the_account(store, may_be_new=default or lock)
+        targets, whose = targets_of(this, store, account, inbox, default=default, lock=lock)
+        changed = changes(account).set(
+            Entry(target, key, value) for target in targets for key, value in values
+        )
+    this.note(f"{plural(changed, 'preference')} changed for {whose} account {account}")
+
+
+def targets_of(
+    this: Session, store: Store, account: int, inbox: int | None, *, default: bool, lock: bool
+) -> tuple[list[Target], str]:
+    """Give the places that the options name, and what a message calls them, up to `account N`."""
+    if default + lock + (inbox is not None) > 1:
+        raise UsageError("--default, --lock and --inbox name three layers", "give one of them")
+    if default or lock:
+        if this.selects_many:
+            option = "--lock" if lock else "--default"
+            raise UsageError(f"{option} is of the whole account", "leave out who is selected")
+        whose = "the lock of" if lock else "the default of"
+        return [Target(Layer.LOCK if lock else Layer.DEFAULT)], whose
+    if inbox is not None:
+        check_inbox(store, account, inbox)
+    users = this.the_users(store, account)
+    named = ", ".join(map(display_name, users[:_NAMED]))
+    more = f" and {len(users) - _NAMED:,} more" if len(users) > _NAMED else ""
+    layer = Layer.USER if inbox is None else Layer.INBOX
+    return [Target(layer, user.id, inbox) for user in users], f"{named}{more} in"
+
+
+def check_inbox(store: Store, account: int, inbox: int) -> None:
+    """Raise `UsageError` if the account has no such inbox."""
+    known = {str(item.id): item.name for item in store.inboxes(account)}
+    if str(inbox) not in known:
+        near = nearest(str(inbox), known) or ", ".join(known) or "none yet"
+        raise UsageError(
+            f"account {account} has no inbox {inbox}",
+            f"nearest: {near}; add it: notifycli inbox add {inbox}",
+        )
+
+
+def assigned(text: str) -> list[tuple[str, str | None]]:
+    """Give the full keys and the value that `KEY=VALUE` means. Raises `UsageError`."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"{text!r} has no value", f"write it as {text}=VALUE")
+    try:
+        return [(full, read_value(full, value)) for full in keys_of(key)]
+    except InvalidPreferenceError as error:
+        raise UsageError(str(error), did_you_mean(error)) from None
+
+
+def keys_of(text: str) -> tuple[str, ...]:
+    """Give the full keys that are meant by one or by a glob. Raises `UsageError`."""
+    try:
+        return full_keys(text)
+    except InvalidPreferenceError as error:
+        hint = did_you_mean(error) or "see all: notifycli prefs list --default"
+        raise UsageError(str(error), hint) from None
+
+
+def did_you_mean(error: InvalidPreferenceError) -> str:
+    """Give the hint to the nearest valid word; nothing if there is none."""
+    return f"did you mean {error.nearest}?" if error.nearest else ""

@@ -1,0 +1,244 @@
+"""`notifycli prefs export|import|diff|apply`: the preferences of many users as one document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+
+from notifycli.cli.command import OUTPUT, examples, session, takes
+from notifycli.cli.lines import opened, shown
+from notifycli.cli.output import write
+from notifycli.cli.prefs.differences import show_differences
+from notifycli.cli.progress import Bar, bar_over
+from notifycli.cli.session import Session, plural
+from notifycli.rules.preferences import Layer
+from notifycli.store.document_entries import LAYERS
+from notifycli.store.document_text import FORMATS
+from notifycli.store.preference_document import Document
+from notifycli.store.staging import Staging
+from notifycli.store.store import Store
+
+app = typer.Typer()
+
+
+def _format(text: str) -> str:
+    if text not in FORMATS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
+    return text
+
+
+def _layer(text: str) -> Layer:
+    if text not in LAYERS:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(LAYERS)}")
+    return LAYERS[text]
+
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE", help="TOML, JSON or CSV, plain or gzip; - is stdin.")
+]
+FormatOption = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        parser=_format,
+        metavar="|".join(FORMATS),
+        help="How it is written; told from the name or the content if left out.",
+    ),
+]
+Progress = Annotated[
+    bool | None,
+    typer.Option(
+        "--progress/--no-progress",
+        help="A progress bar on standard error; on by default on a terminal.",
+    ),
+]
+
+
+@app.command(
+    "export",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli prefs export > policy.toml
+notifycli prefs export --format csv --layer user > users.csv
+notifycli prefs export --update policy.toml
+"""
+    ),
+)
+def prefs_export(
+    ctx: typer.Context,
+    *,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format", parser=_format, metavar="|".join(FORMATS), help="How to write it."
+        ),
+    ] = "toml",
+    layer: Annotated[
+        list[Layer] | None,
+        typer.Option(
+            parser=_layer, metavar="|".join(LAYERS), help="Only this layer; may be repeated."
+        ),
+    ] = None,
+    update: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Bring this TOML file up to date instead, keeping its comments."
+        ),
+    ] = None,
+) -> None:
+    """Print all that is set in the account as one document, in a stable order."""
+    this = session(ctx)
+    layers = frozenset(layer or LAYERS.values())
+    with this.store() as store:
+        account = this.the_account(store)
+        if update is None:
+            text = FORMATS[format_](store.written(account, layers), layers, account)
+            write(block.encode() for block in text)
+            return
+        from notifycli.cli.prefs.commented import update_file  # noqa: PLC0415 - imports tomlkit
+
+        changed = update_file(update, store, account, layers)
+    this.note(f"{update}: {plural(changed, 'value')} changed")
+
+
+@app.command(
+    "import",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli prefs import team.csv
+notifycli prefs export -a 1 | notifycli prefs import - -a 2
+printf 'layer,user,key,value\\nuser,jane@example.com,audio,all\\n' | notifycli prefs import -
+"""
+    ),
+)
+def prefs_import(
+    ctx: typer.Context,
+    file: File,
+    *,
+    format_: FormatOption = None,
+    progress: Progress = None,
+) -> None:
+    """Set what a document says: all of it, or nothing. What it doesn't name stays as it is."""
+    this = session(ctx)
+    read, changed = _put(this, _Given(file, format_, progress), whole=False)
+    this.note(f"{shown(file)}: {plural(read, 'preference')} read, {changed:,} changed")
+
+
+@app.command(
+    "apply",
+    cls=takes(OUTPUT),
+    epilog=examples(
+        """
+notifycli prefs apply policy.toml --dry-run
+notifycli prefs apply policy.toml
+"""
+    ),
+)
+def prefs_apply(
+    ctx: typer.Context,
+    file: File,
+    *,
+    format_: FormatOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
+    ] = False,
+    progress: Progress = None,
+) -> None:
+    """Make what a document speaks of equal to it: all, or nothing.
+
+    It speaks of each layer of the account that it has, and of each user whom it names, in the
+    layers of users that it has. What is set there and not in the document is taken away; import
+    only adds.
+    """
+    this = session(ctx)
+    if dry_run:
+        with _compared(this, _Given(file, format_, progress)) as staging:
+            show_differences(this, staging.differences())
+        return
+    read, changed = _put(this, _Given(file, format_, progress), whole=True)
+    this.note(f"{shown(file)}: {plural(read, 'preference')} read, {changed:,} changed")
+
+
+@app.command(
+    "diff",
+    cls=takes(OUTPUT),
+    epilog=examples(
+        """
+notifycli prefs diff policy.toml
+notifycli prefs diff policy.toml --exit-code --quiet > /dev/null || echo changed
+"""
+    ),
+)
+def prefs_diff(
+    ctx: typer.Context,
+    file: File,
+    *,
+    format_: FormatOption = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")
+    ] = False,
+    progress: Progress = None,
+) -> None:
+    """Show what applying a document would change."""
+    this = session(ctx)
+    with _compared(this, _Given(file, format_, progress)) as staging:
+        count = show_differences(this, staging.differences())
+    if exit_code and count:
+        raise typer.Exit(1)
+
+
+class _Given(NamedTuple):
+    """How a document was named."""
+
+    file: str
+    format: str | None
+    progress: bool | None
+
+
+def _put(this: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
+    """Import or apply; gives how many entries were read, and how many values changed."""
+    with (
+        bar_over(this, given.file, "reading", wanted=given.progress) as bar,
+        this.store(create=True) as store,
+        store.changes(this.command, this.who) as changes,
+    ):
+        account = this.the_account(store, may_be_new=True)
+        staging = store.staging()
+        document = _stage(store, account, given, staging, bar)
+        if whole:
+            staging.put_absent(document.spoken)
+        bar.wait("storing")
+        changed = sum(changes(of).settle(staging, document.told) for of in staging.accounts())
+        unknown = staging.unknown_inboxes()
+    if unknown:
+        listed = ", ".join(map(str, unknown))
+        this.note(f"inboxes that are not in the directory yet: {listed}")
+    return document.read, changed
+
+
+@contextmanager
+def _compared(this: Session, given: _Given) -> Iterator[Staging]:
+    """Stage what applying the document would set; warns of what a lock forbids."""
+    with this.store() as store, store.comparing() as staging:
+        account = this.the_account(store)
+        with bar_over(this, given.file, "reading", wanted=given.progress) as bar:
+            document = _stage(store, account, given, staging, bar)
+            staging.put_absent(document.spoken)
+        for of in staging.accounts():
+            for item in staging.locked(of):
+                place = document.told(item)
+                this.warn(f"{place}: {item.key} is locked to {item.lock}: apply would be refused")
+        yield staging
+
+
+def _stage(store: Store, account: int, given: _Given, staging: Staging, bar: Bar) -> Document:
+    with opened(given.file) as source:
+        document = Document(store, source, shown(given.file), account, given.format)
+        document.stage(staging, lambda: bar.advance_to(source))
+    return document

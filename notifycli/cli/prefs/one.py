@@ -1,0 +1,203 @@
+"""`notifycli prefs list|get|set|unset`: the preferences of users, one layer at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from notifycli.cli.command import OUTPUT, USER, USERS, examples, session, takes
+from notifycli.cli.output import show, write
+from notifycli.cli.prefs.common import (
+    Default,
+    InboxId,
+    Lock,
+    assigned,
+    change,
+    check_inbox,
+    keys_of,
+)
+from notifycli.cli.session import Session
+from notifycli.errors import UsageError
+from notifycli.rules.preferences import KEYS, Layer
+from notifycli.rules.settings import Preferences
+
+app = typer.Typer()
+
+Origin = Annotated[bool, typer.Option("--show-origin", help="Say which layer it comes from.")]
+
+
+class PreferenceRecord(Struct):
+    """An effective preference, as printed."""
+
+    key: str
+    value: str
+    origin: Layer
+    locked: bool
+
+
+class UserPreferenceRecord(Struct):
+    """An effective preference of one of several users, as printed."""
+
+    user_id: int
+    email: str | None
+    key: str
+    value: str
+    origin: Layer
+    locked: bool
+
+
+@app.command(
+    "list",
+    cls=takes(*USERS, OUTPUT),
+    epilog=examples(
+        """
+notifycli prefs list -u jane@example.com
+notifycli prefs list -u 7 'email.*' --inbox 3
+notifycli prefs list --default -o json
+notifycli prefs list email.message --team 2 --role administrator
+"""
+    ),
+)
+def prefs_list(
+    ctx: typer.Context,
+    keys: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY]...", help="Only these keys or globs.")
+    ] = None,
+    *,
+    inbox: InboxId = None,
+    default: Default = False,
+    show_origin: Origin = False,  # noqa: ARG001 - the list always shows it
+) -> None:
+    """List effective preferences and the layers they come from.
+
+    Of several users, each line says whose it is.
+    """
+    this = session(ctx)
+    chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
+    if this.selects_many and not default:
+        show(this, _of_many(this, chosen, inbox), UserPreferenceRecord)
+    else:
+        show(this, _effective(this, chosen, inbox, default=default), PreferenceRecord)
+
+
+@app.command(
+    "get",
+    cls=takes(USER),
+    epilog=examples(
+        """
+notifycli prefs get audio -u jane@example.com
+notifycli prefs get email.mention -u 7 --inbox 3 --show-origin
+notifycli prefs get quiet_hours --default
+"""
+    ),
+)
+def prefs_get(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The preference.")],
+    *,
+    inbox: InboxId = None,
+    default: Default = False,
+    show_origin: Origin = False,
+) -> None:
+    """Print the effective value of one preference."""
+    this = session(ctx)
+    full = keys_of(key)
+    if len(full) > 1:
+        raise UsageError(f"{key} stands for {len(full)} preferences", f"notifycli prefs list {key}")
+    (record,) = _effective(this, full, inbox, default=default)
+    write([(f"{record.origin}\t" if show_origin else "").encode(), f"{record.value}\n".encode()])
+
+
+@app.command(
+    "set",
+    cls=takes(*USERS),
+    epilog=examples(
+        """
+notifycli prefs set email.mention=on push.message=on -u jane@example.com
+notifycli prefs set audio=assigned+unassigned --inbox 3 -u 7
+notifycli prefs set 'quiet_hours=22:00-07:00 Europe/Berlin mon-fri' --all-users
+notifycli prefs set push.message=on --team 2 --inbox-members 3 -u 7
+notifycli prefs set 'email.*=off' --lock
+notifycli prefs set push.created=on --default
+"""
+    ),
+)
+def prefs_set(
+    ctx: typer.Context,
+    assignments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KEY=VALUE...", help="Preferences and their values; later ones win."
+        ),
+    ],
+    *,
+    inbox: InboxId = None,
+    default: Default = False,
+    lock: Lock = False,
+) -> None:
+    """Set preferences of users or of the whole account."""
+    values = [pair for given in assignments for pair in assigned(given)]
+    change(session(ctx), values, inbox, default=default, lock=lock)
+
+
+@app.command(
+    "unset",
+    cls=takes(*USERS),
+    epilog=examples(
+        """
+notifycli prefs unset audio -u jane@example.com
+notifycli prefs unset 'email.*' --lock
+notifycli prefs unset quiet_hours --role agent
+"""
+    ),
+)
+def prefs_unset(
+    ctx: typer.Context,
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Preferences or globs.")],
+    *,
+    inbox: InboxId = None,
+    default: Default = False,
+    lock: Lock = False,
+) -> None:
+    """Take away what is set, so that the layers below show."""
+    values = [(key, None) for given in keys for key in keys_of(given)]
+    change(session(ctx), values, inbox, default=default, lock=lock)
+
+
+def _effective(
+    this: Session, keys: Iterable[str], inbox: int | None, *, default: bool
+) -> list[PreferenceRecord]:
+    with this.store() as store:
+        account = this.the_account(store)
+        if inbox is not None:
+            check_inbox(store, account, inbox)
+        user = None if default else this.the_user(store, account).id
+        preferences = store.preferences_of(account, user)
+    return [PreferenceRecord(*row) for row in _resolved(preferences, keys, user, inbox)]
+
+
+def _of_many(
+    this: Session, keys: Sequence[str], inbox: int | None
+) -> Iterator[UserPreferenceRecord]:
+    with this.store() as store:
+        account = this.the_account(store)
+        if inbox is not None:
+            check_inbox(store, account, inbox)
+        users = this.the_users(store, account)
+        preferences = store.preferences(account)
+    return (
+        UserPreferenceRecord(user.id, user.email, *row)
+        for user in users
+        for row in _resolved(preferences, keys, user.id, inbox)
+    )
+
+
+def _resolved(
+    preferences: Preferences, keys: Iterable[str], user: int | None, inbox: int | None
+) -> Iterator[tuple[str, str, Layer, bool]]:
+    for key in keys:
+        value, origin = preferences.resolve(key, user, inbox)
+        yield key, value, origin, origin is Layer.LOCK

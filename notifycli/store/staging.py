@@ -1,0 +1,219 @@
+"""Values that are to be set, beside those that are: SQLite compares and writes them as sets.
+
+One value or two million go the same way: into a temporary table, against which everything that
+is asked of a change (what differs, what is locked) and done by it is one statement.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from notifycli.rules.preferences import Layer
+
+EVERY_INBOX = 0
+NOBODY = 0
+"""Stands for "no user" in the layers of an account: a primary key can't hold NULL."""
+NO_PLACE = 0
+
+Row = tuple[int, str, int, int, str, str | None, int]
+"""Account, layer, user (or `NOBODY`), inbox (or `EVERY_INBOX`), key, value, place.
+
+A value of `None` takes the value away. The place is whatever number its source can name it by.
+"""
+
+_TABLES = """
+CREATE TEMP TABLE IF NOT EXISTS staged (
+  account_id INTEGER, layer TEXT, user_id INTEGER, inbox_id INTEGER, key TEXT,
+  value TEXT, place INTEGER,
+  PRIMARY KEY (account_id, layer, user_id, inbox_id, key)
+) WITHOUT ROWID;
+CREATE TEMP VIEW IF NOT EXISTS differing AS
+SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
+  FROM staged s LEFT JOIN user_preference p
+    ON p.account_id = s.account_id AND p.user_id = s.user_id
+   AND p.inbox_id = s.inbox_id AND p.key = s.key
+ WHERE s.layer IN ('user', 'inbox') AND p.value IS NOT s.value
+UNION ALL
+SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
+  FROM staged s LEFT JOIN account_preference p
+    ON p.account_id = s.account_id AND p.layer = s.layer AND p.key = s.key
+ WHERE s.layer IN ('lock', 'default') AND p.value IS NOT s.value
+"""
+
+_LOCKED = """
+SELECT d.layer, d.user_id, d.inbox_id, d.key, locks.value, d.place
+  FROM differing d CROSS JOIN account_preference locks
+ WHERE d.account_id = ? AND d.layer <> 'lock'
+   AND locks.account_id = d.account_id AND locks.layer = 'lock' AND locks.key = d.key
+   AND NOT EXISTS (
+     SELECT 1 FROM staged unlocking
+      WHERE unlocking.account_id = d.account_id AND unlocking.layer = 'lock'
+        AND unlocking.user_id = 0 AND unlocking.inbox_id = 0
+        AND unlocking.key = d.key AND unlocking.value IS NULL)
+"""
+
+_WRITES = (
+    """
+DELETE FROM user_preference WHERE (account_id, user_id, inbox_id, key) IN (
+  SELECT account_id, user_id, inbox_id, key FROM staged
+   WHERE account_id = ? AND layer IN ('user', 'inbox') AND value IS NULL)
+""",
+    """
+INSERT INTO user_preference (account_id, user_id, inbox_id, key, value)
+SELECT account_id, user_id, inbox_id, key, value FROM staged
+ WHERE account_id = ? AND layer IN ('user', 'inbox') AND value IS NOT NULL
+    ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value
+""",
+    """
+DELETE FROM account_preference WHERE (account_id, layer, key) IN (
+  SELECT account_id, layer, key FROM staged
+   WHERE account_id = ? AND layer IN ('lock', 'default') AND value IS NULL)
+""",
+    """
+INSERT INTO account_preference (account_id, layer, key, value)
+SELECT account_id, layer, key, value FROM staged
+ WHERE account_id = ? AND layer IN ('lock', 'default') AND value IS NOT NULL
+    ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value
+""",
+)
+
+
+class Difference(Struct):
+    """A value that is to change, as printed. `None` is "not set"."""
+
+    account_id: int
+    layer: str
+    user_id: int | None
+    email: str | None
+    inbox_id: int | None
+    key: str
+    old: str | None
+    new: str | None
+
+
+class Locked(NamedTuple):
+    """A value that a lock forbids to change."""
+
+    layer: str
+    user: int
+    inbox: int
+    key: str
+    lock: str
+    """What the key is locked to."""
+    place: int
+
+
+class Spoken(Struct):
+    """What a document speaks of: of this it can be said that the document lacks a value."""
+
+    layers: set[tuple[int, str]] = field(default_factory=set)
+    """Account and layer, of the layers that have no user."""
+    users: dict[int, set[int]] = field(default_factory=dict)
+    """The users, by account."""
+    user_layers: set[str] = field(default_factory=set)
+    """Which of the layers `user` and `inbox`; of the named users alone."""
+
+
+class Written(NamedTuple):
+    """A value as a document has it; in the order of a document."""
+
+    layer: Layer
+    user: str
+    """The user's address or, failing that, the id; empty for the layers of the account."""
+    inbox: int
+    """0 where the layer has none."""
+    key: str
+    value: str
+
+
+class Staging:
+    """The values that are to be set next. There is one on a connection; making it empties it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        for statement in _TABLES.split(";\n"):
+            connection.execute(statement)
+        connection.execute("DELETE FROM staged")
+
+    def put(self, rows: Iterable[Row]) -> None:
+        """Add values; of two for the same place in the store, the later one wins."""
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+        )
+
+    def put_absent(self, spoken: Spoken) -> None:
+        """Add the taking away of all that is set where the document speaks, but not in it."""
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO staged SELECT account_id, layer, 0, 0, key, NULL, 0"
+            " FROM account_preference WHERE account_id = ? AND layer = ?",
+            spoken.layers,
+        )
+        chosen = " OR ".join(
+            condition
+            for layer, condition in ((Layer.USER, "inbox_id = 0"), (Layer.INBOX, "inbox_id <> 0"))
+            if layer in spoken.user_layers
+        )
+        if chosen:
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO staged SELECT account_id,"  # noqa: S608 - literals above
+                " CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id, inbox_id, key, NULL,"
+                f" 0 FROM user_preference WHERE account_id = ? AND user_id = ? AND ({chosen})",
+                ((account, user) for account, users in spoken.users.items() for user in users),
+            )
+
+    def accounts(self) -> list[int]:
+        """Give the accounts that something is to be set in."""
+        return [
+            row[0]
+            for row in self._connection.execute(
+                "SELECT DISTINCT account_id FROM staged ORDER BY account_id"
+            )
+        ]
+
+    def unknown_inboxes(self) -> list[int]:
+        """Give the inboxes that values are set for and that the directory doesn't have."""
+        return [
+            row[0]
+            for row in self._connection.execute(
+                "SELECT DISTINCT inbox_id FROM staged s WHERE layer = 'inbox' AND value IS NOT NULL"
+                " AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.account_id = s.account_id"
+                " AND i.id = s.inbox_id) ORDER BY inbox_id"
+            )
+        ]
+
+    def differences(self) -> Iterator[Difference]:
+        """Give what would change, in the order of an export."""
+        rows = self._connection.execute(
+            "SELECT d.account_id, layer, nullif(user_id, 0), email, nullif(inbox_id, 0), key, old,"
+            " new FROM differing d LEFT JOIN user u"
+            " ON u.account_id = d.account_id AND u.id = d.user_id ORDER BY d.account_id,"
+            " d.user_id <> 0, CASE d.user_id WHEN 0 THEN layer END, email IS NULL, email,"
+            " d.user_id, d.inbox_id, d.key"
+        )
+        return (Difference(*row) for row in rows)
+
+    def locked(self, account: int) -> list[Locked]:
+        """Give what may not change, since its key is locked and this doesn't unlock it."""
+        return [Locked(*row) for row in self._connection.execute(_LOCKED, (account,))]
+
+    def differ(self, account: int) -> bool:
+        """Whether anything of the account would change."""
+        found = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM differing WHERE account_id = ?)", (account,)
+        ).fetchone()
+        return bool(found[0])
+
+    def write(self, account: int, change: int) -> int:
+        """Set the values of an account, and tell the history; gives how many have changed."""
+        changed = self._connection.execute(
+            "INSERT INTO preference_change SELECT ?, layer, nullif(user_id, 0),"
+            " nullif(inbox_id, 0), key, old, new FROM differing WHERE account_id = ?",
+            (change, account),
+        ).rowcount
+        for statement in _WRITES:
+            self._connection.execute(statement, (account,))
+        return changed
