@@ -1123,7 +1123,10 @@ SECTION_7 = [
     ),
     case(
         "self_assigned stops an assignment of one's own, at a creation too",
-        [assigned(7, performed_by={"id": "7", "type": "user"}), created(assignee=8, performed_by=by(8))],
+        [
+            assigned(7, performed_by={"id": "7", "type": "user"}),
+            created(assignee=8, performed_by=by(8)),
+        ],
         stays(7, ASSIGNED, "self_assigned"),
         stays(7, CREATED, "disabled"),
         stays(8, CREATED, "disabled"),
