@@ -89,13 +89,18 @@ class Notifycli:
         """Where the store is unless a test says otherwise."""
         return Path(os.environ["XDG_DATA_HOME"]) / "notifycli" / "notifycli.db"
 
-    def __call__(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Result:
+    def __call__(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
         given = self.folder.parent / "stdin"
         given.write_bytes(stdin)
         out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
         err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
         with given.open(encoding="utf-8") as typed, self._monkeypatch.context() as patch:
-            for name, value in environment.items():
+            for name, value in (environment or {}).items():
                 patch.setenv(name, value)
             patch.setattr(sys, "stdin", typed)
             patch.setattr(sys, "stdout", out)
@@ -105,9 +110,14 @@ class Notifycli:
         err.flush()
         return Result(status, _bytes(out), _bytes(err).decode())
 
-    def ok(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Result:
+    def ok(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
         """Run it where nothing may go wrong."""
-        result = self(*arguments, stdin=stdin, **environment)
+        result = self(*arguments, stdin=stdin, environment=environment)
         assert result.status == 0, result.stderr
         return result
 

@@ -431,7 +431,7 @@ def test_a_user_named_with_a_layer_of_the_account_is_wrong_usage(
 def test_the_user_of_the_environment_is_no_matter_to_a_layer_of_the_account(
     desk: Notifycli, layer: str
 ) -> None:
-    desk.ok("prefs", "set", "audio=all", layer, NOTIFYCLI_USER="7")
+    desk.ok("prefs", "set", "audio=all", layer, environment={"NOTIFYCLI_USER": "7"})
     assert listed(desk, "audio", "-u", "8") == [record("audio", "all", layer.removeprefix("--"))]
 
 

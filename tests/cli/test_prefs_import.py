@@ -103,8 +103,10 @@ def test_one_file_may_hold_several_accounts(desk: Notifycli) -> None:
 
 @pytest.mark.parametrize(
     "rows",
-    ["1,lock,,,email.*,off\n1,user,7,,email.created,on\n"]
-    + ["1,user,7,,email.created,on\n1,lock,,,email.*,off\n"],
+    [
+        "1,lock,,,email.*,off\n1,user,7,,email.created,on\n",
+        "1,user,7,,email.created,on\n1,lock,,,email.*,off\n",
+    ],
     ids=["the lock first", "the lock last"],
 )
 def test_a_document_may_hold_a_lock_and_what_was_set_before_it(desk: Notifycli, rows: str) -> None:

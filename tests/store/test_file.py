@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.store import store as store_module
+from notifycli.store import database
 from tests.conftest import Notifycli, Program
 
 WRITE = ("user", "add", "new@example.com")
@@ -183,7 +183,7 @@ Pragmas = Callable[[str], None]
 @pytest.fixture
 def pragmas(monkeypatch: pytest.MonkeyPatch) -> Pragmas:
     """Give every connection of the program a pragma."""
-    connect = store_module.connect
+    connect = database.connect
 
     def patch(pragma: str) -> None:
         def connected(path: Path, *, create: bool) -> sqlite3.Connection:
@@ -191,7 +191,7 @@ def pragmas(monkeypatch: pytest.MonkeyPatch) -> Pragmas:
             connection.execute(pragma)
             return connection
 
-        monkeypatch.setattr(store_module, "connect", connected)
+        monkeypatch.setattr("notifycli.store.store.connect", connected)
 
     return patch
 

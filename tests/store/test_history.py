@@ -155,8 +155,14 @@ def test_the_directory_leaves_a_row_for_each_item(notifycli: Notifycli) -> None:
     ]
     assert changes(notifycli) == [
         ("tester", 1, command)
-        for command in ("user add", "inbox add", "team add", "inbox add")
-        + ("team remove", "inbox remove")
+        for command in (
+            "user add",
+            "inbox add",
+            "team add",
+            "inbox add",
+            "team remove",
+            "inbox remove",
+        )
     ]
 
 
