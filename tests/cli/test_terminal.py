@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import gzip
 import os
 import re
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -265,18 +269,10 @@ def test_a_terminal_without_unicode_still_gets_a_table(
 
 
 def test_an_interrupt_ends_the_program_without_a_traceback(program: Program) -> None:
-    process = subprocess.Popen(
-        program.command("simulate"),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=program.folder,
-        env=dict(os.environ),
-    )
-    assert process.stdin is not None
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=20)
+    with started(program, "simulate") as process:
+        feed(process, b"\n")
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
     assert process.returncode in {130, -signal.SIGINT}
     assert b"Traceback" not in told
 
@@ -284,6 +280,30 @@ def test_an_interrupt_ends_the_program_without_a_traceback(program: Program) -> 
 @pytest.mark.xfail(strict=True, reason="the first read gives one byte, taken for no gzip")
 def test_gzip_is_known_when_its_first_byte_comes_alone(day: Notifycli, program: Program) -> None:
     assert day.store.exists()
-    slowly = "gzip -k day.jsonl; (head -c 1 day.jsonl.gz; sleep 0.5; tail -c +2 day.jsonl.gz)"
-    result = program.shell(f"{slowly} | notifycli simulate")
-    assert (result.status, len(result.records)) == (0, len(DAY))
+    packed = gzip.compress(lines(DAY))
+    with started(program, "simulate") as process:
+        feed(process, packed[:1])
+        shown, _ = process.communicate(packed[1:], timeout=20)
+    assert (process.returncode, len(shown.splitlines())) == (0, len(DAY))
+
+
+def started(program: Program, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        program.command(*arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=program.folder,
+        env=dict(os.environ),
+    )
+
+
+def feed(process: subprocess.Popen[bytes], data: bytes) -> None:
+    """Write to the program's standard input, and wait until it was read."""
+    assert process.stdin is not None
+    process.stdin.write(data)
+    process.stdin.flush()
+    deadline = time.monotonic() + 20
+    while struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))[0]:
+        assert time.monotonic() < deadline, "the program does not read its input"
+        time.sleep(0.01)
