@@ -147,7 +147,8 @@ def noun_of_parts(summary: str, parts: dict[str, str]) -> typer.Typer:
     class Group(TyperGroup):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
-            self.commands = LazyCommands(parts, {})
+            # Their summaries are their own: the help of the noun is the one thing that loads all.
+            self.commands = LazyCommands({verb: Noun(at, "") for verb, at in parts.items()}, {})
 
     group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False)
     group.callback(cls=Group, invoke_without_command=True)(help_if_alone)
@@ -164,15 +165,15 @@ class Noun(NamedTuple):
 class LazyCommands(MutableMapping[str, Any]):
     """Commands that are imported when they are asked for."""
 
-    def __init__(self, modules: dict[str, str], aliases: dict[str, str]) -> None:
-        self._modules = modules
+    def __init__(self, nouns: dict[str, Noun], aliases: dict[str, str]) -> None:
+        self._nouns = nouns
         self._aliases = aliases
         self._loaded: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         name = self._aliases.get(name, name)
         if name not in self._loaded:
-            module = importlib.import_module(self._modules[name])
+            module = importlib.import_module(self._nouns[name].module)
             command: Any = typer.main.get_command(module.app)
             command = getattr(command, "commands", {}).get(name, command)
             command.name = name
@@ -186,10 +187,10 @@ class LazyCommands(MutableMapping[str, Any]):
         del self._loaded[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
+        return iter(self._nouns)
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self._nouns)
 
 
 def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGroup]:
@@ -199,8 +200,7 @@ def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGro
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
             added = [option.option() for option in (USER, OUTPUT, *_EVERYWHERE)]
             super().__init__(*args, params=[*params, *added], **kwargs)
-            modules = {name: noun.module for name, noun in nouns.items()}
-            self.commands = LazyCommands(modules, aliases)
+            self.commands = LazyCommands(nouns, aliases)
 
         def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own signature
             with formatter.section("Commands"):

@@ -85,7 +85,7 @@ class TableDocument:
         for key, value, written in _flat(table):
             at = (*path, *written)
             try:
-                pairs = checker.pairs(key, _text(value))
+                pairs = checker.pairs(key, value_text(value))
             except ValueError as error:
                 checker.fault(self._named(at), error)
                 continue
@@ -99,8 +99,17 @@ class TableDocument:
 
 def read_toml(text: str, name: str) -> TableDocument:
     """Read TOML. Raises `DataError`."""
+    return TableDocument(_toml(text, name), name)
+
+
+def parse_toml(text: str, name: str) -> list[tuple[str, Any]]:
+    """Read keys and values that stand in no table of a layer. Raises `DataError`."""
+    return [(key, value) for key, value, _ in _flat(_toml(text, name))]
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
     try:
-        return TableDocument(tomllib.loads(text.replace("\r\n", "\n")), name)
+        return tomllib.loads(text.replace("\r\n", "\n"))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         at = _AT_LINE.search(str(error))
         place = f"{name}:{at[1]}" if at else name
@@ -152,7 +161,8 @@ def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, Path]]:
             yield name, value, (name,)
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """Give the text that stands for a value: `true` is "on". Raises `ValueError`."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, (str, int)):

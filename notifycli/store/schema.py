@@ -115,3 +115,12 @@ def m001_create_directory_preferences_and_history(db: Database) -> None:
         for statement in script.split(";\n"):
             if statement.strip():
                 db.execute(statement)
+
+
+@migrations()
+def m003_add_presets(db: Database) -> None:
+    """Make room for named sets of preferences."""
+    db.execute(
+        "CREATE TABLE preset (name TEXT NOT NULL COLLATE NOCASE, key TEXT NOT NULL,"
+        " value TEXT NOT NULL, PRIMARY KEY (name, key)) WITHOUT ROWID"
+    )

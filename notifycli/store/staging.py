@@ -165,6 +165,16 @@ class Staging:
                 ((account, user) for account, users in spoken.users.items() for user in users),
             )
 
+    def put_old_values(self, account: int, change: int) -> None:
+        """Add what a change of the account replaced."""
+        # Of a value that it changed twice, the first row tells: it is put last.
+        self._connection.execute(
+            "INSERT OR REPLACE INTO staged SELECT ?, layer, ifnull(user_id, 0),"
+            " ifnull(inbox_id, 0), key, old, 0 FROM preference_change WHERE change_id = ?"
+            " ORDER BY rowid DESC",
+            (account, change),
+        )
+
     def accounts(self) -> list[int]:
         """Give the accounts that something is to be set in."""
         return [

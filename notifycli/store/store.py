@@ -13,6 +13,8 @@ from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from notifycli.store.change import Change, Trace
 from notifycli.store.database import connect, told_errors, transaction
+from notifycli.store.history import History
+from notifycli.store.presets import Presets
 from notifycli.store.staging import EVERY_INBOX, Staging, Written
 
 
@@ -29,6 +31,8 @@ class Store:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         self._connection = connect(path, create=create)
+        self.history = History(self._connection, path)
+        self.presets = Presets(self._connection, path)
 
     def __enter__(self) -> Self:
         return self

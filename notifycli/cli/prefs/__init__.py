@@ -11,5 +11,9 @@ app = noun_of_parts(
     {
         **dict.fromkeys(("list", "get", "set", "unset"), f"{_HERE}.one"),
         **dict.fromkeys(("export", "import", "diff", "apply"), f"{_HERE}.documents"),
+        "drift": f"{_HERE}.drifting",
+        "edit": f"{_HERE}.edit",
+        "preset": f"{_HERE}.presets",
+        **dict.fromkeys(("history", "undo"), f"{_HERE}.past"),
     },
 )

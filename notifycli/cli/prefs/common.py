@@ -55,7 +55,7 @@ def targets_of(
     if default + lock + (inbox is not None) > 1:
         raise UsageError("--default, --lock and --inbox name three layers", "give one of them")
     if default or lock:
-        if this.selects_many:
+        if this.user or this.selects_many:
             option = "--lock" if lock else "--default"
             raise UsageError(f"{option} is of the whole account", "leave out who is selected")
         whose = "the lock of" if lock else "the default of"
@@ -80,7 +80,7 @@ def check_inbox(store: Store, account: int, inbox: int) -> None:
         )
 
 
-def assigned(text: str) -> list[tuple[str, str | None]]:
+def assigned(text: str) -> list[tuple[str, str]]:
     """Give the full keys and the value that `KEY=VALUE` means. Raises `UsageError`."""
     key, equals, value = text.partition("=")
     if not equals:

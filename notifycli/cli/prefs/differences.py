@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from notifycli.cli.output import show, text
 from notifycli.cli.session import Session
@@ -12,42 +12,52 @@ from notifycli.store.staging import Difference
 if TYPE_CHECKING:
     from rich.text import Text
 
+T = TypeVar("T")
+
 _HEADS = ("Whose", "Layer", "Key", "Old", "New")
+
+
+class Counted(Generic[T]):
+    """Counts what passes."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self.count = 0
+        self._items = items
+
+    def __iter__(self) -> Iterator[T]:
+        for item in self._items:
+            self.count += 1
+            yield item
 
 
 def show_differences(this: Session, differences: Iterable[Difference]) -> int:
     """Show them; gives how many there are."""
-    counted = _Counted(differences)
-    show(this, counted, Difference, heads=_HEADS, cells=_cells)
+    counted = Counted(differences)
+    show(this, counted, Difference, heads=_HEADS, cells=difference_cells)
     if not counted.count:
         this.note("no differences")
     return counted.count
 
 
-class _Counted:
-    """Counts what passes."""
-
-    def __init__(self, differences: Iterable[Difference]) -> None:
-        self.count = 0
-        self._differences = differences
-
-    def __iter__(self) -> Iterator[Difference]:
-        for item in self._differences:
-            self.count += 1
-            yield item
-
-
-def _cells(item: Difference) -> list[str | Text]:
-    from rich.text import Text  # noqa: PLC0415 - only a terminal sees it
-
+def difference_cells(item: Difference) -> list[str | Text]:
+    """Give the cells of a difference, for a terminal."""
     inbox = f" {item.inbox_id}" if item.inbox_id else ""
     return [
         whose(item.account_id, item.user_id, item.email),
         f"{item.layer}{inbox}",
         item.key,
-        Text(text(item.old), style="red" if item.old is not None else "dim"),
-        Text(text(item.new), style="green" if item.new is not None else "dim"),
+        *change_cells(item.old, item.new),
     ]
+
+
+def change_cells(old: str | None, new: str | None) -> tuple[Text, Text]:
+    """Give the cells of what was and what is: red and green."""
+    from rich.text import Text  # noqa: PLC0415 - only a terminal sees it
+
+    return (
+        Text(text(old), style="dim" if old is None else "red"),
+        Text(text(new), style="dim" if new is None else "green"),
+    )
 
 
 def whose(account: int, user: int | None, email: str | None) -> str:

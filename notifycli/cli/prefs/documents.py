@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,12 @@ from notifycli.cli.lines import opened, shown
 from notifycli.cli.output import write
 from notifycli.cli.prefs.differences import show_differences
 from notifycli.cli.progress import Bar, bar_over
-from notifycli.cli.session import Session, plural
+from notifycli.cli.session import Session, display_name, plural
+from notifycli.errors import DataError, NotPermittedError
 from notifycli.rules.preferences import Layer
 from notifycli.store.document_entries import LAYERS
-from notifycli.store.document_text import FORMATS
+from notifycli.store.document_tables import read_toml
+from notifycli.store.document_text import FORMATS, Layers
 from notifycli.store.preference_document import Document
 from notifycli.store.staging import Staging
 from notifycli.store.store import Store
@@ -100,10 +103,8 @@ def prefs_export(
             text = FORMATS[format_](store.written(account, layers), layers, account)
             write(block.encode() for block in text)
             return
-        from notifycli.cli.prefs.commented import update_file  # noqa: PLC0415 - imports tomlkit
-
-        changed = update_file(update, store, account, layers)
-    this.note(f"{update}: {plural(changed, 'value')} changed")
+        changed = _update(update, store, account, layers)
+    this.note(f"{update}: {'brought up to date' if changed else 'is up to date'}")
 
 
 @app.command(
@@ -242,3 +243,40 @@ def _stage(store: Store, account: int, given: _Given, staging: Staging, bar: Bar
         document = Document(store, source, shown(given.file), account, given.format)
         document.stage(staging, lambda: bar.advance_to(source))
     return document
+
+
+def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
+    """Bring a TOML file up to date; gives whether that has changed it."""
+    from notifycli.store.document_update import updated_toml  # noqa: PLC0415 - imports tomlkit
+
+    with opened(str(file)) as source:
+        text = source.read().decode()
+    read_toml(text, str(file))
+    references = store.user_references(account)
+    names = {user.id: display_name(user) for user in store.users(account)}
+
+    def named(reference: str) -> str | None:
+        return names.get(references.get(reference, references.get(reference.casefold(), -1)))
+
+    try:
+        updated = updated_toml(text, store.written(account, layers), layers, named)
+    except DataError as error:
+        raise DataError(f"{file}: {error.message}", error.hint) from None
+    if updated != text:
+        _replace(file, updated)
+    return updated != text
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file as a whole: whatever happens, it is the old one or the new one."""
+    target = file.resolve()
+    new = target.with_name(f".{target.name}.new")
+    try:
+        new.write_text(text, encoding="utf-8", newline="")
+        new.chmod(stat.S_IMODE(target.stat().st_mode))
+        new.replace(target)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise NotPermittedError(
+            f"{file}: {error.strerror}", "check the permissions of the file and its folder"
+        ) from error

@@ -1,0 +1,135 @@
+"""`notifycli prefs edit`: a user's preferences in an editor."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+import typer
+
+from notifycli.cli.command import USER, examples, session, takes
+from notifycli.cli.prefs.common import InboxId, check_inbox
+from notifycli.cli.prefs.edit_text import EditError, Shown, edit_text, edited, with_faults
+from notifycli.cli.session import display_name, plural
+from notifycli.errors import ConfigurationError, DataError, NotifycliError
+from notifycli.rules.preferences import KEYS, Layer
+from notifycli.store.change import Entry, Target
+
+app = typer.Typer()
+
+_TITLE = """Preferences of {user}, account {account}{inbox}.
+Change values, save, and leave the editor: what you changed becomes {whose}.
+Take a line away to give up your own value; save nothing to change nothing."""
+
+
+@app.command(
+    "edit",
+    cls=takes(USER),
+    epilog=examples(
+        """
+notifycli prefs edit -u jane@example.com
+EDITOR='code --wait' notifycli prefs edit -u 7 --inbox 3
+"""
+    ),
+)
+def prefs_edit(ctx: typer.Context, *, inbox: InboxId = None) -> None:
+    """Edit a user's effective preferences in $VISUAL or $EDITOR, and set what was changed."""
+    this = session(ctx)
+    with this.store() as store:
+        account = this.the_account(store)
+        if inbox is not None:
+            check_inbox(store, account, inbox)
+        user = this.the_user(store, account)
+        preferences = store.preferences_of(account, user.id)
+    shown = {key: preferences.resolve(key, user.id, inbox) for key in KEYS}
+    layer = Layer.USER if inbox is None else Layer.INBOX
+    own = [key for key, value in shown.items() if value.origin is layer]
+    title = _TITLE.format(
+        user=display_name(user),
+        account=account,
+        inbox="" if inbox is None else f", in inbox {inbox}",
+        whose="the user's own" if inbox is None else "the user's own in this inbox",
+    )
+    with _Draft(edit_text(shown, title)) as draft:
+        values = draft.edit(shown, own)
+        if not values:
+            this.note("nothing was changed")
+            return
+        target = Target(layer, user.id, inbox)
+        with this.store(create=True) as store, store.change(account, this.command, this.who) as one:
+            changed = one.set(Entry(target, key, value) for key, value in values.items())
+    this.note(
+        f"{plural(changed, 'preference')} changed for {display_name(user)} in account {account}"
+    )
+
+
+class _Draft:
+    """A file in an editor. It is kept, and the error tells where, if work would be lost."""
+
+    def __init__(self, text: str) -> None:
+        self._original = text
+        handle, name = tempfile.mkstemp(prefix="notifycli-", suffix=".toml")
+        os.close(handle)
+        self._file = Path(name)
+        self._write(text)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if error is None or self._read(errors="replace") == self._original:
+            self._file.unlink(missing_ok=True)
+        elif isinstance(error, NotifycliError):
+            kept = f"what you wrote is kept in {self._file}"
+            error.hint = f"{error.hint}\n  {kept}" if error.hint else kept
+        else:
+            sys.stderr.write(f"what you wrote is kept in {self._file}\n")
+
+    def edit(self, shown: Shown, own: list[str]) -> Mapping[str, str | None]:
+        """Let it be edited until it has no fault, and give what was changed.
+
+        Raises `DataError` if the faults were left as they are.
+        """
+        before = self._original
+        faults: tuple[str, ...] = ()
+        while True:
+            _run_editor(self._file)
+            try:
+                text = self._read()
+                if text == before:
+                    break
+                return edited(text, shown, own)
+            except UnicodeDecodeError:
+                before, faults = self._read(errors="replace"), ("no UTF-8: see the marks \ufffd",)
+            except EditError as error:
+                before, faults = text, error.faults
+            before = with_faults(before, faults)
+            self._write(before)
+        if faults:
+            raise DataError("\n".join((*faults, "nothing was stored")))
+        return {}
+
+    def _read(self, errors: str = "strict") -> str:
+        return self._file.read_text(encoding="utf-8", errors=errors)
+
+    def _write(self, text: str) -> None:
+        self._file.write_text(text, encoding="utf-8")
+
+
+def _run_editor(file: Path) -> None:
+    default = "notepad" if os.name == "nt" else "vi"
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or default
+    try:
+        status = subprocess.run([*shlex.split(command), str(file)], check=False).returncode  # noqa: S603 - the user's own choice
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"the editor {command!r} can't be started: {error}", "set VISUAL or EDITOR"
+        ) from None
+    if status:
+        raise ConfigurationError(f"the editor {command!r} failed with {status}: nothing was stored")

@@ -1,0 +1,120 @@
+"""`notifycli prefs history|undo`: what has been changed, and taking it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from notifycli.cli.command import OUTPUT, USER, examples, session, takes
+from notifycli.cli.output import show, text
+from notifycli.cli.prefs.common import keys_of
+from notifycli.cli.prefs.differences import change_cells, whose
+from notifycli.cli.session import find_user, plural
+from notifycli.rules.moment import parse_moment, to_datetime
+from notifycli.store.history import ChangedValue
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+app = typer.Typer()
+
+_HEADS = ("Id", "At", "Who", "Command", "Whose", "Layer", "Key", "Old", "New")
+
+
+def _since(given: str) -> str:
+    try:
+        return to_datetime(parse_moment(given)).isoformat(timespec="seconds")
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command(
+    "history",
+    cls=takes(USER, OUTPUT),
+    epilog=examples(
+        """
+notifycli prefs history --limit 20
+notifycli prefs history -u jane@example.com --key 'email.*' --since 2026-03-01
+notifycli prefs history -o jsonl | jq -r 'select(.layer == "lock") | .who' | sort -u
+"""
+    ),
+)
+def prefs_history(
+    ctx: typer.Context,
+    *,
+    key: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="Only this key or glob.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(parser=_since, metavar="TIME", help="Only from this time on.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="No more than so many values.")
+    ] = None,
+) -> None:
+    """List who changed what, when, from what to what; the newest change first."""
+    this = session(ctx)
+    with this.store() as store:
+        account = this.the_account(store)
+        values = store.history.values(
+            account,
+            users=[find_user(store, account, reference).id for reference in this.user],
+            keys=[full for given in key or () for full in keys_of(given)],
+            since=since,
+            limit=limit,
+        )
+        show(this, values, ChangedValue, heads=_HEADS, cells=_cells)
+
+
+@app.command(
+    "undo",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli prefs undo
+notifycli prefs undo 12
+notifycli prefs undo 12 --force
+"""
+    ),
+)
+def prefs_undo(
+    ctx: typer.Context,
+    id_: Annotated[
+        int | None,
+        typer.Argument(metavar="[ID]", min=1, help="The change's number; the last if left out."),
+    ] = None,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even where a value has been changed since.")
+    ] = False,
+) -> None:
+    """Take back a change of preferences: all of it, or nothing.
+
+    That is a change too: undo it, and what was taken back is there again.
+    """
+    this = session(ctx)
+    with this.store() as store:
+        account = this.the_account(store)
+        past = store.history.change(account, id_)
+    # The history tells with it which change was taken back.
+    this.command = f"{this.command} {past.id}"
+    with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
+        staging = store.staging()
+        store.history.stage_undoing(staging, account, past.id, force=force)
+        changed = changes(account).settle(staging)
+    this.note(
+        f"{plural(changed, 'preference')} of account {account} changed back: change {past.id},"
+        f" {past.command}, by {past.who} at {past.at}"
+    )
+
+
+def _cells(item: ChangedValue) -> list[str | Text]:
+    inbox = f" {item.inbox_id}" if item.inbox_id else ""
+    return [
+        *map(text, (item.id, item.at, item.who, item.command)),
+        whose(item.account_id, item.user_id, item.email),
+        f"{item.layer}{inbox}",
+        item.key,
+        *change_cells(item.old, item.new),
+    ]

@@ -1,0 +1,129 @@
+"""`notifycli prefs preset`: named sets of preferences."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from notifycli.cli.command import OUTPUT, USER, USERS, examples, noun, session, takes
+from notifycli.cli.output import show
+from notifycli.cli.prefs.common import Default, InboxId, Lock, assigned, targets_of
+from notifycli.cli.session import display_name, plural
+from notifycli.errors import UsageError
+from notifycli.store.change import Entry
+from notifycli.store.presets import Preset
+
+app = noun("Named sets of preferences, to be given to many users.")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset.")]
+
+
+class PresetValue(Struct):
+    """A value of a preset, as printed."""
+
+    key: str
+    value: str
+
+
+@app.command(
+    "save",
+    cls=takes(USER),
+    epilog=examples(
+        """
+notifycli prefs preset save night 'quiet_hours=20:00-08:00 Europe/Berlin' 'push.*=off'
+notifycli prefs preset save like-jane -u jane@example.com
+"""
+    ),
+)
+def preset_save(
+    ctx: typer.Context,
+    name: Name,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Its values; if none, the user's own ones."),
+    ] = None,
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Even if there is one of this name.")
+    ] = False,
+) -> None:
+    """Save a preset: the values named or, if none are, what a user has set for themselves."""
+    this = session(ctx)
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"{name!r} can't be a name", "letters, digits and . _ - make one")
+    values = {key: value for given in assignments or () for key, value in assigned(given)}
+    with this.store(create=True) as store:
+        if not values:
+            account = this.the_account(store)
+            user = this.the_user(store, account)
+            values = dict(store.preferences_of(account, user.id).user.get(user.id, {}))
+            if not values:
+                raise UsageError(
+                    f"{display_name(user)} has set nothing that could be saved",
+                    f"name the values: notifycli prefs preset save {name} KEY=VALUE...",
+                )
+        store.presets.save(name, values, replace=replace)
+    this.note(f"preset {name} has {plural(len(values), 'preference')}")
+
+
+@app.command(
+    "apply",
+    cls=takes(*USERS),
+    epilog=examples(
+        """
+notifycli prefs preset apply quiet -u jane@example.com
+notifycli prefs preset apply everything --team 2
+notifycli prefs preset apply chatwoot-default --default
+"""
+    ),
+)
+def preset_apply(
+    ctx: typer.Context,
+    name: Name,
+    *,
+    inbox: InboxId = None,
+    default: Default = False,
+    lock: Lock = False,
+) -> None:
+    """Set what a preset has; what it doesn't have stays as it is."""
+    this = session(ctx)
+    this.command = f"{this.command} {name}"
+    with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
+        values = store.presets.values(name)
+        account = this.the_account(store, may_be_new=default or lock)
+        targets, whose = targets_of(this, store, account, inbox, default=default, lock=lock)
+        changed = changes(account).set(
+            Entry(target, key, value) for target in targets for key, value in values.items()
+        )
+    this.note(f"{plural(changed, 'preference')} changed for {whose} account {account}")
+
+
+@app.command("list", cls=takes(OUTPUT), epilog=examples("notifycli prefs preset list"))
+def preset_list(ctx: typer.Context) -> None:
+    """List the presets: those that come with the program, then your own."""
+    this = session(ctx)
+    with this.store() as store:
+        presets = store.presets.all()
+    show(this, presets, Preset)
+
+
+@app.command("show", cls=takes(OUTPUT), epilog=examples("notifycli prefs preset show quiet"))
+def preset_show(ctx: typer.Context, name: Name) -> None:
+    """Show what a preset sets."""
+    this = session(ctx)
+    with this.store() as store:
+        values = store.presets.values(name)
+    show(this, (PresetValue(*pair) for pair in values.items()), PresetValue)
+
+
+@app.command("remove", cls=takes(), epilog=examples("notifycli prefs preset remove night"))
+def preset_remove(ctx: typer.Context, name: Name) -> None:
+    """Remove a preset of your own; what it has set stays as it is."""
+    this = session(ctx)
+    with this.store(create=True) as store:
+        store.presets.remove(name)
+    this.note(f"removed the preset {name}")

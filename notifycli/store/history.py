@@ -1,0 +1,158 @@
+"""What has been changed, newest first, and how to take it back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from notifycli.errors import NotPermittedError, UsageError
+from notifycli.store.database import told_errors
+from notifycli.store.staging import Staging
+
+_TOLD = 10
+
+# A user is named by the address of today: the history keeps ids.
+_VALUES = """
+SELECT c.id, c.at, c.who, c.command, c.account_id, v.layer, v.user_id, u.email, v.inbox_id, v.key,
+       v.old, v.new
+  FROM change c JOIN preference_change v ON v.change_id = c.id
+  LEFT JOIN user u ON u.account_id = c.account_id AND u.id = v.user_id
+ WHERE c.account_id = ?
+"""
+
+# The last row of a value is what the change left; SQLite takes the other columns from that row.
+_CHANGED_SINCE = """
+SELECT v.layer, v.user_id, v.inbox_id, v.key, v.new, coalesce(p.value, a.value) AS now
+  FROM (SELECT layer, user_id, inbox_id, key, new, max(rowid) FROM preference_change
+         WHERE change_id = :change GROUP BY layer, user_id, inbox_id, key) v
+  LEFT JOIN user_preference p ON p.account_id = :account AND p.user_id = v.user_id
+   AND p.inbox_id = ifnull(v.inbox_id, 0) AND p.key = v.key
+  LEFT JOIN account_preference a ON a.account_id = :account AND a.layer = v.layer
+   AND a.key = v.key
+ WHERE coalesce(p.value, a.value) IS NOT v.new
+"""
+
+
+class ChangedValue(Struct):
+    """A value that a change has changed, as printed. `None` is "not set"."""
+
+    id: int
+    """The change's number; several values may have the same."""
+    at: str
+    """ISO 8601 in UTC."""
+    who: str
+    command: str
+    account_id: int
+    layer: str
+    user_id: int | None
+    email: str | None
+    inbox_id: int | None
+    key: str
+    old: str | None
+    new: str | None
+
+
+class PastChange(NamedTuple):
+    """A change on record."""
+
+    id: int
+    at: str
+    who: str
+    command: str
+
+
+class History:
+    """The history of one store."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def values(
+        self,
+        account: int,
+        *,
+        users: Sequence[int] = (),
+        keys: Sequence[str] = (),
+        since: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[ChangedValue]:
+        """Give changed values, the newest change first; of these users, keys and times alone.
+
+        `since` is ISO 8601 in UTC to the second, as the history has it.
+        """
+        sql, parameters = _VALUES, [account, *users, *keys]
+        for column, chosen in (("v.user_id", users), ("v.key", keys)):
+            if chosen:
+                sql += f" AND {column} IN ({', '.join('?' for _ in chosen)})"
+        if since is not None:
+            sql, parameters = f"{sql} AND c.at >= ?", [*parameters, since]
+        parameters.append(-1 if limit is None else limit)
+        with told_errors(self._path):
+            for row in self._connection.execute(
+                f"{sql} ORDER BY c.id DESC, v.rowid LIMIT ?", parameters
+            ):
+                yield ChangedValue(*row)
+
+    def change(self, account: int, id_: int | None) -> PastChange:
+        """Give a change of preferences by its number, or the last one. Raises `UsageError`."""
+        row = self._connection.execute(
+            "SELECT id, at, who, command FROM change c WHERE account_id = ? AND ifnull(id = ?, 1)"
+            " AND EXISTS (SELECT 1 FROM preference_change v WHERE v.change_id = c.id)"
+            " ORDER BY id DESC LIMIT 1",
+            (account, id_),
+        ).fetchone()
+        if row is None:
+            which = "there is none" if id_ is None else f"there is no change {id_}"
+            raise UsageError(
+                f"{which} of preferences in account {account}",
+                "see what there is: notifycli prefs history",
+            )
+        return PastChange(*row)
+
+    def stage_undoing(self, staging: Staging, account: int, id_: int, *, force: bool) -> None:
+        """Stage what a change replaced.
+
+        Raises `NotPermittedError` if a user has gone since or, unless `force`, if one of the
+        values is no longer what the change made of it.
+        """
+        gone = self._connection.execute(
+            "SELECT DISTINCT user_id FROM preference_change v WHERE change_id = ? AND user_id > 0"
+            " AND NOT EXISTS (SELECT 1 FROM user u WHERE u.account_id = ? AND u.id = v.user_id)",
+            (id_, account),
+        ).fetchall()
+        if gone:
+            named = ", ".join(str(user) for (user,) in gone[:_TOLD])
+            raise NotPermittedError(
+                f"change {id_} is of users whom account {account} no longer has: {named}",
+                f"add them again first: notifycli user add EMAIL --id {gone[0][0]}",
+            )
+        since = [] if force else self._changed_since(account, id_)
+        if since:
+            more = f"\n… and {len(since) - _TOLD:,} more" if len(since) > _TOLD else ""
+            listed = "\n".join(since[:_TOLD])
+            raise NotPermittedError(
+                f"what change {id_} set has been changed since:\n{listed}{more}",
+                "take it back all the same: --force; see who did it: notifycli prefs history",
+            )
+        staging.put_old_values(account, id_)
+
+    def _changed_since(self, account: int, id_: int) -> list[str]:
+        rows = self._connection.execute(_CHANGED_SINCE, {"account": account, "change": id_})
+        return [
+            f"{_place(layer, user, inbox)} {key}: was made {_shown(new)}, is {_shown(now)}"
+            for layer, user, inbox, key, new, now in rows
+        ]
+
+
+def _place(layer: str, user: int | None, inbox: int | None) -> str:
+    whose = "" if user is None else f" of user {user}"
+    return f"{layer}{whose}{'' if inbox is None else f' in inbox {inbox}'}"
+
+
+def _shown(value: str | None) -> str:
+    return "not set" if value is None else value
