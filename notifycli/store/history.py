@@ -107,9 +107,9 @@ class History:
             (account, id_),
         ).fetchone()
         if row is None:
-            which = "there is none" if id_ is None else f"there is no change {id_}"
+            which = "no change yet" if id_ is None else f"no change {id_}"
             raise UsageError(
-                f"{which} of preferences in account {account}",
+                f"account {account} has {which} of preferences",
                 "see what there is: notifycli prefs history",
             )
         return PastChange(*row)

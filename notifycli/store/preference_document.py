@@ -87,7 +87,7 @@ class Document:
         """Name the place of a value that is locked."""
         if locked.place:
             return self._source.place(locked.place)
-        path = (locked.layer,) if not locked.user else ("users", str(locked.user))
+        path = (locked.layer,) if locked.user is None else ("users", str(locked.user))
         inbox = ("inbox", str(locked.inbox)) if locked.inbox else ()
         return f"{self._name}: lacks {path_text((*path, *inbox, locked.key))}"
 

@@ -45,8 +45,9 @@ SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.va
 """
 
 _LOCKED = """
-SELECT d.layer, d.user_id, d.inbox_id, d.key, locks.value, d.place
+SELECT d.layer, ifnull(u.email, nullif(d.user_id, 0)), d.inbox_id, d.key, locks.value, d.place
   FROM differing d CROSS JOIN account_preference locks
+  LEFT JOIN user u ON u.account_id = d.account_id AND u.id = d.user_id
  WHERE d.account_id = ? AND d.layer <> 'lock'
    AND locks.account_id = d.account_id AND locks.layer = 'lock' AND locks.key = d.key
    AND NOT EXISTS (
@@ -99,7 +100,8 @@ class Locked(NamedTuple):
     """A value that a lock forbids to change."""
 
     layer: str
-    user: int
+    user: str | int | None
+    """The address or, failing that, the id."""
     inbox: int
     key: str
     lock: str

@@ -11,7 +11,7 @@ from notifycli.cli.command import OUTPUT, USERS, examples, session, takes
 from notifycli.cli.lines import opened, shown
 from notifycli.cli.output import show
 from notifycli.cli.prefs.differences import Counted, difference_cells
-from notifycli.cli.session import Session, plural
+from notifycli.cli.session import Session
 from notifycli.rules.drift import drifts
 from notifycli.store.preference_document import Document
 from notifycli.store.staging import Difference
@@ -72,7 +72,6 @@ def _records(this: Session, file: str) -> Iterator[DriftRecord]:
             policy = Document(store, source, shown(file), account).policy()
         actual = store.preferences(account)
     emails = {user.id: user.email for user in users}
-    this.note(f"{plural(len(users), 'user')} of account {account} compared")
     for user, inbox, key, expected, found in drifts(policy, actual, emails):
         layer = expected.origin.value
         place = (account, layer, user, emails[user], inbox, key)

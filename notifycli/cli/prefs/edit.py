@@ -15,7 +15,7 @@ import typer
 
 from notifycli.cli.command import USER, examples, session, takes
 from notifycli.cli.prefs.common import InboxId, check_inbox
-from notifycli.cli.prefs.edit_text import EditError, Shown, edit_text, edited, with_faults
+from notifycli.cli.prefs.edit_text import EditError, Shown, edit_text, edited, with_faults, written
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import ConfigurationError, DataError, NotifycliError
 from notifycli.rules.preferences import KEYS, Layer
@@ -102,7 +102,8 @@ class _Draft:
             _run_editor(self._file)
             try:
                 text = self._read()
-                if text == before:
+                # Not the faults: an editor that is a program may change these for ever.
+                if written(text) == written(before):
                     break
                 return edited(text, shown, own)
             except UnicodeDecodeError:

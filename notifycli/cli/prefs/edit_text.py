@@ -39,9 +39,13 @@ def _entries(shown: Shown) -> Iterator[str]:
 
 def with_faults(text: str, faults: Iterable[str]) -> str:
     """Put faults on top of the text, in place of those that stood there before."""
-    kept = [line for line in text.splitlines() if not line.startswith(_FAULT.strip())]
     lines = [f"{_FAULT}{line}" for fault in faults for line in fault.splitlines()]
-    return "\n".join((*lines, *kept, ""))
+    return "\n".join((*lines, *written(text), ""))
+
+
+def written(text: str) -> list[str]:
+    """Give the lines of the text without the faults on top of it."""
+    return [line for line in text.splitlines() if not line.startswith(_FAULT.strip())]
 
 
 def edited(text: str, shown: Shown, own: Iterable[str]) -> dict[str, str | None]:
@@ -58,9 +62,12 @@ def edited(text: str, shown: Shown, own: Iterable[str]) -> dict[str, str | None]
     for name, value in table:
         try:
             read = {full: read_value(full, value_text(value)) for full in full_keys(name)}
+        except InvalidPreferenceError as error:
+            near = f"; did you mean {error.nearest}?" if error.nearest else ""
+            faults.append(f"{error}{near}")
+            continue
         except ValueError as error:
-            near = error.nearest if isinstance(error, InvalidPreferenceError) else ""
-            faults.append(f"{name}: {error}" + (f"; did you mean {near}?" if near else ""))
+            faults.append(f"{name}: {error}")
             continue
         values |= read
     for key, value in values.items():

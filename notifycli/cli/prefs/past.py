@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_HEADS = ("Id", "At", "Who", "Command", "Whose", "Layer", "Key", "Old", "New")
+_HEADS = ("Id", "At (UTC)", "By", "What")
+_MINUTES = len("2026-03-03T13:05")
 
 
 def _since(given: str) -> str:
@@ -110,11 +111,14 @@ def prefs_undo(
 
 
 def _cells(item: ChangedValue) -> list[str | Text]:
+    from rich.text import Text  # noqa: PLC0415 - only a terminal sees it
+
     inbox = f" {item.inbox_id}" if item.inbox_id else ""
+    place = f"{whose(item.account_id, item.user_id, item.email)}, {item.layer}{inbox}"
+    old, new = change_cells(item.old, item.new)
     return [
-        *map(text, (item.id, item.at, item.who, item.command)),
-        whose(item.account_id, item.user_id, item.email),
-        f"{item.layer}{inbox}",
-        item.key,
-        *change_cells(item.old, item.new),
+        text(item.id),
+        text(item.at[:_MINUTES].replace("T", " ")),
+        text(f"{item.who}: {item.command}"),
+        Text.assemble(f"{place}\n{item.key}: ", old, " \N{RIGHTWARDS ARROW} ", new),
     ]
