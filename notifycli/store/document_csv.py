@@ -13,6 +13,7 @@ from notifycli.store.document_entries import Checker, Target
 from notifycli.store.staging import Row
 
 COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
+_KEY = COLUMNS.index("key")
 _NEEDED = ("layer", "key", "value")
 
 
@@ -59,27 +60,29 @@ class CsvDocument:
     def _checked(self, reader: _Reader, columns: Sequence[str], checker: Checker) -> Iterator[Row]:
         # A column that is left out is empty: it is read from behind the last one.
         pick = itemgetter(*(columns.index(c) if c in columns else len(columns) for c in COLUMNS))
-        width = len(columns)
-        head: list[str] = []
+        width, in_order = len(columns), tuple(columns) == COLUMNS
+        of: Sequence[str] = ()
         target: Target | None = None
+        known = checker.known_pairs
         for row in reader:
             if len(row) != width:
                 if row:
                     fault = f"has {len(row)} fields, and the first line has {width} columns"
                     checker.fault(self.place(reader.line_num), fault)
                 continue
-            row.append("")
-            *of, key, value = pick(row)
+            given = row if in_order else list(pick([*row, ""]))
+            key, value = given[_KEY:]
             try:
-                if target is None or of != head:
-                    head, target = of, None
+                if target is None or given[:_KEY] != of:
+                    of, target = given[:_KEY], None
                     target = checker.target(*of)
-                pairs = checker.pairs(key, value)
+                pairs = known.get((key, value)) or checker.pairs(key, value)
             except ValueError as error:
                 checker.fault(self.place(reader.line_num), error)
                 continue
+            account, layer, user, inbox = target
             for full, read in pairs:
-                yield *target, full, read, reader.line_num
+                yield account, layer, user, inbox, full, read, reader.line_num
 
     def _check_columns(self, columns: Sequence[str]) -> None:
         unknown = [column for column in columns if column not in COLUMNS]

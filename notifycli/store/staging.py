@@ -25,23 +25,24 @@ Row = tuple[int, str, int, int, str, str | None, int]
 A value of `None` takes the value away. The place is whatever number its source can name it by.
 """
 
+# The key begins with what tells most rows apart: SQLite finds the place of each by comparing.
 _TABLES = """
 CREATE TEMP TABLE IF NOT EXISTS staged (
   account_id INTEGER, layer TEXT, user_id INTEGER, inbox_id INTEGER, key TEXT,
   value TEXT, place INTEGER,
-  PRIMARY KEY (account_id, layer, user_id, inbox_id, key)
+  PRIMARY KEY (user_id, inbox_id, key, layer, account_id)
 ) WITHOUT ROWID;
 CREATE TEMP VIEW IF NOT EXISTS differing AS
 SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
   FROM staged s LEFT JOIN user_preference p
     ON p.account_id = s.account_id AND p.user_id = s.user_id
    AND p.inbox_id = s.inbox_id AND p.key = s.key
- WHERE s.layer IN ('user', 'inbox') AND p.value IS NOT s.value
+ WHERE s.user_id <> 0 AND p.value IS NOT s.value
 UNION ALL
 SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
   FROM staged s LEFT JOIN account_preference p
     ON p.account_id = s.account_id AND p.layer = s.layer AND p.key = s.key
- WHERE s.layer IN ('lock', 'default') AND p.value IS NOT s.value
+ WHERE s.user_id = 0 AND p.value IS NOT s.value
 """
 
 _LOCKED = """
@@ -61,23 +62,23 @@ _WRITES = (
     """
 DELETE FROM user_preference WHERE (account_id, user_id, inbox_id, key) IN (
   SELECT account_id, user_id, inbox_id, key FROM staged
-   WHERE account_id = ? AND layer IN ('user', 'inbox') AND value IS NULL)
+   WHERE account_id = ? AND user_id <> 0 AND value IS NULL)
 """,
     """
 INSERT INTO user_preference (account_id, user_id, inbox_id, key, value)
 SELECT account_id, user_id, inbox_id, key, value FROM staged
- WHERE account_id = ? AND layer IN ('user', 'inbox') AND value IS NOT NULL
+ WHERE account_id = ? AND user_id <> 0 AND value IS NOT NULL
     ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value
 """,
     """
 DELETE FROM account_preference WHERE (account_id, layer, key) IN (
   SELECT account_id, layer, key FROM staged
-   WHERE account_id = ? AND layer IN ('lock', 'default') AND value IS NULL)
+   WHERE user_id = 0 AND account_id = ? AND value IS NULL)
 """,
     """
 INSERT INTO account_preference (account_id, layer, key, value)
 SELECT account_id, layer, key, value FROM staged
- WHERE account_id = ? AND layer IN ('lock', 'default') AND value IS NOT NULL
+ WHERE user_id = 0 AND account_id = ? AND value IS NOT NULL
     ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value
 """,
 )
@@ -179,10 +180,13 @@ class Staging:
 
     def accounts(self) -> list[int]:
         """Give the accounts that something is to be set in."""
+        # An account that isn't on record yet has no users: only its own layers can be set.
         return [
             row[0]
             for row in self._connection.execute(
-                "SELECT DISTINCT account_id FROM staged ORDER BY account_id"
+                "SELECT id FROM account WHERE EXISTS"
+                " (SELECT 1 FROM staged WHERE account_id = account.id)"
+                " UNION SELECT account_id FROM staged WHERE user_id = 0 ORDER BY 1"
             )
         ]
 
@@ -210,6 +214,12 @@ class Staging:
 
     def locked(self, account: int) -> list[Locked]:
         """Give what may not change, since its key is locked and this doesn't unlock it."""
+        locks = self._connection.execute(
+            "SELECT 1 FROM account_preference WHERE account_id = ? AND layer = 'lock'", (account,)
+        ).fetchone()
+        # Mostly there is no lock, and no need to look at everything that differs.
+        if locks is None:
+            return []
         return [Locked(*row) for row in self._connection.execute(_LOCKED, (account,))]
 
     def differ(self, account: int) -> bool:
