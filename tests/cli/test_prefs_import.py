@@ -174,25 +174,21 @@ BAD = [
         '1,user,7,,audio,all\n1,default,,,"audio,all\n',
         ["team.csv:3: "],
         id="a quote that is not closed",
-        marks=pytest.mark.xfail(strict=True, reason="told for the line before it"),
     ),
     pytest.param(
         "1,inbox,7,0,audio,all\n",
         ["team.csv:2: ", "inbox"],
         id="inbox 0",
-        marks=pytest.mark.xfail(strict=True, reason="sets the user's own value in every inbox"),
     ),
     pytest.param(
         "0,default,,,audio,all\n",
         ["team.csv:2: ", "account"],
         id="account 0",
-        marks=pytest.mark.xfail(strict=True, reason="sets it in the only account there is"),
     ),
     pytest.param(
         "1,inbox,7,99999999999999999999,audio,all\n",
         ["team.csv:2: ", "inbox"],
         id="an inbox that no store can hold",
-        marks=pytest.mark.xfail(strict=True, reason="ends in an unexpected OverflowError, 70"),
     ),
 ]
 
@@ -247,7 +243,6 @@ def test_a_row_that_a_lock_forbids_is_77_and_nothing_is_stored(desk: Notifycli) 
     assert everything(desk) == before
 
 
-@pytest.mark.xfail(strict=True, reason="neither the file nor the lines of the rows are named")
 def test_each_row_that_a_lock_forbids_is_named_with_its_place(desk: Notifycli) -> None:
     desk.ok("prefs", "set", "email.*=off", "--lock")
     rows = "1,user,8,,email.mention,on\n1,user,8,,audio,all\n1,user,9,,email.created,on\n"

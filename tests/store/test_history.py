@@ -71,8 +71,8 @@ SET = [
     ),
     pytest.param(
         ["audio=all", "-u", "8", "-u", "7"],
-        [("user", 8, None, "audio", None, "all"), ("user", 7, None, "audio", None, "all")],
-        id="two users",
+        [("user", 7, None, "audio", None, "all"), ("user", 8, None, "audio", None, "all")],
+        id="two users, by id",
     ),
 ]
 

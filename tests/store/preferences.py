@@ -1,0 +1,72 @@
+"""Stores with random preferences, and their documents."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from hypothesis import strategies as st
+
+from notifycli.rules.audience import User
+from notifycli.rules.preferences import KEYS, Layer
+from notifycli.store.change import Entry, Target
+from notifycli.store.document_entries import LAYERS
+from notifycli.store.document_text import FORMATS
+from notifycli.store.preference_document import Document
+from notifycli.store.store import Store
+
+ACCOUNT = 1
+USERS = (
+    User(7, "jane@example.com"),
+    User(8, "O'Mar+tag@example.com"),
+    User(9, "ümläut.\U0001f600@example.com"),
+    User(10, None),
+    User(11, 'zoë\\"@example.com'),
+)
+
+targets = st.one_of(
+    st.sampled_from([Target(Layer.LOCK), Target(Layer.DEFAULT)]),
+    st.builds(lambda user: Target(Layer.USER, user.id), st.sampled_from(USERS)),
+    st.builds(
+        lambda user, inbox: Target(Layer.INBOX, user.id, inbox),
+        st.sampled_from(USERS),
+        st.sampled_from([1, 3, 20, 2**63 - 1]),
+    ),
+)
+pairs = st.sampled_from([(key.name, value) for key in KEYS.values() for value in key.values])
+entries = st.lists(st.builds(lambda at, pair: Entry(at, *pair), targets, pairs), max_size=30)
+changes = st.lists(
+    st.builds(
+        lambda at, pair, gone: Entry(at, pair[0], None if gone else pair[1]),
+        targets.filter(lambda target: target.layer is not Layer.LOCK),
+        pairs,
+        st.booleans(),
+    ),
+    max_size=20,
+)
+
+
+def filled(path: Path, values: Iterable[Entry]) -> Store:
+    """Make a store that has these values, and no others."""
+    store = Store(path)
+    with store.change(ACCOUNT, "prefs set", "tester") as change:
+        change.put_users(USERS)
+        change.set(values)
+    return store
+
+
+def export(store: Store, format_: str) -> bytes:
+    layers = frozenset(LAYERS.values())
+    return "".join(FORMATS[format_](store.written(ACCOUNT, layers), layers, ACCOUNT)).encode()
+
+
+def put(store: Store, document: bytes, format_: str, *, whole: bool = False) -> int:
+    """Import a document or, as a whole, apply it; gives how many values have changed."""
+    with store.changes("prefs import", "tester") as made:
+        staging = store.staging()
+        read = Document(store, io.BytesIO(document), "document", ACCOUNT, format_)
+        read.stage(staging)
+        if whole:
+            staging.put_absent(read.spoken)
+        return sum(made(account).settle(staging, read.told) for account in staging.accounts())
