@@ -32,7 +32,8 @@ def updated_toml(text: str, values: Iterable[Written], layers: Layers, named: Re
     for layer, user, inbox, key, value in values:
         wanted.setdefault((layer, user, inbox), {})[key] = value
     document = tomlkit.parse(text)
-    for reference in [user for user in document.get("users", {}) if named(user) is None]:
+    gone = [user for user in document.get("users", {}) if named(user) is None]
+    for reference in gone if layers & {Layer.USER, Layer.INBOX} else ():
         del document["users"][reference]
     missing = dict(wanted)
     for place, table in _tables(document, named):
@@ -43,7 +44,7 @@ def updated_toml(text: str, values: Iterable[Written], layers: Layers, named: Re
         Written(*at, key, value) for at, own in missing.items() for key, value in own.items()
     )
     added = "".join(as_toml(written, frozenset(), 0))
-    updated = kept + ("\n" if kept.strip() and added else "") + added
+    updated = f"{kept.rstrip()}\n\n{added}".lstrip() if added else kept
     _check(updated, wanted, layers, named)
     return updated
 

@@ -1,0 +1,311 @@
+"""`notifycli prefs export|import|diff|apply`: TOML, JSON and CSV, whole outputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Notifycli, Program
+
+TOML = """\
+[default]
+"push.conversation_creation" = "on"
+
+[lock]
+"audio.tone" = "bell"
+
+[users."jane@example.com"]
+"audio" = "all"
+
+[users."jane@example.com".inbox.3]
+"email.conversation_mention" = "on"
+
+[users."omar@example.com"]
+"quiet_hours" = "22:00-07:00 Europe/Berlin mon-fri"
+"""
+JSON = """\
+{
+  "default": {
+    "push.conversation_creation": "on"
+  },
+  "lock": {
+    "audio.tone": "bell"
+  },
+  "users": {
+    "jane@example.com": {
+      "audio": "all",
+      "inbox": {
+        "3": {
+          "email.conversation_mention": "on"
+        }
+      }
+    },
+    "omar@example.com": {
+      "quiet_hours": "22:00-07:00 Europe/Berlin mon-fri"
+    }
+  }
+}
+"""
+CSV = """\
+account,layer,user,inbox,key,value
+1,default,,,push.conversation_creation,on
+1,lock,,,audio.tone,bell
+1,user,jane@example.com,,audio,all
+1,inbox,jane@example.com,3,email.conversation_mention,on
+1,user,omar@example.com,,quiet_hours,22:00-07:00 Europe/Berlin mon-fri
+"""
+DOCUMENTS = {"toml": TOML, "json": JSON, "csv": CSV}
+POLICY = """\
+# The policy of the desk
+[default]
+"email.created" = true
+
+[users."jane@example.com"]
+audio = "mine" # while on call
+email.mention = "off"
+"""
+
+
+def records(desk: Notifycli, *arguments: str) -> list[tuple[object, ...]]:
+    return [tuple(one.values()) for one in desk("prefs", *arguments).records]
+
+
+@pytest.fixture
+def set_desk(desk: Notifycli) -> Notifycli:
+    """A desk in which something is set in every layer."""
+    desk.ok("prefs", "import", "-", stdin=TOML.encode())
+    return desk
+
+
+@pytest.mark.parametrize("format_", DOCUMENTS)
+def test_an_export_is_the_whole_account_in_order(set_desk: Notifycli, format_: str) -> None:
+    exported = set_desk.ok("prefs", "export", "--format", format_)
+    assert exported.stdout.decode() == DOCUMENTS[format_]
+
+
+@pytest.mark.parametrize("written", DOCUMENTS)
+@pytest.mark.parametrize("name", ["-", "document"], ids=["stdin", "a name that tells nothing"])
+def test_a_document_is_known_by_its_content(desk: Notifycli, written: str, name: str) -> None:
+    if name != "-":
+        desk.write(name, DOCUMENTS[written])
+    desk.ok("prefs", "import", name, stdin=DOCUMENTS[written].encode())
+    assert desk.ok("prefs", "export").stdout.decode() == TOML
+
+
+def test_an_empty_account_still_says_that_its_layers_are_empty(desk: Notifycli) -> None:
+    assert desk.ok("prefs", "export").stdout == b"[default]\n\n[lock]\n"
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        (["lock"], '[lock]\n"audio.tone" = "bell"\n'),
+        (["inbox"], '[users."jane@example.com".inbox.3]\n"email.conversation_mention" = "on"\n'),
+        (["lock", "default"], TOML.split("\n\n[users", 1)[0] + "\n"),
+    ],
+    ids=" and ".join,
+)
+def test_an_export_of_some_layers(set_desk: Notifycli, layers: list[str], expected: str) -> None:
+    options = [option for layer in layers for option in ("--layer", layer)]
+    assert set_desk.ok("prefs", "export", *options).stdout.decode() == expected
+
+
+DIFFERENCES = [
+    (1, "default", None, None, None, "email.conversation_creation", None, "on"),
+    (1, "default", None, None, None, "push.conversation_creation", "on", None),
+    (1, "user", 7, "jane@example.com", None, "audio", "all", "assigned"),
+    (1, "user", 7, "jane@example.com", None, "email.conversation_mention", None, "off"),
+]
+
+
+@pytest.mark.parametrize("command", [["diff", "-"], ["apply", "-", "--dry-run"]], ids=" ".join)
+def test_the_difference_is_told_and_nothing_is_changed(
+    set_desk: Notifycli, command: list[str]
+) -> None:
+    found = set_desk.ok("prefs", *command, stdin=POLICY.encode()).records
+    assert [tuple(one.values()) for one in found] == DIFFERENCES
+    assert list(found[0]) == [
+        *("account_id", "layer", "user_id", "email", "inbox_id", "key", "old", "new")
+    ]
+    assert set_desk.ok("prefs", "export").stdout.decode() == TOML
+
+
+def test_apply_takes_away_what_the_users_and_layers_it_names_have_besides(
+    set_desk: Notifycli,
+) -> None:
+    set_desk.write("policy.toml", POLICY)
+    set_desk.ok("prefs", "apply", "policy.toml")
+    assert set_desk.ok("prefs", "export").stdout.decode() == TOML.replace(
+        '"push.conversation_creation" = "on"', '"email.conversation_creation" = "on"'
+    ).replace('"audio" = "all"\n', '"audio" = "assigned"\n"email.conversation_mention" = "off"\n')
+    assert (set_desk.folder / "policy.toml").read_text() == POLICY
+    assert records(set_desk, "diff", "policy.toml") == []
+
+
+def test_import_only_adds(set_desk: Notifycli) -> None:
+    set_desk.ok("prefs", "import", "-", stdin=b'[default]\n[users."jane@example.com"]\n')
+    assert set_desk.ok("prefs", "export").stdout.decode() == TOML
+
+
+def test_an_empty_table_empties_a_user(set_desk: Notifycli) -> None:
+    set_desk.ok("prefs", "apply", "-", stdin=b'[users."jane@example.com"]\n')
+    assert records(set_desk, "history", "--limit", "1")[0][5:] == (
+        *("user", 7, "jane@example.com", None, "audio", "all", None),
+    )
+
+
+@pytest.mark.parametrize(("document", "status"), [(POLICY, 1), ("", 0)], ids=["some", "none"])
+def test_exit_code_tells_whether_anything_differs(
+    set_desk: Notifycli, document: str, status: int
+) -> None:
+    told = set_desk(
+        "prefs", "diff", "-", "--exit-code", "--format", "toml", stdin=document.encode()
+    )
+    assert told.status == status
+
+
+BAD = [
+    pytest.param(
+        "p.toml",
+        '[users."jnae@example.com"]\naudio = "all"\n'
+        '[users."jane@example.com"]\n"email.creatd" = "on"\n'
+        '[users."jane@example.com".inbox.0]\naudio = "all"\n[locks]\n[default]\naudio = 1.5\n',
+        [
+            """p.toml: users."jnae@example.com": user: account 1 has no user 'jnae@example""",
+            """p.toml: users."jane@example.com"."email.creatd": there is no preference 'email""",
+            """p.toml: users."jane@example.com".inbox.0: inbox: '0' is no number from 1 on""",
+            "p.toml: locks: there is no such table; did you mean lock?",
+            "p.toml: default.audio: 1.5 is no text",
+        ],
+        id="TOML, each by its path",
+    ),
+    pytest.param(
+        "p.json",
+        '{"users": {"omar@example.com": {"audio": "loud", "inbox": 3}}, "default": []}',
+        [
+            """p.json: users."omar@example.com".audio: audio: 'loud': the value is none, all""",
+            'p.json: users."omar@example.com".inbox: is no table',
+            "p.json: default: is no table",
+        ],
+        id="JSON, each by its path",
+    ),
+    pytest.param(
+        "p.toml", "[default]\naudio = all\n", ["p.toml:2: Invalid value"], id="TOML that is none"
+    ),
+    pytest.param("p.json", '{\n"default": {,}}', ["p.json:2: "], id="JSON that is none"),
+    pytest.param(
+        "p.json",
+        '{"default": {"audio": "all", "audio": "none"}}',
+        ["p.json: 'audio' stands twice in one object"],
+        id="a name that stands twice",
+    ),
+    pytest.param("p.json", "[1]", ["p.json:1: is no object"], id="a list"),
+    pytest.param("p.toml", b'\n"a" = "\xff"', ["p.toml:2: no UTF-8"], id="bytes that are no text"),
+    pytest.param(
+        "p.csv",
+        b"account,layer,user,inbox,key,value\n1,user,7,,audio,all\n1,user,8,,audio,\xff\n",
+        ["p.csv:3: no UTF-8"],
+        id="a row that is no text",
+    ),
+]
+
+
+@pytest.mark.parametrize("command", ["import", "apply", "diff", "drift"])
+@pytest.mark.parametrize(("name", "document", "told"), BAD)
+def test_every_fault_is_named_with_its_place_and_nothing_is_stored(
+    set_desk: Notifycli, command: str, name: str, document: str | bytes, told: list[str]
+) -> None:
+    result = set_desk("prefs", command, set_desk.write(name, document))
+    assert (result.status, result.stdout) == (65, b"")
+    lines = result.stderr.removeprefix("error: ").splitlines()
+    assert [line[: len(start)] for line, start in zip(lines, told, strict=False)] == told
+    assert set_desk.ok("prefs", "export").stdout.decode() == TOML
+
+
+def test_what_a_lock_forbids_is_named_and_nothing_is_stored(set_desk: Notifycli) -> None:
+    document = b'[users."jane@example.com"]\n"audio" = "none"\n"audio.tone" = "ping"\n'
+    result = set_desk("prefs", "apply", "-", stdin=document)
+    assert (result.status, result.stderr.splitlines()) == (
+        77,
+        [
+            'error: <stdin>: users."jane@example.com"."audio.tone": audio.tone is locked to bell',
+            "nothing was stored",
+            "  an administrator can unlock it: notifycli prefs unset --lock audio.tone",
+        ],
+    )
+    assert set_desk.ok("prefs", "export").stdout.decode() == TOML
+
+
+def test_a_document_that_unlocks_a_key_may_set_it(set_desk: Notifycli) -> None:
+    document = b'[lock]\n[users."jane@example.com"]\n"audio.tone" = "ping"\n'
+    set_desk.ok("prefs", "apply", "-", stdin=document)
+    assert set_desk.ok("prefs", "export", "--layer", "lock").stdout == b"[lock]\n"
+
+
+def test_the_difference_is_a_coloured_table_on_a_terminal(
+    set_desk: Notifycli, program: Program
+) -> None:
+    set_desk.write("policy.toml", POLICY)
+    shown = program.on_terminal("prefs", "diff", "policy.toml").stdout.decode()
+    assert "\x1b[31mall" in shown
+    assert "\x1b[32massigned" in shown
+    assert "jane@example.com" in shown
+
+
+COMMENTED = """\
+# Our policy
+[default]
+push.created = "off" # everybody
+
+# On call
+[users."Jane@Example.com"]
+"email.*" = "off"   # no mail
+audio = "all"
+
+[users."gone@example.com"]
+audio = "all"
+"""
+UPDATED = """\
+# Our policy
+[default]
+"push.conversation_creation" = "on"
+
+# On call
+[users."Jane@Example.com"]
+audio = "all"
+
+[lock]
+"audio.tone" = "bell"
+
+[users."jane@example.com".inbox.3]
+"email.conversation_mention" = "on"
+
+[users."omar@example.com"]
+"quiet_hours" = "22:00-07:00 Europe/Berlin mon-fri"
+"""
+
+
+def test_a_file_is_brought_up_to_date_in_place(set_desk: Notifycli) -> None:
+    file = Path(set_desk.folder, set_desk.write("policy.toml", COMMENTED))
+    set_desk.ok("prefs", "export", "--update", "policy.toml", "--layer", "lock")
+    assert file.read_text().startswith(COMMENTED)
+    file.write_text(COMMENTED)
+    file.chmod(0o640)
+    set_desk.ok("prefs", "export", "--update", "policy.toml")
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (UPDATED, 0o640)
+    told = set_desk.ok("prefs", "export", "--update", "policy.toml").stderr
+    assert (file.read_text(), told) == (UPDATED, "policy.toml: is up to date\n")
+    assert [path.name for path in set_desk.folder.iterdir()] == ["policy.toml"]
+
+
+def test_users_without_an_address_are_named_by_id(desk: Notifycli) -> None:
+    users = json.dumps({"users": [{"id": 70, "email": None}]})
+    desk.ok("directory", "import", "-", stdin=users.encode())
+    desk.ok("prefs", "set", "audio=all", "-u", "70")
+    exported = desk.ok("prefs", "export", "--layer", "user").stdout
+    assert exported == b'[users.70]\n"audio" = "all"\n'
+    desk.ok("prefs", "unset", "audio", "-u", "70")
+    desk.ok("prefs", "import", "-", stdin=exported)
+    assert desk.ok("prefs", "export", "--layer", "user").stdout == exported
