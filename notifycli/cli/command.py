@@ -138,6 +138,11 @@ def help_if_alone(ctx: typer.Context) -> None:
         typer.echo(ctx.get_help())
 
 
+def part() -> typer.Typer:
+    """Make a part of `noun_of_parts`: it holds several of its verbs."""
+    return typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
 def noun_of_parts(summary: str, parts: dict[str, str]) -> typer.Typer:
     """Make the group of commands of a noun that has many: each verb is in the module named.
 

@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from notifycli.cli.command import OUTPUT, examples, session, takes
+from notifycli.cli.command import OUTPUT, examples, part, session, takes
 from notifycli.cli.lines import opened, shown
 from notifycli.cli.output import write
 from notifycli.cli.prefs.differences import show_differences
@@ -25,7 +25,7 @@ from notifycli.store.preference_document import Document
 from notifycli.store.staging import Staging
 from notifycli.store.store import Store
 
-app = typer.Typer()
+app = part()
 
 
 def _format(text: str) -> str:
@@ -94,7 +94,10 @@ def prefs_export(
         ),
     ] = None,
 ) -> None:
-    """Print all that is set in the account as one document, in a stable order."""
+    """Print all that is set in the account as a document.
+
+    The same values give the same bytes, wherever they are set.
+    """
     this = session(ctx)
     layers = frozenset(layer or LAYERS.values())
     with this.store() as store:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import OUTPUT, USERS, examples, session, takes
+from notifycli.cli.command import OUTPUT, USERS, examples, part, session, takes
 from notifycli.cli.lines import opened, shown
 from notifycli.cli.output import show
 from notifycli.cli.prefs.differences import Counted, difference_cells
@@ -19,7 +19,7 @@ from notifycli.store.staging import Difference
 if TYPE_CHECKING:
     from rich.text import Text
 
-app = typer.Typer()
+app = part()
 
 _HEADS = ("Whose", "Policy's layer", "Key", "Is", "Should be", "Origin")
 
@@ -50,9 +50,9 @@ def prefs_drift(
         str, typer.Argument(metavar="FILE", help="The policy: TOML, JSON or CSV; - is stdin.")
     ],
 ) -> None:
-    """Show who gets something else than a policy says; exit with 1 if anybody does.
+    """Show who gets something else than a policy says.
 
-    The policy is a document as `prefs export` writes it. Its default and its lock are for
+    Exits with 1 if anybody does. The policy is a document as `prefs export` writes it. Its default and its lock are for
     everybody, its tables of users for these users.
     """
     this = session(ctx)

@@ -13,7 +13,7 @@ from typing import Self
 
 import typer
 
-from notifycli.cli.command import USER, examples, session, takes
+from notifycli.cli.command import USER, examples, part, session, takes
 from notifycli.cli.prefs.common import InboxId, check_inbox
 from notifycli.cli.prefs.edit_text import EditError, Shown, edit_text, edited, with_faults, written
 from notifycli.cli.session import display_name, plural
@@ -21,7 +21,7 @@ from notifycli.errors import ConfigurationError, DataError, NotifycliError
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.store.change import Entry, Target
 
-app = typer.Typer()
+app = part()
 
 _TITLE = """Preferences of {user}, account {account}{inbox}.
 Change values, save, and leave the editor: what you changed becomes {whose}.
@@ -39,7 +39,10 @@ EDITOR='code --wait' notifycli prefs edit -u 7 --inbox 3
     ),
 )
 def prefs_edit(ctx: typer.Context, *, inbox: InboxId = None) -> None:
-    """Edit a user's effective preferences in $VISUAL or $EDITOR, and set what was changed."""
+    """Edit a user's preferences in $VISUAL or $EDITOR.
+
+    It shows the effective ones; those that you change become the user's own.
+    """
     this = session(ctx)
     with this.store() as store:
         account = this.the_account(store)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import OUTPUT, USER, USERS, examples, session, takes
+from notifycli.cli.command import OUTPUT, USER, USERS, examples, part, session, takes
 from notifycli.cli.output import show, write
 from notifycli.cli.prefs.common import (
     Default,
@@ -24,7 +24,7 @@ from notifycli.errors import UsageError
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.rules.settings import Preferences
 
-app = typer.Typer()
+app = part()
 
 Origin = Annotated[bool, typer.Option("--show-origin", help="Say which layer it comes from.")]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import OUTPUT, USER, examples, session, takes
+from notifycli.cli.command import OUTPUT, USER, examples, part, session, takes
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.common import keys_of
 from notifycli.cli.prefs.differences import change_cells, whose
@@ -17,7 +17,7 @@ from notifycli.store.history import ChangedValue
 if TYPE_CHECKING:
     from rich.text import Text
 
-app = typer.Typer()
+app = part()
 
 _HEADS = ("Id", "At (UTC)", "By", "What")
 _MINUTES = len("2026-03-03T13:05")
@@ -54,7 +54,7 @@ def prefs_history(
         int | None, typer.Option(metavar="N", min=1, help="No more than so many values.")
     ] = None,
 ) -> None:
-    """List who changed what, when, from what to what; the newest change first."""
+    """List who changed what, and when; the newest first."""
     this = session(ctx)
     with this.store() as store:
         account = this.the_account(store)

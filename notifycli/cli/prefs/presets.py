@@ -51,7 +51,10 @@ def preset_save(
         bool, typer.Option("--replace", help="Even if there is one of this name.")
     ] = False,
 ) -> None:
-    """Save a preset: the values named or, if none are, what a user has set for themselves."""
+    """Save a preset.
+
+    It has the values named or, if none are, what a user has set for themselves.
+    """
     this = session(ctx)
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} can't be a name", "letters, digits and . _ - make one")
@@ -104,7 +107,7 @@ def preset_apply(
 
 @app.command("list", cls=takes(OUTPUT), epilog=examples("notifycli prefs preset list"))
 def preset_list(ctx: typer.Context) -> None:
-    """List the presets: those that come with the program, then your own."""
+    """List the built-in presets, then your own."""
     this = session(ctx)
     with this.store() as store:
         presets = store.presets.all()
