@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -18,6 +19,8 @@ EVERY_INBOX = 0
 NOBODY = 0
 """Stands for "no user" in the layers of an account: a primary key can't hold NULL."""
 NO_PLACE = 0
+_BLOCK = 100
+"""Rows a statement: SQLite takes 999 values in one, before version 3.32."""
 
 Row = tuple[int, str, int, int, str, str | None, int]
 """Account, layer, user (or `NOBODY`), inbox (or `EVERY_INBOX`), key, value, place.
@@ -144,9 +147,14 @@ class Staging:
 
     def put(self, rows: Iterable[Row]) -> None:
         """Add values; of two for the same place in the store, the later one wins."""
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?)", rows
-        )
+        left = iter(rows)
+        while block := list(islice(left, _BLOCK)):
+            # Blocks take two thirds of the time that `executemany` takes.
+            marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(block))
+            self._connection.execute(
+                f"INSERT OR REPLACE INTO staged VALUES {marks}",  # noqa: S608 - nothing but marks
+                list(chain.from_iterable(block)),
+            )
 
     def put_absent(self, spoken: Spoken) -> None:
         """Add the taking away of all that is set where the document speaks, but not in it."""

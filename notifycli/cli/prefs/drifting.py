@@ -52,8 +52,8 @@ def prefs_drift(
 ) -> None:
     """Show who gets something else than a policy says.
 
-    Exits with 1 if anybody does. The policy is a document as `prefs export` writes it. Its default and its lock are for
-    everybody, its tables of users for these users.
+    Exits with 1 if anybody does. The policy is a document as `prefs export` writes it: its
+    default and its lock are for everybody, its tables of users for these users.
     """
     this = session(ctx)
     counted = Counted(_records(this, file))
