@@ -34,7 +34,9 @@ class Bar:
     def wait(self, label: str) -> None:
         """Show that something goes on of which nobody knows how long it takes."""
         if self._progress is not None and self._task is not None:
-            self._progress.update(self._task, description=label, total=None)
+            # A total can't be taken from a task that has one.
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(label, total=None)
 
 
 @contextmanager
