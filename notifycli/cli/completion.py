@@ -91,10 +91,10 @@ def completion_install(
 
 
 def _running_shell() -> str:
-    import shellingham  # noqa: PLC0415 - only where no shell is named
+    import shellingham  # type: ignore[import-untyped]  # noqa: PLC0415 - if no shell is named
 
     try:
-        name, _ = shellingham.detect_shell()
+        name = str(shellingham.detect_shell()[0])
     except shellingham.ShellDetectionFailure:
         name = Path(os.environ.get("SHELL", "")).stem
     name = {"pwsh": "powershell"}.get(name, name)

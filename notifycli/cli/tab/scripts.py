@@ -106,7 +106,9 @@ function __notifycli_complete
     set -l words (commandline --tokenize --cut-at-cursor --current-process)
     set -e words[1]
     set -l current (commandline --current-token --cut-at-cursor)
-    set -l answer (_NOTIFYCLI_COMPLETE=fish command notifycli $words "$current" 2>/dev/null </dev/null)
+    set -l answer (
+        _NOTIFYCLI_COMPLETE=fish command notifycli $words "$current" 2>/dev/null </dev/null
+    )
     set -l head (string split --max 1 \\t -- "$answer[1]")
     set -e answer[1]
     if test "$head[1]" = files

@@ -22,13 +22,13 @@ _LISTING = "63"
 
 
 def reply(program: Any, arguments: list[str]) -> int:
-    """Answer the shell that asks; gives the exit status. Nobody is told of an error: TAB is mute."""
+    """Answer the shell that asks; gives the exit status. An error is told to nobody."""
     try:
         lines = list(SHELLS[os.environ[VARIABLE]](program, arguments))
         text = "".join(f"{line}\n" for line in lines)
         sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
         sys.stdout.buffer.flush()
-    except Exception:  # noqa: BLE001 - whatever it is, it must not be written across the prompt
+    except Exception:  # noqa: BLE001 - it would be written across the prompt
         return 1
     return 0
 
