@@ -12,8 +12,9 @@ from notifycli.store.store import Store
 HOSTILE = (
     "do$(touch${IFS}ran1)@x.com",
     "ba`touch${IFS}ran2`@x.com",
-    "q'uo\"te&touch|ran3@x.com",
+    "q'uo\"te@x.com",
     "st*!r@x.com",
+    "am&touch|ran3@x.com",
     "~back\\slash{a,b}@x.com",
 )
 """Addresses that the store takes."""

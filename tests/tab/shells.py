@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
 import pexpect
@@ -33,6 +34,8 @@ unsetopt beep prompt_sp
 autoload -Uz compinit && compinit -u -D
 save() {{ printf '%s' "$BUFFER" >"{saved}.new"; command mv "{saved}.new" "{saved}" }}
 zle -N save
+# zsh's own default for TAB runs $(…) before anything is completed.
+bindkey '^I' complete-word
 bindkey '^Xs' save
 {load}
 """,
@@ -77,6 +80,14 @@ class Terminal:
     def __init__(self, child: pexpect.spawn[str], saved: Path) -> None:
         self._child = child
         self._saved = saved
+        self._log = StringIO()
+        child.logfile_read = self._log
+
+    @property
+    def seen(self) -> str:
+        """All that has been on the screen, so far as it was read."""
+        self._child.expect([pexpect.TIMEOUT, pexpect.EOF], timeout=0.1)
+        return self._log.getvalue()
 
     def after_tab(self, line: str, *, tabs: int = 1) -> str:
         """Type, press TAB, and give what stands on the line then. The line is thrown away."""
@@ -90,12 +101,10 @@ class Terminal:
         self._child.send("\x15")
         return self._saved.read_text()
 
-    def screen(self, line: str, expected: str) -> None:
-        """Type, press TAB twice, and wait until `expected` is on the screen."""
-        self._child.send(line + "\t\t")
-        self._child.expect_exact(expected, timeout=SECONDS)
-        self._child.send("\x03")
-        self._child.expect_exact(_READY, timeout=SECONDS)
+    def listed(self, line: str) -> str:
+        """Type, press TAB twice, and give all that has been on the screen."""
+        self.after_tab(line, tabs=2)
+        return self.seen
 
 
 @contextmanager

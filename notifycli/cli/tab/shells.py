@@ -53,7 +53,10 @@ def _bash(program: Any, arguments: Sequence[str]) -> Iterator[str]:
         kept = len(line.current) - len(split(fragment, line.quote).current)
         yield WORD if all(offer.ends for offer in offers) else PART
         for offer in offers:
-            yield quoted((found.lead + offer.word)[kept:], line.quote)
+            text = quoted((found.lead + offer.word)[kept:], line.quote)
+            # Readline takes a mark at the start for the one that is open, and writes it once.
+            doubled = line.quote if line.quote and text.startswith(line.quote) else ""
+            yield doubled + text
 
 
 def _zsh(program: Any, arguments: Sequence[str]) -> Iterator[str]:
