@@ -180,19 +180,16 @@ BAD = [
         "1,inbox,7,0,audio,all\n",
         ["team.csv:2: ", "inbox"],
         id="inbox 0",
-        marks=pytest.mark.xfail(strict=True, reason="sets the user's own value in every inbox"),
     ),
     pytest.param(
         "0,default,,,audio,all\n",
         ["team.csv:2: ", "account"],
         id="account 0",
-        marks=pytest.mark.xfail(strict=True, reason="sets it in the only account there is"),
     ),
     pytest.param(
         "1,inbox,7,99999999999999999999,audio,all\n",
         ["team.csv:2: ", "inbox"],
         id="an inbox that no store can hold",
-        marks=pytest.mark.xfail(strict=True, reason="ends in an unexpected OverflowError, 70"),
     ),
 ]
 

@@ -109,7 +109,6 @@ ALIEN = [
     pytest.param(
         one_byte,
         id="a file of one byte",
-        marks=pytest.mark.xfail(strict=True, reason="is overwritten with a new store"),
     ),
 ]
 
