@@ -97,9 +97,6 @@ def prefs_get(
     if len(full) > 1:
         raise UsageError(f"{key} stands for {len(full)} preferences", f"notifycli prefs list {key}")
     (record,) = _effective(this, full, inbox, default=default)
-    if this.output:
-        show(this, [record], PreferenceRecord)
-        return
     write([(f"{record.origin}\t" if show_origin else "").encode(), f"{record.value}\n".encode()])
 
 
