@@ -95,6 +95,8 @@ def run(arguments: list[str]) -> int:
     except NotifycliError as error:
         tell(f"error: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
         return error.status
+    except SystemExit:  # Typer's answer to a reader of the help that has gone away
+        return 0
     except typer.Abort:
         tell("aborted")
         return _ABORTED

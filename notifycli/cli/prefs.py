@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import ALL_USERS, OUTPUT, USER, examples, noun, session, takes
+from notifycli.cli.command import ALL_USERS, USER, examples, noun, session, takes
 from notifycli.cli.output import show, write
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import DataError, UsageError
@@ -47,7 +47,7 @@ class PreferenceRecord(Struct):
 
 @app.command(
     "list",
-    cls=takes(USER, OUTPUT),
+    cls=takes(USER),
     epilog=examples(
         """
 notifycli prefs list -u jane@example.com
@@ -188,7 +188,9 @@ def prefs_import(
         placed = read_csv(store, text, name, account)
         changed = 0
         for of in sorted({item.account for item in placed}):
-            changed += changes(of).set(item.entry for item in placed if item.account == of)
+            changed += changes(of).set(
+                (item.entry for item in placed if item.account == of), again=True
+            )
         inboxes = {of: {i.id for i in store.inboxes(of)} for of in {p.account for p in placed}}
     unknown = {
         p.entry.target.inbox for p in placed if p.entry.target.inbox not in inboxes[p.account]
@@ -225,8 +227,13 @@ def _change(
 ) -> None:
     if default + lock + (inbox is not None) > 1:
         raise UsageError("--default, --lock and --inbox name three layers", "give one of them")
+    if (default or lock) and (this.user or this.all_users):
+        raise UsageError(
+            f"{'--lock' if lock else '--default'} is for the whole account, not for a user",
+            "leave out -u, or the layer",
+        )
     with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
-        account = this.the_account(store, may_be_new=default or lock)
+        account = this.the_account(store, may_be_new=not store.accounts())
         if default or lock:
             whose = "the lock of" if lock else "the default of"
             targets = [Target(Layer.LOCK if lock else Layer.DEFAULT)]

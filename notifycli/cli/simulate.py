@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.command import OUTPUT, USER, examples, session, takes
+from notifycli.cli.command import USER, examples, session, takes
 from notifycli.cli.decisions import show_counts, show_decisions
 from notifycli.cli.lines import BadLines, read_lines, total_size
 from notifycli.cli.output import console
@@ -51,7 +51,7 @@ def _type(text: str) -> str:
 
 @app.command(
     "simulate",
-    cls=takes(USER, OUTPUT),
+    cls=takes(USER),
     epilog=examples(
         """
 notifycli simulate events.jsonl
@@ -172,12 +172,12 @@ def _replay(this: Session, store: Store) -> Replay:
 
 
 def _selected_users(this: Session, store: Store) -> frozenset[tuple[int, int]] | None:
-    if not this.user:
+    if not this.given_users:
         return None
     given = this.given_account
     accounts = [a.id for a in store.accounts()] if given is None else [given]
     found: set[tuple[int, int]] = set()
-    for reference in this.user:
+    for reference in this.given_users:
         missing = None
         matches = set()
         for account in accounts:
@@ -239,7 +239,7 @@ def _tell_nothing_fired(this: Session, run: _Run) -> None:
         return
     if not run.events:
         why = "there were no events"
-    elif not reasons and not this.user:
+    elif not reasons and not this.given_users:
         why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
     elif not reasons:
         why = "no event concerns what was selected"
@@ -248,6 +248,6 @@ def _tell_nothing_fired(this: Session, run: _Run) -> None:
             "everything is switched off; switch on: notifycli prefs set email.message=on --default"
         )
     else:
-        counted = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         why = f"{counted}; --explain shows each"
     this.note(f"nothing fired: {why}")
