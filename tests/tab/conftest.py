@@ -25,7 +25,7 @@ FILES = ("ev ents.jsonl", "team.csv")
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Give a home folder with two files in it."""
-    folder = tmp_path / "home"
+    folder = tmp_path / "shells"
     folder.mkdir()
     for name in FILES:
         (folder / name).touch()

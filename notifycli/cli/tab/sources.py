@@ -151,6 +151,7 @@ SOURCES: Mapping[str, Source] = {
     "TYPE": _types,
     "FILE": _files,
     "FILES": _files,
+    "FILE.html": _files,
     "EVENTS": _files,
     "PATH": _files,
 }
