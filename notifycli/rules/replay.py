@@ -73,11 +73,17 @@ class Assumptions(Struct):
 
 
 class Account:
-    """One account in a replay: who there is, what they want, and what has happened so far."""
+    """One account in a replay: who there is, what they want, and what has happened so far.
 
-    def __init__(self, directory: Directory, preferences: Preferences) -> None:
+    `proposed` are the preferences that a comparison tries; without them it tries the same ones.
+    """
+
+    def __init__(
+        self, directory: Directory, preferences: Preferences, proposed: Preferences | None = None
+    ) -> None:
         self.directory = directory
         self.settings = SettingsBook(preferences)
+        self.proposed = self.settings if proposed is None else SettingsBook(proposed)
         self.presence = Presence()
         self.conversations: dict[int, Conversation] = {}
 
@@ -105,18 +111,43 @@ class Replay:
         """Give the event's decisions, fired and suppressed, in their order.
 
         The event is completed from what is kept. What it changes is kept once the iterator is
-        exhausted, so exhaust it before the next event.
+        exhausted, so exhaust it before the next event; the same holds of the two methods below.
         """
-        if not event.known:
-            self.assumptions.unknown_events[event.name] += 1
-            return
-        self._keep_time(event)
+        account, notified = self._meet(event), set[int]()
+        for case in self._cases(event, account):
+            yield from _decisions(case, account.settings, notified)
+
+    def compare(self, event: Event) -> Iterator[tuple[Decision, Decision]]:
+        """Give each decision twice: with the preferences as they are, and as proposed.
+
+        Who is a candidate, and all that is kept, depends on no preference: one pass serves both.
+        """
+        account, before, after = self._meet(event), set[int](), set[int]()
+        for case in self._cases(event, account):
+            as_it_is = list(_decisions(case, account.settings, before))
+            yield from zip(as_it_is, _decisions(case, account.proposed, after), strict=True)
+
+    def examine(self, event: Event) -> Iterator[tuple[Decision, Case]]:
+        """Give each decision with what it looked at, which holds until the next is asked for."""
+        account, notified = self._meet(event), set[int]()
+        for case in self._cases(event, account):
+            for decision in _decisions(case, account.settings, notified):
+                yield decision, case
+
+    def _meet(self, event: Event) -> Account:
         event.account = self._fallback if event.account is None else event.account
         account = self._accounts.get(event.account)
         if account is None:
             account = self._accounts[event.account] = Account(Directory(), Preferences())
+        return account
+
+    def _cases(self, event: Event, account: Account) -> Iterator[Case]:
+        if not event.known:
+            self.assumptions.unknown_events[event.name] += 1
+            return
+        self._keep_time(event)
         if event.name != PRESENCE:
-            yield from self._decide(event, account)
+            yield from self._named_cases(event, account)
         self._note_agents(event, account)
         _keep_presence(event, account.presence)
 
@@ -127,36 +158,27 @@ class Replay:
             self.assumptions.times_back += 1
         self._last = event.at
 
-    def _decide(self, event: Event, account: Account) -> Iterator[Decision]:
+    def _named_cases(self, event: Event, account: Account) -> Iterator[Case]:
         conversation = account.conversation(event)
         was_pending = (event.previous_status or conversation.status) == "pending"
         conversation.apply(event)
         self._note_assumptions(event, account.directory)
-        notified: set[int] = set()
         told, at = conversation.told, None if event.at is None else format_moment(event.at)
         for type_, users in _named(event, conversation, account.directory, opened=was_pending):
-            channels = _AUDIO_ONLY if type_ is NotificationType.NEW_MESSAGE else SWITCHED_CHANNELS
-            is_assignment = type_ is NotificationType.ASSIGNMENT
             for user in users:
-                case = Case(
+                yield Case(
                     event,
+                    at,
                     conversation.status,
                     conversation.assignee,
                     conversation.blocked,
                     user,
                     type_,
-                    channels[0],
-                    told == user if is_assignment else user in notified,
+                    told == user,
                     account.directory,
                     account.presence,
-                    account.settings.of(user, event.inbox),
                 )
-                for case.channel in channels:
-                    decision = _decision(case, at)
-                    if decision.outcome is Outcome.FIRE:
-                        notified.add(user)
-                    yield decision
-                if is_assignment:
+                if type_ is NotificationType.ASSIGNMENT:
                     conversation.told = user
 
     def _note_assumptions(self, event: Event, directory: Directory) -> None:
@@ -214,7 +236,22 @@ def _named_by_message(
     yield NotificationType.NEW_MESSAGE, directory.viewers(event.inbox, event.team)
 
 
-def _decision(case: Case, at: str | None) -> Decision:
+def _decisions(case: Case, settings: SettingsBook, notified: set[int]) -> Iterator[Decision]:
+    """Judge a case on each of its channels, with one set of preferences.
+
+    `notified` are the users whom the same event has notified with these preferences.
+    """
+    audio_only = case.type is NotificationType.NEW_MESSAGE
+    case.settings = settings.of(case.user, case.event.inbox)
+    case.notified = case.told if case.type is NotificationType.ASSIGNMENT else case.user in notified
+    for case.channel in _AUDIO_ONLY if audio_only else SWITCHED_CHANNELS:
+        decision = _decision(case)
+        if decision.outcome is Outcome.FIRE:
+            notified.add(case.user)
+        yield decision
+
+
+def _decision(case: Case) -> Decision:
     reason, origin = judge(case)
     fires = reason is Reason.ENABLED
     event, user = case.event, case.directory.users.get(case.user)
@@ -226,7 +263,7 @@ def _decision(case: Case, at: str | None) -> Decision:
         )
     return Decision(
         event.line,
-        at,
+        case.at,
         event.name,
         event.account,
         event.conversation,
