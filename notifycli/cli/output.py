@@ -34,7 +34,7 @@ def show(
     On a terminal that is a table: `heads` and `cells` shape it, where the record's own fields
     would be too wide or too dull.
     """
-    chosen = session.output or ("table" if sys.stdout.isatty() else "jsonl")
+    chosen = session.output or ("table" if session.shows_table else "jsonl")
     if chosen == "table":
         fields = record.__struct_fields__
         plain = cells or (lambda item: [text(getattr(item, field)) for field in fields])
@@ -45,7 +45,7 @@ def show(
 
 def show_one(session: Session, item: msgspec.Struct) -> None:
     """Print a single record: on a terminal a line a field, elsewhere as `show` does."""
-    if (session.output or ("table" if sys.stdout.isatty() else "jsonl")) != "table":
+    if not session.shows_table:
         show(session, [item], type(item))
         return
     fields = item.__struct_fields__
@@ -165,7 +165,7 @@ def _separated(
 
 def _cell(value: object) -> object:
     """Write a value as JSON would, but for text and the absence of a value."""
-    if value is None:
+    if value is None or value is msgspec.UNSET:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"

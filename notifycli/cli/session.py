@@ -39,6 +39,11 @@ class Session:
         given = self.db or os.environ.get("NOTIFYCLI_DB")
         return Path(given).expanduser() if given else default_path()
 
+    @property
+    def shows_table(self) -> bool:
+        """Whether records are laid out for people: on a terminal, or where a table is asked for."""
+        return self.output == "table" or (self.output is None and sys.stdout.isatty())
+
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
         return Store(self.path, create=create)

@@ -73,4 +73,4 @@ def difference(before: Decision, after: Decision, *, explain: bool) -> ChangedDe
         return None
     kind = ChangeKind.ADDED if after.outcome is Outcome.FIRE else ChangeKind.REMOVED
     shown = before if kind is ChangeKind.REMOVED and not explain else after
-    return ChangedDecision(*structs.astuple(shown), kind)
+    return ChangedDecision(*(*structs.astuple(shown), kind))
