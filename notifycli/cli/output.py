@@ -107,7 +107,7 @@ def _print_table(
     from rich import box  # noqa: PLC0415 - see console()
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:

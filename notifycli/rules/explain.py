@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from notifycli.rules.decision import Decision, Reason
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
-from notifycli.rules.preferences import Layer
+from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.settings import Preferences
 
 
@@ -79,6 +79,7 @@ def deciding(decision: Decision, reason: Reason, preferences: Preferences) -> Se
 def sentence(decision: Decision, reason: Reason, setting: Setting | None, name: str) -> str:
     """Say why; `name` is how the user is called."""
     key, value, layer = ("", "", "") if setting is None else setting[:3]
+    key = short_key(key)
     told = EXPLANATIONS[reason].sentence.format(name=name, key=key, value=value, layer=layer)
     if reason is Reason.ENABLED and decision.deliverable is False:
         lacking = "address" if decision.channel is Channel.EMAIL else "subscription"

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from notifycli.errors import DataError
-from notifycli.rules.audience import Inbox, Role, Team, User
+from notifycli.rules.audience import Directory, Inbox, Role, Team, User
 from notifycli.rules.learning import Learnt, merged
 from notifycli.store.change import Change
 from notifycli.store.store import Store
@@ -70,7 +70,7 @@ def import_directory(
     inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
     teams = {team.id: team for team in store.teams(account)}
     known = {user.id for user in document.users}.union(() if replace else users)
-    faults = list(_faults(document, known))
+    faults = list(faults_of(document, known))
     if faults:
         listed = "\n".join(f"{place}: {fault}" for fault in faults)
         raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
@@ -121,7 +121,17 @@ def add_learnt(change: Change, store: Store, account: int, learnt: Learnt) -> No
         change.put_inbox(Inbox(inbox.id, inbox.name or told_inbox.name, inbox.members))
 
 
-def _faults(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
+def directory_of(document: DirectoryDocument) -> Directory:
+    """Give the directory that a document describes by itself, as the rules use it."""
+    return Directory(
+        [_user(None, item) for item in document.users],
+        [Inbox(i.id, _or(i.name, ""), _members(i)) for i in document.inboxes],
+        [Team(t.id, _or(t.name, ""), _members(t) or ()) for t in document.teams],
+    )
+
+
+def faults_of(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
+    """Name each fault of a document, of whose members `known` are users."""
     yield from _address_faults(document.users)
     for kind in ("users", "inboxes", "teams"):
         items: tuple[_User | _Group, ...] = getattr(document, kind)
@@ -175,6 +185,10 @@ def _user(known: User | None, item: _User) -> User:
 
 def _or(given: str | UnsetType, known: str) -> str:
     return known if isinstance(given, UnsetType) else given
+
+
+def _members(item: _Group) -> tuple[int, ...] | None:
+    return None if isinstance(item.members, UnsetType) else _sorted(item.members)
 
 
 def _sorted(members: Iterable[int] | None) -> tuple[int, ...] | None:
