@@ -12,43 +12,34 @@ from notifycli.rules.settings import Preferences
 
 
 class Explanation(NamedTuple):
-    """How a reason reads, and what it hangs on.
-
-    In `sentence`, `{name}` is the user; in those of a preference `{key}`, `{value}` and `{layer}`.
-    """
+    """How a reason reads, and the preference that it hangs on, if it does on one."""
 
     sentence: str
+    """`{name}` is the user."""
     key: str = ""
-    """The key of the preference that decided; `{switch}` is the channel's: `audio`, or the type's.
-    Empty, where none did."""
+    """The preference's key; `{switch}` is that of the channel and type."""
     instead: str = ""
-    """The value with which it would have come out differently; `{off}` is the channel's own."""
+    """The value with which it would come out differently; `{on}` and `{off}` are the channel's."""
 
 
 _SWITCH = "{switch}"
 EXPLANATIONS: Mapping[Reason, Explanation] = {
-    Reason.ENABLED: Explanation("{key} is {value} ({layer})", _SWITCH, "{off}"),
+    Reason.ENABLED: Explanation("it is switched on", _SWITCH, "{off}"),
     Reason.NOT_AUDIBLE: Explanation("only customers' messages and private notes sound"),
-    Reason.PENDING_CONVERSATION: Explanation("a bot still has the conversation (it is pending)"),
+    Reason.PENDING_CONVERSATION: Explanation("a bot still has the conversation: it is pending"),
     Reason.BLOCKED_CONTACT: Explanation("the contact is blocked"),
     Reason.NO_ACCESS: Explanation("{name} can't see the conversation, or has left the account"),
     Reason.SELF_AUTHORED: Explanation("{name} wrote the message"),
     Reason.SELF_ASSIGNED: Explanation("{name} took the conversation without being given it"),
     Reason.ALREADY_NOTIFIED: Explanation("{name} had been told of it already"),
-    Reason.DISABLED: Explanation("{key} is {value} ({layer})", _SWITCH, "{on}"),
+    Reason.DISABLED: Explanation("it is switched off", _SWITCH, "{on}"),
     Reason.NOT_ASSIGNED: Explanation(
-        "{key} is {value} ({layer}), which leaves this conversation out", "audio", "all"
+        "the choice of sounds leaves this conversation out", "audio", "all"
     ),
-    Reason.QUIET_HOURS: Explanation(
-        "it was in the quiet hours: {key} is {value} ({layer})", "quiet_hours", "off"
-    ),
-    Reason.ACTIVE: Explanation(
-        "{name} had been active just before: {key} is {value} ({layer})", "inactive_after", "0s"
-    ),
+    Reason.QUIET_HOURS: Explanation("it was in {name}'s quiet hours", "quiet_hours", "off"),
+    Reason.ACTIVE: Explanation("{name} had been active just before", "inactive_after", "0s"),
     Reason.VIEWING: Explanation("{name} had the conversation open, in front"),
-    Reason.WINDOW_VISIBLE: Explanation(
-        "the app's window was in front: {key} is {value} ({layer})", "audio.when", "always"
-    ),
+    Reason.WINDOW_VISIBLE: Explanation("the app's window was in front", "audio.when", "always"),
 }
 _ON = {Channel.AUDIO: "all", Channel.EMAIL: "on", Channel.PUSH: "on"}
 _OFF = {Channel.AUDIO: "none", Channel.EMAIL: "off", Channel.PUSH: "off"}
@@ -76,11 +67,16 @@ def deciding(decision: Decision, reason: Reason, preferences: Preferences) -> Se
     return Setting(key, value, layer, instead)
 
 
+def in_general(reason: Reason) -> str:
+    """Say what a reason means, of nobody in particular."""
+    return EXPLANATIONS[reason].sentence.format(name="the user")
+
+
 def sentence(decision: Decision, reason: Reason, setting: Setting | None, name: str) -> str:
-    """Say why; `name` is how the user is called."""
-    key, value, layer = ("", "", "") if setting is None else setting[:3]
-    key = short_key(key)
-    told = EXPLANATIONS[reason].sentence.format(name=name, key=key, value=value, layer=layer)
+    """Say why; `name` is how the user is called, `setting` what `deciding` gives."""
+    told = EXPLANATIONS[reason].sentence.format(name=name)
+    if setting is not None:
+        told = f"{told}: {short_key(setting.key)} is {setting.value} ({setting.layer})"
     if reason is Reason.ENABLED and decision.deliverable is False:
         lacking = "address" if decision.channel is Channel.EMAIL else "subscription"
         return f"{told}, but there is no {lacking} to send it to"
