@@ -41,6 +41,7 @@ def show_insights(this: Session, run: Run, zone: str | None, *, compared: bool) 
     out = console(this)
     canvas = _Canvas(min(out.width, _WIDEST), compared=compared)
     for line in _lines(canvas, before, after, zone or "local time"):
+        line.rstrip()
         out.print(line, no_wrap=True, overflow="ellipsis", crop=False)
 
 

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import structs
 
 from notifycli.cli.session import display_name
 from notifycli.rules.audience import User
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.explain import Setting, deciding
-from notifycli.rules.ladder import Case, judge, obstacles
+from notifycli.rules.judging import judged_anew
+from notifycli.rules.ladder import Case, obstacles
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.settings import Preferences, SettingsBook
 from notifycli.rules.whatif import Wish, overlaid
 
 
-def remedy(case: Case, decision: Decision, preferences: Preferences, account: str) -> str | None:
+def remedy(
+    cases: Sequence[Case], decision: Decision, preferences: Preferences, account: str
+) -> str | None:
     """Give the commands, joined by `&&`, that would turn a decision round.
 
-    Everything that stands in the way is changed, not just what decided. `account` is the option
-    that names the account, if one is needed. `None`, if no preference would change it.
+    `cases` are the user's of the same event, up to that of the decision. Everything that stands in
+    the way is changed, not just what decided. `account` is the option that names the account, if
+    one is needed. `None`, if nothing to set would change it: nothing at all, or just what would
+    notify of the event in another way.
     """
+    case = cases[-1]
     user = case.directory.users[case.user]
     fires = decision.outcome is Outcome.FIRE
     reasons = [Reason.ENABLED] if fires else [reason for reason, _ in obstacles(case)]
@@ -33,7 +41,9 @@ def remedy(case: Case, decision: Decision, preferences: Preferences, account: st
         return None
     unlocked = _without_locks(preferences, {s.key for s in needed if s.layer is Layer.LOCK})
     wishes = list(dict.fromkeys(_wishes(decision, needed, unlocked)))
-    if not _turned(case, decision, overlaid(unlocked, wishes), but_for=by_access):
+    if by_access:
+        cases = [_with_access(one) for one in cases]
+    if not _turned(cases, decision, overlaid(unlocked, wishes)):
         return None
     commands = list(_commands(user, needed, wishes, account))
     if by_access:
@@ -61,16 +71,21 @@ def _wishes(
         yield Wish(target, decision.user_id, inbox, setting.key, setting.instead)
 
 
-def _turned(
-    case: Case, decision: Decision, preferences: Preferences, *, but_for: Iterable[Reason]
-) -> bool:
-    """Tell whether a decision comes out differently with these preferences."""
-    before = case.settings
-    case.settings = SettingsBook(preferences).of(case.user, case.event.inbox)
-    left = {reason for reason, _ in obstacles(case)}.difference(but_for)
-    reason, _ = judge(case)
-    case.settings = before
-    return not left if decision.outcome is Outcome.SUPPRESS else reason is not Reason.ENABLED
+def _with_access(case: Case) -> Case:
+    directory = case.directory.with_member(case.event.inbox, case.user)
+    return structs.replace(case, directory=directory)
+
+
+def _turned(cases: Iterable[Case], decision: Decision, preferences: Preferences) -> bool:
+    """Tell whether a decision comes out differently with these preferences.
+
+    What they change of the event's other decisions may leave this one to be told already.
+    """
+    return any(
+        (anew.type, anew.channel) == (decision.type, decision.channel)
+        and anew.outcome is not decision.outcome
+        for anew in judged_anew(cases, SettingsBook(preferences))
+    )
 
 
 def _commands(

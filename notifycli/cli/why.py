@@ -117,23 +117,26 @@ def why(
 
 def _examined(replay: Replay, event: Event, asker: _Asker) -> tuple[list[WhyRecord], int]:
     records: list[WhyRecord] = []
+    cases: list[Case] = []
     others = 0
     for decision, case in replay.examine(event):
         if (decision.account_id, decision.user_id) == (asker.account, asker.user.id):
-            records.append(_record(decision, case, asker))
+            if not cases or cases[-1] is not case:
+                cases.append(case)
+            records.append(_record(decision, cases, asker))
         else:
             others += 1
     return records, others
 
 
-def _record(decision: Decision, case: Case, asker: _Asker) -> WhyRecord:
+def _record(decision: Decision, cases: list[Case], asker: _Asker) -> WhyRecord:
     setting = deciding(decision, decision.reason, asker.preferences)
     return WhyRecord(
         **structs.asdict(decision),
         key=None if setting is None else setting.key,
         value=None if setting is None else setting.value,
         sentence=sentence(decision, decision.reason, setting, asker.name),
-        command=remedy(case, decision, asker.preferences, asker.option),
+        command=remedy(cases, decision, asker.preferences, asker.option),
     )
 
 

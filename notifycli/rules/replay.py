@@ -8,21 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import UNSET, Struct, field
 
 from notifycli.rules.audience import Directory
-from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.decision import Decision
 from notifycli.rules.event import Event
-from notifycli.rules.ladder import Case, judge
+from notifycli.rules.judging import decisions
+from notifycli.rules.ladder import Case
 from notifycli.rules.mentions import mentioned_users
 from notifycli.rules.moment import format_moment
 from notifycli.rules.names import MESSAGE_CREATED, PRESENCE, SLA_EVENTS, STATUS_EVENTS
-from notifycli.rules.notifications import (
-    SWITCHED_CHANNELS,
-    Channel,
-    NotificationType,
-)
+from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
 from notifycli.rules.settings import Preferences, SettingsBook
 
-_AUDIO_ONLY = (Channel.AUDIO,)
 Candidates = Iterable[int]
 """User ids in ascending order."""
 
@@ -115,7 +111,7 @@ class Replay:
         """
         account, notified = self._meet(event), set[int]()
         for case in self._cases(event, account):
-            yield from _decisions(case, account.settings, notified)
+            yield from decisions(case, account.settings, notified)
 
     def compare(self, event: Event) -> Iterator[tuple[Decision, Decision]]:
         """Give each decision twice: with the preferences as they are, and as proposed.
@@ -124,14 +120,14 @@ class Replay:
         """
         account, before, after = self._meet(event), set[int](), set[int]()
         for case in self._cases(event, account):
-            as_it_is = list(_decisions(case, account.settings, before))
-            yield from zip(as_it_is, _decisions(case, account.proposed, after), strict=True)
+            as_it_is = list(decisions(case, account.settings, before))
+            yield from zip(as_it_is, decisions(case, account.proposed, after), strict=True)
 
     def examine(self, event: Event) -> Iterator[tuple[Decision, Case]]:
         """Give each decision with what it looked at, which holds until the next is asked for."""
         account, notified = self._meet(event), set[int]()
         for case in self._cases(event, account):
-            for decision in _decisions(case, account.settings, notified):
+            for decision in decisions(case, account.settings, notified):
                 yield decision, case
 
     def _meet(self, event: Event) -> Account:
@@ -234,50 +230,6 @@ def _named_by_message(
             if assignee is None and message.type == "incoming":
                 yield NotificationType.UNASSIGNED_MESSAGE, directory.recipients(event.inbox)
     yield NotificationType.NEW_MESSAGE, directory.viewers(event.inbox, event.team)
-
-
-def _decisions(case: Case, settings: SettingsBook, notified: set[int]) -> Iterator[Decision]:
-    """Judge a case on each of its channels, with one set of preferences.
-
-    `notified` are the users whom the same event has notified with these preferences.
-    """
-    audio_only = case.type is NotificationType.NEW_MESSAGE
-    case.settings = settings.of(case.user, case.event.inbox)
-    case.notified = case.told if case.type is NotificationType.ASSIGNMENT else case.user in notified
-    for case.channel in _AUDIO_ONLY if audio_only else SWITCHED_CHANNELS:
-        decision = _decision(case)
-        if decision.outcome is Outcome.FIRE:
-            notified.add(case.user)
-        yield decision
-
-
-def _decision(case: Case) -> Decision:
-    reason, origin = judge(case)
-    fires = reason is Reason.ENABLED
-    event, user = case.event, case.directory.users.get(case.user)
-    assert event.account is not None  # noqa: S101 - Replay.decide() has set it
-    deliverable = None
-    if fires and user is not None:
-        deliverable = case.channel is Channel.AUDIO or bool(
-            user.email if case.channel is Channel.EMAIL else user.subscribed
-        )
-    return Decision(
-        event.line,
-        case.at,
-        event.name,
-        event.account,
-        event.conversation,
-        event.inbox,
-        None if event.message is None else event.message.id,
-        case.user,
-        None if user is None else user.email,
-        case.type,
-        case.channel,
-        Outcome.FIRE if fires else Outcome.SUPPRESS,
-        reason,
-        origin,
-        deliverable,
-    )
 
 
 def _keep_presence(event: Event, presence: Presence) -> None:

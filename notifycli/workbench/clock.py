@@ -42,8 +42,11 @@ class Clock:
                 return self._now + sum(round(float(n) * _MICROSECONDS[unit]) for n, unit in steps)
             if _TIME_OF_DAY.fullmatch(text):
                 return self._at(text)
-            return parse_moment(text)
-        if isinstance(written, (int, float)) and not isinstance(written, bool):
+            try:
+                return parse_moment(text)
+            except ValueError:
+                pass  # told below, with the clock's own forms
+        elif isinstance(written, (int, float)) and not isinstance(written, bool):
             return parse_moment(written)
         raise ValueError(f"{written!r} is no time: 09:00:30, +20s or ISO 8601 is expected")
 

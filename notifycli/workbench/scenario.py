@@ -189,7 +189,9 @@ class _Reader:
         user = int(str(reference)) if by_id else self._directory.user_with_email(str(reference))
         if user is None or (user not in users and not by_id):
             near = nearest(str(reference), tuple(u.email for u in users.values() if u.email))
-            raise ValueError(f"there is no user {reference!r}" + (f"; {near}?" if near else ""))
+            raise ValueError(
+                f"there is no user {reference!r}" + (f"; did you mean {near}?" if near else "")
+            )
         return user
 
     def _events(self, clock: Clock) -> Iterator[Event]:
@@ -226,13 +228,13 @@ class _Reader:
             return
         for number, item in enumerate(given, 1):
             try:
-                record = _of_words(item) if isinstance(item, str) else dict(item)
+                record = _record(item)
                 if "user" in record:
                     record["user_id"] = self._user(record.pop("user"))
                 if "at" in record:
                     record["at"] = format_moment(clock.read(record["at"]))
                 yield read_expected(record)
-            except (ValueError, TypeError) as error:
+            except ValueError as error:
                 self._fault(f"{name}[{number}]: {error}")
 
 
@@ -247,11 +249,14 @@ class _Users:
         return list(self._directory.users.values())
 
 
-def _of_words(text: str) -> Record:
-    """Read `email.mention jane@example.com`, with a reason after it where one is told."""
+def _record(item: object) -> Record:
+    """Read a table, or `email.mention jane@example.com`, with a reason where one is told."""
+    if isinstance(item, dict):
+        return dict(item)
+    text = item if isinstance(item, str) else ""
     words = text.split()
     if not 1 < len(words) <= 3:  # noqa: PLR2004 - what, whom, why
-        raise ValueError(f"{text!r}: what, whom and perhaps why: email.mention jane@example.com")
+        raise ValueError(f"{item!r}: what, whom, perhaps why: email.mention jane@example.com")
     channel, _, type_ = words[0].partition(".")
     record: Record = {"channel": channel, "user": words[1]}
     if type_:

@@ -53,7 +53,7 @@ def _of_user(
     for inbox, table in inboxes.items():
         here = f"{place}.inbox.{inbox}"
         if not (inbox.isascii() and inbox.isdigit() and isinstance(table, Mapping)):
-            fault(f"{here}: a table of preferences, named by the inbox's id, is expected")
+            fault(f"{here}: a table named by the inbox's id is expected")
             continue
         yield from _read(table, (Layer.INBOX, user, int(inbox)), here, fault)
 
