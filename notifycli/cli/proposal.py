@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from notifycli.cli.lines import STDIN, read_whole
 from notifycli.cli.prefs import assigned
@@ -12,8 +13,10 @@ from notifycli.rules.audience import User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from notifycli.rules.whatif import Wish, locked_away, overlaid
-from notifycli.store.preference_document import Placed, read_csv
 from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from notifycli.store.preference_document import Placed
 
 Wishes = Mapping[int, list[Wish]]
 """By account, in the order in which they are laid over what is stored."""
@@ -39,6 +42,8 @@ def read_proposal(this: Session, store: Store, settings: Iterable[str], file: st
 
 def read_document(store: Store, file: str, account: int) -> list[Placed]:
     """Read a document of preferences; `-` is standard input. Raises `DataError`."""
+    from notifycli.store.preference_document import read_csv  # noqa: PLC0415 - only with --prefs
+
     name = "<stdin>" if file == STDIN else file
     try:
         return read_csv(store, read_whole(file).decode(), name, account)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from notifycli.cli.lines import BadLines, total_size
 from notifycli.cli.output import console
@@ -13,12 +13,14 @@ from notifycli.cli.proposal import Wishes, find_users, proposed
 from notifycli.cli.session import Session, plural
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.event import Event, EventError, decode_event
-from notifycli.rules.insight import Insight
 from notifycli.rules.replay import Account, Assumptions, Replay
 from notifycli.rules.selection import Selection
 from notifycli.rules.summary import ChangeSummary, Summary
 from notifycli.rules.whatif import ChangedDecision, difference
 from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from notifycli.rules.insight import Insight
 
 T = TypeVar("T")
 Lines = Iterable[tuple[str, int, bytes]]

@@ -16,7 +16,7 @@ from notifycli.errors import DataError, UsageError
 from notifycli.workbench.scenario import Scenario, read_scenarios
 from notifycli.workbench.trial import Result, tried
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FAILED = 1
 
 
@@ -35,12 +35,14 @@ A file of scenarios:
 name = "A mention reaches who asked for it, by e-mail alone"
 directory.users = [{ id = 7, email = "jane@example.com" }]
 preferences.users."jane@example.com" = { "email.mention" = "on" }
-events = [
-  { at = "09:00", event = "message_created", conversation_id = 42,
-    message_type = "outgoing", content = "@jane@example.com knows more" },
-]
 expect = ["email.mention jane@example.com"]
 expect_not = ["push.mention jane@example.com disabled"]
+
+[[scenario.events]]
+at = "09:00"
+event = "message_created"
+message_type = "outgoing"
+content = "@jane@example.com knows more"
 """
     ),
 )

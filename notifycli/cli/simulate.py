@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -15,9 +16,9 @@ from notifycli.cli.decisions import (
     show_decisions,
 )
 from notifycli.cli.lines import BadLines, read_lines
+from notifycli.cli.parameters import a_channel, a_moment, a_type, a_zone
 from notifycli.cli.proposal import read_proposal
 from notifycli.cli.replaying import (
-    Lines,
     Run,
     progress_bar,
     replay_of,
@@ -27,43 +28,15 @@ from notifycli.cli.replaying import (
 from notifycli.cli.session import Session
 from notifycli.errors import UsageError
 from notifycli.rules.decision import Decision, Outcome, Reason
-from notifycli.rules.insight import Insight, hour_of_week
-from notifycli.rules.moment import parse_moment
 from notifycli.rules.notifications import Channel
 from notifycli.rules.schedule import zone_info
 from notifycli.rules.selection import Selection, read_type
 
-app = typer.Typer(rich_markup_mode=None)
+if TYPE_CHECKING:
+    from notifycli.rules.insight import Insight
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
-
-
-def _moment(text: str) -> int:
-    try:
-        return parse_moment(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _channel(text: str) -> Channel:
-    try:
-        return Channel(text.lower())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(Channel)}") from None
-
-
-def _type(text: str) -> str:
-    try:
-        return read_type(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _zone(text: str) -> str:
-    try:
-        zone_info(text)
-    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise typer.BadParameter(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
-    return text
 
 
 @app.command(
@@ -94,21 +67,21 @@ def simulate(
     *,
     channel: Annotated[
         list[str] | None,
-        typer.Option(parser=_channel, metavar="|".join(Channel), help="Only this channel."),
+        typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
     ] = None,
     type_: Annotated[
         list[str] | None,
-        typer.Option("--type", parser=_type, metavar="TYPE", help="Only this type."),
+        typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
     ] = None,
     inbox: Annotated[list[int] | None, typer.Option(metavar="ID", help="Only this inbox.")] = None,
     conversation: Annotated[
         list[int] | None, typer.Option(metavar="ID", help="Only this conversation.")
     ] = None,
     since: Annotated[
-        int | None, typer.Option(parser=_moment, metavar="TIME", help="Only from this time on.")
+        int | None, typer.Option(parser=a_moment, metavar="TIME", help="Only from this time on.")
     ] = None,
     until: Annotated[
-        int | None, typer.Option(parser=_moment, metavar="TIME", help="Only before this time.")
+        int | None, typer.Option(parser=a_moment, metavar="TIME", help="Only before this time.")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the suppressed ones too, with their reasons.")
@@ -160,7 +133,7 @@ def simulate(
     zone: Annotated[
         str | None,
         typer.Option(
-            parser=_zone,
+            parser=a_zone,
             metavar="ZONE",
             help="The time zone of the map of hours; by default, this computer's.",
         ),
@@ -195,9 +168,7 @@ def simulate(
         )
         replay = replay_of(this, store, wishes, compare=asked.compares)
     run = Run(replay, selection, BadLines(strict=strict), asked.insights(this))
-    with progress_bar(this, files, wanted=progress) as advance:
-        status = _show(this, run, read_lines(files, advance), asked)
-    _show_counted(this, run, asked)
+    status = _show(this, run, _records(this, run, files, asked, wanted=progress), asked)
     tell_assumptions(this, run.replay.assumptions)
     if not diff:
         _tell_nothing_fired(this, run)
@@ -235,41 +206,47 @@ class _Asked(NamedTuple):
         """Make what counts for the eye, where an eye will see it."""
         if self.report is None and not (self.summary and this.shows_table):
             return None
+        from notifycli.rules.insight import Insight, hour_of_week  # noqa: PLC0415 - only for an eye
+
         hour = hour_of_week(None if self.zone is None else zone_info(self.zone))
         return Insight(hour), Insight(hour)
 
 
-def _show(this: Session, run: Run, lines: Lines, asked: _Asked) -> int:
-    """Replay, show what is asked for, and give the exit status."""
-    records = _records(run, lines, asked)
+def _show(this: Session, run: Run, records: Iterable[Decision], asked: _Asked) -> int:
+    """Show what is asked for, which replays, and give the exit status."""
     if asked.expect is not None:
         from notifycli.cli.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
 
         status = show_mismatches(this, records, asked.expect)
     elif asked.summary or asked.report is not None:
         status = 0
-        for _ in records:
-            pass
+        deque(records, maxlen=0)
     else:
         show = show_changes if asked.diff else show_decisions
         show(this, records, explain=asked.explain)
         status = 0
+    _show_counted(this, run, asked)
     changed = sum(run.changes.total())
     if asked.diff and not changed:
         this.note("no difference")
     return _DIFFERENT if asked.exit_code and changed else status
 
 
-def _records(run: Run, lines: Lines, asked: _Asked) -> Iterator[Decision]:
-    if not asked.compares:
-        yield from run.decisions(lines, explain=asked.explain)
-        return
-    for decision, changed in run.compared(lines, explain=asked.explain):
-        if not asked.diff:
-            if asked.explain or decision.outcome is Outcome.FIRE:
-                yield decision
-        elif changed is not None:
-            yield changed
+def _records(
+    this: Session, run: Run, files: list[str], asked: _Asked, *, wanted: bool | None
+) -> Iterator[Decision]:
+    """Replay under a progress bar, which is gone with the last record: before a table comes."""
+    with progress_bar(this, files, wanted=wanted) as advance:
+        lines = read_lines(files, advance)
+        if not asked.compares:
+            yield from run.decisions(lines, explain=asked.explain)
+            return
+        for decision, changed in run.compared(lines, explain=asked.explain):
+            if not asked.diff:
+                if asked.explain or decision.outcome is Outcome.FIRE:
+                    yield decision
+            elif changed is not None:
+                yield changed
 
 
 def _show_counted(this: Session, run: Run, asked: _Asked) -> None:

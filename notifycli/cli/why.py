@@ -25,7 +25,7 @@ from notifycli.rules.replay import Replay
 from notifycli.rules.selection import Selection
 from notifycli.rules.settings import Preferences
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _CHANNELS = {Channel.EMAIL: "an e-mail", Channel.PUSH: "a push", Channel.AUDIO: "a sound"}
 
 
@@ -174,9 +174,10 @@ def _headline(answer: _Answer) -> str:
 
 def _verdict(record: WhyRecord) -> str:
     sign, verb = ("✓", "got") if record.outcome is Outcome.FIRE else ("✗", "no")
-    thing = _CHANNELS[record.channel]
+    thing, audio = _CHANNELS[record.channel], record.channel is Channel.AUDIO
     article = thing if verb == "got" else thing.split(" ", 1)[1]
-    named = "" if record.channel is Channel.AUDIO else f" ({what(record.channel, record.type)})"
+    told_by_key = record.key == f"{record.channel}.{record.type}"
+    named = "" if told_by_key or audio else f" ({what(record.channel, record.type)})"
     return f"  {sign} {verb} {article}{named}"
 
 

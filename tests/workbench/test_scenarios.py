@@ -211,3 +211,10 @@ def test_statuses_of_files_that_can_t_be_tried(desk: Desk) -> None:
 def test_all_shipped_files_are_tried_by_one_command(desk: Desk) -> None:
     ran = desk.run("test", *map(str, sorted(EXAMPLES.glob("*.toml"))))
     assert (ran.status, ran.err) == (0, f"{len(shipped())} scenarios, all as expected\n")
+
+
+def test_the_file_that_the_help_shows_holds(desk: Desk) -> None:
+    shown = desk.run("test", "--help").out
+    example = shown[shown.index("[[scenario]]") :]
+    ran = desk.run("test", str(desk.write("example.toml", example)))
+    assert (ran.status, ran.err) == (0, "1 scenario, all as expected\n")
