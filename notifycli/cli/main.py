@@ -21,6 +21,8 @@ _ABORTED = 1
 
 NOUNS = {
     "simulate": Noun("notifycli.cli.simulate", "Which notifications would fire, and why."),
+    "why": Noun("notifycli.cli.why", "Why a user was notified, or not, event by event."),
+    "test": Noun("notifycli.cli.scenarios", "Scenario files: what must fire, and what must not."),
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
     "user": Noun("notifycli.cli.user", "The users of an account."),
     "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),

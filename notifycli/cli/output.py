@@ -22,12 +22,6 @@ Cells = Callable[[Any], Sequence["RenderableType"]]
 _encode = msgspec.json.Encoder().encode
 
 
-def chosen_format(session: Session) -> str:
-    """Give the format to print in: the one asked for, else a table for people, lines for pipes."""
-    on_terminal = sys.stdout is not None and sys.stdout.isatty()
-    return session.output or ("table" if on_terminal else "jsonl")
-
-
 def show(
     session: Session,
     records: Iterable[msgspec.Struct],
@@ -41,7 +35,7 @@ def show(
     On a terminal that is a table: `heads` and `cells` shape it, where the record's own fields
     would be too wide or too dull.
     """
-    chosen = chosen_format(session)
+    chosen = session.output or ("table" if session.shows_table else "jsonl")
     if chosen == "table":
         fields = record.__struct_fields__
         plain = cells or (lambda item: [text(getattr(item, field)) for field in fields])
@@ -52,7 +46,7 @@ def show(
 
 def show_one(session: Session, item: msgspec.Struct) -> None:
     """Print a single record: on a terminal a line a field, elsewhere as `show` does."""
-    if chosen_format(session) != "table":
+    if not session.shows_table:
         show(session, [item], type(item))
         return
     fields = item.__struct_fields__
@@ -128,7 +122,7 @@ def _print_table(
     from rich import box  # noqa: PLC0415 - see console()
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
@@ -189,7 +183,7 @@ def _separated(
 
 def _cell(value: object) -> object:
     """Write a value as JSON would, but for text and the absence of a value."""
-    if value is None:
+    if value is None or value is msgspec.UNSET:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"

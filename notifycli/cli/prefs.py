@@ -127,7 +127,9 @@ def prefs_set(
     lock: Lock = False,
 ) -> None:
     """Set preferences of users or of the whole account."""
-    values = [pair for given in assignments for pair in _assigned(given)]
+    values: list[tuple[str, str | None]] = []
+    for given in assignments:
+        values += assigned(given)
     _change(session(ctx), values, inbox, default=default, lock=lock)
 
 
@@ -261,7 +263,11 @@ def _check_inbox(store: Store, account: int, inbox: int) -> None:
         )
 
 
-def _assigned(text: str) -> list[tuple[str, str | None]]:
+def assigned(text: str) -> list[tuple[str, str]]:
+    """Read `KEY=VALUE`: the full keys it stands for, each with its value as it is stored.
+
+    Raises `UsageError`.
+    """
     key, equals, value = text.partition("=")
     if not equals:
         raise UsageError(f"{text!r} has no value", f"write it as {text}=VALUE")

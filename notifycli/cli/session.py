@@ -42,6 +42,12 @@ class Session:
         given = self.db or os.environ.get("NOTIFYCLI_DB")
         return Path(given).expanduser() if given else default_path()
 
+    @property
+    def shows_table(self) -> bool:
+        """Whether records are laid out for people: on a terminal, or where a table is asked for."""
+        on_terminal = sys.stdout is not None and sys.stdout.isatty()
+        return self.output == "table" or (self.output is None and on_terminal)
+
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
         return Store(self.path, create=create)

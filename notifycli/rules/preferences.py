@@ -166,6 +166,14 @@ def full_keys(text: str) -> tuple[str, ...]:
         raise InvalidPreferenceError(f"there is no preference {text!r}", nearest=near) from None
 
 
+def short_key(key: str) -> str:
+    """Give the name that a hand types: `email.created` for `email.conversation_creation`."""
+    return next(
+        (text for text, names in spellings().items() if names == (key,) and len(text) < len(key)),
+        key,
+    )
+
+
 def read_value(key: str, text: str) -> str:
     """Give a value of the key (a full name) as it is stored. Raises `InvalidPreferenceError`."""
     try:

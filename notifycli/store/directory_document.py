@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from notifycli.errors import DataError
-from notifycli.rules.audience import Inbox, Role, Team, User
+from notifycli.rules.audience import Directory, Inbox, Role, Team, User
 from notifycli.rules.event import LARGEST_ID
 from notifycli.rules.learning import Learnt, merged
 from notifycli.store.change import Change
@@ -74,7 +74,7 @@ def import_directory(
     inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
     teams = {team.id: team for team in store.teams(account)}
     known = {user.id for user in document.users}.union(() if replace else users)
-    faults = [*_faults(document, known), *_taken(document, () if replace else users.values())]
+    faults = [*faults_of(document, known), *_taken(document, () if replace else users.values())]
     if faults:
         listed = "\n".join(f"{place}: {fault}" for fault in faults)
         raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
@@ -139,7 +139,17 @@ def _taken(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
             yield f"users[{i}].email: {user.email!r} belongs to user {owner} already"
 
 
-def _faults(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
+def directory_of(document: DirectoryDocument) -> Directory:
+    """Give the directory that a document describes by itself, as the rules use it."""
+    return Directory(
+        [_user(None, item) for item in document.users],
+        [Inbox(i.id, _or(i.name, ""), _members(i)) for i in document.inboxes],
+        [Team(t.id, _or(t.name, ""), _members(t) or ()) for t in document.teams],
+    )
+
+
+def faults_of(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
+    """Name each fault of a document, of whose members `known` are users."""
     yield from _address_faults(document.users)
     for kind in ("users", "inboxes", "teams"):
         items: tuple[_User | _Group, ...] = getattr(document, kind)
@@ -193,6 +203,10 @@ def _user(known: User | None, item: _User) -> User:
 
 def _or(given: str | UnsetType, known: str) -> str:
     return known if isinstance(given, UnsetType) else given
+
+
+def _members(item: _Group) -> tuple[int, ...] | None:
+    return None if isinstance(item.members, UnsetType) else _sorted(item.members)
 
 
 def _sorted(members: Iterable[int] | None) -> tuple[int, ...] | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from notifycli.errors import DataError
+from notifycli.rules.audience import User
 from notifycli.rules.event import LARGEST_ID
 from notifycli.rules.preferences import (
     InvalidPreferenceError,
@@ -17,7 +18,6 @@ from notifycli.rules.preferences import (
     read_value,
 )
 from notifycli.store.change import Entry, Target
-from notifycli.store.store import Store
 
 COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
 _LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}
@@ -31,7 +31,14 @@ class Placed(NamedTuple):
     entry: Entry
 
 
-def read_csv(store: Store, text: str, name: str, account: int) -> list[Placed]:
+class Users(Protocol):
+    """Knows who there is: a store, for one."""
+
+    def users(self, account: int) -> list[User]:
+        """Give the users of an account."""
+
+
+def read_csv(store: Users, text: str, name: str, account: int) -> list[Placed]:
     """Read CSV with the columns `COLUMNS`; where `account` is empty, the given one is meant.
 
     Later entries win. Raises `DataError` that names each wrong entry with its place.
@@ -59,7 +66,7 @@ def read_csv(store: Store, text: str, name: str, account: int) -> list[Placed]:
 class _Reader:
     """Turns rows into entries, and collects what is wrong with them."""
 
-    def __init__(self, store: Store, account: int) -> None:
+    def __init__(self, store: Users, account: int) -> None:
         self.faults: list[str] = []
         self._store = store
         self._account = account
