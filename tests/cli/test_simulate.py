@@ -327,7 +327,6 @@ def test_where_nothing_fires_it_says_why(
     assert notifycli("simulate", "-q", stdin=events).stderr == ""
 
 
-@pytest.mark.xfail(strict=True, reason="tells of unknown users, where the filter took nothing")
 def test_where_the_filters_leave_nothing_it_does_not_blame_the_directory(day: Notifycli) -> None:
     result = day("simulate", "day.jsonl", "--conversation", "43")
     assert (result.status, result.stdout) == (0, b"")

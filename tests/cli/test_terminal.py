@@ -72,9 +72,6 @@ def test_a_terminal_of_80_columns_gets_a_table_that_fits(
     assert [row for row in rows if row.startswith("{")] == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the first row is written behind the bar, which stays and breaks the line"
-)
 @pytest.mark.parametrize("options", [[], ["--explain"]], ids=["fired", "explained"])
 def test_the_progress_bar_does_not_spoil_the_table(
     day: Notifycli, program: Program, options: list[str]
@@ -144,7 +141,6 @@ def test_a_table_that_was_asked_for_is_given_to_a_pipe_without_colour(day: Notif
     assert b"\x1b" not in shown
 
 
-@pytest.mark.xfail(strict=True, reason="bars are there, the map of hours and weekdays is not")
 def test_summary_has_a_map_of_hours_by_weekday(day: Notifycli, program: Program) -> None:
     assert day.store.exists()
     shown = "\n".join(shown_lines(program.on_terminal("simulate", "day.jsonl", "--summary").stdout))

@@ -34,7 +34,7 @@ Place = tuple[int, Target, str]
 targets = st.one_of(
     st.just(Target(Layer.LOCK)),
     st.just(Target(Layer.DEFAULT)),
-    st.builds(Target, st.just(Layer.USER), st.sampled_from(USERS)),
+    st.sampled_from(USERS).map(lambda user: Target(Layer.USER, user)),
     st.builds(Target, st.just(Layer.INBOX), st.sampled_from(USERS), st.sampled_from(INBOXES)),
 )
 steps = st.sampled_from(sorted(VALUES)).flatmap(

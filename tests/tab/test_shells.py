@@ -26,7 +26,7 @@ TYPED = [
     ("prefs set inactive_after=5", ["prefs", "set", "inactive_after=5m"]),
     ("simulate --channel p", ["simulate", "--channel", "push"]),
     ("simulate --channel=p", ["simulate", "--channel=push"]),
-    ("simulate --exp", ["simulate", "--explain"]),
+    ("simulate --expl", ["simulate", "--explain"]),
     ("user list -ojsonl", ["user", "list", "-ojsonl"]),
     ("user show ja", ["user", "show", "jane@example.com"]),
     ("user show jane@ex", ["user", "show", "jane@example.com"]),
@@ -147,7 +147,7 @@ def test_without_a_store_that_is_any_use_nothing_is_written_across_the_prompt(
     load = f"source {shlex.quote(str(COMPLETIONS / SCRIPTS[shell].file))}"
     with terminal(shell, home, load, environment(home, NOTIFYCLI_DB=str(path))) as typing:
         assert typing.after_tab("notifycli user show ja") == "notifycli user show ja"
-        assert typing.after_tab("notifycli simulate --exp") == "notifycli simulate --explain "
+        assert typing.after_tab("notifycli simulate --expl") == "notifycli simulate --explain "
         assert "rror" not in typing.seen
 
 
