@@ -10,6 +10,7 @@ import typer
 from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.lines import STDIN, BadLines, read_lines, read_whole
 from notifycli.cli.output import write
+from notifycli.cli.token_parts import forget_leftovers
 from notifycli.rules.event import EventError
 from notifycli.rules.learning import Learnt
 from notifycli.store.directory_document import (
@@ -55,6 +56,7 @@ def directory_import(
             account = this.the_account(store)
         with store.change(account, this.command, this.who) as change:
             import_directory(change, store, account, document, place, replace=replace)
+        forget_leftovers(this, store)
         counts = len(store.users(account)), len(store.inboxes(account)), len(store.teams(account))
     this.note("account {}: {} users, {} inboxes, {} teams".format(account, *counts))
 

@@ -21,12 +21,14 @@ _ABORTED = 1
 NOUNS = {
     "simulate": Noun("notifycli.cli.simulate", "Which notifications would fire, and why."),
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
+    "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
     "user": Noun("notifycli.cli.user", "The users of an account."),
     "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
 }
 ALIASES = {
+    "tokens": "token",
     "users": "user",
     "inboxes": "inbox",
     "teams": "team",
