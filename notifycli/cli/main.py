@@ -26,6 +26,7 @@ NOUNS = {
     "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
+    "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
 }
 ALIASES = {
     "tokens": "token",

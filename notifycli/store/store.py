@@ -134,6 +134,11 @@ class Store:
         )
         return self._preferences(account, rows)
 
+    def damage(self) -> str:
+        """Give the first thing that SQLite finds wrong with the file; an empty string if none."""
+        found = str(next(self._rows("PRAGMA quick_check(1)"))[0])
+        return "" if found == "ok" else found
+
     def _preferences(self, account: int, user_rows: Iterator[tuple[Any, ...]]) -> Preferences:
         of_layer: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}
         for layer, key, value in self._rows(

@@ -55,11 +55,12 @@ class Inspector:
     """Tells how tokens stand, asking a keychain where the store alone can't tell.
 
     Without a keychain, or from its first failure on (`trouble` then says which), what the store
-    says is taken for true.
+    says is taken for true. So it is for tokens in another keychain; `elsewhere` counts those.
     """
 
     def __init__(self, keychain: Keychain | None, now: int) -> None:
         self.trouble: NotifycliError | None = None
+        self.elsewhere = 0
         self._keychain = keychain
         self._now = now
 
@@ -88,6 +89,7 @@ class Inspector:
         if self._keychain is None or self.trouble is not None:
             return default
         if token.secret_name.partition(":")[0] != self._keychain.kind:
+            self.elsewhere += token.state is not TokenState.REVOKED
             return default
         try:
             secret = self._keychain.get(token.secret_name)
@@ -106,7 +108,7 @@ def mend(store: Store, life: Life) -> list[Finding]:
     found = inspector.inspect(store.tokens.all(), thorough=True)
     if inspector.trouble is not None:
         raise inspector.trouble
-    torn = [finding for finding in found if finding.condition in TORN or _outlived(finding)]
+    torn = [finding for finding in found if finding.condition in TORN or outlived(finding)]
     for account in sorted({finding.token.account_id for finding in torn}):
         tokens = [finding.token for finding in torn if finding.token.account_id == account]
         with store.change(account, life.command, life.who) as change:
@@ -117,6 +119,6 @@ def mend(store: Store, life: Life) -> list[Finding]:
     return torn
 
 
-def _outlived(finding: Finding) -> bool:
+def outlived(finding: Finding) -> bool:
     """Tell whether a token was replaced and its grace is over, so that only its secret is left."""
     return finding.condition is Condition.EXPIRED and finding.token.state is TokenState.ROTATED
