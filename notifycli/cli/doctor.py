@@ -54,7 +54,7 @@ def doctor(
         findings = [check(facts) for check in CHECKS]
     finally:
         facts.close()
-    show(this, findings, Finding, heads=["", "Check", "Found", "Meaning", "Type"], cells=_cells)
+    show(this, findings, Finding, heads=["", "Check", "Finding"], cells=_cells)
     if any(finding.status is Status.FAIL for finding in findings):
         raise typer.Exit(_FAILED)
 
@@ -80,5 +80,10 @@ def _cells(item: Finding) -> Sequence[RenderableType]:
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
     mark, colour = _MARKS[item.status]
-    plain = map(printable, (item.check, item.found, item.meaning, item.fix))
-    return [Text(mark, style=colour), *plain]
+    finding = Text(printable(item.found), style="dim")
+    if item.meaning:
+        finding.append(f"\n{printable(item.meaning)}", style="not dim")
+    if item.fix:
+        # A column of its own would be too narrow to copy a command from.
+        finding.append(f"\n→ {printable(item.fix)}", style="not dim bold")
+    return [Text(mark, style=colour), item.check, finding]

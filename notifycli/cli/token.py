@@ -32,7 +32,6 @@ from notifycli.cli.token_parts import (
 from notifycli.errors import UsageError
 from notifycli.rules.moment import parse_moment
 from notifycli.store.tokens import Token
-from notifycli.vault import clipboard
 from notifycli.vault.keychain import open_keychain
 from notifycli.vault.mending import MEANING, TORN, Condition, Finding, Inspector
 from notifycli.vault.token import Secret
@@ -79,7 +78,7 @@ def token_show(
     clear_after: ClearAfter = None,
     previous: Previous = False,
 ) -> None:
-    """Print a user's token and a newline; makes it first if there is none."""
+    """Print a user's token, made if need be."""
     this = session(ctx)
     if copy:
         _copy(this, name, clear_after, previous=previous)
@@ -106,7 +105,10 @@ def token_copy(
     clear_after: ClearAfter = None,
     previous: Previous = False,
 ) -> None:
-    """Copy a user's token to the clipboard, as show --copy does; makes it if there is none."""
+    """Copy a user's token to the clipboard.
+
+    It isn't printed; it is made if there is none, and cleared after a while.
+    """
     _copy(session(ctx), name, clear_after, previous=previous)
 
 
@@ -123,7 +125,7 @@ notifycli token header -u jane@example.com --name chatwoot
 def token_header(
     ctx: typer.Context, name: Name = DEFAULT_NAME, *, previous: Previous = False
 ) -> None:
-    """Print the HTTP header that carries a user's token; makes it first if there is none."""
+    """Print the HTTP header with a user's token."""
     _, _, secret = _taken(session(ctx), name, previous=previous)
     write([f"api_access_token: {secret.reveal()}\n".encode()])
 
@@ -145,7 +147,10 @@ def token_list(
     *,
     revoked: Annotated[bool, typer.Option("--revoked", help="Revoked ones too.")] = False,
 ) -> None:
-    """List tokens with their masks, dates and state; everybody's unless users are named."""
+    """List tokens, masked, with dates and state.
+
+    Everybody's, unless users are named.
+    """
     this = session(ctx)
     with this.store() as store:
         account = this.the_account(store)
@@ -170,9 +175,10 @@ pbpaste | notifycli token verify -o json
     ),
 )
 def token_verify(ctx: typer.Context) -> None:
-    """Say whose token standard input holds (typed unseen on a terminal), and note its use.
+    """Say whose token standard input holds.
 
-    Exits with 1, and tells no more, if it is nobody's.
+    On a terminal it is typed unseen. Its use is noted. If it is nobody's, that is told by the
+    exit status 1, and no more than that.
     """
     this = session(ctx)
     text = read_token("Token: ")
@@ -199,6 +205,8 @@ def _taken(this: Session, name: str, *, previous: bool) -> tuple[Owner, Token, S
 
 
 def _copy(this: Session, name: str, clear_after: float | None, *, previous: bool) -> None:
+    from notifycli.vault import clipboard  # noqa: PLC0415 - 10 ms that the others can spare
+
     owner, _, secret = _taken(this, name, previous=previous)
     seconds = clipboard.CLEAR_AFTER if clear_after is None else clear_after
     copied = clipboard.copy(secret, seconds)

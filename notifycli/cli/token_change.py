@@ -51,7 +51,10 @@ notifycli token generate -u 7 --name backup-script --expires 90d --label 'nightl
 def token_generate(
     ctx: typer.Context, name: Name = DEFAULT_NAME, expires: Expires = None, label: Label = ""
 ) -> None:
-    """Make a token for a user who has none of that name; show or copy it afterwards."""
+    """Make a token for a user who has none.
+
+    It isn't printed: show or copy it afterwards.
+    """
     this = session(ctx)
     asked = wish(expires, label)
     with this.store(create=True) as store:
@@ -80,10 +83,11 @@ def token_rotate(
     label: Label = "",
     older_than: OlderThan = None,
 ) -> None:
-    """Replace a token; the old one ends at once or, with --grace, after that time.
+    """Replace a token by a new one.
 
-    The new one keeps the label, and for how long it is valid. With --older-than or --all-users it
-    is all tokens of the users, or those of one --name.
+    The old one ends at once or, with --grace, after that time. The new one keeps the label, and
+    for how long it is valid. With --older-than or --all-users it is all tokens of the users, or
+    those of one --name.
     """
     this = session(ctx)
     asked = wish(expires, label)
@@ -105,7 +109,10 @@ def token_rotate(
     epilog=examples("notifycli token revoke -u jane@example.com --name backup-script"),
 )
 def token_revoke(ctx: typer.Context, name: Name = DEFAULT_NAME) -> None:
-    """End a token at once, and its predecessor if that is still valid; delete them everywhere."""
+    """End a token at once.
+
+    Its predecessor ends too, if it was still valid. The keyring forgets both.
+    """
     this = session(ctx)
     with this.store(create=True) as store:
         owner = the_owner(this, store, name)
@@ -127,9 +134,10 @@ pass chatwoot/jane | notifycli token set -u 7 --name chatwoot --label 'from the 
 def token_set(
     ctx: typer.Context, name: Name = DEFAULT_NAME, expires: Expires = None, label: Label = ""
 ) -> None:
-    """Keep a token that was made elsewhere; it is read from standard input, or typed unseen.
+    """Keep a token that was made elsewhere.
 
-    It takes the place of the token that the user had under that name, which ends.
+    It is read from standard input, or typed unseen on a terminal. It takes the place of the token
+    that the user had under that name, which ends.
     """
     this = session(ctx)
     asked = wish(expires, label)
