@@ -1,0 +1,44 @@
+"""The vault's isolation, and a command that keeps its secrets in an encrypted file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vault.conftest import bus, home, screen, unlocked
+
+from .harness import Program
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["bus", "home", "screen", "unlocked"]
+
+FOREIGN = (
+    *("NOTIFYCLI_USER", "NOTIFYCLI_ACCOUNT", "NOTIFYCLI_DB", "NO_COLOR", "COLUMNS"),
+    *("PYTHONPATH", "SHELL"),
+)
+
+
+@pytest.fixture(autouse=True)
+def own_variables(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in FOREIGN:
+        monkeypatch.delenv(variable, raising=False)
+    temporary = home / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+
+
+@pytest.fixture
+def file_keyring(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passphrase = home / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text("correct horse\n", encoding="ascii")
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", "file")
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE", str(passphrase))
+
+
+@pytest.fixture
+def program(home: Path) -> Program:
+    return Program(home)
