@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from notifycli.vault import sealed
+from notifycli.vault.private_file import replace_private
 from tests.vault.conftest import bus, home, screen, unlocked
 
-from .harness import Program
+from .harness import PASSPHRASE, Program
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,9 +34,15 @@ def own_variables(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def file_keyring(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An empty one whose passphrase costs next to nothing to try: 0.2 s a command add up.
+    cheap = sealed.Derivation(salt=b"0" * 16, n=2, r=1, p=1)
+    replace_private(
+        home / ".local/share/notifycli/keychain.json",
+        sealed.seal({}, sealed.derive(PASSPHRASE, cheap)),
+    )
     passphrase = home / "passphrase"
     passphrase.touch(mode=0o600)
-    passphrase.write_text("correct horse\n", encoding="ascii")
+    passphrase.write_text(f"{PASSPHRASE}\n", encoding="ascii")
     monkeypatch.setenv("NOTIFYCLI_KEYRING", "file")
     monkeypatch.setenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE", str(passphrase))
 

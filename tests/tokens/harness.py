@@ -28,6 +28,7 @@ JANE = User(7, "jane@example.com", "Jane")
 OMAR = User(8, "omar@example.com", "Omar")
 HERS = Owner(1, JANE)
 NOON = parse_moment("2026-03-01T12:00:00Z")
+PASSPHRASE = "CanaryOfThePassphrase"  # noqa: S105 - that's what it is
 FOREIGN = "QyTzvXkPW4mJcHn8sRbE2dLu"
 """A token as Chatwoot makes them: 24 characters of base58."""
 

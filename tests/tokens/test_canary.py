@@ -17,14 +17,13 @@ import pytest
 from notifycli.vault import token as form
 from tests.vault import services
 
-from .harness import Done, Program
+from .harness import PASSPHRASE, Done, Program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _BODY = "nct_" + "Canary" * 5
 CANARY = _BODY + form._checksum(_BODY)  # noqa: SLF001 - a token that everybody recognises
-PASSPHRASE = "CanaryOfThePassphrase"  # noqa: S105 - that's what it is
 
 _BYTES = CANARY.encode()
 DISGUISES = (
@@ -178,8 +177,7 @@ class Aviary:
 
 
 @pytest.fixture
-def aviary(program: Program, file_keyring: None, home: Path) -> Iterator[Aviary]:  # noqa: ARG001
-    (home / "passphrase").write_text(f"{PASSPHRASE}\n", encoding="ascii")
+def aviary(program: Program, file_keyring: None) -> Iterator[Aviary]:  # noqa: ARG001
     watch, aviary = Watch(), Aviary(program)
     with watch.looking():
         yield aviary

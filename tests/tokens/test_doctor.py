@@ -52,7 +52,7 @@ class TestStore:
         assert (found["status"], found["fix"]) == ("fail", f"chmod 600 {program.store_path}")
 
     def test_one_that_is_none_fails_and_the_other_checks_go_on(self, program: Program) -> None:
-        program.store_path.parent.mkdir(parents=True)
+        program.store_path.parent.mkdir(parents=True, exist_ok=True)
         program.store_path.write_bytes(b"no database" * 100)
         status, found = statuses(program)
         assert status == 1
