@@ -10,10 +10,14 @@ from notifycli.vault import sealed
 from notifycli.vault.private_file import replace_private
 from tests.vault.conftest import bus, home, screen, unlocked
 
-from .harness import PASSPHRASE, Program
+from .harness import PASSPHRASE, MemoryKeychain, Program, life_of, store_with_users
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from notifycli.store.store import Store
+    from notifycli.vault.tokens import Life
 
 __all__ = ["bus", "home", "screen", "unlocked"]
 
@@ -50,3 +54,26 @@ def file_keyring(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def program(home: Path) -> Program:
     return Program(home)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with store_with_users(tmp_path / "store.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def keychain() -> MemoryKeychain:
+    return MemoryKeychain()
+
+
+@pytest.fixture
+def life(store: Store, keychain: MemoryKeychain) -> Life:
+    return life_of(store, keychain)
+
+
+@pytest.fixture
+def team(program: Program) -> Program:
+    for email in ("jane@example.com", "omar@example.com"):
+        assert program("user", "add", email).status == 0
+    return program

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from notifycli.rules.audience import User
 from notifycli.rules.moment import parse_moment
 from notifycli.store.store import Store
+from notifycli.store.tokens import TokenState
 from notifycli.vault import token as form
 from notifycli.vault.health import Health
 from notifycli.vault.token import Secret
 from notifycli.vault.tokens import Life, Owner
+from notifycli.vault.verify import verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,3 +150,16 @@ def life_of(store: Store, keychain: Keychain, now: int = NOON) -> Life:
 def holders(secrets: dict[str, Secret]) -> set[str]:
     """Return the digests of what a keychain holds."""
     return {form.digest(secret.reveal()) for secret in secrets.values()}
+
+
+def states(store: Store, owner: Owner = HERS) -> list[TokenState]:
+    found = store.tokens.named(owner.account, owner.user.id, owner.name)
+    return [token.state for token in found]
+
+
+def opens(store: Store, secret: Secret, at: int = NOON) -> bool:
+    return verified(store, secret.reveal(), at) is not None
+
+
+def hers(program: Program, verb: str, *options: str, stdin: str = "") -> Done:
+    return program("token", verb, "-u", "jane@example.com", *options, stdin=stdin)
