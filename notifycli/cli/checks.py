@@ -130,7 +130,8 @@ def check_tokens(facts: Facts) -> Finding:
     found = ", ".join(f"{counts[c]} {c}" for c in Condition if counts[c]) or "none"
     torn = [item for item in inspected if item.condition in TORN]
     if torn or counts[Condition.LEFTOVER]:
-        who = ", ".join(f"user {i.token.user_id} {i.token.name!r}" for i in torn[:_NAMED])
+        owners = dict.fromkeys(f"user {i.token.user_id} {i.token.name!r}" for i in torn)
+        who = ", ".join([*owners][:_NAMED]) + (" …" if len(owners) > _NAMED else "")
         meaning = "; ".join(f"{c}: {MEANING[c]}" for c in Condition if c in TORN and counts[c])
         if counts[Condition.LOST]:
             meaning += "; leave them if they were made on another machine or lie in another file"

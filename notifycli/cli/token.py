@@ -274,7 +274,7 @@ def _ago(written_moment: str | None, at: int) -> str:
 def _tell_state_of_list(this: Session, found: Sequence[Finding], age: int | None) -> None:
     torn = sum(finding.condition in TORN for finding in found)
     if torn:
-        this.note(f"{torn} of them are torn; what that means: notifycli doctor")
+        this.note(f"torn: {torn} of {len(found)}; what to do: notifycli doctor")
     if not found:
         this.note(
             "no token is that old" if age else "no tokens yet; make one: notifycli token generate"

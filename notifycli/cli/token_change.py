@@ -19,7 +19,6 @@ from notifycli.cli.token_parts import (
     life,
     older,
     read_token,
-    selected_users,
     tell_ended,
     the_owner,
     wish,
@@ -87,13 +86,14 @@ def token_rotate(
 
     The old one ends at once or, with --grace, after that time. The new one keeps the label, and
     for how long it is valid. With --older-than or --all-users it is all tokens of the users, or
-    those of one --name.
+    those of one --name; so it is with several users.
     """
     this = session(ctx)
     asked = wish(expires, label)
     with this.store(create=True) as store:
         of = life(this, store)
-        if older_than is None and not this.all_users:
+        many = older_than is not None or this.all_users or len(this.given_users) > 1
+        if not many:
             _rotate(this, of, the_owner(this, store, name or DEFAULT_NAME), grace, asked)
             return
         owners = _owners_to_rotate(this, store, name, older_than)
@@ -161,7 +161,7 @@ def _owners_to_rotate(
 ) -> list[Owner]:
     """Give whose tokens to rotate; those made elsewhere are only told of."""
     account = this.the_account(store)
-    users = selected_users(this, store, account)
+    users = {user.id: user for user in this.the_users(store, account)}
     current = [
         Finding(token, Condition.ACTIVE)
         for token in store.tokens.of_account(account, users)

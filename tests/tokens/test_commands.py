@@ -173,6 +173,7 @@ class TestChanges:
             (["generate", "-u", "1", "--expires", "2020-01-01"], 2, "is over already"),
             (["generate", "-u", "1", "--expires", "soon"], 2, "neither a duration nor a date"),
             (["generate", "-u", "1", "--name", "a b"], 2, "a name has letters, digits"),
+            (["rotate", "--older-than", "0s"], 2, "account 1 has several users"),
             (["list", "--older-than", "old"], 2, "no duration such as 90d"),
             (["show", "-u", "1", "--clear-after", "5"], 2, "--clear-after is for --copy"),
             (["show", "-u", "1", "--previous"], 2, "no predecessor"),
