@@ -19,7 +19,7 @@ from .harness import PASSPHRASE, Done, Program
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BODY = "nct_" + "Canary" * 5
+_BODY = "nct_" + "Finch" * 6  # a bird that no other test keeps
 CANARY = _BODY + form._checksum(_BODY)  # noqa: SLF001 - a token that everybody recognises
 
 _BYTES = _BODY.encode()  # without the checksum: a mistyped one may not show either
