@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session
+from notifycli.rules.event import LARGEST_ID
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
@@ -58,6 +59,12 @@ def _one_of_formats(text: str) -> str:
     return text
 
 
+def _account_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_ID):
+        raise typer.BadParameter(f"{text!r} is no account number")
+    return int(text)
+
+
 USER = _Shared(
     ("--user", "-u"),
     str,
@@ -73,9 +80,10 @@ OUTPUT = _Shared(
     "|".join(FORMATS),
 )
 _EVERYWHERE = (
+    OUTPUT,
     _Shared(
         ("--account", "-a"),
-        int,
+        _account_number,
         "The account; not needed while there is only one. [env: NOTIFYCLI_ACCOUNT]",
         "N",
     ),
@@ -106,6 +114,16 @@ def takes(*shared: _Shared) -> type[TyperCommand]:
     return Command
 
 
+class _NounGroup(TyperGroup):
+    """A group that takes the shared options too, before its verb; their help is the verbs'."""
+
+    def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
+        added = [option.option() for option in (USER, *_EVERYWHERE)]
+        for option in added:
+            option.hidden = True
+        super().__init__(*args, params=[*params, *added], **kwargs)
+
+
 def examples(text: str) -> str:
     """Lay out a command's examples for the end of its help."""
     lines = "\n".join(f"  {line}" for line in text.strip().splitlines())
@@ -114,7 +132,15 @@ def examples(text: str) -> str:
 
 def noun(summary: str) -> typer.Typer:
     """Make the group of commands of one noun."""
-    return typer.Typer(help=summary, no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False, cls=_NounGroup)
+    group.callback(invoke_without_command=True)(help_if_alone)
+    return group
+
+
+def help_if_alone(ctx: typer.Context) -> None:
+    """Show where to start, to somebody who typed no more than a name."""
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
 
 
 class Noun(NamedTuple):
@@ -159,7 +185,7 @@ def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGro
 
     class Group(TyperGroup):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
-            added = [option.option() for option in (USER, OUTPUT, *_EVERYWHERE)]
+            added = [option.option() for option in (USER, *_EVERYWHERE)]
             super().__init__(*args, params=[*params, *added], **kwargs)
             self.commands = LazyCommands(nouns, aliases)
 

@@ -10,6 +10,7 @@ import typer
 from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.lines import STDIN, BadLines, read_lines, read_whole
 from notifycli.cli.output import write
+from notifycli.cli.session import plural
 from notifycli.cli.token_parts import forget_leftovers
 from notifycli.rules.event import EventError
 from notifycli.rules.learning import Learnt
@@ -46,7 +47,7 @@ def directory_import(
         bool, typer.Option("--replace", help="Remove what the document doesn't have.")
     ] = False,
 ) -> None:
-    """Add and update what a document says; all of it, or nothing if any of it is wrong."""
+    """Add and update what a document says: all, or nothing."""
     this = session(ctx)
     place = "<stdin>" if file == STDIN else file
     document = read_directory(read_whole(file), place)
@@ -57,8 +58,10 @@ def directory_import(
         with store.change(account, this.command, this.who) as change:
             import_directory(change, store, account, document, place, replace=replace)
         forget_leftovers(this, store)
-        counts = len(store.users(account)), len(store.inboxes(account)), len(store.teams(account))
-    this.note("account {}: {} users, {} inboxes, {} teams".format(account, *counts))
+        users = plural(len(store.users(account)), "user")
+        inboxes = plural(len(store.inboxes(account)), "inbox")
+        teams = plural(len(store.teams(account)), "team")
+    this.note(f"account {account} has {users}, {inboxes} and {teams}")
 
 
 @app.command(
@@ -94,14 +97,15 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
     bad = BadLines(strict=False)
     with this.store(create=True) as store:
         learnt = Learnt(this.fallback_account(store))
-        for file, number, line in read_lines(events or [STDIN]):
+        for file, number, line in read_lines(this.input_files(events)):
             try:
                 learnt.note(line, number)
             except EventError as error:
-                bad.add(f"{file}:{number}", str(error))
+                bad.add(f"{file}:{number}", str(error), line)
         with store.changes(this.command, this.who) as changes:
             for account in sorted({*learnt.users, *learnt.inboxes}):
                 change = changes(account)
                 add_learnt(change, store, account, learnt)
-                this.note(f"account {account}: {len(change)} users and inboxes added or completed")
+                told = f"{len(change)} users and inboxes"
+                this.note(f"account {account}: {told} added or completed")
     raise typer.Exit(bad.finish())

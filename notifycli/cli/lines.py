@@ -12,14 +12,19 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from notifycli.cli.session import tell
+from notifycli.cli.session import plural, tell
 from notifycli.errors import DataError, InputMissingError
 
 STDIN = "-"
-_GZIP = b"\x1f\x8b"
+# The first of the magic number's two bytes: a pipe may give it alone, and no JSON starts with it.
+_GZIP = b"\x1f"
 _BOM = b"\xef\xbb\xbf"
 _TOLD_IN_FULL = 20
 _LINES_A_TELLING = 1000
+_HINTS = {
+    b"[": "\n  one object a line is expected; jq makes that of an array: jq -c '.[]' FILE",
+    b"{": "\n  one object a line is expected; jq makes that of what is laid out: jq -c . FILE",
+}
 
 
 class BadLines:
@@ -27,11 +32,14 @@ class BadLines:
 
     def __init__(self, *, strict: bool) -> None:
         self.count = 0
+        self._hint = ""
         self._strict = strict
 
-    def add(self, place: str, fault: str) -> None:
+    def add(self, place: str, fault: str, line: bytes) -> None:
         """Report one. Raises `DataError` if the first one is to stop everything."""
         self.count += 1
+        opening = line.strip()[:1] if self.count == 1 else b""
+        self._hint = _HINTS.get(opening, self._hint) if place.endswith(":1") else self._hint
         if self._strict:
             raise DataError(f"{place}: {fault}", "leave out --strict to pass over such lines")
         if self.count <= _TOLD_IN_FULL:
@@ -44,7 +52,7 @@ class BadLines:
         more = self.count - _TOLD_IN_FULL
         if more > 0:
             tell(f"… and {more} more bad lines")
-        tell(f"{self.count} bad lines were passed over; everything else was replayed")
+        tell(f"{plural(self.count, 'bad line')} passed over; everything else was read{self._hint}")
         return DataError.status
 
 
@@ -99,9 +107,11 @@ def told_faults(shown: str) -> Iterator[None]:
 
 
 def _open(name: str) -> BufferedReader:
+    if name == STDIN and sys.stdin is None:
+        raise InputMissingError("standard input is closed", "name a file")
     # A duplicate, so that closing it leaves the process its standard input.
     return open(os.dup(sys.stdin.fileno()) if name == STDIN else name, "rb")  # noqa: PTH123
 
 
 def _plain(raw: BufferedReader) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(raw)) if raw.peek(2)[:2] == _GZIP else raw
+    return cast(BinaryIO, gzip.open(raw)) if raw.peek(1)[:1] == _GZIP else raw

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-import traceback
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.main import get_command
 
 from notifycli import __version__
-from notifycli.cli.command import Noun, examples, lazy_group
+from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
 from notifycli.cli.session import Session, tell
-from notifycli.errors import NotifycliError
+from notifycli.errors import NotifycliError, UsageError
 
 _INTERRUPTED = 130
 _UNEXPECTED = 70
@@ -50,7 +49,7 @@ def _print_version(value: bool) -> None:
 
 @app.callback(
     cls=lazy_group(NOUNS, ALIASES),
-    no_args_is_help=True,
+    invoke_without_command=True,
     epilog=examples(
         """
 Start here, with a file of received webhooks, one JSON object a line:
@@ -64,6 +63,8 @@ notifycli COMMAND --help                  more of each
     ),
 )
 def notifycli(
+    ctx: typer.Context,
+    *,
     _version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="The version."),
@@ -74,6 +75,7 @@ def notifycli(
     Set who is notified of what, by e-mail, push and sound; replay yesterday's conversations, and
     see which notifications would fire, and why the others would not.
     """
+    help_if_alone(ctx)
 
 
 def main() -> NoReturn:
@@ -89,14 +91,17 @@ def run(arguments: list[str]) -> int:
     except NotifycliError as error:
         tell(f"error: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
         return error.status
+    except SystemExit:  # Typer's answer to a reader of the help that has gone away
+        return 0
     except typer.Abort:
         tell("aborted")
         return _ABORTED
     except typer.TyperException as error:
-        error.show()  # type: ignore[attr-defined] # of click's part of Typer, which is all that is raised
-        return int(getattr(error, "exit_code", 2))
+        return _told_usage(error)
     except Exception as error:  # noqa: BLE001 - the last resort
         if this.verbose:
+            import traceback  # noqa: PLC0415 - 9 ms that only this case needs
+
             traceback.print_exc()
         tell(
             f"error: unexpected {type(error).__name__}; nothing more was done\n"
@@ -104,3 +109,11 @@ def run(arguments: list[str]) -> int:
         )
         return _UNEXPECTED
     return result if isinstance(result, int) else 0
+
+
+def _told_usage(error: Any) -> int:
+    """Tell of a command line that Typer can't read, as the product tells of its own errors."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "notifycli"
+    tell(f"error: {error.format_message()}\n  see {path} --help")
+    return UsageError.status

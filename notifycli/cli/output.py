@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import typer
 
 from notifycli.cli.session import Session
+from notifycli.errors import TryAgainError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 16
 Cells = Callable[[Any], Sequence["RenderableType"]]
 _encode = msgspec.json.Encoder().encode
+
+
+def chosen_format(session: Session) -> str:
+    """Give the format to print in: the one asked for, else a table for people, lines for pipes."""
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return session.output or ("table" if on_terminal else "jsonl")
 
 
 def show(
@@ -35,7 +41,7 @@ def show(
     On a terminal that is a table: `heads` and `cells` shape it, where the record's own fields
     would be too wide or too dull.
     """
-    chosen = session.output or ("table" if sys.stdout.isatty() else "jsonl")
+    chosen = chosen_format(session)
     if chosen == "table":
         fields = record.__struct_fields__
         plain = cells or (lambda item: [text(getattr(item, field)) for field in fields])
@@ -46,7 +52,7 @@ def show(
 
 def show_one(session: Session, item: msgspec.Struct) -> None:
     """Print a single record: on a terminal a line a field, elsewhere as `show` does."""
-    if (session.output or ("table" if sys.stdout.isatty() else "jsonl")) != "table":
+    if chosen_format(session) != "table":
         show(session, [item], type(item))
         return
     fields = item.__struct_fields__
@@ -55,22 +61,36 @@ def show_one(session: Session, item: msgspec.Struct) -> None:
 
 
 def write(blocks: Iterable[bytes]) -> None:
-    """Write to standard output; a reader that has gone away ends the program quietly."""
+    """Write to standard output, in large pieces; what comes before a fault is written too.
+
+    A reader that has gone away ends the program quietly. Raises `TryAgainError` where the output
+    can't be written, to a full disk for one.
+    """
+    pending: list[bytes] = []
+    size = 0
     try:
-        pending: list[bytes] = []
-        size = 0
         for block in blocks:
             pending.append(block)
             size += len(block)
             if size >= _BLOCK:
-                sys.stdout.buffer.write(b"".join(pending))
+                _send(b"".join(pending))
                 pending, size = [], 0
-        sys.stdout.buffer.write(b"".join(pending))
+    finally:
+        _send(b"".join(pending))
+
+
+def _send(data: bytes) -> None:
+    if sys.stdout is None:
+        raise TryAgainError("standard output is closed")
+    try:
+        sys.stdout.buffer.write(data)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # What is still buffered has nowhere to go: without this the interpreter would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(0) from None
+        raise TryAgainError(f"standard output can't be written: {error.strerror}") from None
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:
@@ -113,7 +133,10 @@ def _print_table(
         table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console(session).print(table)
+    screen = console(session)
+    with screen.capture() as captured:
+        screen.print(table)
+    write([captured.get().encode(screen.encoding, errors="replace")])
 
 
 def _jsonl(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:
@@ -132,13 +155,15 @@ def _json(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterato
 
 
 def _csv(records: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> Iterator[bytes]:
-    buffer = io.StringIO(newline="")
+    import csv  # noqa: PLC0415 - only this format needs it
+
+    buffer = StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     return _separated(records, record, writer.writerow, buffer)
 
 
 def _tsv(records: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> Iterator[bytes]:
-    buffer = io.StringIO(newline="")
+    buffer = StringIO(newline="")
 
     def write_row(row: Iterable[object]) -> None:
         buffer.write("\t".join(printable(str(cell)) for cell in row) + "\n")
@@ -150,7 +175,7 @@ def _separated(
     records: Iterable[msgspec.Struct],
     record: type[msgspec.Struct],
     write_row: Callable[[Iterable[object]], Any],
-    buffer: io.StringIO,
+    buffer: StringIO,
 ) -> Iterator[bytes]:
     fields = record.__struct_fields__
     write_row(fields)

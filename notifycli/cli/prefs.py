@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import ALL_USERS, OUTPUT, USER, examples, noun, session, takes
-from notifycli.cli.lines import STDIN, read_whole
+from notifycli.cli.command import ALL_USERS, USER, examples, noun, session, takes
 from notifycli.cli.output import show, write
-from notifycli.cli.session import Session, display_name
+from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import DataError, UsageError
 from notifycli.rules.preferences import (
     KEYS,
@@ -22,10 +21,10 @@ from notifycli.rules.preferences import (
     read_value,
 )
 from notifycli.store.change import Entry, Target
-from notifycli.store.preference_document import read_csv
 from notifycli.store.store import Store
 
 app = noun("Preferences of users, defaults and locks.")
+_NAMED = 3
 
 InboxId = Annotated[
     int | None, typer.Option("--inbox", metavar="ID", min=1, help="Only for events of this inbox.")
@@ -48,7 +47,7 @@ class PreferenceRecord(Struct):
 
 @app.command(
     "list",
-    cls=takes(USER, OUTPUT),
+    cls=takes(USER),
     epilog=examples(
         """
 notifycli prefs list -u jane@example.com
@@ -67,7 +66,7 @@ def prefs_list(
     default: Default = False,
     show_origin: Origin = False,  # noqa: ARG001 - the list always shows it
 ) -> None:
-    """List the effective preferences of a user, each with the layer it comes from."""
+    """List effective preferences and the layers they come from."""
     this = session(ctx)
     chosen = [key for given in keys or () for key in _full_keys(given)] or list(KEYS)
     show(this, _effective(this, chosen, inbox, default=default), PreferenceRecord)
@@ -127,7 +126,7 @@ def prefs_set(
     default: Default = False,
     lock: Lock = False,
 ) -> None:
-    """Set preferences of users or, with --default or --lock, of the account."""
+    """Set preferences of users or of the whole account."""
     values = [pair for given in assignments for pair in _assigned(given)]
     _change(session(ctx), values, inbox, default=default, lock=lock)
 
@@ -150,7 +149,7 @@ def prefs_unset(
     default: Default = False,
     lock: Lock = False,
 ) -> None:
-    """Take away what is set in one layer, so that the layers under it show."""
+    """Take away what is set, so that the layers below show."""
     values = [(key, None) for given in keys for key in _full_keys(given)]
     _change(session(ctx), values, inbox, default=default, lock=lock)
 
@@ -174,7 +173,10 @@ def prefs_import(
         ),
     ],
 ) -> None:
-    """Set what a document says; all of it, or nothing if any of it is wrong."""
+    """Set what a document says: all of it, or nothing."""
+    from notifycli.cli.lines import STDIN, read_whole  # noqa: PLC0415 - `prefs get` can spare them
+    from notifycli.store.preference_document import read_csv  # noqa: PLC0415
+
     this = session(ctx)
     name = "<stdin>" if file == STDIN else file
     try:
@@ -186,7 +188,9 @@ def prefs_import(
         placed = read_csv(store, text, name, account)
         changed = 0
         for of in sorted({item.account for item in placed}):
-            changed += changes(of).set(item.entry for item in placed if item.account == of)
+            changed += changes(of).set(
+                (item.entry for item in placed if item.account == of), again=True
+            )
         inboxes = {of: {i.id for i in store.inboxes(of)} for of in {p.account for p in placed}}
     unknown = {
         p.entry.target.inbox for p in placed if p.entry.target.inbox not in inboxes[p.account]
@@ -223,22 +227,28 @@ def _change(
 ) -> None:
     if default + lock + (inbox is not None) > 1:
         raise UsageError("--default, --lock and --inbox name three layers", "give one of them")
+    if (default or lock) and (this.user or this.all_users):
+        raise UsageError(
+            f"{'--lock' if lock else '--default'} is for the whole account, not for a user",
+            "leave out -u, or the layer",
+        )
     with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
-        account = this.the_account(store, may_be_new=default or lock)
+        account = this.the_account(store, may_be_new=not store.accounts())
         if default or lock:
-            whose = "every user's lock" if lock else "the default for every user"
+            whose = "the lock of" if lock else "the default of"
             targets = [Target(Layer.LOCK if lock else Layer.DEFAULT)]
         else:
             if inbox is not None:
                 _check_inbox(store, account, inbox)
             users = this.the_users(store, account)
-            whose = ", ".join(map(display_name, users[:3])) + (" …" if len(users) > 3 else "")  # noqa: PLR2004 - as many as fit a line
+            named = ", ".join(map(display_name, users[:_NAMED]))
+            whose = f"{named}{', …' if len(users) > _NAMED else ''} in"
             layer = Layer.USER if inbox is None else Layer.INBOX
             targets = [Target(layer, user.id, inbox) for user in users]
         changed = changes(account).set(
             Entry(target, key, value) for target in targets for key, value in values
         )
-    this.note(f"{changed} changed for {whose} of account {account}")
+    this.note(f"{plural(changed, 'preference')} changed for {whose} account {account}")
 
 
 def _check_inbox(store: Store, account: int, inbox: int) -> None:
@@ -258,16 +268,16 @@ def _assigned(text: str) -> list[tuple[str, str | None]]:
     try:
         return [(full, read_value(full, value)) for full in _full_keys(key)]
     except InvalidPreferenceError as error:
-        raise _usage(error) from None
+        raise UsageError(str(error), _did_you_mean(error)) from None
 
 
 def _full_keys(text: str) -> tuple[str, ...]:
     try:
         return full_keys(text)
     except InvalidPreferenceError as error:
-        raise _usage(error) from None
+        hint = _did_you_mean(error) or "see all: notifycli prefs list --default"
+        raise UsageError(str(error), hint) from None
 
 
-def _usage(error: InvalidPreferenceError) -> UsageError:
-    hint = f"did you mean {error.nearest}?" if error.nearest else "see all: notifycli prefs list"
-    return UsageError(str(error), hint)
+def _did_you_mean(error: InvalidPreferenceError) -> str:
+    return f"did you mean {error.nearest}?" if error.nearest else ""

@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.command import OUTPUT, USER, examples, session, takes
+from notifycli.cli.command import USER, examples, session, takes
 from notifycli.cli.decisions import show_counts, show_decisions
-from notifycli.cli.lines import STDIN, BadLines, read_lines, total_size
+from notifycli.cli.lines import BadLines, read_lines, total_size
 from notifycli.cli.output import console
-from notifycli.cli.session import Session, find_user
+from notifycli.cli.session import Session, find_user, plural
 from notifycli.errors import UsageError
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.event import EventError, decode_event
@@ -51,7 +51,7 @@ def _type(text: str) -> str:
 
 @app.command(
     "simulate",
-    cls=takes(USER, OUTPUT),
+    cls=takes(USER),
     epilog=examples(
         """
 notifycli simulate events.jsonl
@@ -110,7 +110,7 @@ def simulate(
     The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
     """
     this = session(ctx)
-    files = events or [STDIN]
+    files = this.input_files(events)
     with this.store() as store:
         selection = Selection(
             users=_selected_users(this, store),
@@ -153,7 +153,7 @@ class _Run:
             try:
                 event = decode_event(line, number)
             except EventError as error:
-                self.bad.add(f"{file}:{number}", str(error))
+                self.bad.add(f"{file}:{number}", str(error), line)
                 continue
             self.events += 1
             decisions = list(self.replay.decide(event))
@@ -172,12 +172,12 @@ def _replay(this: Session, store: Store) -> Replay:
 
 
 def _selected_users(this: Session, store: Store) -> frozenset[tuple[int, int]] | None:
-    if not this.user:
+    if not this.given_users:
         return None
     given = this.given_account
     accounts = [a.id for a in store.accounts()] if given is None else [given]
     found: set[tuple[int, int]] = set()
-    for reference in this.user:
+    for reference in this.given_users:
         missing = None
         matches = set()
         for account in accounts:
@@ -209,28 +209,27 @@ def _progress(
 
 def _tell_assumptions(this: Session, assumed: Assumptions) -> None:
     if assumed.assignments_by_unknown:
-        this.note(
-            f"{assumed.assignments_by_unknown} assignments don't say who made them: "
-            "taken as made by somebody else"
-        )
+        count = plural(assumed.assignments_by_unknown, "assignment")
+        this.note(f"{count} without performed_by: taken as made by somebody else")
     if assumed.messages_in_unknown_inboxes:
+        count = plural(assumed.messages_in_unknown_inboxes, "message")
         this.note(
-            f"{assumed.messages_in_unknown_inboxes} messages are in inboxes whose members aren't "
-            "on record: every user is taken to see them; add them: notifycli inbox add"
+            f"{count} in inboxes whose members are not on record: every user is taken to see "
+            "them; add members: notifycli inbox add ID --member USER"
         )
     if assumed.unknown_agents:
-        named = ", ".join(str(user) for _, user in sorted(assumed.unknown_agents)[:_NAMED])
-        more = len(assumed.unknown_agents) - _NAMED
+        users = [str(user) for _, user in sorted(assumed.unknown_agents)]
+        more = ", …" if len(users) > _NAMED else ""
         this.note(
-            f"{len(assumed.unknown_agents)} agents in the events are not in the directory "
-            f"({named}{f' and {more} more' if more > 0 else ''}): "
-            "notifycli directory learn EVENTS would add them"
+            f"{plural(len(users), 'agent')} in the events but not in the directory "
+            f"({', '.join(users[:_NAMED])}{more}): notifycli directory learn EVENTS would add them"
         )
     if assumed.times_back:
-        this.note(f"{assumed.times_back} events have a time older than the one before")
+        this.note(f"{plural(assumed.times_back, 'event')} with a time older than the one before")
     if assumed.unknown_events:
         named = ", ".join(f"{name} ({n})" for name, n in assumed.unknown_events.most_common(_NAMED))
-        this.note(f"{assumed.unknown_events.total()} events with unknown names ignored: {named}")
+        count = plural(assumed.unknown_events.total(), "event")
+        this.note(f"{count} with unknown names ignored: {named}")
 
 
 def _tell_nothing_fired(this: Session, run: _Run) -> None:
@@ -240,7 +239,7 @@ def _tell_nothing_fired(this: Session, run: _Run) -> None:
         return
     if not run.events:
         why = "there were no events"
-    elif not reasons and not this.user:
+    elif not reasons and not this.given_users:
         why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
     elif not reasons:
         why = "no event concerns what was selected"

@@ -28,6 +28,9 @@ MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
 """By Chatwoot's number."""
 
 
+LARGEST_ID = 2**63 - 1
+"""What a column of Chatwoot's database, and of ours, can hold."""
+_LONGEST_ID = 40
 _MAXIMUM_ENVELOPES = 4
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 
@@ -125,6 +128,7 @@ def _told(error: Exception) -> str:
         text = f"{match[2]}: {match[1]}" if match[2] else f"no JSON object: {match[1]}"
     elif isinstance(error, msgspec.DecodeError) or text.startswith("Expected `object`"):
         text = f"no JSON object: {text}"
+    text = text.replace("`", "").replace("Expected", "expected")
     return "".join(char if char.isprintable() else "�" for char in text)
 
 
@@ -169,10 +173,10 @@ def _read(body: Payload, number: int) -> Event:
 
 
 def _id(field: str, value: sent.Id) -> int | None:
-    if not isinstance(value, str):
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID:
+        value = int(value)
+    if value is None or (isinstance(value, int) and abs(value) <= LARGEST_ID):
         return value
-    if value.isascii() and value.isdigit():
-        return int(value)
     raise ValueError(f"{field}: {value!r} is no id: a number, or a string of digits")
 
 
@@ -259,9 +263,8 @@ def _author(body: Payload) -> int | None:
 
 def _performed_by(body: Payload) -> int | None:
     by = body.performed_by
-    if by is None or not (by.type is None or by.is_user()):
-        return None
-    return _id("performed_by.id", by.id)
+    # An automation rule has an id as well, and says of itself nothing at all.
+    return _id("performed_by.id", by.id) if by is not None and by.is_user() else None
 
 
 def _blocked(body: Payload, meta: sent.Meta, author: int | None) -> bool | None:

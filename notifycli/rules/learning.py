@@ -57,7 +57,7 @@ def _people(body: Payload, event: str) -> Iterator[Person]:
         if meta is not None and isinstance(meta.assignee, Person):
             yield meta.assignee
     for person, may_be_silent in (
-        (body.performed_by, True),
+        (body.performed_by, False),
         (body.user, event == PRESENCE),
         (body.sender, False),
     ):

@@ -55,19 +55,19 @@ TYPES = (
     TypeRow(
         NotificationType.ASSIGNED_MESSAGE,
         "message",
-        "a new message in a conversation assigned to you, while you are inactive",
+        "there is a new message in a conversation assigned to you, while you are inactive",
         builtin=False,
     ),
     TypeRow(
         NotificationType.PARTICIPATING_MESSAGE,
         "participating",
-        "a new message in a conversation you take part in, while you are inactive",
+        "there is a new message in a conversation you take part in, while you are inactive",
         builtin=False,
     ),
     TypeRow(
         NotificationType.UNASSIGNED_MESSAGE,
         "unassigned",
-        "a customer's new message in a conversation nobody is assigned to, while you are inactive",
+        "a customer writes in a conversation nobody is assigned to, while you are inactive",
         builtin=False,
     ),
     TypeRow(

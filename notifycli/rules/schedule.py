@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta, tzinfo
+from functools import cache
 
 from msgspec import Struct
 
@@ -74,7 +74,7 @@ class QuietHours(Struct, frozen=True):
 
     def hold(self, moment: int) -> bool:
         """Whether the moment (microseconds since 1970 UTC) lies inside the quiet hours."""
-        local = to_datetime(moment).astimezone(ZoneInfo(self.zone))
+        local = to_datetime(moment).astimezone(_zone_info(self.zone))
         minute = local.hour * 60 + local.minute
         if self.start < self.end:
             return self.start <= minute < self.end and local.weekday() in self.days
@@ -113,9 +113,16 @@ def _days(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+@cache
+def _zone_info(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - most commands never ask for a zone
+
+    return ZoneInfo(name)
+
+
 def _zone(name: str) -> str:
     try:
-        ZoneInfo(name)
+        _zone_info(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         raise ValueError(f"{name!r} is no IANA time zone such as Europe/Berlin") from None
     return name

@@ -51,11 +51,11 @@ class Change:
         """How many things differ from what they were."""
         return len(self._preferences) + len(self._directory) + len(self.tokens)
 
-    def set(self, entries: Iterable[Entry]) -> int:
+    def set(self, entries: Iterable[Entry], *, again: bool = False) -> int:
         """Set or take away values; gives how many differ from before.
 
-        Raises `NotPermittedError` where a lock that was there before forbids to change a value of
-        a lower layer.
+        Raises `NotPermittedError` where a lock that was there before forbids to set a value of a
+        lower layer; with `again`, a value that is there already may be set again.
         """
         locks = dict(
             self._rows(
@@ -66,9 +66,10 @@ class Change:
         before = len(self._preferences)
         for target, key, value in entries:
             old = self._value(target, key)
-            if value == old:
+            locked = key in locks and target.layer is not Layer.LOCK
+            if value == old and (again or not locked):
                 continue
-            if key in locks and target.layer is not Layer.LOCK:
+            if locked:
                 raise NotPermittedError(
                     f"{key} is locked to {locks[key]} for account {self._account}",
                     f"an administrator can unlock it: notifycli prefs unset --lock {key}",
@@ -141,6 +142,8 @@ class Change:
         self._noted(kind, item.id, item, None)
         if isinstance(item, User):
             self.tokens.revoke_of_user(item.id)
+            self._leave_all("inbox", item.id)
+            self._leave_all("team", item.id)
             for inbox, key, value in self._rows(
                 "SELECT inbox_id, key, value FROM user_preference"
                 " WHERE account_id = ? AND user_id = ?",
@@ -149,6 +152,16 @@ class Change:
                 layer = Layer.USER if inbox == EVERY_INBOX else Layer.INBOX
                 self._preferences.append((layer, item.id, inbox or None, key, value, None))
         self._execute(f"DELETE FROM {kind} WHERE account_id = ? AND id = ?", self._account, item.id)  # noqa: S608 - one of three literals
+
+    def _leave_all(self, kind: Literal["inbox", "team"], user: int) -> None:
+        for (id_,) in self._rows(
+            f"SELECT {kind}_id FROM {kind}_member WHERE account_id = ? AND user_id = ?",  # noqa: S608 - one of two literals
+            *(self._account, user),
+        ):
+            group = self._inbox(id_) if kind == "inbox" else self._team(id_)
+            if group is not None:
+                left = tuple(member for member in group.members or () if member != user)
+                self._noted(kind, id_, group, msgspec.structs.replace(group, members=left))
 
     def record(self, command: str, who: str, at: str) -> None:
         """Write the trace of all that differs."""

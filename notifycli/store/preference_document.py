@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from notifycli.errors import DataError
+from notifycli.rules.event import LARGEST_ID
 from notifycli.rules.preferences import (
     InvalidPreferenceError,
     Layer,
@@ -113,6 +114,6 @@ class _Reader:
 def _number(column: str, text: str) -> int | None:
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{column}: {text!r} is no number")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_ID):
+        raise ValueError(f"{column}: {text!r} is no number from 1 to {LARGEST_ID}")
     return int(text)

@@ -1123,7 +1123,10 @@ SECTION_7 = [
     ),
     case(
         "self_assigned stops an assignment of one's own, at a creation too",
-        [assigned(7, performed_by={"id": "7"}), created(assignee=8, performed_by=by(8))],
+        [
+            assigned(7, performed_by={"id": "7", "type": "user"}),
+            created(assignee=8, performed_by=by(8)),
+        ],
         stays(7, ASSIGNED, "self_assigned"),
         stays(7, CREATED, "disabled"),
         stays(8, CREATED, "disabled"),
@@ -1132,6 +1135,11 @@ SECTION_7 = [
     case(
         "an assignment by a bot with the assignee's id is not the assignee's own",
         [assigned(7, performed_by={"id": 7, "type": "agent_bot"})],
+        fires(7, ASSIGNED),
+    ),
+    case(
+        "an assignment by an automation rule, which has no type, is not the assignee's own",
+        [assigned(7, performed_by={"id": 7, "name": "Route new chats"})],
         fires(7, ASSIGNED),
     ),
     case(

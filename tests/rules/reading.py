@@ -189,7 +189,7 @@ def read_assignee(body: Json, changes: dict[str, tuple[Any, Any]]) -> int | Abse
 
 
 def read_performed_by(body: Json) -> int | None:
-    if first(body, "performed_by.type") not in (None, "user"):
+    if first(body, "performed_by.type") != "user":
         return None
     return as_id(first(body, "performed_by.id"))
 

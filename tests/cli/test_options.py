@@ -1,0 +1,278 @@
+"""The options that every command takes, before and after it, and their environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from notifycli import __version__
+from notifycli.cli import user as user_module
+from tests.conftest import Notifycli, Program
+
+COMMANDS = [
+    ["simulate"],
+    ["user", "list"],
+    ["user", "show", "7"],
+    ["inbox", "list"],
+    ["team", "list"],
+    ["directory", "export"],
+    ["prefs", "list", "-u", "7"],
+    ["prefs", "get", "audio", "-u", "7"],
+    ["prefs", "unset", "audio", "-u", "7"],
+]
+EVERYWHERE = [["-a", "1"], ["--account", "1"], ["-q"], ["--quiet"], ["-v"], ["--no-color"]]
+
+
+@pytest.mark.parametrize("option", EVERYWHERE, ids=" ".join)
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_common_option_is_the_same_before_and_after_the_command(
+    desk: Notifycli, command: list[str], option: list[str]
+) -> None:
+    plain = desk.ok(*command).stdout
+    assert desk.ok(*option, *command).stdout == plain
+    assert desk.ok(*command, *option).stdout == plain
+
+
+@pytest.mark.parametrize(
+    "arguments", [["user", "list", "-o", "csv"], ["-o", "csv", "user", "list"]]
+)
+def test_output_before_and_after(desk: Notifycli, arguments: list[str]) -> None:
+    assert desk.ok(*arguments).stdout.splitlines()[0] == b"id,email,name,role"
+
+
+@pytest.mark.parametrize("name", ["table", "json", "jsonl", "csv", "tsv"])
+def test_get_prints_just_the_value_in_every_format(desk: Notifycli, name: str) -> None:
+    assert desk.ok("-o", name, "prefs", "get", "audio", "-u", "7").stdout == b"none\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["prefs", "get", "audio", "-u", "7"], ["prefs", "set", "audio=all", "-u", "7"]]
+)
+def test_output_is_a_common_option_after_every_command(desk: Notifycli, command: list[str]) -> None:
+    assert desk(*command, "-o", "json").status == 0
+
+
+@pytest.mark.parametrize("option", [["-u", "7"], ["-a", "1"], ["--db", "other.db"], ["-q"]])
+def test_a_common_option_between_noun_and_verb(desk: Notifycli, option: list[str]) -> None:
+    assert desk("prefs", *option, "list", "--default").status == 0
+
+
+USERS = [
+    pytest.param(["-u", "8"], {}, id="-u"),
+    pytest.param(["--user", "omar@example.com"], {}, id="--user"),
+    pytest.param([], {"NOTIFYCLI_USER": "8"}, id="an id in the environment"),
+    pytest.param([], {"NOTIFYCLI_USER": "omar@example.com"}, id="an address in the environment"),
+    pytest.param(["-u", "8"], {"NOTIFYCLI_USER": "7"}, id="the option beats the environment"),
+]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the command", "after it"])
+@pytest.mark.parametrize(("options", "environment"), USERS)
+def test_the_user(
+    desk: Notifycli, options: list[str], environment: dict[str, str], before: bool
+) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "8")
+    command = ["prefs", "get", "audio"]
+    given = [*options, *command] if before else [*command, *options]
+    assert desk.ok(*given, environment=environment).stdout == b"all\n"
+
+
+def test_the_option_after_the_command_beats_the_one_before(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "8")
+    assert desk.ok("-u", "7", "prefs", "get", "audio", "-u", "8").stdout == b"all\n"
+    desk.ok("user", "add", "far@example.com", "--id", "1", "-a", "2")
+    assert [u["id"] for u in desk.ok("-a", "1", "user", "list", "-a", "2").records] == [1]
+
+
+def test_an_unknown_user_of_the_environment_is_2(desk: Notifycli) -> None:
+    result = desk("prefs", "list", environment={"NOTIFYCLI_USER": "jnae@example.com"})
+    assert (result.status, result.stdout) == (2, b"")
+    assert "jane@example.com" in result.stderr
+
+
+ACCOUNTS = [
+    pytest.param(["-a", "2"], {}, id="-a"),
+    pytest.param(["--account", "2"], {}, id="--account"),
+    pytest.param([], {"NOTIFYCLI_ACCOUNT": "2"}, id="the environment"),
+    pytest.param(["-a", "2"], {"NOTIFYCLI_ACCOUNT": "1"}, id="the option beats the environment"),
+]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the command", "after it"])
+@pytest.mark.parametrize(("options", "environment"), ACCOUNTS)
+def test_the_account(
+    desk: Notifycli, options: list[str], environment: dict[str, str], before: bool
+) -> None:
+    desk.ok("user", "add", "far@example.com", "--id", "70", "-a", "2")
+    command = ["user", "list"]
+    given = [*options, *command] if before else [*command, *options]
+    assert [user["id"] for user in desk.ok(*given, environment=environment).records] == [70]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["user", "list"],
+        ["inbox", "list"],
+        ["directory", "export"],
+        ["prefs", "get", "audio"],
+        ["prefs", "set", "audio=all"],
+        ["user", "add", "new@example.com"],
+    ],
+    ids=" ".join,
+)
+def test_with_several_accounts_and_none_named_the_error_lists_how_to_name_one(
+    desk: Notifycli, command: list[str]
+) -> None:
+    desk.ok("user", "add", "far@example.com", "-a", "2")
+    result = desk(*command)
+    assert (result.status, result.stdout) == (2, b"")
+    for told in ("1, 2", "-a", "NOTIFYCLI_ACCOUNT"):
+        assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        pytest.param(["-a", "77"], {}, id="an unknown account"),
+        pytest.param([], {"NOTIFYCLI_ACCOUNT": "77"}, id="an unknown account in the environment"),
+        pytest.param(["-a", "x"], {}, id="no number"),
+        pytest.param([], {"NOTIFYCLI_ACCOUNT": "x"}, id="no number in the environment"),
+        pytest.param([], {"NOTIFYCLI_ACCOUNT": "-1"}, id="a negative one in the environment"),
+    ],
+)
+def test_a_wrong_account_is_2(
+    desk: Notifycli, options: list[str], environment: dict[str, str]
+) -> None:
+    result = desk("user", "list", *options, environment=environment)
+    assert (result.status, result.stdout) == (2, b"")
+    assert "account" in result.stderr.lower()
+
+
+@pytest.mark.parametrize("account", ["0", "-1"])
+def test_an_account_below_1_is_wrong_usage(desk: Notifycli, account: str) -> None:
+    assert desk("user", "add", "new@example.com", "-a", account).status == 2
+    assert len(desk.ok("user", "list", "-a", "1").records) == 3
+
+
+STORES = [
+    pytest.param(["--db", "other.db"], {}, id="--db"),
+    pytest.param([], {"NOTIFYCLI_DB": "other.db"}, id="the environment"),
+    pytest.param(["--db", "other.db"], {"NOTIFYCLI_DB": "x.db"}, id="the option wins"),
+]
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["before the command", "after it"])
+@pytest.mark.parametrize(("options", "environment"), STORES)
+def test_the_store(
+    notifycli: Notifycli, options: list[str], environment: dict[str, str], before: bool
+) -> None:
+    command = ["user", "add", "far@example.com"]
+    given = [*options, *command] if before else [*command, *options]
+    notifycli.ok(*given, environment=environment)
+    assert [path.name for path in notifycli.folder.iterdir()] == ["other.db"]
+    assert not notifycli.store.exists()
+    assert len(notifycli.ok("user", "list", *options, environment=environment).records) == 1
+
+
+def test_a_tilde_in_the_environment_is_the_home_folder(notifycli: Notifycli) -> None:
+    notifycli.ok("user", "add", "far@example.com", environment={"NOTIFYCLI_DB": "~/mine.db"})
+    assert (Path(os.environ["HOME"]) / "mine.db").is_file()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["user", "add", "new@example.com"],
+        ["inbox", "add", "5"],
+        ["prefs", "set", "audio=all"],
+        ["prefs", "unset", "audio"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("option", ["-q", "--quiet"])
+def test_quiet_silences_notes(notifycli: Notifycli, command: list[str], option: str) -> None:
+    notifycli.ok("user", "add", "jane@example.com")
+    assert notifycli.ok("inbox", "add", "3").stderr
+    result = notifycli.ok(*command, option)
+    assert (result.stdout, result.stderr) == (b"", "")
+
+
+def test_quiet_does_not_silence_errors(desk: Notifycli) -> None:
+    assert "audio" in desk("-q", "prefs", "set", "adio=all", "-u", "7").stderr
+
+
+@pytest.mark.parametrize("option", [[], ["-v"], ["--verbose"]], ids=["plainly", "-v", "--verbose"])
+def test_only_verbose_shows_a_traceback(
+    desk: Notifycli, option: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("something nobody thought of")
+
+    monkeypatch.setattr(user_module, "show", broken)
+    result = desk("user", "list", *option)
+    assert (result.status, result.stdout) == (70, b"")
+    assert ("Traceback" in result.stderr) == bool(option)
+    assert option or "--verbose" in result.stderr
+
+
+def test_version(notifycli: Notifycli) -> None:
+    result = notifycli("--version")
+    assert (result.status, result.stdout) == (0, f"notifycli {__version__}\n".encode())
+
+
+def test_the_program_alone_shows_where_to_start(notifycli: Notifycli) -> None:
+    result = notifycli()
+    shown = result.stdout.decode() + result.stderr
+    for command in ("notifycli directory learn", "notifycli simulate", "notifycli prefs set"):
+        assert command in shown
+
+
+HELP = [
+    [],
+    ["simulate"],
+    *(["user", verb] for verb in ("add", "list", "show", "remove")),
+    *([noun, verb] for noun in ("inbox", "team") for verb in ("add", "list", "remove")),
+    *(["directory", verb] for verb in ("import", "export", "learn")),
+    *(["prefs", verb] for verb in ("list", "get", "set", "unset", "import")),
+]
+
+
+@pytest.mark.parametrize("command", HELP, ids=lambda command: " ".join(command) or "the program")
+def test_help_has_examples(notifycli: Notifycli, command: list[str]) -> None:
+    result = notifycli(*command, "--help")
+    assert (result.status, result.stderr) == (0, "")
+    text = result.stdout.decode()
+    _, examples = text.split("Examples:")
+    assert " ".join(["notifycli", *command]) in examples
+    assert max(map(len, text.splitlines())) <= 100
+    assert not notifycli.store.exists()
+
+
+@pytest.mark.parametrize("noun", ["user", "inbox", "team", "directory", "prefs"])
+def test_a_noun_alone_lists_its_verbs(notifycli: Notifycli, noun: str) -> None:
+    result = notifycli(noun)
+    shown = result.stdout.decode() + result.stderr
+    verbs = [command[1] for command in HELP if command[:1] == [noun]]
+    assert [verb for verb in verbs if f"  {verb} " not in shown] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["usr"], ["user", "lst"], ["user", "list", "--outptu", "csv"], ["--bd", "x"]]
+)
+def test_a_word_that_is_none_is_2_and_names_the_help(
+    notifycli: Notifycli, arguments: list[str]
+) -> None:
+    result = notifycli(*arguments)
+    assert (result.status, result.stdout) == (2, b"")
+    assert "--help" in result.stderr
+
+
+def test_python_m_is_the_program(program: Program) -> None:
+    done = program("user", "add", "jane@example.com")
+    assert (done.status, done.stdout) == (0, b"")
+    assert program("user", "list").stdout == (
+        b'{"id":1,"email":"jane@example.com","name":"","role":"agent"}\n'
+    )

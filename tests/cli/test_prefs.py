@@ -1,0 +1,475 @@
+"""`notifycli prefs`: list, get, set, unset, in four layers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import Json, Notifycli
+
+BUILTIN = {
+    "audio": "none",
+    "audio.tone": "ding",
+    "audio.when": "hidden",
+    "audio.repeat": "off",
+    "email.conversation_creation": "off",
+    "email.conversation_assignment": "on",
+    "email.conversation_mention": "off",
+    "email.assigned_conversation_new_message": "off",
+    "email.participating_conversation_new_message": "off",
+    "email.unassigned_conversation_new_message": "off",
+    "email.sla_missed_first_response": "off",
+    "email.sla_missed_next_response": "off",
+    "email.sla_missed_resolution": "off",
+    "push.conversation_creation": "off",
+    "push.conversation_assignment": "on",
+    "push.conversation_mention": "off",
+    "push.assigned_conversation_new_message": "off",
+    "push.participating_conversation_new_message": "off",
+    "push.unassigned_conversation_new_message": "off",
+    "push.sla_missed_first_response": "off",
+    "push.sla_missed_next_response": "off",
+    "push.sla_missed_resolution": "off",
+    "inactive_after": "60s",
+    "quiet_hours": "off",
+}
+SHORT = {
+    "created": "conversation_creation",
+    "assigned": "conversation_assignment",
+    "mention": "conversation_mention",
+    "message": "assigned_conversation_new_message",
+    "participating": "participating_conversation_new_message",
+    "unassigned": "unassigned_conversation_new_message",
+    "sla_first": "sla_missed_first_response",
+    "sla_next": "sla_missed_next_response",
+    "sla_resolution": "sla_missed_resolution",
+}
+MENTION = "email.conversation_mention"
+
+
+def listed(notifycli: Notifycli, *arguments: str) -> list[Json]:
+    return notifycli.ok("prefs", "list", *arguments).records
+
+
+def value(notifycli: Notifycli, key: str, *options: str) -> str:
+    return notifycli.ok("prefs", "get", key, *options).stdout.decode()
+
+
+def record(key: str, value: str, origin: str) -> Json:
+    return {"key": key, "value": value, "origin": origin, "locked": origin == "lock"}
+
+
+def changed(values: dict[str, tuple[str, str]]) -> list[Json]:
+    """The whole list, where nothing is set but these values with their origins."""
+    return [record(key, *values.get(key, (own, "builtin"))) for key, own in BUILTIN.items()]
+
+
+def test_list_of_a_user_with_nothing_set_is_the_builtin_of_every_key(desk: Notifycli) -> None:
+    assert listed(desk, "-u", "7") == changed({})
+
+
+def test_the_only_user_is_the_default_user(notifycli: Notifycli) -> None:
+    notifycli.ok("user", "add", "jane@example.com")
+    notifycli.ok("prefs", "set", "audio=all")
+    assert value(notifycli, "audio") == "all\n"
+    assert listed(notifycli) == changed({"audio": ("all", "user")})
+    notifycli.ok("prefs", "unset", "audio")
+    assert listed(notifycli) == changed({})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["list"], ["get", "audio"], ["set", "audio=all"], ["unset", "audio"]],
+    ids=lambda command: command[0],
+)
+def test_with_several_users_and_none_named_the_error_lists_how_to_name_one(
+    desk: Notifycli, command: list[str]
+) -> None:
+    result = desk("prefs", *command)
+    assert (result.status, result.stdout) == (2, b"")
+    for told in ("jane@example.com", "omar@example.com", "root@example.com", "-u"):
+        assert told in result.stderr
+    assert "NOTIFYCLI_USER" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [["list"], ["get", "audio"], ["set", "audio=all"], ["unset", "audio"]]
+)
+@pytest.mark.parametrize(
+    ("reference", "near"), [("jnae@example.com", "jane@example.com"), ("77", "7")]
+)
+def test_an_unknown_user_is_2_with_the_nearest_named(
+    desk: Notifycli, command: list[str], reference: str, near: str
+) -> None:
+    result = desk("prefs", *command, "-u", reference)
+    assert (result.status, result.stdout) == (2, b"")
+    assert near in result.stderr.splitlines()[-1]
+
+
+LAYERS: dict[str, list[str]] = {
+    "lock": ["--lock"],
+    "inbox": ["--inbox", "3", "-u", "7"],
+    "user": ["-u", "7"],
+    "default": ["--default"],
+}
+# (who asks, with which options, the value, the layer it comes from) after each layer was set.
+WHERE = [
+    pytest.param(
+        ["default"],
+        [
+            (["-u", "7"], "chime", "default"),
+            (["-u", "9", "--inbox", "3"], "chime", "default"),
+            (["--default"], "chime", "default"),
+        ],
+        id="a default is everybody's",
+    ),
+    pytest.param(
+        ["default", "user"],
+        [
+            (["-u", "7"], "bell", "user"),
+            (["-u", "7", "--inbox", "3"], "bell", "user"),
+            (["-u", "8"], "chime", "default"),
+            (["--default"], "chime", "default"),
+        ],
+        id="a user's own value beats the default, for them alone",
+    ),
+    pytest.param(
+        ["default", "user", "inbox"],
+        [
+            (["-u", "7"], "bell", "user"),
+            (["-u", "7", "--inbox", "3"], "magic", "inbox"),
+            (["-u", "7", "--inbox", "4"], "bell", "user"),
+            (["-u", "8", "--inbox", "3"], "chime", "default"),
+        ],
+        id="a value for an inbox beats the user's own, in that inbox alone",
+    ),
+    pytest.param(
+        ["default", "user", "inbox", "lock"],
+        [
+            (["-u", "7"], "ping", "lock"),
+            (["-u", "7", "--inbox", "3"], "ping", "lock"),
+            (["-u", "8"], "ping", "lock"),
+            (["--default"], "ping", "lock"),
+        ],
+        id="a lock beats all",
+    ),
+    pytest.param(
+        ["inbox"],
+        [(["-u", "7"], "ding", "builtin"), (["-u", "7", "--inbox", "3"], "magic", "inbox")],
+        id="an inbox value alone leaves the rest as built in",
+    ),
+]
+TONES = {"default": "chime", "user": "bell", "inbox": "magic", "lock": "ping"}
+
+
+@pytest.mark.parametrize(("layers", "answers"), WHERE)
+def test_where_a_value_comes_from(
+    desk: Notifycli, layers: list[str], answers: list[tuple[list[str], str, str]]
+) -> None:
+    desk.ok("inbox", "add", "4")
+    for layer in layers:
+        desk.ok("prefs", "set", f"audio.tone={TONES[layer]}", *LAYERS[layer])
+    found = [
+        (options, *(desk.ok("prefs", "list", "audio.tone", *options).records))
+        for options, _, _ in answers
+    ]
+    assert found == [
+        (options, record("audio.tone", tone, origin)) for options, tone, origin in answers
+    ]
+    for options, tone, origin in answers:
+        assert value(desk, "audio.tone", *options) == f"{tone}\n"
+        shown = value(desk, "audio.tone", "--show-origin", *options)
+        assert sorted(shown.split()) == sorted([tone, origin])
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_unset_takes_away_one_layer_and_no_other(desk: Notifycli, layer: str) -> None:
+    for each in ("default", "user", "inbox", "lock"):
+        desk.ok("prefs", "set", f"audio.tone={TONES[each]}", *LAYERS[each])
+    if layer != "lock":
+        assert desk("prefs", "unset", "audio.tone", *LAYERS[layer]).status == 77
+        desk.ok("prefs", "unset", "audio.tone", "--lock")
+    desk.ok("prefs", "unset", "audio.tone", *LAYERS[layer])
+    in_inbox = value(desk, "audio.tone", "-u", "7", "--inbox", "3")
+    at_large = value(desk, "audio.tone", "-u", "7")
+    of_others = value(desk, "audio.tone", "--default")
+    assert (in_inbox, at_large, of_others) == {
+        "lock": ("magic\n", "bell\n", "chime\n"),
+        "inbox": ("bell\n", "bell\n", "chime\n"),
+        "user": ("magic\n", "chime\n", "chime\n"),
+        "default": ("magic\n", "bell\n", "ding\n"),
+    }[layer]
+
+
+def test_unset_of_what_is_not_set_is_no_error(desk: Notifycli) -> None:
+    result = desk("prefs", "unset", "audio", "email.*", "-u", "7")
+    assert (result.status, result.stdout) == (0, b"")
+
+
+def test_a_lock_hides_what_was_set_before_and_gives_it_back(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "email.mention=on", "-u", "7")
+    desk.ok("prefs", "set", "email.*=off", "--lock")
+    assert value(desk, "email.mention", "-u", "7") == "off\n"
+    desk.ok("prefs", "unset", "email.*", "--lock")
+    assert value(desk, "email.mention", "-u", "7") == "on\n"
+
+
+@pytest.mark.parametrize("layer", ["inbox", "user", "default"])
+@pytest.mark.parametrize("given", ["on", "off"], ids=["another value", "the lock's own value"])
+def test_setting_a_locked_key_in_a_lower_layer_is_77(
+    desk: Notifycli, layer: str, given: str
+) -> None:
+    desk.ok("prefs", "set", "email.mention=off", "--lock")
+    result = desk("prefs", "set", "audio=all", f"email.mention={given}", *LAYERS[layer])
+    assert (result.status, result.stdout) == (77, b"")
+    assert MENTION in result.stderr
+    assert "notifycli prefs unset --lock" in result.stderr
+    desk.ok("prefs", "unset", "--lock", MENTION)
+    assert listed(desk, "-u", "7", "--inbox", "3") == changed({})
+
+
+def test_setting_a_locked_key_to_what_it_had_before_is_77_too(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "email.mention=on", "-u", "7")
+    desk.ok("prefs", "set", "email.mention=off", "--lock")
+    assert desk("prefs", "set", "email.mention=on", "-u", "7").status == 77
+
+
+def test_all_users_changes_every_user_of_the_account(desk: Notifycli) -> None:
+    desk.ok("user", "add", "far@example.com", "-a", "2")
+    desk.ok("prefs", "set", "audio=all", "--all-users", "-a", "1")
+    for user in ("7", "8", "9"):
+        assert listed(desk, "audio", "-a", "1", "-u", user) == [record("audio", "all", "user")]
+    assert value(desk, "audio", "-a", "2") == "none\n"
+    desk.ok("prefs", "unset", "audio", "--all-users", "-a", "1")
+    assert value(desk, "audio", "-a", "1", "-u", "8") == "none\n"
+
+
+def test_several_named_users_are_changed_at_once(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "7", "-u", "root@example.com")
+    origins = [listed(desk, "audio", "-u", user)[0]["origin"] for user in ("7", "8", "9")]
+    assert origins == ["user", "builtin", "user"]
+
+
+def test_one_unknown_user_among_several_and_nothing_is_stored(desk: Notifycli) -> None:
+    assert desk("prefs", "set", "audio=all", "-u", "7", "-u", "77").status == 2
+    assert listed(desk, "-u", "7") == changed({})
+
+
+@pytest.mark.parametrize("command", [["list"], ["get", "audio"]])
+def test_reading_takes_one_user(desk: Notifycli, command: list[str]) -> None:
+    result = desk("prefs", *command, "-u", "7", "-u", "8")
+    assert (result.status, result.stdout) == (2, b"")
+
+
+@pytest.mark.parametrize(("short", "full"), SHORT.items())
+@pytest.mark.parametrize("channel", ["email", "push"])
+def test_short_names_flags_and_full_names_are_one_key(
+    desk: Notifycli, channel: str, short: str, full: str
+) -> None:
+    key = f"{channel}.{full}"
+    other = "off" if BUILTIN[key] == "on" else "on"
+    desk.ok("prefs", "set", f"{channel}.{short}={other}", "-u", "7")
+    assert listed(desk, "-u", "7") == changed({key: (other, "user")})
+    desk.ok("prefs", "unset", f"{channel}_{full}", "-u", "7")
+    assert listed(desk, "-u", "7") == changed({})
+    desk.ok("prefs", "set", f"{key}={other}", "-u", "7")
+    assert value(desk, f"{channel}.{short}", "-u", "7") == f"{other}\n"
+    assert value(desk, f"{channel}_{full}", "-u", "7") == f"{other}\n"
+
+
+@pytest.mark.parametrize("channel", ["email", "push"])
+def test_a_glob_is_every_type_of_its_channel(desk: Notifycli, channel: str) -> None:
+    desk.ok("prefs", "set", f"{channel}.*=on", "-u", "7")
+    keys = [key for key in BUILTIN if key.startswith(channel)]
+    assert listed(desk, "-u", "7") == changed(dict.fromkeys(keys, ("on", "user")))
+    assert listed(desk, f"{channel}.*", "-u", "7") == [record(key, "on", "user") for key in keys]
+    desk.ok("prefs", "unset", f"{channel}.*", "-u", "7")
+    assert listed(desk, "-u", "7") == changed({})
+
+
+VALUES = [
+    *(pytest.param("email.mention", word, "on", id=word) for word in ("on", "true", "yes", "1")),
+    *(pytest.param("email.mention", word, "off", id=word) for word in ("off", "false", "no", "0")),
+    pytest.param("email.mention", "ON", "on", id="a switch in capitals"),
+    pytest.param("audio.repeat", "yes", "on", id="audio.repeat is a switch"),
+    *(
+        pytest.param("audio", word, word, id=f"audio {word}")
+        for word in ("none", "assigned", "all", "unassigned", "others", "assigned+unassigned")
+    ),
+    pytest.param("audio", "mine", "assigned", id="mine is assigned"),
+    pytest.param("audio", "notme", "others", id="notme is Chatwoot's word for others"),
+    pytest.param("audio", "mine+unassigned", "assigned+unassigned", id="mine joined"),
+    pytest.param("audio.when", "always", "always", id="always"),
+    pytest.param("audio.tone", "bell", "bell", id="a tone"),
+    *(
+        pytest.param("inactive_after", text, text, id=f"inactive after {text}")
+        for text in ("0s", "60s", "5m", "1h")
+    ),
+    pytest.param("quiet_hours", "22:00-07:00", "22:00-07:00", id="hours"),
+    pytest.param(
+        "quiet_hours",
+        "22:00-07:00 Europe/Berlin mon-fri",
+        "22:00-07:00 Europe/Berlin mon-fri",
+        id="hours with zone and days",
+    ),
+    pytest.param("quiet_hours", "22:00-07:00 sat,sun", "22:00-07:00 sat,sun", id="with days"),
+    pytest.param("quiet_hours", "off", "off", id="no quiet hours"),
+]
+
+
+@pytest.mark.parametrize(("key", "given", "stored"), VALUES)
+def test_a_value_is_stored_in_one_spelling(
+    desk: Notifycli, key: str, given: str, stored: str
+) -> None:
+    desk.ok("prefs", "set", f"{key}={given}", "-u", "7")
+    assert value(desk, key, "-u", "7", "--show-origin").split(maxsplit=1) == ["user", f"{stored}\n"]
+
+
+WRONG = [
+    pytest.param(["adio=all"], ["'adio'", "audio"], id="a key that is none, the nearest named"),
+    pytest.param(["email.mentoin=on"], ["email.mention"], id="a short name that is none"),
+    pytest.param(["sms.*=on"], ["sms.*"], id="a glob of no channel"),
+    pytest.param(["audio.*=on"], ["audio.*"], id="a glob that is none"),
+    pytest.param(["=on"], ["''"], id="no key"),
+    pytest.param(["audio"], ["audio="], id="no value"),
+    pytest.param(["audio="], ["audio", "none"], id="an empty value"),
+    pytest.param(["audio=assignd"], ["'assignd'", "did you mean assigned"], id="nearest value"),
+    pytest.param(["audio=none+assigned"], ["none+assigned"], id="none joined"),
+    pytest.param(["audio=all+assigned"], ["all+assigned"], id="all joined"),
+    pytest.param(["audio=assigned+"], ["assigned+"], id="joined with nothing"),
+    pytest.param(["email.mention=maybe"], ["'maybe'", "on", "off"], id="a switch that is neither"),
+    pytest.param(["audio.tone=trumpet"], ["'trumpet'", "ding"], id="a tone that is none"),
+    pytest.param(["audio.when=never"], ["'never'", "hidden", "always"], id="audio.when"),
+    pytest.param(["inactive_after=5"], ["'5'", "5m"], id="a duration without a unit"),
+    pytest.param(["inactive_after=-5s"], ["'-5s'"], id="a negative duration"),
+    pytest.param(["quiet_hours=22-7"], ["'22-7'", "HH:MM-HH:MM"], id="hours without minutes"),
+    pytest.param(["quiet_hours=25:00-07:00"], ["25:00"], id="hour 25"),
+    pytest.param(["quiet_hours=22:60-07:00"], ["22:60"], id="minute 60"),
+    pytest.param(["quiet_hours=22:00-07:00 Europe/Berln"], ["Europe/Berlin"], id="zone"),
+    pytest.param(["quiet_hours=22:00-07:00 ../../etc/passwd"], ["zone"], id="a path as a zone"),
+    pytest.param(["quiet_hours=22:00-07:00 UTC mon-xyz"], ["mon-xyz"], id="a day that is none"),
+    pytest.param(["audio=all", "adio=all"], ["audio"], id="one good and one bad"),
+    pytest.param(["audio=a\x1b[2J"], ["audio"], id="an escape in a value"),
+    pytest.param([], ["KEY=VALUE"], id="nothing to set"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "told"), WRONG)
+def test_set_refuses_and_stores_nothing(
+    desk: Notifycli, arguments: list[str], told: list[str]
+) -> None:
+    result = desk("prefs", "set", *arguments, "-u", "7")
+    assert (result.status, result.stdout) == (2, b"")
+    assert [text for text in told if text not in result.stderr] == []
+    assert "Traceback" not in result.stderr
+    assert "\x1b" not in result.stderr
+    assert listed(desk, "-u", "7") == changed({})
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["list", "adio"], ["get", "adio"], ["unset", "adio"]],
+    ids=lambda command: command[0],
+)
+def test_an_unknown_key_is_2_with_the_nearest_named(desk: Notifycli, command: list[str]) -> None:
+    result = desk("prefs", *command, "-u", "7")
+    assert (result.status, result.stdout) == (2, b"")
+    assert "did you mean audio?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["list"], ["get", "audio"], ["set", "audio=all"], ["unset", "audio"]],
+    ids=lambda command: command[0],
+)
+@pytest.mark.parametrize(
+    ("inbox", "told"), [("33", "3"), ("0", "--inbox"), ("-1", "--inbox"), ("x", "--inbox")]
+)
+def test_an_unknown_inbox_is_2_with_the_nearest_named(
+    desk: Notifycli, command: list[str], inbox: str, told: str
+) -> None:
+    result = desk("prefs", *command, "-u", "7", "--inbox", inbox)
+    assert (result.status, result.stdout) == (2, b"")
+    assert told in result.stderr
+    assert listed(desk, "-u", "7", "--inbox", "3") == changed({})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--lock", "--default"],
+        ["--lock", "--inbox", "3"],
+        ["--default", "--inbox", "3"],
+        ["--lock", "--default", "--inbox", "3"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("command", [["set", "audio=all"], ["unset", "audio"]])
+def test_two_layers_at_once_are_wrong_usage(
+    desk: Notifycli, command: list[str], options: list[str]
+) -> None:
+    result = desk("prefs", *command, "-u", "7", *options)
+    assert (result.status, result.stdout) == (2, b"")
+    assert listed(desk, "-u", "7", "--inbox", "3") == changed({})
+
+
+@pytest.mark.parametrize("layer", ["--default", "--lock"])
+@pytest.mark.parametrize("users", [["-u", "7"], ["--all-users"]], ids=" ".join)
+def test_a_user_named_with_a_layer_of_the_account_is_wrong_usage(
+    desk: Notifycli, layer: str, users: list[str]
+) -> None:
+    assert desk("prefs", "set", "audio=all", layer, *users).status == 2
+    assert listed(desk, "-u", "8") == changed({})
+
+
+@pytest.mark.parametrize("layer", ["--default", "--lock"])
+def test_the_user_of_the_environment_is_no_matter_to_a_layer_of_the_account(
+    desk: Notifycli, layer: str
+) -> None:
+    desk.ok("prefs", "set", "audio=all", layer, environment={"NOTIFYCLI_USER": "7"})
+    assert listed(desk, "audio", "-u", "8") == [record("audio", "all", layer.removeprefix("--"))]
+
+
+def test_get_of_a_glob_is_refused_and_the_list_named(desk: Notifycli) -> None:
+    result = desk("prefs", "get", "email.*", "-u", "7")
+    assert (result.status, result.stdout) == (2, b"")
+    assert "notifycli prefs list" in result.stderr
+
+
+def test_list_of_a_few_keys_is_in_the_order_asked(desk: Notifycli) -> None:
+    assert listed(desk, "push.created", "audio", "-u", "7") == [
+        record("push.conversation_creation", "off", "builtin"),
+        record("audio", "none", "builtin"),
+    ]
+
+
+def test_formats(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "audio=all", "--lock")
+    desk.ok("prefs", "set", "email.mention=on", "-u", "7")
+    asked = ("audio", "email.mention", "-u", "7")
+    records = [record("audio", "all", "lock"), record(MENTION, "on", "user")]
+    assert desk.ok("prefs", "list", *asked).stdout == (
+        b'{"key":"audio","value":"all","origin":"lock","locked":true}\n'
+        b'{"key":"email.conversation_mention","value":"on","origin":"user","locked":false}\n'
+    )
+    assert json.loads(desk.ok("prefs", "list", *asked, "-o", "json").stdout) == records
+    assert desk.ok("prefs", "list", *asked, "-o", "csv").stdout == (
+        b"key,value,origin,locked\naudio,all,lock,true\nemail.conversation_mention,on,user,false\n"
+    )
+    assert desk.ok("prefs", "list", *asked, "-o", "tsv").stdout == (
+        b"key\tvalue\torigin\tlocked\n"
+        b"audio\tall\tlock\ttrue\n"
+        b"email.conversation_mention\ton\tuser\tfalse\n"
+    )
+
+
+def test_accounts_do_not_share_anything(desk: Notifycli) -> None:
+    desk.ok("user", "add", "jane@example.com", "--id", "7", "-a", "2")
+    desk.ok("prefs", "set", "audio=all", "-u", "7", "-a", "2")
+    desk.ok("prefs", "set", "audio.tone=bell", "--default", "-a", "2")
+    desk.ok("prefs", "set", "email.mention=on", "--lock", "-a", "2")
+    assert listed(desk, "-u", "7", "-a", "1") == changed({})
+    assert listed(desk, "-u", "7", "-a", "2") == changed(
+        {"audio": ("all", "user"), "audio.tone": ("bell", "default"), MENTION: ("on", "lock")}
+    )

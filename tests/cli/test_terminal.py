@@ -1,0 +1,303 @@
+"""Terminals and pipes: tables and colour on the one, plain records on the other."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import os
+import re
+import signal
+import struct
+import subprocess
+import termios
+import time
+
+import pytest
+from rich.cells import cell_len
+
+from tests.conftest import Notifycli, Program, lines
+
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
+LONG = "a.rather.long.name.of.a.person@support.department.example.com"
+DAY = [
+    {
+        "event": "conversation_created",
+        "account": {"id": 1},
+        "id": id_,
+        "inbox_id": 3,
+        "created_at": 1772541957 + 3600 * id_,
+    }
+    for id_ in range(1, 61)
+]
+
+
+@pytest.fixture
+def day(desk: Notifycli) -> Notifycli:
+    desk.ok(
+        "directory", "import", "-", stdin=f'{{"users": [{{"id": 8, "email": "{LONG}"}}]}}'.encode()
+    )
+    desk.ok("prefs", "set", "email.created=on", "-u", "7")
+    desk.write_events("day.jsonl", DAY)
+    return desk
+
+
+def shown_lines(shown: bytes) -> list[str]:
+    """What was on the terminal, a line each; a bar that was drawn over counts each time."""
+    return re.split("[\r\n]+", ESCAPE.sub("", shown.decode()))
+
+
+COMMANDS = [
+    pytest.param(["user", "list"], ["jane@example.com", "administrator"], id="user list"),
+    pytest.param(["user", "show", "7"], ["jane@example.com", "agent"], id="user show"),
+    pytest.param(["inbox", "list"], ["Website", "7 8"], id="inbox list"),
+    pytest.param(["team", "list"], ["Support"], id="team list"),
+    pytest.param(["prefs", "list", "-u", "7"], ["audio.tone", "ding", "builtin"], id="prefs list"),
+    pytest.param(["simulate", "day.jsonl", "-q"], ["email.created"], id="simulate -q"),
+    pytest.param(["simulate", "day.jsonl", "-q", "--explain"], ["disabled"], id="--explain"),
+    pytest.param(["simulate", "day.jsonl", "--summary"], ["60", "█"], id="simulate --summary"),
+]
+
+
+@pytest.mark.parametrize(("command", "told"), COMMANDS)
+def test_a_terminal_of_80_columns_gets_a_table_that_fits(
+    day: Notifycli, program: Program, command: list[str], told: list[str]
+) -> None:
+    assert day.folder == program.folder
+    result = program.on_terminal(*command)
+    rows = shown_lines(result.stdout)
+    assert result.status == 0
+    assert max(map(cell_len, rows)) <= 80
+    assert [text for text in told if text not in "\n".join(rows)] == []
+    assert [row for row in rows if row.startswith("{")] == []
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the first row is written behind the bar, which stays and breaks the line"
+)
+@pytest.mark.parametrize("options", [[], ["--explain"]], ids=["fired", "explained"])
+def test_the_progress_bar_does_not_spoil_the_table(
+    day: Notifycli, program: Program, options: list[str]
+) -> None:
+    assert day.store.exists()
+    rows = shown_lines(program.on_terminal("simulate", "day.jsonl", *options).stdout)
+    assert max(map(cell_len, rows)) <= 80
+
+
+@pytest.mark.parametrize(("command", "told"), COMMANDS)
+def test_a_pipe_gets_json_lines_without_colour(
+    day: Notifycli, command: list[str], told: list[str]
+) -> None:
+    assert told
+    result = day.ok(*command, environment={"FORCE_COLOR": "1"})
+    assert result.records
+    assert b"\x1b" not in result.stdout
+
+
+def test_a_terminal_has_colour(day: Notifycli, program: Program) -> None:
+    assert day.store.exists()
+    result = program.on_terminal("simulate", "day.jsonl", "--explain")
+    assert COLOUR.search(result.stdout.decode())
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        pytest.param(["--no-color"], {}, id="--no-color"),
+        pytest.param([], {"NO_COLOR": "1"}, id="NO_COLOR"),
+        pytest.param([], {"TERM": "dumb"}, id="a dumb terminal"),
+        pytest.param(["--no-color"], {"FORCE_COLOR": "1"}, id="--no-color beats FORCE_COLOR"),
+    ],
+)
+@pytest.mark.parametrize("before", [True, False], ids=["before the command", "after it"])
+def test_no_colour_where_none_is_wanted(
+    day: Notifycli,
+    program: Program,
+    options: list[str],
+    environment: dict[str, str],
+    before: bool,
+) -> None:
+    assert day.store.exists()
+    command = ["simulate", "day.jsonl", "--explain"]
+    given = [*options, *command] if before else [*command, *options]
+    result = program.on_terminal(*given, environment=environment)
+    assert result.status == 0
+    assert not COLOUR.search(result.stdout.decode())
+
+
+def test_get_prints_just_the_value_on_a_terminal_too(day: Notifycli, program: Program) -> None:
+    assert day.store.exists()
+    assert program.on_terminal("prefs", "get", "audio", "-u", "7").stdout == b"none\r\n"
+
+
+def test_a_format_that_was_asked_for_is_given_to_a_terminal(
+    day: Notifycli, program: Program
+) -> None:
+    assert day.store.exists()
+    shown = program.on_terminal("user", "list", "-o", "csv").stdout
+    assert shown.splitlines()[:2] == [b"id,email,name,role", b"7,jane@example.com,Jane,agent"]
+
+
+def test_a_table_that_was_asked_for_is_given_to_a_pipe_without_colour(day: Notifycli) -> None:
+    shown = day.ok("simulate", "day.jsonl", "--explain", "-o", "table").stdout
+    assert b"jane@example.com" in shown or b"jane@example.co" in shown
+    assert b"\x1b" not in shown
+
+
+@pytest.mark.xfail(strict=True, reason="bars are there, the map of hours and weekdays is not")
+def test_summary_has_a_map_of_hours_by_weekday(day: Notifycli, program: Program) -> None:
+    assert day.store.exists()
+    shown = "\n".join(shown_lines(program.on_terminal("simulate", "day.jsonl", "--summary").stdout))
+    days = ("mo", "tu", "we", "th", "fr", "sa", "su")
+    assert [day_ for day_ in days if not re.search(rf"\b{day_}", shown, re.IGNORECASE)] == []
+
+
+def test_a_progress_bar_goes_to_standard_error_and_leaves_the_records_alone(
+    day: Notifycli,
+) -> None:
+    plain = day.ok("simulate", "day.jsonl", "--no-progress")
+    with_bar = day.ok("simulate", "day.jsonl", "--progress")
+    assert with_bar.stdout == plain.stdout
+    assert len(with_bar.stderr) > len(plain.stderr)
+
+
+CONTROLS = "\x1b[2J\x1b]0;owned\x07\x9b2J\x7f\u202e"
+
+
+@pytest.mark.parametrize("command", [["user", "list"], ["simulate", "day.jsonl", "--explain"]])
+def test_names_learnt_from_events_can_not_command_the_terminal(
+    desk: Notifycli, program: Program, command: list[str]
+) -> None:
+    event = {
+        "event": "message_created",
+        "account": {"id": 1},
+        "id": 5,
+        "inbox": {"id": 3, "name": f"In{CONTROLS}"},
+        "conversation": {"id": 1, "inbox_id": 3},
+        "content": f"Hi {CONTROLS}",
+        "message_type": "outgoing",
+        "sender": {"id": 77, "type": "user", "name": f"Eve{CONTROLS}", "email": f"{CONTROLS}@e.e"},
+    }
+    desk.write_events("day.jsonl", [event])
+    desk.ok("directory", "learn", "day.jsonl")
+    shown = program.on_terminal(*command).stdout.decode()
+    assert "77" in shown or "root@example" in shown
+    assert [c for c in ESCAPE.sub("", shown) if not c.isprintable() and c not in "\r\n"] == []
+    assert "\x1b[2J" not in shown
+
+
+@pytest.fixture
+def long_day(day: Notifycli) -> Notifycli:
+    """A day that fills more than a pipe holds."""
+    day.write("day.jsonl", lines(DAY[:1]) * 4000)
+    return day
+
+
+PIPES = [
+    pytest.param("simulate day.jsonl | head -n 1", id="simulate, after a line"),
+    pytest.param("simulate day.jsonl -o json | head -n 1", id="as JSON"),
+    pytest.param("simulate day.jsonl -o csv | head -n 1", id="as CSV"),
+    pytest.param("simulate day.jsonl | true", id="simulate, at once"),
+    pytest.param("simulate day.jsonl --summary | true", id="summary"),
+    pytest.param("user list | true", id="user list"),
+    pytest.param("prefs get audio -u 7 | true", id="prefs get"),
+    pytest.param("directory export | true", id="directory export"),
+    pytest.param("user list -o table | true", id="a table"),
+    pytest.param("--help | true", id="help"),
+]
+
+
+@pytest.mark.parametrize("pipeline", PIPES)
+def test_a_reader_that_goes_away_ends_the_program_quietly(
+    long_day: Notifycli, program: Program, pipeline: str
+) -> None:
+    assert long_day.store.exists()
+    result = program.shell(f"notifycli {pipeline} > /dev/null; echo ${{PIPESTATUS[0]}}")
+    assert (result.stdout, result.stderr) in ((b"0\n", ""), (b"141\n", ""))
+
+
+def test_a_reader_of_the_errors_that_goes_away_never_makes_half_an_answer_a_whole_one(
+    day: Notifycli, program: Program
+) -> None:
+    day.write("bad.jsonl", b"{\n" + lines(DAY))
+    theirs, ours = os.pipe()
+    os.close(theirs)
+    done = subprocess.run(
+        program.command("simulate", "bad.jsonl"),
+        stdout=subprocess.PIPE,
+        stderr=ours,
+        check=False,
+        cwd=program.folder,
+        timeout=20,
+    )
+    os.close(ours)
+    assert (done.returncode != 0, len(done.stdout.splitlines())) == (True, len(DAY))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_output_to_a_full_disk_is_an_error_that_says_so(
+    long_day: Notifycli, program: Program
+) -> None:
+    assert long_day.store.exists()
+    result = program.shell("notifycli simulate day.jsonl > /dev/full")
+    assert result.status not in {0, 1}
+    assert "No space left" in result.stderr
+    assert "unexpected" not in result.stderr
+
+
+def test_a_closed_standard_input_is_input_that_can_not_be_read(program: Program) -> None:
+    result = program.shell("notifycli simulate <&-")
+    assert result.status == 66
+    assert "unexpected" not in result.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_unicode_still_gets_a_table(
+    day: Notifycli, program: Program, encoding: str
+) -> None:
+    assert day.store.exists()
+    result = program(
+        *("simulate", "day.jsonl", "--explain", "-o", "table"),
+        environment={"PYTHONIOENCODING": encoding},
+    )
+    assert result.status == 0
+
+
+def test_an_interrupt_ends_the_program_without_a_traceback(program: Program) -> None:
+    with started(program, "simulate") as process:
+        feed(process, b"\n")
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode in {130, -signal.SIGINT}
+    assert b"Traceback" not in told
+
+
+def test_gzip_is_known_when_its_first_byte_comes_alone(day: Notifycli, program: Program) -> None:
+    assert day.store.exists()
+    packed = gzip.compress(lines(DAY))
+    with started(program, "simulate") as process:
+        feed(process, packed[:1])
+        shown, _ = process.communicate(packed[1:], timeout=20)
+    assert (process.returncode, len(shown.splitlines())) == (0, len(DAY))
+
+
+def started(program: Program, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        program.command(*arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=program.folder,
+        env=dict(os.environ),
+    )
+
+
+def feed(process: subprocess.Popen[bytes], data: bytes) -> None:
+    """Write to the program's standard input, and wait until it was read."""
+    assert process.stdin is not None
+    process.stdin.write(data)
+    process.stdin.flush()
+    deadline = time.monotonic() + 20
+    while struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))[0]:
+        assert time.monotonic() < deadline, "the program does not read its input"
+        time.sleep(0.01)

@@ -1,0 +1,252 @@
+"""What every test of the program needs: a home of its own, and ways to run the program.
+
+Nothing outside the test's own folder is read or written, and nothing but loopback is reached.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+import pty
+import socket
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifycli.cli.main import run
+
+Json = dict[str, Any]
+_LOOPBACK = ("127.", "::1", "localhost")
+_SWITCHES = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES")
+_LONGEST_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of the program gave."""
+
+    status: int
+    stdout: bytes
+    stderr: str
+
+    @property
+    def records(self) -> list[Json]:
+        """The objects on standard output, one a line."""
+        return [json.loads(line) for line in self.stdout.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    for name in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(home / f"xdg-{name.lower()}"))
+    monkeypatch.setenv("LOGNAME", "tester")
+    for name in [*_SWITCHES, *(n for n in os.environ if n.startswith("NOTIFYCLI_"))]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket.socket, "connect", _connect_to_loopback)
+
+
+def _connect_to_loopback(self: socket.socket, address: Any) -> None:
+    host = address[0] if isinstance(address, tuple) else ""
+    if host and not host.startswith(_LOOPBACK):
+        raise AssertionError(f"a test may not reach {host}")
+    _connect(self, address)
+
+
+_connect = socket.socket.connect
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which the program runs."""
+    place = tmp_path / "work"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+class Notifycli:
+    """The program, run in this process."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self._monkeypatch = monkeypatch
+
+    @property
+    def store(self) -> Path:
+        """Where the store is unless a test says otherwise."""
+        return Path(os.environ["XDG_DATA_HOME"]) / "notifycli" / "notifycli.db"
+
+    def __call__(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
+        given = self.folder.parent / "stdin"
+        given.write_bytes(stdin)
+        out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
+        err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
+        with given.open(encoding="utf-8") as typed, self._monkeypatch.context() as patch:
+            for name, value in (environment or {}).items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "stdin", typed)
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            status = run(list(arguments))
+        out.flush()
+        err.flush()
+        return Result(status, _bytes(out), _bytes(err).decode())
+
+    def ok(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run it where nothing may go wrong."""
+        result = self(*arguments, stdin=stdin, environment=environment)
+        assert result.status == 0, result.stderr
+        return result
+
+    def write(self, name: str, content: str | bytes) -> str:
+        """Write a file to the folder in which the program runs; gives its name."""
+        data = content.encode() if isinstance(content, str) else content
+        (self.folder / name).write_bytes(data)
+        return name
+
+    def write_events(self, name: str, events: Iterable[Json]) -> str:
+        """Write events, one a line."""
+        return self.write(name, lines(events))
+
+
+def _bytes(stream: io.TextIOWrapper) -> bytes:
+    buffer = stream.buffer
+    assert isinstance(buffer, io.BytesIO)
+    return buffer.getvalue()
+
+
+def lines(events: Iterable[Json]) -> bytes:
+    return b"".join(json.dumps(event).encode() + b"\n" for event in events)
+
+
+@pytest.fixture
+def notifycli(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Notifycli:
+    """The program, run in this process."""
+    return Notifycli(folder, monkeypatch)
+
+
+@dataclass(frozen=True)
+class Program:
+    """The program as a process of its own."""
+
+    folder: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "notifycli", *arguments]
+
+    def __call__(
+        self,
+        *arguments: str,
+        stdin: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+        umask: int = -1,
+    ) -> Result:
+        done = subprocess.run(
+            self.command(*arguments),
+            input=stdin,
+            capture_output=True,
+            check=False,
+            cwd=self.folder,
+            env={**os.environ, **(environment or {})},
+            timeout=_LONGEST_SECONDS,
+            umask=umask,
+        )
+        return Result(done.returncode, done.stdout, done.stderr.decode())
+
+    def shell(self, pipeline: str) -> Result:
+        """Run a pipeline of bash, in which `notifycli` is the program."""
+        function = f'notifycli() {{ "{sys.executable}" -m notifycli "$@"; }}\n'
+        done = subprocess.run(
+            ["bash", "-c", function + pipeline],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            cwd=self.folder,
+            timeout=_LONGEST_SECONDS,
+        )
+        return Result(done.returncode, done.stdout, done.stderr.decode())
+
+    def on_terminal(
+        self, *arguments: str, columns: int = 80, environment: Mapping[str, str] | None = None
+    ) -> Result:
+        """Run it on a terminal; what reaches the terminal is the result's standard output."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+        process = subprocess.Popen(
+            self.command(*arguments),
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=self.folder,
+            env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
+        )
+        os.close(theirs)
+        shown = bytearray()
+        try:
+            while block := _read(ours):
+                shown += block
+        finally:
+            os.close(ours)
+        return Result(process.wait(_LONGEST_SECONDS), bytes(shown), "")
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # how Linux says that the program is gone
+        return b""
+
+
+@pytest.fixture
+def program(folder: Path) -> Program:
+    """The program as a process of its own: for pipes, terminals and two at once."""
+    return Program(folder)
+
+
+DESK: Json = {
+    "account": {"id": 1, "name": "Acme"},
+    "users": [
+        {"id": 7, "email": "jane@example.com", "name": "Jane", "role": "agent"},
+        {"id": 8, "email": "omar@example.com", "name": "Omar", "role": "agent"},
+        {"id": 9, "email": "root@example.com", "name": "Root", "role": "administrator"},
+    ],
+    "inboxes": [{"id": 3, "name": "Website", "members": [7, 8]}],
+    "teams": [{"id": 2, "name": "Support", "members": [7]}],
+}
+
+
+@pytest.fixture
+def desk(notifycli: Notifycli) -> Notifycli:
+    """The program with a small desk in its store."""
+    notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    return notifycli
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing may be left out."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

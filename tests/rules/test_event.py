@@ -1,0 +1,340 @@
+"""Lines as servers and relays send them, and the facts that are read from them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from notifycli.rules.event import Event, EventError, Message, decode_event
+from notifycli.rules.moment import format_moment, parse_moment
+
+Json = dict[str, Any]
+NOON = 1_772_539_200_000_000
+
+
+def conversation(**more: Any) -> Json:
+    """A conversation in the shape of a server of 2026, with its own texts."""
+    return {
+        "additional_attributes": {"browser": {"device_name": "Unknown"}, "initiated_at": {}},
+        "can_reply": True,
+        "channel": "Channel::WebWidget",
+        "contact_inbox": {"id": 6, "contact_id": 6, "inbox_id": 1, "hmac_verified": False},
+        "id": 42,
+        "inbox_id": 3,
+        "messages": [
+            {
+                "id": 500,
+                "content": "The parcel is late",
+                "account_id": 1,
+                "message_type": 0,
+                "created_at": 1772539200,
+                "sender_type": "Contact",
+                "sender_id": 6,
+                "conversation": {"assignee_id": 99, "unread_count": 1},
+            }
+        ],
+        "meta": {
+            "sender": {"id": 6, "name": "Mia", "blocked": False, "type": "contact"},
+            "assignee": {"id": 7, "name": "Jane", "type": "user"},
+            "assignee_type": None,
+            "team": {"id": 2, "name": "Support"},
+            "hmac_verified": False,
+        },
+        "status": "open",
+        "unread_count": 1,
+        "agent_last_seen_at": 0,
+        "last_activity_at": 1772539199,
+        "timestamp": 1772539198,
+        "created_at": 1772539197,
+        "updated_at": 1772539200.000001,
+        **more,
+    }
+
+
+def message(**more: Any) -> Json:
+    """A message's body in that shape; a contact says nothing of being one."""
+    return {
+        "account": {"id": 1, "name": "Acme"},
+        "content": "The parcel is late",
+        "conversation": conversation(),
+        "created_at": "2026-03-03T12:00:00.000Z",
+        "id": 500,
+        "inbox": {"id": 3, "name": "Website"},
+        "message_type": "incoming",
+        "private": False,
+        "sender": {"account": {"id": 1}, "email": None, "id": 6, "name": "Mia", "blocked": False},
+        "source_id": None,
+        "event": "message_created",
+        **more,
+    }
+
+
+CONVERSATION_FACTS: Json = {
+    "known": True,
+    "account": 1,
+    "conversation": 42,
+    "inbox": 3,
+    "status": "open",
+    "assignee": 7,
+    "team": 2,
+    "blocked": False,
+}
+LATE = Message(500, "incoming", private=False, content="The parcel is late")
+
+
+def event(name: str, **facts: Any) -> Event:
+    return Event(**{"line": 1, "name": name, **CONVERSATION_FACTS, **facts})
+
+
+BARE: Json = dict.fromkeys(("account", "inbox", "status", "team", "blocked"))
+BARE["assignee"] = UNSET
+
+BODIES = [
+    ("a message of a contact", message(), event("message_created", at=NOON, message=LATE)),
+    (
+        "a message of an agent says so in its sender",
+        message(sender={"id": 7, "type": "user"}, message_type="outgoing"),
+        event(
+            "message_created",
+            at=NOON,
+            author=7,
+            message=Message(500, "outgoing", private=False, content="The parcel is late"),
+        ),
+    ),
+    (
+        "a message of a bot has no sender",
+        message(sender=None, message_type="template", content=None),
+        event(
+            "message_created",
+            at=NOON,
+            message=Message(500, "template", private=False, content=""),
+        ),
+    ),
+    (
+        "a conversation names its account only in its messages, and its time in four places",
+        conversation(event="conversation_created"),
+        event("conversation_created", at=NOON + 1),
+    ),
+    (
+        "a creation's own difference is no assignment",
+        conversation(
+            event="conversation_updated",
+            changed_attributes=[
+                {"id": {"previous_value": None, "current_value": 42}},
+                {"additional_attributes": {"previous_value": {}, "current_value": {"a": [1]}}},
+                {"created_at": {"previous_value": None, "current_value": "2026-03-03T12:00:00Z"}},
+            ],
+        ),
+        event("conversation_updated", at=NOON + 1),
+    ),
+    (
+        "a status change may come without saying what changed",
+        conversation(
+            event="conversation_status_changed", status="pending", changed_attributes=None
+        ),
+        event("conversation_status_changed", at=NOON + 1, status="pending"),
+    ),
+    (
+        "a status change in Chatwoot's internal form is a pair",
+        conversation(
+            event="conversation.status_changed",
+            changed_attributes={"status": ["pending", "open"]},
+        ),
+        event("conversation_status_changed", at=NOON + 1, previous_status="pending"),
+    ),
+    (
+        "an explicit null assignee is nobody",
+        message(conversation=conversation(meta={"assignee": None})),
+        event("message_created", at=NOON, assignee=None, team=None, blocked=False, message=LATE),
+    ),
+    (
+        "a bot as the assignee is nobody",
+        message(
+            conversation=conversation(
+                meta={"assignee": {"id": 7, "name": "Bot"}, "assignee_type": "AgentBot"}
+            )
+        ),
+        event("message_created", at=NOON, assignee=None, team=None, blocked=False, message=LATE),
+    ),
+    (
+        "a contact who types says nothing of being one, and the event has no time of its own",
+        {
+            "event": "conversation_typing_off",
+            "user": {"id": 6, "name": "Mia", "blocked": False},
+            "conversation": conversation(),
+            "is_private": False,
+        },
+        event("conversation_typing_off"),
+    ),
+    (
+        "an agent who types is present",
+        {
+            "event": "conversation_typing_on",
+            "user": {"id": 7, "type": "user"},
+            "conversation": conversation(),
+        },
+        event("conversation_typing_on", present=7),
+    ),
+    (
+        "a presence event tells of the window",
+        {
+            "event": "presence_update",
+            "user": {"id": 7},
+            "visible": True,
+            "conversation_id": "42",
+            "created_at": 1772539200,
+        },
+        event("presence_update", **BARE, at=NOON, present=7, visible=True, open_conversation=42),
+    ),
+    (
+        "a minimal message by hand",
+        {"event": "message_created", "conversation_id": "42", "content": "hi", "id": "500"},
+        event(
+            "message_created",
+            **BARE,
+            message=Message(500, "incoming", private=False, content="hi"),
+        ),
+    ),
+    (
+        "a message from the live socket in its envelope",
+        {
+            "event": "message.created",
+            "data": {
+                "id": 500,
+                "account_id": 1,
+                "inbox_id": 3,
+                "conversation_id": 42,
+                "conversation": {"assignee_id": 7, "unread_count": 1},
+                "content": "The parcel is late",
+                "message_type": 1,
+                "private": True,
+                "sender_type": "User",
+                "sender_id": 8,
+                "created_at": 1772539200,
+            },
+        },
+        event(
+            "message_created",
+            at=NOON,
+            status=None,
+            team=None,
+            blocked=None,
+            author=8,
+            message=Message(500, "outgoing", private=True, content="The parcel is late"),
+        ),
+    ),
+    (
+        "a body in an envelope in an envelope",
+        {"id": "delivery-1", "payload": {"body": message(), "headers": {}}},
+        event("message_created", at=NOON, message=LATE),
+    ),
+    (
+        "a contact's event need not have the types of a conversation's",
+        {"event": "contact_created", "id": {"uuid": "x"}, "account": {"id": 1}},
+        event("contact_created", **BARE | {"conversation": None}),
+    ),
+    (
+        "a name that isn't known tells nothing",
+        {"event": "conversation.teleported", "id": 42, "account": {"id": 1}},
+        event("conversation_teleported", **BARE | {"conversation": None, "known": False}),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"), [row[1:] for row in BODIES], ids=[r[0] for r in BODIES]
+)
+def test_an_event_is_read(body: Json, expected: Event) -> None:
+    assert decode_event(json.dumps(body).encode(), 1) == expected
+
+
+BAD_LINES = [
+    ("text", b"hello", "no JSON object: JSON is malformed: invalid character (byte 0)"),
+    ("a list", b"[1]", "no JSON object: expected object, got array"),
+    ("two objects", b'{"event":"x"} {}', "no JSON object: JSON is malformed: trailing characters"),
+    ("no name", b'{"id":1}', 'no "event" with the name of what happened'),
+    ("a name that is a number", b'{"event":1}', "event: expected str | null, got int"),
+    ("an id that is a list", b'{"event":"message_created","id":[1]}', "id: expected int | str"),
+    (
+        "an id that is a word",
+        b'{"event":"conversation_created","id":"abc"}',
+        "id: 'abc' is no id: a number, or a string of digits",
+    ),
+    (
+        "a time that is none",
+        b'{"event":"message_created","created_at":"yesterday"}',
+        "created_at: 'yesterday' is no time: ISO 8601 or Unix seconds are expected",
+    ),
+    (
+        "a kind of message that Chatwoot has not",
+        b'{"event":"message_created","message_type":9}',
+        "message_type: 9 is none of incoming, outgoing, activity, template, nor 0 to 3",
+    ),
+    ("nested without end", b'{"a":' + b"[" * 99_999 + b"]" * 99_999 + b"}", "nested too deeply"),
+    (
+        "control characters in a value",
+        b'{"event":"conversation_created","id":"\\u001b[2J"}',
+        "id: '\\x1b[2J' is no id",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"), [row[1:] for row in BAD_LINES], ids=[r[0] for r in BAD_LINES]
+)
+def test_a_bad_line_says_what_is_wrong_with_it(line: bytes, fault: str) -> None:
+    with pytest.raises(EventError) as caught:
+        decode_event(line, 1)
+    assert str(caught.value).startswith(fault)
+    assert str(caught.value).isprintable()
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_no_line_whatever_brings_anything_but_an_event_or_its_fault(line: bytes) -> None:
+    fault = ""
+    try:
+        decode_event(line, 1)
+    except EventError as error:
+        fault = str(error)
+    assert fault.isprintable()
+
+
+TIMES = [
+    ("2026-03-03T12:00:00Z", "2026-03-03T12:00:00Z"),
+    ("2026-03-03T13:00:00.257+01:00", "2026-03-03T12:00:00.257Z"),
+    ("2026-03-03 13:05:57 UTC", "2026-03-03T13:05:57Z"),
+    ("2026-03-03", "2026-03-03T00:00:00Z"),
+    (1772539200, "2026-03-03T12:00:00Z"),
+    ("1772539200", "2026-03-03T12:00:00Z"),
+    (1772539200.837771, "2026-03-03T12:00:00.837771Z"),
+    ("1772539200.5", "2026-03-03T12:00:00.500Z"),
+]
+
+
+@pytest.mark.parametrize(("sent", "expected"), TIMES)
+def test_a_time_is_read_in_every_form(sent: float | str, expected: str) -> None:
+    assert format_moment(parse_moment(sent)) == expected
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "noon", "1e9", "nan", 1e300, -1e300, "99999999999999", "0001-01-01"]
+)
+def test_what_is_no_time_is_refused(sent: float | str) -> None:
+    with pytest.raises(ValueError, match="time"):
+        parse_moment(sent)
+
+
+@given(
+    st.datetimes(timezones=st.timezones(), allow_imaginary=False).filter(
+        lambda t: 2 < t.year < 9998
+    )
+)
+def test_a_time_keeps_its_moment_to_the_microsecond(when: Any) -> None:
+    assert parse_moment(format_moment(parse_moment(when.isoformat()))) == parse_moment(
+        when.isoformat()
+    )

@@ -1,0 +1,201 @@
+"""Every change of the store leaves its trace: who, when, from what, to what."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import Notifycli
+
+Row = tuple[Any, ...]
+MENTION = "email.conversation_mention"
+FIELDS = ("id", "email", "name", "role", "members")
+
+
+def rows(notifycli: Notifycli, query: str) -> list[Row]:
+    with closing(sqlite3.connect(notifycli.store)) as store:
+        return store.execute(query).fetchall()
+
+
+def changes(notifycli: Notifycli) -> list[Row]:
+    """What was changed, by whom and where; not when."""
+    return rows(notifycli, "SELECT who, account_id, command FROM change ORDER BY id")
+
+
+def preferences(notifycli: Notifycli) -> list[Row]:
+    return rows(
+        notifycli,
+        "SELECT layer, user_id, inbox_id, key, old, new FROM preference_change"
+        " ORDER BY change_id, rowid",
+    )
+
+
+def directory(notifycli: Notifycli) -> list[Row]:
+    """What happened to which user, inbox or team; of their fields, those that can be seen."""
+    found = rows(
+        notifycli,
+        "SELECT kind, item_id, old, new FROM directory_change ORDER BY change_id, rowid",
+    )
+    return [(kind, id_, _seen(kind, old), _seen(kind, new)) for kind, id_, old, new in found]
+
+
+def _seen(kind: str, side: str | None) -> Any:
+    if kind == "account" or side is None:
+        return side
+    return {name: value for name, value in json.loads(side).items() if name in FIELDS}
+
+
+SET = [
+    pytest.param(["audio=all", "-u", "7"], [("user", 7, None, "audio", None, "all")], id="user"),
+    pytest.param(
+        ["audio=all", "-u", "7", "--inbox", "3"],
+        [("inbox", 7, 3, "audio", None, "all")],
+        id="inbox",
+    ),
+    pytest.param(
+        ["audio=all", "--default"], [("default", None, None, "audio", None, "all")], id="default"
+    ),
+    pytest.param(["audio=all", "--lock"], [("lock", None, None, "audio", None, "all")], id="lock"),
+    pytest.param(
+        ["audio=mine", "email.mention=yes", "-u", "7"],
+        [
+            ("user", 7, None, "audio", None, "assigned"),
+            ("user", 7, None, MENTION, None, "on"),
+        ],
+        id="two keys, as they are stored",
+    ),
+    pytest.param(
+        ["audio=all", "-u", "8", "-u", "7"],
+        [("user", 8, None, "audio", None, "all"), ("user", 7, None, "audio", None, "all")],
+        id="two users",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), SET)
+def test_set_and_unset_leave_a_row_for_each_value(
+    desk: Notifycli, arguments: list[str], expected: list[Row]
+) -> None:
+    before = len(changes(desk))
+    desk.ok("prefs", "set", *arguments)
+    assert preferences(desk) == expected
+    keys = [text.split("=")[0] for text in arguments]
+    desk.ok("prefs", "unset", *keys)
+    taken = [(*place, new, None) for *place, _, new in expected]
+    assert preferences(desk) == [*expected, *taken]
+    assert changes(desk)[before:] == [("tester", 1, "prefs set"), ("tester", 1, "prefs unset")]
+
+
+def test_a_second_value_tells_the_first(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "7")
+    desk.ok("prefs", "set", "audio=assigned", "-u", "7")
+    assert preferences(desk)[1:] == [("user", 7, None, "audio", "all", "assigned")]
+
+
+def test_the_time_is_that_of_the_change(desk: Notifycli) -> None:
+    before = datetime.now(UTC) - timedelta(seconds=1)
+    desk.ok("prefs", "set", "audio=all", "-u", "7")
+    ((told,),) = rows(desk, "SELECT at FROM change ORDER BY id DESC LIMIT 1")
+    assert before <= datetime.fromisoformat(told) <= datetime.now(UTC)
+
+
+NOTHING = [
+    pytest.param(["prefs", "set", "audio=all", "-u", "7"], b"", id="the value that is set already"),
+    pytest.param(["prefs", "unset", "email.*", "-u", "7"], b"", id="unset of what is not set"),
+    pytest.param(["prefs", "set", "adio=all", "-u", "7"], b"", id="an unknown key"),
+    pytest.param(["prefs", "set", "audio.tone=bell", "-u", "7"], b"", id="a locked key"),
+    pytest.param(["inbox", "add", "3"], b"", id="an inbox that is as it was"),
+    pytest.param(["user", "add", "jane@example.com"], b"", id="a user who is there"),
+    pytest.param(["directory", "import", "-"], b"{}", id="an empty document"),
+    pytest.param(["directory", "import", "-"], b'{"users": [{"id": 1}, {"id": 1}]}', id="a faulty"),
+    pytest.param(["directory", "learn"], b"", id="no events"),
+    pytest.param(["simulate"], b"", id="a replay"),
+    pytest.param(
+        ["prefs", "import", "-"],
+        b"account,layer,user,inbox,key,value\n1,user,8,,audio,all\n1,user,8,,adio,all\n",
+        id="a faulty document of preferences",
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "stdin"), NOTHING)
+def test_what_changes_nothing_leaves_no_trace(
+    desk: Notifycli, command: list[str], stdin: bytes
+) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "7")
+    desk.ok("prefs", "set", "audio.tone=ping", "--lock")
+    before = changes(desk), preferences(desk), directory(desk)
+    desk(*command, stdin=stdin)
+    assert (changes(desk), preferences(desk), directory(desk)) == before
+
+
+def test_the_directory_leaves_a_row_for_each_item(notifycli: Notifycli) -> None:
+    notifycli.ok("user", "add", "jane@example.com", "--id", "7", "--name", "Jane")
+    notifycli.ok("inbox", "add", "3", "--name", "Website", "--member", "7")
+    notifycli.ok("team", "add", "2", "--member", "7")
+    notifycli.ok("inbox", "add", "3", "--name", "Shop")
+    notifycli.ok("team", "remove", "2")
+    notifycli.ok("inbox", "remove", "3")
+    jane = {"id": 7, "email": "jane@example.com", "name": "Jane", "role": "agent"}
+    website = {"id": 3, "name": "Website", "members": [7]}
+    shop = {**website, "name": "Shop"}
+    team = {"id": 2, "name": "", "members": [7]}
+    assert directory(notifycli) == [
+        ("user", 7, None, jane),
+        ("inbox", 3, None, website),
+        ("team", 2, None, team),
+        ("inbox", 3, website, shop),
+        ("team", 2, team, None),
+        ("inbox", 3, shop, None),
+    ]
+    assert changes(notifycli) == [
+        ("tester", 1, command)
+        for command in (
+            "user add",
+            "inbox add",
+            "team add",
+            "inbox add",
+            "team remove",
+            "inbox remove",
+        )
+    ]
+
+
+def test_removing_a_user_tells_what_they_had_set(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "7")
+    desk.ok("prefs", "set", "audio=assigned", "-u", "7", "--inbox", "3")
+    before = len(preferences(desk))
+    desk.ok("user", "remove", "7")
+    assert sorted(preferences(desk)[before:], key=str) == [
+        ("inbox", 7, 3, "audio", "assigned", None),
+        ("user", 7, None, "audio", "all", None),
+    ]
+    jane = {"id": 7, "email": "jane@example.com", "name": "Jane", "role": "agent"}
+    assert ("user", 7, jane, None) in directory(desk)
+
+
+def test_removing_a_user_tells_where_they_were_a_member(desk: Notifycli) -> None:
+    before = len(directory(desk))
+    desk.ok("user", "remove", "7")
+    assert {row[:2] for row in directory(desk)[before:]} == {("user", 7), ("inbox", 3), ("team", 2)}
+
+
+def test_an_import_is_one_change_of_each_account(desk: Notifycli) -> None:
+    desk.ok("user", "add", "far@example.com", "--id", "1", "-a", "2")
+    before = len(changes(desk))
+    text = (
+        "account,layer,user,inbox,key,value\n"
+        "1,user,7,,audio,all\n1,lock,,,audio.tone,bell\n2,user,1,,audio,all\n"
+    )
+    desk.ok("prefs", "import", "-", "-a", "1", stdin=text.encode())
+    assert changes(desk)[before:] == [("tester", 1, "prefs import"), ("tester", 2, "prefs import")]
+    assert preferences(desk) == [
+        ("user", 7, None, "audio", None, "all"),
+        ("lock", None, None, "audio.tone", None, "bell"),
+        ("user", 1, None, "audio", None, "all"),
+    ]

@@ -1,0 +1,117 @@
+"""What is set in the layers resolves by their precedence, in whatever order it was set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifycli.errors import NotPermittedError
+from notifycli.rules.audience import User
+from notifycli.rules.preferences import Layer
+from notifycli.store.change import Entry, Target
+from notifycli.store.store import Store
+
+ACCOUNTS = (1, 2)
+USERS = (7, 8)
+INBOXES = (3, 4)
+BUILTIN = {
+    "audio.tone": "ding",
+    "email.conversation_assignment": "on",
+    "push.conversation_mention": "off",
+}
+VALUES = {
+    "audio.tone": ("ding", "bell", "ping"),
+    "email.conversation_assignment": ("on", "off"),
+    "push.conversation_mention": ("on", "off"),
+}
+Place = tuple[int, Target, str]
+
+targets = st.one_of(
+    st.just(Target(Layer.LOCK)),
+    st.just(Target(Layer.DEFAULT)),
+    st.builds(Target, st.just(Layer.USER), st.sampled_from(USERS)),
+    st.builds(Target, st.just(Layer.INBOX), st.sampled_from(USERS), st.sampled_from(INBOXES)),
+)
+steps = st.sampled_from(sorted(VALUES)).flatmap(
+    lambda key: st.tuples(
+        st.sampled_from(ACCOUNTS),
+        targets,
+        st.just(key),
+        st.sampled_from((None, *VALUES[key])),
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[Path]:
+    """A store with the users, once made."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        with Store(path) as store:
+            for account in ACCOUNTS:
+                with store.change(account, "test", "tester") as change:
+                    change.put_users([User(id_) for id_ in USERS])
+        yield path
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(steps, max_size=25))
+def test_the_first_layer_that_has_the_key_wins(
+    template: Path, made: list[tuple[int, Target, str, str | None]]
+) -> None:
+    model: dict[Place, str] = {}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "store.db"
+        path.write_bytes(template.read_bytes())
+        for account, target, key, value in made:
+            before = model.get((account, target, key))
+            lock = model.get((account, Target(Layer.LOCK), key))
+            refused = lock is not None and target.layer is not Layer.LOCK
+            if refused and value == before:
+                continue
+            with Store(path) as store:
+                if refused:
+                    with (
+                        pytest.raises(NotPermittedError, match=key),
+                        store.change(account, "test", "tester") as change,
+                    ):
+                        change.set([Entry(target, key, value)])
+                    continue
+                with store.change(account, "test", "tester") as change:
+                    assert change.set([Entry(target, key, value)]) == (value != before)
+            if value is None:
+                model.pop((account, target, key), None)
+            else:
+                model[account, target, key] = value
+        with Store(path) as store:
+            for account in ACCOUNTS:
+                check(store, account, model)
+
+
+def check(store: Store, account: int, model: dict[Place, str]) -> None:
+    together = store.preferences(account)
+    for key, builtin in BUILTIN.items():
+        for user in (None, *USERS):
+            alone = store.preferences_of(account, user)
+            for inbox in (None, *INBOXES):
+                places = (
+                    Target(Layer.LOCK),
+                    Target(Layer.INBOX, user, inbox),
+                    Target(Layer.USER, user),
+                    Target(Layer.DEFAULT),
+                )
+                expected = next(
+                    (
+                        (model[account, place, key], place.layer)
+                        for place in places
+                        if (account, place, key) in model
+                    ),
+                    (builtin, Layer.BUILTIN),
+                )
+                assert alone.resolve(key, user, inbox) == expected
+                assert together.resolve(key, user, inbox) == expected

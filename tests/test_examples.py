@@ -1,0 +1,92 @@
+"""The examples are what a newcomer tries first: they run, and they show every rule at work."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifycli.cli.main import run
+from notifycli.rules.decision import Reason
+from notifycli.rules.notifications import NotificationType
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+README = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^notifycli (.+)$", README, re.MULTILINE)
+PREPARING = [command for command in COMMANDS if " import " in command]
+TO_TRY = [command for command in COMMANDS if " import " not in command]
+
+
+@pytest.fixture
+def desk_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("NOTIFYCLI_DB", str(tmp_path / "acme.db"))
+    assert [run(shlex.split(command)) for command in PREPARING] == [0, 0]
+
+
+def answer(capfd: pytest.CaptureFixture[str], command: str) -> list[Json]:
+    capfd.readouterr()
+    assert run(shlex.split(command)) == 0
+    return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+
+
+def test_the_script_gives_the_committed_day(tmp_path: Path) -> None:
+    made = tmp_path / "day.jsonl"
+    subprocess.run([sys.executable, EXAMPLES / "make_day.py", made], check=True)
+    assert made.read_bytes() == (EXAMPLES / "day.jsonl").read_bytes()
+
+
+@pytest.mark.usefixtures("desk_of_the_readme")
+def test_every_notification_type_fires(capfd: pytest.CaptureFixture[str]) -> None:
+    fired = answer(capfd, "simulate examples/day.jsonl")
+    assert {one["type"] for one in fired} == set(NotificationType)
+
+
+@pytest.mark.usefixtures("desk_of_the_readme")
+def test_every_reason_occurs(capfd: pytest.CaptureFixture[str]) -> None:
+    decisions = answer(capfd, "simulate examples/day.jsonl --strict --explain")
+    assert {one["reason"] for one in decisions} == set(Reason)
+
+
+def test_the_readme_has_three_commands_to_try() -> None:
+    assert len(TO_TRY) == 3
+
+
+@pytest.mark.usefixtures("desk_of_the_readme")
+@pytest.mark.parametrize("command", TO_TRY)
+def test_a_command_of_the_readme_answers(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert answer(capfd, command)
+
+
+@pytest.mark.usefixtures("desk_of_the_readme")
+def test_the_summary_shows_what_the_readme_says(capfd: pytest.CaptureFixture[str]) -> None:
+    counts = answer(capfd, TO_TRY[0])
+    fired = {one["user_id"]: 0 for one in counts}
+    for one in counts:
+        fired[one["user_id"]] += one["fired"]
+    ruth, nils, paul = 3, 5, 12
+    assert fired[nils] == 0
+    assert fired[ruth] < 10
+    assert max(fired, key=lambda user: fired[user]) == paul
+
+
+@pytest.mark.usefixtures("desk_of_the_readme")
+def test_the_night_is_as_the_readme_says(capfd: pytest.CaptureFixture[str]) -> None:
+    night = [one for one in answer(capfd, TO_TRY[1]) if one["at"] >= "2026-03-03T21:00"]
+    of_messages = [one for one in night if one["type"] == "assigned_conversation_new_message"]
+    assert {one["reason"] for one in of_messages} == {"quiet_hours"}
+    fired = [(one["type"], one["channel"]) for one in night if one["outcome"] == "fire"]
+    assert fired == [("conversation_mention", "email"), ("conversation_mention", "push")]
+
+
+@pytest.mark.usefixtures("desk_of_the_readme")
+def test_all_five_layers_have_a_part_in_what_jane_gets(capfd: pytest.CaptureFixture[str]) -> None:
+    origins = {one["origin"] for one in answer(capfd, TO_TRY[2])}
+    assert origins == {"lock", "inbox", "user", "default", "builtin"}

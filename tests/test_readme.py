@@ -1,0 +1,38 @@
+"""The README's examples are run, in their order, and print what it says they print."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
+
+
+def test_the_readmes_examples_print_what_it_says(tmp_path: Path) -> None:
+    environment = {
+        "HOME": str(tmp_path),
+        "NOTIFYCLI_DB": str(tmp_path / "readme.db"),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "LC_ALL": "C.UTF-8",
+    }
+
+    def played(command: str) -> str:
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {command}"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return f"$ {command}\n{done.stdout}"
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = BLOCK.findall(text)
+    commands = [re.findall(r"^\$ (.*)$", block, re.MULTILINE) for block in blocks]
+    assert blocks == ["".join(map(played, block)) for block in commands]
