@@ -168,7 +168,10 @@ def check_completion(_: Facts) -> Finding:
     for place in places:
         if place.is_file():
             return Finding("completion", Status.OK, f"{shell}, {place}", "it is installed")
-    return Finding("completion", Status.NOTE, shell, "no completion is installed for this shell")
+    meaning = "no completion is installed for this shell"
+    return Finding(
+        "completion", Status.NOTE, shell, meaning, f"notifycli completion install {shell}"
+    )
 
 
 def completion_places(home: Path, environ: Mapping[str, str]) -> dict[str, list[Path]]:
@@ -176,11 +179,12 @@ def completion_places(home: Path, environ: Mapping[str, str]) -> dict[str, list[
     data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     system = [Path("/usr/local/share"), Path("/usr/share")]
-    bash, fish = "bash-completion/completions/notifycli", "notifycli.fish"
+    own = Path(environ.get("BASH_COMPLETION_USER_DIR") or data / "bash-completion")
+    bash, fish = "completions/notifycli", "notifycli.fish"
     zsh = [home / ".zfunc", home / ".zsh/completions"]
     zsh += [base / "zsh/site-functions" for base in system]
     return {
-        "bash": [base / bash for base in (data, *system)],
+        "bash": [own / bash, *(base / "bash-completion" / bash for base in system)],
         "zsh": [folder / "_notifycli" for folder in zsh],
         "fish": [
             config / "fish/completions" / fish,

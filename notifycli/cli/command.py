@@ -179,6 +179,10 @@ class LazyCommands(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._nouns)
 
+    def summaries(self) -> list[tuple[str, str]]:
+        """Give the names, and what the help says of each, without loading them."""
+        return [(name, noun.summary) for name, noun in self._nouns.items()]
+
 
 def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGroup]:
     """Make a kind of group whose commands are loaded only when they are run."""
@@ -191,6 +195,6 @@ def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGro
 
         def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own signature
             with formatter.section("Commands"):
-                formatter.write_dl([(name, noun.summary) for name, noun in nouns.items()])
+                formatter.write_dl(LazyCommands(nouns, aliases).summaries())
 
     return Group

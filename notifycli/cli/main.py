@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -11,6 +12,7 @@ from typer.main import get_command
 from notifycli import __version__
 from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
 from notifycli.cli.session import Session, tell
+from notifycli.cli.tab import VARIABLE
 from notifycli.errors import NotifycliError, UsageError
 
 _INTERRUPTED = 130
@@ -26,6 +28,7 @@ NOUNS = {
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
     "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
+    "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
 }
 ALIASES = {
     "tokens": "token",
@@ -79,7 +82,11 @@ def notifycli(
 
 
 def main() -> NoReturn:
-    """Run the program with the arguments of the process."""
+    """Run the program with the arguments of the process, or answer a shell's question."""
+    if VARIABLE in os.environ:
+        from notifycli.cli.tab.shells import reply  # noqa: PLC0415 - for TAB alone
+
+        sys.exit(reply(get_command(app), sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 
 

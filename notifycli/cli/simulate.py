@@ -24,7 +24,7 @@ from notifycli.rules.selection import Selection, read_type
 from notifycli.rules.summary import Summary
 from notifycli.store.store import Store
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _NAMED = 5
 
 
