@@ -24,13 +24,16 @@ NOUNS = {
     "why": Noun("notifycli.cli.why", "Why a user was notified, or not, event by event."),
     "test": Noun("notifycli.cli.scenarios", "Scenario files: what must fire, and what must not."),
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
+    "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
     "user": Noun("notifycli.cli.user", "The users of an account."),
     "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
+    "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
     "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
 }
 ALIASES = {
+    "tokens": "token",
     "users": "user",
     "inboxes": "inbox",
     "teams": "team",

@@ -11,6 +11,7 @@ from notifycli.cli.command import USER, examples, noun, session, takes
 from notifycli.cli.members import Name
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import Session, display_name, find_user
+from notifycli.cli.token_parts import forget_leftovers
 from notifycli.errors import UsageError
 from notifycli.rules.audience import ROLES, Role, User
 from notifycli.rules.event import LARGEST_ID
@@ -127,7 +128,7 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
     epilog=examples("notifycli user remove jane@example.com"),
 )
 def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
-    """Remove a user, their memberships and all that is set for them."""
+    """Remove a user, their memberships and all that is set for them; their tokens end."""
     this = session(ctx)
     if reference is None and not this.given_users:
         raise UsageError("no user named", "name one: notifycli user remove EMAIL")
@@ -136,4 +137,5 @@ def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
         user = _named(this, store, reference)
         with store.change(account, this.command, this.who) as change:
             change.remove(user)
+        forget_leftovers(this, store)
     this.note(f"removed user {user.id} ({display_name(user)}) from account {account}")

@@ -11,6 +11,7 @@ import msgspec
 from notifycli.errors import DataError, NotPermittedError
 from notifycli.rules.audience import Inbox, Team, User
 from notifycli.rules.preferences import Layer
+from notifycli.store.tokens import TokenChanges
 
 EVERY_INBOX = 0
 Item = User | Inbox | Team
@@ -39,6 +40,7 @@ class Change:
     def __init__(self, connection: sqlite3.Connection, account: int) -> None:
         self._connection = connection
         self._account = account
+        self.tokens = TokenChanges(connection, account)
         self._preferences: list[tuple[str, int | None, int | None, str, str | None, str | None]]
         self._preferences = []
         self._directory: list[tuple[Kind, int, str | None, str | None]] = []
@@ -47,7 +49,7 @@ class Change:
 
     def __len__(self) -> int:
         """How many things differ from what they were."""
-        return len(self._preferences) + len(self._directory)
+        return len(self._preferences) + len(self._directory) + len(self.tokens)
 
     def set(self, entries: Iterable[Entry], *, again: bool = False) -> int:
         """Set or take away values; gives how many differ from before.
@@ -130,12 +132,16 @@ class Change:
             self._replace_members("team", team.id, team.members)
 
     def remove(self, item: Item) -> None:
-        """Remove a user with all that is set for them, an inbox or a team."""
+        """Remove a user with their tokens and all that is set for them, an inbox or a team.
+
+        The keychain still holds the tokens' secrets then: `Tokens.leftovers` names them.
+        """
         kind: Kind = "user" if isinstance(item, User) else "inbox"
         if isinstance(item, Team):
             kind = "team"
         self._noted(kind, item.id, item, None)
         if isinstance(item, User):
+            self.tokens.revoke_of_user(item.id)
             self._leave_all("inbox", item.id)
             self._leave_all("team", item.id)
             for inbox, key, value in self._rows(
@@ -173,6 +179,8 @@ class Change:
             "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
             ((id_, *row) for row in self._directory),
         )
+        if id_ is not None:
+            self.tokens.record(id_)
 
     def _value(self, target: Target, key: str) -> str | None:
         if target.user is None:

@@ -13,6 +13,7 @@ from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from notifycli.store.change import EVERY_INBOX, Change
 from notifycli.store.database import connect, told_errors, transaction
+from notifycli.store.tokens import Tokens
 
 
 class AccountName(NamedTuple):
@@ -28,6 +29,7 @@ class Store:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         self._connection = connect(path, create=create)
+        self.tokens = Tokens(self._connection, path)
 
     def __enter__(self) -> Self:
         return self
@@ -131,6 +133,11 @@ class Store:
             user,
         )
         return self._preferences(account, rows)
+
+    def damage(self) -> str:
+        """Give the first thing that SQLite finds wrong with the file; an empty string if none."""
+        found = str(next(self._rows("PRAGMA quick_check(1)"))[0])
+        return "" if found == "ok" else found
 
     def _preferences(self, account: int, user_rows: Iterator[tuple[Any, ...]]) -> Preferences:
         of_layer: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}
