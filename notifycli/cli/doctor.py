@@ -18,7 +18,7 @@ from notifycli.vault.mending import mend
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FAILED = 1
 _MARKS = {Status.OK: ("✓", "green"), Status.NOTE: ("·", "yellow"), Status.FAIL: ("✗", "red")}
 
