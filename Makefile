@@ -22,6 +22,8 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python scripts/write_reference.py
+	$(BIN)/python scripts/write_completions.py
+	$(BIN)/python scripts/write_manual.py
 
 # The tests again with each other Python that is here.
 versions: $(READY)

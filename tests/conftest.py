@@ -243,3 +243,10 @@ def desk(notifycli: Notifycli) -> Notifycli:
     """The program with a small desk in its store."""
     notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
     return notifycli
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing may be left out."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +24,11 @@ PREPARING = [command for command in COMMANDS if " import " in command]
 TO_TRY = [command for command in COMMANDS if " import " not in command]
 
 
-@pytest.fixture(scope="module")
-def desk_of_the_readme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        patch.setenv("NOTIFYCLI_DB", str(tmp_path_factory.mktemp("desk") / "acme.db"))
-        for name in ("NOTIFYCLI_USER", "NOTIFYCLI_ACCOUNT"):
-            patch.delenv(name, raising=False)
-        assert [run(shlex.split(command)) for command in PREPARING] == [0, 0]
-        yield
+@pytest.fixture
+def desk_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("NOTIFYCLI_DB", str(tmp_path / "acme.db"))
+    assert [run(shlex.split(command)) for command in PREPARING] == [0, 0]
 
 
 def answer(capfd: pytest.CaptureFixture[str], command: str) -> list[Json]:

@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session
 from notifycli.rules.audience import ROLES
+from notifycli.rules.event import LARGEST_ID
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
@@ -62,6 +63,12 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
+def _account_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_ID):
+        raise typer.BadParameter(f"{text!r} is no account number")
+    return int(text)
+
+
 USER = _Shared(
     ("--user", "-u"),
     str,
@@ -86,9 +93,10 @@ OUTPUT = _Shared(
     "|".join(FORMATS),
 )
 _EVERYWHERE = (
+    OUTPUT,
     _Shared(
         ("--account", "-a"),
-        int,
+        _account_number,
         "The account; not needed while there is only one. [env: NOTIFYCLI_ACCOUNT]",
         "N",
     ),
@@ -119,6 +127,16 @@ def takes(*shared: _Shared) -> type[TyperCommand]:
     return Command
 
 
+class _NounGroup(TyperGroup):
+    """A group that takes the shared options too, before its verb; their help is the verbs'."""
+
+    def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
+        added = [option.option() for option in (USER, *_EVERYWHERE)]
+        for option in added:
+            option.hidden = True
+        super().__init__(*args, params=[*params, *added], **kwargs)
+
+
 def examples(text: str) -> str:
     """Lay out a command's examples for the end of its help."""
     lines = "\n".join(f"  {line}" for line in text.strip().splitlines())
@@ -127,7 +145,7 @@ def examples(text: str) -> str:
 
 def noun(summary: str) -> typer.Typer:
     """Make the group of commands of one noun."""
-    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False)
+    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False, cls=_NounGroup)
     group.callback(invoke_without_command=True)(help_if_alone)
     return group
 
@@ -149,14 +167,14 @@ def noun_of_parts(summary: str, parts: dict[str, str]) -> typer.Typer:
     A module's `app` holds several verbs, or is itself a group of that name.
     """
 
-    class Group(TyperGroup):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
+    class Group(_NounGroup):
+        def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
+            super().__init__(*args, params=params, **kwargs)
             # Their summaries are their own: the help of the noun is the one thing that loads all.
             self.commands = LazyCommands({verb: Noun(at, "") for verb, at in parts.items()}, {})
 
-    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False)
-    group.callback(cls=Group, invoke_without_command=True)(help_if_alone)
+    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False, cls=Group)
+    group.callback(invoke_without_command=True)(help_if_alone)
     return group
 
 
@@ -197,18 +215,22 @@ class LazyCommands(MutableMapping[str, Any]):
     def __len__(self) -> int:
         return len(self._nouns)
 
+    def summaries(self) -> list[tuple[str, str]]:
+        """Give the names, and what the help says of each, without loading them."""
+        return [(name, noun.summary) for name, noun in self._nouns.items()]
+
 
 def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGroup]:
     """Make a kind of group whose commands are loaded only when they are run."""
 
     class Group(TyperGroup):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
-            added = [option.option() for option in (USER, OUTPUT, *_EVERYWHERE)]
+            added = [option.option() for option in (USER, *_EVERYWHERE)]
             super().__init__(*args, params=[*params, *added], **kwargs)
             self.commands = LazyCommands(nouns, aliases)
 
         def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own signature
             with formatter.section("Commands"):
-                formatter.write_dl([(name, noun.summary) for name, noun in nouns.items()])
+                formatter.write_dl(LazyCommands(nouns, aliases).summaries())
 
     return Group

@@ -9,14 +9,15 @@ from notifycli.cli.output import printable, show, text
 from notifycli.cli.session import Session
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
-from notifycli.rules.summary import Count
+from notifycli.rules.summary import ChangedCount, Count
+from notifycli.rules.whatif import ChangedDecision, ChangeKind
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _SHORT = {row.type: row.short for row in TYPES}
 _MISSING = {Channel.EMAIL: ", no address", Channel.PUSH: ", no subscription", Channel.AUDIO: ""}
-_BAR_CELLS = 16
+_HEADS = ("Line", "UTC", "Conv", "User", "Notification")
 _MINUTE = slice(5, 16)
 
 
@@ -24,39 +25,49 @@ def show_decisions(this: Session, decisions: Iterable[Decision], *, explain: boo
     """Print decisions; with `explain`, their reasons and what decided have a column."""
 
     def cells(decision: Decision) -> Sequence[RenderableType]:
-        plain = [
-            str(decision.line),
-            (decision.at or "-")[_MINUTE].replace("T", " "),
-            text(decision.conversation_id),
-            printable(decision.email or str(decision.user_id)),
-            _what(decision.channel, decision.type),
-        ]
+        plain = _plain(decision)
         return [*plain, _why(decision)] if explain else plain
 
-    heads = ["Line", "UTC", "Conv", "User", "Notification", *(["Outcome"] if explain else [])]
+    heads = [*_HEADS, *(["Outcome"] if explain else [])]
     show(this, decisions, Decision, heads=heads, cells=cells)
 
 
+def show_changes(this: Session, changes: Iterable[Decision], *, explain: bool) -> None:
+    """Print what would change; with `explain`, why it would fire or no longer does."""
+
+    def cells(changed: ChangedDecision) -> Sequence[RenderableType]:
+        from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+        added = changed.change is ChangeKind.ADDED
+        sign = Text("+" if added else "-", style="green" if added else "red")
+        plain = [sign, *_plain(changed)]
+        return [*plain, _why(changed)] if explain else plain
+
+    heads = ["", *_HEADS, *(["Then"] if explain else [])]
+    show(this, changes, ChangedDecision, heads=heads, cells=cells)
+
+
 def show_counts(this: Session, counts: Sequence[Count]) -> None:
-    """Print counts, on a terminal with a bar for what fires."""
-    most = max((count.fired for count in counts), default=0) or 1
-
-    def cells(count: Count) -> Sequence[RenderableType]:
-        from rich.bar import Bar  # noqa: PLC0415 - only a terminal needs it
-
-        return [
-            printable(count.email or str(count.user_id)),
-            _what(count.channel, count.type),
-            f"{count.fired:>5}",
-            f"{count.suppressed:>10}",
-            Bar(most, 0, count.fired, width=_BAR_CELLS, color="green"),
-        ]
-
-    heads = ["User", "Notification", "Fired", "Suppressed", ""]
-    show(this, counts, Count, heads=heads, cells=cells)
+    """Print counts as records."""
+    show(this, counts, Count)
 
 
-def _what(channel: Channel, type_: NotificationType) -> str:
+def show_changed_counts(this: Session, counts: Sequence[ChangedCount]) -> None:
+    """Print the counts that would change as records."""
+    show(this, counts, ChangedCount)
+
+
+def _plain(decision: Decision) -> list[RenderableType]:
+    return [
+        str(decision.line),
+        (decision.at or "-")[_MINUTE].replace("T", " "),
+        text(decision.conversation_id),
+        printable(decision.email or str(decision.user_id)),
+        what(decision.channel, decision.type),
+    ]
+
+
+def what(channel: Channel, type_: NotificationType) -> str:
     """Name channel and type as the preference's key does."""
     return f"{channel}.{_SHORT[type_]}" if type_ in _SHORT else str(channel)
 

@@ -11,6 +11,7 @@ from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.lines import STDIN, BadLines, read_lines, read_whole
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
+from notifycli.cli.token_parts import forget_leftovers
 from notifycli.rules.event import EventError
 from notifycli.rules.learning import Learnt
 from notifycli.store.directory_document import (
@@ -56,6 +57,7 @@ def directory_import(
             account = this.the_account(store)
         with store.change(account, this.command, this.who) as change:
             import_directory(change, store, account, document, place, replace=replace)
+        forget_leftovers(this, store)
         users = plural(len(store.users(account)), "user")
         inboxes = plural(len(store.inboxes(account)), "inbox")
         teams = plural(len(store.teams(account)), "team")

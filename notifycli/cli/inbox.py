@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from notifycli.cli.command import OUTPUT, examples, noun, session, takes
+from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.members import Id, Members, Name, member_ids, remove
 from notifycli.cli.output import show
 from notifycli.rules.audience import Inbox
@@ -39,7 +39,7 @@ def inbox_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members =
     this.note(f"inbox {id_} has {known or f'{len(everyone or ())} members'}")
 
 
-@app.command("list", cls=takes(OUTPUT), epilog=examples("notifycli inbox list -o json"))
+@app.command("list", cls=takes(), epilog=examples("notifycli inbox list -o json"))
 def inbox_list(ctx: typer.Context) -> None:
     """List the inboxes with the ids of their members."""
     this = session(ctx)

@@ -16,7 +16,8 @@ from notifycli.cli.session import plural, tell
 from notifycli.errors import DataError, InputMissingError
 
 STDIN = "-"
-_GZIP = b"\x1f\x8b"
+# The first of the magic number's two bytes: a pipe may give it alone, and no JSON starts with it.
+_GZIP = b"\x1f"
 _BOM = b"\xef\xbb\xbf"
 _IN_MEMORY = 1 << 24
 _TOLD_IN_FULL = 20
@@ -130,9 +131,11 @@ def told_faults(place: str) -> Iterator[None]:
 
 
 def _open(name: str) -> BufferedReader:
+    if name == STDIN and sys.stdin is None:
+        raise InputMissingError("standard input is closed", "name a file")
     # A duplicate, so that closing it leaves the process its standard input.
     return open(os.dup(sys.stdin.fileno()) if name == STDIN else name, "rb")  # noqa: PTH123
 
 
 def _plain(raw: BufferedReader) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(raw)) if raw.peek(2)[:2] == _GZIP else raw
+    return cast(BinaryIO, gzip.open(raw)) if raw.peek(1)[:1] == _GZIP else raw

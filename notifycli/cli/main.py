@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -11,6 +12,7 @@ from typer.main import get_command
 from notifycli import __version__
 from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
 from notifycli.cli.session import Session, tell
+from notifycli.cli.tab import VARIABLE
 from notifycli.errors import NotifycliError, UsageError
 
 _INTERRUPTED = 130
@@ -19,13 +21,19 @@ _ABORTED = 1
 
 NOUNS = {
     "simulate": Noun("notifycli.cli.simulate", "Which notifications would fire, and why."),
+    "why": Noun("notifycli.cli.why", "Why a user was notified, or not, event by event."),
+    "test": Noun("notifycli.cli.scenarios", "Scenario files: what must fire, and what must not."),
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
+    "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
     "user": Noun("notifycli.cli.user", "The users of an account."),
     "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
+    "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
+    "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
 }
 ALIASES = {
+    "tokens": "token",
     "users": "user",
     "inboxes": "inbox",
     "teams": "team",
@@ -76,7 +84,11 @@ def notifycli(
 
 
 def main() -> NoReturn:
-    """Run the program with the arguments of the process."""
+    """Run the program with the arguments of the process, or answer a shell's question."""
+    if VARIABLE in os.environ:
+        from notifycli.cli.tab.shells import reply  # noqa: PLC0415 - for TAB alone
+
+        sys.exit(reply(get_command(app), sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 
 
@@ -88,6 +100,8 @@ def run(arguments: list[str]) -> int:
     except NotifycliError as error:
         tell(f"error: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
         return error.status
+    except SystemExit:  # Typer's answer to a reader of the help that has gone away
+        return 0
     except typer.Abort:
         tell("aborted")
         return _ABORTED

@@ -8,10 +8,22 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.session import Group, Session, find_user, found
+from notifycli.rules.event import LARGEST_ID
 from notifycli.store.store import Store
 
-Id = Annotated[int, typer.Argument(metavar="ID", min=1, help="The id that Chatwoot gives it.")]
-Name = Annotated[str | None, typer.Option("--name", help="The name to show.")]
+
+def shown_name(text: str | None) -> str | None:
+    """Refuse a name that a terminal could take as a command."""
+    if text is not None and not text.isprintable():
+        raise typer.BadParameter("the name has control characters")
+    return text
+
+
+Id = Annotated[
+    int,
+    typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The id that Chatwoot gives it."),
+]
+Name = Annotated[str | None, typer.Option("--name", callback=shown_name, help="The name to show.")]
 Members = Annotated[
     list[str] | None,
     typer.Option("--member", metavar="USER", help="A member, by e-mail or id; may be repeated."),

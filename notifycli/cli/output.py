@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from notifycli.cli.session import Session
+from notifycli.errors import TryAgainError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -34,7 +35,7 @@ def show(
     On a terminal that is a table: `heads` and `cells` shape it, where the record's own fields
     would be too wide or too dull.
     """
-    chosen = session.output or ("table" if sys.stdout.isatty() else "jsonl")
+    chosen = session.output or ("table" if session.shows_table else "jsonl")
     if chosen == "table":
         fields = record.__struct_fields__
         plain = cells or (lambda item: [text(getattr(item, field)) for field in fields])
@@ -45,7 +46,7 @@ def show(
 
 def show_one(session: Session, item: msgspec.Struct) -> None:
     """Print a single record: on a terminal a line a field, elsewhere as `show` does."""
-    if (session.output or ("table" if sys.stdout.isatty() else "jsonl")) != "table":
+    if not session.shows_table:
         show(session, [item], type(item))
         return
     fields = item.__struct_fields__
@@ -54,22 +55,36 @@ def show_one(session: Session, item: msgspec.Struct) -> None:
 
 
 def write(blocks: Iterable[bytes]) -> None:
-    """Write to standard output; a reader that has gone away ends the program quietly."""
+    """Write to standard output, in large pieces; what comes before a fault is written too.
+
+    A reader that has gone away ends the program quietly. Raises `TryAgainError` where the output
+    can't be written, to a full disk for one.
+    """
+    pending: list[bytes] = []
+    size = 0
     try:
-        pending: list[bytes] = []
-        size = 0
         for block in blocks:
             pending.append(block)
             size += len(block)
             if size >= _BLOCK:
-                sys.stdout.buffer.write(b"".join(pending))
+                _send(b"".join(pending))
                 pending, size = [], 0
-        sys.stdout.buffer.write(b"".join(pending))
+    finally:
+        _send(b"".join(pending))
+
+
+def _send(data: bytes) -> None:
+    if sys.stdout is None:
+        raise TryAgainError("standard output is closed")
+    try:
+        sys.stdout.buffer.write(data)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         # What is still buffered has nowhere to go: without this the interpreter would complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(0) from None
+        raise TryAgainError(f"standard output can't be written: {error.strerror}") from None
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:
@@ -107,12 +122,15 @@ def _print_table(
     from rich import box  # noqa: PLC0415 - see console()
     from rich.table import Table  # noqa: PLC0415
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console(session).print(table)
+    screen = console(session)
+    with screen.capture() as captured:
+        screen.print(table)
+    write([captured.get().encode(screen.encoding, errors="replace")])
 
 
 def _jsonl(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:
@@ -165,7 +183,7 @@ def _separated(
 
 def _cell(value: object) -> object:
     """Write a value as JSON would, but for text and the absence of a value."""
-    if value is None:
+    if value is None or value is msgspec.UNSET:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 from notifycli.errors import UsageError
 from notifycli.rules.audience import Inbox, Team, User
+from notifycli.rules.event import LARGEST_ID
 from notifycli.rules.preferences import nearest
 from notifycli.store.database import default_path
 from notifycli.store.store import Store
@@ -19,6 +21,7 @@ from notifycli.store.store import Store
 Group = TypeVar("Group", Inbox, Team)
 
 _LISTED = 5
+_LONGEST_ID = 20
 _FIRST_ACCOUNT = 1
 
 
@@ -46,6 +49,12 @@ class Session:
         given = self.db or os.environ.get("NOTIFYCLI_DB")
         return Path(given).expanduser() if given else default_path()
 
+    @property
+    def shows_table(self) -> bool:
+        """Whether records are laid out for people: on a terminal, or where a table is asked for."""
+        on_terminal = sys.stdout is not None and sys.stdout.isatty()
+        return self.output == "table" or (self.output is None and on_terminal)
+
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
         return Store(self.path, create=create)
@@ -66,7 +75,7 @@ class Session:
         text = os.environ.get("NOTIFYCLI_ACCOUNT")
         if self.account is not None or not text:
             return self.account
-        if not (text.isascii() and text.isdigit()):
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:_LONGEST_ID]) <= LARGEST_ID):
             raise UsageError(f"NOTIFYCLI_ACCOUNT: {text!r} is no account number")
         return int(text)
 
@@ -158,7 +167,7 @@ class Session:
 
     def input_files(self, given: list[str] | None) -> list[str]:
         """Give the input files that are meant: standard input, if none is named."""
-        if not given and sys.stdin.isatty():
+        if not given and sys.stdin is not None and sys.stdin.isatty():
             self.note("reading standard input; end it with Ctrl-D")
         return given or ["-"]
 
@@ -175,13 +184,18 @@ class Session:
 def tell(text: str) -> None:
     """Write a line, or several, to standard error, free of control characters."""
     safe = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    sys.stderr.write(f"{safe}\n")
+    # Whoever has stopped listening to the talk may still want the data.
+    with suppress(BrokenPipeError):
+        sys.stderr.write(f"{safe}\n")
+        sys.stderr.flush()
 
 
 def find_user(store: Store, account: int, reference: str) -> User:
     """Give the user whom an id or an e-mail address names. Raises `UsageError`."""
     by_id = reference.isascii() and reference.isdigit()
-    user = store.user(account, int(reference) if by_id else reference)
+    number = int(reference[:_LONGEST_ID]) if by_id else 0
+    named = number if 0 < number <= LARGEST_ID else reference
+    user = store.user(account, named)
     if user is None:
         names = [name for u in store.users(account) for name in (u.email, str(u.id)) if name]
         near = nearest(reference, tuple(names))
@@ -202,7 +216,7 @@ def found(groups: Iterable[Group], id_: int, kind: str) -> Group:
 def plural(count: int, thing: str) -> str:
     """Write a count of things: `1 event`, `2 events`, `2 inboxes`."""
     ending = "" if count == 1 else "es" if thing.endswith("x") else "s"
-    return f"{count:,} {thing}{ending}"
+    return f"{count} {thing}{ending}"
 
 
 def display_name(user: User) -> str:

@@ -2,56 +2,46 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from notifycli.cli.command import OUTPUT, USER, examples, session, takes
-from notifycli.cli.decisions import show_counts, show_decisions
-from notifycli.cli.lines import BadLines, read_lines, total_size
-from notifycli.cli.output import console
-from notifycli.cli.session import Session, find_user, plural
+from notifycli.cli.command import USER, examples, session, takes
+from notifycli.cli.decisions import (
+    show_changed_counts,
+    show_changes,
+    show_counts,
+    show_decisions,
+)
+from notifycli.cli.lines import BadLines, read_lines
+from notifycli.cli.parameters import a_channel, a_moment, a_type, a_zone
+from notifycli.cli.proposal import read_proposal
+from notifycli.cli.replaying import (
+    Run,
+    progress_bar,
+    replay_of,
+    selected_users,
+    tell_assumptions,
+)
+from notifycli.cli.session import Session
 from notifycli.errors import UsageError
 from notifycli.rules.decision import Decision, Outcome, Reason
-from notifycli.rules.event import EventError, decode_event
-from notifycli.rules.moment import parse_moment
 from notifycli.rules.notifications import Channel
-from notifycli.rules.replay import Account, Assumptions, Replay
+from notifycli.rules.schedule import zone_info
 from notifycli.rules.selection import Selection, read_type
-from notifycli.rules.summary import Summary
-from notifycli.store.store import Store
 
-app = typer.Typer(rich_markup_mode=None)
-_NAMED = 5
+if TYPE_CHECKING:
+    from notifycli.rules.insight import Insight
 
-
-def _moment(text: str) -> int:
-    try:
-        return parse_moment(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _channel(text: str) -> Channel:
-    try:
-        return Channel(text.lower())
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(Channel)}") from None
-
-
-def _type(text: str) -> str:
-    try:
-        return read_type(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_DIFFERENT = 1
 
 
 @app.command(
     "simulate",
-    cls=takes(USER, OUTPUT),
+    cls=takes(USER),
     epilog=examples(
         """
 notifycli simulate events.jsonl
@@ -59,6 +49,9 @@ notifycli simulate events.jsonl --explain -u jane@example.com --conversation 42
 zcat webhooks-*.gz | notifycli simulate --summary
 notifycli simulate today.jsonl.gz -o csv > decisions.csv
 notifycli simulate events.jsonl | jq -r 'select(.channel == "email") | .email' | sort | uniq -c
+notifycli simulate events.jsonl --set email.message=on --set jane@example.com:audio=all --diff
+notifycli simulate week.jsonl.gz --prefs policy.csv --diff --report before-and-after.html
+notifycli simulate events.jsonl --expect expected.jsonl
 """
     ),
 )
@@ -74,21 +67,21 @@ def simulate(
     *,
     channel: Annotated[
         list[str] | None,
-        typer.Option(parser=_channel, metavar="|".join(Channel), help="Only this channel."),
+        typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
     ] = None,
     type_: Annotated[
         list[str] | None,
-        typer.Option("--type", parser=_type, metavar="TYPE", help="Only this type."),
+        typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
     ] = None,
     inbox: Annotated[list[int] | None, typer.Option(metavar="ID", help="Only this inbox.")] = None,
     conversation: Annotated[
         list[int] | None, typer.Option(metavar="ID", help="Only this conversation.")
     ] = None,
     since: Annotated[
-        int | None, typer.Option(parser=_moment, metavar="TIME", help="Only from this time on.")
+        int | None, typer.Option(parser=a_moment, metavar="TIME", help="Only from this time on.")
     ] = None,
     until: Annotated[
-        int | None, typer.Option(parser=_moment, metavar="TIME", help="Only before this time.")
+        int | None, typer.Option(parser=a_moment, metavar="TIME", help="Only before this time.")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the suppressed ones too, with their reasons.")
@@ -96,6 +89,55 @@ def simulate(
     summary: Annotated[
         bool, typer.Option("--summary", help="Count by user, channel and type.")
     ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="[USER:]KEY=VALUE",
+            help="What if: replay as if this were set in the layer `user`, of everybody if USER is "
+            "left out. Locks and values for an inbox still win. Stores nothing.",
+        ),
+    ] = None,
+    prefs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What if: replay as if this document had been imported. Stores nothing.",
+        ),
+    ] = None,
+    diff: Annotated[
+        bool,
+        typer.Option(
+            "--diff",
+            help="Only what --set and --prefs would add or remove; with --explain, what is "
+            "removed is shown with the reason why.",
+        ),
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 1 if --set and --prefs make a difference.")
+    ] = False,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare what would be shown with expected records, JSON objects of any of the "
+            "fields; show what is missing or unexpected, and exit 1 if anything is.",
+        ),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html", help="Write a page with plots and filters instead of the list."
+        ),
+    ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            parser=a_zone,
+            metavar="ZONE",
+            help="The time zone of the map of hours; by default, this computer's.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
     progress: Annotated[
         bool | None,
@@ -110,10 +152,13 @@ def simulate(
     The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
     """
     this = session(ctx)
+    asked = _Asked(explain, summary, diff, exit_code, expect, report, zone)
+    asked.check(proposal=bool(settings or prefs))
     files = this.input_files(events)
     with this.store() as store:
+        wishes = read_proposal(this, store, settings or (), prefs) if settings or prefs else None
         selection = Selection(
-            users=_selected_users(this, store),
+            users=selected_users(this, store),
             channels=frozenset(map(Channel, channel or ())),
             types=frozenset(map(read_type, type_ or ())),
             inboxes=frozenset(inbox or ()),
@@ -121,125 +166,112 @@ def simulate(
             since=since,
             until=until,
         )
-        run = _Run(_replay(this, store), selection, BadLines(strict=strict))
-    with _progress(this, files, wanted=progress) as advance:
-        decisions = run.decisions(read_lines(files, advance))
-        if summary:
-            for _ in decisions:
-                pass
-        else:
-            fired = (d for d in decisions if explain or d.outcome is Outcome.FIRE)
-            show_decisions(this, fired, explain=explain)
-    if summary:
-        show_counts(this, run.summary.counts())
-    _tell_assumptions(this, run.replay.assumptions)
-    _tell_nothing_fired(this, run)
-    raise typer.Exit(run.bad.finish())
+        replay = replay_of(this, store, wishes, compare=asked.compares)
+    run = Run(replay, selection, BadLines(strict=strict), asked.insights(this))
+    status = _show(this, run, _records(this, run, files, asked, wanted=progress), asked)
+    tell_assumptions(this, run.replay.assumptions)
+    if not diff:
+        _tell_nothing_fired(this, run, selected=selection != Selection())
+    raise typer.Exit(run.bad.finish() or status)
 
 
-class _Run:
-    """One pass over the input."""
+class _Asked(NamedTuple):
+    """What is to be shown."""
 
-    def __init__(self, replay: Replay, selection: Selection, bad: BadLines) -> None:
-        self.replay = replay
-        self.summary = Summary()
-        self.bad = bad
-        self.events = 0
-        self._selection = selection
+    explain: bool
+    summary: bool
+    diff: bool
+    exit_code: bool
+    expect: str | None
+    report: str | None
+    zone: str | None
 
-    def decisions(self, lines: Iterable[tuple[str, int, bytes]]) -> Iterator[Decision]:
-        """Give the selected decisions, and count them."""
-        for file, number, line in lines:
-            try:
-                event = decode_event(line, number)
-            except EventError as error:
-                self.bad.add(f"{file}:{number}", str(error), line)
-                continue
-            self.events += 1
-            decisions = list(self.replay.decide(event))
-            if self._selection.takes_event(event):
-                for decision in filter(self._selection.takes, decisions):
-                    self.summary.add(decision)
-                    yield decision
+    @property
+    def compares(self) -> bool:
+        """Whether the preferences as they are matter beside the proposed ones."""
+        return self.diff or self.exit_code
 
-
-def _replay(this: Session, store: Store) -> Replay:
-    accounts = {
-        account.id: Account(store.directory(account.id), store.preferences(account.id))
-        for account in store.accounts()
-    }
-    return Replay(accounts, this.fallback_account(store))
-
-
-def _selected_users(this: Session, store: Store) -> frozenset[tuple[int, int]] | None:
-    if not this.user:
-        return None
-    given = this.given_account
-    accounts = [a.id for a in store.accounts()] if given is None else [given]
-    found: set[tuple[int, int]] = set()
-    for reference in this.user:
-        missing = None
-        matches = set()
-        for account in accounts:
-            try:
-                matches.add((account, find_user(store, account, reference).id))
-            except UsageError as error:
-                missing = missing or error
-        if not matches:
-            raise missing or UsageError(
-                f"there is no user {reference!r}", "nobody is on record: notifycli directory learn"
+    def check(self, *, proposal: bool) -> None:
+        """Raise `UsageError` for what doesn't go together."""
+        if self.compares and not proposal:
+            option = "--diff" if self.diff else "--exit-code"
+            raise UsageError(
+                f"{option} compares with other preferences, and none are given",
+                "propose some: --set [USER:]KEY=VALUE or --prefs FILE",
             )
-        found |= matches
-    return frozenset(found)
+        if self.expect is not None and self.summary:
+            raise UsageError("--expect and --summary show different things", "give one of them")
+
+    def insights(self, this: Session) -> tuple[Insight, Insight] | None:
+        """Make what counts for the eye, where an eye will see it."""
+        if self.report is None and not (self.summary and this.shows_table):
+            return None
+        from notifycli.rules.insight import Insight, hour_of_week  # noqa: PLC0415 - only for an eye
+
+        hour = hour_of_week(None if self.zone is None else zone_info(self.zone))
+        return Insight(hour), Insight(hour)
 
 
-@contextmanager
-def _progress(
-    this: Session, files: list[str], *, wanted: bool | None
-) -> Iterator[Callable[[int], None] | None]:
-    if not (sys.stderr.isatty() and not this.quiet if wanted is None else wanted):
-        yield None
-        return
-    from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it
+def _show(this: Session, run: Run, records: Iterable[Decision], asked: _Asked) -> int:
+    """Show what is asked for, which replays, and give the exit status."""
+    if asked.expect is not None:
+        from notifycli.cli.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
 
-    with Progress(console=console(this, stderr=True), transient=True) as bar:
-        task = bar.add_task("replaying", total=total_size(files))
-        yield lambda size: bar.advance(task, size)
-
-
-def _tell_assumptions(this: Session, assumed: Assumptions) -> None:
-    if assumed.assignments_by_unknown:
-        count = plural(assumed.assignments_by_unknown, "assignment")
-        this.note(f"{count} without performed_by: taken as made by somebody else")
-    if assumed.messages_in_unknown_inboxes:
-        count = plural(assumed.messages_in_unknown_inboxes, "message")
-        this.note(
-            f"{count} in inboxes whose members are not on record: every user is taken to see "
-            "them; add members: notifycli inbox add ID --member USER"
-        )
-    if assumed.unknown_agents:
-        users = [str(user) for _, user in sorted(assumed.unknown_agents)]
-        more = ", …" if len(users) > _NAMED else ""
-        this.note(
-            f"{plural(len(users), 'agent')} in the events but not in the directory "
-            f"({', '.join(users[:_NAMED])}{more}): notifycli directory learn EVENTS would add them"
-        )
-    if assumed.times_back:
-        this.note(f"{plural(assumed.times_back, 'event')} with a time older than the one before")
-    if assumed.unknown_events:
-        named = ", ".join(f"{name} ({n})" for name, n in assumed.unknown_events.most_common(_NAMED))
-        count = plural(assumed.unknown_events.total(), "event")
-        this.note(f"{count} with unknown names ignored: {named}")
+        status = show_mismatches(this, records, asked.expect)
+    elif asked.summary or asked.report is not None:
+        status = 0
+        deque(records, maxlen=0)
+    else:
+        show = show_changes if asked.diff else show_decisions
+        show(this, records, explain=asked.explain)
+        status = 0
+    _show_counted(this, run, asked)
+    changed = sum(run.changes.total())
+    if asked.diff and not changed:
+        this.note("no difference")
+    return _DIFFERENT if asked.exit_code and changed else status
 
 
-def _tell_nothing_fired(this: Session, run: _Run) -> None:
+def _records(
+    this: Session, run: Run, files: list[str], asked: _Asked, *, wanted: bool | None
+) -> Iterator[Decision]:
+    """Replay under a progress bar, which is gone with the last record: before a table comes."""
+    with progress_bar(this, files, wanted=wanted) as advance:
+        lines = read_lines(files, advance)
+        if not asked.compares:
+            yield from run.decisions(lines, explain=asked.explain)
+            return
+        for decision, changed in run.compared(lines, explain=asked.explain):
+            if not asked.diff:
+                if asked.explain or decision.outcome is Outcome.FIRE:
+                    yield decision
+            elif changed is not None:
+                yield changed
+
+
+def _show_counted(this: Session, run: Run, asked: _Asked) -> None:
+    if asked.report is not None:
+        from notifycli.cli.report import write_report  # noqa: PLC0415 - only with --report
+
+        write_report(this, run, asked.report, asked.zone, compared=asked.diff)
+    if asked.summary and this.shows_table:
+        from notifycli.cli.insights import show_insights  # noqa: PLC0415 - only on a terminal
+
+        show_insights(this, run, asked.zone, compared=asked.diff)
+    elif asked.summary and asked.diff:
+        show_changed_counts(this, run.summary.changed_counts(run.changes))
+    elif asked.summary:
+        show_counts(this, run.summary.counts())
+
+
+def _tell_nothing_fired(this: Session, run: Run, *, selected: bool) -> None:
     """Say in a line why nothing fired, and what to do about it."""
     reasons = run.summary.reasons
     if reasons[Reason.ENABLED]:
         return
     if not run.events:
         why = "there were no events"
-    elif not reasons and not this.user:
+    elif not reasons and not selected:
         why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
     elif not reasons:
         why = "no event concerns what was selected"
@@ -248,6 +280,6 @@ def _tell_nothing_fired(this: Session, run: _Run) -> None:
             "everything is switched off; switch on: notifycli prefs set email.message=on --default"
         )
     else:
-        counted = ", ".join(f"{count:,} {reason}" for reason, count in reasons.most_common())
+        counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
         why = f"{counted}; --explain shows each"
     this.note(f"nothing fired: {why}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from notifycli.cli.command import OUTPUT, examples, noun, session, takes
+from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.members import Id, Members, Name, member_ids, remove
 from notifycli.cli.output import show
 from notifycli.rules.audience import Team
@@ -29,7 +29,7 @@ def team_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members = 
     this.note(f"team {id_} has {len(everyone)} members")
 
 
-@app.command("list", cls=takes(OUTPUT), epilog=examples("notifycli team list -o json"))
+@app.command("list", cls=takes(), epilog=examples("notifycli team list -o json"))
 def team_list(ctx: typer.Context) -> None:
     """List the teams with the ids of their members."""
     this = session(ctx)

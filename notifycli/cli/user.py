@@ -7,11 +7,14 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import OUTPUT, USER, examples, noun, session, takes
+from notifycli.cli.command import USER, examples, noun, session, takes
+from notifycli.cli.members import Name
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import Session, display_name, find_user
+from notifycli.cli.token_parts import forget_leftovers
 from notifycli.errors import UsageError
 from notifycli.rules.audience import ROLES, Role, User
+from notifycli.rules.event import LARGEST_ID
 from notifycli.store.directory_document import address_fault
 from notifycli.store.store import Store
 
@@ -61,9 +64,10 @@ def user_add(
     ctx: typer.Context,
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")],
     id_: Annotated[
-        int | None, typer.Option("--id", min=1, help="The id; the next free one if left out.")
+        int | None,
+        typer.Option("--id", min=1, max=LARGEST_ID, help="The id; the next free one if left out."),
     ] = None,
-    name: Annotated[str, typer.Option(help="The name to show.")] = "",
+    name: Name = None,
     role: Annotated[
         str, typer.Option(parser=_role, metavar="|".join(ROLES), help="What the user may do.")
     ] = "agent",
@@ -72,8 +76,6 @@ def user_add(
     this = session(ctx)
     if fault := address_fault(email):
         raise UsageError(fault, "an address looks like jane@example.com")
-    if not name.isprintable():
-        raise UsageError("the name has control characters")
     with this.store(create=True) as store:
         account = this.the_account(store, may_be_new=True)
         with store.change(account, this.command, this.who) as change:
@@ -83,13 +85,13 @@ def user_add(
             if any(user.email and user.email.casefold() == email.casefold() for user in users):
                 raise UsageError(f"account {account} has a user {email} already")
             new = max((user.id for user in users), default=0) + 1 if id_ is None else id_
-            change.put_users([User(new, email, name, _role(role))])
+            change.put_users([User(new, email, name or "", _role(role))])
     this.note(f"added {email} as user {new} of account {account}")
 
 
 @app.command(
     "list",
-    cls=takes(OUTPUT),
+    cls=takes(),
     epilog=examples(
         """
 notifycli user list
@@ -109,7 +111,7 @@ def user_list(ctx: typer.Context) -> None:
 
 @app.command(
     "show",
-    cls=takes(USER, OUTPUT),
+    cls=takes(USER),
     epilog=examples("notifycli user show jane@example.com\nnotifycli user show -u 7 -o json"),
 )
 def user_show(ctx: typer.Context, reference: Reference = None) -> None:
@@ -126,7 +128,7 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
     epilog=examples("notifycli user remove jane@example.com"),
 )
 def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
-    """Remove a user, their memberships and all that is set for them."""
+    """Remove a user, their memberships and all that is set for them; their tokens end."""
     this = session(ctx)
     if reference is None and not this.given_users:
         raise UsageError("no user named", "name one: notifycli user remove EMAIL")
@@ -135,4 +137,5 @@ def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
         user = _named(this, store, reference)
         with store.change(account, this.command, this.who) as change:
             change.remove(user)
+        forget_leftovers(this, store)
     this.note(f"removed user {user.id} ({display_name(user)}) from account {account}")

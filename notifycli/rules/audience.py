@@ -100,6 +100,14 @@ class Directory:
             self._recipients[inbox] = self._known(self._members[inbox])
         return self._recipients[inbox]
 
+    def with_member(self, inbox: int | None, user: int) -> Directory:
+        """Give the directory as it would be if the user were a member of the inbox."""
+        joined = Directory()
+        joined.__dict__.update(self.__dict__, _viewers={}, _recipients={})
+        if inbox in self._members:
+            joined._members = {**self._members, inbox: self._members[inbox] | {user}}
+        return joined
+
     def _known(self, users: frozenset[int]) -> tuple[int, ...]:
         return tuple(sorted(users & self.users.keys()))
 

@@ -28,6 +28,9 @@ MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
 """By Chatwoot's number."""
 
 
+LARGEST_ID = 2**63 - 1
+"""What a column of Chatwoot's database, and of ours, can hold."""
+_LONGEST_ID = 40
 _MAXIMUM_ENVELOPES = 4
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 
@@ -170,10 +173,10 @@ def _read(body: Payload, number: int) -> Event:
 
 
 def _id(field: str, value: sent.Id) -> int | None:
-    if not isinstance(value, str):
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID:
+        value = int(value)
+    if value is None or (isinstance(value, int) and abs(value) <= LARGEST_ID):
         return value
-    if value.isascii() and value.isdigit():
-        return int(value)
     raise ValueError(f"{field}: {value!r} is no id: a number, or a string of digits")
 
 

@@ -22,7 +22,7 @@ from notifycli.rules.notifications import (
 )
 from notifycli.rules.preferences import Layer
 from notifycli.rules.presence import Presence
-from notifycli.rules.settings import Settings
+from notifycli.rules.settings import BUILTIN_SETTINGS, Settings
 
 _CREATION = {NotificationType.CREATION}
 _ASSIGNMENT = {NotificationType.ASSIGNMENT}
@@ -30,20 +30,27 @@ _MENTION = {NotificationType.MENTION}
 
 
 class Case(Struct):
-    """All that one decision may look at."""
+    """All that one decision may look at.
+
+    The last three change from decision to decision: on another channel, with other preferences.
+    """
 
     event: Event
+    at: str | None
+    """The event's time as it is printed."""
     status: str | None
     assignee: int | None
     blocked: bool
     user: int
     type: NotificationType
-    channel: Channel
-    notified: bool
-    """Whether the user has been told already: of this assignment, or of this message."""
+    told: bool
+    """Whether the user has been told of this assignment already."""
     directory: Directory
     presence: Presence
-    settings: Settings
+    notified: bool = False
+    """Whether the user has been told already: of this assignment, or of this message."""
+    channel: Channel = Channel.EMAIL
+    settings: Settings = BUILTIN_SETTINGS
 
 
 class Rule(NamedTuple):
@@ -183,3 +190,12 @@ def judge(case: Case) -> tuple[Reason, Layer | None]:
             return rule.reason, rule.origin(case) if rule.origin else None
     audio = case.type is NotificationType.NEW_MESSAGE
     return Reason.ENABLED, audio_origin(case) if audio else switch_origin(case)
+
+
+def obstacles(case: Case) -> list[tuple[Reason, Layer | None]]:
+    """Give every reason that holds, not just the first: what else would have to change."""
+    return [
+        (rule.reason, rule.origin(case) if rule.origin else None)
+        for rule in LADDERS[case.type]
+        if rule.holds(case)
+    ]

@@ -140,8 +140,8 @@ GLOBS = tuple(f"{channel}.*" for channel in SWITCHED_CHANNELS)
 
 
 @cache
-def _spellings() -> Mapping[str, tuple[str, ...]]:
-    """Every way to write a key or a glob, and the full names it stands for."""
+def spellings() -> Mapping[str, tuple[str, ...]]:
+    """Give every way to write a key or a glob, and the full names it stands for."""
     found: dict[str, tuple[str, ...]] = {name: (name,) for name in KEYS}
     for channel in SWITCHED_CHANNELS:
         found[f"{channel}.*"] = tuple(f"{channel}.{row.type}" for row in TYPES)
@@ -160,10 +160,18 @@ def full_keys(text: str) -> tuple[str, ...]:
     Raises `InvalidPreferenceError`.
     """
     try:
-        return _spellings()[text.strip().lower()]
+        return spellings()[text.strip().lower()]
     except KeyError:
-        near = nearest(text, _spellings())
+        near = nearest(text, spellings())
         raise InvalidPreferenceError(f"there is no preference {text!r}", nearest=near) from None
+
+
+def short_key(key: str) -> str:
+    """Give the name that a hand types: `email.created` for `email.conversation_creation`."""
+    return next(
+        (text for text, names in spellings().items() if names == (key,) and len(text) < len(key)),
+        key,
+    )
 
 
 def read_value(key: str, text: str) -> str:

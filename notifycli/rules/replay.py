@@ -8,21 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from msgspec import UNSET, Struct, field
 
 from notifycli.rules.audience import Directory
-from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.decision import Decision
 from notifycli.rules.event import Event
-from notifycli.rules.ladder import Case, judge
+from notifycli.rules.judging import decisions
+from notifycli.rules.ladder import Case
 from notifycli.rules.mentions import mentioned_users
 from notifycli.rules.moment import format_moment
 from notifycli.rules.names import MESSAGE_CREATED, PRESENCE, SLA_EVENTS, STATUS_EVENTS
-from notifycli.rules.notifications import (
-    SWITCHED_CHANNELS,
-    Channel,
-    NotificationType,
-)
+from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
 from notifycli.rules.settings import Preferences, SettingsBook
 
-_AUDIO_ONLY = (Channel.AUDIO,)
 Candidates = Iterable[int]
 """User ids in ascending order."""
 
@@ -73,11 +69,17 @@ class Assumptions(Struct):
 
 
 class Account:
-    """One account in a replay: who there is, what they want, and what has happened so far."""
+    """One account in a replay: who there is, what they want, and what has happened so far.
 
-    def __init__(self, directory: Directory, preferences: Preferences) -> None:
+    `proposed` are the preferences that a comparison tries; without them it tries the same ones.
+    """
+
+    def __init__(
+        self, directory: Directory, preferences: Preferences, proposed: Preferences | None = None
+    ) -> None:
         self.directory = directory
         self.settings = SettingsBook(preferences)
+        self.proposed = self.settings if proposed is None else SettingsBook(proposed)
         self.presence = Presence()
         self.conversations: dict[int, Conversation] = {}
 
@@ -105,18 +107,43 @@ class Replay:
         """Give the event's decisions, fired and suppressed, in their order.
 
         The event is completed from what is kept. What it changes is kept once the iterator is
-        exhausted, so exhaust it before the next event.
+        exhausted, so exhaust it before the next event; the same holds of the two methods below.
         """
-        if not event.known:
-            self.assumptions.unknown_events[event.name] += 1
-            return
-        self._keep_time(event)
+        account, notified = self._meet(event), set[int]()
+        for case in self._cases(event, account):
+            yield from decisions(case, account.settings, notified)
+
+    def compare(self, event: Event) -> Iterator[tuple[Decision, Decision]]:
+        """Give each decision twice: with the preferences as they are, and as proposed.
+
+        Who is a candidate, and all that is kept, depends on no preference: one pass serves both.
+        """
+        account, before, after = self._meet(event), set[int](), set[int]()
+        for case in self._cases(event, account):
+            as_it_is = list(decisions(case, account.settings, before))
+            yield from zip(as_it_is, decisions(case, account.proposed, after), strict=True)
+
+    def examine(self, event: Event) -> Iterator[tuple[Decision, Case]]:
+        """Give each decision with what it looked at, which holds until the next is asked for."""
+        account, notified = self._meet(event), set[int]()
+        for case in self._cases(event, account):
+            for decision in decisions(case, account.settings, notified):
+                yield decision, case
+
+    def _meet(self, event: Event) -> Account:
         event.account = self._fallback if event.account is None else event.account
         account = self._accounts.get(event.account)
         if account is None:
             account = self._accounts[event.account] = Account(Directory(), Preferences())
+        return account
+
+    def _cases(self, event: Event, account: Account) -> Iterator[Case]:
+        if not event.known:
+            self.assumptions.unknown_events[event.name] += 1
+            return
+        self._keep_time(event)
         if event.name != PRESENCE:
-            yield from self._decide(event, account)
+            yield from self._named_cases(event, account)
         self._note_agents(event, account)
         _keep_presence(event, account.presence)
 
@@ -127,36 +154,27 @@ class Replay:
             self.assumptions.times_back += 1
         self._last = event.at
 
-    def _decide(self, event: Event, account: Account) -> Iterator[Decision]:
+    def _named_cases(self, event: Event, account: Account) -> Iterator[Case]:
         conversation = account.conversation(event)
         was_pending = (event.previous_status or conversation.status) == "pending"
         conversation.apply(event)
         self._note_assumptions(event, account.directory)
-        notified: set[int] = set()
         told, at = conversation.told, None if event.at is None else format_moment(event.at)
         for type_, users in _named(event, conversation, account.directory, opened=was_pending):
-            channels = _AUDIO_ONLY if type_ is NotificationType.NEW_MESSAGE else SWITCHED_CHANNELS
-            is_assignment = type_ is NotificationType.ASSIGNMENT
             for user in users:
-                case = Case(
+                yield Case(
                     event,
+                    at,
                     conversation.status,
                     conversation.assignee,
                     conversation.blocked,
                     user,
                     type_,
-                    channels[0],
-                    told == user if is_assignment else user in notified,
+                    told == user,
                     account.directory,
                     account.presence,
-                    account.settings.of(user, event.inbox),
                 )
-                for case.channel in channels:
-                    decision = _decision(case, at)
-                    if decision.outcome is Outcome.FIRE:
-                        notified.add(user)
-                    yield decision
-                if is_assignment:
+                if type_ is NotificationType.ASSIGNMENT:
                     conversation.told = user
 
     def _note_assumptions(self, event: Event, directory: Directory) -> None:
@@ -212,35 +230,6 @@ def _named_by_message(
             if assignee is None and message.type == "incoming":
                 yield NotificationType.UNASSIGNED_MESSAGE, directory.recipients(event.inbox)
     yield NotificationType.NEW_MESSAGE, directory.viewers(event.inbox, event.team)
-
-
-def _decision(case: Case, at: str | None) -> Decision:
-    reason, origin = judge(case)
-    fires = reason is Reason.ENABLED
-    event, user = case.event, case.directory.users.get(case.user)
-    assert event.account is not None  # noqa: S101 - Replay.decide() has set it
-    deliverable = None
-    if fires and user is not None:
-        deliverable = case.channel is Channel.AUDIO or bool(
-            user.email if case.channel is Channel.EMAIL else user.subscribed
-        )
-    return Decision(
-        event.line,
-        at,
-        event.name,
-        event.account,
-        event.conversation,
-        event.inbox,
-        None if event.message is None else event.message.id,
-        case.user,
-        None if user is None else user.email,
-        case.type,
-        case.channel,
-        Outcome.FIRE if fires else Outcome.SUPPRESS,
-        reason,
-        origin,
-        deliverable,
-    )
 
 
 def _keep_presence(event: Event, presence: Presence) -> None:

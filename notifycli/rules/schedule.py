@@ -74,7 +74,7 @@ class QuietHours(Struct, frozen=True):
 
     def hold(self, moment: int) -> bool:
         """Whether the moment (microseconds since 1970 UTC) lies inside the quiet hours."""
-        local = to_datetime(moment).astimezone(_zone_info(self.zone))
+        local = to_datetime(moment).astimezone(zone_info(self.zone))
         minute = local.hour * 60 + local.minute
         if self.start < self.end:
             return self.start <= minute < self.end and local.weekday() in self.days
@@ -114,7 +114,8 @@ def _days(text: str) -> frozenset[int]:
 
 
 @cache
-def _zone_info(name: str) -> tzinfo:
+def zone_info(name: str) -> tzinfo:
+    """Give an IANA time zone. Raises `OSError`, `ValueError` or `KeyError`."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415 - most commands never ask for a zone
 
     return ZoneInfo(name)
@@ -122,7 +123,7 @@ def _zone_info(name: str) -> tzinfo:
 
 def _zone(name: str) -> str:
     try:
-        _zone_info(name)
+        zone_info(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         raise ValueError(f"{name!r} is no IANA time zone such as Europe/Berlin") from None
     return name

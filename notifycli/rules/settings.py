@@ -82,28 +82,35 @@ class SettingsBook:
         try:
             return self._compiled[owner, here]
         except KeyError:
-            return self._compiled.setdefault((owner, here), self._compile(owner, here))
+            return self._compiled.setdefault(
+                (owner, here), _compiled(self._preferences, owner, here)
+            )
 
-    def _compile(self, user: int | None, inbox: int | None) -> Settings:
-        def resolved(key: str) -> Resolved[str]:
-            return self._preferences.resolve(key, user, inbox)
 
-        audio, quiet = resolved("audio"), resolved("quiet_hours")
-        inactive = resolved("inactive_after")
-        return Settings(
-            enabled={
-                (channel, row.type): Resolved(value == "on", origin)
-                for channel in SWITCHED_CHANNELS
-                for row in TYPES
-                for value, origin in (resolved(f"{channel}.{row.type}"),)
-            },
-            audio=Resolved(
-                _AUDIO_SETS.get(audio.value) or frozenset(audio.value.split("+")) - {"none"},
-                audio.origin,
-            ),
-            audio_when=resolved("audio.when"),
-            quiet_hours=Resolved(
-                None if quiet.value == "off" else QuietHours.parse(quiet.value), quiet.origin
-            ),
-            inactive_after=Resolved(Duration.parse(inactive.value).microseconds, inactive.origin),
-        )
+def _compiled(preferences: Preferences, user: int | None, inbox: int | None) -> Settings:
+    def resolved(key: str) -> Resolved[str]:
+        return preferences.resolve(key, user, inbox)
+
+    audio, quiet = resolved("audio"), resolved("quiet_hours")
+    inactive = resolved("inactive_after")
+    return Settings(
+        enabled={
+            (channel, row.type): Resolved(value == "on", origin)
+            for channel in SWITCHED_CHANNELS
+            for row in TYPES
+            for value, origin in (resolved(f"{channel}.{row.type}"),)
+        },
+        audio=Resolved(
+            _AUDIO_SETS.get(audio.value) or frozenset(audio.value.split("+")) - {"none"},
+            audio.origin,
+        ),
+        audio_when=resolved("audio.when"),
+        quiet_hours=Resolved(
+            None if quiet.value == "off" else QuietHours.parse(quiet.value), quiet.origin
+        ),
+        inactive_after=Resolved(Duration.parse(inactive.value).microseconds, inactive.origin),
+    )
+
+
+BUILTIN_SETTINGS = _compiled(Preferences(), None, None)
+"""Those of a user for whom nothing is set."""

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.whatif import ChangedDecision, ChangeKind
 
 _CHANNELS = list(Channel)
 _TYPES = list(NotificationType)
@@ -24,24 +25,62 @@ class Count(Struct, frozen=True):
     suppressed: int
 
 
+class ChangedCount(Count, frozen=True):
+    """The same as it would be with proposed preferences, and how many of them that changes."""
+
+    added: int
+    removed: int
+
+
+Key = tuple[int, str | None, Channel, NotificationType]
+
+
 class Summary:
     """Counts decisions as they come."""
 
     def __init__(self) -> None:
         self.reasons: Counter[Reason] = Counter()
-        self._counts: dict[tuple[int, str | None, Channel, NotificationType], list[int]] = {}
+        self._counts: dict[Key, list[int]] = {}
 
     def add(self, decision: Decision) -> None:
         """Count one decision."""
         self.reasons[decision.reason] += 1
-        key = (decision.user_id, decision.email, decision.channel, decision.type)
-        counts = self._counts.setdefault(key, [0, 0])
+        counts = self._counts.setdefault(_key(decision), [0, 0])
         counts[decision.outcome is Outcome.SUPPRESS] += 1
 
     def counts(self) -> list[Count]:
         """Give the counts by user, channel and type."""
+        return [Count(*key, *self._counts[key]) for key in sorted(self._counts, key=_order)]
 
-        def order(key: tuple[int, str | None, Channel, NotificationType]) -> tuple[object, ...]:
-            return key[0], key[1] or "", _CHANNELS.index(key[2]), _TYPES.index(key[3])
+    def changed_counts(self, changes: ChangeSummary) -> list[ChangedCount]:
+        """Give the counts that changes concern, with the number of each."""
+        return [
+            ChangedCount(*key, *self._counts[key], *changes.counts[key])
+            for key in sorted(changes.counts, key=_order)
+        ]
 
-        return [Count(*key, *self._counts[key]) for key in sorted(self._counts, key=order)]
+
+class ChangeSummary:
+    """Counts changes as they come."""
+
+    def __init__(self) -> None:
+        self.counts: dict[Key, list[int]] = {}
+        """How many are added and removed."""
+
+    def add(self, changed: ChangedDecision) -> None:
+        """Count one change."""
+        counts = self.counts.setdefault(_key(changed), [0, 0])
+        counts[changed.change is ChangeKind.REMOVED] += 1
+
+    def total(self) -> tuple[int, int]:
+        """Give how many are added and removed in all."""
+        added = sum(counts[0] for counts in self.counts.values())
+        return added, sum(counts[1] for counts in self.counts.values())
+
+
+def _key(decision: Decision) -> Key:
+    return decision.user_id, decision.email, decision.channel, decision.type
+
+
+def _order(key: Key) -> tuple[object, ...]:
+    return key[0], key[1] or "", _CHANNELS.index(key[2]), _TYPES.index(key[3])

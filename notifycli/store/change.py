@@ -12,6 +12,7 @@ from notifycli.errors import DataError, NotPermittedError
 from notifycli.rules.audience import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.staging import EVERY_INBOX, NO_PLACE, NOBODY, Locked, Staging
+from notifycli.store.tokens import TokenChanges
 
 Item = User | Inbox | Team
 Kind = Literal["account", "user", "inbox", "team"]
@@ -48,6 +49,7 @@ class Change:
     def __init__(self, connection: sqlite3.Connection, account: int, trace: Trace) -> None:
         self._connection = connection
         self._account = account
+        self.tokens = TokenChanges(connection, account)
         self._trace = trace
         self._id: int | None = None
         self._preferences = 0
@@ -57,13 +59,13 @@ class Change:
 
     def __len__(self) -> int:
         """How many things differ from what they were."""
-        return self._preferences + len(self._directory)
+        return self._preferences + len(self._directory) + len(self.tokens)
 
-    def set(self, entries: Iterable[Entry]) -> int:
+    def set(self, entries: Iterable[Entry], *, again: bool = False) -> int:
         """Set or take away values; gives how many differ from before.
 
-        Raises `NotPermittedError` where a lock that was there before forbids to change a value of
-        a lower layer.
+        Raises `NotPermittedError` where a lock that was there before forbids to set a value of a
+        lower layer; with `again`, a value that is there already may be set again.
         """
         staging = Staging(self._connection)
         staging.put(
@@ -74,17 +76,23 @@ class Change:
             )
             for target, key, value in entries
         )
-        return self.settle(staging)
+        return self.settle(staging, again=again)
 
-    def settle(self, staging: Staging, told: Callable[[Locked], str] | None = None) -> int:
+    def settle(
+        self,
+        staging: Staging,
+        told: Callable[[Locked], str] | None = None,
+        *,
+        again: bool = True,
+    ) -> int:
         """Set the account's values that were staged; gives how many differ from before.
 
         Raises `NotPermittedError` as `set` does, of all values that are locked; `told` names one.
         """
+        if locked := staging.locked(self._account, again=again):
+            raise _refused(self._account, locked, told)
         if not staging.differ(self._account):
             return 0
-        if locked := staging.locked(self._account):
-            raise _refused(self._account, locked, told)
         changed = staging.write(self._account, self._change_id())
         self._preferences += changed
         return changed
@@ -143,12 +151,18 @@ class Change:
             self._replace_members("team", team.id, team.members)
 
     def remove(self, item: Item) -> None:
-        """Remove a user with all that is set for them, an inbox or a team."""
+        """Remove a user with their tokens and all that is set for them, an inbox or a team.
+
+        The keychain still holds the tokens' secrets then: `Tokens.leftovers` names them.
+        """
         kind: Kind = "user" if isinstance(item, User) else "inbox"
         if isinstance(item, Team):
             kind = "team"
         self._noted(kind, item.id, item, None)
         if isinstance(item, User):
+            self.tokens.revoke_of_user(item.id)
+            self._leave_all("inbox", item.id)
+            self._leave_all("team", item.id)
             self._preferences += self._execute(
                 "INSERT INTO preference_change SELECT ?,"
                 " CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id, nullif(inbox_id, 0),"
@@ -157,6 +171,16 @@ class Change:
             ).rowcount
         self._execute(f"DELETE FROM {kind} WHERE account_id = ? AND id = ?", self._account, item.id)  # noqa: S608 - one of three literals
 
+    def _leave_all(self, kind: Literal["inbox", "team"], user: int) -> None:
+        for (id_,) in self._rows(
+            f"SELECT {kind}_id FROM {kind}_member WHERE account_id = ? AND user_id = ?",  # noqa: S608 - one of two literals
+            *(self._account, user),
+        ):
+            group = self._inbox(id_) if kind == "inbox" else self._team(id_)
+            if group is not None:
+                left = tuple(member for member in group.members or () if member != user)
+                self._noted(kind, id_, group, msgspec.structs.replace(group, members=left))
+
     def record(self) -> None:
         """Write the trace of all that differs."""
         if self:
@@ -164,6 +188,7 @@ class Change:
                 "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
                 [(self._change_id(), *row) for row in self._directory],
             )
+            self.tokens.record(self._change_id())
 
     def _change_id(self) -> int:
         if self._id is None:

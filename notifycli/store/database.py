@@ -15,12 +15,13 @@ from notifycli.errors import (
     TryAgainError,
 )
 
-VERSION = 2
+VERSION = 3
 """The number of migrations: `PRAGMA user_version` of an up-to-date store."""
 APPLICATION_ID = 0x6E746679
 """`PRAGMA application_id` of a store: "ntfy"."""
 BUSY_SECONDS = 5.0
 """How long to wait for another process that is writing."""
+_MAGIC = b"SQLite format 3\0"
 _IN_MEMORY = ":memory:"
 
 
@@ -69,7 +70,7 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     Raises the errors of `told_errors`, and `ConfigurationError` for a store of a newer version
     and for a file that belongs to another program. None of them touches the file.
     """
-    exists = path.exists()
+    exists = _holds_something(path)
     if not exists and create:
         _create_private(path)
     with told_errors(path):
@@ -82,6 +83,25 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
             connection.close()
             raise
     return connection
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether there is a store; SQLite itself would overwrite a file of a single byte."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(len(_MAGIC))
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigurationError(
+            f"the store {path} can't be opened: {error.strerror}",
+            "check the path given by --db or NOTIFYCLI_DB",
+        ) from error
+    if head and head != _MAGIC:
+        raise ConfigurationError(
+            f"{path} is no notifycli store", "name another file with --db or NOTIFYCLI_DB"
+        )
+    return bool(head)
 
 
 def _create_private(path: Path) -> None:

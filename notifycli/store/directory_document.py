@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from notifycli.errors import DataError
-from notifycli.rules.audience import Inbox, Role, Team, User
+from notifycli.rules.audience import Directory, Inbox, Role, Team, User
+from notifycli.rules.event import LARGEST_ID
 from notifycli.rules.learning import Learnt, merged
 from notifycli.store.change import Change
 from notifycli.store.store import Store
 
+_Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
+
 
 class _Account(Struct):
-    id: int | None = None
+    id: _Id | None = None
     name: str = ""
 
 
 class _User(Struct):
-    id: int
+    id: _Id
     email: str | UnsetType | None = UNSET
     name: str | UnsetType = UNSET
     role: Role | UnsetType = UNSET
 
 
 class _Group(Struct):
-    id: int
+    id: _Id
     name: str | UnsetType = UNSET
     members: tuple[int, ...] | UnsetType | None = UNSET
 
@@ -46,7 +50,7 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
     """Read a document; `place` names it in errors. Raises `DataError`."""
     try:
         return msgspec.json.decode(text, type=DirectoryDocument)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise DataError(
             f"{place}: {error}", "see the shape of one: notifycli directory export"
         ) from None
@@ -70,7 +74,7 @@ def import_directory(
     inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
     teams = {team.id: team for team in store.teams(account)}
     known = {user.id for user in document.users}.union(() if replace else users)
-    faults = list(_faults(document, known))
+    faults = [*faults_of(document, known), *_taken(document, () if replace else users.values())]
     if faults:
         listed = "\n".join(f"{place}: {fault}" for fault in faults)
         raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
@@ -83,11 +87,11 @@ def import_directory(
     change.put_users(_user(users.get(item.id), item) for item in document.users)
     for item in document.inboxes:
         inbox = inboxes.get(item.id, Inbox(item.id))
-        members = inbox.members if item.members is UNSET else item.members
+        members = _staying(inbox.members, known) if item.members is UNSET else item.members
         change.put_inbox(Inbox(item.id, _or(item.name, inbox.name), _sorted(members)))
     for item in document.teams:
         team = teams.get(item.id, Team(item.id))
-        members = team.members if item.members is UNSET else item.members
+        members = _staying(team.members, known) if item.members is UNSET else item.members
         change.put_team(Team(item.id, _or(item.name, team.name), _sorted(members) or ()))
 
 
@@ -121,7 +125,31 @@ def add_learnt(change: Change, store: Store, account: int, learnt: Learnt) -> No
         change.put_inbox(Inbox(inbox.id, inbox.name or told_inbox.name, inbox.members))
 
 
-def _faults(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
+def _staying(members: Iterable[int] | None, known: set[int]) -> Iterable[int] | None:
+    return None if members is None else known.intersection(members)
+
+
+def _taken(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
+    """Tell of addresses that would belong to a user of the store as well."""
+    told = {user.id for user in document.users if user.email is not UNSET}
+    owners = {u.email.casefold(): u.id for u in users if u.email and u.id not in told}
+    for i, user in enumerate(document.users):
+        owner = owners.get(user.email.casefold()) if isinstance(user.email, str) else None
+        if owner is not None:
+            yield f"users[{i}].email: {user.email!r} belongs to user {owner} already"
+
+
+def directory_of(document: DirectoryDocument) -> Directory:
+    """Give the directory that a document describes by itself, as the rules use it."""
+    return Directory(
+        [_user(None, item) for item in document.users],
+        [Inbox(i.id, _or(i.name, ""), _members(i)) for i in document.inboxes],
+        [Team(t.id, _or(t.name, ""), _members(t) or ()) for t in document.teams],
+    )
+
+
+def faults_of(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
+    """Name each fault of a document, of whose members `known` are users."""
     yield from _address_faults(document.users)
     for kind in ("users", "inboxes", "teams"):
         items: tuple[_User | _Group, ...] = getattr(document, kind)
@@ -175,6 +203,10 @@ def _user(known: User | None, item: _User) -> User:
 
 def _or(given: str | UnsetType, known: str) -> str:
     return known if isinstance(given, UnsetType) else given
+
+
+def _members(item: _Group) -> tuple[int, ...] | None:
+    return None if isinstance(item.members, UnsetType) else _sorted(item.members)
 
 
 def _sorted(members: Iterable[int] | None) -> tuple[int, ...] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from notifycli.errors import DataError
 from notifycli.rules.preferences import (
@@ -13,7 +14,6 @@ from notifycli.rules.preferences import (
     read_value,
 )
 from notifycli.store.staging import EVERY_INBOX, NOBODY, Spoken
-from notifycli.store.store import Store
 
 LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}
 OF_USERS = (Layer.USER, Layer.INBOX)
@@ -27,10 +27,28 @@ Pairs = tuple[tuple[str, str], ...]
 """Full keys and their values, as stored."""
 
 
+class References(Protocol):
+    """Knows what names an account's users: a store, for one."""
+
+    def user_references(self, account: int) -> Mapping[str, int]:
+        """Give the users' ids by their ids, addresses, and addresses in lower case."""
+
+
+def references_of(users: Iterable[tuple[int, str | None]]) -> dict[str, int]:
+    """Give users' ids by all that names them, from their ids and addresses."""
+    found: dict[str, int] = {}
+    for id_, email in users:
+        found[str(id_)] = id_
+        if email is not None:
+            found[email] = id_
+            found.setdefault(email.casefold(), id_)
+    return found
+
+
 class Checker:
     """Tells what the text of a document means; collects its faults and what it speaks of."""
 
-    def __init__(self, store: Store, account: int) -> None:
+    def __init__(self, store: References, account: int) -> None:
         self.account = account
         self.spoken = Spoken()
         self.faults: list[str] = []

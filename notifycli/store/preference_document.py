@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import PurePath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from notifycli.errors import DataError
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
+from notifycli.store.change import Entry, Target
 from notifycli.store.document_csv import CsvDocument
-from notifycli.store.document_entries import Checker
+from notifycli.store.document_entries import Checker, References
 from notifycli.store.document_tables import path_text, read_json, read_toml
 from notifycli.store.staging import Locked, Row, Spoken, Staging
-from notifycli.store.store import Store
 
 _BATCH = 5_000
 _SNIFFED = 4096
@@ -29,6 +29,14 @@ class _Format(Protocol):
     def rows(self, checker: Checker) -> Iterator[Row]: ...
 
 
+class Placed(NamedTuple):
+    """An entry of a document, of which account, and where it stands."""
+
+    place: str
+    account: int
+    entry: Entry
+
+
 class Document:
     """A document that is being read for one account; CSV may name others.
 
@@ -38,7 +46,7 @@ class Document:
     """
 
     def __init__(
-        self, store: Store, file: BinaryIO, name: str, account: int, format_: str | None = None
+        self, store: References, file: BinaryIO, name: str, account: int, format_: str | None = None
     ) -> None:
         self.read = 0
         """How many entries there were."""
@@ -82,6 +90,17 @@ class Document:
             if value is not None:
                 values[key] = value
         return Preferences(layers[Layer.LOCK], inboxes, users, layers[Layer.DEFAULT])
+
+    def placed(self) -> list[Placed]:
+        """Read all entries, of all accounts. Raises `DataError` as `rows` does."""
+        return [
+            Placed(
+                self._source.place(place),
+                account,
+                Entry(Target(Layer(layer), user or None, inbox or None), key, value),
+            )
+            for account, layer, user, inbox, key, value, place in self.rows()
+        ]
 
     def told(self, locked: Locked) -> str:
         """Name the place of a value that is locked."""

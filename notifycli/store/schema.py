@@ -106,6 +106,55 @@ CREATE TABLE directory_change (
 CREATE INDEX directory_change_change ON directory_change (change_id);
 """
 
+# `secret_name` is unique among all stores, since several may share one keychain.
+_TOKENS = (
+    """
+CREATE TABLE token (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  secret_name TEXT NOT NULL UNIQUE,
+  digest TEXT NOT NULL,
+  masked TEXT NOT NULL,
+  label TEXT NOT NULL,
+  made_elsewhere INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'active', 'rotated', 'revoked')),
+  secret_kept INTEGER NOT NULL,
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+)""",
+    "CREATE INDEX token_name ON token (account_id, user_id, name)",
+    "CREATE UNIQUE INDEX token_current ON token (account_id, user_id, name) WHERE state = 'active'",
+    # A token made elsewhere may be stored again after it was revoked here.
+    "CREATE UNIQUE INDEX token_live_digest ON token (digest) WHERE state IN ('active', 'rotated')",
+    # Refers to no token: its row 0 says when one was last refused.
+    """
+CREATE TABLE token_use (
+  token_id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL
+)""",
+    "CREATE TABLE token_leftover (secret_name TEXT PRIMARY KEY) WITHOUT ROWID",
+    # Whatever removes a user removes their tokens; the secrets must not be forgotten with them.
+    """
+CREATE TRIGGER token_removed AFTER DELETE ON token BEGIN
+  DELETE FROM token_use WHERE token_id = OLD.id;
+  INSERT OR IGNORE INTO token_leftover SELECT OLD.secret_name WHERE OLD.secret_kept;
+END""",
+    """
+CREATE TABLE token_change (
+  change_id INTEGER NOT NULL REFERENCES change ON DELETE CASCADE,
+  user_id INTEGER NOT NULL,
+  token_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  masked TEXT NOT NULL,
+  old TEXT,
+  new TEXT NOT NULL
+)""",
+    "CREATE INDEX token_change_change ON token_change (change_id)",
+)
+
 
 @migrations()
 def m001_create_directory_preferences_and_history(db: Database) -> None:
@@ -115,6 +164,13 @@ def m001_create_directory_preferences_and_history(db: Database) -> None:
         for statement in script.split(";\n"):
             if statement.strip():
                 db.execute(statement)
+
+
+@migrations()
+def m002_add_tokens(db: Database) -> None:
+    """Make room for access tokens: digests and dates, last uses, and the trace they leave."""
+    for statement in _TOKENS:
+        db.execute(statement)
 
 
 @migrations()

@@ -50,7 +50,7 @@ SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.va
 
 _LOCKED = """
 SELECT d.layer, ifnull(u.email, nullif(d.user_id, 0)), d.inbox_id, d.key, locks.value, d.place
-  FROM differing d CROSS JOIN account_preference locks
+  FROM {among} d CROSS JOIN account_preference locks
   LEFT JOIN user u ON u.account_id = d.account_id AND u.id = d.user_id
  WHERE d.account_id = ? AND d.layer <> 'lock'
    AND locks.account_id = d.account_id AND locks.layer = 'lock' AND locks.key = d.key
@@ -220,15 +220,19 @@ class Staging:
         )
         return (Difference(*row) for row in rows)
 
-    def locked(self, account: int) -> list[Locked]:
-        """Give what may not change, since its key is locked and this doesn't unlock it."""
+    def locked(self, account: int, *, again: bool) -> list[Locked]:
+        """Give what may not be set, since its key is locked and this doesn't unlock it.
+
+        With `again`, what is set already may be set again.
+        """
         locks = self._connection.execute(
             "SELECT 1 FROM account_preference WHERE account_id = ? AND layer = 'lock'", (account,)
         ).fetchone()
         # Mostly there is no lock, and no need to look at everything that differs.
         if locks is None:
             return []
-        return [Locked(*row) for row in self._connection.execute(_LOCKED, (account,))]
+        asked = _LOCKED.format(among="differing" if again else "staged")
+        return [Locked(*row) for row in self._connection.execute(asked, (account,))]
 
     def differ(self, account: int) -> bool:
         """Whether anything of the account would change."""

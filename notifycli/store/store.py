@@ -13,9 +13,11 @@ from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from notifycli.store.change import Change, Trace
 from notifycli.store.database import connect, told_errors, transaction
+from notifycli.store.document_entries import references_of
 from notifycli.store.history import History
 from notifycli.store.presets import Presets
 from notifycli.store.staging import EVERY_INBOX, Staging, Written
+from notifycli.store.tokens import Tokens
 
 
 class AccountName(NamedTuple):
@@ -33,6 +35,7 @@ class Store:
         self._connection = connect(path, create=create)
         self.history = History(self._connection, path)
         self.presets = Presets(self._connection, path)
+        self.tokens = Tokens(self._connection, path)
 
     def __enter__(self) -> Self:
         return self
@@ -92,13 +95,8 @@ class Store:
 
         That is the id, the address, and the address in lower case.
         """
-        found: dict[str, int] = {}
-        for id_, email in self._rows("SELECT id, email FROM user WHERE account_id = ?", account):
-            found[str(id_)] = id_
-            if email is not None:
-                found[email] = id_
-                found.setdefault(email.casefold(), id_)
-        return found
+        rows = self._rows("SELECT id, email FROM user WHERE account_id = ?", account)
+        return references_of((id_, email) for id_, email in rows)
 
     def only_user(self, account: int) -> User | None:
         """Give the account's one user; `None` if there are none or several."""
@@ -183,6 +181,11 @@ class Store:
             user,
         )
         return self._preferences(account, rows)
+
+    def damage(self) -> str:
+        """Give the first thing that SQLite finds wrong with the file; an empty string if none."""
+        found = str(next(self._rows("PRAGMA quick_check(1)"))[0])
+        return "" if found == "ok" else found
 
     def _preferences(self, account: int, user_rows: Iterator[tuple[Any, ...]]) -> Preferences:
         of_layer: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}

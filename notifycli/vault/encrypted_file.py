@@ -27,11 +27,18 @@ class EncryptedFile:
     `Passphrase.read` raises.
     """
 
+    kind = "file"
+
     def __init__(self, path: Path, passphrase: Passphrase) -> None:
         self._path = path
         self._passphrase = passphrase
         self._typed: Secret | None = None
         self._key: sealed.Key | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether a passphrase is still to be typed; without a file only a new token needs it."""
+        return self._passphrase.asks and self._typed is None and self._path.exists()
 
     def get(self, name: str) -> Secret | None:
         """Return the secret kept under `name`, or None, also if there is no file yet."""

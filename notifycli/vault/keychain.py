@@ -30,6 +30,14 @@ class Keychain(Protocol):
     whether it took effect; the caller must be able to repeat it.
     """
 
+    @property
+    def kind(self) -> str:
+        """Which keychain this is: the value of `NOTIFYCLI_KEYRING` that chooses it."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next call may have a person type a passphrase on the terminal."""
+
     def get(self, name: str) -> Secret | None:
         """Return the secret kept under `name`, or None if there is none."""
 

@@ -57,6 +57,10 @@ class SystemKeyring:
     is in seconds; by default the environment's or one fit for the machine.
     """
 
+    kind = "system"
+    asks = False
+    """A locked one may open a dialog of its own, within the time-out."""
+
     def __init__(
         self,
         find: Callable[[], KeyringBackend] | None = None,

@@ -106,7 +106,6 @@ IMPORTS = [
             "inboxes": [{"id": 3, "name": "Website", "members": [7]}],
         },
         id="--replace of a member whose inbox does not say its members",
-        marks=pytest.mark.xfail(strict=True, reason="FOREIGN KEY constraint failed, 78"),
     ),
     pytest.param(
         {"account": {"id": 1, "name": "Renamed"}},
@@ -195,45 +194,36 @@ FAULTY = [
         b'{"users": [{"id": 21, "email": "jane@example.com"}]}',
         ["<stdin>", "users[0].email"],
         id="an address that another user has with its place",
-        marks=pytest.mark.xfail(strict=True, reason="names neither the file nor the entry"),
     ),
     pytest.param(
         b'{"users": [{"id": 1, "name": "\xff"}]}',
         ["<stdin>"],
         id="bytes that are no UTF-8",
-        marks=pytest.mark.xfail(strict=True, reason="ends in an unexpected UnicodeDecodeError, 70"),
     ),
     pytest.param(
         b'{"users": [{"id": 99999999999999999999}]}',
         ["users[0].id"],
         id="an id that no store can hold",
-        marks=pytest.mark.xfail(strict=True, reason="ends in an unexpected OverflowError, 70"),
     ),
     pytest.param(
         b'{"users": [{"id": 0}]}',
         ["users[0].id"],
         id="user 0",
-        marks=pytest.mark.xfail(strict=True, reason="user add refuses id 0, import takes it"),
     ),
     pytest.param(
         b'{"users": [{"id": -4}]}',
         ["users[0].id"],
         id="a user with a negative id",
-        marks=pytest.mark.xfail(strict=True, reason="user add refuses id -4, import takes it"),
     ),
     pytest.param(
         b'{"inboxes": [{"id": 0}]}',
         ["inboxes[0].id"],
         id="inbox 0",
-        marks=pytest.mark.xfail(
-            strict=True, reason="taken, though 0 stands for every inbox in the store"
-        ),
     ),
     pytest.param(
         b'{"account": {"id": 0}, "users": [{"id": 30}]}',
         ["account.id"],
         id="account 0",
-        marks=pytest.mark.xfail(strict=True, reason="taken for no account at all"),
     ),
 ]
 
@@ -407,7 +397,6 @@ def test_control_characters_in_names_are_not_learnt(notifycli: Notifycli) -> Non
     assert learnt["name"].isprintable()
 
 
-@pytest.mark.xfail(strict=True, reason="ends in an unexpected OverflowError, 70")
 def test_an_id_that_no_store_can_hold_is_a_bad_line(notifycli: Notifycli) -> None:
     huge = {**MESSAGE, "sender": {"id": "9" * 30, "type": "user"}}
     result = notifycli("directory", "learn", stdin=lines([huge, MESSAGE]))

@@ -47,7 +47,6 @@ def test_get_prints_just_the_value_in_every_format(desk: Notifycli, name: str) -
     assert desk.ok("-o", name, "prefs", "get", "audio", "-u", "7").stdout == b"none\n"
 
 
-@pytest.mark.xfail(strict=True, reason="No such option: -o")
 @pytest.mark.parametrize(
     "command", [["prefs", "get", "audio", "-u", "7"], ["prefs", "set", "audio=all", "-u", "7"]]
 )
@@ -55,7 +54,6 @@ def test_output_is_a_common_option_after_every_command(desk: Notifycli, command:
     assert desk(*command, "-o", "json").status == 0
 
 
-@pytest.mark.xfail(strict=True, reason="taken before and after the verb, refused between the two")
 @pytest.mark.parametrize("option", [["-u", "7"], ["-a", "1"], ["--db", "other.db"], ["-q"]])
 def test_a_common_option_between_noun_and_verb(desk: Notifycli, option: list[str]) -> None:
     assert desk("prefs", *option, "list", "--default").status == 0
@@ -153,7 +151,6 @@ def test_a_wrong_account_is_2(
     assert "account" in result.stderr.lower()
 
 
-@pytest.mark.xfail(strict=True, reason="-a 0 counts as no -a, -a -1 makes an account -1")
 @pytest.mark.parametrize("account", ["0", "-1"])
 def test_an_account_below_1_is_wrong_usage(desk: Notifycli, account: str) -> None:
     assert desk("user", "add", "new@example.com", "-a", account).status == 2

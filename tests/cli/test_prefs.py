@@ -229,9 +229,6 @@ def test_setting_a_locked_key_in_a_lower_layer_is_77(
     assert listed(desk, "-u", "7", "--inbox", "3") == changed({})
 
 
-@pytest.mark.xfail(
-    strict=True, reason="0 and no word, where the value is the one hidden under the lock"
-)
 def test_setting_a_locked_key_to_what_it_had_before_is_77_too(desk: Notifycli) -> None:
     desk.ok("prefs", "set", "email.mention=on", "-u", "7")
     desk.ok("prefs", "set", "email.mention=off", "--lock")
@@ -393,7 +390,7 @@ def test_an_unknown_inbox_is_2_with_the_nearest_named(
 ) -> None:
     result = desk("prefs", *command, "-u", "7", "--inbox", inbox)
     assert (result.status, result.stdout) == (2, b"")
-    assert told in result.stderr.splitlines()[-1]
+    assert told in result.stderr
     assert listed(desk, "-u", "7", "--inbox", "3") == changed({})
 
 

@@ -109,7 +109,6 @@ ALIEN = [
     pytest.param(
         one_byte,
         id="a file of one byte",
-        marks=pytest.mark.xfail(strict=True, reason="is overwritten with a new store"),
     ),
 ]
 
@@ -169,7 +168,7 @@ def test_a_folder_for_a_store_is_78(notifycli: Notifycli, command: tuple[str, ..
 def test_a_store_in_a_folder_that_can_not_be_made_is_a_clear_error(notifycli: Notifycli) -> None:
     notifycli.write("plain", b"kept")
     result = notifycli(*WRITE, "--db", "plain/store.db")
-    assert (result.status, result.stdout) == (77, b"")
+    assert (result.status, result.stdout) == (78, b"")
     assert "plain/store.db" in result.stderr
     assert "--db" in result.stderr
     assert (notifycli.folder / "plain").read_bytes() == b"kept"

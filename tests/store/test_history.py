@@ -179,7 +179,6 @@ def test_removing_a_user_tells_what_they_had_set(desk: Notifycli) -> None:
     assert ("user", 7, jane, None) in directory(desk)
 
 
-@pytest.mark.xfail(strict=True, reason="inbox and team rows do not tell that a member went")
 def test_removing_a_user_tells_where_they_were_a_member(desk: Notifycli) -> None:
     before = len(directory(desk))
     desk.ok("user", "remove", "7")

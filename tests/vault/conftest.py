@@ -27,7 +27,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in FOREIGN:
         monkeypatch.delenv(variable, raising=False)
     folder = tmp_path / "home"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     monkeypatch.setenv("HOME", str(folder))
     # Without an address, libraries look for the bus of whoever runs the tests.
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent")

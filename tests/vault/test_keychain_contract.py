@@ -132,6 +132,18 @@ class TestChoice:
         assert isinstance(open_keychain({}), SystemKeyring)
         assert isinstance(open_keychain({"NOTIFYCLI_KEYRING": "file"}), EncryptedFile)
 
+    @pytest.mark.parametrize("value", ["system", "file"])
+    def test_each_says_which_it_is(self, value: str) -> None:
+        assert open_keychain({"NOTIFYCLI_KEYRING": value}).kind == value
+        assert open_keychain({"NOTIFYCLI_KEYRING": value}).asks is False
+
+    def test_the_file_says_that_it_would_ask_for_its_passphrase(self, home: Path) -> None:
+        environ = {"NOTIFYCLI_KEYRING": "file", "NOTIFYCLI_KEYRING_FILE": str(home / "k")}
+        (home / "k").touch()
+        written = {"NOTIFYCLI_KEYRING_PASSPHRASE_FILE": str(home / "passphrase")}
+        assert open_keychain(environ).asks is True
+        assert open_keychain({**environ, **written}).asks is False
+
     def test_the_file_lies_in_the_users_data_folder_or_where_it_is_told(self, home: Path) -> None:
         usual = open_keychain({"NOTIFYCLI_KEYRING": "file"})
         told = open_keychain({"NOTIFYCLI_KEYRING": "file", "NOTIFYCLI_KEYRING_FILE": "~/k"})

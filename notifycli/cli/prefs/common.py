@@ -10,11 +10,8 @@ import typer
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import (
-    InvalidPreferenceError,
     Layer,
-    full_keys,
     nearest,
-    read_value,
 )
 from notifycli.store.change import Entry, Target
 from notifycli.store.store import Store
@@ -40,7 +37,7 @@ def change(
 ) -> None:
     """Set or take away these values, wherever the options say."""
     with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
-        account = this.the_account(store, may_be_new=default or lock)
+        account = this.the_account(store, may_be_new=not store.accounts())
         targets, whose = targets_of(this, store, account, inbox, default=default, lock=lock)
         changed = changes(account).set(
             Entry(target, key, value) for target in targets for key, value in values
@@ -78,28 +75,3 @@ def check_inbox(store: Store, account: int, inbox: int) -> None:
             f"account {account} has no inbox {inbox}",
             f"nearest: {near}; add it: notifycli inbox add {inbox}",
         )
-
-
-def assigned(text: str) -> list[tuple[str, str]]:
-    """Give the full keys and the value that `KEY=VALUE` means. Raises `UsageError`."""
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"{text!r} has no value", f"write it as {text}=VALUE")
-    try:
-        return [(full, read_value(full, value)) for full in keys_of(key)]
-    except InvalidPreferenceError as error:
-        raise UsageError(str(error), did_you_mean(error)) from None
-
-
-def keys_of(text: str) -> tuple[str, ...]:
-    """Give the full keys that are meant by one or by a glob. Raises `UsageError`."""
-    try:
-        return full_keys(text)
-    except InvalidPreferenceError as error:
-        hint = did_you_mean(error) or "see all: notifycli prefs list --default"
-        raise UsageError(str(error), hint) from None
-
-
-def did_you_mean(error: InvalidPreferenceError) -> str:
-    """Give the hint to the nearest valid word; nothing if there is none."""
-    return f"did you mean {error.nearest}?" if error.nearest else ""

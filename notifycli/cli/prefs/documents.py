@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from notifycli.cli.command import OUTPUT, examples, part, session, takes
+from notifycli.cli.command import examples, part, session, takes
 from notifycli.cli.lines import opened, shown
 from notifycli.cli.output import write
 from notifycli.cli.prefs.differences import show_differences
@@ -136,7 +136,7 @@ def prefs_import(
 
 @app.command(
     "apply",
-    cls=takes(OUTPUT),
+    cls=takes(),
     epilog=examples(
         """
 notifycli prefs apply policy.toml --dry-run
@@ -171,7 +171,7 @@ def prefs_apply(
 
 @app.command(
     "diff",
-    cls=takes(OUTPUT),
+    cls=takes(),
     epilog=examples(
         """
 notifycli prefs diff policy.toml
@@ -235,7 +235,7 @@ def _compared(this: Session, given: _Given) -> Iterator[Staging]:
             document = _stage(store, account, given, staging, bar)
             staging.put_absent(document.spoken)
         for of in staging.accounts():
-            for item in staging.locked(of):
+            for item in staging.locked(of, again=True):
                 place = document.told(item)
                 this.warn(f"{place}: {item.key} is locked to {item.lock}: apply would be refused")
         yield staging

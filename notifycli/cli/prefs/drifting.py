@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import OUTPUT, USERS, examples, part, session, takes
+from notifycli.cli.command import USERS, examples, part, session, takes
 from notifycli.cli.lines import opened, shown
 from notifycli.cli.output import show
 from notifycli.cli.prefs.differences import Counted, difference_cells
@@ -35,7 +35,7 @@ class DriftRecord(Difference):
 
 @app.command(
     "drift",
-    cls=takes(*USERS, OUTPUT),
+    cls=takes(*USERS),
     epilog=examples(
         """
 notifycli prefs drift policy.toml

@@ -8,17 +8,10 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import OUTPUT, USER, USERS, examples, part, session, takes
+from notifycli.cli.assignments import assigned, keys_of
+from notifycli.cli.command import USER, USERS, examples, part, session, takes
 from notifycli.cli.output import show, write
-from notifycli.cli.prefs.common import (
-    Default,
-    InboxId,
-    Lock,
-    assigned,
-    change,
-    check_inbox,
-    keys_of,
-)
+from notifycli.cli.prefs.common import Default, InboxId, Lock, change, check_inbox
 from notifycli.cli.session import Session
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import KEYS, Layer
@@ -51,7 +44,7 @@ class UserPreferenceRecord(Struct):
 
 @app.command(
     "list",
-    cls=takes(*USERS, OUTPUT),
+    cls=takes(*USERS),
     epilog=examples(
         """
 notifycli prefs list -u jane@example.com

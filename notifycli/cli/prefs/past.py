@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import OUTPUT, USER, examples, part, session, takes
+from notifycli.cli.assignments import keys_of
+from notifycli.cli.command import USER, examples, part, session, takes
 from notifycli.cli.output import show, text
-from notifycli.cli.prefs.common import keys_of
 from notifycli.cli.prefs.differences import change_cells, whose
 from notifycli.cli.session import find_user, plural
 from notifycli.rules.moment import parse_moment, to_datetime
@@ -32,7 +32,7 @@ def _since(given: str) -> str:
 
 @app.command(
     "history",
-    cls=takes(USER, OUTPUT),
+    cls=takes(USER),
     epilog=examples(
         """
 notifycli prefs history --limit 20

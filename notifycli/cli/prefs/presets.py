@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import OUTPUT, USER, USERS, examples, noun, session, takes
+from notifycli.cli.assignments import assigned
+from notifycli.cli.command import USER, USERS, examples, noun, session, takes
 from notifycli.cli.output import show
-from notifycli.cli.prefs.common import Default, InboxId, Lock, assigned, targets_of
+from notifycli.cli.prefs.common import Default, InboxId, Lock, targets_of
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import UsageError
 from notifycli.store.change import Entry
@@ -97,7 +98,7 @@ def preset_apply(
     this.command = f"{this.command} {name}"
     with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
         values = store.presets.values(name)
-        account = this.the_account(store, may_be_new=default or lock)
+        account = this.the_account(store, may_be_new=not store.accounts())
         targets, whose = targets_of(this, store, account, inbox, default=default, lock=lock)
         changed = changes(account).set(
             Entry(target, key, value) for target in targets for key, value in values.items()
@@ -105,7 +106,7 @@ def preset_apply(
     this.note(f"{plural(changed, 'preference')} changed for {whose} account {account}")
 
 
-@app.command("list", cls=takes(OUTPUT), epilog=examples("notifycli prefs preset list"))
+@app.command("list", cls=takes(), epilog=examples("notifycli prefs preset list"))
 def preset_list(ctx: typer.Context) -> None:
     """List the built-in presets, then your own."""
     this = session(ctx)
@@ -114,7 +115,7 @@ def preset_list(ctx: typer.Context) -> None:
     show(this, presets, Preset)
 
 
-@app.command("show", cls=takes(OUTPUT), epilog=examples("notifycli prefs preset show quiet"))
+@app.command("show", cls=takes(), epilog=examples("notifycli prefs preset show quiet"))
 def preset_show(ctx: typer.Context, name: Name) -> None:
     """Show what a preset sets."""
     this = session(ctx)

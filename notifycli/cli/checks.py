@@ -1,0 +1,230 @@
+"""What the doctor looks at. A further check is a function here and a row in `CHECKS`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from msgspec import Struct
+
+from notifycli.cli.session import Session
+from notifycli.cli.times import now
+from notifycli.errors import NotifycliError
+from notifycli.store.database import VERSION
+from notifycli.store.store import Store
+from notifycli.vault import clipboard
+from notifycli.vault.health import Health
+from notifycli.vault.keychain import WHICH, Keychain, open_keychain
+from notifycli.vault.mending import MEANING, TORN, Condition, Inspector, outlived
+
+FIX = "notifycli doctor --fix"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_NAMED = 3
+_KIB = 1024
+_NARROW = 60
+
+
+class Status(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    NOTE = "note"
+    """It could be better, or can't be told; nothing that was set up is broken."""
+    FAIL = "fail"
+
+
+class Finding(Struct):
+    """What a check found, what that means, and what to type; "" if there is nothing to."""
+
+    check: str
+    status: Status
+    found: str
+    meaning: str
+    fix: str = ""
+
+
+class Facts:
+    """What several checks look at: each is opened once, and may fail to."""
+
+    def __init__(self, this: Session) -> None:
+        self.path = this.path
+        self.store: Store | None = None
+        self.store_trouble: NotifycliError | None = None
+        try:
+            self.store = this.store()
+        except NotifycliError as error:
+            self.store_trouble = error
+        self.keychain, self.keyring = _keyring_health()
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether a token was ever made."""
+        return self.store is not None and bool(self.store.tokens.all())
+
+    def close(self) -> None:
+        """Close the store."""
+        if self.store is not None:
+            self.store.__exit__()
+
+
+def _keyring_health() -> tuple[Keychain | None, Health]:
+    try:
+        keychain = open_keychain()
+    except NotifycliError as error:
+        return None, Health("none", WHICH, False, error.message, error.hint)
+    return keychain, keychain.describe()
+
+
+def check_store(facts: Facts) -> Finding:
+    """Look at the store's file, its permissions and whether it is whole."""
+    path = facts.path
+    if facts.store is None:
+        trouble = facts.store_trouble or NotifycliError("it can't be opened")
+        return Finding("store", Status.FAIL, str(path), trouble.message, trouble.hint)
+    if not path.exists():
+        return Finding(
+            "store", Status.NOTE, str(path), "there is none yet: the first change makes it"
+        )
+    status = path.stat()
+    mode = stat.S_IMODE(status.st_mode)
+    found = f"{path}, version {VERSION}, {-(-status.st_size // _KIB)} KiB, mode {mode:04o}"
+    if mode & _OTHERS and sys.platform != "win32":
+        meaning = "others on this machine can read it: addresses, preferences, history"
+        return Finding("store", Status.FAIL, found, meaning, f"chmod 600 {path}")
+    if not os.access(path, os.W_OK):
+        return Finding("store", Status.FAIL, found, "it can be read but not changed", "")
+    if damage := facts.store.damage():
+        meaning = f"it is damaged ({damage})"
+        return Finding("store", Status.FAIL, found, meaning, "restore it from a backup")
+    return Finding("store", Status.OK, found, "it is whole, and yours alone to read")
+
+
+def check_keyring(facts: Facts) -> Finding:
+    """Look whether the keychain answers; none at all matters only where it is needed."""
+    health = facts.keyring
+    found = f"{health.name}, {health.where}"
+    if health.works:
+        status = Status.NOTE if health.hint else Status.OK
+        return Finding("keyring", status, found, health.meaning, health.hint)
+    if facts.has_tokens or os.environ.get(WHICH):
+        return Finding("keyring", Status.FAIL, found, health.meaning, health.hint)
+    meaning = f"{health.meaning}; only tokens need one, and none was made yet"
+    return Finding("keyring", Status.NOTE, found, meaning, health.hint)
+
+
+def check_tokens(facts: Facts) -> Finding:
+    """Look whether store and keychain agree on the tokens."""
+    if facts.store is None:
+        return Finding("tokens", Status.NOTE, "-", "can't be told without the store")
+    askable = facts.keychain is not None and facts.keyring.works and not facts.keychain.asks
+    inspector = Inspector(facts.keychain if askable else None, now())
+    inspected = inspector.inspect(facts.store.tokens.all(), thorough=True)
+    counts = Counter(item.condition for item in inspected)
+    counts[Condition.LEFTOVER] += len(facts.store.tokens.leftovers())
+    found = ", ".join(f"{counts[c]} {c}" for c in Condition if counts[c]) or "none"
+    torn = [item for item in inspected if item.condition in TORN]
+    if torn or counts[Condition.LEFTOVER]:
+        owners = dict.fromkeys(f"user {i.token.user_id} {i.token.name!r}" for i in torn)
+        who = ", ".join([*owners][:_NAMED]) + (" …" if len(owners) > _NAMED else "")
+        meaning = "; ".join(f"{c}: {MEANING[c]}" for c in Condition if c in TORN and counts[c])
+        if counts[Condition.LOST]:
+            meaning += "; leave them if they were made on another machine or lie in another file"
+        return Finding("tokens", Status.FAIL, f"{found} ({who})" if who else found, meaning, FIX)
+    if inspected and (not askable or inspector.trouble):
+        return Finding("tokens", Status.NOTE, found, "not compared: the keyring can't be asked")
+    if inspector.elsewhere:
+        meaning = f"{inspector.elsewhere} are in another keychain: not compared"
+        return Finding("tokens", Status.NOTE, found, meaning, f"set {WHICH} as when they were made")
+    if any(map(outlived, inspected)):
+        return Finding("tokens", Status.NOTE, found, "the grace of some is over", FIX)
+    return Finding("tokens", Status.OK, found, "store and keyring agree" if inspected else "")
+
+
+def check_clipboard(_: Facts) -> Finding:
+    """Look whether a token could be copied."""
+    health = clipboard.describe()
+    found = f"{health.name}, {health.where}" if health.where else health.name
+    if health.works:
+        status = Status.NOTE if health.hint else Status.OK
+        return Finding("clipboard", status, found, health.meaning, health.hint)
+    # Nobody has set up what a machine without a screen or a terminal hasn't.
+    nothing_set_up = health.name in {"none", "OSC 52"} and not os.environ.get(clipboard.WHICH)
+    status = Status.NOTE if nothing_set_up else Status.FAIL
+    return Finding("clipboard", status, found, health.meaning, health.hint)
+
+
+def check_completion(_: Facts) -> Finding:
+    """Look whether the user's shell completes the command."""
+    shell = Path(os.environ.get("SHELL", "")).name
+    places = completion_places(Path.home(), os.environ).get(shell)
+    if places is None:
+        return Finding("completion", Status.NOTE, shell or "no shell", "none is known for it")
+    for place in places:
+        if place.is_file():
+            return Finding("completion", Status.OK, f"{shell}, {place}", "it is installed")
+    meaning = "no completion is installed for this shell"
+    return Finding(
+        "completion", Status.NOTE, shell, meaning, f"notifycli completion install {shell}"
+    )
+
+
+def completion_places(home: Path, environ: Mapping[str, str]) -> dict[str, list[Path]]:
+    """Give where each shell looks for a program's completion, the user's own place first."""
+    data = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    system = [Path("/usr/local/share"), Path("/usr/share")]
+    own = Path(environ.get("BASH_COMPLETION_USER_DIR") or data / "bash-completion")
+    bash, fish = "completions/notifycli", "notifycli.fish"
+    zsh = [home / ".zfunc", home / ".zsh/completions"]
+    zsh += [base / "zsh/site-functions" for base in system]
+    return {
+        "bash": [own / bash, *(base / "bash-completion" / bash for base in system)],
+        "zsh": [folder / "_notifycli" for folder in zsh],
+        "fish": [
+            config / "fish/completions" / fish,
+            *(base / "fish/vendor_completions.d" / fish for base in system),
+        ],
+    }
+
+
+def check_terminal(_: Facts) -> Finding:
+    """Look what the terminal can show."""
+    encoding = (sys.stdout.encoding or "unknown").lower()
+    name = os.environ.get("TERM", "no TERM")
+    if not sys.stdout.isatty():
+        found, meaning = f"none, {encoding}", "standard output goes elsewhere: plain records"
+    else:
+        width = shutil.get_terminal_size().columns
+        found = f"{name}, {width} columns, {_colours()}, {encoding}"
+        meaning = "tables need more columns" if width < _NARROW else "tables and colours"
+    if encoding not in {"utf-8", "utf8"}:
+        meaning = "it can't show every character"
+        return Finding("terminal", Status.NOTE, found, meaning, "export LC_ALL=C.UTF-8")
+    return Finding("terminal", Status.OK, found, meaning)
+
+
+def _colours() -> str:
+    if os.environ.get("NO_COLOR"):
+        return "no colours (NO_COLOR)"
+    name = os.environ.get("TERM", "")
+    if os.environ.get("COLORTERM", "") in {"truecolor", "24bit"}:
+        return "16 million colours"
+    if name in {"", "dumb", "unknown"}:
+        return "no colours"
+    return "256 colours" if "256color" in name else "16 colours"
+
+
+CHECKS: tuple[Callable[[Facts], Finding], ...] = (
+    check_store,
+    check_keyring,
+    check_tokens,
+    check_clipboard,
+    check_completion,
+    check_terminal,
+)

@@ -1,0 +1,43 @@
+"""Values of options, read and checked; what is wrong becomes a usage error."""
+
+from __future__ import annotations
+
+import typer
+
+from notifycli.rules.moment import parse_moment
+from notifycli.rules.notifications import Channel
+from notifycli.rules.schedule import zone_info
+from notifycli.rules.selection import read_type
+
+
+def a_moment(text: str) -> int:
+    """Read a time as an event writes it; gives microseconds since 1970 UTC."""
+    try:
+        return parse_moment(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def a_channel(text: str) -> Channel:
+    """Read the name of a channel."""
+    try:
+        return Channel(text.lower())
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(Channel)}") from None
+
+
+def a_type(text: str) -> str:
+    """Read the full or the short name of a type; gives the full one."""
+    try:
+        return read_type(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def a_zone(text: str) -> str:
+    """Check the name of an IANA time zone."""
+    try:
+        zone_info(text)
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        raise typer.BadParameter(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
+    return text

@@ -1,0 +1,106 @@
+"""What to type so that a decision comes out differently."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import structs
+
+from notifycli.cli.session import display_name
+from notifycli.rules.audience import User
+from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.explain import Setting, deciding
+from notifycli.rules.judging import judged_anew
+from notifycli.rules.ladder import Case, obstacles
+from notifycli.rules.preferences import Layer, short_key
+from notifycli.rules.settings import Preferences, SettingsBook
+from notifycli.rules.whatif import Wish, overlaid
+
+
+def remedy(
+    cases: Sequence[Case], decision: Decision, preferences: Preferences, account: str
+) -> str | None:
+    """Give the commands, joined by `&&`, that would turn a decision round.
+
+    `cases` are the user's of the same event, up to that of the decision. Everything that stands in
+    the way is changed, not just what decided. `account` is the option that names the account, if
+    one is needed. `None`, if nothing to set would change it: nothing at all, or just what would
+    notify of the event in another way.
+    """
+    case = cases[-1]
+    user = case.directory.users[case.user]
+    fires = decision.outcome is Outcome.FIRE
+    reasons = [Reason.ENABLED] if fires else [reason for reason, _ in obstacles(case)]
+    by_access = [reason for reason in reasons if reason is Reason.NO_ACCESS]
+    settings = [
+        deciding(decision, reason, preferences) for reason in reasons if reason not in by_access
+    ]
+    needed = [setting for setting in settings if setting is not None]
+    if len(needed) < len(settings):
+        return None
+    unlocked = _without_locks(preferences, {s.key for s in needed if s.layer is Layer.LOCK})
+    wishes = list(dict.fromkeys(_wishes(decision, needed, unlocked)))
+    if by_access:
+        cases = [_with_access(one) for one in cases]
+    if not _turned(cases, decision, overlaid(unlocked, wishes)):
+        return None
+    commands = list(_commands(user, needed, wishes, account))
+    if by_access:
+        joins = f"notifycli inbox add{account} {decision.inbox_id} --member {_quoted(user)}"
+        commands.insert(0, joins)
+    return " && ".join(commands)
+
+
+def _without_locks(preferences: Preferences, keys: set[str]) -> Preferences:
+    lock = {key: value for key, value in preferences.lock.items() if key not in keys}
+    return Preferences(lock, preferences.inbox, preferences.user, preferences.default)
+
+
+def _wishes(
+    decision: Decision, settings: Iterable[Setting], preferences: Preferences
+) -> Iterator[Wish]:
+    """Give what has to be set, once nothing that matters is locked any more."""
+    for setting in settings:
+        value, layer = preferences.resolve(setting.key, decision.user_id, decision.inbox_id)
+        if value == setting.instead:
+            continue
+        here = layer is Layer.INBOX
+        inbox = decision.inbox_id if here else None
+        target = Layer.INBOX if here else Layer.USER
+        yield Wish(target, decision.user_id, inbox, setting.key, setting.instead)
+
+
+def _with_access(case: Case) -> Case:
+    directory = case.directory.with_member(case.event.inbox, case.user)
+    return structs.replace(case, directory=directory)
+
+
+def _turned(cases: Iterable[Case], decision: Decision, preferences: Preferences) -> bool:
+    """Tell whether a decision comes out differently with these preferences.
+
+    What they change of the event's other decisions may leave this one to be told already.
+    """
+    return any(
+        (anew.type, anew.channel) == (decision.type, decision.channel)
+        and anew.outcome is not decision.outcome
+        for anew in judged_anew(cases, SettingsBook(preferences))
+    )
+
+
+def _commands(
+    user: User, settings: Iterable[Setting], wishes: Iterable[Wish], account: str
+) -> Iterator[str]:
+    locked = dict.fromkeys(setting.key for setting in settings if setting.layer is Layer.LOCK)
+    if locked:
+        yield f"notifycli prefs unset --lock{account} {' '.join(map(short_key, locked))}"
+    by_inbox: dict[int | None, list[str]] = {}
+    for wish in wishes:
+        by_inbox.setdefault(wish.inbox, []).append(f"{short_key(wish.key)}={wish.value}")
+    for inbox, assignments in by_inbox.items():
+        only = "" if inbox is None else f" --inbox {inbox}"
+        yield f"notifycli prefs set -u {_quoted(user)}{only}{account} {' '.join(assignments)}"
+
+
+def _quoted(user: User) -> str:
+    return shlex.quote(display_name(user))

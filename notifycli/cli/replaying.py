@@ -1,0 +1,157 @@
+"""One pass over events: what `simulate` and `why` share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from notifycli.cli.lines import BadLines, total_size
+from notifycli.cli.output import console
+from notifycli.cli.proposal import Wishes, find_users, proposed
+from notifycli.cli.session import Session, plural
+from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.event import Event, EventError, decode_event
+from notifycli.rules.replay import Account, Assumptions, Replay
+from notifycli.rules.selection import Selection
+from notifycli.rules.summary import ChangeSummary, Summary
+from notifycli.rules.whatif import ChangedDecision, difference
+from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from notifycli.rules.insight import Insight
+
+T = TypeVar("T")
+Lines = Iterable[tuple[str, int, bytes]]
+_NAMED = 5
+
+
+class Run:
+    """One pass over the input, and what it counts of the selected decisions.
+
+    `insights` are what is counted for the eye, of the preferences as they are and as proposed; of
+    the latter alone, where there is no comparison.
+    """
+
+    def __init__(
+        self,
+        replay: Replay,
+        selection: Selection,
+        bad: BadLines,
+        insights: tuple[Insight, Insight] | None = None,
+    ) -> None:
+        self.replay = replay
+        self.summary = Summary()
+        self.changes = ChangeSummary()
+        self.bad = bad
+        self.events = 0
+        self._selection = selection
+        self.insights = insights
+
+    def decisions(self, lines: Lines, *, explain: bool) -> Iterator[Decision]:
+        """Give the selected decisions that fire, and to `explain` them the others too."""
+        for event, decisions in self.judged(lines, self.replay.decide):
+            for decision in filter(self._selection.takes, decisions):
+                self._count(decision, event)
+                if explain or decision.outcome is Outcome.FIRE:
+                    yield decision
+
+    def compared(
+        self, lines: Lines, *, explain: bool
+    ) -> Iterator[tuple[Decision, ChangedDecision | None]]:
+        """Give the selected decisions as proposed, each with what would become of it."""
+        for event, pairs in self.judged(lines, self.replay.compare):
+            for before, after in pairs:
+                if self._selection.takes(after):
+                    self._count(after, event)
+                    if self.insights:
+                        self.insights[0].add(before, event.at)
+                    changed = difference(before, after, explain=explain)
+                    if changed:
+                        self.changes.add(changed)
+                    yield after, changed
+
+    def judged(
+        self, lines: Lines, judge: Callable[[Event], Iterable[T]]
+    ) -> Iterator[tuple[Event, list[T]]]:
+        """Replay every event, and give the selected ones with what the judge says of them."""
+        for file, number, line in lines:
+            try:
+                event = decode_event(line, number)
+            except EventError as error:
+                self.bad.add(f"{file}:{number}", str(error), line)
+                continue
+            self.events += 1
+            judgements = list(judge(event))
+            if self._selection.takes_event(event):
+                yield event, judgements
+
+    def _count(self, decision: Decision, event: Event) -> None:
+        self.summary.add(decision)
+        if self.insights:
+            self.insights[1].add(decision, event.at)
+
+
+def replay_of(
+    this: Session, store: Store, wishes: Wishes | None = None, *, compare: bool = False
+) -> Replay:
+    """Make the replay of what is stored; with wishes, of what is proposed, or of both."""
+    accounts = {}
+    for account in store.accounts():
+        directory, stored = store.directory(account.id), store.preferences(account.id)
+        tried = stored if wishes is None else proposed(this, account.id, stored, wishes)
+        accounts[account.id] = (
+            Account(directory, stored, tried) if compare else Account(directory, tried)
+        )
+    return Replay(accounts, this.fallback_account(store))
+
+
+def selected_users(this: Session, store: Store) -> frozenset[tuple[int, int]] | None:
+    """Give the users that `-u` names, by account; `None` where it names nobody."""
+    if not this.given_users:
+        return None
+    found = find_users(this, store, this.given_users)
+    return frozenset((account, user.id) for account, users in found.items() for user in users)
+
+
+@contextmanager
+def progress_bar(
+    this: Session, files: list[str], *, wanted: bool | None
+) -> Iterator[Callable[[int], None] | None]:
+    """Show a progress bar if it is wanted; by default, where standard error is a terminal."""
+    by_default = not this.quiet and sys.stderr is not None and sys.stderr.isatty()
+    if not (by_default if wanted is None else wanted):
+        yield None
+        return
+    from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it
+
+    with Progress(console=console(this, stderr=True), transient=True) as bar:
+        task = bar.add_task("replaying", total=total_size(files))
+        yield lambda size: bar.advance(task, size)
+
+
+def tell_assumptions(this: Session, assumed: Assumptions) -> None:
+    """Say once what the events didn't say and the rules had to assume."""
+    if assumed.assignments_by_unknown:
+        count = plural(assumed.assignments_by_unknown, "assignment")
+        this.note(f"{count} without performed_by: taken as made by somebody else")
+    if assumed.messages_in_unknown_inboxes:
+        count = plural(assumed.messages_in_unknown_inboxes, "message")
+        this.note(
+            f"{count} in inboxes whose members are not on record: every user is taken to see "
+            "them; add members: notifycli inbox add ID --member USER"
+        )
+    if assumed.unknown_agents:
+        users = [str(user) for _, user in sorted(assumed.unknown_agents)]
+        more = ", …" if len(users) > _NAMED else ""
+        this.note(
+            f"{plural(len(users), 'agent')} in the events but not in the directory "
+            f"({', '.join(users[:_NAMED])}{more}): notifycli directory learn EVENTS would add them"
+        )
+    if assumed.times_back:
+        this.note(f"{plural(assumed.times_back, 'event')} with a time older than the one before")
+    if assumed.unknown_events:
+        named = ", ".join(f"{name} ({n})" for name, n in assumed.unknown_events.most_common(_NAMED))
+        count = plural(assumed.unknown_events.total(), "event")
+        this.note(f"{count} with unknown names ignored: {named}")

@@ -1,0 +1,81 @@
+"""Times as people write and read them: `90d`, a date, `3 days ago`. All else is in UTC."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import typer
+
+from notifycli.errors import UsageError
+from notifycli.rules.moment import SECOND, parse_moment
+
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+YEAR = 365 * DAY
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY, "y": YEAR}
+_SPAN = re.compile(r"(\d{1,6})\s*([smhdwy])", re.ASCII)
+_NEARLY = 0.95
+"""From which part of a unit on it is one: a second short of 90 days is 3 months."""
+_WORDS = (
+    (YEAR, "year"),
+    (30 * DAY, "month"),
+    (DAY, "day"),
+    (HOUR, "hour"),
+    (MINUTE, "minute"),
+)
+
+
+def now() -> int:
+    """Give the present moment, to the second, in microseconds since 1970 UTC."""
+    return int(time.time()) * SECOND
+
+
+def read_span(text: str) -> int:
+    """Read `45s`, `10m`, `24h`, `90d`, `2w`, `1y` as microseconds, for an option of that type."""
+    match = _SPAN.fullmatch(text.strip().lower())
+    if match is None:
+        raise typer.BadParameter(f"{text!r} is no duration such as 90d (units: s m h d w y)")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def read_seconds(text: str) -> float:
+    """Read a number of seconds, or a duration, as seconds, for an option of that type."""
+    plain = text.strip().isdecimal() and text.isascii()
+    return read_span(f"{text}s" if plain else text) / SECOND
+
+
+def expiry(text: str, at: int) -> int:
+    """Give the moment that `90d` from `at`, or an ISO date or time, means; a date in UTC.
+
+    Raises `UsageError` for what is neither, and for what is over already.
+    """
+    if _SPAN.fullmatch(text.strip().lower()):
+        moment = at + read_span(text)
+    else:
+        try:
+            moment = parse_moment(text) if "-" in text else 0
+        except ValueError:
+            moment = 0
+        if not moment:
+            raise UsageError(
+                f"--expires: {text!r} is neither a duration nor a date",
+                "write it as 90d or 2027-01-31",
+            )
+    if moment <= at:
+        raise UsageError(f"--expires: {text} is over already", "name a later one")
+    return moment
+
+
+def in_words(moment: int | None, at: int) -> str:
+    """Say how far from `at` a moment is: `3 days ago`, `in 2 hours`, `just now`, `-` for None."""
+    if moment is None:
+        return "-"
+    away = abs(moment - at)
+    for unit, name in _WORDS:
+        count = round(away / unit)
+        if away >= unit * _NEARLY:
+            words = f"{count} {name}{'s' if count > 1 else ''}"
+            return f"in {words}" if moment > at else f"{words} ago"
+    return "in seconds" if moment > at else "just now"

@@ -1,0 +1,64 @@
+"""From a case to its decisions, one a channel, with one set of preferences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+
+from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.ladder import Case, judge
+from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
+from notifycli.rules.settings import SettingsBook
+
+_AUDIO_ONLY = (Channel.AUDIO,)
+
+
+def decisions(case: Case, settings: SettingsBook, notified: set[int]) -> Iterator[Decision]:
+    """Judge a case on each of its channels, with one set of preferences.
+
+    `notified` are the users whom the same event has notified with these preferences.
+    """
+    audio_only = case.type is NotificationType.NEW_MESSAGE
+    case.settings = settings.of(case.user, case.event.inbox)
+    case.notified = case.told if case.type is NotificationType.ASSIGNMENT else case.user in notified
+    for case.channel in _AUDIO_ONLY if audio_only else SWITCHED_CHANNELS:
+        decision = _decision(case)
+        if decision.outcome is Outcome.FIRE:
+            notified.add(case.user)
+        yield decision
+
+
+def _decision(case: Case) -> Decision:
+    reason, origin = judge(case)
+    fires = reason is Reason.ENABLED
+    event, user = case.event, case.directory.users.get(case.user)
+    assert event.account is not None  # noqa: S101 - Replay.decide() has set it
+    deliverable = None
+    if fires and user is not None:
+        deliverable = case.channel is Channel.AUDIO or bool(
+            user.email if case.channel is Channel.EMAIL else user.subscribed
+        )
+    return Decision(
+        event.line,
+        case.at,
+        event.name,
+        event.account,
+        event.conversation,
+        event.inbox,
+        None if event.message is None else event.message.id,
+        case.user,
+        None if user is None else user.email,
+        case.type,
+        case.channel,
+        Outcome.FIRE if fires else Outcome.SUPPRESS,
+        reason,
+        origin,
+        deliverable,
+    )
+
+
+def judged_anew(cases: Iterable[Case], settings: SettingsBook) -> Iterator[Decision]:
+    """Judge cases of one event, in their order, with other preferences; they stay as they are."""
+    notified: set[int] = set()
+    for case in cases:
+        yield from decisions(copy(case), settings, notified)

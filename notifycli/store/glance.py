@@ -1,0 +1,103 @@
+"""A glance at a store, for completion: quick, read-only, and silent about what is wrong with it.
+
+What is asked for is what begins with a few letters, so every answer is an index range and is cut
+off at `LIMIT`: a store of 100,000 users answers as quickly as one of ten.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from notifycli.store.database import APPLICATION_ID, VERSION
+
+LIMIT = 100
+_BUSY_SECONDS = 0.2
+_BEYOND = "\U0010ffff"
+
+
+class Found(NamedTuple):
+    """What a word may become, and what helps to recognize it."""
+
+    word: str
+    help: str
+
+
+class Glance:
+    """An open store, looked at in some of its accounts: in `account`, or in all of them."""
+
+    def __init__(self, connection: sqlite3.Connection, account: int | None) -> None:
+        self._connection = connection
+        self._account = account
+
+    def accounts(self) -> list[Found]:
+        """Give the accounts with their names, by id."""
+        return self._found("SELECT id, name FROM account ORDER BY id LIMIT ?", LIMIT)
+
+    def inboxes(self) -> list[Found]:
+        """Give the inboxes with their names, by id."""
+        return self._found(
+            f"SELECT DISTINCT id, name FROM inbox WHERE {_HERE} ORDER BY id LIMIT ?",  # noqa: S608 - constants
+            *(self._account, LIMIT),
+        )
+
+    def teams(self) -> list[Found]:
+        """Give the teams with their names, by id."""
+        return self._found(
+            f"SELECT DISTINCT id, name FROM team WHERE {_HERE} ORDER BY id LIMIT ?",  # noqa: S608 - constants
+            *(self._account, LIMIT),
+        )
+
+    def users(self, start: str) -> list[Found]:
+        """Give the users whose address begins with `start`, and the ids of those without one.
+
+        Of more than `LIMIT` of either kind the last one is among them, so that what all the words
+        given have in common is what all users meant have in common.
+        """
+        return [*self._addresses(start), *self._ids(start)]
+
+    def _addresses(self, start: str) -> list[Found]:
+        chosen = f"FROM user WHERE {_HERE} AND email >= ? AND email < ? ORDER BY email"
+        return self._ends(f"SELECT email, name {chosen}", start, start + _BEYOND)
+
+    def _ids(self, start: str) -> list[Found]:
+        if start.strip("0123456789"):
+            return []
+        chosen = f"FROM user WHERE {_HERE} AND email IS NULL AND word GLOB ? ORDER BY word"
+        return self._ends(f"SELECT CAST(id AS TEXT) AS word, name {chosen}", f"{start}*")
+
+    def _ends(self, sql: str, *parameters: str) -> list[Found]:
+        """Give the first rows in the order of `sql`, and the last if there are more."""
+        first = self._found(f"{sql} LIMIT ?", self._account, *parameters, LIMIT)
+        if len(first) < LIMIT:
+            return first
+        last = self._found(f"{sql} DESC LIMIT 1", self._account, *parameters)
+        return first if last == first[-1:] else [*first, *last]
+
+    def _found(self, sql: str, *parameters: object) -> list[Found]:
+        rows = self._connection.execute(sql, parameters)
+        return [Found(str(word), str(help_)) for word, help_ in rows]
+
+
+_HERE = "account_id IN (SELECT id FROM account WHERE id = coalesce(?, id))"
+
+
+def look(path: Path, account: int | None, ask: Callable[[Glance], list[Found]]) -> list[Found]:
+    """Ask the store at `path`, in one account or in all (`None`), without touching the file.
+
+    A store that is missing, damaged, locked, foreign or of another version has nothing to say.
+    """
+    try:
+        if not path.is_file():
+            return []
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS)) as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            ours = (application, version) == (APPLICATION_ID, VERSION)
+            return ask(Glance(connection, account)) if ours else []
+    except (sqlite3.Error, OSError):
+        return []

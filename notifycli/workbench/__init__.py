@@ -1,0 +1,1 @@
+"""The workbench: what is tried before it is rolled out. Expectations, scenarios, reports."""

@@ -1,0 +1,125 @@
+"""Proposed preferences beside the stored ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.event import EventError, decode_event
+from notifycli.rules.preferences import Layer
+from notifycli.rules.replay import Account, Replay
+from notifycli.rules.settings import Preferences
+from notifycli.rules.whatif import Wish, difference, locked_away, overlaid
+from tests.rules.harness import decisions_of, directory_of, preferences_of, replay_of
+from tests.rules.worlds import World, preference_rows, worlds
+
+STORED = Preferences(
+    lock={"audio": "none"},
+    inbox={(7, 3): {"audio": "all"}},
+    user={7: {"email.conversation_mention": "on"}},
+    default={"inactive_after": "5m"},
+)
+
+
+def compared(world: World, proposed: Any) -> list[tuple[Decision, Decision]]:
+    account = world.directory["account"]["id"]
+    both = Account(
+        directory_of(world.directory),
+        preferences_of(world.preferences, account),
+        preferences_of(proposed, account),
+    )
+    replay = Replay({account: both}, world.fallback_account)
+    pairs: list[tuple[Decision, Decision]] = []
+    for number, line in enumerate(world.lines, 1):
+        try:
+            event = decode_event(line.encode(), number)
+        except EventError:
+            continue
+        pairs += replay.compare(event)
+    return pairs
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(), st.data())
+def test_one_replay_of_both_decides_as_two_replays_of_one_each(
+    world: World, data: st.DataObject
+) -> None:
+    proposed = data.draw(preference_rows(world.directory))
+    pairs = compared(world, proposed)
+    alone = [
+        decisions_of(replay_of(world.directory, rows, world.fallback_account), world.lines)
+        for rows in (world.preferences, proposed)
+    ]
+    assert [[before for before, _ in pairs], [after for _, after in pairs]] == alone
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        pytest.param(
+            Wish(Layer.USER, 7, None, "audio", "all"),
+            Preferences(
+                STORED.lock,
+                STORED.inbox,
+                {7: {"email.conversation_mention": "on", "audio": "all"}},
+                STORED.default,
+            ),
+            id="a user's value joins what they have set",
+        ),
+        pytest.param(
+            Wish(Layer.INBOX, 7, 3, "audio", "none"),
+            Preferences(STORED.lock, {(7, 3): {"audio": "none"}}, STORED.user, STORED.default),
+            id="a value for an inbox replaces the one there",
+        ),
+        pytest.param(
+            Wish(Layer.DEFAULT, None, None, "audio", "all"),
+            Preferences(
+                STORED.lock, STORED.inbox, STORED.user, {"inactive_after": "5m", "audio": "all"}
+            ),
+            id="a default joins the others",
+        ),
+        pytest.param(
+            Wish(Layer.LOCK, None, None, "audio", "all"),
+            Preferences({"audio": "all"}, STORED.inbox, STORED.user, STORED.default),
+            id="a lock replaces a lock",
+        ),
+    ],
+)
+def test_a_wish_is_laid_over_what_is_stored(wish: Wish, expected: Preferences) -> None:
+    before = repr(STORED)
+    assert overlaid(STORED, [wish]) == expected
+    assert repr(STORED) == before
+
+
+def test_the_last_of_two_wishes_wins() -> None:
+    wishes = [Wish(Layer.USER, 8, None, "audio", value) for value in ("all", "assigned")]
+    assert overlaid(Preferences(), wishes).user == {8: {"audio": "assigned"}}
+
+
+def test_wishes_that_a_lock_beats_are_named() -> None:
+    wishes = [
+        Wish(Layer.USER, 7, None, "audio", "all"),
+        Wish(Layer.USER, 7, None, "quiet_hours", "off"),
+        Wish(Layer.LOCK, None, None, "audio", "all"),
+    ]
+    assert locked_away(STORED, wishes) == ["audio"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(worlds(), st.data(), st.booleans())
+def test_a_difference_is_what_only_one_side_notifies_of(
+    world: World, data: st.DataObject, explain: bool
+) -> None:
+    for before, after in compared(world, data.draw(preference_rows(world.directory))):
+        changed = difference(before, after, explain=explain)
+        if before.outcome is after.outcome:
+            assert changed is None
+        else:
+            assert changed is not None
+            kind = "added" if after.outcome is Outcome.FIRE else "removed"
+            shown = before if kind == "removed" and not explain else after
+            assert (changed.change, changed.reason) == (kind, shown.reason)

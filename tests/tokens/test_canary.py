@@ -1,0 +1,231 @@
+"""A planted token shows nowhere but where it was asked for: whatever is run, whatever fails."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vault import services
+
+from .aviary import CANARY, COMMANDS, Aviary, Watch, hidden
+from .harness import Done, Program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def aviary(program: Program, file_keyring: None) -> Iterator[Aviary]:  # noqa: ARG001
+    watch, aviary = Watch(), Aviary(program)
+    with watch.looking():
+        yield aviary
+        aviary.check_files()
+    assert watch.seen == set()
+    assert aviary.runs >= 3
+
+
+def test_show_and_header_print_it_and_nothing_else_does(aviary: Aviary) -> None:
+    aviary.plant()
+    assert aviary.shown() == CANARY
+    header = aviary.program("token", "header", "-u", "1", "--verbose")
+    assert header == Done(0, f"api_access_token: {CANARY}\n", "")
+    aviary.everything()
+    for arguments, text in COMMANDS:  # once more as processes with their own arguments
+        aviary.run(*arguments, stdin=text)
+    assert aviary.shown() == CANARY
+    assert aviary.hers("revoke").status == 0
+    assert aviary.run("token", "verify", stdin=CANARY).status == 1
+    aviary.run("doctor", "--fix")
+
+
+def test_a_clipboard_has_it_and_nobody_else(
+    aviary: Aviary,
+    screen: str,  # noqa: ARG001
+) -> None:
+    aviary.plant()
+    assert aviary.hers("copy", "--clear-after", "1").status == 0
+    time.sleep(0.5)
+    aviary.check_files()
+    aviary.everything()
+
+
+def test_a_real_keyring_keeps_it_from_everyone(
+    aviary: Aviary,
+    unlocked: None,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NOTIFYCLI_KEYRING")
+    aviary.plant()
+    assert aviary.shown() == CANARY
+    aviary.everything()
+    aviary.hers("revoke")
+
+
+def test_a_locked_keyring_doesn_t_sing(
+    aviary: Aviary, bus: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFYCLI_KEYRING")
+    with services.keyring_daemon(bus, home, "right"):
+        aviary.plant()
+    with services.keyring_daemon(bus, home, None):
+        assert aviary.hers("show").status == 69
+        assert aviary.hers("header").status == 69
+        aviary.everything()
+        ended = aviary.hers("revoke")
+    assert ended.status == 0
+    assert "the keyring still holds it" in ended.err
+
+
+EVIL = """
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordSetError
+
+class Keyring(KeyringBackend):
+    priority = 9
+
+    def get_password(self, service, name):
+        {get}
+
+    def set_password(self, service, name, password):
+        {set}
+
+    def delete_password(self, service, name):
+        raise RuntimeError("can't delete {canary}")
+"""
+RAISE = "raise PasswordSetError(f'backend says: {password!r} refused')"
+
+
+@pytest.mark.parametrize(
+    ("get", "put"),
+    [
+        pytest.param("return None", RAISE, id="says what it was given"),
+        pytest.param("return None", "pass", id="takes and doesn't keep"),
+        pytest.param(f"return {CANARY!r}", "pass", id="gives what nobody asked for"),
+        pytest.param("import time; time.sleep(60)", "pass", id="hangs"),
+        pytest.param("raise SystemExit(3)", "pass", id="ends the program"),
+    ],
+)
+def test_a_keyring_that_misbehaves_doesn_t_give_it_away(
+    aviary: Aviary, tmp_path: Path, get: str, put: str
+) -> None:
+    modules = tmp_path / "modules"  # beside the home: a module that gives the canary holds it
+    modules.mkdir()
+    code = EVIL.format(get=get, set=put, canary="it")
+    (modules / "evil.py").write_text(code, encoding="ascii")
+    evil = {
+        "NOTIFYCLI_KEYRING": "system",
+        "NOTIFYCLI_KEYRING_TIMEOUT": "0.3",
+        "PYTHONPATH": str(modules),
+        "PYTHON_KEYRING_BACKEND": "evil.Keyring",
+    }
+    aviary.run("user", "add", "jane@example.com")
+    aviary.run("user", "add", "omar@example.com")
+    kept = aviary.hers("set", stdin=CANARY, **evil)
+    assert kept.status == (0 if CANARY in get else 69)
+    for done in aviary.everything(**evil):
+        assert "Traceback" not in done.err
+
+
+def _broken(what: str) -> Callable[[Path], dict[str, str]]:
+    """Make a program in which one part fails in a way that nobody foresaw."""
+
+    def arrange(folder: Path) -> dict[str, str]:
+        code = f"def fail(*a, **k): raise ZeroDivisionError('unforeseen')\n{what} = fail\n"
+        module = what.rpartition(".")[0].removesuffix(".TokenChanges").removesuffix(".Tokens")
+        text = f"import {module.removesuffix('.EncryptedFile')}\n{code}"
+        (folder / "sitecustomize.py").write_text(text, encoding="ascii")
+        return {"PYTHONPATH": str(folder)}
+
+    return arrange
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "notifycli.store.tokens.TokenChanges.add",
+        "notifycli.store.tokens.TokenChanges.activate",
+        "notifycli.store.tokens.TokenChanges.revoke",
+        "notifycli.store.tokens.Tokens.note_use",
+        "notifycli.vault.encrypted_file.EncryptedFile.set",
+        "notifycli.vault.sealed.seal",
+        "notifycli.vault.token.digest",
+        "notifycli.vault.clipboard.copy",
+    ],
+)
+def test_an_unforeseen_error_and_its_traceback_don_t_hold_it(
+    aviary: Aviary, tmp_path: Path, what: str
+) -> None:
+    aviary.plant()
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    environ = _broken(what)(folder)
+    runs = aviary.everything(**environ)
+    runs += [
+        aviary.run("token", "set", "-u", "1", "--name", "x", stdin=CANARY[::-1], **environ),
+        aviary.hers("revoke", **environ),
+    ]
+    assert any("ZeroDivisionError: unforeseen" in done.err for done in runs)
+
+
+def test_a_store_that_can_t_be_written_tells_nothing(aviary: Aviary) -> None:
+    services.need(setpriv="util-linux")
+    aviary.plant()
+    path = aviary.program.store_path
+    path.chmod(0o400)
+    path.parent.chmod(0o500)
+    # A superuser without the right to pass over permissions is like anybody else.
+    drop = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+    prefix = drop if os.geteuid() == 0 else []
+    try:
+        for verb, text in (("verify", CANARY), ("set", CANARY), ("list", ""), ("revoke", "")):
+            options = ["-u", "1"] if verb != "verify" else []
+            command = aviary.program.command("token", verb, *options, "--verbose")
+            done = subprocess.run(
+                [*prefix, *command], input=text.encode(), capture_output=True, check=False
+            )
+            assert hidden(done.stdout + done.stderr)
+            assert b"Traceback" not in done.stderr
+            assert done.returncode in {0, 2, 77, 78}
+    finally:
+        path.parent.chmod(0o700)
+        path.chmod(0o600)
+
+
+def test_a_reader_that_has_gone_gets_nothing_and_no_error_tells_it(aviary: Aviary) -> None:
+    aviary.plant()
+    for verb in ("show", "header"):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            aviary.program.command("token", verb, "-u", "1", "--verbose"),
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+        os.close(writing)
+        assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        pytest.param({"NOTIFYCLI_KEYRING": "system"}, id="no keyring"),
+        pytest.param({"NOTIFYCLI_KEYRING": "nowhere"}, id="an unknown keyring"),
+        pytest.param({"NOTIFYCLI_KEYRING_PASSPHRASE_FILE": "/nonexistent"}, id="no passphrase"),
+        pytest.param({"NOTIFYCLI_KEYRING_PASSPHRASE_FILE": "/etc/hostname"}, id="a wrong one"),
+        pytest.param({"DISPLAY": ":7654"}, id="a dead clipboard"),
+        pytest.param({"NOTIFYCLI_CLIPBOARD": "nowhere"}, id="an unknown clipboard"),
+        pytest.param({"NOTIFYCLI_DB": "/proc/nothing/store.db"}, id="no place for the store"),
+        pytest.param({"NOTIFYCLI_DB": "/etc/hostname"}, id="a store that is none"),
+    ],
+)
+def test_what_is_set_up_wrongly_tells_nothing(aviary: Aviary, environ: dict[str, str]) -> None:
+    aviary.plant()
+    for done in aviary.everything(**environ):
+        assert "Traceback" not in done.err
+        assert done.status != 70

@@ -1,0 +1,182 @@
+"""A crash at each step of each change: the promise holds, and the doctor mends what is left."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from notifycli.errors import NotifycliError
+from notifycli.store.store import Store
+from notifycli.store.tokens import TokenState
+from notifycli.vault import token as form
+from notifycli.vault.mending import TORN, Condition, Inspector, mend
+from notifycli.vault.tokens import Life, Wish
+from notifycli.vault.verify import verified
+
+from .harness import (
+    FOREIGN,
+    HERS,
+    JANE,
+    NOON,
+    Died,
+    DyingStore,
+    Fuse,
+    MemoryKeychain,
+    holders,
+    life_of,
+    store_with_users,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from notifycli.vault.token import Secret
+
+HOUR = 3_600_000_000
+MORE_STEPS_THAN_ANY_CHANGE_HAS = 40
+
+
+def _remove_user(life: Life) -> None:
+    with life.store.change(1, "user remove", "test") as change:
+        change.remove(JANE)
+    life.forget(life.store.tokens.leftovers())
+
+
+CHANGES: dict[str, Callable[[Life], object]] = {
+    "obtaining": lambda life: life.obtain(HERS, Wish()),
+    "rotating": lambda life: life.rotate(HERS, 0, Wish()),
+    "rotating with grace": lambda life: life.rotate(HERS, HOUR, Wish()),
+    "taking over": lambda life: life.keep(HERS, form.Secret(FOREIGN), Wish()),
+    "revoking": lambda life: life.revoke(HERS),
+    "removing the user": _remove_user,
+}
+STARTS: dict[str, Callable[[Life], object]] = {
+    "nothing": lambda _: None,
+    "a token": lambda life: life.generate(HERS, Wish()),
+    "a token and its predecessor": lambda life: (
+        life.generate(HERS, Wish()),
+        life.rotate(HERS, HOUR, Wish()),
+    ),
+}
+
+
+class Start:
+    """A store and a keychain before a change, to be copied for each crash of it."""
+
+    def __init__(self, folder: Path, start: str) -> None:
+        self._folder = folder
+        self._secrets: dict[str, Secret] = {}
+        with store_with_users(folder / "start.db") as store:
+            STARTS[start](life_of(store, MemoryKeychain(self._secrets)))
+
+    def crash(self, change: str, at: int) -> tuple[Path, dict[str, Secret], bool]:
+        """Carry out a change that dies at a step; give what is left, and whether it died."""
+        path, secrets = self._folder / f"{at}.db", dict(self._secrets)
+        shutil.copy(self._folder / "start.db", path)
+        fuse = Fuse(at)
+        with DyingStore(path, fuse) as store:
+            try:
+                CHANGES[change](life_of(store, MemoryKeychain(secrets, fuse)))
+            except Died:
+                return path, secrets, True
+            except NotifycliError:
+                return path, secrets, False
+        return path, secrets, False
+
+
+def check_promise(store: Store, secrets: dict[str, Secret]) -> None:
+    life = life_of(store, MemoryKeychain(secrets))
+    valid = [token for token in store.tokens.all() if token.valid(NOON)]
+    shown = [life.reveal(token) for token in valid]
+    for token, secret in zip(valid, shown, strict=True):
+        assert form.digest(secret.reveal()) == token.digest
+        assert verified(store, secret.reveal(), NOON) is not None
+    current = life.current(HERS)
+    assert current is None or current.id in {token.id for token in valid}
+    for secret in set(secrets.values()) - set(shown):
+        assert verified(store, secret.reveal(), NOON) is None
+
+
+def check_mended(store: Store, secrets: dict[str, Secret]) -> None:
+    mend(store, life_of(store, MemoryKeychain(secrets)))
+    inspector = Inspector(MemoryKeychain(secrets), NOON)
+    conditions = {f.condition for f in inspector.inspect(store.tokens.all(), thorough=True)}
+    assert not conditions & TORN
+    assert store.tokens.leftovers() == []
+    valid = {token.digest for token in store.tokens.all() if token.valid(NOON)}
+    assert holders(secrets) == valid
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_crash_leaves_a_token_valid_and_lost_or_ended_and_to_be_had(
+    tmp_path: Path, change: str, start: str
+) -> None:
+    before = Start(tmp_path, start)
+    for at in range(1, MORE_STEPS_THAN_ANY_CHANGE_HAS):
+        path, secrets, died = before.crash(change, at)
+        with Store(path) as store:
+            check_promise(store, secrets)
+            check_mended(store, secrets)
+            if store.user(1, 7) is not None:
+                token, _ = life_of(store, MemoryKeychain(secrets)).obtain(HERS, Wish())
+                assert token.valid(NOON)
+        if not died:
+            break
+    assert not died
+
+
+def test_every_step_of_making_is_told_apart(tmp_path: Path) -> None:
+    seen: list[tuple[Condition, ...]] = []
+    before, died = Start(tmp_path, "a token"), True
+    while died:
+        path, secrets, died = before.crash("rotating", len(seen) + 1)
+        with Store(path) as store:
+            found = Inspector(MemoryKeychain(secrets), NOON).inspect(store.tokens.all())
+        seen.append(tuple(finding.condition for finding in found))
+    old, new = Condition.ACTIVE, Condition.UNFINISHED
+    assert list(dict.fromkeys(seen)) == [
+        (old,),
+        (old, new),
+        (Condition.LEFTOVER, Condition.ACTIVE),
+        (Condition.REVOKED, Condition.ACTIVE),
+    ]
+
+
+class TestBackups:
+    """Store or keychain come back as they were before the last change."""
+
+    def test_a_keychain_from_before_a_rotation(self, tmp_path: Path) -> None:
+        with store_with_users(tmp_path / "store.db") as store:
+            keychain = MemoryKeychain()
+            life = life_of(store, keychain)
+            life.generate(HERS, Wish())
+            before = dict(keychain.secrets)
+            life.rotate(HERS, 0, Wish())
+            inspected = Inspector(MemoryKeychain(before), NOON).inspect(
+                store.tokens.all(), thorough=True
+            )
+            assert [f.condition for f in inspected] == [Condition.LEFTOVER, Condition.LOST]
+            check_mended(store, before)
+            assert [t.state for t in store.tokens.all()] == [TokenState.REVOKED] * 2
+
+    def test_a_store_from_before_a_revocation(self, tmp_path: Path) -> None:
+        with store_with_users(tmp_path / "store.db") as store:
+            keychain = MemoryKeychain()
+            life_of(store, keychain).generate(HERS, Wish())
+            keychain.secrets.clear()
+            (found,) = Inspector(keychain, NOON).inspect(store.tokens.all())
+            assert found.condition is Condition.LOST
+            check_mended(store, keychain.secrets)
+
+    def test_tokens_in_another_keychain_are_not_taken_for_lost(self, tmp_path: Path) -> None:
+        class File(MemoryKeychain):
+            kind = "file"
+
+        with store_with_users(tmp_path / "store.db") as store:
+            life_of(store, MemoryKeychain()).generate(HERS, Wish())
+            assert mend(store, life_of(store, File())) == []
+            assert [t.state for t in store.tokens.all()] == [TokenState.ACTIVE]

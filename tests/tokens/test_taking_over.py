@@ -1,0 +1,68 @@
+"""Tokens that were made elsewhere, and texts that are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from notifycli.errors import DataError, NotifycliError, UsageError
+from notifycli.store.tokens import TokenState
+from notifycli.vault import token as form
+from notifycli.vault.tokens import Life, Owner, Wish
+
+from .harness import FOREIGN, HERS, OMAR, opens, states
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Store
+
+ACTIVE, REVOKED = TokenState.ACTIVE, TokenState.REVOKED
+
+
+class TestTakingOver:
+    def test_a_token_of_another_system_replaces_what_was_there(
+        self, life: Life, store: Store
+    ) -> None:
+        life.generate(HERS, Wish())
+        made = life.keep(HERS, form.Secret(FOREIGN), Wish("from the profile page"))
+        assert life.reveal(made.token) == form.Secret(FOREIGN)
+        assert (made.token.masked, made.token.made_elsewhere) == ("…2dLu", True)
+        assert states(store) == [REVOKED, ACTIVE]
+        assert opens(store, form.Secret(FOREIGN))
+
+    def test_it_can_come_back_after_it_was_revoked_but_one_of_ours_can_t(
+        self, life: Life, store: Store
+    ) -> None:
+        life.keep(HERS, form.Secret(FOREIGN), Wish())
+        life.revoke(HERS)
+        life.keep(HERS, form.Secret(FOREIGN), Wish())
+        assert opens(store, form.Secret(FOREIGN))
+        ours = life.reveal(life.generate(Owner(1, OMAR), Wish()))
+        life.revoke(Owner(1, OMAR))
+        with pytest.raises(UsageError, match="was revoked"):
+            life.keep(HERS, ours, Wish())
+
+    @pytest.mark.parametrize(
+        ("text", "error", "message"),
+        [
+            ("short", DataError, "it has 5 characters"),
+            ("x" * 5000, DataError, "it has 5000 characters"),
+            ("two words of a passphrase", DataError, "has spaces"),
+            ("line\r\nHost: evil.example.com", DataError, "has spaces"),
+            ("zażółćgęśląjaźńzażółć", DataError, "has spaces"),
+            ("nct_" + "x" * 36, DataError, "mistyped"),
+            (FOREIGN, UsageError, "on record already, as …2dLu"),
+        ],
+    )
+    def test_what_is_no_token_is_refused_without_repeating_it(
+        self, life: Life, text: str, error: type[NotifycliError], message: str
+    ) -> None:
+        life.keep(Owner(1, OMAR), form.Secret(FOREIGN), Wish())
+        with pytest.raises(error, match=message) as raised:
+            life.keep(HERS, form.Secret(text), Wish())
+        assert text not in str(raised.value)
+
+    def test_it_is_never_rotated_here(self, life: Life) -> None:
+        life.keep(HERS, form.Secret(FOREIGN), Wish())
+        with pytest.raises(UsageError, match="made elsewhere"):
+            life.rotate(HERS, 0, Wish())
