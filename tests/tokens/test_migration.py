@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from notifycli.store.database import APPLICATION_ID
+from notifycli.store.database import APPLICATION_ID, VERSION
 from notifycli.store.schema import migrations
 from notifycli.store.store import Store
 from notifycli.vault.tokens import Wish
@@ -39,7 +39,7 @@ def test_an_old_store_keeps_its_users_and_takes_tokens(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()
     connection.close()
-    assert version == (2,)
+    assert version == (VERSION,)
 
 
 def test_an_old_store_and_a_new_one_have_the_same_schema(tmp_path: Path) -> None:
@@ -52,3 +52,7 @@ def test_an_old_store_and_a_new_one_have_the_same_schema(tmp_path: Path) -> None
             schemas.append(connection.execute(sql).fetchall())
         connection.close()
     assert schemas[0] == schemas[1]
+
+
+def test_the_version_is_the_number_of_migrations() -> None:
+    assert len(migrations.pending(Database(memory=True))) == VERSION
