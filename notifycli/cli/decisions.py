@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _SHORT = {row.type: row.short for row in TYPES}
 _MISSING = {Channel.EMAIL: ", no address", Channel.PUSH: ", no subscription", Channel.AUDIO: ""}
-_HEADS = ("Line", "UTC", "Conv", "User", "Notification")
 _MINUTE = slice(5, 16)
 
 
@@ -25,10 +24,10 @@ def show_decisions(this: Session, decisions: Iterable[Decision], *, explain: boo
     """Print decisions; with `explain`, their reasons and what decided have a column."""
 
     def cells(decision: Decision) -> Sequence[RenderableType]:
-        plain = _plain(decision)
+        plain = _plain(this, decision)
         return [*plain, _why(decision)] if explain else plain
 
-    heads = [*_HEADS, *(["Outcome"] if explain else [])]
+    heads = [*_heads(this), *(["Outcome"] if explain else [])]
     show(this, decisions, Decision, heads=heads, cells=cells)
 
 
@@ -40,10 +39,10 @@ def show_changes(this: Session, changes: Iterable[Decision], *, explain: bool) -
 
         added = changed.change is ChangeKind.ADDED
         sign = Text("+" if added else "-", style="green" if added else "red")
-        plain = [sign, *_plain(changed)]
+        plain = [sign, *_plain(this, changed)]
         return [*plain, _why(changed)] if explain else plain
 
-    heads = ["", *_HEADS, *(["Then"] if explain else [])]
+    heads = ["", *_heads(this), *(["Then"] if explain else [])]
     show(this, changes, ChangedDecision, heads=heads, cells=cells)
 
 
@@ -57,14 +56,24 @@ def show_changed_counts(this: Session, counts: Sequence[ChangedCount]) -> None:
     show(this, counts, ChangedCount)
 
 
-def _plain(decision: Decision) -> list[RenderableType]:
+def _heads(this: Session) -> list[str]:
+    return ["Line", "UTC", "Conv", *(["User"] if _many_users(this) else []), "Notification"]
+
+
+def _plain(this: Session, decision: Decision) -> list[RenderableType]:
+    user = printable(decision.email or str(decision.user_id))
     return [
         str(decision.line),
         (decision.at or "-")[_MINUTE].replace("T", " "),
         text(decision.conversation_id),
-        printable(decision.email or str(decision.user_id)),
+        *([user] if _many_users(this) else []),
         what(decision.channel, decision.type),
     ]
+
+
+def _many_users(this: Session) -> bool:
+    """Whether a column is needed for the user: 80 columns have no room for what is known."""
+    return len(this.given_users) != 1
 
 
 def what(channel: Channel, type_: NotificationType) -> str:
@@ -78,11 +87,5 @@ def _why(decision: Decision) -> RenderableType:
     origin = f" ({decision.origin})" if decision.origin else ""
     if decision.outcome is Outcome.SUPPRESS:
         return Text(f"✗ {decision.reason}{origin}", style="red")
-    undelivered = (
-        ""
-        if decision.deliverable
-        else ", no address"
-        if decision.channel == "email"
-        else ", no subscription"
-    )
+    undelivered = "" if decision.deliverable else _MISSING[decision.channel]
     return Text(f"✓ fires{origin}{undelivered}", style="green")
