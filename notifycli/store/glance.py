@@ -51,6 +51,17 @@ class Glance:
             *(self._account, LIMIT),
         )
 
+    def tokens(self) -> list[Found]:
+        """Give the names of users' tokens."""
+        return self._found(
+            f"SELECT DISTINCT name, '' FROM token WHERE {_HERE} ORDER BY name LIMIT ?",  # noqa: S608 - constants
+            *(self._account, LIMIT),
+        )
+
+    def presets(self) -> list[Found]:
+        """Give the names of saved presets; those that come with the program are not stored."""
+        return self._found("SELECT DISTINCT name, '' FROM preset ORDER BY name LIMIT ?", LIMIT)
+
     def users(self, start: str) -> list[Found]:
         """Give the users whose address begins with `start`, and the ids of those without one.
 

@@ -16,6 +16,7 @@ from notifycli.rules.audience import User
 from notifycli.rules.notifications import TYPES, Channel
 from notifycli.rules.preferences import GLOBS, KEYS
 from notifycli.store.store import Store
+from notifycli.store.tokens import Token
 from tests.tab.conftest import HOSTILE, NAMES
 
 
@@ -142,6 +143,26 @@ def test_inboxes_and_teams_complete_by_id_with_their_names() -> None:
         assert [(o.word, o.help) for o in asked(*words, "").candidates] == inboxes
     assert offered("team", "remove", "") == ["2"]
     assert offered("simulate", "--conversation", "") == []
+
+
+def test_tokens_and_presets_complete_by_their_names(store: Path) -> None:
+    token = Token(
+        account_id=1,
+        user_id=1,
+        name="backup",
+        secret_name="file:1",  # noqa: S106 - a name, not the secret
+        digest="0" * 64,
+        masked="nct_…0000",
+        created_at=0,
+    )
+    with Store(store) as opened:
+        opened.presets.save("night", {"audio": "none"}, replace=False)
+        with opened.change(1, "test", "test") as change:
+            change.tokens.add(token)
+    assert offered("token", "rotate", "--name", "") == ["backup"]
+    presets = ["chatwoot-default", "everything", "night", "quiet"]
+    assert sorted(offered("prefs", "preset", "apply", "")) == presets
+    assert offered("prefs", "preset", "apply", "n") == ["night"]
 
 
 def test_accounts_complete_and_the_one_given_narrows_the_rest(store: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from notifycli.cli.session import Session
 from notifycli.cli.tab.place import Place
 from notifycli.rules.notifications import TYPES
 from notifycli.rules.preferences import GLOBS, KEYS, InvalidPreferenceError, full_keys, spellings
+from notifycli.rules.presets import BUILTIN_PRESETS
 from notifycli.store.glance import Found, Glance, look
 
 
@@ -129,10 +130,16 @@ def _types(_: Place) -> Answer:
     return Answer(Candidate(row.type, row.fires_when) for row in TYPES)
 
 
+def _presets(place: Place) -> Answer:
+    saved = _look(place, lambda store, _: store.presets(), place.start)
+    return Answer([*(Candidate(name) for name in BUILTIN_PRESETS), *(Candidate(*f) for f in saved)])
+
+
 _GLOBS = tuple(Found(glob, f"all of them: {glob}") for glob in GLOBS)
 _accounts = _of_store(lambda store, _: store.accounts())
 _inboxes = _of_store(lambda store, _: store.inboxes())
 _teams = _of_store(lambda store, _: store.teams())
+_tokens = _of_store(lambda store, _: store.tokens())
 _users = _of_store(Glance.users)
 
 SOURCES: Mapping[str, Source] = {
@@ -142,6 +149,8 @@ SOURCES: Mapping[str, Source] = {
     "--team": _teams,
     "inbox ID": _inboxes,
     "team ID": _teams,
+    "token NAME": _tokens,
+    "prefs NAME": _presets,
     "USER": _users,
     "REF": _users,
     "KEY": _keys,
