@@ -55,4 +55,6 @@ def test_an_old_store_and_a_new_one_have_the_same_schema(tmp_path: Path) -> None
 
 
 def test_the_version_is_the_number_of_migrations() -> None:
-    assert len(migrations.pending(Database(memory=True))) == VERSION
+    database = Database(memory=True)
+    assert len(migrations.pending(database)) == VERSION
+    database.close()
