@@ -7,6 +7,7 @@ import typer
 from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.members import Id, Members, Name, member_ids, remove
 from notifycli.cli.output import show
+from notifycli.cli.session import plural
 from notifycli.rules.audience import Inbox
 
 app = noun("Inboxes and who their members are: they see its conversations.")
@@ -36,7 +37,7 @@ def inbox_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members =
             everyone = tuple(sorted({*(old.members or ()), *added})) if added else old.members
             change.put_inbox(Inbox(id_, old.name if name is None else name, everyone))
     known = "no members on record: every user sees it" if everyone is None else ""
-    this.note(f"inbox {id_} has {known or f'{len(everyone or ())} members'}")
+    this.note(f"inbox {id_} has {known or plural(len(everyone or ()), 'member')}")
 
 
 @app.command("list", cls=takes(), epilog=examples("notifycli inbox list -o json"))

@@ -139,6 +139,16 @@ def simulate(
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
+    _jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            metavar="N",
+            min=1,
+            help="At most so many processes; what is printed never depends on it. (So far one "
+            "does the work.)",
+        ),
+    ] = None,
     progress: Annotated[
         bool | None,
         typer.Option(

@@ -7,6 +7,7 @@ import typer
 from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.members import Id, Members, Name, member_ids, remove
 from notifycli.cli.output import show
+from notifycli.cli.session import plural
 from notifycli.rules.audience import Team
 
 app = noun("Teams and who their members are: they see what is given to the team.")
@@ -26,7 +27,7 @@ def team_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members = 
             old = {team.id: team for team in store.teams(account)}.get(id_, Team(id_))
             everyone = {*old.members, *member_ids(store, account, members or ())}
             change.put_team(Team(id_, old.name if name is None else name, tuple(sorted(everyone))))
-    this.note(f"team {id_} has {len(everyone)} members")
+    this.note(f"team {id_} has {plural(len(everyone), 'member')}")
 
 
 @app.command("list", cls=takes(), epilog=examples("notifycli team list -o json"))

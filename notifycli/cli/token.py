@@ -16,6 +16,8 @@ from notifycli.cli.session import Session
 from notifycli.cli.times import in_words, now
 from notifycli.cli.token_parts import (
     ClearAfter,
+    Expires,
+    Label,
     Name,
     OlderThan,
     Previous,
@@ -27,6 +29,7 @@ from notifycli.cli.token_parts import (
     record,
     selected_users,
     the_owner,
+    wish,
     written,
 )
 from notifycli.errors import UsageError
@@ -35,7 +38,7 @@ from notifycli.store.tokens import Token
 from notifycli.vault.keychain import open_keychain
 from notifycli.vault.mending import MEANING, TORN, Condition, Finding, Inspector
 from notifycli.vault.token import Secret
-from notifycli.vault.tokens import DEFAULT_NAME, Owner, Wish
+from notifycli.vault.tokens import DEFAULT_NAME, NO_WISH, Owner, Wish
 from notifycli.vault.verify import verified
 
 if TYPE_CHECKING:
@@ -77,15 +80,18 @@ def token_show(
     ] = False,
     clear_after: ClearAfter = None,
     previous: Previous = False,
+    expires: Expires = None,
+    label: Label = "",
 ) -> None:
-    """Print a user's token, made if need be."""
+    """Print a user's token, made if need be: --expires and --label are for one that is made."""
     this = session(ctx)
+    asked = wish(expires, label)
     if copy:
-        _copy(this, name, clear_after, previous=previous)
+        _copy(this, name, clear_after, previous=previous, asked=asked)
         return
     if clear_after is not None:
         raise UsageError("--clear-after is for --copy", "add --copy")
-    owner, token, secret = _taken(this, name, previous=previous)
+    owner, token, secret = _taken(this, name, previous=previous, asked=asked)
     write([f"{secret.reveal()}\n".encode()])
     if sys.stdout.isatty():
         _explain(this, owner, token)
@@ -193,21 +199,35 @@ def token_verify(ctx: typer.Context) -> None:
     show_one(this, VerifiedRecord(token.account_id, token.user_id, email, token.name, expires))
 
 
-def _taken(this: Session, name: str, *, previous: bool) -> tuple[Owner, Token, Secret]:
-    """Give a user's token with its secret, made anew if there is none."""
+def _taken(
+    this: Session, name: str, *, previous: bool, asked: Wish = NO_WISH
+) -> tuple[Owner, Token, Secret]:
+    """Give a user's token with its secret, made as it is asked for if there is none."""
     with this.store(create=True) as store:
         owner = the_owner(this, store, name)
         of = life(this, store)
-        token, made = (of.previous(owner), False) if previous else of.obtain(owner, Wish())
+        token, made = (of.previous(owner), False) if previous else of.obtain(owner, asked)
+        if not made and asked != NO_WISH:
+            raise UsageError(
+                f"{_whose(owner)} has a token already: {token.masked}",
+                "leave out --expires and --label, or make a new one: notifycli token rotate",
+            )
         if made:
             this.note(f"there was no token yet: {token.masked} was made for {_whose(owner)}")
         return owner, token, of.reveal(token)
 
 
-def _copy(this: Session, name: str, clear_after: float | None, *, previous: bool) -> None:
+def _copy(
+    this: Session,
+    name: str,
+    clear_after: float | None,
+    *,
+    previous: bool,
+    asked: Wish = NO_WISH,
+) -> None:
     from notifycli.vault import clipboard  # noqa: PLC0415 - 10 ms that the others can spare
 
-    owner, _, secret = _taken(this, name, previous=previous)
+    owner, _, secret = _taken(this, name, previous=previous, asked=asked)
     seconds = clipboard.CLEAR_AFTER if clear_after is None else clear_after
     copied = clipboard.copy(secret, seconds)
     cleared = copied.clears_after

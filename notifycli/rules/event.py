@@ -103,7 +103,7 @@ def decode_event(line: bytes, number: int) -> Event:
 
 def unwrap(line: bytes) -> Payload:
     """Decode a line, out of its envelopes. Raises msgspec's errors."""
-    body = outer = sent.decode_payload(line)
+    body = outer = _outermost(line)
     for _ in range(_MAXIMUM_ENVELOPES):
         inner = body.wrapped()
         if inner is None:
@@ -112,6 +112,20 @@ def unwrap(line: bytes) -> Payload:
         body.event = body.event or outer.event
         outer = body
     return body
+
+
+def _outermost(line: bytes) -> Payload:
+    try:
+        return sent.decode_payload(line)
+    except msgspec.ValidationError:
+        # An envelope may have fields of these names that are none of ours.
+        envelope = sent.decode_envelope(line)
+        inner = sent.first_object(envelope.body, envelope.payload, envelope.data)
+        if inner is None:
+            raise
+        body = sent.decode_payload(inner)
+        body.event = body.event or envelope.event
+        return body
 
 
 def _name_if_readable(line: bytes) -> str | None:

@@ -104,8 +104,12 @@ class Payload(Struct):
             self.conversation is not None
             or self.conversation_id is not UNSET
             or self.message_type is not None
-            or (self.event is not None and (self.id is not None or self.user is not None))
+            or (self.event is not None and (self._has_id() or self.user is not None))
         )
+
+    def _has_id(self) -> bool:
+        """Whether it has an id such as conversations have; a delivery's is a word."""
+        return isinstance(self.id, int) or (self.id is not None and self.id.isdigit())
 
     def wrapped(self) -> Raw | None:
         """Give the object inside an envelope; `None` if this is none."""
@@ -113,10 +117,24 @@ class Payload(Struct):
             return None
         if self.has_own_subject():
             return None
-        for raw in (self.body, self.payload, self.data):
-            if raw is not UNSET and bytes(raw).lstrip().startswith(b"{"):
-                return raw
-        return None
+        return first_object(self.body, self.payload, self.data)
+
+
+class Envelope(Struct):
+    """An object of whose fields nothing is known but what may be inside."""
+
+    event: str | None = None
+    body: Raw | UnsetType = UNSET
+    payload: Raw | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+
+
+def first_object(*candidates: Raw | UnsetType) -> Raw | None:
+    """Give the first that is a JSON object."""
+    for raw in candidates:
+        if raw is not UNSET and bytes(raw).lstrip().startswith(b"{"):
+            return raw
+    return None
 
 
 class Name(Struct):
@@ -137,6 +155,7 @@ class Difference(Struct):
 
 
 decode_payload = msgspec.json.Decoder(Payload).decode
+decode_envelope = msgspec.json.Decoder(Envelope).decode
 decode_name = msgspec.json.Decoder(Name).decode
 _decode_messages = msgspec.json.Decoder(list[_Message] | None).decode
 _decode_change = msgspec.json.Decoder(Difference | tuple[Id, Id] | None).decode

@@ -162,7 +162,7 @@ def full_keys(text: str) -> tuple[str, ...]:
     try:
         return spellings()[text.strip().lower()]
     except KeyError:
-        near = nearest(text, spellings())
+        near = nearest(text, tuple(word for word in spellings() if word not in GLOBS))
         raise InvalidPreferenceError(f"there is no preference {text!r}", nearest=near) from None
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 from notifycli.rules.decision import Decision
 from notifycli.rules.event import Event
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
+from notifycli.rules.preferences import nearest
 
 _NAMES = {row.short: row.type for row in TYPES} | {type_.value: type_ for type_ in NotificationType}
 
@@ -49,4 +50,6 @@ def read_type(name: str) -> NotificationType:
     try:
         return _NAMES[name.lower()]
     except KeyError:
-        raise ValueError(f"{name!r} is none of {', '.join(_NAMES)}") from None
+        near = nearest(name, _NAMES)
+        hint = f"is no type; did you mean {near}?" if near else f"is none of {', '.join(_NAMES)}"
+        raise ValueError(f"{name!r} {hint}") from None

@@ -67,6 +67,9 @@ class Wish(NamedTuple):
     expires_at: int | None = None
 
 
+NO_WISH = Wish()
+
+
 class Ended(NamedTuple):
     """The tokens that a change ended; `trouble` is why the keychain still holds their secrets."""
 

@@ -309,3 +309,11 @@ def test_users_without_an_address_are_named_by_id(desk: Notifycli) -> None:
     desk.ok("prefs", "unset", "audio", "-u", "70")
     desk.ok("prefs", "import", "-", stdin=exported)
     assert desk.ok("prefs", "export", "--layer", "user").stdout == exported
+
+
+@pytest.mark.parametrize("written", ["json", "csv"])
+def test_the_common_option_chooses_how_an_export_is_written(desk: Notifycli, written: str) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "7")
+    by_format = desk.ok("prefs", "export", "--format", written).stdout
+    assert desk.ok("prefs", "export", "-o", written).stdout == by_format
+    assert desk("prefs", "export", "-o", "tsv").status == 2

@@ -149,3 +149,14 @@ def test_an_editor_that_fails_is_78(
     monkeypatch.delenv("VISUAL", raising=False)
     assert desk("prefs", "edit", "-u", "7").status == 78
     assert list(drafts.iterdir()) == []
+
+
+@pytest.mark.usefixtures("drafts")
+def test_an_editor_that_spoils_the_draft_anew_each_time_is_given_up(
+    desk: Notifycli, edit: Edit
+) -> None:
+    result = edit("text += 'bad = 1\\n'")
+    assert (result.status, result.stdout) == (65, b"")
+    assert "nothing was stored" in result.stderr
+    assert "what you wrote is kept in" in result.stderr
+    assert own(desk) == {}

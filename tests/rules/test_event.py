@@ -234,6 +234,11 @@ BODIES = [
         event("message_created", at=NOON, message=LATE),
     ),
     (
+        "an envelope with an id and a user of its own, that are none of ours",
+        {"id": "evt_1", "user": "relay", "event": "message_created", "data": message()},
+        event("message_created", at=NOON, message=LATE),
+    ),
+    (
         "a contact's event need not have the types of a conversation's",
         {"event": "contact_created", "id": {"uuid": "x"}, "account": {"id": 1}},
         event("contact_created", **BARE | {"conversation": None}),

@@ -25,7 +25,12 @@ def test_a_key_is_read_however_it_is_written(written: str, keys: list[str]) -> N
 
 @pytest.mark.parametrize(
     ("written", "nearest"),
-    [("emai.mention", "email.mention"), ("audio.tune", "audio.tone"), ("xyzzy", "")],
+    [
+        ("emai.mention", "email.mention"),
+        ("email.mentions", "email.mention"),
+        ("audio.tune", "audio.tone"),
+        ("xyzzy", ""),
+    ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest(written: str, nearest: str) -> None:
     with pytest.raises(InvalidPreferenceError) as caught:

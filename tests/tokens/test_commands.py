@@ -32,6 +32,14 @@ class TestShow:
         assert second == Done(0, f"{token}\n", "")
         assert hers(team, "header") == Done(0, f"api_access_token: {token}\n", "")
 
+    def test_what_is_asked_of_a_new_token_is_refused_of_one_that_is_there(
+        self, team: Program
+    ) -> None:
+        assert hers(team, "show", "--label", "backup", "--expires", "30d").status == 0
+        again = hers(team, "show", "--label", "other")
+        assert (again.status, again.out) == (2, "")
+        assert "token rotate" in again.err
+
     def test_a_terminal_is_told_what_it_is_and_how_to_use_it(self, team: Program) -> None:
         token = hers(team, "show").out.strip()
         command, *arguments = team.command("token", "show", "-u", "jane@example.com")

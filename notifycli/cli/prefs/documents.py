@@ -16,7 +16,7 @@ from notifycli.cli.output import write
 from notifycli.cli.prefs.differences import show_differences
 from notifycli.cli.progress import Bar, bar_over
 from notifycli.cli.session import Session, display_name, plural
-from notifycli.errors import DataError, NotPermittedError
+from notifycli.errors import DataError, NotPermittedError, UsageError
 from notifycli.rules.preferences import Layer
 from notifycli.store.document_entries import LAYERS
 from notifycli.store.document_tables import read_toml
@@ -76,11 +76,14 @@ def prefs_export(
     ctx: typer.Context,
     *,
     format_: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--format", parser=_format, metavar="|".join(FORMATS), help="How to write it."
+            "--format",
+            parser=_format,
+            metavar="|".join(FORMATS),
+            help="How to write it; toml if neither this nor -o says otherwise.",
         ),
-    ] = "toml",
+    ] = None,
     layer: Annotated[
         list[Layer] | None,
         typer.Option(
@@ -100,10 +103,13 @@ def prefs_export(
     """
     this = session(ctx)
     layers = frozenset(layer or LAYERS.values())
+    chosen = format_ or this.output or "toml"
+    if chosen not in FORMATS:
+        raise UsageError(f"a document is not written as {chosen}", f"write {', '.join(FORMATS)}")
     with this.store() as store:
         account = this.the_account(store)
         if update is None:
-            text = FORMATS[format_](store.written(account, layers), layers, account)
+            text = FORMATS[chosen](store.written(account, layers), layers, account)
             write(block.encode() for block in text)
             return
         changed = _update(update, store, account, layers)

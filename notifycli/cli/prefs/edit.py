@@ -23,6 +23,7 @@ from notifycli.store.change import Entry, Target
 
 app = part()
 
+_TRIES = 20
 _TITLE = """Preferences of {user}, account {account}{inbox}.
 Change values, save, and leave the editor: what you changed becomes {whose}.
 Take a line away to give up your own value; save nothing to change nothing."""
@@ -101,7 +102,8 @@ class _Draft:
         """
         before = self._original
         faults: tuple[str, ...] = ()
-        while True:
+        # A program in the editor's place may spoil the draft anew each time, for ever.
+        for _ in range(_TRIES):
             _run_editor(self._file)
             try:
                 text = self._read()
