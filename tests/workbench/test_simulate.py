@@ -207,6 +207,13 @@ def test_expectations_hold_for_what_would_be_shown(desk: Desk) -> None:
     assert desk.run("simulate", desk.events(ASSIGNED), *options).status == 0
 
 
+def test_what_simulate_prints_as_one_array_is_what_it_expects(desk: Desk) -> None:
+    printed = desk.run("simulate", desk.events(ASSIGNED), "-o", "json")
+    path = desk.folder / "expected.json"
+    path.write_text(printed.out, encoding="utf-8")
+    assert desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path)).status == 0
+
+
 def test_each_fault_of_a_file_of_expectations_is_named_with_its_place(desk: Desk) -> None:
     path = desk.write(
         "expected.jsonl", "[]", "{}", {"chanel": "push"}, {"user_id": "7"}, {"type": "x"}, "nope"
