@@ -84,7 +84,8 @@ class TestMissing:
     def test_every_call_says_so_and_names_the_ways_out(
         self, environ: dict[str, str], message: str
     ) -> None:
-        *calls, health = try_everything(**environ)
+        # What a loaded machine takes to import is no part of what is missing.
+        *calls, health = try_everything(NOTIFYCLI_KEYRING_TIMEOUT="60", **environ)
         assert len(calls) == 3
         for line in calls:
             assert line.startswith(f"69 {message}")
@@ -220,7 +221,8 @@ class TestPlainText:
         self, installed: Callable[[str], dict[str, str]]
     ) -> None:
         environ = {**installed("9"), "PYTHON_KEYRING_BACKEND": "plain.PlaintextKeyring"}
-        *calls, health = try_everything(**environ)
+        # What a loaded machine takes to import is no part of what is missing.
+        *calls, health = try_everything(NOTIFYCLI_KEYRING_TIMEOUT="60", **environ)
         assert calls == ["done None", "done None", "done True"]
         assert "unencrypted" in health
 
