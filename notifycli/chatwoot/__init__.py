@@ -1,0 +1,1 @@
+"""The other system: what Chatwoot calls things, and how it is spoken to."""

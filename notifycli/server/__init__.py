@@ -1,0 +1,1 @@
+"""What listens: Chatwoot's API on our store, and the receiver of its webhooks."""
