@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format versions clean
+.PHONY: demo test check format bench versions clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
@@ -24,6 +24,9 @@ format: $(READY)
 	$(BIN)/python scripts/write_reference.py
 	$(BIN)/python scripts/write_completions.py
 	$(BIN)/python scripts/write_manual.py
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
 
 # The tests again with each other Python that is here.
 versions: $(READY)

@@ -1,0 +1,15 @@
+"""How fast the product is beside what it could be measured by; `README.md` says how to add more.
+
+`python -m benchmarks` runs them.
+"""
+
+from __future__ import annotations
+
+from benchmarks import import_preferences, start_up
+from benchmarks.frame import Benchmark
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "start-up": start_up.races,
+    "import": import_preferences.races,
+}
+"""By the name that the command line takes, in the order in which they run."""
