@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from msgspec import Struct
 from notifycli.cli.command import noun
 from notifycli.cli.session import Session
 from notifycli.cli.times import expiry, now, read_seconds, read_span
-from notifycli.errors import DataError
+from notifycli.cli.typed_secret import read_secret
 from notifycli.rules.audience import User
 from notifycli.rules.moment import format_moment
 from notifycli.store.store import Store
@@ -24,7 +23,6 @@ app = noun("Access tokens: made, kept in the keyring, copied, checked.")
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LONGEST_NAME = 64
-_LONGEST_INPUT = 1 << 16
 
 
 def _name(text: str) -> str:
@@ -145,29 +143,8 @@ def forget_leftovers(this: Session, store: Store) -> None:
 
 
 def read_token(prompt: str) -> str:
-    """Read a token from standard input, unseen on a terminal, without the white space around it.
-
-    Raises `DataError` for nothing and for what isn't text.
-    """
-    if sys.stdin.isatty():
-        import getpass  # noqa: PLC0415 - only a terminal needs it
-
-        try:
-            text = getpass.getpass(prompt)
-        except EOFError:
-            text = ""
-    else:
-        try:
-            text = sys.stdin.buffer.read(_LONGEST_INPUT).decode()
-        except UnicodeDecodeError:
-            # Not even from that error's context: it holds what was read.
-            text = "\N{REPLACEMENT CHARACTER}"
-    if not text.strip():
-        raise DataError(
-            "no token came from standard input",
-            "pipe it: notifycli token show | notifycli token verify",
-        )
-    return text.strip()
+    """Read a token from standard input, or typed unseen."""
+    return read_secret(prompt, "token", "notifycli token show | notifycli token verify")
 
 
 def selected_users(this: Session, store: Store, account: int) -> dict[int, User]:

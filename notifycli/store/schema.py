@@ -180,3 +180,9 @@ def m003_add_presets(db: Database) -> None:
         "CREATE TABLE preset (name TEXT NOT NULL COLLATE NOCASE, key TEXT NOT NULL,"
         " value TEXT NOT NULL, PRIMARY KEY (name, key)) WITHOUT ROWID"
     )
+
+
+@migrations()
+def m004_add_settings(db: Database) -> None:
+    """Make room for what the channels need to be told."""
+    db.execute("CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")

@@ -12,6 +12,7 @@ from notifycli.rules.audience import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from notifycli.store.change import Change, Trace
+from notifycli.store.configuration import Configuration
 from notifycli.store.database import connect, told_errors, transaction
 from notifycli.store.document_entries import references_of
 from notifycli.store.history import History
@@ -33,6 +34,7 @@ class Store:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         self._connection = connect(path, create=create)
+        self.configuration = Configuration(self._connection, path)
         self.history = History(self._connection, path)
         self.presets = Presets(self._connection, path)
         self.tokens = Tokens(self._connection, path)

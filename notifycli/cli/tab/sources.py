@@ -15,6 +15,7 @@ from notifycli.cli.tab.place import Place
 from notifycli.rules.notifications import TYPES
 from notifycli.rules.preferences import GLOBS, KEYS, InvalidPreferenceError, full_keys, spellings
 from notifycli.rules.presets import BUILTIN_PRESETS
+from notifycli.store.configuration import CHOICES, SETTINGS
 from notifycli.store.glance import Found, Glance, look
 
 
@@ -135,6 +136,22 @@ def _presets(place: Place) -> Answer:
     return Answer([*(Candidate(name) for name in BUILTIN_PRESETS), *(Candidate(*f) for f in saved)])
 
 
+def _settings(_: Place) -> Answer:
+    return Answer(Candidate(setting.key, setting.summary) for setting in SETTINGS.values())
+
+
+def _setting_value(place: Place) -> Answer:
+    key, equals, _ = place.start.partition("=")
+    if equals:
+        values_ = CHOICES.get(key.strip().lower(), ())
+        return Answer(map(Candidate, values_), f"{key}=")
+    return Answer(
+        # A secret's value is never on the command line.
+        Candidate(f"{row.key}{'' if row.secret else '='}", row.summary, ends=row.secret)
+        for row in SETTINGS.values()
+    )
+
+
 _GLOBS = tuple(Found(glob, f"all of them: {glob}") for glob in GLOBS)
 _accounts = _of_store(lambda store, _: store.accounts())
 _inboxes = _of_store(lambda store, _: store.inboxes())
@@ -157,6 +174,8 @@ SOURCES: Mapping[str, Source] = {
     "prefs get KEY": _one_key,
     "KEY=VALUE": _assignment,
     "[USER:]KEY=VALUE": _somebodys_assignment,
+    "SETTING": _settings,
+    "SETTING=VALUE": _setting_value,
     "TYPE": _types,
     "FILE": _files,
     "FILES": _files,

@@ -1,0 +1,197 @@
+"""`notifycli config`: what the channels need to be told, and where each value comes from."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from notifycli.cli.command import examples, noun, session, takes
+from notifycli.cli.output import printable, show, write
+from notifycli.cli.typed_secret import read_secret
+from notifycli.errors import UnavailableError, UsageError
+from notifycli.store.configuration import SETTINGS, Configured, Origin, Setting, setting_of
+from notifycli.store.store import Store
+
+app = noun("How mails, pushes and links are sent and signed.")
+
+_HIDDEN = "(hidden)"
+_KEYRING = "keyring"
+Keys = Annotated[list[str], typer.Argument(metavar="SETTING...", help="Which ones.")]
+
+
+class SettingRecord(Struct):
+    """A setting, as printed."""
+
+    key: str
+    value: str | None
+    origin: str
+    variable: str
+    summary: str
+
+
+@app.command(
+    "set",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli config set smtp.host=mail.example.com smtp.username=desk
+notifycli config set 'email.sender=Support <desk@example.com>'
+notifycli config set smtp.password            typed unseen, kept in the keyring
+pass desk/smtp | notifycli config set smtp.password
+"""
+    ),
+)
+def config_set(
+    ctx: typer.Context,
+    settings: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SETTING=VALUE...",
+            help="What to set; a secret by its name alone, its value comes from standard input.",
+        ),
+    ],
+) -> None:
+    """Set settings, all or nothing."""
+    this = session(ctx)
+    values: dict[str, str] = {}
+    secrets: list[Setting] = []
+    for given in settings:
+        key, equals, text = given.partition("=")
+        setting = setting_of(key)
+        if setting.secret:
+            _refuse_written_secret(setting, equals)
+            secrets.append(setting)
+        else:
+            values[setting.key] = _read(setting, equals, text)
+    if len(secrets) > 1:
+        raise UsageError("one secret at a time: each comes from standard input")
+    with this.store(create=True) as store:
+        for setting in secrets:
+            _keep_secret(setting)
+        store.configuration.set(values)
+    for key in (*values, *(setting.key for setting in secrets)):
+        if os.environ.get(SETTINGS[key].variable):
+            this.warn(f"{SETTINGS[key].variable} is set, and wins over what is stored")
+
+
+def _refuse_written_secret(setting: Setting, equals: str) -> None:
+    if equals:
+        raise UsageError(
+            f"{setting.key} is a secret: on the command line others could read it",
+            f"type just its name, and it is asked for: notifycli config set {setting.key}",
+        )
+
+
+def _read(setting: Setting, equals: str, text: str) -> str:
+    if not equals:
+        raise UsageError(f"{setting.key} has no value", f"write {setting.key}=VALUE")
+    try:
+        return setting.read(text.strip())
+    except ValueError as error:
+        raise UsageError(f"{setting.key}: {text!r}: {error}") from None
+
+
+def _keep_secret(setting: Setting) -> None:
+    from notifycli.vault.configuration import secret_name  # noqa: PLC0415 - only secrets need it
+    from notifycli.vault.keychain import open_keychain  # noqa: PLC0415
+    from notifycli.vault.token import Secret  # noqa: PLC0415
+
+    text = read_secret(
+        f"{setting.key}: ", "value", f"pass show … | notifycli config set {setting.key}"
+    )
+    open_keychain().set(secret_name(setting.key), Secret(text))
+
+
+@app.command(
+    "get",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli config get smtp.host
+notifycli config get smtp.host --show-origin
+"""
+    ),
+)
+def config_get(
+    ctx: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="SETTING", help="Which one.")],
+    *,
+    show_origin: Annotated[
+        bool, typer.Option("--show-origin", help="Where the value comes from, too.")
+    ] = False,
+) -> None:
+    """Print the value in force; of a secret, no more than whether there is one.
+
+    Exit status 1 if it has none.
+    """
+    setting = setting_of(key)
+    with session(ctx).store() as store:
+        found, origin = _looked_up(store, setting)
+    if found is None:
+        raise typer.Exit(1)
+    ending = f"\t{origin}" if show_origin else ""
+    write([f"{printable(found)}{ending}\n".encode()])
+
+
+@app.command(
+    "list",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli config list
+notifycli config list -o jsonl | jq -r 'select(.origin == "environment") | .variable'
+"""
+    ),
+)
+def config_list(ctx: typer.Context) -> None:
+    """List all settings, their values and where these come from."""
+    this = session(ctx)
+    with this.store() as store:
+        records = [
+            SettingRecord(
+                setting.key, *_looked_up(store, setting), setting.variable, setting.summary
+            )
+            for setting in SETTINGS.values()
+        ]
+    show(
+        this,
+        records,
+        SettingRecord,
+        heads=("Setting", "Value", "Origin", "What it is"),
+        cells=lambda item: (item.key, printable(item.value or "-"), item.origin, item.summary),
+    )
+
+
+def _looked_up(store: Store, setting: Setting) -> tuple[str | None, str]:
+    """Give what is shown of a setting's value, and where that comes from."""
+    if not setting.secret:
+        configured: Configured = store.configuration.value(setting.key)
+        return configured.value, configured.origin
+    from notifycli.vault.configuration import secret  # noqa: PLC0415 - only secrets need it
+
+    origin = Origin.ENVIRONMENT if os.environ.get(setting.variable) else _KEYRING
+    try:
+        return (_HIDDEN, origin) if secret(setting.key) else (None, Origin.DEFAULT)
+    except UnavailableError as error:
+        return None, f"{_KEYRING}: {error.message}"
+
+
+@app.command(
+    "unset",
+    cls=takes(),
+    epilog=examples("notifycli config unset smtp.username smtp.password"),
+)
+def config_unset(ctx: typer.Context, keys: Keys) -> None:
+    """Forget settings; their built-in values hold again."""
+    settings = [setting_of(key) for key in keys]
+    for setting in settings:
+        if setting.secret:
+            from notifycli.vault.configuration import secret_name  # noqa: PLC0415
+            from notifycli.vault.keychain import open_keychain  # noqa: PLC0415
+
+            open_keychain().delete(secret_name(setting.key))
+    with session(ctx).store() as store:
+        store.configuration.unset(setting.key for setting in settings)

@@ -1,0 +1,32 @@
+"""A secret that is handed over: piped in, or typed unseen; never an argument."""
+
+from __future__ import annotations
+
+import sys
+
+from notifycli.errors import DataError
+
+_LONGEST_INPUT = 1 << 16
+
+
+def read_secret(prompt: str, what: str, example: str) -> str:
+    """Read a secret from standard input, unseen on a terminal, without the white space around it.
+
+    Raises `DataError` for nothing, with `example` as the way to pipe it, and for what isn't text.
+    """
+    if sys.stdin.isatty():
+        import getpass  # noqa: PLC0415 - only a terminal needs it
+
+        try:
+            text = getpass.getpass(prompt)
+        except EOFError:
+            text = ""
+    else:
+        try:
+            text = sys.stdin.buffer.read(_LONGEST_INPUT).decode()
+        except UnicodeDecodeError:
+            # Not even from that error's context: it holds what was read.
+            text = "\N{REPLACEMENT CHARACTER}"
+    if not text.strip():
+        raise DataError(f"no {what} came from standard input", f"pipe it: {example}")
+    return text.strip()

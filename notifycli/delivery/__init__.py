@@ -1,0 +1,1 @@
+"""What leaves: notices on their way to people, by e-mail, Web Push and sound."""

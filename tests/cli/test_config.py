@@ -1,0 +1,121 @@
+"""`notifycli config`: settings of the channels, and where each value comes from."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from notifycli.store.configuration import SETTINGS
+from tests.conftest import Json, Notifycli
+
+SECRET = "CanaryOfThePassword"  # noqa: S105 - that's what it is
+
+
+@pytest.fixture(autouse=True)
+def _keyring_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse")
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", "file")
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE", str(passphrase))
+
+
+def listed(notifycli: Notifycli, key: str) -> Json:
+    return next(item for item in notifycli.ok("config", "list").records if item["key"] == key)
+
+
+KEPT = [
+    pytest.param("smtp.host=mail.example.com", "mail.example.com", id="a host"),
+    pytest.param("SMTP.Port= 0587 ", "587", id="a number, however it is written"),
+    pytest.param("smtp.security=TLS", "tls", id="a word of a few, in small letters"),
+    pytest.param(
+        "email.sender=Support <desk@example.com>",
+        "Support <desk@example.com>",
+        id="a sender with a name",
+    ),
+    pytest.param("desk.url=https://desk.example.com/", "https://desk.example.com", id="an address"),
+    pytest.param("push.subject=mailto:a@example.com", "mailto:a@example.com", id="a mail address"),
+]
+
+
+@pytest.mark.parametrize(("assignment", "value"), KEPT)
+def test_set_keeps_a_value_and_get_prints_it(
+    notifycli: Notifycli, assignment: str, value: str
+) -> None:
+    key = assignment.partition("=")[0].lower()
+    notifycli.ok("config", "set", assignment)
+    assert notifycli.ok("config", "get", key).stdout.decode() == f"{value}\n"
+    assert (
+        notifycli.ok("config", "get", key, "--show-origin").stdout.decode() == f"{value}\tstore\n"
+    )
+
+
+REFUSED = [
+    pytest.param("smtp.hots=x", "did you mean smtp.host?", id="a key that is nearly one"),
+    pytest.param("smtp.host=", "smtp.host: '': it is a word", id="nothing"),
+    pytest.param("smtp.host", "write smtp.host=VALUE", id="a key alone"),
+    pytest.param("smtp.port=70000", "a number from 1 to 65535", id="no port"),
+    pytest.param("smtp.security=ssl", "one of starttls, tls, plain", id="no security"),
+    pytest.param("email.sender=nobody", "Support <desk@example.com>", id="no address"),
+    pytest.param("email.sender=a@b\r\nBcc: c@d", "one line", id="a header that is smuggled in"),
+    pytest.param("desk.url=ftp://x", "https://desk.example.com", id="no web address"),
+    pytest.param("desk.url=https://u:p@x", "user name", id="a password in an address"),
+    pytest.param("push.subject=http://x", "mailto:", id="no subject"),
+    pytest.param(f"smtp.password={SECRET}", "others could read it", id="a secret in the open"),
+]
+
+
+@pytest.mark.parametrize(("assignment", "told"), REFUSED)
+def test_set_refuses_all_if_one_is_wrong(notifycli: Notifycli, assignment: str, told: str) -> None:
+    result = notifycli("config", "set", "deliver.concurrency=3", assignment)
+    assert (result.status, result.stdout) == (2, b"")
+    assert told in result.stderr
+    assert SECRET not in result.stderr
+    assert notifycli.ok("config", "get", "deliver.concurrency").stdout == b"20\n"
+
+
+def test_the_environment_wins_and_says_so(notifycli: Notifycli) -> None:
+    environment = {"NOTIFYCLI_SMTP_HOST": "other.example.com"}
+    warned = notifycli.ok("config", "set", "smtp.host=mail.example.com", environment=environment)
+    assert warned.stderr == "warning: NOTIFYCLI_SMTP_HOST is set, and wins over what is stored\n"
+    got = notifycli.ok("config", "get", "smtp.host", "--show-origin", environment=environment)
+    assert got.stdout == b"other.example.com\tenvironment\n"
+
+
+def test_a_bad_value_in_the_environment_is_bad_configuration(notifycli: Notifycli) -> None:
+    result = notifycli("config", "list", environment={"NOTIFYCLI_SMTP_PORT": "smtp"})
+    assert (result.status, result.stdout) == (78, b"")
+    assert result.stderr.startswith("error: NOTIFYCLI_SMTP_PORT is 'smtp': it is a number from 1")
+
+
+def test_a_secret_is_kept_in_the_keyring_and_never_shown(notifycli: Notifycli) -> None:
+    notifycli.ok("config", "set", "smtp.password", stdin=f"{SECRET}\n".encode())
+    shown = {
+        "key": "smtp.password",
+        "value": "(hidden)",
+        "origin": "keyring",
+        "variable": "NOTIFYCLI_SMTP_PASSWORD",
+        "summary": "kept in the keyring",
+    }
+    assert listed(notifycli, "smtp.password") == shown
+    with sqlite3.connect(notifycli.store) as store:
+        assert SECRET not in "".join(store.iterdump())
+    store.close()
+    notifycli.ok("config", "unset", "smtp.password")
+    assert listed(notifycli, "smtp.password") == {**shown, "value": None, "origin": "default"}
+
+
+def test_unset_brings_back_what_is_built_in(notifycli: Notifycli) -> None:
+    notifycli.ok("config", "set", "smtp.security=tls", "smtp.host=mail.example.com")
+    notifycli.ok("config", "unset", "smtp.security", "smtp.host")
+    assert notifycli.ok("config", "get", "smtp.security", "--show-origin").stdout == (
+        b"starttls\tdefault\n"
+    )
+    missing = notifycli("config", "get", "smtp.host")
+    assert (missing.status, missing.stdout, missing.stderr) == (1, b"", "")
+
+
+def test_list_has_every_setting(notifycli: Notifycli) -> None:
+    assert [item["key"] for item in notifycli.ok("config", "list").records] == [*SETTINGS]
