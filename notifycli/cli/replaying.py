@@ -11,6 +11,7 @@ from notifycli.cli.lines import BadLines, total_size
 from notifycli.cli.output import console
 from notifycli.cli.proposal import Wishes, find_users, proposed
 from notifycli.cli.session import Session, plural
+from notifycli.errors import UsageError
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.event import Event, EventError, decode_event
 from notifycli.rules.replay import Account, Assumptions, Replay
@@ -131,6 +132,17 @@ def progress_bar(
         yield lambda size: bar.advance(task, size)
 
 
+def check_inboxes(asked: Iterable[int], known: Iterable[int], assumed: Assumptions) -> None:
+    """Raise `UsageError` for an inbox that neither the directory nor an event of the replay has."""
+    there = sorted(assumed.unknown_inboxes.union(known))
+    for inbox in asked:
+        if inbox not in there:
+            listed = ", ".join(map(str, there)) or "none"
+            raise UsageError(
+                f"there is no inbox {inbox} in the directory or the events", f"there are: {listed}"
+            )
+
+
 def tell_assumptions(this: Session, assumed: Assumptions) -> None:
     """Say once what the events didn't say and the rules had to assume."""
     if assumed.assignments_by_unknown:
@@ -150,7 +162,8 @@ def tell_assumptions(this: Session, assumed: Assumptions) -> None:
             f"({', '.join(users[:_NAMED])}{more}): notifycli directory learn EVENTS would add them"
         )
     if assumed.times_back:
-        this.note(f"{plural(assumed.times_back, 'event')} with a time older than the one before")
+        count = plural(assumed.times_back, "event")
+        this.note(f"{count} more than a second older than the one before")
     if assumed.unknown_events:
         named = ", ".join(f"{name} ({n})" for name, n in assumed.unknown_events.most_common(_NAMED))
         count = plural(assumed.unknown_events.total(), "event")

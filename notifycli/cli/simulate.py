@@ -20,6 +20,7 @@ from notifycli.cli.parameters import a_channel, a_moment, a_type, a_zone
 from notifycli.cli.proposal import read_proposal
 from notifycli.cli.replaying import (
     Run,
+    check_inboxes,
     progress_bar,
     replay_of,
     selected_users,
@@ -177,12 +178,16 @@ def simulate(
             until=until,
         )
         replay = replay_of(this, store, wishes, compare=asked.compares)
+        inboxes = {one.id for account in store.accounts() for one in store.inboxes(account.id)}
     run = Run(replay, selection, BadLines(strict=strict), asked.insights(this))
     status = _show(this, run, _records(this, run, files, asked, wanted=progress), asked)
     tell_assumptions(this, run.replay.assumptions)
+    status = run.bad.finish() or status
+    if not run.bad.count:
+        check_inboxes(selection.inboxes, inboxes, run.replay.assumptions)
     if not diff:
         _tell_nothing_fired(this, run, selected=selection != Selection())
-    raise typer.Exit(run.bad.finish() or status)
+    raise typer.Exit(status)
 
 
 class _Asked(NamedTuple):

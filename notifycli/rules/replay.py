@@ -13,7 +13,7 @@ from notifycli.rules.event import Event
 from notifycli.rules.judging import decisions
 from notifycli.rules.ladder import Case
 from notifycli.rules.mentions import mentioned_users
-from notifycli.rules.moment import format_moment
+from notifycli.rules.moment import SECOND, format_moment
 from notifycli.rules.names import MESSAGE_CREATED, PRESENCE, SLA_EVENTS, STATUS_EVENTS
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
@@ -64,7 +64,10 @@ class Assumptions(Struct):
     messages_in_unknown_inboxes: int = 0
     unknown_agents: set[tuple[int, int]] = field(default_factory=set)
     """(account, user) of agents who are in events but not in the directory."""
+    unknown_inboxes: set[int] = field(default_factory=set)
+    """Inboxes of events that the directory has no members of."""
     times_back: int = 0
+    """Events more than a second older than the one before: some kinds carry whole seconds alone."""
     unknown_events: Counter[str] = field(default_factory=Counter)
 
 
@@ -150,7 +153,7 @@ class Replay:
     def _keep_time(self, event: Event) -> None:
         if event.at is None:
             event.at = self._last
-        elif self._last is not None and event.at < self._last:
+        elif self._last is not None and event.at < self._last - SECOND:
             self.assumptions.times_back += 1
         self._last = event.at
 
@@ -179,8 +182,10 @@ class Replay:
 
     def _note_assumptions(self, event: Event, directory: Directory) -> None:
         noted = self.assumptions
-        if event.message is not None and not directory.knows_members(event.inbox):
-            noted.messages_in_unknown_inboxes += 1
+        if not directory.knows_members(event.inbox):
+            noted.messages_in_unknown_inboxes += event.message is not None
+            if event.inbox is not None:
+                noted.unknown_inboxes.add(event.inbox)
         if event.assignment and event.assignee not in (None, UNSET) and event.performed_by is None:
             noted.assignments_by_unknown += 1
 

@@ -183,7 +183,6 @@ FILTERS = [
         ["--type", "new_message"], lambda one: one["channel"] == "audio", id="the type of audio"
     ),
     pytest.param(["--inbox", "3"], lambda _: True, id="the inbox"),
-    pytest.param(["--inbox", "4"], lambda _: False, id="another inbox"),
     pytest.param(["--conversation", "42"], lambda _: True, id="the conversation"),
     pytest.param(["--conversation", "43"], lambda _: False, id="another conversation"),
     pytest.param(
@@ -214,6 +213,20 @@ def test_filters_choose_decisions_and_the_whole_input_is_still_replayed(
     assert day.ok("simulate", "day.jsonl", "--explain", *options).records == expected
 
 
+@pytest.mark.parametrize("inbox", ["4", "5"])
+def test_an_inbox_may_be_known_to_the_directory_or_to_the_events_alone(
+    day: Notifycli, inbox: str
+) -> None:
+    day.ok("inbox", "add", "4")
+    events = lines([*DAY, {"event": "conversation_created", "id": 50, "inbox_id": 5}])
+    found = day.ok("simulate", "--inbox", inbox, "--channel", "push", stdin=events).records
+    assert [one["inbox_id"] for one in found] == ([5, 5, 5] if inbox == "5" else [])
+
+
+def test_a_bad_line_may_be_of_the_inbox_that_nobody_else_knows(day: Notifycli) -> None:
+    assert day("simulate", "--inbox", "99", stdin=b"{\n").status == 65
+
+
 def test_the_user_of_the_environment_is_a_filter_like_u(day: Notifycli) -> None:
     found = day.ok(
         "simulate", "day.jsonl", "--explain", environment={"NOTIFYCLI_USER": "8"}
@@ -227,6 +240,7 @@ WRONG = [
     pytest.param(["--type", "creatd"], "created", id="a type that is none"),
     pytest.param(["--since", "yesterday"], "--since", id="a time that is none"),
     pytest.param(["--inbox", "x"], "--inbox", id="an inbox that is no number"),
+    pytest.param(["--inbox", "99"], "there are: 3", id="an inbox that nobody knows"),
     pytest.param(["--conversation", "x"], "--conversation", id="no conversation"),
     pytest.param(["--explian"], "--explain", id="an option that is none"),
     pytest.param(["-o", "xml"], "jsonl", id="a format that is none"),
@@ -526,7 +540,11 @@ ASSUMED = [
         "notifycli directory learn",
         id="an unknown agent",
     ),
-    pytest.param([ASKED, CREATED], "1 event", id="a time before the one before"),
+    pytest.param(
+        [ASKED, {**CREATED, "created_at": "2026-03-03T13:06:58.999Z"}],
+        "1 event",
+        id="a time more than a second before the one before",
+    ),
     pytest.param([{"event": "cake_baked"}] * 3, "3 event", id="an unknown event"),
 ]
 
@@ -539,6 +557,11 @@ def test_what_a_replay_had_to_assume_is_told_once_on_standard_error(
     assert result.status == 0
     assert len([line for line in result.stderr.splitlines() if told in line]) == 1
     assert day("simulate", "-q", stdin=lines(events)).stderr == ""
+
+
+def test_steps_back_within_a_second_are_no_matter(day: Notifycli) -> None:
+    back = [ASKED, {**CREATED, "created_at": "2026-03-03T13:06:59.000Z"}]
+    assert "older" not in day.ok("simulate", stdin=lines(back)).stderr
 
 
 def test_a_known_event_that_notifies_nobody_is_no_matter(day: Notifycli) -> None:
