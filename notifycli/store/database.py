@@ -21,7 +21,8 @@ APPLICATION_ID = 0x6E746679
 """`PRAGMA application_id` of a store: "ntfy"."""
 BUSY_SECONDS = 5.0
 """How long to wait for another process that is writing."""
-_MAGIC = b"SQLite format 3\0"
+_SMALLEST = 512
+"""Bytes: SQLite's smallest page."""
 _IN_MEMORY = ":memory:"
 
 
@@ -86,10 +87,13 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
 
 
 def _holds_something(path: Path) -> bool:
-    """Whether there is a store; SQLite itself would overwrite a file of a single byte."""
+    """Whether there is a store; SQLite itself would overwrite a file of a single byte.
+
+    The file isn't opened to see that: closing it would let go of the locks that other connections
+    of this process have on it, and another program could then take away the log they write to.
+    """
     try:
-        with path.open("rb") as file:
-            head = file.read(len(_MAGIC))
+        size = path.stat().st_size
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -97,11 +101,11 @@ def _holds_something(path: Path) -> bool:
             f"the store {path} can't be opened: {error.strerror}",
             "check the path given by --db or NOTIFYCLI_DB",
         ) from error
-    if head and head != _MAGIC:
+    if 0 < size < _SMALLEST:
         raise ConfigurationError(
             f"{path} is no notifycli store", "name another file with --db or NOTIFYCLI_DB"
         )
-    return bool(head)
+    return size > 0
 
 
 def _create_private(path: Path) -> None:
