@@ -186,3 +186,14 @@ def m003_add_presets(db: Database) -> None:
 def m004_add_settings(db: Database) -> None:
     """Make room for what the channels need to be told."""
     db.execute("CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+
+
+@migrations()
+def m005_add_ui_settings(db: Database) -> None:
+    """Make room for what a dashboard keeps of a user besides preferences."""
+    db.execute(
+        "CREATE TABLE ui_setting (account_id INTEGER NOT NULL, user_id INTEGER NOT NULL,"
+        " key TEXT NOT NULL, value TEXT NOT NULL, place INTEGER NOT NULL,"
+        " PRIMARY KEY (account_id, user_id, key),"
+        " FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE) WITHOUT ROWID"
+    )

@@ -19,6 +19,7 @@ from notifycli.store.history import History
 from notifycli.store.presets import Presets
 from notifycli.store.staging import EVERY_INBOX, Staging, Written
 from notifycli.store.tokens import Tokens
+from notifycli.store.ui_settings import UiSettings
 
 
 class AccountName(NamedTuple):
@@ -38,6 +39,7 @@ class Store:
         self.history = History(self._connection, path)
         self.presets = Presets(self._connection, path)
         self.tokens = Tokens(self._connection, path)
+        self.ui_settings = UiSettings(self._connection, path)
 
     def __enter__(self) -> Self:
         return self

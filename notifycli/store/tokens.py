@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from pathlib import Path
@@ -115,6 +115,18 @@ class Tokens:
         Both cost the same, to the page: a refusal must not be told by its time.
         """
         self._write("INSERT OR REPLACE INTO token_use VALUES (?, ?)", token_id, at)
+
+    def note_uses(self, uses: Mapping[int, int]) -> None:
+        """Record when each of several tokens was last used, by id; `NOBODY` as in `note_use`.
+
+        Those that have gone meanwhile are passed over.
+        """
+        with self._told(), transaction(self._connection):
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO token_use SELECT :id, :at"
+                " WHERE :id = 0 OR EXISTS (SELECT 1 FROM token WHERE id = :id)",
+                ({"id": token_id, "at": at} for token_id, at in uses.items()),
+            )
 
     def note_forgotten(self, secret_name: str) -> None:
         """Record that the keychain doesn't hold this secret any more."""

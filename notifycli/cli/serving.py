@@ -1,0 +1,68 @@
+"""What the commands share that run a server: their options, and the log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from notifycli.cli.session import Session
+from notifycli.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from notifycli.server.running import Place
+
+Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes one that is free.")
+]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option("--tls-cert", metavar="FILE", help="The certificate, with its chain, in PEM."),
+]
+TlsKey = Annotated[
+    Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key, in PEM.")
+]
+BehindProxy = Annotated[
+    str | None,
+    typer.Option(
+        "--behind-proxy",
+        metavar="ADDRESS",
+        help="The reverse proxy's address or network: it does TLS, and its X-Forwarded-For holds.",
+    ),
+]
+
+
+def loaded_server() -> ModuleType:
+    """Give the module that runs servers. Raises `UnavailableError` where its extra is missing."""
+    try:
+        from notifycli.server import running  # noqa: PLC0415 - 0.1 s, and an extra
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"this needs the package {error.name}, which isn't installed",
+            "pipx inject notifycli 'notifycli[server]', or: pip install 'notifycli[server]'",
+        ) from None
+    return running
+
+
+def place(
+    host: str, port: int, tls_cert: Path | None, tls_key: Path | None, behind_proxy: str | None
+) -> Place:
+    """Give where to listen."""
+    from notifycli.server.running import Place  # noqa: PLC0415 - see loaded_server()
+
+    return Place(host, port, tls_cert, tls_key, behind_proxy)
+
+
+def logger(this: Session) -> Callable[[str], None]:
+    """Give the log: a line to standard error with the time, unless `-q` is given."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - only a server needs it
+
+    def log(text: str) -> None:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+        this.note(f"{at}Z {text}")
+
+    return log
