@@ -31,6 +31,9 @@ NOUNS = {
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
     "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
     "serve": Noun("notifycli.cli.serve", "Chatwoot's API, answered from the store."),
+    "chatwoot": Noun(
+        "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
+    ),
     "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
     "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
 }
