@@ -1,4 +1,4 @@
-"""What the doctor looks at. A further check is a function here and a row in `CHECKS`."""
+"""What the doctor looks at. A further check is a function and a row in `doctor.CHECKS`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -218,13 +218,3 @@ def _colours() -> str:
     if name in {"", "dumb", "unknown"}:
         return "no colours"
     return "256 colours" if "256color" in name else "16 colours"
-
-
-CHECKS: tuple[Callable[[Facts], Finding], ...] = (
-    check_store,
-    check_keyring,
-    check_tokens,
-    check_clipboard,
-    check_completion,
-    check_terminal,
-)

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.checks import CHECKS, Facts, Finding, Status
+from notifycli.cli.checks import (
+    Facts,
+    Finding,
+    Status,
+    check_clipboard,
+    check_completion,
+    check_keyring,
+    check_store,
+    check_terminal,
+    check_tokens,
+)
+from notifycli.cli.checks_email import check_email
 from notifycli.cli.command import OUTPUT, examples, session, takes
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session
@@ -19,6 +30,15 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+CHECKS: tuple[Callable[[Facts], Finding], ...] = (
+    check_store,
+    check_keyring,
+    check_tokens,
+    check_email,
+    check_clipboard,
+    check_completion,
+    check_terminal,
+)
 _FAILED = 1
 _MARKS = {Status.OK: ("✓", "green"), Status.NOTE: ("·", "yellow"), Status.FAIL: ("✗", "red")}
 
@@ -42,7 +62,7 @@ def doctor(
         typer.Option("--fix", help="First end and delete the tokens that a crash left torn."),
     ] = False,
 ) -> None:
-    """Check store, keyring, tokens, clipboard, completion and terminal.
+    """Check store, keyring, tokens, channels, clipboard, completion and terminal.
 
     Exits with 1 if something that is set up doesn't work.
     """

@@ -25,15 +25,13 @@ NOUNS = {
     "test": Noun("notifycli.cli.scenarios", "Scenario files: what must fire, and what must not."),
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
     "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
+    "email": Noun("notifycli.cli.email", "E-mail: a test, templates, previews."),
     "user": Noun("notifycli.cli.user", "The users of an account."),
     "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
     "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
     "serve": Noun("notifycli.cli.serve", "Chatwoot's API, answered from the store."),
-    "chatwoot": Noun(
-        "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
-    ),
     "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
     "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
 }

@@ -75,6 +75,10 @@ def _number(lowest: int, highest: int) -> Callable[[str], str]:
     return read
 
 
+def _folder(text: str) -> str:
+    return str(Path(_line(text)).expanduser().absolute())
+
+
 def _security(text: str) -> str:
     if text.lower() not in CHOICES["smtp.security"]:
         raise ValueError(f"it is one of {', '.join(CHOICES['smtp.security'])}")
@@ -117,6 +121,7 @@ SETTINGS: Mapping[str, Setting] = {
     for setting in (
         Setting("desk.url", "the desk's own address, for links to conversations", _web_address),
         Setting("email.sender", "who mails come from: Support <desk@example.com>", _sender),
+        Setting("email.templates", "a folder with templates of your own", _folder),
         Setting("smtp.host", "the mail server", _word),
         Setting("smtp.port", "its port; 587, or 465 for tls", _number(1, _HIGHEST_PORT)),
         Setting("smtp.security", "starttls, tls, or plain on loopback", _security, "starttls"),

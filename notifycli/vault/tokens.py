@@ -151,7 +151,7 @@ class Life:
 
         Raises `DataError` for what can't be a token, `UsageError` for one that is on record.
         """
-        check_foreign(secret.reveal())
+        _check_foreign(secret.reveal())
         digest = form.digest(secret.reveal())
         known = self.store.tokens.with_digest(digest)
         ours = form.well_formed(secret.reveal())
@@ -276,11 +276,8 @@ class Life:
             return
 
 
-def check_foreign(text: str) -> None:
-    """Refuse what can't be a token; it is also what makes a header safe to build from it.
-
-    Raises `DataError`.
-    """
+def _check_foreign(text: str) -> None:
+    """Refuse what can't be a token; it is also what makes a header safe to build from it."""
     if not all("!" <= character <= "~" for character in text):
         raise DataError("this is no token: it has spaces or characters that a header can't carry")
     if not _SHORTEST_FOREIGN <= len(text) <= _LONGEST_FOREIGN:

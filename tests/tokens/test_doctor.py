@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notifycli.cli.checks import CHECKS, completion_places
+from notifycli.cli.checks import completion_places
+from notifycli.cli.doctor import CHECKS
 
 if TYPE_CHECKING:
     from .harness import Program
 
-NAMES = ["store", "keyring", "tokens", "clipboard", "completion", "terminal"]
+NAMES = ["store", "keyring", "tokens", "email", "clipboard", "completion", "terminal"]
 
 
 def statuses(program: Program, *options: str, **environ: str) -> tuple[int, dict[str, str]]:

@@ -1,0 +1,205 @@
+"""`notifycli email`: whether mails arrive, and what they say."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from notifycli.cli.command import USER, examples, noun, session, takes
+from notifycli.cli.output import show, show_one, write
+from notifycli.cli.session import Session, plural, tell
+from notifycli.cli.times import now
+from notifycli.delivery.channel import Delivered, Later, Notice, Outcome
+from notifycli.delivery.sample import sample
+from notifycli.errors import UnavailableError, UsageError
+from notifycli.rules.audience import User
+from notifycli.rules.notifications import TYPES, Channel, NotificationType
+from notifycli.rules.preferences import nearest
+from notifycli.store.store import Store
+
+app = noun("E-mail: a test, templates, previews.")
+
+_NO = 1
+_NOBODY = "desk@example.com"
+_SOMEBODY = User(1, "jane@example.com", "Jane Miller")
+
+
+def _type(text: str) -> NotificationType:
+    for row in TYPES:
+        if text in {row.short, row.type.value}:
+            return row.type
+    near = nearest(text, tuple(row.short for row in TYPES))
+    meant = f"; did you mean {near}?" if near else f"; they are {_SHORT}"
+    raise typer.BadParameter(f"{text!r} is no type of notification{meant}")
+
+
+_SHORT = ", ".join(row.short for row in TYPES)
+Type = Annotated[
+    str, typer.Option("--type", parser=_type, metavar="TYPE", help=f"Which type: {_SHORT}.")
+]
+
+
+class TestRecord(Struct):
+    """How a test went, as printed."""
+
+    user_id: int
+    email: str
+    outcome: str
+    detail: str
+
+
+class TemplateRecord(Struct):
+    """A template, as printed."""
+
+    name: str
+    origin: str
+    path: str
+
+
+class PreviewRecord(Struct):
+    """What a mail says, as printed."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@app.command(
+    "test",
+    cls=takes(USER),
+    epilog=examples(
+        """
+notifycli email test -u jane@example.com
+notifycli email test --type assigned
+"""
+    ),
+)
+def email_test(ctx: typer.Context, *, type_: Type = NotificationType.MENTION) -> None:
+    """Send a test mail to a user, and tell each step of it.
+
+    Exits with 1 if the server refuses it for good, with 69 if it may work another time.
+    """
+    from notifycli.delivery.email import open_sender  # noqa: PLC0415 - brings smtplib and ssl
+
+    this = session(ctx)
+    with this.store() as store:
+        account = this.the_account(store)
+        user = this.the_user(store, account)
+        if user.email is None:
+            raise UsageError(
+                f"user {user.id} has no e-mail address", "give them one: notifycli directory import"
+            )
+        notice = sample(account, user, Channel.EMAIL, NotificationType(type_), now())
+        sender = open_sender(store, watch=lambda step: this.note(f"✓ {step}"))
+
+    async def run() -> Outcome:
+        async with sender:
+            return await sender.send(notice)
+
+    _tell(this, notice, asyncio.run(run()))
+
+
+def _tell(this: Session, notice: Notice, outcome: Outcome) -> None:
+    if isinstance(outcome, Later):
+        raise UnavailableError(outcome.why)
+    took = isinstance(outcome, Delivered)
+    detail = outcome.detail if isinstance(outcome, Delivered) else outcome.why
+    word = "delivered" if took else "refused"
+    show_one(this, TestRecord(notice.user_id, notice.email or "", word, detail))
+    if isinstance(outcome, Delivered):
+        this.note("If it doesn't arrive, look in the spam folder, then in the mail server's log.")
+        return
+    tell(f"error: {detail}\n  {outcome.remedy}")
+    raise typer.Exit(_NO)
+
+
+@app.command(
+    "templates",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli email templates
+notifycli email templates --copy ~/mail-templates
+notifycli config set email.templates=~/mail-templates
+notifycli email preview --type mention
+"""
+    ),
+)
+def email_templates(
+    ctx: typer.Context,
+    *,
+    copy: Annotated[
+        Path | None,
+        typer.Option("--copy", metavar="FOLDER", help="Copy the built-in ones, to change them."),
+    ] = None,
+) -> None:
+    """List the templates of mails, and whose each is; check them.
+
+    The first line of a type's template is the subject, the others say what happened; layout.txt
+    and layout.html are what stands around. $NAME is a field, ${NAME|otherwise} one that may be
+    empty; a line whose fields are all empty is left out. In HTML every value is escaped. Fields:
+    user, desk, conversation, contact, author, inbox, text, time, link, settings; in layouts also
+    subject and notice. Keep only those that you change: the others stay the built-in ones.
+    """
+    from notifycli.delivery.email_templates import copy_to, own_or_builtin  # noqa: PLC0415
+
+    this = session(ctx)
+    if copy is not None:
+        copied = copy_to(copy.expanduser())
+        this.note(
+            f"copied {plural(len(copied), 'template')} to {copy}\n"
+            f"  use them: notifycli config set email.templates={copy}"
+        )
+        return
+    with this.store() as store:
+        templates = own_or_builtin(store.configuration.get("email.templates"))
+    records = (
+        TemplateRecord(file.name, "builtin" if file.builtin else "own", str(file.path))
+        for file in templates.files.values()
+    )
+    show(this, records, TemplateRecord)
+
+
+@app.command(
+    "preview",
+    cls=takes(USER),
+    epilog=examples(
+        """
+notifycli email preview --type mention
+notifycli email preview --type sla_first --html > mail.html
+"""
+    ),
+)
+def email_preview(
+    ctx: typer.Context,
+    *,
+    type_: Type = NotificationType.MENTION,
+    html: Annotated[bool, typer.Option("--html", help="The HTML part alone.")] = False,
+) -> None:
+    """Show what a mail says, without sending it."""
+    from notifycli.delivery.email import letterhead  # noqa: PLC0415 - brings email.message
+    from notifycli.delivery.email_message import write as written  # noqa: PLC0415
+
+    this = session(ctx)
+    with this.store() as store:
+        account, user = _reader(this, store)
+        notice = sample(account, user, Channel.EMAIL, NotificationType(type_), now())
+        parts = written(notice, letterhead(store, otherwise=_NOBODY))
+    if html:
+        write([parts.html.encode()])
+    elif this.shows_table:
+        write([f"Subject: {parts.subject}\n\n{parts.text}".encode()])
+    else:
+        show_one(this, PreviewRecord(parts.subject, parts.text, parts.html))
+
+
+def _reader(this: Session, store: Store) -> tuple[int, User]:
+    """Give whose mail is shown: the named user's, the only one's, or that of somebody made up."""
+    account = this.the_account(store)
+    if this.given_users or store.only_user(account):
+        return account, this.the_user(store, account)
+    return account, _SOMEBODY

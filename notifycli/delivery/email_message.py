@@ -1,0 +1,141 @@
+"""From a notice to a mail: its headers, its two parts, and who it goes to (RFC 5322)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+from msgspec import Struct
+
+from notifycli.delivery.channel import Notice
+from notifycli.delivery.email_address import Mailbox, mailbox
+from notifycli.delivery.email_headers import POLICY, POLICY_UTF8, address, one_line, words
+from notifycli.delivery.email_templates import Templates
+
+_LONGEST_SUBJECT = 150
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Letterhead(Struct, frozen=True):
+    """What all mails of a desk have in common."""
+
+    sender: Mailbox
+    accounts: Mapping[int, str]
+    """The accounts' names."""
+    url: str | None
+    """The desk's own address, without a slash at its end."""
+    templates: Templates
+
+    def desk(self, account: int) -> str:
+        """Give the name under which a desk writes."""
+        return self.accounts.get(account) or "Support desk"
+
+
+class Mail(Struct, frozen=True):
+    """A mail on its way: the envelope (RFC 5321, 2.3.1) and the content, with CRLF."""
+
+    sender: str
+    recipient: str
+    needs_utf8: bool
+    message_id: str
+    content: bytes
+
+
+class Parts(Struct, frozen=True):
+    """What a mail says."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def compose(notice: Notice, letterhead: Letterhead, now: datetime) -> Mail:
+    """Write the mail of a notice. Raises `AddressError` if it can't go to the user's address.
+
+    The same notice has the same `Message-ID` whenever it is sent: to a reader, a mail that arrives
+    a second time is the same one (RFC 5322, 3.6.4).
+    """
+    sender = letterhead.sender
+    if not sender.name:
+        sender = sender._replace(name=letterhead.desk(notice.account_id))
+    recipient = mailbox(notice.email or "", notice.user_name)
+    utf8 = sender.needs_utf8 or recipient.needs_utf8
+    parts = write(notice, letterhead)
+    message_id = f"<notice.{_digest(notice)}@{sender.domain}>"
+    message = EmailMessage(policy=POLICY_UTF8 if utf8 else POLICY)
+    message["From"] = address(sender)
+    message["To"] = address(recipient)
+    message["Subject"] = words(parts.subject)
+    message["Date"] = format_datetime(now)
+    message["Message-ID"] = message_id
+    if notice.conversation_id is not None:
+        # Nobody has the mail of this id; what refers to it is shown as one thread (RFC 5256).
+        root = f"<conversation.{notice.account_id}.{notice.conversation_id}@{sender.domain}>"
+        message["In-Reply-To"] = root
+        message["References"] = root
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: no out-of-office answers
+    if settings := _settings_page(notice, letterhead):
+        message["List-Unsubscribe"] = f"<{settings}>"  # RFC 2369, 3.2
+    message.set_content(parts.text)
+    message.add_alternative(parts.html, subtype="html")
+    return Mail(sender.address, recipient.address, utf8, message_id, message.as_bytes())
+
+
+def write(notice: Notice, letterhead: Letterhead) -> Parts:
+    """Write what the mail of a notice says."""
+    values = _values(notice, letterhead)
+    wording = letterhead.templates.wording(notice.type, values)
+    subject = one_line(wording.subject)
+    if len(subject) > _LONGEST_SUBJECT:
+        subject = f"{subject[: _LONGEST_SUBJECT - 1]}…"
+    wording = wording._replace(subject=subject)
+    templates = letterhead.templates
+    return Parts(subject, templates.text(wording, values), templates.html(wording, values))
+
+
+def _lines(text: str) -> str:
+    kept = (c if c.isprintable() else "\n" if c == "\n" else " " for c in text)
+    return "\n".join(line.rstrip() for line in "".join(kept).strip().split("\n"))
+
+
+def _values(notice: Notice, letterhead: Letterhead) -> dict[str, str]:
+    conversation = "?" if notice.conversation_id is None else str(notice.conversation_id)
+    time = "" if notice.at is None else _EPOCH + timedelta(microseconds=notice.at)
+    return {
+        "user": one_line(notice.user_name),
+        "desk": one_line(letterhead.desk(notice.account_id)),
+        "conversation": conversation,
+        "contact": one_line(notice.contact),
+        "author": one_line(notice.author),
+        "inbox": one_line(notice.inbox_name),
+        "text": _lines(notice.text),
+        "time": f"{time:%Y-%m-%d %H:%M} UTC" if time else "",
+        "link": _conversation_page(notice, letterhead),
+        "settings": _settings_page(notice, letterhead),
+    }
+
+
+def _conversation_page(notice: Notice, letterhead: Letterhead) -> str:
+    if letterhead.url is None or notice.conversation_id is None:
+        return ""
+    account, conversation = notice.account_id, notice.conversation_id
+    return f"{letterhead.url}/app/accounts/{account}/conversations/{conversation}"
+
+
+def _settings_page(notice: Notice, letterhead: Letterhead) -> str:
+    """Give the page of the user's own profile, where notifications are switched off."""
+    if letterhead.url is None:
+        return ""
+    return f"{letterhead.url}/app/accounts/{notice.account_id}/profile/settings"
+
+
+def _digest(notice: Notice) -> str:
+    """Tell this notice from all others, those of other stores included."""
+    what = (
+        *(notice.id, notice.account_id, notice.user_id, notice.email, notice.type, notice.event),
+        *(notice.conversation_id, notice.message_id, notice.at),
+    )
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:32]

@@ -1,0 +1,39 @@
+"""Notices for the tests of the channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from notifycli.delivery.channel import Notice
+from notifycli.delivery.email_address import sender
+from notifycli.delivery.email_message import Letterhead
+from notifycli.delivery.email_templates import Templates
+from notifycli.rules.notifications import Channel, NotificationType
+
+MENTION = Notice(
+    id=5,
+    account_id=1,
+    user_id=7,
+    email="jane@example.com",
+    user_name="Jane Miller",
+    channel=Channel.EMAIL,
+    type=NotificationType.MENTION,
+    event="message_created",
+    conversation_id=42,
+    inbox_id=3,
+    inbox_name="Website",
+    message_id=9,
+    at=1_772_569_525_000_000,
+    contact="Alex Rivera",
+    author="Omar Haddad",
+    text="Can you look at this?\n.\n<b>It is urgent.</b>",
+)
+LETTERHEAD = Letterhead(
+    sender("Acme Süd <desk@acme.example>"), {1: "Acme"}, "https://desk.example", Templates()
+)
+
+
+def notice(**changes: Any) -> Notice:
+    return msgspec.structs.replace(MENTION, **changes)

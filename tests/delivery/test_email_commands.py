@@ -1,0 +1,184 @@
+"""`notifycli email`, and what the doctor says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Notifycli
+
+from .mail_server import PASSWORD, USER, Certificate, Post, free_port, serving
+
+JANE = ("-u", "jane@example.com")
+
+
+def configure(desk: Notifycli, port: int, *more: str) -> None:
+    settings = [f"smtp.port={port}", "smtp.security=plain", "email.sender=desk@acme.example"]
+    desk.ok("config", "set", "smtp.host=127.0.0.1", *settings, *more)
+
+
+class TestTest:
+    def test_it_sends_a_mail_and_tells_each_step(self, desk: Notifycli) -> None:
+        with serving(Post()) as post:
+            configure(desk, post.port, "desk.url=https://desk.example")
+            done = desk.ok("email", "test", *JANE)
+        (mail,) = post.received
+        message_id = mail.message["Message-ID"]
+        assert done.records == [
+            {
+                "user_id": 7,
+                "email": "jane@example.com",
+                "outcome": "delivered",
+                "detail": f"{message_id} 250 2.0.0 taken as 1",
+            }
+        ]
+        steps = done.stderr.splitlines()
+        assert steps[0].startswith(f"✓ connected to 127.0.0.1:{post.port} in ")
+        assert steps[1:6] == [
+            "✓ not encrypted: within this machine",
+            "✓ not logged in: smtp.username is not set",
+            "✓ MAIL FROM:<desk@acme.example>: 250 2.1.0 sender fine",
+            "✓ RCPT TO:<jane@example.com>: 250 2.1.5 recipient fine",
+            "✓ the server took the mail: 250 2.0.0 taken as 1",
+        ]
+        assert str(mail.message["From"]) == "Acme <desk@acme.example>"
+
+    def test_with_a_login_whose_password_the_environment_has(
+        self, desk: Notifycli, trusted: Certificate
+    ) -> None:
+        with serving(Post(), starttls=trusted.context, login=True) as post:
+            configure(desk, post.port, "smtp.security=starttls", f"smtp.username={USER}")
+            done = desk.ok(
+                "email", "test", *JANE, environment={"NOTIFYCLI_SMTP_PASSWORD": PASSWORD}
+            )
+            refused = desk("email", "test", *JANE, environment={"NOTIFYCLI_SMTP_PASSWORD": "no"})
+        assert [mail.login for mail in post.received] == [USER]
+        assert "✓ encrypted by TLSv1.3, " in done.stderr
+        assert f"✓ logged in as {USER}: 235 " in done.stderr
+        assert PASSWORD not in done.stderr
+        assert (refused.status, refused.stdout) == (78, b"")
+        server, why = f"127.0.0.1:{post.port}", "535 5.7.8 Authentication credentials invalid"
+        assert refused.stderr.splitlines()[-2:] == [
+            f"error: {server} refuses the login of {USER}: {why}",
+            "  notifycli config set smtp.username=… ; notifycli config set smtp.password",
+        ]
+
+    def test_a_refusal_is_a_no_with_the_servers_words(self, desk: Notifycli) -> None:
+        with serving(Post({"RCPT": "550 5.1.1 no such user"})) as post:
+            configure(desk, post.port)
+            done = desk("email", "test", *JANE, "-q")
+        assert (done.status, [record["outcome"] for record in done.records]) == (1, ["refused"])
+        assert done.records[0]["detail"].endswith("said to RCPT: 550 5.1.1 no such user")
+        assert done.stderr.splitlines() == [
+            f"error: 127.0.0.1:{post.port} said to RCPT: 550 5.1.1 no such user",
+            "  is the user's address right? See: notifycli user list",
+        ]
+
+    @pytest.mark.parametrize(
+        ("settings", "status", "told"),
+        [
+            ([], 78, "error: smtp.host is not set\n  set it: notifycli config set smtp.host=…\n"),
+            (
+                ["smtp.host=mail.example.com", "smtp.security=plain", "email.sender=a@b.example"],
+                78,
+                "error: smtp.security is plain, and mail.example.com is another machine\n",
+            ),
+            (
+                ["smtp.host=127.0.0.1", f"smtp.port={free_port()}", "email.sender=a@b.example"],
+                69,
+                ": nothing listens there; are smtp.host, smtp.port and smtp.security right?\n",
+            ),
+        ],
+    )
+    def test_what_is_missing_is_told_with_the_next_step(
+        self, desk: Notifycli, settings: list[str], status: int, told: str
+    ) -> None:
+        if settings:
+            desk.ok("config", "set", *settings)
+        done = desk("email", "test", *JANE)
+        assert (done.status, done.stdout, told in done.stderr) == (status, b"", True)
+
+    def test_a_user_without_an_address(self, desk: Notifycli) -> None:
+        desk.ok("directory", "import", "-", stdin=b'{"users":[{"id":5,"name":"Nils"}]}')
+        done = desk("email", "test", "-u", "5")
+        assert (done.status, "user 5 has no e-mail address" in done.stderr) == (2, True)
+
+
+class TestTemplates:
+    def test_own_ones_are_copied_changed_listed_and_previewed(self, desk: Notifycli) -> None:
+        desk.ok("email", "templates", "--copy", "own")
+        desk.ok("config", "set", "email.templates=own")
+        for path in Path("own").iterdir():
+            if path.name != "conversation_mention.txt":
+                path.unlink()
+        Path("own/conversation_mention.txt").write_text("Subject: Hallo $user\n\nSieh $contact!\n")
+        origins = {
+            record["name"]: record["origin"] for record in desk.ok("email", "templates").records
+        }
+        assert origins.pop("conversation_mention.txt") == "own"
+        assert set(origins.values()) == {"builtin"}
+        (said,) = desk.ok("email", "preview", "--type", "mention", *JANE).records
+        assert said["subject"] == "Hallo Jane"
+        assert "<p>Sieh Alex Rivera!</p>" in said["html"]
+        assert desk.ok("email", "preview", "--html", *JANE).stdout.decode() == said["html"]
+        on_terminal = desk.ok("email", "preview", "-o", "table", *JANE).stdout.decode()
+        assert on_terminal == f"Subject: {said['subject']}\n\n{said['text']}"
+
+    def test_a_broken_one_is_told_by_every_command_that_needs_it(self, desk: Notifycli) -> None:
+        configure(desk, free_port(), "email.templates=own")
+        Path("own").mkdir()
+        Path("own/layout.txt").write_text("\n$notise\n")
+        told = f"{Path('own').absolute()}/layout.txt:2: $notise is no field; did you mean $notice?"
+        for command in (["templates"], ["preview"], ["test", *JANE]):
+            done = desk("email", *command)
+            assert (done.status, done.stderr.splitlines()[0]) == (78, f"error: {told}")
+        finding = doctor(desk)
+        assert (finding["status"], finding["meaning"]) == ("fail", told)
+
+    def test_a_type_that_is_none(self, desk: Notifycli) -> None:
+        done = desk("email", "preview", "--type", "mentoin")
+        assert (done.status, "did you mean mention?" in done.stderr) == (2, True)
+
+    def test_a_preview_needs_no_settings_and_no_users(self, notifycli: Notifycli) -> None:
+        (said,) = notifycli.ok("email", "preview", "--type", "sla_first").records
+        assert said["subject"] == "Conversation #1 missed its time for the first response"
+
+
+def doctor(desk: Notifycli) -> dict[str, str]:
+    (found,) = (r for r in desk("doctor").records if r["check"] == "email")
+    return found
+
+
+class TestDoctor:
+    def test_without_a_mail_server_it_says_how_to_name_one(self, desk: Notifycli) -> None:
+        found = doctor(desk)
+        assert (found["status"], found["found"]) == ("note", "no mail server")
+        assert found["fix"].startswith("notifycli config set smtp.host=")
+
+    def test_a_server_that_answers_is_fine_and_gets_no_mail(self, desk: Notifycli) -> None:
+        with serving(Post()) as post:
+            configure(desk, post.port)
+            found = doctor(desk)
+        assert (found["status"], found["meaning"], post.received) == ("ok", "it answers", [])
+        assert found["found"].startswith("desk@acme.example: connected to 127.0.0.1:")
+
+    def test_a_dead_server_fails_in_words(self, desk: Notifycli) -> None:
+        port = free_port()
+        configure(desk, port)
+        assert doctor(desk) == {
+            "check": "email",
+            "status": "fail",
+            "found": f"127.0.0.1:{port}",
+            "meaning": f"127.0.0.1:{port}: nothing listens there",
+            "fix": "are smtp.host, smtp.port and smtp.security right?",
+        }
+
+    def test_a_certificate_that_is_not_trusted_fails_with_what_to_do(
+        self, desk: Notifycli, certificate: Certificate
+    ) -> None:
+        with serving(Post(), starttls=certificate.context) as post:
+            configure(desk, post.port, "smtp.security=starttls")
+            found = doctor(desk)
+        assert (found["status"], "SSL_CERT_FILE" in found["fix"]) == ("fail", True)
+        assert "its certificate is not trusted" in found["meaning"]
