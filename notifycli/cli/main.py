@@ -31,6 +31,7 @@ NOUNS = {
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
     "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
+    "listen": Noun("notifycli.cli.listen", "Receives Chatwoot's webhooks into a file."),
     "serve": Noun("notifycli.cli.serve", "Chatwoot's API, answered from the store."),
     "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
     "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),

@@ -51,6 +51,10 @@ def serve(
     running = loaded_server()
     from notifycli.server.api import Api  # noqa: PLC0415 - needs what is an extra
 
-    application = Api(this.path, now, logger(this)).application()
-    at = place(host, port, tls_cert, tls_key, behind_proxy)
-    running.run(application, at, lambda address: this.note(f"serving {this.path} at {address}"))
+    log = logger(this)
+    running.run(
+        Api(this.path, now, log).application(),
+        place(host, port, tls_cert, tls_key, behind_proxy),
+        lambda address: this.note(f"serving {this.path} at {address}"),
+        log,
+    )

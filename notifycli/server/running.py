@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import signal
 import socket
 import ssl
@@ -112,7 +113,20 @@ class _Protocol(H11Protocol):
             self.transport.close()
 
 
-def run(app: ASGIApp, place: Place, told: Callable[[str], None]) -> None:
+class _Log(logging.Handler):
+    """Hands on what uvicorn says, without its tracebacks."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log(record.getMessage().strip().rpartition("\n")[2])
+
+
+def run(
+    app: ASGIApp, place: Place, told: Callable[[str], None], log: Callable[[str], None]
+) -> None:
     """Listen at `place` until a signal says to stop; `told` is given the address.
 
     What is being answered then is finished first. Raises `UsageError`, `ConfigurationError` for a
@@ -140,6 +154,7 @@ def run(app: ASGIApp, place: Place, told: Callable[[str], None]) -> None:
             ssl_certfile=place.tls_cert,
             ssl_keyfile=place.tls_key,
         )
+        logging.getLogger("uvicorn").handlers = [_Log(log)]
         server = _Server(config)
         told(f"{scheme}://{shown}:{port}")
         asyncio.run(server.serve(sockets=[listening]))

@@ -128,6 +128,9 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("smtp.username", "whom to log in as; nobody if unset", _word),
         Setting("smtp.password", "kept in the keyring", _line, secret=True),
         Setting("push.subject", "whom push services can reach: mailto: or https:", _subject),
+        Setting(
+            "listen.secret", "what webhooks are signed with; in the keyring", _line, secret=True
+        ),
         Setting("deliver.concurrency", "sends at the same time", _number(1, _MOST_AT_ONCE), "20"),
     )
 }

@@ -71,7 +71,7 @@ def replace_private(path: Path, data: bytes) -> None:
             with contextlib.suppress(OSError):
                 Path(name).unlink()
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise UnavailableError(
             f"{path} can't be written: {error.strerror}", "Make room or rights for it."
@@ -137,7 +137,7 @@ def _check_owner_and_mode(path: Path, status: os.stat_result) -> None:
         )
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename last through a power cut; Windows has no such call."""
     if sys.platform != "win32":
         descriptor = os.open(folder, os.O_RDONLY)

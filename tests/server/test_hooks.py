@@ -1,0 +1,252 @@
+"""What `listen` takes, what it refuses, and what it keeps."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from notifycli.errors import TryAgainError
+from notifycli.server import journal as journals
+from notifycli.server.hooks import Hooks
+from notifycli.server.journal import Journal
+from notifycli.vault.token import Secret
+from tests.conftest import Notifycli
+
+from .webhooks import SECRET, body, kept, signed
+
+DAY = 86_400.0
+NOON = 20_000 * DAY + DAY / 2
+ONE = body(1)
+OTHER = "whsec-another"
+
+
+@dataclass
+class Clock:
+    at: float = NOON
+
+    def __call__(self) -> float:
+        return self.at
+
+
+@dataclass
+class Listening:
+    """A receiver, as Chatwoot meets it."""
+
+    client: TestClient
+    path: Path
+    clock: Clock
+    told: list[str] = field(default_factory=list)
+
+    def post(self, data: bytes, **headers: str) -> tuple[int, Any]:
+        texts = {**signed(data, at=self.clock.at), **headers}
+        sent = {name.encode(): text.encode() for name, text in texts.items()}
+        answer = self.client.post("/hook", content=data, headers=sent)
+        return answer.status_code, answer.json()
+
+
+@contextmanager
+def listening(
+    path: Path,
+    *,
+    secrets: tuple[str, ...] = (SECRET,),
+    unsigned: bool = False,
+    largest: int = journals.LARGEST_FILE,
+    clock: Clock | None = None,
+) -> Iterator[Listening]:
+    clock = clock or Clock()
+    told: list[str] = []
+    journal = Journal(path, told.append, largest, clock)
+    journal.open()
+    hooks = Hooks(journal, [*map(Secret, secrets)], told.append, unsigned=unsigned, now=clock)
+    try:
+        with TestClient(hooks.application()) as client:
+            yield Listening(client, path, clock, told)
+    finally:
+        journal.close()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "desk" / "events.jsonl"
+
+
+def test_a_signed_event_is_kept_as_it_came_for_its_owner_alone(
+    path: Path, notifycli: Notifycli
+) -> None:
+    odd = ONE.replace(b'"id":1,', b'"id":1, "big":12345678901234567890123,"f":1.50,"t":"\xc3\xa9",')
+    with listening(path) as receiver:
+        assert receiver.post(odd) == (200, {})
+        assert path.read_bytes() == odd + b"\n"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert notifycli("simulate", str(path), "--explain").status == 0
+
+
+def test_a_body_of_several_lines_is_kept_in_one(path: Path) -> None:
+    data = json.dumps(json.loads(ONE), indent=2).replace("\n", "\r\n").encode()
+    with listening(path) as receiver:
+        assert receiver.post(data) == (200, {})
+    assert path.read_bytes() == ONE + b"\n"
+
+
+WRONG: list[tuple[bytes, dict[str, str], int, str]] = [
+    (b"", {}, 400, "the body is no JSON"),
+    (b"{", {}, 400, "the body is no JSON"),
+    (ONE + b"x", {}, 400, "the body is no JSON"),
+    (ONE.replace(b"message 1", b"\xff"), {}, 400, "the body is no JSON"),
+    (b'{"event":"x","y":' + b"[" * 100_000 + b"]" * 100_000 + b"}", {}, 400, "the body is no JSON"),
+    (b"[]", {}, 400, "the body is no event: "),
+    (b'{"id": 1}', {}, 400, "the body is no event: "),
+    (b" " * (4 * 1024 * 1024 + 1), {}, 413, "the body has more than 4,194,304 bytes"),
+    (ONE, {"x-chatwoot-delivery": "a b"}, 400, "X-Chatwoot-Delivery is no id"),
+    (ONE, {"x-chatwoot-delivery": "x" * 201}, 400, "X-Chatwoot-Delivery is no id"),
+    (ONE, {"x-chatwoot-signature": "sha256=" + "0" * 64}, 401, "the signature of this webhook is"),
+    (ONE, {"x-chatwoot-signature": ""}, 401, "the signature of this webhook is wrong"),
+    (ONE, {"x-chatwoot-signature": "é"}, 401, "the signature of this webhook is wrong"),
+    (ONE, signed(ONE, OTHER, NOON), 401, "the signature of this webhook is wrong"),
+    (ONE, signed(body(2), at=NOON), 401, "the signature of this webhook is wrong"),
+    (ONE, {"x-chatwoot-timestamp": str(int(NOON) + 1)}, 401, "the signature of this webhook is"),
+    (ONE, signed(ONE, at=NOON - 301), 401, "this webhook is more than 300 s old"),
+    (ONE, signed(ONE, at=NOON + 301), 401, "this webhook is more than 300 s old"),
+]
+
+
+@pytest.mark.parametrize(("data", "headers", "status", "error"), WRONG)
+def test_what_is_wrong_is_refused_and_not_kept(
+    path: Path, data: bytes, headers: dict[str, str], status: int, error: str
+) -> None:
+    with listening(path) as receiver:
+        answered = receiver.post(data, **headers)
+        assert (answered[0], answered[1]["error"][: len(error)]) == (status, error)
+        assert path.read_bytes() == b""
+        assert receiver.client.get("/hook").status_code == 405
+
+
+@pytest.mark.parametrize("seconds", [-300, 0, 300])
+def test_an_event_may_be_five_minutes_old_or_ahead(path: Path, seconds: int) -> None:
+    with listening(path) as receiver:
+        assert receiver.post(ONE, **signed(ONE, at=NOON + seconds)) == (200, {})
+
+
+def test_while_a_secret_is_replaced_both_hold(path: Path) -> None:
+    with listening(path, secrets=(OTHER, SECRET)) as receiver:
+        assert receiver.post(ONE, **signed(ONE, OTHER, NOON))[0] == 200
+        assert receiver.post(ONE, **signed(ONE, SECRET, NOON))[0] == 200
+        assert receiver.post(ONE, **signed(ONE, "neither", NOON))[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("unsigned", "secrets", "bare", "wrong"),
+    [(False, (SECRET,), 401, 401), (True, (SECRET,), 200, 401), (True, (), 200, 401)],
+)
+def test_what_is_not_signed_is_taken_only_if_that_is_said(
+    path: Path, unsigned: bool, secrets: tuple[str, ...], bare: int, wrong: int
+) -> None:
+    with listening(path, secrets=secrets, unsigned=unsigned) as receiver:
+        assert receiver.client.post("/", content=ONE).status_code == bare
+        assert receiver.post(ONE, **signed(ONE, OTHER, NOON))[0] == wrong
+
+
+def test_a_delivery_that_was_seen_is_answered_and_not_kept_again(path: Path) -> None:
+    with listening(path) as receiver:
+        for data in (ONE, ONE, body(2)):
+            assert receiver.post(data, **{"x-chatwoot-delivery": "same"})[0] == 200
+        assert receiver.post(ONE, **{"x-chatwoot-delivery": "other"})[0] == 200
+    with listening(path) as receiver:
+        assert receiver.post(ONE, **{"x-chatwoot-delivery": "same"})[0] == 200
+    assert [event["id"] for event in kept(path)] == [1, 1]
+
+
+def test_only_the_last_deliveries_are_remembered(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "MOST_DELIVERIES", 3)
+    ids = path.with_name(".events.jsonl.deliveries")
+    with listening(path) as receiver:
+        for number in range(20):
+            assert receiver.post(ONE, **{"x-chatwoot-delivery": f"n{number}"})[0] == 200
+            assert len(ids.read_text("ascii").splitlines()) <= 7
+    with listening(path) as receiver:
+        receiver.post(ONE, **{"x-chatwoot-delivery": "n19"})
+        receiver.post(ONE, **{"x-chatwoot-delivery": "n0"})
+    assert len(kept(path)) == 21
+
+
+def test_a_full_file_is_put_aside_and_its_deliveries_are_remembered(path: Path) -> None:
+    with listening(path, largest=3 * len(ONE)) as receiver:
+        for number in range(1, 8):
+            receiver.clock.at += 1
+            assert receiver.post(body(number), **{"x-chatwoot-delivery": f"n{number}"})[0] == 200
+        assert receiver.post(ONE, **{"x-chatwoot-delivery": "n1"})[0] == 200
+    names = sorted(file.name for file in path.parent.glob("events*"))
+    assert names == [
+        "events-20241004T120003.000000Z.jsonl",
+        "events-20241004T120005.000000Z.jsonl",
+        "events-20241004T120007.000000Z.jsonl",
+        "events.jsonl",
+    ]
+    assert [event["id"] for event in kept(path)] == [*range(1, 8)]
+
+
+def test_yesterdays_file_is_put_aside(path: Path) -> None:
+    with listening(path) as receiver:
+        receiver.post(ONE)
+        receiver.clock.at += DAY
+        receiver.post(body(2))
+    assert json.loads(path.read_bytes())["id"] == 2
+    assert [event["id"] for event in kept(path)] == [1, 2]
+
+
+TORN = [
+    (ONE + b"\n" + body(2)[:30], [1], "took away 30 bytes of an event that never came whole"),
+    (ONE + b"\n" + body(2), [1, 2], ""),
+    (ONE[:10], [], "took away 10 bytes of an event that never came whole"),
+    (ONE + b"\n", [1], ""),
+    (b"", [], ""),
+]
+
+
+@pytest.mark.parametrize(("found", "ids", "told"), TORN)
+def test_a_line_that_a_crash_left_open_is_mended(
+    path: Path, found: bytes, ids: list[int], told: str
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(found)
+    ends = [len(ONE) + 1, len(ONE) + 1 + len(body(2)) + 1]
+    path.with_name(".events.jsonl.deliveries").write_text(
+        f"{ends[0]} one\n{ends[1]} two\n{ends[1]} tor", "ascii"
+    )
+    with listening(path, clock=Clock(path.stat().st_mtime)) as receiver:
+        assert [event["id"] for event in kept(path)] == ids
+        assert told in "".join(receiver.told)
+        # What is there is not taken again, what is not there is.
+        receiver.post(ONE, **{"x-chatwoot-delivery": "one"})
+        receiver.post(body(2), **{"x-chatwoot-delivery": "two"})
+    assert sorted(event["id"] for event in kept(path)) == [1, 2]
+
+
+def test_two_receivers_do_not_share_a_file(path: Path) -> None:
+    with (
+        listening(path),
+        pytest.raises(TryAgainError, match="another process receives events into"),
+        listening(path),
+    ):
+        pass
+
+
+def test_the_log_tells_no_secret_and_no_content(path: Path) -> None:
+    with listening(path) as receiver:
+        receiver.post(ONE)
+        receiver.post(ONE, **{"x-chatwoot-signature": "sha256=leaked"})
+        text = "".join(receiver.told)
+    assert "POST /hook 200" in text
+    assert "POST /hook 401" in text
+    assert not any(word in text for word in (SECRET, "leaked", "message 1"))
