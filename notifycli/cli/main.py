@@ -33,6 +33,9 @@ NOUNS = {
     "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
     "listen": Noun("notifycli.cli.listen", "Receives Chatwoot's webhooks into a file."),
     "serve": Noun("notifycli.cli.serve", "Chatwoot's API, answered from the store."),
+    "chatwoot": Noun(
+        "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
+    ),
     "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
     "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
 }

@@ -127,7 +127,7 @@ def token_revoke(ctx: typer.Context, name: Name = DEFAULT_NAME) -> None:
     epilog=examples(
         """
 notifycli token set -u jane@example.com
-pass chatwoot/jane | notifycli token set -u 7 --name chatwoot --label 'from the profile page'
+pass crm/jane | notifycli token set -u 7 --name crm --label 'from the profile page'
 """
     ),
 )

@@ -11,6 +11,7 @@ import msgspec
 from notifycli.errors import DataError, NotPermittedError
 from notifycli.rules.audience import Inbox, Team, User
 from notifycli.rules.preferences import Layer
+from notifycli.store.connections import ConnectionChanges
 from notifycli.store.staging import EVERY_INBOX, NO_PLACE, NOBODY, Locked, Staging
 from notifycli.store.tokens import TokenChanges
 
@@ -34,6 +35,16 @@ class Entry(NamedTuple):
     value: str | None
 
 
+class DirectoryDifference(NamedTuple):
+    """What a change did to one thing of the directory; `None` is "not there"."""
+
+    kind: Kind
+    id: int
+    old: str | None
+    """JSON; of an account, its name."""
+    new: str | None
+
+
 class Trace(NamedTuple):
     """What the history tells of a change, besides what differs."""
 
@@ -50,16 +61,22 @@ class Change:
         self._connection = connection
         self._account = account
         self.tokens = TokenChanges(connection, account)
+        self.chatwoot = ConnectionChanges(connection, account)
         self._trace = trace
         self._id: int | None = None
         self._preferences = 0
-        self._directory: list[tuple[Kind, int, str | None, str | None]] = []
+        self._directory: list[DirectoryDifference] = []
         if not self._one("SELECT 1 FROM account WHERE id = ?", account):
             self._execute("INSERT INTO account (id) VALUES (?)", account)
 
     def __len__(self) -> int:
         """How many things differ from what they were."""
         return self._preferences + len(self._directory) + len(self.tokens)
+
+    @property
+    def directory(self) -> Sequence[DirectoryDifference]:
+        """What differs in the directory from what it was, in the order of the changes."""
+        return self._directory
 
     def set(self, entries: Iterable[Entry], *, again: bool = False) -> int:
         """Set or take away values; gives how many differ from before.
@@ -102,7 +119,7 @@ class Change:
         old = self._one("SELECT name FROM account WHERE id = ?", self._account)
         if old is not None and old[0] != name:
             self._execute("UPDATE account SET name = ? WHERE id = ?", name, self._account)
-            self._directory.append(("account", self._account, old[0], name))
+            self._directory.append(DirectoryDifference("account", self._account, old[0], name))
 
     def put_users(self, users: Iterable[User]) -> None:
         """Add users, or make those with their ids like them.
@@ -206,7 +223,7 @@ class Change:
         before, after = (
             None if item is None else msgspec.json.encode(item).decode() for item in (old, new)
         )
-        self._directory.append((kind, id_, before, after))
+        self._directory.append(DirectoryDifference(kind, id_, before, after))
         return True
 
     def _user(self, user: User) -> User | None:

@@ -197,3 +197,31 @@ def m005_add_ui_settings(db: Database) -> None:
         " PRIMARY KEY (account_id, user_id, key),"
         " FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE) WITHOUT ROWID"
     )
+
+
+# No token is in here: what is kept under `rotating` is a name in the keychain.
+_CHATWOOT = (
+    """
+CREATE TABLE chatwoot (
+  account_id INTEGER PRIMARY KEY REFERENCES account ON DELETE CASCADE,
+  url TEXT NOT NULL,
+  remote_account_id INTEGER NOT NULL,
+  pulled_at INTEGER
+)""",
+    """
+CREATE TABLE chatwoot_user (
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  seen BLOB,
+  rotating TEXT,
+  PRIMARY KEY (account_id, user_id),
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+) WITHOUT ROWID""",
+)
+
+
+@migrations()
+def m006_add_chatwoot(db: Database) -> None:
+    """Make room for the connection to a Chatwoot, and for what was seen there."""
+    for statement in _CHATWOOT:
+        db.execute(statement)

@@ -13,6 +13,7 @@ from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from notifycli.store.change import Change, Trace
 from notifycli.store.configuration import Configuration
+from notifycli.store.connections import Connections
 from notifycli.store.database import connect, told_errors, transaction
 from notifycli.store.document_entries import references_of
 from notifycli.store.history import History
@@ -40,6 +41,7 @@ class Store:
         self.presets = Presets(self._connection, path)
         self.tokens = Tokens(self._connection, path)
         self.ui_settings = UiSettings(self._connection, path)
+        self.chatwoot = Connections(self._connection, path)
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +74,16 @@ class Store:
         """Change one account; otherwise as `changes`."""
         with self.changes(command, who) as changes:
             yield changes(account)
+
+    @contextmanager
+    def rehearsal(self, account: int) -> Iterator[Change]:
+        """Change one account as `change` would, and take all of it back at the end."""
+        with told_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Change(self._connection, account, Trace("", "", ""))
+            finally:
+                self._connection.execute("ROLLBACK")
 
     def accounts(self) -> list[AccountName]:
         """Give the accounts on record, by id."""

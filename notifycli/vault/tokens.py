@@ -151,7 +151,7 @@ class Life:
 
         Raises `DataError` for what can't be a token, `UsageError` for one that is on record.
         """
-        _check_foreign(secret.reveal())
+        check_foreign(secret.reveal())
         digest = form.digest(secret.reveal())
         known = self.store.tokens.with_digest(digest)
         ours = form.well_formed(secret.reveal())
@@ -276,8 +276,11 @@ class Life:
             return
 
 
-def _check_foreign(text: str) -> None:
-    """Refuse what can't be a token; it is also what makes a header safe to build from it."""
+def check_foreign(text: str) -> None:
+    """Refuse what can't be a token; it is also what makes a header safe to build from it.
+
+    Raises `DataError`.
+    """
     if not all("!" <= character <= "~" for character in text):
         raise DataError("this is no token: it has spaces or characters that a header can't carry")
     if not _SHORTEST_FOREIGN <= len(text) <= _LONGEST_FOREIGN:

@@ -1,0 +1,235 @@
+"""Pulling: the directory, and the preferences of every user whose token we hold.
+
+First all is read, then all is stored in one change, so that the history has one entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from notifycli.chatwoot.api import Api, Group, Member, role_of
+from notifycli.chatwoot.desk import Desk, Report, Step, Told, reading_order
+from notifycli.chatwoot.three_way import (
+    ChangedBy,
+    Seen,
+    divergences,
+    read_seen,
+    seen,
+    values,
+    write_seen,
+)
+from notifycli.errors import DataError, NotPermittedError
+from notifycli.rules.audience import User
+from notifycli.rules.preferences import KEYS, Layer
+from notifycli.rules.settings import Preferences
+from notifycli.store.change import DirectoryDifference, Entry, Target
+from notifycli.store.directory_document import DirectoryDocument, import_directory, read_directory
+
+_CONFLICT = 75
+
+
+class Directory(NamedTuple):
+    """The directory there, and what couldn't be read of it."""
+
+    document: DirectoryDocument
+    unread: tuple[str, ...]
+
+
+class Pulled(NamedTuple):
+    """What became of each thing, and the exit status; what couldn't be read of the directory."""
+
+    report: Report
+    unread: tuple[str, ...]
+
+
+class _Taken(NamedTuple):
+    """What one user's pull would store."""
+
+    entries: list[Entry]
+    step: Step
+    conflict: bool
+
+
+def see(api: Api, user: User) -> Seen:
+    """Read a user's preferences there. Raises `DataError` if the token is somebody else's."""
+    profile, settings = api.profile(), api.settings()
+    if {profile.id, settings.user_id} != {user.id}:
+        raise DataError(
+            f"the token of {user.email or user.id} is user {profile.id}'s there",
+            "log out, and log in with the right one",
+        )
+    return seen(settings, profile.ui_settings)
+
+
+def read_there(desk: Desk, told: Told, *, replace: bool) -> Directory:
+    """Read the directory as the user who sees most of it.
+
+    Raises `NotPermittedError` if everything else is to go and that user may not see everything.
+    """
+    reader = next(reading_order(desk.users()), None)
+    if reader is None:
+        raise NotPermittedError(
+            f"no token for {desk.connection.url} is held", "notifycli chatwoot login"
+        )
+    with desk.open(reader) as api:
+        profile = api.profile()
+        mine = [a for a in profile.accounts if a.id == desk.connection.remote_account_id]
+        role = role_of(mine[0].role if mine else profile.role)
+        if replace and role != "administrator":
+            raise NotPermittedError(
+                f"{profile.email} is an agent there, who doesn't see the whole directory",
+                "pull without --replace, or log in with an administrator's token",
+            )
+        name = (mine[0].name if mine else None) or ""
+        return _document(api, desk.account, name, told)
+
+
+def _document(api: Api, account: int, name: str, told: Told) -> Directory:
+    agents = api.agents()
+    known = {agent.id for agent in agents}
+    inboxes, teams = api.inboxes(), api.teams()
+    unread: list[str] = []
+    groups: dict[str, list[dict[str, Any]]] = {}
+    done, total = 0, len(inboxes) + len(teams)
+    for kind, items in (("inbox", inboxes), ("team", teams)):
+        groups[kind] = []
+        for item in items:
+            told(done, total)
+            done += 1
+            groups[kind].append(_group(api, kind, item, known, unread))
+    document = {
+        "account": {"id": account, "name": name},
+        "users": [
+            {"id": a.id, "email": a.email, "name": a.name or "", "role": role_of(a.role)}
+            for a in agents
+        ],
+        "inboxes": groups["inbox"],
+        "teams": groups["team"],
+    }
+    return Directory(read_directory(msgspec.json.encode(document), "Chatwoot"), tuple(unread))
+
+
+def _group(api: Api, kind: str, item: Group, known: set[int], unread: list[str]) -> dict[str, Any]:
+    """Read one inbox or team; members whom its reader may not see are left as they are."""
+    group: dict[str, Any] = {"id": item.id, "name": item.name or ""}
+    try:
+        members: Sequence[Member] = (
+            api.inbox_members(item.id) if kind == "inbox" else api.team_members(item.id)
+        )
+    except NotPermittedError:
+        unread.append(f"{kind} {item.id}: its members may be seen by administrators only")
+        return group
+    group["members"] = [member.id for member in members if member.id in known]
+    if strangers := [str(member.id) for member in members if member.id not in known]:
+        unread.append(f"{kind} {item.id}: members who are no agents: {', '.join(strangers)}")
+    return group
+
+
+def pull(
+    desk: Desk,
+    users: Sequence[User],
+    directory: Directory | None,
+    told: Told,
+    *,
+    replace: bool,
+    force: bool,
+    dry_run: bool,
+) -> Pulled:
+    """Read the users' preferences, and store them with the directory, all in one change.
+
+    A value that was changed here only stays as it is until it is pushed. One that was changed on
+    both sides is a conflict: unless `force`, nothing of that user is stored.
+    """
+    there: dict[int, Seen] = {}
+
+    def fetch(user: User) -> Step:
+        with desk.open(user) as api:
+            there[user.id] = see(api, user)
+        return Step("preferences", user.id, user.email or user.name, "", "")
+
+    fetched = desk.each("preferences", users, fetch, told)
+    life, account = desk.life, desk.account
+    changing = (
+        life.store.rehearsal(account)
+        if dry_run
+        else life.store.change(account, life.command, life.who)
+    )
+    steps: list[Step] = []
+    status = fetched.status
+    with changing as change:
+        if directory is not None:
+            import_directory(
+                change, life.store, account, directory.document, "Chatwoot", replace=replace
+            )
+            steps += [_told_of(difference) for difference in change.directory]
+        preferences = life.store.preferences(account)
+        for step in fetched.steps:
+            if step.result or life.store.user(account, step.id) is None:
+                steps.append(step)
+                continue
+            taken = _taken(desk, preferences, step, there[step.id], force=force)
+            steps.append(taken.step)
+            status = status or (_CONFLICT if taken.conflict else 0)
+            if not taken.conflict:
+                change.set(taken.entries, again=True)
+                change.chatwoot.saw(step.id, write_seen(there[step.id]))
+        change.chatwoot.pulled(life.now())
+    return Pulled(Report(steps, status), directory.unread if directory else ())
+
+
+def _taken(desk: Desk, preferences: Preferences, step: Step, what: Seen, *, force: bool) -> _Taken:
+    theirs = values(what)
+    here = here_of(preferences, step.id)
+    before = read_seen(desk.life.store.chatwoot.known(desk.account, step.id).seen)
+    agreed = None if before is None else values(before).of
+    differing = divergences(here, theirs.of, agreed)
+    locked = [d for d in differing if d.key in preferences.lock]
+    open_ = [d for d in differing if d.key not in preferences.lock]
+    both = [d for d in open_ if d.changed is ChangedBy.BOTH]
+    if both and not force:
+        listed = ", ".join(f"{d.key} (here {d.here}, there {d.there})" for d in both)
+        detail = f"changed here and there: {listed}; take theirs: --force"
+        return _Taken([], _result(step, "conflict", detail), True)
+    kept = [d for d in open_ if d.changed is ChangedBy.HERE and not force]
+    staying = {d.key for d in [*kept, *locked]}
+    taken = [d for d in open_ if d.key not in staying]
+    wanted = theirs.chosen.union(d.key for d in taken) - staying - preferences.lock.keys()
+    target = Target(Layer.USER, step.id)
+    entries = [Entry(target, key, theirs.of[key]) for key in KEYS if key in wanted]
+    told = [f"{d.key} {d.here}→{d.there}" for d in taken]
+    told += [f"{d.key} stays {d.here}: not pushed yet" for d in kept]
+    told += [f"{d.key} stays {d.here}: locked" for d in locked]
+    told += [f"left as it is there: {why}" for why in theirs.unreadable]
+    return _Taken(entries, _result(step, "changed" if taken else "same", ", ".join(told)), False)
+
+
+def _result(step: Step, result: str, detail: str) -> Step:
+    return msgspec.structs.replace(step, result=result, detail=detail)
+
+
+def _told_of(difference: DirectoryDifference) -> Step:
+    kind, id_, old, new = difference
+    if kind == "account":
+        return Step(kind, id_, new or "", "changed", f"name {old or '-'}→{new}")
+    before = {} if old is None else msgspec.json.decode(old)
+    after = {} if new is None else msgspec.json.decode(new)
+    name = str((after or before).get("email") or (after or before).get("name") or "")
+    if old is None or new is None:
+        return Step(kind, id_, name, "added" if old is None else "removed", "")
+    differing = [key for key in after if after[key] != before.get(key)]
+    detail = ", ".join(f"{k} {_text(before.get(k))}→{_text(after[k])}" for k in differing)
+    return Step(kind, id_, name, "changed", detail)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value)) or "-"
+    return "-" if value in (None, "") else str(value)
+
+
+def here_of(preferences: Preferences, user: int) -> Mapping[str, str]:
+    """Give a user's effective values: what would be pushed."""
+    return {key: preferences.resolve(key, user).value for key in KEYS}

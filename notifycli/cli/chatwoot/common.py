@@ -1,0 +1,78 @@
+"""What the commands on a Chatwoot share: whose desk, which users, and how results are shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from notifycli.chatwoot.desk import Desk, Report, Step, Told, the_desk
+from notifycli.cli.output import console, printable, show
+from notifycli.cli.session import Session
+from notifycli.cli.token_parts import life
+from notifycli.errors import UsageError
+from notifycli.rules.audience import User
+from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_HEADS = ("What", "Id", "Name", "Result", "Detail")
+_COLOURS = {"failed": "red", "conflict": "red", "refused": "red", "left": "yellow", "same": "dim"}
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be done; change nothing anywhere.")
+]
+
+
+def desk_of(this: Session, store: Store) -> Desk:
+    """Give the account's connection."""
+    return the_desk(life(this, store), this.the_account(store))
+
+
+def chosen(this: Session, desk: Desk) -> list[User]:
+    """Give the users who are meant: those named, else all whose tokens are held.
+
+    Raises `UsageError` where that is nobody.
+    """
+    if this.given_users or this.selects_many:
+        return this.the_users(desk.life.store, desk.account)
+    held = desk.users()
+    if not held:
+        raise UsageError(
+            f"no token for {desk.connection.url} is held", "add one: notifycli chatwoot login"
+        )
+    return held
+
+
+@contextmanager
+def progress(this: Session, label: str) -> Iterator[Told]:
+    """Show how far it is, on a terminal."""
+    if not sys.stderr.isatty() or this.quiet:
+        yield lambda _done, _total: None
+        return
+    from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it
+
+    with Progress(console=console(this, stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def finish(this: Session, report: Report) -> None:
+    """Show what became of everything; what failed ends the command with its exit status."""
+    show(this, report.steps, Step, heads=_HEADS, cells=_cells)
+    undone = sum(step.result in {"failed", "left"} for step in report.steps)
+    if undone:
+        this.note(f"{undone} not done; run the same command again: it does what is left")
+    if report.status:
+        raise typer.Exit(report.status)
+
+
+def _cells(item: Step) -> Sequence[RenderableType]:
+    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+    result = Text(item.result, style=_COLOURS.get(item.result, "green"))
+    return [item.kind, str(item.id), printable(item.name), result, printable(item.detail)]

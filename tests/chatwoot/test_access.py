@@ -1,0 +1,216 @@
+"""`notifycli chatwoot login|status|logout`."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.chatwoot.recorded import JANE, OMAR, ROOT, Asked, Chatwoot, Person, Reply
+from tests.conftest import Json, Notifycli, Program
+
+WRONG = "wrong" * 5
+
+
+def access(chatwoot: Chatwoot, **differing: object) -> Json:
+    return {
+        "account_id": 1,
+        "url": chatwoot.url,
+        "remote_account_id": 1,
+        "user_id": 9,
+        "email": "root@example.com",
+        "role": "administrator",
+        "token": "…oroo",
+        "state": "works",
+        "pulled_at": None,
+        **differing,
+    }
+
+
+def test_login_asks_whose_the_token_is_and_keeps_it_in_the_keyring(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    result = notifycli.ok("chatwoot", "login", chatwoot.url + "/", stdin=f"{ROOT}\n".encode())
+    assert result.stdout == b""
+    assert result.stderr == (
+        f"connected account 1 with {chatwoot.url}, as root@example.com (administrator); "
+        "next: notifycli chatwoot pull\n"
+    )
+    assert [(a.method, a.path) for a in chatwoot.asked] == [("GET", "/api/v1/profile")]
+    assert notifycli.ok("user", "list").records == [
+        {"id": 9, "email": "root@example.com", "name": "Root", "role": "administrator"}
+    ]
+    (token,) = notifycli.ok("token", "list").records
+    assert (token["name"], token["token"], token["label"], token["state"]) == (
+        *("chatwoot", "…oroo"),
+        *(chatwoot.url, "active"),
+    )
+    assert ROOT.encode() not in notifycli.store.read_bytes()
+
+
+def test_login_again_with_the_same_token_changes_nothing(
+    member: Notifycli, chatwoot: Chatwoot
+) -> None:
+    result = member.ok("chatwoot", "login", chatwoot.url, stdin=ROOT.encode())
+    assert result.stderr == "root@example.com (administrator) is logged in already\n"
+    assert len(member.ok("token", "list").records) == 1
+
+
+def test_login_of_a_further_user_needs_no_address(member: Notifycli, chatwoot: Chatwoot) -> None:
+    member.ok("chatwoot", "login", "-u", "Jane@example.com", stdin=JANE.encode())
+    assert member.ok("chatwoot", "status").records == [
+        access(chatwoot, user_id=7, email="jane@example.com", role="agent", token="…njan"),  # noqa: S106 - masked
+        access(chatwoot),
+    ]
+
+
+def test_login_with_dry_run_stores_nothing(notifycli: Notifycli, chatwoot: Chatwoot) -> None:
+    result = notifycli.ok("chatwoot", "login", chatwoot.url, "--dry-run", stdin=ROOT.encode())
+    assert result.stderr.startswith("would connect account 1 with http://127.0.0.1:")
+    assert not notifycli.store.exists()
+
+
+def test_login_maps_the_account_to_the_one_there(notifycli: Notifycli, chatwoot: Chatwoot) -> None:
+    chatwoot.accounts = [(3, "Acme"), (4, "Other")]
+    login = ("chatwoot", "login", chatwoot.url)
+    several = notifycli(*login, stdin=ROOT.encode())
+    assert (several.status, "3 Acme, 4 Other" in several.stderr) == (2, True)
+    notifycli.ok(*login, "-a", "1", "--remote", "3", stdin=ROOT.encode())
+    assert notifycli.ok("chatwoot", "status").records == [access(chatwoot, remote_account_id=3)]
+
+
+REFUSED = [
+    pytest.param([], WRONG, 77, "refuses the token: Invalid Access Token", id="a wrong token"),
+    pytest.param(["-u", "omar@example.com"], JANE, 2, "is jane@example.com's", id="another user's"),
+    pytest.param(["--remote", "5"], JANE, 2, "no account 5 there", id="an account not there"),
+    pytest.param([], "short", 65, "this is no token", id="no token"),
+    pytest.param([], f"{JANE}\r\nHost: x", 65, "this is no token", id="a header in the token"),
+    pytest.param([], "", 65, "no token came", id="nothing on standard input"),
+]
+
+
+@pytest.mark.parametrize(("options", "token", "status", "said"), REFUSED)
+def test_a_login_that_is_refused_leaves_nothing_behind(
+    notifycli: Notifycli,
+    chatwoot: Chatwoot,
+    options: list[str],
+    token: str,
+    *,
+    status: int,
+    said: str,
+) -> None:
+    result = notifycli("chatwoot", "login", chatwoot.url, *options, stdin=token.encode())
+    assert (result.status, result.stdout) == (status, b"")
+    assert said in result.stderr
+    assert token == "" or token not in result.stderr
+    assert notifycli.ok("user", "list").records == []
+    assert notifycli("chatwoot", "status").status == 1
+
+
+def test_login_elsewhere_needs_a_logout_first(member: Notifycli, chatwoot: Chatwoot) -> None:
+    before = len(chatwoot.asked)
+    result = member("chatwoot", "login", "https://other.example.com", "-a", "1", stdin=b"x" * 24)
+    assert (result.status, len(chatwoot.asked)) == (2, before)
+    assert f"connected to {chatwoot.url}" in result.stderr
+
+
+def test_a_token_of_that_name_that_was_given_for_elsewhere_is_not_sent(
+    member: Notifycli, chatwoot: Chatwoot
+) -> None:
+    member.ok("user", "add", "omar@example.com", "--id", "8")
+    label = ("--name", "chatwoot", "--label", "https://other.example.com")
+    member.ok("token", "set", "-u", "8", *label, stdin=OMAR.encode())
+    assert [record["user_id"] for record in member.ok("chatwoot", "status").records] == [9]
+    result = member("chatwoot", "pull", "-u", "8")
+    assert (result.status, "no token of omar@example.com" in result.stdout.decode()) == (77, True)
+    assert OMAR not in {asked.headers["api_access_token"] for asked in chatwoot.asked}
+
+
+def test_status_tells_of_a_token_that_works_no_more(
+    everybody: Notifycli, chatwoot: Chatwoot
+) -> None:
+    del chatwoot.people[JANE]
+    result = everybody("chatwoot", "status")
+    states = {record["user_id"]: record["state"] for record in result.records}
+    assert (result.status, states[8], states[9]) == (77, "works", "works")
+    assert "refuses the token" in states[7]
+
+
+def test_status_without_a_connection_is_1(notifycli: Notifycli) -> None:
+    result = notifycli("chatwoot", "status")
+    assert (result.status, result.stdout) == (1, b"")
+    assert "notifycli chatwoot login" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["logout", "pull"])
+def test_without_a_connection_the_rest_is_78(notifycli: Notifycli, verb: str) -> None:
+    result = notifycli("chatwoot", verb)
+    assert (result.status, result.stdout) == (78, b"")
+    assert "notifycli chatwoot login" in result.stderr
+
+
+def test_status_fits_a_terminal(member: Notifycli, chatwoot: Chatwoot, program: Program) -> None:
+    shown = program.on_terminal("chatwoot", "status").stdout.decode()
+    assert "account 1 is account 1 at http://127.0.0.1" in shown
+    assert "root@example.com" in shown
+    assert "administrator" in shown
+    rows = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown).splitlines()
+    assert max(map(len, rows[-4:])) <= 80
+    assert (member.store.exists(), chatwoot.count("GET")) == (True, 2)
+
+
+def test_logout_forgets_tokens_and_connection_and_nothing_else(
+    pulled: Notifycli, chatwoot: Chatwoot
+) -> None:
+    before = pulled.ok("prefs", "export", "-o", "json").stdout
+    dry = pulled.ok("chatwoot", "logout", "--dry-run")
+    assert dry.stderr == "would forget 3 tokens and the connection\n"
+    assert len(pulled.ok("chatwoot", "status").records) == 3
+    result = pulled.ok("chatwoot", "logout")
+    assert result.stderr.startswith("3 tokens forgotten; to end them at http://127.0.0.1")
+    assert pulled("chatwoot", "status").status == 1
+    assert pulled.ok("token", "list").records == []
+    assert pulled.ok("prefs", "export", "-o", "json").stdout == before
+    assert len(pulled.ok("user", "list").records) == 3
+    assert chatwoot.count("POST") == 0
+
+
+def test_logout_of_one_user_keeps_the_others(everybody: Notifycli) -> None:
+    everybody.ok("chatwoot", "logout", "-u", "jane@example.com")
+    left = everybody.ok("chatwoot", "status").records
+    assert [record["user_id"] for record in left] == [8, 9]
+
+
+def test_an_answer_of_another_shape_names_its_place(member: Notifycli, chatwoot: Chatwoot) -> None:
+    def wrong(_asked: Asked, _person: Person | None) -> None:
+        raise Reply(200, {"id": "nine", "email": "root@example.com"})
+
+    chatwoot.before = wrong
+    result = member("chatwoot", "status")
+    assert result.status == 69
+    assert "GET /api/v1/profile" in result.records[0]["state"]
+    assert "Expected `int`, got `str` - at `$.id`" in result.records[0]["state"]
+
+
+@pytest.mark.parametrize("raw", [b"<html>", b"", b'{"id":', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_no_json_is_told(notifycli: Notifycli, chatwoot: Chatwoot, raw: bytes) -> None:
+    def wrong(_asked: Asked, _person: Person | None) -> None:
+        raise Reply(200, headers={"X-Raw": "1"}, raw=raw or b" ")
+
+    chatwoot.before = wrong
+    result = notifycli("chatwoot", "login", chatwoot.url, stdin=ROOT.encode())
+    assert (result.status, "another shape than Chatwoot's" in result.stderr) == (69, True)
+
+
+def test_a_server_that_repeats_the_token_does_not_bring_it_to_light(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    def telling(_asked: Asked, _person: Person | None) -> None:
+        raise Reply(422, {"error": f"\x1b[2J{ROOT} is odd: {'x' * 1000}"})
+
+    chatwoot.before = telling
+    result = notifycli("chatwoot", "login", chatwoot.url, "--verbose", stdin=ROOT.encode())
+    assert result.status == 69
+    assert "answers GET /api/v1/profile with 422: [2J… is odd: xxx" in result.stderr
+    assert ROOT not in result.stderr
+    assert len(result.stderr) < 500
