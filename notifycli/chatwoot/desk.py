@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from notifycli.chatwoot.api import Api, Profile, ProfileAccount, role_of
 from notifycli.chatwoot.transport import (
+    LIMITS,
+    Limits,
     OutOfReachError,
     TooManyRequestsError,
     Transport,
@@ -21,8 +23,10 @@ from notifycli.chatwoot.transport import (
 )
 from notifycli.errors import (
     ConfigurationError,
+    DataError,
     NotifycliError,
     NotPermittedError,
+    TryAgainError,
     UsageError,
 )
 from notifycli.rules.audience import User
@@ -60,6 +64,7 @@ class Desk:
 
     life: Life
     connection: Connection
+    limits: Limits = LIMITS
 
     @property
     def account(self) -> int:
@@ -81,15 +86,20 @@ class Desk:
         held = {token.user_id for token in found if _is_for(token, self.connection.url)}
         return [user for user in self.life.store.users(self.account) if user.id in held]
 
-    def open(self, user: User) -> Api:
-        """Speak as this user. Raises `NotPermittedError` without a token that can be used."""
+    def held(self, user: User) -> Token:
+        """Give a user's token for this Chatwoot. Raises `NotPermittedError` if there is none."""
         token = self.token(user)
-        named = user.email or str(user.id)
         if token is None:
+            named = user.email or str(user.id)
             raise NotPermittedError(
                 f"there is no token of {named} for {self.connection.url}",
                 f"notifycli chatwoot login -u {named}",
             )
+        return token
+
+    def open(self, user: User) -> Api:
+        """Speak as this user. Raises `NotPermittedError` without a token that can be used."""
+        token, named = self.held(user), user.email or str(user.id)
         if self.life.store.chatwoot.known(self.account, user.id).rotating:
             raise NotPermittedError(
                 f"a rotation of {named}'s token was broken off",
@@ -99,7 +109,7 @@ class Desk:
 
     def speak(self, secret: Secret) -> Api:
         """Speak with this token."""
-        transport = Transport(self.connection.url, secret)
+        transport = Transport(self.connection.url, secret, self.limits)
         return Api(transport, self.connection.remote_account_id)
 
     def each(
@@ -123,11 +133,20 @@ class Desk:
                 result, detail, stopped = "failed", in_a_line(error), error.message
                 status = status or error.status
             except NotifycliError as error:
-                result, detail = "failed", in_a_line(error)
-                status = status or error.status
+                result = "refused" if isinstance(error, TryAgainError) else "failed"
+                detail, status = in_a_line(error), status or error.status
             steps.append(Step(kind, user.id, user.email or user.name, result, detail))
         told(len(everybody), len(everybody))
         return Report(steps, status)
+
+
+def check_owner(user: User, owner: int) -> None:
+    """Raise `DataError` if a token that we hold as a user's is somebody else's there."""
+    if owner != user.id:
+        raise DataError(
+            f"the token of {user.email or user.id} is user {owner}'s there",
+            "log out, and log in with the right one",
+        )
 
 
 def in_a_line(error: NotifycliError) -> str:

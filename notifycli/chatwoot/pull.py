@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from notifycli.chatwoot.api import Api, Group, Member, role_of
-from notifycli.chatwoot.desk import Desk, Report, Step, Told, reading_order
+from notifycli.chatwoot.desk import Desk, Report, Step, Told, check_owner, reading_order
 from notifycli.chatwoot.three_way import (
     ChangedBy,
     Seen,
@@ -21,7 +21,7 @@ from notifycli.chatwoot.three_way import (
     values,
     write_seen,
 )
-from notifycli.errors import DataError, NotPermittedError
+from notifycli.errors import NotPermittedError
 from notifycli.rules.audience import User
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.rules.settings import Preferences
@@ -56,11 +56,8 @@ class _Taken(NamedTuple):
 def see(api: Api, user: User) -> Seen:
     """Read a user's preferences there. Raises `DataError` if the token is somebody else's."""
     profile, settings = api.profile(), api.settings()
-    if {profile.id, settings.user_id} != {user.id}:
-        raise DataError(
-            f"the token of {user.email or user.id} is user {profile.id}'s there",
-            "log out, and log in with the right one",
-        )
+    check_owner(user, profile.id)
+    check_owner(user, settings.user_id)
     return seen(settings, profile.ui_settings)
 
 

@@ -18,6 +18,7 @@ from notifycli.cli.checks import (
     check_terminal,
     check_tokens,
 )
+from notifycli.cli.checks_chatwoot import check_chatwoot
 from notifycli.cli.checks_email import check_email
 from notifycli.cli.command import OUTPUT, examples, session, takes
 from notifycli.cli.output import printable, show
@@ -35,6 +36,7 @@ CHECKS: tuple[Callable[[Facts], Finding], ...] = (
     check_keyring,
     check_tokens,
     check_email,
+    check_chatwoot,
     check_clipboard,
     check_completion,
     check_terminal,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from typing import Annotated, Any, NoReturn
@@ -93,8 +92,6 @@ def notifycli(
 
 def main() -> NoReturn:
     """Run the program with the arguments of the process, or answer a shell's question."""
-    # What is imported by now stays: neither collections nor the end of the program need look at it.
-    gc.freeze()
     if VARIABLE in os.environ:
         from notifycli.cli.tab.shells import reply  # noqa: PLC0415 - for TAB alone
 

@@ -14,7 +14,7 @@ from notifycli.cli.doctor import CHECKS
 if TYPE_CHECKING:
     from .harness import Program
 
-NAMES = ["store", "keyring", "tokens", "email", "clipboard", "completion", "terminal"]
+NAMES = ["store", "keyring", "tokens", "email", "chatwoot", "clipboard", "completion", "terminal"]
 
 
 def statuses(program: Program, *options: str, **environ: str) -> tuple[int, dict[str, str]]:

@@ -11,5 +11,7 @@ app = noun_of_parts(
     {
         **dict.fromkeys(("login", "status", "logout"), f"{_HERE}.access"),
         "pull": f"{_HERE}.pulling",
+        **dict.fromkeys(("diff", "push"), f"{_HERE}.pushing"),
+        "rotate": f"{_HERE}.rotating",
     },
 )

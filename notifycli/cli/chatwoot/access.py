@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from notifycli.chatwoot.api import role_of
 from notifycli.chatwoot.desk import Desk, Step, in_a_line, keep, logout, look
-from notifycli.cli.chatwoot.common import DryRun, chosen, desk_of, progress
+from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
 from notifycli.cli.command import OUTPUT, USER, examples, part, session, takes
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session, display_name, plural
@@ -114,7 +114,7 @@ def chatwoot_status(ctx: typer.Context) -> None:
                 "token", chosen(this, desk), lambda user: _tried(desk, user, records), told
             )
     for step in report.steps:
-        if step.result in {"failed", "left"}:
+        if step.result in UNDONE:
             this.warn(f"{step.name}: {step.detail}")
     if this.shows_table:
         there = desk.connection.remote_account_id

@@ -20,6 +20,8 @@ from notifycli.store.store import Store
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+UNDONE = frozenset({"failed", "refused", "left"})
+"""Results that are not what was asked for."""
 _HEADS = ("What", "Id", "Name", "Result", "Detail")
 _COLOURS = {"failed": "red", "conflict": "red", "refused": "red", "left": "yellow", "same": "dim"}
 

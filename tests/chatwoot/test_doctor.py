@@ -1,0 +1,61 @@
+"""What the doctor says of the connection."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chatwoot.recorded import JANE, Chatwoot, serving
+from tests.conftest import Notifycli
+
+
+def found(notifycli: Notifycli) -> tuple[str, str, str, str]:
+    records = notifycli("doctor").records
+    (record,) = [record for record in records if record["check"] == "chatwoot"]
+    return record["status"], record["found"], record["meaning"], record["fix"]
+
+
+def test_without_a_connection_there_is_nothing_to_check(notifycli: Notifycli) -> None:
+    fix = "notifycli chatwoot login https://chat.example.com"
+    assert found(notifycli) == ("note", "not connected", "the directory is kept by hand", fix)
+
+
+def test_every_token_is_tried(everybody: Notifycli, chatwoot: Chatwoot) -> None:
+    where = f"account 1 at {chatwoot.url}"
+    assert found(everybody) == ("ok", f"{where}, never pulled", "3 tokens work", "")
+    everybody.ok("chatwoot", "pull")
+    assert found(everybody) == ("ok", f"{where}, pulled just now", "3 tokens work", "")
+
+
+def test_a_token_that_is_refused_is_told_with_the_way_out(
+    everybody: Notifycli, chatwoot: Chatwoot
+) -> None:
+    del chatwoot.people[JANE]
+    status, _, meaning, fix = found(everybody)
+    assert (status, meaning) == (
+        "fail",
+        f"{chatwoot.url} refuses the token: Invalid Access Token",
+    )
+    assert fix == "copy it from your profile there, then: notifycli chatwoot login"
+
+
+def test_a_server_that_is_gone_is_told(notifycli: Notifycli) -> None:
+    gone = Chatwoot()
+    with serving(gone):
+        notifycli.ok("chatwoot", "login", gone.url, stdin=JANE.encode())
+    status, _, meaning, _ = found(notifycli)
+    assert (status, meaning) == ("fail", f"{gone.url} can't be reached")
+
+
+def test_a_connection_without_a_token_is_told(member: Notifycli) -> None:
+    member.ok("token", "revoke", "-u", "9", "--name", "chatwoot")
+    status, _, meaning, fix = found(member)
+    assert (status, meaning) == ("fail", "no token is held for it")
+    assert fix == "notifycli chatwoot login -a 1"
+
+
+def test_a_keyring_that_cannot_be_used_is_told(
+    member: Notifycli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE", "/nonexistent")
+    status, _, meaning, _ = found(member)
+    assert (status, meaning) == ("fail", "the keyring that holds the tokens doesn't work")
