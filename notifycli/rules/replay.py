@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from msgspec import UNSET, Struct, field
 
@@ -96,13 +96,13 @@ class Account:
 class Replay:
     """Events in, decisions out.
 
-    `accounts` by account id; an event of another account meets an empty directory. An event that
-    doesn't name its account belongs to `fallback_account`.
+    `accounts` by account id; an event of another account meets an empty directory, which is added
+    to them. An event that doesn't name its account belongs to `fallback_account`.
     """
 
-    def __init__(self, accounts: Mapping[int, Account], fallback_account: int = 1) -> None:
+    def __init__(self, accounts: dict[int, Account], fallback_account: int = 1) -> None:
         self.assumptions = Assumptions()
-        self._accounts = dict(accounts)
+        self._accounts = accounts
         self._fallback = fallback_account
         self._last: int | None = None
 

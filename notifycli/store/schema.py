@@ -8,6 +8,8 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
+from notifycli.store.outbox_schema import OUTBOX
+
 migrations = Migrations("notifycli")
 
 _DIRECTORY = """
@@ -224,4 +226,11 @@ CREATE TABLE chatwoot_user (
 def m006_add_chatwoot(db: Database) -> None:
     """Make room for the connection to a Chatwoot, and for what was seen there."""
     for statement in _CHATWOOT:
+        db.execute(statement)
+
+
+@migrations()
+def m007_add_outbox(db: Database) -> None:
+    """Make room for notifications that are to be sent, and for how far files were followed."""
+    for statement in OUTBOX:
         db.execute(statement)

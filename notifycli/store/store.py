@@ -17,6 +17,7 @@ from notifycli.store.connections import Connections
 from notifycli.store.database import connect, told_errors, transaction
 from notifycli.store.document_entries import references_of
 from notifycli.store.history import History
+from notifycli.store.outbox import Outbox
 from notifycli.store.presets import Presets
 from notifycli.store.staging import EVERY_INBOX, Staging, Written
 from notifycli.store.tokens import Tokens
@@ -38,6 +39,7 @@ class Store:
         self._connection = connect(path, create=create)
         self.configuration = Configuration(self._connection, path)
         self.history = History(self._connection, path)
+        self.outbox = Outbox(self._connection, path)
         self.presets = Presets(self._connection, path)
         self.tokens = Tokens(self._connection, path)
         self.ui_settings = UiSettings(self._connection, path)

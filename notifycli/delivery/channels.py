@@ -1,0 +1,54 @@
+"""The channels that notices can leave by, each opened when something fires on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from notifycli.delivery.channel import Sender
+from notifycli.errors import ConfigurationError
+from notifycli.rules.notifications import Channel
+from notifycli.store.store import Store
+
+MODULES = {
+    Channel.EMAIL: "notifycli.delivery.email",
+    Channel.PUSH: "notifycli.delivery.push",
+    Channel.AUDIO: "notifycli.delivery.sound",
+}
+"""Where each channel's `open_sender` is: imported only if something fires on it."""
+
+
+class Channels:
+    """The channels of one run. One that isn't set up stays closed, and keeps why."""
+
+    def __init__(self, store: Store, account: int | None, wanted: frozenset[Channel]) -> None:
+        self._store = store
+        self._account = account
+        self._wanted = wanted
+        self._senders: dict[Channel, Sender] = {}
+        self.closed: dict[Channel, ConfigurationError] = {}
+
+    def ready(self, channel: Channel) -> bool:
+        """Whether the channel is wanted and set up."""
+        if channel not in self._wanted or channel in self.closed:
+            return False
+        if channel not in self._senders:
+            try:
+                self._senders[channel] = _opener(channel)(self._store, self._account)
+            except ConfigurationError as error:
+                self.closed[channel] = error
+                return False
+        return True
+
+    def opened(self) -> frozenset[Channel]:
+        """Give the channels that are ready."""
+        return frozenset(self._senders)
+
+    def sender(self, channel: Channel) -> Sender:
+        """Give the sender of a channel that is ready."""
+        return self._senders[channel]
+
+
+def _opener(channel: Channel) -> Callable[[Store, int | None], Sender]:
+    opener: Callable[[Store, int | None], Sender] = import_module(MODULES[channel]).open_sender
+    return opener

@@ -1,0 +1,295 @@
+"""The engine: empties the outbox through its channels, many notices at a time.
+
+A notice is sent at least once. It is sent twice in one case only, which nothing can rule out: it
+was handed over, and the process was killed before it could write so (or slept so long that its
+lease ended). That can befall the notices in flight, `concurrency` of them at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter, deque
+from contextlib import AsyncExitStack
+
+from msgspec import Struct, field
+
+from notifycli.delivery.channel import Delivered, Later, Notice, Outcome, Sender
+from notifycli.delivery.channels import Channels
+from notifycli.delivery.retrying import outlived, settle
+from notifycli.errors import TryAgainError
+from notifycli.rules.moment import SECOND
+from notifycli.rules.notifications import Channel
+from notifycli.store.notice import Leased, Scope, Settled, State
+from notifycli.store.outbox import Outbox
+
+LEASE = 20 * SECOND
+_LONGEST_WAIT = 1.0
+"""How long until the store is looked at again: another process may have written to it."""
+_LONGEST_SEND = 120.0
+"""A channel has time-outs of its own; this is for one that hangs all the same."""
+_BUSY_TURNS = 12
+
+
+class Pace(Struct, frozen=True):
+    """How fast, how much and how long."""
+
+    concurrency: int = 20
+    limit: int | None = None
+    """How many notices may be taken to be sent."""
+    patience: int | None = 30 * SECOND
+    """How long to wait for the next attempt once all is written; `None`: for ever."""
+    lease: int = LEASE
+
+
+class Report(Struct):
+    """What the engine has done, by channel."""
+
+    sent: Counter[Channel] = field(default_factory=Counter)
+    dead: Counter[Channel] = field(default_factory=Counter)
+    dropped: Counter[Channel] = field(default_factory=Counter)
+    later: Counter[Channel] = field(default_factory=Counter)
+    """Attempts after which another is due."""
+    last_trouble: dict[Channel, str] = field(default_factory=dict)
+    """Why the last attempt failed after which none has succeeded."""
+
+
+class Engine:
+    """Sends what is in the outbox, as long as there is something or more may come."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        channels: Channels,
+        users: frozenset[tuple[int, int]] | None,
+        pace: Pace,
+    ) -> None:
+        self.report = Report()
+        self._outbox = outbox
+        self._channels = channels
+        self._users = users
+        self._pace = pace
+        self._owner = uuid.uuid4().hex
+        self._ready: deque[Leased] = deque()
+        self._running: dict[asyncio.Task[Outcome], Leased] = {}
+        self._settled: list[Settled] = []
+        self._held_until = 0
+        self._budget = pace.limit
+        self._breakers = {channel: _Breaker() for channel in Channel}
+        self._senders: dict[Channel, Sender] = {}
+        self._wake = asyncio.Event()
+        self._more = True
+        self._stopping = False
+        self._busy = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many are being sent at this moment."""
+        return len(self._running)
+
+    def nudge(self) -> None:
+        """Say that there is something new in the outbox."""
+        self._wake.set()
+
+    def finish(self) -> None:
+        """Say that nothing more will be written: the engine ends when it has sent all it can."""
+        self._more = False
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Take up nothing more; end when what is in flight has come down."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send until `finish` or `stop` lets it end. Raises the store's errors."""
+        async with AsyncExitStack() as stack:
+            try:
+                while True:
+                    next_due = await self._turn(stack)
+                    if self._is_over(next_due):
+                        return
+                    await self._wait(next_due)
+            finally:
+                await self._give_back()
+
+    async def _turn(self, stack: AsyncExitStack) -> int | None:
+        """Record, lease and start what can be; give when there is something to do next."""
+        now = _now()
+        room = 2 * self._pace.concurrency - len(self._ready) - len(self._running)
+        if self._budget is not None:
+            room = min(room, self._budget)
+        if self._stopping:
+            self._settled += [_untried(notice, now) for notice in self._ready]
+            self._ready.clear()
+            room = 0
+        leased = self._record_and_lease(room, now)
+        if self._budget is not None:
+            self._budget -= len(leased)
+        self._ready.extend(leased)
+        await self._start(stack)
+        if leased or self._running or self._ready or self._stopping:
+            return None
+        return self._next_due()
+
+    def _record_and_lease(self, room: int, now: int) -> list[Leased]:
+        until = now + self._pace.lease
+        holds = bool(self._ready or self._running)
+        if holds and self._held_until <= now:
+            # The machine slept: what was leased may be another process's by now. Under another
+            # name nothing of it is renewed; that something was sent is recorded all the same.
+            self._owner = uuid.uuid4().hex
+            self._ready.clear()
+        renew = holds and self._held_until - now < self._pace.lease * 3 // 4
+        try:
+            leased = self._outbox.turn(
+                self._owner, self._settled, room, self._scope(now), now, until, renew=renew
+            )
+        except TryAgainError:
+            # What was sent must get on record: whoever is writing will be done some time.
+            self._busy += 1
+            if self._busy >= _BUSY_TURNS:
+                raise
+            return []
+        self._busy = 0
+        self._settled = []
+        if renew or not holds:
+            self._held_until = until
+        return leased
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        while self._ready and len(self._running) < self._pace.concurrency:
+            channel = self._ready[0].channel
+            if channel not in self._senders:
+                sender = self._channels.sender(channel)
+                self._senders[channel] = await stack.enter_async_context(sender)
+            notice = self._ready.popleft()
+            if end := outlived(notice, _now()):
+                self._settle(notice, end)
+                self._wake.set()
+                continue
+            task = asyncio.create_task(_sent(self._senders[notice.channel], _notice(notice)))
+            self._running[task] = notice
+            task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[Outcome]) -> None:
+        notice = self._running.pop(task)
+        self._wake.set()
+        if task.cancelled():
+            self._settled.append(_untried(notice, _now()))
+            return
+        outcome, now = task.result(), _now()
+        breaker = self._breakers[notice.channel]
+        if isinstance(outcome, Later):
+            breaker.failed(now)
+            self.report.last_trouble[notice.channel] = outcome.why
+        else:
+            breaker.worked()
+        if isinstance(outcome, Delivered):
+            self.report.last_trouble.pop(notice.channel, None)
+        self._settle(notice, settle(notice, outcome, now, random.uniform))
+
+    def _settle(self, notice: Leased, end: Settled) -> None:
+        counters = {
+            State.SENT: self.report.sent,
+            State.DEAD: self.report.dead,
+            State.DROPPED: self.report.dropped,
+            State.PENDING: self.report.later,
+        }
+        counters[end.state][notice.channel] += 1
+        self._settled.append(end)
+
+    def _scope(self, now: int) -> Scope:
+        ready = (c for c in self._channels.opened() if self._breakers[c].closed_until <= now)
+        return Scope(frozenset(ready), self._users)
+
+    def _next_due(self) -> int | None:
+        """Give the first moment at which something can be leased; `None` if nothing is open."""
+        moments = (
+            max(due, self._breakers[channel].closed_until)
+            for channel in self._channels.opened()
+            if (due := self._outbox.next_due(Scope(frozenset({channel}), self._users))) is not None
+        )
+        return min(moments, default=None)
+
+    def _is_over(self, next_due: int | None) -> bool:
+        if self._running or self._ready or self._settled:
+            return False
+        if self._stopping or self._budget == 0:
+            return True
+        if self._more or self._pace.patience is None:
+            return False
+        return next_due is None or next_due > _now() + self._pace.patience
+
+    async def _wait(self, next_due: int | None) -> None:
+        seconds = _LONGEST_WAIT
+        if next_due is not None:
+            seconds = min(seconds, max(0.0, (next_due - _now()) / SECOND))
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        self._wake.clear()
+
+    async def _give_back(self) -> None:
+        """Leave nothing leased: not even where something unexpected ends the run."""
+        for task in self._running:
+            task.cancel()
+        if self._running:
+            await asyncio.wait([*self._running])
+            await asyncio.sleep(0)  # the callbacks of the tasks come after the tasks
+        self._settled += [_untried(notice, _now()) for notice in self._ready]
+        self._ready.clear()
+        if self._settled:
+            self._record_and_lease(0, _now())
+
+
+class _Breaker:
+    """Leaves a channel alone for a while on which nothing gets through, for anybody."""
+
+    FAILURES = 8
+    LONGEST = 60 * SECOND
+
+    def __init__(self) -> None:
+        self.closed_until = 0
+        self._failures = 0
+        self._rounds = 0
+
+    def failed(self, now: int) -> None:
+        """Count a failure; those of one round count once."""
+        self._failures += 1
+        if self._failures >= self.FAILURES and self.closed_until <= now:
+            self._rounds += 1
+            self.closed_until = now + min(self.LONGEST, SECOND * 2**self._rounds)
+
+    def worked(self) -> None:
+        """Take the channel up again."""
+        self.closed_until = self._failures = self._rounds = 0
+
+
+async def _sent(sender: Sender, notice: Notice) -> Outcome:
+    try:
+        async with asyncio.timeout(_LONGEST_SEND):
+            return await sender.send(notice)
+    except TimeoutError:
+        return Later(f"no answer within {_LONGEST_SEND:.0f} s")
+    except Exception as error:  # noqa: BLE001 - a fault of one channel must not lose the others'
+        return Later(f"unexpected {type(error).__name__}")
+
+
+def _untried(notice: Leased, now: int) -> Settled:
+    return Settled(notice.id, State.PENDING, now, tried=False)
+
+
+_FIELDS: tuple[str, ...] = Notice.__struct_fields__
+
+
+def _notice(leased: Leased) -> Notice:
+    return Notice(**{name: getattr(leased, name) for name in _FIELDS})
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000
