@@ -161,13 +161,20 @@ def part() -> typer.Typer:
     return typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
-def noun_of_parts(summary: str, parts: dict[str, str]) -> typer.Typer:
+def noun_of_parts(summary: str, parts: dict[str, str], default: str | None = None) -> typer.Typer:
     """Make the group of commands of a noun that has many: each verb is in the module named.
 
-    A module's `app` holds several verbs, or is itself a group of that name.
+    A module's `app` holds several verbs, or is itself a group of that name. `default` is the verb
+    that is meant where the noun is followed by none.
     """
 
     class Group(_NounGroup):
+        default_verb = default
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            meant = [] if default is None or (args[:1] and args[0] in parts) else [default]
+            return super().parse_args(ctx, [*meant, *args])
+
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
             super().__init__(*args, params=params, **kwargs)
             # Their summaries are their own: the help of the noun is the one thing that loads all.

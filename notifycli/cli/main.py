@@ -23,6 +23,7 @@ NOUNS = {
     "simulate": Noun("notifycli.cli.simulate", "Which notifications would fire, and why."),
     "why": Noun("notifycli.cli.why", "Why a user was notified, or not, event by event."),
     "test": Noun("notifycli.cli.scenarios", "Scenario files: what must fire, and what must not."),
+    "deliver": Noun("notifycli.cli.deliver", "Send what fires: by e-mail, push and sound."),
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
     "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
     "email": Noun("notifycli.cli.email", "E-mail: a test, templates, previews."),

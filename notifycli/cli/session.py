@@ -214,8 +214,8 @@ def found(groups: Iterable[Group], id_: int, kind: str) -> Group:
 
 
 def plural(count: int, thing: str) -> str:
-    """Write a count of things: `1 event`, `2 events`, `2 inboxes`."""
-    ending = "" if count == 1 else "es" if thing.endswith("x") else "s"
+    """Write a count of things: `1 event`, `2 events`, `2 inboxes`, `2 pushes`."""
+    ending = "" if count == 1 else "es" if thing.endswith(("x", "sh")) else "s"
     return f"{count} {thing}{ending}"
 
 

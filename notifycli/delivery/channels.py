@@ -21,9 +21,8 @@ MODULES = {
 class Channels:
     """The channels of one run. One that isn't set up stays closed, and keeps why."""
 
-    def __init__(self, store: Store, account: int | None, wanted: frozenset[Channel]) -> None:
+    def __init__(self, store: Store, wanted: frozenset[Channel]) -> None:
         self._store = store
-        self._account = account
         self._wanted = wanted
         self._senders: dict[Channel, Sender] = {}
         self.closed: dict[Channel, ConfigurationError] = {}
@@ -34,7 +33,7 @@ class Channels:
             return False
         if channel not in self._senders:
             try:
-                self._senders[channel] = _opener(channel)(self._store, self._account)
+                self._senders[channel] = _opener(channel)(self._store)
             except ConfigurationError as error:
                 self.closed[channel] = error
                 return False
@@ -49,6 +48,6 @@ class Channels:
         return self._senders[channel]
 
 
-def _opener(channel: Channel) -> Callable[[Store, int | None], Sender]:
-    opener: Callable[[Store, int | None], Sender] = import_module(MODULES[channel]).open_sender
+def _opener(channel: Channel) -> Callable[[Store], Sender]:
+    opener: Callable[[Store], Sender] = import_module(MODULES[channel]).open_sender
     return opener

@@ -39,8 +39,8 @@ class Pace(Struct, frozen=True):
     concurrency: int = 20
     limit: int | None = None
     """How many notices may be taken to be sent."""
-    patience: int | None = 30 * SECOND
-    """How long to wait for the next attempt once all is written; `None`: for ever."""
+    patience: int = 30 * SECOND
+    """How long to wait for the next attempt once nothing more will be written."""
     lease: int = LEASE
 
 
@@ -68,7 +68,7 @@ class Engine:
     ) -> None:
         self.report = Report()
         self._outbox = outbox
-        self._channels = channels
+        self.channels = channels
         self._users = users
         self._pace = pace
         self._owner = uuid.uuid4().hex
@@ -83,6 +83,11 @@ class Engine:
         self._more = True
         self._stopping = False
         self._busy = 0
+
+    @property
+    def limit_reached(self) -> bool:
+        """Whether it ended since it may take no more."""
+        return self._budget == 0
 
     @property
     def in_flight(self) -> int:
@@ -163,7 +168,7 @@ class Engine:
         while self._ready and len(self._running) < self._pace.concurrency:
             channel = self._ready[0].channel
             if channel not in self._senders:
-                sender = self._channels.sender(channel)
+                sender = self.channels.sender(channel)
                 self._senders[channel] = await stack.enter_async_context(sender)
             notice = self._ready.popleft()
             if end := outlived(notice, _now()):
@@ -202,24 +207,26 @@ class Engine:
         self._settled.append(end)
 
     def _scope(self, now: int) -> Scope:
-        ready = (c for c in self._channels.opened() if self._breakers[c].closed_until <= now)
+        ready = (c for c in self.channels.opened() if self._breakers[c].closed_until <= now)
         return Scope(frozenset(ready), self._users)
 
     def _next_due(self) -> int | None:
         """Give the first moment at which something can be leased; `None` if nothing is open."""
-        moments = (
+        # Another process may have written for a channel that hasn't been needed here before.
+        ready = filter(self.channels.ready, self._outbox.open_channels())
+        moments = [
             max(due, self._breakers[channel].closed_until)
-            for channel in self._channels.opened()
+            for channel in ready
             if (due := self._outbox.next_due(Scope(frozenset({channel}), self._users))) is not None
-        )
+        ]
         return min(moments, default=None)
 
     def _is_over(self, next_due: int | None) -> bool:
         if self._running or self._ready or self._settled:
             return False
-        if self._stopping or self._budget == 0:
+        if self._stopping or self.limit_reached:
             return True
-        if self._more or self._pace.patience is None:
+        if self._more:
             return False
         return next_due is None or next_due > _now() + self._pace.patience
 

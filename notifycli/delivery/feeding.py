@@ -33,8 +33,8 @@ class Terms(Struct, frozen=True):
     """Which decisions are to be delivered."""
 
     selection: Selection = Selection()
-    max_age: int | None = HOUR
-    """How old an event may be, in microseconds; `None` for any age. One without a time is new."""
+    max_age: int = HOUR
+    """How old an event may be, in microseconds. One without a time is new."""
     limit: int | None = None
     """How many notices may be written."""
 
@@ -68,7 +68,7 @@ class Feeder:
         self._refresh()
         self.replay = Replay(self._accounts, fallback_account)
         self._terms = terms
-        self._channels = channels
+        self.channels = channels
         self._entries: list[tuple[Entry, Decision]] = []
         self._room = terms.limit
         self.fed = Fed()
@@ -95,6 +95,7 @@ class Feeder:
     def pending(self) -> list[Decision]:
         """Give the decisions that are kept to be written and weren't ever before; for a dry run."""
         new = [d for entry, d in self._entries if not self._store.outbox.known(entry)]
+        self.fed.written.update(decision.channel for decision in new)
         self._entries.clear()
         return new
 
@@ -135,16 +136,14 @@ class Feeder:
                 account.directory, account.settings = directory, SettingsBook(preferences)
 
     def _keep(self, fired: list[Decision], event: Event, own_time: int | None, line: bytes) -> None:
-        old = self._terms.max_age is not None and (
-            event.at is not None and event.at < _now() - self._terms.max_age
-        )
+        old = event.at is not None and event.at < _now() - self._terms.max_age
         said = key = None
         for decision in fired:
             if old:
                 self.fed.old[decision.channel] += 1
             elif not decision.deliverable:
                 self.fed.undeliverable[decision.channel] += 1
-            elif not self._channels.ready(decision.channel):
+            elif not self.channels.ready(decision.channel):
                 self.fed.closed[decision.channel] += 1
             else:
                 said = said or read_said(line, event)

@@ -1,0 +1,194 @@
+"""`notifycli deliver [run]`: what fires is written to the outbox, and sent."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from notifycli.cli.command import USER, examples, part, session, takes
+from notifycli.cli.lines import BadLines, read_lines
+from notifycli.cli.parameters import a_channel
+from notifycli.cli.replaying import selected_users, tell_assumptions
+from notifycli.cli.session import Session
+from notifycli.cli.times import read_span
+from notifycli.errors import UsageError
+from notifycli.rules.decision import Decision
+from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
+from notifycli.rules.selection import Selection
+from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from notifycli.cli.deliver.work import Run
+    from notifycli.delivery.feeding import Feeder
+
+app = part()
+
+
+@app.command(
+    "run",
+    cls=takes(USER),
+    epilog=examples(
+        """
+notifycli deliver events.jsonl --dry-run        what would be sent
+notifycli deliver events.jsonl --limit 3        a careful beginning
+notifycli deliver --follow /var/log/chatwoot/webhooks.jsonl
+notifycli deliver --pending                     what is left over
+notifycli deliver --follow events.jsonl -u jane@example.com --channel audio
+notifycli deliver status                        what was sent, what can't be, and why
+notifycli deliver retry --all                   see also: notifycli deliver drop
+"""
+    ),
+)
+def run(
+    ctx: typer.Context,
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EVENTS]...",
+            help="Files of events, as for simulate; - is stdin. None on a terminal: --pending.",
+        ),
+    ] = None,
+    *,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            "-f",
+            help="Go on with what is written to the last file, also when it is rotated; begun "
+            "again, it takes what has come meanwhile.",
+        ),
+    ] = False,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Read no events: send what is left over.")
+    ] = False,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Send at most so many.")
+    ] = None,
+    max_age: Annotated[
+        int,
+        typer.Option(
+            parser=read_span,
+            metavar="SPAN",
+            help="How old an event may be; what is older was for somebody else to tell.",
+        ),
+    ] = "1h",  # type: ignore[assignment] # read by the parser
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent; write and send nothing.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
+    progress: Annotated[
+        bool | None,
+        typer.Option(
+            "--progress/--no-progress",
+            help="A line of progress on standard error; on by default on a terminal.",
+        ),
+    ] = None,
+) -> None:
+    """Replay events as simulate does, and send what fires by e-mail, push and sound.
+
+    Each notification is written to an outbox first: what can't be sent now is tried again, and what
+    was sent is never sent again, however often its event is read. Sounds are played for one user,
+    who is named with -u. Old events are history: they are replayed, and nobody is told of them.
+    """
+    this = session(ctx)
+    files = _files(this, events, follow=follow, pending=pending)
+    with this.store() as store:
+        from notifycli.cli.deliver.work import Run, Source  # noqa: PLC0415 - not for the help
+        from notifycli.delivery.channels import Channels  # noqa: PLC0415
+        from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
+        from notifycli.delivery.feeding import Feeder, Terms  # noqa: PLC0415
+
+        named = frozenset(map(Channel, channel or ()))
+        channels = Channels(store, named or _usual(this))
+        for each in named:
+            if not dry_run and not channels.ready(each):
+                raise channels.closed[each]
+        users = selected_users(this, store)
+        feeder = None
+        if files:
+            terms = Terms(Selection(users=users, channels=named), max_age, limit)
+            feeder = Feeder(store, this.fallback_account(store), terms, channels)
+        if dry_run:
+            status = _show(this, files, feeder, strict=strict)
+        else:
+            source = Source(this, store, files, follow=follow)
+            pace = Pace(int(store.configuration.get("deliver.concurrency") or 1), limit)
+            engine = Engine(store.outbox, channels, users, pace)
+            work = Run(feeder, engine, source, BadLines(strict=strict))
+            status = _send(this, store, work, users, progress=progress)
+    raise typer.Exit(status)
+
+
+def _files(this: Session, events: list[str] | None, *, follow: bool, pending: bool) -> list[str]:
+    """Give what is to be read; nothing, where only what is left over is to be sent."""
+    if pending and (events or follow):
+        raise UsageError("--pending reads no events", "leave it out: what is left over is sent too")
+    alone = not events and sys.stdin is not None and sys.stdin.isatty()
+    if alone and follow:
+        raise UsageError("--follow needs a file to follow", "name one, or give - for a pipe")
+    if alone and not pending:
+        this.note("no events are named: sending what is left over (--pending)")
+    return [] if pending or alone else events or ["-"]
+
+
+def _usual(this: Session) -> frozenset[Channel]:
+    """Give the channels to use where none is named: a sound is for whoever sits at this desk."""
+    own_desk = len(this.given_users) == 1
+    return frozenset(Channel) if own_desk else frozenset(SWITCHED_CHANNELS)
+
+
+def _show(this: Session, files: list[str], feeder: Feeder | None, *, strict: bool) -> int:
+    """Show what would be sent, and give the exit status."""
+    from notifycli.cli.decisions import show_decisions  # noqa: PLC0415 - for a dry run alone
+    from notifycli.cli.deliver.summary import tell_skipped  # noqa: PLC0415
+
+    if feeder is None:
+        raise UsageError(
+            "--dry-run needs events",
+            "see what is left over: notifycli deliver status --state pending",
+        )
+    bad = BadLines(strict=strict)
+    show_decisions(this, _would_be_sent(files, feeder, bad), explain=False)
+    tell_skipped(this, feeder.fed, feeder.channels)
+    tell_assumptions(this, feeder.replay.assumptions)
+    return bad.finish()
+
+
+def _would_be_sent(files: list[str], feeder: Feeder, bad: BadLines) -> Iterator[Decision]:
+    from notifycli.rules.event import EventError  # noqa: PLC0415 - for a dry run alone
+
+    for file, number, line in read_lines(files):
+        try:
+            feeder.take(line, number)
+        except EventError as error:
+            bad.add(f"{file}:{number}", str(error), line)
+        yield from feeder.pending()
+
+
+def _send(
+    this: Session,
+    store: Store,
+    work: Run,
+    users: frozenset[tuple[int, int]] | None,
+    *,
+    progress: bool | None,
+) -> int:
+    """Send it all, and give the exit status."""
+    from notifycli.cli.deliver.summary import tell_result  # noqa: PLC0415 - not for the help
+    from notifycli.cli.deliver.work import carry_out  # noqa: PLC0415
+
+    on_terminal = not this.quiet and sys.stderr is not None and sys.stderr.isatty()
+    try:
+        carry_out(this, work, progress=on_terminal if progress is None else progress)
+    finally:
+        status = tell_result(this, store.outbox, work, users)
+        if work.feeder is not None:
+            tell_assumptions(this, work.feeder.replay.assumptions)
+    return status or work.bad.finish()

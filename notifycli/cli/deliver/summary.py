@@ -1,0 +1,127 @@
+"""What `deliver` says at its end: what was sent, what wasn't, why, and what to type."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from notifycli.cli.output import show
+from notifycli.cli.session import Session, plural
+from notifycli.errors import TryAgainError, UnavailableError
+from notifycli.rules.notifications import Channel
+
+if TYPE_CHECKING:
+    from notifycli.cli.deliver.work import Run
+    from notifycli.delivery.channels import Channels
+    from notifycli.delivery.feeding import Fed
+    from notifycli.store.outbox import Outbox
+
+_REFUSED = 1
+_INTERRUPTED = 130
+_WHAT_IS_MISSING = {
+    Channel.EMAIL: "their users have no address",
+    Channel.PUSH: "their users have no subscription",
+    Channel.AUDIO: "their users are unknown",
+}
+
+
+class Delivery(Struct):
+    """What a run has done on a channel."""
+
+    channel: Channel
+    sent: int
+    dead: int
+    """Refused for good, or given up."""
+    waiting: int
+    """Still to be sent."""
+    known: int
+    """Fired, but written by an earlier run: they aren't sent again."""
+    skipped: int
+    """Fired, but too old, undeliverable, beyond the limit, or the channel isn't set up."""
+
+
+def tell_result(
+    this: Session,
+    outbox: Outbox,
+    run: Run,
+    users: frozenset[tuple[int, int]] | None,
+) -> int:
+    """Print a record a channel and say what is left to do; gives the exit status."""
+    from notifycli.store.notice import Scope  # noqa: PLC0415 - only a run needs it
+
+    report = run.engine.report
+    waiting = {c: outbox.open_count(Scope(frozenset({c}), users)) for c in Channel}
+    fed = None if run.feeder is None else run.feeder.fed
+    records = [_record(channel, run, fed, waiting[channel]) for channel in Channel]
+    show(this, [r for r in records if any(list(_numbers(r)))], Delivery)
+    if fed is not None:
+        tell_skipped(this, fed, run.engine.channels)
+    for channel, why in report.last_trouble.items():
+        if waiting[channel]:
+            this.note(f"{channel}: {why}")
+    left = sum(waiting[c] for c in run.engine.channels.opened())
+    if left:
+        this.note(f"{plural(left, 'notification')} still to be sent: notifycli deliver --pending")
+    if report.dead.total():
+        refused = plural(report.dead.total(), "notification")
+        this.note(f"{refused} can't be sent: notifycli deliver status says why")
+    return _status(run, left, waiting)
+
+
+def _status(run: Run, left: int, waiting: dict[Channel, int]) -> int:
+    report = run.engine.report
+    if run.interrupted is not None:
+        # A service manager's SIGTERM is how a run is meant to end.
+        return _INTERRUPTED if run.interrupted.name == "SIGINT" else 0
+    if left and not run.engine.limit_reached:
+        silent = any(waiting[c] and not report.sent[c] for c in report.last_trouble)
+        return UnavailableError.status if silent else TryAgainError.status
+    return _REFUSED if report.dead.total() else 0
+
+
+def tell_skipped(this: Session, fed: Fed, channels: Channels) -> None:
+    """Say of what fired and isn't sent, why."""
+    if fed.old.total():
+        this.note(
+            f"{plural(fed.old.total(), 'notification')} of old events not sent: --max-age SPAN"
+            " takes older ones"
+        )
+    for channel, count in _counted(fed.undeliverable):
+        this.note(f"{_of(channel, count)} not sent: {_WHAT_IS_MISSING[channel]}")
+    for channel, count in _counted(fed.closed):
+        error = channels.closed.get(channel)
+        if error is None:
+            why = "sounds are played for one user: -u USER, or --channel audio"
+        else:
+            why = f"{error.message}" + (f"\n  {error.hint}" if error.hint else "")
+        this.note(f"{_of(channel, count)} not sent: {why}")
+    if fed.beyond.total():
+        this.note(f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent")
+
+
+def _record(channel: Channel, run: Run, fed: Fed | None, waiting: int) -> Delivery:
+    report = run.engine.report
+    skipped = () if fed is None else (fed.old, fed.undeliverable, fed.closed, fed.beyond)
+    return Delivery(
+        channel,
+        sent=report.sent[channel],
+        dead=report.dead[channel],
+        waiting=waiting,
+        known=0 if fed is None else fed.known[channel],
+        skipped=sum(counter[channel] for counter in skipped),
+    )
+
+
+def _numbers(record: Delivery) -> Iterable[int]:
+    return (record.sent, record.dead, record.waiting, record.known, record.skipped)
+
+
+def _counted(counter: Counter[Channel]) -> list[tuple[Channel, int]]:
+    return [(channel, counter[channel]) for channel in Channel if counter[channel]]
+
+
+def _of(channel: Channel, count: int) -> str:
+    return plural(count, {"email": "e-mail", "push": "push", "audio": "sound"}[channel])

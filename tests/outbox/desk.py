@@ -1,0 +1,85 @@
+"""Channels that send nowhere, and events of a moment ago."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Self
+
+import pytest
+
+from notifycli.delivery import channels
+from notifycli.delivery.channel import Delivered, Notice, Outcome
+from notifycli.errors import ConfigurationError
+from notifycli.rules.notifications import Channel
+from tests.conftest import Json
+
+Answer = Callable[[Notice], Outcome]
+
+
+@dataclass
+class Post:
+    """Every channel at once: keeps what it is given, and answers as it is told."""
+
+    sent: list[Notice] = field(default_factory=list)
+    answer: Answer = lambda _: Delivered()
+    closed: set[Channel] = field(default_factory=set)
+    seconds: float = 0.0
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def send(self, notice: Notice) -> Outcome:
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        await asyncio.sleep(self.seconds)
+        self.at_once -= 1
+        self.sent.append(notice)
+        return self.answer(notice)
+
+    def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put it in the place of the real channels."""
+        for channel in Channel:
+            module = ModuleType(f"post_of_{channel}")
+            vars(module)["open_sender"] = lambda _, channel=channel: self._opened(channel)
+            monkeypatch.setitem(sys.modules, module.__name__, module)
+            monkeypatch.setitem(channels.MODULES, channel, module.__name__)
+
+    def _opened(self, channel: Channel) -> Post:
+        if channel in self.closed:
+            raise ConfigurationError(f"{channel} is not set up", "set it up")
+        return self
+
+    def of(self, channel: Channel) -> list[Notice]:
+        return [notice for notice in self.sent if notice.channel is channel]
+
+
+def asked(message: int, *, conversation: int = 42, ago: int = 60, text: str = "Hello") -> Json:
+    """Give what a customer's message is logged as; `ago` in seconds."""
+    return {
+        "event": "message_created",
+        "account": {"id": 1},
+        "id": message,
+        "content": text,
+        "message_type": "incoming",
+        "conversation": {
+            "id": conversation,
+            "inbox_id": 3,
+            "meta": {
+                "sender": {"id": 5, "type": "contact", "name": "Ada"},
+                "assignee": {"id": 7, "type": "user"},
+            },
+        },
+        "inbox": {"id": 3, "name": "Website"},
+        "sender": {"id": 5, "type": "contact", "name": "Ada"},
+        "created_at": int(time.time()) - ago,
+    }
