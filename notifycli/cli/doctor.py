@@ -20,6 +20,7 @@ from notifycli.cli.checks import (
 )
 from notifycli.cli.checks_chatwoot import check_chatwoot
 from notifycli.cli.checks_email import check_email
+from notifycli.cli.checks_push import check_push
 from notifycli.cli.command import OUTPUT, examples, session, takes
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session
@@ -36,6 +37,7 @@ CHECKS: tuple[Callable[[Facts], Finding], ...] = (
     check_keyring,
     check_tokens,
     check_email,
+    check_push,
     check_chatwoot,
     check_clipboard,
     check_completion,

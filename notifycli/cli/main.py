@@ -31,6 +31,7 @@ NOUNS = {
     "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),
     "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
+    "push": Noun("notifycli.cli.push", "Web Push: its key, the browsers, a test."),
     "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
     "listen": Noun("notifycli.cli.listen", "Receives Chatwoot's webhooks into a file."),
     "serve": Noun("notifycli.cli.serve", "Chatwoot's API, answered from the store."),

@@ -13,6 +13,7 @@ from notifycli.rules.audience import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.connections import ConnectionChanges
 from notifycli.store.staging import EVERY_INBOX, NO_PLACE, NOBODY, Locked, Staging
+from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges
 
 Item = User | Inbox | Team
@@ -61,6 +62,7 @@ class Change:
         self._connection = connection
         self._account = account
         self.tokens = TokenChanges(connection, account)
+        self.subscriptions = SubscriptionChanges(connection, account)
         self.chatwoot = ConnectionChanges(connection, account)
         self._trace = trace
         self._id: int | None = None
@@ -71,7 +73,8 @@ class Change:
 
     def __len__(self) -> int:
         """How many things differ from what they were."""
-        return self._preferences + len(self._directory) + len(self.tokens)
+        traced = len(self._directory) + len(self.tokens) + len(self.subscriptions)
+        return self._preferences + traced
 
     @property
     def directory(self) -> Sequence[DirectoryDifference]:
@@ -206,6 +209,7 @@ class Change:
                 [(self._change_id(), *row) for row in self._directory],
             )
             self.tokens.record(self._change_id())
+            self.subscriptions.record(self._change_id())
 
     def _change_id(self) -> int:
         if self._id is None:

@@ -58,6 +58,13 @@ class Glance:
             *(self._account, LIMIT),
         )
 
+    def subscriptions(self) -> list[Found]:
+        """Give the push subscriptions with their browsers' names, by id."""
+        return self._found(
+            f"SELECT id, label FROM push_subscription WHERE {_HERE} ORDER BY id LIMIT ?",  # noqa: S608 - constants
+            *(self._account, LIMIT),
+        )
+
     def presets(self) -> list[Found]:
         """Give the names of saved presets; those that come with the program are not stored."""
         return self._found("SELECT DISTINCT name, '' FROM preset ORDER BY name LIMIT ?", LIMIT)

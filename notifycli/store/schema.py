@@ -9,6 +9,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from notifycli.store.outbox_schema import OUTBOX
+from notifycli.store.push_schema import PUSH
 
 migrations = Migrations("notifycli")
 
@@ -233,4 +234,11 @@ def m006_add_chatwoot(db: Database) -> None:
 def m007_add_outbox(db: Database) -> None:
     """Make room for notifications that are to be sent, and for how far files were followed."""
     for statement in OUTBOX:
+        db.execute(statement)
+
+
+@migrations()
+def m008_add_push_subscriptions(db: Database) -> None:
+    """Make room for push keys and the subscriptions that are bound to them."""
+    for statement in PUSH:
         db.execute(statement)

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import msgspec
+
 from notifycli.rules.audience import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
@@ -20,6 +22,7 @@ from notifycli.store.history import History
 from notifycli.store.outbox import Outbox
 from notifycli.store.presets import Presets
 from notifycli.store.staging import EVERY_INBOX, Staging, Written
+from notifycli.store.subscriptions import Subscriptions
 from notifycli.store.tokens import Tokens
 from notifycli.store.ui_settings import UiSettings
 
@@ -42,6 +45,7 @@ class Store:
         self.outbox = Outbox(self._connection, path)
         self.presets = Presets(self._connection, path)
         self.tokens = Tokens(self._connection, path)
+        self.subscriptions = Subscriptions(self._connection, path)
         self.ui_settings = UiSettings(self._connection, path)
         self.chatwoot = Connections(self._connection, path)
 
@@ -144,7 +148,12 @@ class Store:
 
     def directory(self, account: int) -> Directory:
         """Give the account's directory as the rules use it."""
-        return Directory(self.users(account), self.inboxes(account), self.teams(account))
+        reached = self.subscriptions.subscribed(account)
+        users = (
+            msgspec.structs.replace(user, subscribed=True) if user.id in reached else user
+            for user in self.users(account)
+        )
+        return Directory(users, self.inboxes(account), self.teams(account))
 
     def staging(self) -> Staging:
         """Give an empty place for values that are to be set, or compared with those that are."""

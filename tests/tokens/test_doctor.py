@@ -14,7 +14,17 @@ from notifycli.cli.doctor import CHECKS
 if TYPE_CHECKING:
     from .harness import Program
 
-NAMES = ["store", "keyring", "tokens", "email", "chatwoot", "clipboard", "completion", "terminal"]
+NAMES = [
+    "store",
+    "keyring",
+    "tokens",
+    "email",
+    "push",
+    "chatwoot",
+    "clipboard",
+    "completion",
+    "terminal",
+]
 
 
 def statuses(program: Program, *options: str, **environ: str) -> tuple[int, dict[str, str]]:

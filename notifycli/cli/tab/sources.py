@@ -157,6 +157,7 @@ _accounts = _of_store(lambda store, _: store.accounts())
 _inboxes = _of_store(lambda store, _: store.inboxes())
 _teams = _of_store(lambda store, _: store.teams())
 _tokens = _of_store(lambda store, _: store.tokens())
+_subscriptions = _of_store(lambda store, _: store.subscriptions())
 _users = _of_store(Glance.users)
 
 SOURCES: Mapping[str, Source] = {
@@ -166,6 +167,7 @@ SOURCES: Mapping[str, Source] = {
     "--team": _teams,
     "inbox ID": _inboxes,
     "team ID": _teams,
+    "push ID": _subscriptions,
     "token NAME": _tokens,
     "prefs NAME": _presets,
     "USER": _users,

@@ -1,0 +1,16 @@
+"""`notifycli push`: keys, subscriptions and tests of Web Push."""
+
+from __future__ import annotations
+
+from notifycli.cli.command import noun_of_parts
+
+_HERE = "notifycli.cli.push"
+
+app = noun_of_parts(
+    "Web Push: the key, the browsers that are subscribed, a test.",
+    {
+        "keys": f"{_HERE}.keys",
+        **dict.fromkeys(("add", "list", "remove"), f"{_HERE}.subscriptions"),
+        "test": f"{_HERE}.trying",
+    },
+)

@@ -1,0 +1,65 @@
+"""What the commands of pushes share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from notifycli.cli.session import Session, display_name
+from notifycli.cli.times import now
+from notifycli.rules.audience import User
+from notifycli.rules.moment import format_moment
+from notifycli.store.store import Store
+from notifycli.store.subscriptions import Subscription
+
+if TYPE_CHECKING:
+    from notifycli.delivery.push_endpoint import Offer
+
+AllowLoopback = Annotated[
+    bool,
+    typer.Option(
+        "--allow-loopback",
+        help="For tests: also a push service on this machine, even without TLS.",
+    ),
+]
+
+
+def written(moment: int | None) -> str | None:
+    """Write a moment, or its absence, as records have it."""
+    return None if moment is None else format_moment(moment)
+
+
+def keep(
+    this: Session, store: Store, account: int, user: User, offer: Offer, *, key: int, label: str
+) -> Subscription:
+    """Put a subscription on record, and say so."""
+    with store.change(account, this.command, this.who) as change:
+        kept = change.subscriptions.put(
+            Subscription(
+                account_id=account,
+                user_id=user.id,
+                key_id=key,
+                endpoint=offer.endpoint,
+                p256dh=offer.p256dh,
+                auth=offer.auth,
+                label=label,
+                created_at=now(),
+                expires_at=offer.expires_at,
+            )
+        )
+    this.note(
+        f"{display_name(user)} is subscribed as {kept.id}"
+        f"{f' ({label})' if label else ''}; try it: notifycli push test -u {display_name(user)}"
+    )
+    alike = [
+        str(other.id)
+        for other in store.subscriptions.of_user(account, user.id)
+        if other.id != kept.id and label and other.label == label
+    ]
+    if alike:
+        this.note(
+            f"{', '.join(alike)} had that name already; if it was the same browser: "
+            f"notifycli push remove {' '.join(alike)}"
+        )
+    return kept

@@ -1,0 +1,192 @@
+"""Push subscriptions on record, and the VAPID keys that they are bound to.
+
+An endpoint is a capability: who knows it can knock at the device, but only with a signature of the
+key it is bound to (RFC 8292), which is in the keychain. `p256dh` is public; `auth` lets its holder
+encrypt to the device, not read what it gets. So they lie in the store, whose file is its owner's
+alone, and are never printed whole.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from notifycli.errors import TryAgainError
+from notifycli.store.database import told_errors, transaction
+
+NEW = 0
+"""The id of what isn't on record yet."""
+
+
+class PushKey(msgspec.Struct, frozen=True):
+    """A VAPID key pair (RFC 8292). The youngest is the current one; `bound` counts subscriptions.
+
+    `public_key` is the `applicationServerKey` of the Push API: an uncompressed P-256 point of 65
+    bytes in base64url. `secret_name` is where the keychain has the private key.
+    """
+
+    id: int
+    public_key: str
+    secret_name: str
+    created_at: int
+    bound: int = 0
+
+
+class Subscription(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a push for a user can be sent to (RFC 8030), and what encrypts it (RFC 8291).
+
+    Times are microseconds since 1970 UTC. `failures` counts those since the last success.
+    """
+
+    id: int = NEW
+    account_id: int
+    user_id: int
+    key_id: int
+    endpoint: str
+    p256dh: str
+    auth: str
+    label: str = ""
+    created_at: int
+    expires_at: int | None = None
+    last_used_at: int | None = None
+    failures: int = 0
+
+
+_FIELDS = Subscription.__struct_fields__
+_STORED = tuple(field for field in _FIELDS if field != "id")
+_SELECT = f"SELECT {', '.join(_FIELDS)} FROM push_subscription"  # noqa: S608 - our own fields
+
+
+class Subscriptions:
+    """What is read of subscriptions and keys, and the notes that leave no trace in the history."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def of_account(self, account: int) -> list[Subscription]:
+        """Give an account's subscriptions by user and age."""
+        return list(self._read("WHERE account_id = ? ORDER BY user_id, id", account))
+
+    def of_user(self, account: int, user: int) -> list[Subscription]:
+        """Give a user's subscriptions, the oldest first."""
+        where = "WHERE account_id = ? AND user_id = ? ORDER BY id"
+        return list(self._read(where, account, user))
+
+    def subscribed(self, account: int) -> set[int]:
+        """Give the ids of the users who have a subscription."""
+        with told_errors(self._path):
+            rows = self._connection.execute(
+                "SELECT DISTINCT user_id FROM push_subscription WHERE account_id = ?", (account,)
+            )
+            return {user for (user,) in rows}
+
+    def push_keys(self) -> list[PushKey]:
+        """Give all keys, the current one first."""
+        with told_errors(self._path):
+            rows = self._connection.execute(
+                "SELECT id, public_key, secret_name, created_at,"
+                " (SELECT count(*) FROM push_subscription WHERE key_id = push_key.id)"
+                " FROM push_key ORDER BY id DESC"
+            )
+            return [PushKey(*row) for row in rows]
+
+    def add_key(self, key: PushKey, replaces: int | None) -> None:
+        """Make a key the current one, in the place of the key `replaces`.
+
+        Raises `TryAgainError` if the current one is another by now.
+        """
+        with told_errors(self._path), transaction(self._connection):
+            (current,) = self._connection.execute("SELECT max(id) FROM push_key").fetchone()
+            if current != replaces:
+                raise TryAgainError(
+                    "another process has changed the push key meanwhile",
+                    "see what it is: notifycli push keys show",
+                )
+            self._connection.execute(
+                "INSERT INTO push_key (public_key, secret_name, created_at) VALUES (?, ?, ?)",
+                (key.public_key, key.secret_name, key.created_at),
+            )
+
+    def forget_key(self, key: PushKey) -> bool:
+        """Take an old key off the record, unless a subscription is bound to it."""
+        with told_errors(self._path), transaction(self._connection):
+            gone = self._connection.execute(
+                "DELETE FROM push_key WHERE id = ? AND id < (SELECT max(id) FROM push_key)"
+                " AND NOT EXISTS (SELECT 1 FROM push_subscription WHERE key_id = push_key.id)",
+                (key.id,),
+            )
+            return gone.rowcount > 0
+
+    def note_results(self, taken: Iterable[tuple[int, int]], failed: Iterable[int]) -> None:
+        """Record when pushes were taken, by subscription, and which subscriptions failed."""
+        with told_errors(self._path), transaction(self._connection):
+            self._connection.executemany(
+                "UPDATE push_subscription SET last_used_at = ?2, failures = 0 WHERE id = ?1", taken
+            )
+            self._connection.executemany(
+                "UPDATE push_subscription SET failures = failures + 1 WHERE id = ?",
+                ((id_,) for id_ in failed),
+            )
+
+    def _read(self, where: str, *parameters: object) -> Iterator[Subscription]:
+        with told_errors(self._path):
+            yield from map(
+                _subscription, self._connection.execute(f"{_SELECT} {where}", parameters)
+            )
+
+
+class SubscriptionChanges:
+    """What a change of the store does to the subscriptions of its account, and the trace of it."""
+
+    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
+        self._connection = connection
+        self._account = account
+        self._traces: list[tuple[int, int, str, str]] = []
+
+    def __len__(self) -> int:
+        """How many subscriptions were added, renewed or removed."""
+        return len(self._traces)
+
+    def put(self, wanted: Subscription) -> Subscription:
+        """Add a subscription, or renew the user's one with that endpoint; gives it with its id."""
+        marks = ", ".join("?" * len(_STORED))
+        row = self._connection.execute(
+            f"INSERT INTO push_subscription ({', '.join(_STORED)}) VALUES ({marks})"  # noqa: S608 - our own fields
+            " ON CONFLICT (account_id, user_id, endpoint) DO UPDATE SET key_id = excluded.key_id,"
+            " p256dh = excluded.p256dh, auth = excluded.auth, label = excluded.label,"
+            " expires_at = excluded.expires_at, failures = 0 RETURNING id",
+            [getattr(wanted, field) for field in _STORED],
+        ).fetchone()
+        stored = msgspec.structs.replace(wanted, id=row[0])
+        self._traced(stored, "added")
+        return stored
+
+    def remove(self, subscriptions: Iterable[Subscription]) -> int:
+        """Remove subscriptions; gives how many were still there."""
+        before = len(self)
+        for item in subscriptions:
+            gone = self._connection.execute(
+                "DELETE FROM push_subscription WHERE id = ?", (item.id,)
+            )
+            if gone.rowcount:
+                self._traced(item, "removed")
+        return len(self) - before
+
+    def record(self, change_id: int) -> None:
+        """Write the trace of all that differs."""
+        self._connection.executemany(
+            "INSERT INTO subscription_change VALUES (?, ?, ?, ?, ?)",
+            ((change_id, *trace) for trace in self._traces),
+        )
+
+    def _traced(self, item: Subscription, what: str) -> None:
+        self._traces.append((item.user_id, item.id, item.label, what))
+
+
+def _subscription(row: tuple[Any, ...]) -> Subscription:
+    return Subscription(**dict(zip(_FIELDS, row, strict=True)))
