@@ -21,6 +21,7 @@ from notifycli.cli.checks import (
 from notifycli.cli.checks_chatwoot import check_chatwoot
 from notifycli.cli.checks_email import check_email
 from notifycli.cli.checks_push import check_push
+from notifycli.cli.checks_sound import check_sound
 from notifycli.cli.command import OUTPUT, examples, session, takes
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session
@@ -38,6 +39,7 @@ CHECKS: tuple[Callable[[Facts], Finding], ...] = (
     check_tokens,
     check_email,
     check_push,
+    check_sound,
     check_chatwoot,
     check_clipboard,
     check_completion,

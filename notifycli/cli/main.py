@@ -27,6 +27,7 @@ NOUNS = {
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
     "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
     "email": Noun("notifycli.cli.email", "E-mail: a test, templates, previews."),
+    "audio": Noun("notifycli.cli.audio", "Sounds: the tones, and whether they can be heard."),
     "user": Noun("notifycli.cli.user", "The users of an account."),
     "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
     "team": Noun("notifycli.cli.team", "Teams and who their members are."),

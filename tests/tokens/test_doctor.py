@@ -20,6 +20,7 @@ NAMES = [
     "tokens",
     "email",
     "push",
+    "sound",
     "chatwoot",
     "clipboard",
     "completion",

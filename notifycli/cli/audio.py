@@ -1,0 +1,100 @@
+"""`notifycli audio`: the tones, and whether they can be heard."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from notifycli.cli.command import USER, examples, noun, session, takes
+from notifycli.cli.output import show, show_one
+from notifycli.cli.session import display_name
+from notifycli.errors import UsageError
+from notifycli.rules.preferences import TONES, nearest
+
+app = noun("Sounds: the tones, and whether they can be heard.")
+
+
+class ToneRecord(Struct):
+    """A tone, as printed."""
+
+    tone: str
+    seconds: float
+    users: list[str]
+    """Who hears it: those whose `audio` isn't `none`."""
+
+
+class PlayedRecord(Struct):
+    """How a test went, as printed."""
+
+    tone: str
+    player: str
+
+
+def _tone(text: str) -> str:
+    if text not in TONES:
+        near = nearest(text, TONES)
+        raise UsageError(
+            f"there is no tone {text!r}",
+            f"did you mean {near}?" if near else f"there are: {', '.join(TONES)}",
+        )
+    return text
+
+
+@app.command(
+    "list",
+    cls=takes(),
+    epilog=examples("notifycli audio list\nnotifycli prefs set audio.tone=chime"),
+)
+def audio_list(ctx: typer.Context) -> None:
+    """List the tones, and who hears each."""
+    from notifycli.delivery.sound_player import tones  # noqa: PLC0415 - brings asyncio
+
+    this = session(ctx)
+    with this.store() as store:
+        account = this.the_account(store)
+        preferences = store.preferences(account)
+        users = [
+            u for u in store.users(account) if preferences.resolve("audio", u.id).value != "none"
+        ]
+        chosen = {u: preferences.resolve("audio.tone", u.id).value for u in users}
+    records = (
+        ToneRecord(
+            tone.name,
+            round(tone.seconds, 2),
+            [display_name(user) for user, name in chosen.items() if name == tone.name],
+        )
+        for tone in tones()
+    )
+    show(this, records, ToneRecord)
+
+
+@app.command(
+    "test",
+    cls=takes(USER),
+    epilog=examples("notifycli audio test\nnotifycli audio test magic"),
+)
+def audio_test(
+    ctx: typer.Context,
+    tone: Annotated[
+        str | None, typer.Argument(metavar="[TONE]", help="The tone; the user's if left out.")
+    ] = None,
+) -> None:
+    """Play a tone, and say what played it.
+
+    Exits with 69 if nothing here can play a sound.
+    """
+    import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
+
+    from notifycli.delivery import sound_player  # noqa: PLC0415
+
+    this = session(ctx)
+    if tone is None:
+        with this.store() as store:
+            account = this.the_account(store)
+            only = this.the_user(store, account) if this.given_users else store.only_user(account)
+            user = None if only is None else only.id
+            tone = store.preferences_of(account, user).resolve("audio.tone", user).value
+    played = sound_player.tone(_tone(tone))
+    show_one(this, PlayedRecord(tone, asyncio.run(sound_player.Player().play(played))))

@@ -1,0 +1,362 @@
+"""Sounds: what is played, on what, how often, and what is said where nothing can be heard."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from notifycli.delivery.channel import Delivered, Later, Outcome
+from notifycli.delivery.sound import SoundSender
+from notifycli.delivery.sound_player import BELL, Player, Tone, tone, tones
+from notifycli.delivery.sound_waiting import Waiting
+from notifycli.errors import UnavailableError
+from notifycli.rules.event import Event, Message
+from notifycli.rules.preferences import TONES
+from notifycli.rules.settings import Preferences
+from tests.conftest import Notifycli, Program
+from tests.vault.services import until
+
+from .notices import notice
+from .sound_server import Recording, sound_server
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+LONGEST = 64 * 1024
+TOLERANCE = 5.0
+
+
+def test_the_tones_are_what_the_script_makes_and_small(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, SCRIPTS / "write_tones.py", tmp_path / "tones"], check=True)
+    made = {path.name: path.read_bytes() for path in (tmp_path / "tones").iterdir()}
+    assert made == {each.path.name: each.path.read_bytes() for each in tones()}
+    assert {each.name for each in tones()} == set(TONES)
+    assert len(set(made.values())) == len(TONES)
+    for each in tones():
+        assert each.path.stat().st_size < LONGEST
+        with wave.open(str(each.path)) as file:
+            assert file.getparams()[:3] == (1, 2, 22_050)
+
+
+def test_a_tone_that_is_played_can_be_heard(
+    notifycli: Notifycli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sound_server() as server:
+        monkeypatch.setenv("PULSE_SERVER", server)
+        recording = Recording(server)
+        try:
+            done = notifycli.ok("audio", "test", "ping")
+            until(lambda: recording.heard(tone("ping").seconds * 0.8), "the tone")
+        finally:
+            recording.stop()
+    assert done.records == [{"tone": "ping", "player": "paplay"}]
+    assert abs(recording.hertz() - 880.0) < TOLERANCE
+
+
+@pytest.fixture
+def players(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Makes programs of the players' names, and no others; gives the log of what they play."""
+    folder, log = tmp_path / "bin", tmp_path / "played"
+    folder.mkdir()
+    log.touch()
+
+    def make(**bodies: str) -> Path:
+        for name, body in bodies.items():
+            program = folder / name.replace("_", "-")
+            # The last argument's name is noted by the shell itself: there is no PATH here.
+            note = f'for last; do :; done; echo "{name} ${{last##*/}}" >> "{log}"'
+            program.write_text(f"#!/bin/sh\n{note}\n{body}\n")
+            program.chmod(0o755)
+        return log
+
+    monkeypatch.setenv("PATH", str(folder))
+    return make
+
+
+def play(player: Player, what: Tone) -> str:
+    return asyncio.run(player.play(what))
+
+
+FAILS = "echo 'Connection refused' >&2; exit 1"
+HANGS = "while :; do :; done"
+
+
+class TestPlayer:
+    def test_the_first_that_can_plays_and_goes_first_from_then_on(
+        self, players: Callable[..., Path]
+    ) -> None:
+        log = players(pw_play=FAILS, paplay="", aplay="")
+        player = Player()
+        assert [play(player, tone("bell")), play(player, tone("ping"))] == ["paplay", "paplay"]
+        assert log.read_text().splitlines() == [
+            *("pw_play bell.wav", "paplay bell.wav", "paplay ping.wav")
+        ]
+
+    def test_one_that_hangs_is_ended(self, players: Callable[..., Path]) -> None:
+        players(paplay=HANGS, aplay="")
+        assert play(Player(seconds=0.3), tone("ping")) == "aplay"
+
+    def test_the_bell_is_the_last_resort(self, players: Callable[..., Path]) -> None:
+        players(aplay=FAILS)
+        assert play(Player(bell=lambda: True), tone("ping")) == BELL
+
+    def test_what_each_said_is_told_where_none_can(self, players: Callable[..., Path]) -> None:
+        players(pw_play="exit 3", aplay=FAILS)
+        with pytest.raises(UnavailableError) as caught:
+            play(Player(bell=lambda: False), tone("ping"))
+        assert caught.value.message == (
+            "nothing here plays a sound (pw-play: exit status 3; aplay: Connection refused)"
+        )
+
+
+def sender(
+    repeat: str = "off", chosen: str = "ding", seconds: float = 30.0, player: Player | None = None
+) -> SoundSender:
+    values = {"audio.repeat": repeat, "audio.tone": chosen}
+    return SoundSender(
+        lambda _, user: Preferences(user={user: values}),
+        player or Player(bell=lambda: False),
+        repeat_seconds=seconds,
+    )
+
+
+class TestSender:
+    def test_it_plays_the_users_tone(self, players: Callable[..., Path]) -> None:
+        log = players(paplay="")
+
+        async def run() -> Outcome:
+            async with sender(chosen="magic") as sounds:
+                return await sounds.send(notice())
+
+        assert asyncio.run(run()) == Delivered("magic by paplay")
+        assert log.read_text() == "paplay magic.wav\n"
+
+    def test_what_comes_while_a_tone_is_played_is_heard_in_it(
+        self, players: Callable[..., Path]
+    ) -> None:
+        log = players(paplay="")
+
+        async def run() -> list[Outcome]:
+            async with sender() as sounds:
+                several = [sounds.send(notice(id=i)) for i in range(5)]
+                return [*await asyncio.gather(*several), await sounds.send(notice())]
+
+        assert asyncio.run(run()) == [Delivered("ding by paplay")] * 6
+        assert log.read_text() == "paplay ding.wav\n" * 2
+
+    def test_where_nothing_plays_it_is_for_later(self, players: Callable[..., Path]) -> None:
+        players(aplay=FAILS)
+
+        async def run() -> Outcome:
+            async with sender() as sounds:
+                return await sounds.send(notice())
+
+        assert asyncio.run(run()) == Later("nothing here plays a sound (aplay: Connection refused)")
+
+    def test_it_is_played_again_until_the_conversation_is_read(
+        self, players: Callable[..., Path]
+    ) -> None:
+        log = players(paplay="")
+
+        async def run() -> tuple[int, int]:
+            async with sender("on", seconds=0.1) as sounds:
+                sounds.see(message(author=None), 7)
+                await sounds.send(notice())
+                await asyncio.to_thread(until, lambda: played(log) >= 3, "the third sound")
+                sounds.see(message(author=7), 7)
+                read = played(log)
+                await asyncio.sleep(1)
+                return read, played(log)
+
+        read, later = asyncio.run(run())
+        assert later - read <= 1, "but for one that was being played"
+
+    def test_it_is_not_played_again_for_whom_it_is_switched_off(
+        self, players: Callable[..., Path]
+    ) -> None:
+        log = players(paplay="")
+
+        async def run() -> None:
+            async with sender("off", seconds=0.1) as sounds:
+                sounds.see(message(author=None), 7)
+                await sounds.send(notice())
+                await asyncio.sleep(0.5)
+
+        asyncio.run(run())
+        assert played(log) == 1
+
+
+def played(log: Path) -> int:
+    return len(log.read_text().splitlines())
+
+
+AT = notice().at or 0
+
+
+def message(author: int | None, conversation: int = 42, at: int = AT, **more: object) -> Event:
+    return Event(
+        1,
+        "message_created",
+        known=True,
+        at=at,
+        account=1,
+        conversation=conversation,
+        author=author,
+        message=Message(9, "incoming" if author is None else "outgoing", private=False, content=""),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def presence(*, visible: bool | None, shown: int | None, user: int = 7) -> Event:
+    return Event(
+        1,
+        "presence_update",
+        known=True,
+        at=AT + 1,
+        account=1,
+        present=user,
+        visible=visible,
+        open_conversation=shown,
+    )
+
+
+def event(name: str, **more: object) -> Event:
+    return Event(1, name, known=True, at=AT + 1, account=1, conversation=42, **more)  # type: ignore[arg-type]
+
+
+class TestWaiting:
+    """What shows that a conversation has been read (or is no longer this user's to read)."""
+
+    @pytest.mark.parametrize(
+        ("seen", "assignee", "waits"),
+        [
+            pytest.param(message(7, at=AT + 1), 7, False, id="they wrote in it"),
+            pytest.param(message(8, at=AT + 1), 7, True, id="somebody else wrote in it"),
+            pytest.param(message(None, at=AT + 1), 7, True, id="the customer wrote again"),
+            pytest.param(message(7, 43, AT + 1), 7, True, id="they wrote in another"),
+            pytest.param(event("conversation_typing_on", present=7), 7, False, id="they type"),
+            pytest.param(event("conversation_typing_on", present=8), 7, True, id="another types"),
+            pytest.param(presence(visible=True, shown=42), None, False, id="it is in front"),
+            pytest.param(presence(visible=True, shown=43), None, True, id="another is in front"),
+            pytest.param(presence(visible=False, shown=42), None, True, id="it is behind"),
+            pytest.param(
+                presence(visible=True, shown=42, user=8), None, True, id="another's window"
+            ),
+            pytest.param(event("conversation_updated"), 8, False, id="it is somebody else's"),
+            pytest.param(event("conversation_updated"), None, False, id="it is nobody's"),
+            pytest.param(
+                event("conversation_status_changed", status="resolved"), 7, False, id="resolved"
+            ),
+            pytest.param(
+                event("conversation_status_changed", status="open"), 7, True, id="still open"
+            ),
+        ],
+    )
+    def test_an_event_ends_the_wait_or_does_not(
+        self, seen: Event, assignee: int | None, *, waits: bool
+    ) -> None:
+        waiting = Waiting()
+        waiting.see(message(None), 7)
+        waiting.ring(notice())
+        assert [*waiting] == [notice()]
+        waiting.see(seen, assignee)
+        assert bool([*waiting]) is waits
+
+    @pytest.mark.parametrize(
+        ("assignee", "waits"), [(7, True), (8, False), (None, False)], ids=["own", "other", "none"]
+    )
+    def test_only_assigned_ones_wait(self, assignee: int | None, *, waits: bool) -> None:
+        waiting = Waiting()
+        waiting.see(message(None), assignee)
+        waiting.ring(notice())
+        assert bool([*waiting]) is waits
+
+    def test_what_was_read_before_it_sounded_does_not_wait(self) -> None:
+        waiting = Waiting()
+        waiting.see(message(None), 7)
+        waiting.see(message(7, at=AT + 1), 7)
+        waiting.ring(notice())
+        assert not [*waiting]
+        waiting.ring(notice(at=AT + 2))
+        assert [*waiting] == [notice(at=AT + 2)]
+
+    def test_a_window_that_comes_to_the_front_shows_what_was_open_in_it(self) -> None:
+        waiting = Waiting()
+        waiting.see(message(None), 7)
+        waiting.see(presence(visible=False, shown=42), None)
+        waiting.ring(notice(at=AT + 1))
+        waiting.see(
+            Event(1, "presence_update", known=True, at=AT + 2, account=1, present=7, visible=True),
+            None,
+        )
+        assert not [*waiting]
+
+
+class TestCommands:
+    def test_the_list_tells_who_hears_which(self, desk: Notifycli) -> None:
+        desk.ok("prefs", "set", "audio=all", "audio.tone=chime", "-u", "7")
+        desk.ok("prefs", "set", "audio=assigned", "-u", "8")
+        records = desk.ok("audio", "list").records
+        assert {record["tone"]: record["users"] for record in records} == {
+            "ding": ["omar@example.com"],
+            "bell": [],
+            "chime": ["jane@example.com"],
+            "magic": [],
+            "ping": [],
+        }
+        assert all(0.2 < record["seconds"] < 2 for record in records)
+
+    def test_without_a_name_it_is_the_users_tone(
+        self, desk: Notifycli, players: Callable[..., Path]
+    ) -> None:
+        log = players(paplay="")
+        desk.ok("prefs", "set", "audio.tone=chime", "-u", "7")
+        assert desk.ok("audio", "test", "-u", "7").records == [
+            {"tone": "chime", "player": "paplay"}
+        ]
+        desk.ok("audio", "test")
+        assert log.read_text() == "paplay chime.wav\npaplay ding.wav\n"
+
+    def test_a_tone_that_is_none(self, notifycli: Notifycli) -> None:
+        done = notifycli("audio", "test", "magi")
+        assert (done.status, done.stderr) == (
+            2,
+            "error: there is no tone 'magi'\n  did you mean magic?\n",
+        )
+
+    def test_where_nothing_plays_that_is_said(
+        self, notifycli: Notifycli, players: Callable[..., Path]
+    ) -> None:
+        players()
+        done = notifycli("audio", "test")
+        assert (done.status, done.stdout) == (69, b"")
+        assert done.stderr.startswith(
+            "error: nothing here plays a sound (no player is installed)\n  is a sound server"
+        )
+
+    def test_on_a_terminal_the_bell_rings(
+        self, program: Program, players: Callable[..., Path]
+    ) -> None:
+        players()
+        done = program.on_terminal("audio", "test", "ping")
+        assert (done.status, b"\a" in done.stdout, BELL in done.stdout.decode()) == (0, True, True)
+
+    @pytest.mark.parametrize(
+        ("programs", "status", "found"),
+        [(["paplay", "aplay"], "ok", "paplay, aplay"), ([], "note", "no player")],
+    )
+    def test_the_doctor_looks_for_players_and_plays_nothing(
+        self,
+        notifycli: Notifycli,
+        players: Callable[..., Path],
+        programs: list[str],
+        status: str,
+        found: str,
+    ) -> None:
+        log = players(**dict.fromkeys(programs, ""))
+        (finding,) = (r for r in notifycli("doctor").records if r["check"] == "sound")
+        assert (finding["status"], finding["found"], log.read_text()) == (status, found, "")
