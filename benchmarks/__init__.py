@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from benchmarks import import_preferences, start_up
+from benchmarks import import_preferences, load, start_up
 from benchmarks.frame import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     "start-up": start_up.races,
     "import": import_preferences.races,
+    "load": load.races,
 }
 """By the name that the command line takes, in the order in which they run."""

@@ -28,7 +28,7 @@ _WHY = {
     HTTPStatus.BAD_REQUEST: "The body is no JSON.",
     HTTPStatus.UNAUTHORIZED: "A bad token, or no right to this.",
     HTTPStatus.FORBIDDEN: "A lock of the account forbids the value.",
-    HTTPStatus.NOT_FOUND: "There is no such user, inbox or team.",
+    HTTPStatus.NOT_FOUND: "There is no such user, inbox or team, or no such id can be.",
     HTTPStatus.REQUEST_TIMEOUT: "The body took too long.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A value that can't be, such as an unknown flag.",
@@ -76,7 +76,8 @@ def document() -> Json:
 
 
 def _operation(item: Operation, shapes: Json) -> Json:
-    refused = sorted({*_ALWAYS, *item.refuses})
+    unknown = {HTTPStatus.NOT_FOUND} if "{" in item.path else set()
+    refused = sorted({*_ALWAYS, *unknown, *item.refuses})
     described: Json = {
         "operationId": item.run.__name__,
         "summary": item.summary,

@@ -112,7 +112,6 @@ OPERATIONS = (
         desk.list_inbox_members,
         "Who is a member of an inbox.",
         shapes.Members,
-        refuses=(HTTPStatus.NOT_FOUND,),
     ),
     Operation(
         "GET",
@@ -127,6 +126,5 @@ OPERATIONS = (
         desk.list_team_members,
         "Who is a member of a team.",
         list[shapes.Agent],
-        refuses=(HTTPStatus.NOT_FOUND,),
     ),
 )
