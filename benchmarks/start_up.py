@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import compileall
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
+import notifycli
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 from notifycli.cli.tab import VARIABLE
 from notifycli.rules.audience import User
@@ -39,6 +41,8 @@ def races(folder: Path, small: bool) -> Iterator[Race]:  # noqa: ARG001 - as sma
     with Store(store) as opened, opened.change(1, "benchmark", "benchmark") as change:
         change.put_users([User(7, "jane@example.com")])
     (folder / "two_commands.py").write_text(_TWO_COMMANDS)
+    # As pip does when it installs the program.
+    compileall.compile_dir(Path(notifycli.__file__).parent, quiet=2)
     own = {"NOTIFYCLI_DB": str(store)}
     yield _race(
         "prefs get KEY",

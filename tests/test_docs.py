@@ -1,4 +1,4 @@
-"""Documentation can't lie: the reference is what the program says of itself."""
+"""What is generated is what the program would generate now."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from scripts.write_completions import completions
 from scripts.write_manual import TARGET as MANUAL
 from scripts.write_manual import manual
+from scripts.write_modules import TARGET as MODULES
+from scripts.write_modules import modules
 from scripts.write_reference import TARGET, reference
 
 
@@ -25,6 +27,12 @@ def test_the_completion_scripts_are_the_ones_that_the_program_prints() -> None:
     committed = {path: path.read_text(encoding="utf-8") for path in completions()}
 
     assert committed == completions(), "run: make format"
+
+
+def test_commands_import_what_is_committed_and_nothing_more() -> None:
+    committed = MODULES.read_text(encoding="utf-8").splitlines()
+
+    assert committed == modules().splitlines(), "if that has to be: make format"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session
-from notifycli.rules.audience import ROLES
-from notifycli.rules.event import LARGEST_ID
+from notifycli.rules.audience import LARGEST_ID, ROLES
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 

@@ -11,7 +11,6 @@ from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.lines import STDIN, BadLines, read_lines, read_whole
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
-from notifycli.cli.token_parts import forget_leftovers
 from notifycli.rules.event import EventError
 from notifycli.rules.learning import Learnt
 from notifycli.store.directory_document import (
@@ -48,6 +47,8 @@ def directory_import(
     ] = False,
 ) -> None:
     """Add and update what a document says: all, or nothing."""
+    from notifycli.cli.token_parts import forget_leftovers  # noqa: PLC0415 - used here alone
+
     this = session(ctx)
     place = "<stdin>" if file == STDIN else file
     document = read_directory(read_whole(file), place)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Annotated, Any, NoReturn
@@ -95,6 +96,8 @@ def notifycli(
 
 def main() -> NoReturn:
     """Run the program with the arguments of the process, or answer a shell's question."""
+    # What is imported by now stays: neither collections nor the end of the program need look at it.
+    gc.freeze()
     if VARIABLE in os.environ:
         from notifycli.cli.tab.shells import reply  # noqa: PLC0415 - for TAB alone
 

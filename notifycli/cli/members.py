@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.session import Group, Session, find_user, found
-from notifycli.rules.event import LARGEST_ID
+from notifycli.rules.audience import LARGEST_ID
 from notifycli.store.store import Store
 
 

@@ -6,14 +6,12 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from notifycli.errors import UsageError
-from notifycli.rules.audience import Inbox, Team, User
-from notifycli.rules.event import LARGEST_ID
+from notifycli.rules.audience import LARGEST_ID, Inbox, Team, User
 from notifycli.rules.preferences import nearest
 from notifycli.store.database import default_path
 from notifycli.store.store import Store
@@ -25,23 +23,24 @@ _LONGEST_ID = 20
 _FIRST_ACCOUNT = 1
 
 
-@dataclass
 class Session:
     """The common options, as far as they were given, on the program or on the command."""
 
-    db: Path | None = None
-    account: int | None = None
-    user: list[str] = field(default_factory=list)
-    all_users: bool = False
-    role: list[str] = field(default_factory=list)
-    team: list[int] = field(default_factory=list)
-    inbox_members: list[int] = field(default_factory=list)
+    all_users = False
     output: str | None = None
-    quiet: bool = False
-    verbose: bool = False
-    no_color: bool = False
-    command: str = ""
+    quiet = False
+    verbose = False
+    no_color = False
+    command = ""
     """What history tells of a change: the command, without its values."""
+
+    def __init__(self, *, db: Path | None = None, account: int | None = None) -> None:
+        self.db = db
+        self.account = account
+        self.user: list[str] = []
+        self.role: list[str] = []
+        self.team: list[int] = []
+        self.inbox_members: list[int] = []
 
     @cached_property
     def path(self) -> Path:

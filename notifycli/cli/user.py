@@ -11,11 +11,8 @@ from notifycli.cli.command import USER, examples, noun, session, takes
 from notifycli.cli.members import Name
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import Session, display_name, find_user
-from notifycli.cli.token_parts import forget_leftovers
 from notifycli.errors import UsageError
-from notifycli.rules.audience import ROLES, Role, User
-from notifycli.rules.event import LARGEST_ID
-from notifycli.store.directory_document import address_fault
+from notifycli.rules.audience import LARGEST_ID, ROLES, Role, User
 from notifycli.store.store import Store
 
 app = noun("The users of an account.")
@@ -73,6 +70,8 @@ def user_add(
     ] = "agent",
 ) -> None:
     """Add a user; the account is created with its first one."""
+    from notifycli.store.directory_document import address_fault  # noqa: PLC0415 - used here alone
+
     this = session(ctx)
     if fault := address_fault(email):
         raise UsageError(fault, "an address looks like jane@example.com")
@@ -129,6 +128,8 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
 )
 def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
     """Remove a user, their memberships and all that is set for them; their tokens end."""
+    from notifycli.cli.token_parts import forget_leftovers  # noqa: PLC0415 - used here alone
+
     this = session(ctx)
     if reference is None and not this.given_users:
         raise UsageError("no user named", "name one: notifycli user remove EMAIL")

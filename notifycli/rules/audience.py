@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+LARGEST_ID = 2**63 - 1
+"""What a column of Chatwoot's database, and of ours, can hold."""
 Role = Literal["agent", "administrator"]
 ROLES: tuple[Role, ...] = ("agent", "administrator")
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from notifycli.rules import payload as sent
+from notifycli.rules.audience import LARGEST_ID
 from notifycli.rules.moment import parse_moment
 from notifycli.rules.names import (
     CONVERSATION_EVENTS,
@@ -28,8 +29,6 @@ MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
 """By Chatwoot's number."""
 
 
-LARGEST_ID = 2**63 - 1
-"""What a column of Chatwoot's database, and of ours, can hold."""
 _LONGEST_ID = 40
 _MAXIMUM_ENVELOPES = 4
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)

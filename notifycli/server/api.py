@@ -15,7 +15,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notifycli.errors import NotifycliError
-from notifycli.rules.event import LARGEST_ID
+from notifycli.rules.audience import LARGEST_ID
 from notifycli.server.desk import NOT_FOUND, Call
 from notifycli.server.document import document
 from notifycli.server.operations import OPERATIONS, Operation

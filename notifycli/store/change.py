@@ -12,7 +12,8 @@ from notifycli.errors import DataError, NotPermittedError
 from notifycli.rules.audience import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.connections import ConnectionChanges
-from notifycli.store.staging import EVERY_INBOX, NO_PLACE, NOBODY, Locked, Staging
+from notifycli.store.database import EVERY_INBOX
+from notifycli.store.staging import NO_PLACE, NOBODY, Locked, Staging
 from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges
 

@@ -19,6 +19,8 @@ VERSION = 8
 """The number of migrations: `PRAGMA user_version` of an up-to-date store."""
 APPLICATION_ID = 0x6E746679
 """`PRAGMA application_id` of a store: "ntfy"."""
+EVERY_INBOX = 0
+"""The inbox of a value that holds in every inbox: a primary key can't hold NULL."""
 BUSY_SECONDS = 5.0
 """How long to wait for another process that is writing."""
 _SMALLEST = 512

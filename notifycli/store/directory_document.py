@@ -10,8 +10,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from notifycli.errors import DataError
-from notifycli.rules.audience import Directory, Inbox, Role, Team, User
-from notifycli.rules.event import LARGEST_ID
+from notifycli.rules.audience import LARGEST_ID, Directory, Inbox, Role, Team, User
 from notifycli.rules.learning import Learnt, merged
 from notifycli.store.change import Change
 from notifycli.store.store import Store

@@ -13,7 +13,8 @@ from notifycli.rules.preferences import (
     nearest,
     read_value,
 )
-from notifycli.store.staging import EVERY_INBOX, NOBODY, Spoken
+from notifycli.store.database import EVERY_INBOX
+from notifycli.store.staging import NOBODY, Spoken
 
 LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}
 OF_USERS = (Layer.USER, Layer.INBOX)

@@ -15,9 +15,8 @@ from msgspec import Struct, field
 
 from notifycli.rules.preferences import Layer
 
-EVERY_INBOX = 0
 NOBODY = 0
-"""Stands for "no user" in the layers of an account: a primary key can't hold NULL."""
+"""Stands for "no user" in the layers of an account, as `EVERY_INBOX` does for "no inbox"."""
 NO_PLACE = 0
 _BLOCK = 100
 """Rows a statement: SQLite takes 999 values in one, before version 3.32."""

@@ -1,30 +1,34 @@
-"""An open store: what the commands read from it, and the changes they make."""
+"""An open store: what the commands read from it, and the changes they make.
+
+Most commands read a little and are waited for: what the others need is imported when they ask.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import msgspec
 
 from notifycli.rules.audience import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
-from notifycli.store.change import Change, Trace
-from notifycli.store.configuration import Configuration
-from notifycli.store.connections import Connections
-from notifycli.store.database import connect, told_errors, transaction
-from notifycli.store.document_entries import references_of
-from notifycli.store.history import History
-from notifycli.store.outbox import Outbox
-from notifycli.store.presets import Presets
-from notifycli.store.staging import EVERY_INBOX, Staging, Written
-from notifycli.store.subscriptions import Subscriptions
-from notifycli.store.tokens import Tokens
-from notifycli.store.ui_settings import UiSettings
+from notifycli.store.database import EVERY_INBOX, connect, told_errors, transaction
+
+if TYPE_CHECKING:
+    from notifycli.store.change import Change
+    from notifycli.store.configuration import Configuration
+    from notifycli.store.connections import Connections
+    from notifycli.store.history import History
+    from notifycli.store.outbox import Outbox
+    from notifycli.store.presets import Presets
+    from notifycli.store.staging import Staging, Written
+    from notifycli.store.subscriptions import Subscriptions
+    from notifycli.store.tokens import Tokens
+    from notifycli.store.ui_settings import UiSettings
 
 
 class AccountName(NamedTuple):
@@ -40,20 +44,68 @@ class Store:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         self._connection = connect(path, create=create)
-        self.configuration = Configuration(self._connection, path)
-        self.history = History(self._connection, path)
-        self.outbox = Outbox(self._connection, path)
-        self.presets = Presets(self._connection, path)
-        self.tokens = Tokens(self._connection, path)
-        self.subscriptions = Subscriptions(self._connection, path)
-        self.ui_settings = UiSettings(self._connection, path)
-        self.chatwoot = Connections(self._connection, path)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._connection.close()
+
+    @cached_property
+    def chatwoot(self) -> Connections:
+        """The accounts of Chatwoot that those of the store belong to."""
+        from notifycli.store.connections import Connections
+
+        return Connections(self._connection, self.path)
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """What the channels are told."""
+        from notifycli.store.configuration import Configuration
+
+        return Configuration(self._connection, self.path)
+
+    @cached_property
+    def history(self) -> History:
+        """What was changed, when and by whom."""
+        from notifycli.store.history import History
+
+        return History(self._connection, self.path)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """What is to be delivered, and what was."""
+        from notifycli.store.outbox import Outbox
+
+        return Outbox(self._connection, self.path)
+
+    @cached_property
+    def presets(self) -> Presets:
+        """Named sets of preferences."""
+        from notifycli.store.presets import Presets
+
+        return Presets(self._connection, self.path)
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        """Where pushes go: the browsers that asked for them."""
+        from notifycli.store.subscriptions import Subscriptions
+
+        return Subscriptions(self._connection, self.path)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """Access tokens, without their secrets."""
+        from notifycli.store.tokens import Tokens
+
+        return Tokens(self._connection, self.path)
+
+    @cached_property
+    def ui_settings(self) -> UiSettings:
+        """What users have set in Chatwoot's own interface."""
+        from notifycli.store.ui_settings import UiSettings
+
+        return UiSettings(self._connection, self.path)
 
     @contextmanager
     def changes(self, command: str, who: str) -> Iterator[Callable[[int], Change]]:
@@ -62,6 +114,10 @@ class Store:
         Accounts are created if they aren't on record. Each change leaves its trace in the history;
         one that changes nothing leaves none.
         """
+        from datetime import UTC, datetime
+
+        from notifycli.store.change import Change, Trace
+
         made: dict[int, Change] = {}
 
         def of(account: int) -> Change:
@@ -84,6 +140,8 @@ class Store:
     @contextmanager
     def rehearsal(self, account: int) -> Iterator[Change]:
         """Change one account as `change` would, and take all of it back at the end."""
+        from notifycli.store.change import Change, Trace
+
         with told_errors(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
@@ -117,6 +175,8 @@ class Store:
 
         That is the id, the address, and the address in lower case.
         """
+        from notifycli.store.document_entries import references_of
+
         rows = self._rows("SELECT id, email FROM user WHERE account_id = ?", account)
         return references_of((id_, email) for id_, email in rows)
 
@@ -157,6 +217,8 @@ class Store:
 
     def staging(self) -> Staging:
         """Give an empty place for values that are to be set, or compared with those that are."""
+        from notifycli.store.staging import Staging
+
         return Staging(self._connection)
 
     @contextmanager
@@ -171,6 +233,8 @@ class Store:
 
     def written(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
         """Give what is set in these layers of an account, in the order of documents."""
+        from notifycli.store.staging import Written
+
         chosen = [layer.value for layer in layers]
         for layer, key, value in self._rows(
             "SELECT layer, key, value FROM account_preference WHERE account_id = ?"

@@ -9,7 +9,8 @@ _HERE = "notifycli.cli.prefs"
 app = noun_of_parts(
     "Preferences of users, defaults and locks.",
     {
-        **dict.fromkeys(("list", "get", "set", "unset"), f"{_HERE}.one"),
+        **dict.fromkeys(("list", "get"), f"{_HERE}.reading"),
+        **dict.fromkeys(("set", "unset"), f"{_HERE}.changing"),
         **dict.fromkeys(("export", "import", "diff", "apply"), f"{_HERE}.documents"),
         "drift": f"{_HERE}.drifting",
         "edit": f"{_HERE}.edit",

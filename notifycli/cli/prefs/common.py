@@ -1,22 +1,14 @@
-"""What the commands on preferences have in common: how a layer, keys and values are named."""
+"""What the commands on preferences have in common: the options that name a layer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import UsageError
-from notifycli.rules.preferences import (
-    Layer,
-    nearest,
-)
-from notifycli.store.change import Entry, Target
+from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
-
-_NAMED = 3
 
 InboxId = Annotated[
     int | None, typer.Option("--inbox", metavar="ID", min=1, help="Only for events of this inbox.")
@@ -25,45 +17,6 @@ Default = Annotated[bool, typer.Option("--default", help="The account's default 
 Lock = Annotated[
     bool, typer.Option("--lock", help="The account's lock: no user can set anything else.")
 ]
-
-
-def change(
-    this: Session,
-    values: Sequence[tuple[str, str | None]],
-    inbox: int | None,
-    *,
-    default: bool,
-    lock: bool,
-) -> None:
-    """Set or take away these values, wherever the options say."""
-    with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
-        account = this.the_account(store, may_be_new=not store.accounts())
-        targets, whose = targets_of(this, store, account, inbox, default=default, lock=lock)
-        changed = changes(account).set(
-            Entry(target, key, value) for target in targets for key, value in values
-        )
-    this.note(f"{plural(changed, 'preference')} changed for {whose} account {account}")
-
-
-def targets_of(
-    this: Session, store: Store, account: int, inbox: int | None, *, default: bool, lock: bool
-) -> tuple[list[Target], str]:
-    """Give the places that the options name, and what a message calls them, up to `account N`."""
-    if default + lock + (inbox is not None) > 1:
-        raise UsageError("--default, --lock and --inbox name three layers", "give one of them")
-    if default or lock:
-        if this.user or this.selects_many:
-            option = "--lock" if lock else "--default"
-            raise UsageError(f"{option} is of the whole account", "leave out who is selected")
-        whose = "the lock of" if lock else "the default of"
-        return [Target(Layer.LOCK if lock else Layer.DEFAULT)], whose
-    if inbox is not None:
-        check_inbox(store, account, inbox)
-    users = this.the_users(store, account)
-    named = ", ".join(map(display_name, users[:_NAMED]))
-    more = f" and {len(users) - _NAMED:,} more" if len(users) > _NAMED else ""
-    layer = Layer.USER if inbox is None else Layer.INBOX
-    return [Target(layer, user.id, inbox) for user in users], f"{named}{more} in"
 
 
 def check_inbox(store: Store, account: int, inbox: int) -> None:

@@ -11,7 +11,8 @@ from msgspec import Struct
 from notifycli.cli.assignments import assigned
 from notifycli.cli.command import USER, USERS, examples, noun, session, takes
 from notifycli.cli.output import show
-from notifycli.cli.prefs.common import Default, InboxId, Lock, targets_of
+from notifycli.cli.prefs.common import Default, InboxId, Lock
+from notifycli.cli.prefs.targets import targets_of
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import UsageError
 from notifycli.store.change import Entry

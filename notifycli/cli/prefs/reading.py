@@ -1,4 +1,4 @@
-"""`notifycli prefs list|get|set|unset`: the preferences of users, one layer at a time."""
+"""`notifycli prefs list|get`: what users have, all layers taken together."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.assignments import assigned, keys_of
+from notifycli.cli.assignments import keys_of
 from notifycli.cli.command import USER, USERS, examples, part, session, takes
 from notifycli.cli.output import show, write
-from notifycli.cli.prefs.common import Default, InboxId, Lock, change, check_inbox
+from notifycli.cli.prefs.common import Default, InboxId, check_inbox
 from notifycli.cli.session import Session
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import KEYS, Layer
@@ -102,62 +102,6 @@ def prefs_get(
         raise UsageError(f"{key} stands for {len(full)} preferences", f"notifycli prefs list {key}")
     (record,) = _effective(this, full, inbox, default=default)
     write([(f"{record.origin}\t" if show_origin else "").encode(), f"{record.value}\n".encode()])
-
-
-@app.command(
-    "set",
-    cls=takes(*USERS),
-    epilog=examples(
-        """
-notifycli prefs set email.mention=on push.message=on -u jane@example.com
-notifycli prefs set audio=assigned+unassigned --inbox 3 -u 7
-notifycli prefs set 'quiet_hours=22:00-07:00 Europe/Berlin mon-fri' --all-users
-notifycli prefs set push.message=on --team 2 --inbox-members 3 -u 7
-notifycli prefs set 'email.*=off' --lock
-notifycli prefs set push.created=on --default
-"""
-    ),
-)
-def prefs_set(
-    ctx: typer.Context,
-    assignments: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="KEY=VALUE...", help="Preferences and their values; later ones win."
-        ),
-    ],
-    *,
-    inbox: InboxId = None,
-    default: Default = False,
-    lock: Lock = False,
-) -> None:
-    """Set preferences of users or of the whole account."""
-    values = [pair for given in assignments for pair in assigned(given)]
-    change(session(ctx), values, inbox, default=default, lock=lock)
-
-
-@app.command(
-    "unset",
-    cls=takes(*USERS),
-    epilog=examples(
-        """
-notifycli prefs unset audio -u jane@example.com
-notifycli prefs unset 'email.*' --lock
-notifycli prefs unset quiet_hours --role agent
-"""
-    ),
-)
-def prefs_unset(
-    ctx: typer.Context,
-    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Preferences or globs.")],
-    *,
-    inbox: InboxId = None,
-    default: Default = False,
-    lock: Lock = False,
-) -> None:
-    """Take away what is set, so that the layers below show."""
-    values = [(key, None) for given in keys for key in keys_of(given)]
-    change(session(ctx), values, inbox, default=default, lock=lock)
 
 
 def _effective(
