@@ -25,7 +25,8 @@ from notifycli.rules.notifications import Channel
 from notifycli.store.notice import Leased, Scope, Settled, State
 from notifycli.store.outbox import Outbox
 
-LEASE = 20 * SECOND
+LEASE = 15 * SECOND
+"""How long a killed process keeps others from what it had in flight."""
 _LONGEST_WAIT = 1.0
 """How long until the store is looked at again: another process may have written to it."""
 _LONGEST_SEND = 120.0
@@ -41,7 +42,6 @@ class Pace(Struct, frozen=True):
     """How many notices may be taken to be sent."""
     patience: int = 30 * SECOND
     """How long to wait for the next attempt once nothing more will be written."""
-    lease: int = LEASE
 
 
 class Report(Struct):
@@ -140,14 +140,14 @@ class Engine:
         return self._next_due()
 
     def _record_and_lease(self, room: int, now: int) -> list[Leased]:
-        until = now + self._pace.lease
+        until = now + LEASE
         holds = bool(self._ready or self._running)
         if holds and self._held_until <= now:
             # The machine slept: what was leased may be another process's by now. Under another
             # name nothing of it is renewed; that something was sent is recorded all the same.
             self._owner = uuid.uuid4().hex
             self._ready.clear()
-        renew = holds and self._held_until - now < self._pace.lease * 3 // 4
+        renew = holds and self._held_until - now < LEASE * 3 // 4
         try:
             leased = self._outbox.turn(
                 self._owner, self._settled, room, self._scope(now), now, until, renew=renew

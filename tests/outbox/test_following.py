@@ -1,0 +1,140 @@
+"""Following a file: what is given of it, whatever is done to it meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from notifycli.cli.deliver.following import Follower
+from notifycli.errors import UsageError
+from notifycli.store.notice import Place
+
+Step = Callable[[Path], object]
+
+
+def append(text: str) -> Step:
+    def step(path: Path) -> None:
+        with path.open("a") as file:
+            file.write(text)
+
+    return step
+
+
+def rotate(text: str) -> Step:
+    def step(path: Path) -> None:
+        path.rename(path.with_suffix(".1"))
+        path.write_text(text)
+
+    return step
+
+
+def append_and_rotate(path: Path) -> None:
+    append("late")(path)
+    rotate("new\n")(path)
+
+
+def cut(path: Path) -> None:
+    path.write_text("")
+
+
+def rename_away(path: Path) -> None:
+    path.rename(path.with_suffix(".1"))
+
+
+def followed(path: Path, steps: list[Step], remembered: Place | None = None) -> Follower:
+    script = iter(steps)
+
+    def pause(_: float) -> bool:
+        step = next(script, None)
+        if step is None:
+            return False
+        step(path)
+        return True
+
+    return Follower(str(path), remembered, pause)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        pytest.param([], [(1, b"one\n"), (3, b"two\n")], id="what is there, but for blank lines"),
+        pytest.param(
+            [append("three\n"), append("four\n")],
+            [(1, b"one\n"), (3, b"two\n"), (4, b"three\n"), (5, b"four\n")],
+            id="what is appended",
+        ),
+        pytest.param(
+            [append("thr"), append("ee\n")],
+            [(1, b"one\n"), (3, b"two\n"), (4, b"three\n")],
+            id="a line in pieces, once it is whole",
+        ),
+        pytest.param(
+            [append("late\n"), rotate("new\n"), append("newer\n")],
+            [(1, b"one\n"), (3, b"two\n"), (4, b"late\n"), (1, b"new\n"), (2, b"newer\n")],
+            id="the next file, once it is rotated",
+        ),
+        pytest.param(
+            [append_and_rotate],
+            [(1, b"one\n"), (3, b"two\n"), (4, b"late"), (1, b"new\n")],
+            id="what was written last before it was rotated",
+        ),
+        pytest.param(
+            [rename_away, append("new\n")],
+            [(1, b"one\n"), (3, b"two\n"), (1, b"new\n")],
+            id="the next file, if there is none for a while",
+        ),
+        pytest.param(
+            [cut, append("a\n")],
+            [(1, b"one\n"), (3, b"two\n"), (1, b"a\n")],
+            id="a file that is cut, from its start",
+        ),
+    ],
+)
+def test_a_follower_gives(
+    tmp_path: Path, steps: list[Step], expected: list[tuple[int, bytes]]
+) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text("one\n\ntwo\n")
+
+    items = [*followed(path, steps).items()]
+
+    assert [(item.number, item.line) for item in items] == expected
+    assert all(item.fresh for item in items)
+
+
+def test_what_an_earlier_run_has_read_of_the_same_file_is_history(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text("one\ntwo\n")
+    place = [*followed(path, []).items()][-1].place
+    append("three\n")(path)
+
+    again = followed(path, [], place)
+
+    assert not again.replaced
+    assert [(item.line, item.fresh) for item in again.items()] == [
+        (b"one\n", False),
+        (b"two\n", False),
+        (b"three\n", True),
+    ]
+
+
+@pytest.mark.parametrize("content", ["other\ntwo\nthree\n", "one\n", ""])
+def test_another_file_of_that_name_is_read_from_its_start(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text("one\ntwo\n")
+    place = [*followed(path, []).items()][-1].place
+    path.write_text(content)
+
+    again = followed(path, [], place)
+
+    assert again.replaced
+    assert [item.fresh for item in again.items()] == [True] * content.count("\n")
+
+
+def test_a_compressed_file_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl.gz"
+    path.write_bytes(b"\x1f\x8b\x08")
+    with pytest.raises(UsageError, match="compressed"):
+        followed(path, [])

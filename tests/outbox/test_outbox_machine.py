@@ -1,0 +1,190 @@
+"""The outbox under every order of writing, leasing, ending, crashing: nothing is lost or doubled.
+
+The model knows no SQL: a list of notices, who holds which until when, and what was acknowledged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store.notice import EVERY_CHANNEL, Entry, Leased, Scope, Settled, State
+from notifycli.store.store import Store
+
+LEASE = 10
+OWNERS = ("a", "b")
+Line = tuple[int, Channel, int | None]
+
+
+@dataclass
+class Known:
+    """What the model knows of a notice."""
+
+    line: Line
+    text: str
+    state: State = State.PENDING
+    owner: str = ""
+    due: int = 0
+
+
+def entry(key: int, user: int, channel: Channel, conversation: int | None) -> Entry:
+    return Entry(
+        event_key=bytes([key]),
+        account_id=1,
+        user_id=user,
+        type=NotificationType.ASSIGNED_MESSAGE,
+        channel=channel,
+        event="message_created",
+        conversation_id=conversation,
+        inbox_id=3,
+        inbox_name="",
+        message_id=key,
+        at=None,
+        contact="Ada",
+        author="Ada",
+        text=f"text {key}",
+    )
+
+
+class Machine(RuleBasedStateMachine):
+    """Two senders at one outbox."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = Store(Path("/nonexistent/notifycli.db"), create=False)
+        self.outbox = self.store.outbox
+        self.now = 1
+        self.known: dict[int, Known] = {}
+        self.keys: set[tuple[int, int, Channel]] = set()
+        self.held: dict[str, dict[int, Leased]] = {owner: {} for owner in OWNERS}
+
+    def teardown(self) -> None:
+        self.drain()
+        self.store.__exit__()
+
+    @rule(
+        key=st.integers(0, 5),
+        user=st.sampled_from((7, 8)),
+        channel=st.sampled_from((Channel.EMAIL, Channel.PUSH)),
+        conversation=st.sampled_from((None, 42, 43)),
+    )
+    def write(self, key: int, user: int, channel: Channel, conversation: int | None) -> None:
+        new = self.outbox.write([entry(key, user, channel, conversation)], self.now)
+        identity = (key, user, channel)
+        assert bool(new) == (identity not in self.keys), "each notice is written once"
+        if new:
+            self.keys.add(identity)
+            id_ = max(notice.id for notice in self.outbox.in_state(State.PENDING))
+            self.known[id_] = Known((user, channel, conversation), f"text {key}", due=self.now)
+
+    @rule(owner=st.sampled_from(OWNERS), room=st.integers(0, 4), renew=st.booleans())
+    def lease(self, owner: str, room: int, renew: bool) -> None:
+        self._turn(owner, [], room, renew=renew)
+
+    @rule(
+        owner=st.sampled_from(OWNERS),
+        state=st.sampled_from((State.SENT, State.DEAD, State.PENDING)),
+        wait=st.integers(0, 15),
+        which=st.integers(0, 9),
+    )
+    def end(self, owner: str, state: State, wait: int, which: int) -> None:
+        held = [*self.held[owner]]
+        if held:
+            self._turn(owner, [Settled(held[which % len(held)], state, self.now + wait)], 0)
+
+    @rule(owner=st.sampled_from(OWNERS))
+    def crash(self, owner: str) -> None:
+        self.held[owner].clear()
+
+    @rule(seconds=st.integers(1, LEASE + 2))
+    def time_passes(self, seconds: int) -> None:
+        self.now += seconds
+
+    @precondition(lambda self: self.known)
+    @rule(which=st.integers(0, 99), drop=st.booleans())
+    def take_in_hand(self, which: int, drop: bool) -> None:
+        id_ = [*self.known][which % len(self.known)]
+        notice = self.known[id_]
+        count = (self.outbox.drop if drop else self.outbox.retry)([id_], self.now)
+        assert count == (notice.state in (State.DEAD, State.PENDING))
+        if count:
+            notice.state = State.DROPPED if drop else State.PENDING
+            notice.due = self.now
+
+    @invariant()
+    def the_store_is_what_the_model_says(self) -> None:
+        assert self.outbox.states(self.known) == {i: k.state for i, k in self.known.items()}
+
+    @invariant()
+    def nothing_that_has_ended_is_still_told(self) -> None:
+        for (text,) in self.store._connection.execute(  # noqa: SLF001 - no door leads to what is forgotten
+            "SELECT text || contact || author FROM notice WHERE state IN ('sent', 'dropped')"
+        ):
+            assert not text
+
+    def drain(self) -> None:
+        """End it all: whatever was done to it, each notice that is open can be sent."""
+        for _ in range(len(self.known) + 1):
+            self.now += LEASE + 20
+            leased = self._turn("a", [], 100)
+            self._turn("a", [Settled(n.id, State.SENT, self.now) for n in leased], 0)
+        assert self.outbox.open_count(EVERY_CHANNEL) == 0
+        assert self.outbox.next_due(EVERY_CHANNEL) is None
+
+    def _turn(
+        self, owner: str, settled: list[Settled], room: int, *, renew: bool = False
+    ) -> list[Leased]:
+        until = self.now + LEASE
+        scope: Scope = EVERY_CHANNEL
+        leased = self.outbox.turn(owner, settled, room, scope, self.now, until, renew=renew)
+        for item in settled:
+            self._settle(owner, item)
+        for notice in self.known.values():
+            if renew and notice.state is State.SENDING and notice.owner == owner:
+                notice.due = until
+        self._check_lease(leased, room)
+        for notice_ in leased:
+            known = self.known[notice_.id]
+            known.state, known.owner, known.due = State.SENDING, owner, until
+            self.held[owner][notice_.id] = notice_
+        return leased
+
+    def _settle(self, owner: str, item: Settled) -> None:
+        known = self.known[item.id]
+        self.held[owner].pop(item.id, None)
+        mine = known.state is State.SENDING and known.owner == owner
+        if item.state is State.SENT or mine:
+            known.state, known.due, known.owner = item.state, item.due_at, ""
+
+    def _check_lease(self, leased: list[Leased], room: int) -> None:
+        """Check that just what is due and first in its line was leased, the oldest first."""
+        open_ = {i: k for i, k in self.known.items() if k.state in (State.PENDING, State.SENDING)}
+        free = [
+            id_
+            for id_, notice in sorted(open_.items())
+            if notice.due <= self.now
+            and not any(
+                other < id_ and notice.line[2] is not None and open_[other].line == notice.line
+                for other in open_
+            )
+        ]
+        assert [notice.id for notice in leased] == free[:room]
+        assert [notice.text for notice in leased] == [self.known[i].text for i in free[:room]]
+
+
+def test_nothing_is_lost_or_doubled_in_whatever_order_it_happens() -> None:
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(max_examples=50, stateful_step_count=30, deadline=None),
+    )

@@ -1,0 +1,50 @@
+"""The program with channels that write what they send to a file, slowly: a process to kill."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Self
+
+from notifycli.cli.main import main
+from notifycli.delivery import channels, engine
+from notifycli.delivery.channel import Delivered, Notice, Outcome
+
+LEASE = 400_000
+
+
+class _Slow:
+    """Takes its time, and has the notice when the file has it."""
+
+    def __init__(self) -> None:
+        self._path = Path(os.environ["POST_FILE"])
+        self._seconds = float(os.environ["POST_SECONDS"])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def send(self, notice: Notice) -> Outcome:
+        with self._path.open("a") as file:
+            file.write(f"{notice.message_id}\n")
+        await asyncio.sleep(self._seconds)
+        return Delivered()
+
+
+def _install() -> None:
+    module = ModuleType("slow_post")
+    vars(module)["open_sender"] = lambda _: _Slow()
+    sys.modules[module.__name__] = module
+    for channel in channels.MODULES:
+        channels.MODULES[channel] = module.__name__
+    engine.LEASE = LEASE
+
+
+if __name__ == "__main__":
+    _install()
+    main()
