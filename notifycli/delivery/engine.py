@@ -27,6 +27,8 @@ from notifycli.store.outbox import Outbox
 
 LEASE = 15 * SECOND
 """How long a killed process keeps others from what it had in flight."""
+REMEMBERED = 90 * 24 * 3_600 * SECOND
+"""How long it is remembered that something was sent."""
 _LONGEST_WAIT = 1.0
 """How long until the store is looked at again: another process may have written to it."""
 _LONGEST_SEND = 120.0
@@ -110,6 +112,7 @@ class Engine:
 
     async def run(self) -> None:
         """Send until `finish` or `stop` lets it end. Raises the store's errors."""
+        self._outbox.forget(_now() - REMEMBERED)
         async with AsyncExitStack() as stack:
             try:
                 while True:

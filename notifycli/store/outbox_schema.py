@@ -39,6 +39,7 @@ CREATE TABLE notice (
     """
 CREATE INDEX notice_line ON notice (account_id, user_id, channel, conversation_id, id)
   WHERE state IN ('pending', 'sending')""",
+    "CREATE INDEX notice_done ON notice (changed_at) WHERE state IN ('sent', 'dropped')",
     "CREATE INDEX notice_dead ON notice (id) WHERE state = 'dead'",
     # How far a file has been read that is followed, and by what it is known again.
     """

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from notifycli.delivery.channel import Delivered, Later, Notice, Refused
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from notifycli.delivery.channel import Delivered, Later, Notice, Outcome, Refused
 from notifycli.rules.notifications import Channel, NotificationType
-from tests.conftest import Json, Notifycli
+from tests.conftest import Json, Notifycli, Program, lines
 
 from .desk import Post, asked
 
@@ -82,3 +87,198 @@ def test_what_can_not_be_sent_now_stays_pending(told: Notifycli, post: Post) -> 
     assert (result.status, result.records) == (69, mailed(waiting=1))
     assert "email: the server is asleep" in result.stderr
     assert "1 notification still to be sent: notifycli deliver --pending" in result.stderr
+
+
+def test_a_dry_run_shows_what_would_be_sent_and_changes_nothing(
+    told: Notifycli, post: Post
+) -> None:
+    events = told.write_events("e.jsonl", [asked(100), asked(101)])
+    told.ok("deliver", events, "--limit", "1")
+    before = told.store.read_bytes()
+
+    result = told.ok("deliver", events, "--dry-run")
+
+    assert [(r["message_id"], r["channel"], r["reason"]) for r in result.records] == [
+        (101, "email", "enabled")
+    ]
+    assert told.store.read_bytes() == before
+    assert len(post.sent) == 1
+
+
+def test_a_limit_counts_what_is_new(told: Notifycli, post: Post) -> None:
+    events = told.write_events("e.jsonl", [asked(message) for message in range(100, 105)])
+
+    first = told.ok("deliver", events, "--limit", "2")
+    assert first.records == mailed(sent=2, skipped=3)
+    assert "3 notifications beyond the limit not sent" in first.stderr
+    assert told.ok("deliver", events, "--limit", "2").records == mailed(sent=2, known=2, skipped=1)
+    assert [notice.message_id for notice in post.sent] == [100, 101, 102, 103]
+
+
+def test_what_has_no_subscription_or_no_channel_is_told_and_not_kept(
+    told: Notifycli, post: Post
+) -> None:
+    told.ok("prefs", "set", "push.message=on", "-u", "7")
+    post.closed = {Channel.EMAIL}
+    events = told.write_events("e.jsonl", [asked(100)])
+
+    result = told.ok("deliver", events)
+
+    assert result.records == [
+        {"channel": "email", **NOTHING, "skipped": 1},
+        {"channel": "push", **NOTHING, "skipped": 1},
+    ]
+    assert "1 push not sent: their users have no subscription" in result.stderr
+    assert "1 e-mail not sent: email is not set up\n  set it up" in result.stderr
+    named = told("deliver", events, "--channel", "email")
+    assert (named.status, named.stderr) == (78, "error: email is not set up\n  set it up\n")
+    assert told.ok("deliver", "status").records == []
+
+
+def test_sounds_are_played_for_the_one_user_who_is_named(told: Notifycli, post: Post) -> None:
+    told.ok("prefs", "set", "audio=all", "email.message=off", "--default")
+    told.ok("prefs", "unset", "email.message", "-u", "7")
+    events = told.write_events("e.jsonl", [asked(100)])
+
+    everybody = told.ok("deliver", events)
+    assert everybody.records == [{"channel": "audio", **NOTHING, "skipped": 3}]
+    assert "3 sounds not sent: sounds are played for one user: -u USER" in everybody.stderr
+    told.ok("deliver", events, "-u", "jane@example.com")
+    assert [(n.channel, n.user_id) for n in post.sent] == [(Channel.AUDIO, 7)]
+
+
+def test_a_bad_line_is_told_and_all_else_is_sent(told: Notifycli, post: Post) -> None:
+    told.write("e.jsonl", b"{\n" + lines([asked(100)]))
+    result = told("deliver", "e.jsonl")
+
+    assert (result.status, len(post.sent)) == (65, 1)
+    assert result.stderr.startswith("e.jsonl:1: no JSON object")
+
+
+def test_what_was_read_before_a_file_that_is_missing_is_sent(told: Notifycli, post: Post) -> None:
+    result = told("deliver", told.write_events("e.jsonl", [asked(100)]), "missing.jsonl")
+
+    assert (result.status, len(post.sent)) == (66, 1)
+    assert "error: missing.jsonl: No such file or directory" in result.stderr
+
+
+def test_events_come_in_a_pipe_too(told: Notifycli, post: Post) -> None:
+    assert told.ok("deliver", stdin=lines([asked(100)])).records == mailed(sent=1)
+    assert len(post.sent) == 1
+
+
+def test_a_later_one_of_a_conversation_waits_for_the_earlier(told: Notifycli, post: Post) -> None:
+    failed: list[int] = []
+
+    def answer(notice: Notice) -> Outcome:
+        assert notice.message_id is not None
+        if notice.message_id % 3 == 0 and notice.message_id not in failed:
+            failed.append(notice.message_id)
+            return Later("not now")
+        return Delivered()
+
+    post.answer = answer
+    post.seconds = 0.01
+    told.ok("config", "set", "deliver.concurrency=3")
+    events = [asked(message, conversation=40 + message % 4) for message in range(100, 124)]
+    told.ok("deliver", told.write_events("e.jsonl", events))
+
+    through = [n.message_id or 0 for n in post.sent]
+    for message in failed:
+        through.remove(message)
+    assert sorted(through) == [*range(100, 124)]
+    for conversation in range(4):
+        of_it = [message for message in through if message % 4 == conversation]
+        assert of_it == sorted(of_it)
+    assert post.most_at_once == 3
+
+
+def test_a_fault_in_a_channel_is_no_loss(told: Notifycli, post: Post) -> None:
+    faults = [True]
+
+    def answer(_: Notice) -> Outcome:
+        if faults:
+            raise RuntimeError(faults.pop())
+        return Delivered()
+
+    post.answer = answer
+    events = told.write_events("e.jsonl", [asked(100)])
+    assert told.ok("deliver", events).records == mailed(sent=1)
+
+
+def test_what_is_sent_says_nothing_any_more(told: Notifycli, post: Post) -> None:
+    post.answer = lambda notice: Delivered() if notice.message_id == 100 else Refused("no")
+    events = [asked(100, text="Canary-100"), asked(101, text="Canary-101")]
+    told("deliver", told.write_events("e.jsonl", events))
+
+    with closing(sqlite3.connect(told.store)) as store:
+        found = store.execute("SELECT state, contact, author, text FROM notice").fetchall()
+    assert found == [("sent", "", "", ""), ("dead", "Ada", "Ada", "Canary-101")]
+
+    told.ok("deliver", "drop", "--all")
+    with closing(sqlite3.connect(told.store)) as store:
+        found = store.execute("SELECT state, contact, author, text FROM notice").fetchall()
+    assert found == [("sent", "", "", ""), ("dropped", "", "", "")]
+
+
+def test_one_who_has_left_is_not_sent_what_waited_for_them(told: Notifycli, post: Post) -> None:
+    post.answer = lambda _: Later("not now", after=60.0)
+    told("deliver", told.write_events("e.jsonl", [asked(100)]))
+    told.ok("user", "remove", "-u", "7")
+    told.ok("deliver", "retry", "1")
+
+    assert told("deliver", "--pending").records == mailed(dead=1)
+    (dead,) = told.ok("deliver", "status", "--state", "dead").records
+    assert dead["why"] == "user 7 has left account 1"
+    assert len(post.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["drop"], "name the notifications by their ids, or all of them by --all"),
+        (["retry", "1", "--all"], "name the notifications by their ids, or all of them by --all"),
+        (["retry", "9"], "there is no notification 9"),
+        (["drop", "1"], "notification 1 is sent, not dead or pending: nothing was done"),
+        (["drop", "--all", "--state", "sent"], "what is sent can't be dropped"),
+        (["--pending", "e.jsonl"], "--pending reads no events"),
+        (["--dry-run", "--pending"], "--dry-run needs events"),
+        (["missing.jsonl", "--channel", "fax"], "'fax' is none of email, push, audio"),
+    ],
+)
+def test_what_can_not_be_meant(
+    told: Notifycli, post: Post, arguments: list[str], message: str
+) -> None:
+    told.ok("deliver", told.write_events("e.jsonl", [asked(100)]))
+    result = told("deliver", *arguments)
+
+    assert result.status == 2
+    assert message in result.stderr
+    assert len(post.sent) == 1
+
+
+def test_the_status_on_a_terminal_says_why_and_what_to_do(
+    told: Notifycli, post: Post, program: Program
+) -> None:
+    post.answer = lambda notice: (
+        Delivered() if notice.message_id == 100 else Refused("no such mailbox", "correct it")
+    )
+    told("deliver", told.write_events("e.jsonl", [asked(100), asked(101)]))
+    shown = program.on_terminal("deliver", "status").stdout.decode()
+
+    assert [line.split()[:3] for line in shown.splitlines() if line.startswith(" email")] == [
+        ["email", "sent", "1"],
+        ["email", "dead", "1"],
+    ]
+    assert "no such mailbox" in shown
+    assert "→ correct it" in shown
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl", "csv", "tsv", "table"])
+def test_the_status_comes_in_every_format(told: Notifycli, post: Post, output: str) -> None:
+    told.ok("deliver", told.write_events("e.jsonl", [asked(100)]))
+
+    assert b"sent" in told.ok("deliver", "status", "-o", output).stdout
+    listed = told.ok("deliver", "status", "--state", "sent", "-o", output).stdout
+    assert b"jane@example.com" in listed
+    assert len(post.sent) == 1

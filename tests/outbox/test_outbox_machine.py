@@ -188,3 +188,17 @@ def test_nothing_is_lost_or_doubled_in_whatever_order_it_happens() -> None:
         Machine,
         settings=settings(max_examples=50, stateful_step_count=30, deadline=None),
     )
+
+
+def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never() -> None:
+    with Store(Path("/nonexistent/notifycli.db"), create=False) as store:
+        entries = [entry(key, 7, Channel.EMAIL, None) for key in range(3)]
+        store.outbox.write(entries, 1)
+        first, second, _ = store.outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, renew=False)
+        ends = [Settled(first.id, State.SENT, 5), Settled(second.id, State.DEAD, 5)]
+        store.outbox.turn("a", ends, 0, EVERY_CHANNEL, 5, 9, renew=False)
+
+        store.outbox.forget(before=5)
+        assert all(map(store.outbox.known, entries))
+        store.outbox.forget(before=6)
+        assert [*map(store.outbox.known, entries)] == [False, True, True]

@@ -217,12 +217,17 @@ def _show_notices(this: Session, notices: list[Noted]) -> None:
             what(record.channel, record.type),
             str(record.attempts),
             ages[record.id],
-            printable(f"{record.why}\n→ {record.remedy}" if record.remedy else record.why or "-"),
+            _reason(record),
         ]
 
     ages = {n.id: in_words(n.changed_at, moment) for n in notices}
     heads = ["Id", "User", "Conv", "Notification", "Tries", "Changed", "Why"]
     show(this, map(_noted, notices), NoticeRecord, heads=heads, cells=cells)
+
+
+def _reason(record: NoticeRecord) -> str:
+    remedy = f"\n→ {printable(record.remedy)}" if record.remedy else ""
+    return printable(record.why or "-") + remedy
 
 
 _COUNT_HEADS = ["Channel", "State", "Count", "Oldest"]
