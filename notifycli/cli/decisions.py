@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from notifycli.cli.output import printable, show, text
+import msgspec
+
+from notifycli.cli.output import printable, show, text, write
 from notifycli.cli.session import Session
-from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.decision import Decision, Facts, Outcome, Verdict
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.summary import ChangedCount, Count
 from notifycli.rules.whatif import ChangedDecision, ChangeKind
@@ -29,6 +31,22 @@ def show_decisions(this: Session, decisions: Iterable[Decision], *, explain: boo
 
     heads = [*_heads(this), *(["Outcome"] if explain else [])]
     show(this, decisions, Decision, heads=heads, cells=cells)
+
+
+def show_fired(fired: Iterable[tuple[Facts, Sequence[Verdict]]]) -> None:
+    """Print what fires as JSON Lines: what `show_decisions` prints of it, only faster."""
+    write(_json_lines(fired))
+
+
+def _json_lines(fired: Iterable[tuple[Facts, Sequence[Verdict]]]) -> Iterator[bytes]:
+    encode = msgspec.json.Encoder().encode
+    endings: dict[Verdict, bytes] = {}
+    for facts, verdicts in fired:
+        beginning = encode(facts)[:-1] + b","
+        for verdict in verdicts:
+            if verdict not in endings:
+                endings[verdict] = encode(verdict)[1:] + b"\n"
+        yield beginning + beginning.join([endings[verdict] for verdict in verdicts])
 
 
 def show_changes(this: Session, changes: Iterable[Decision], *, explain: bool) -> None:

@@ -11,8 +11,8 @@ from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.lines import STDIN, BadLines, read_lines, read_whole
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
-from notifycli.rules.event import EventError
 from notifycli.rules.learning import Learnt
+from notifycli.rules.reading import EventError
 from notifycli.store.directory_document import (
     add_learnt,
     export_directory,

@@ -8,7 +8,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from io import BufferedReader
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -19,6 +19,7 @@ STDIN = "-"
 # The first of the magic number's two bytes: a pipe may give it alone, and no JSON starts with it.
 _GZIP = b"\x1f"
 _BOM = b"\xef\xbb\xbf"
+_BUFFER = 1 << 18
 _IN_MEMORY = 1 << 24
 _TOLD_IN_FULL = 20
 _LINES_A_TELLING = 1000
@@ -134,7 +135,8 @@ def _open(name: str) -> BufferedReader:
     if name == STDIN and sys.stdin is None:
         raise InputMissingError("standard input is closed", "name a file")
     # A duplicate, so that closing it leaves the process its standard input.
-    return open(os.dup(sys.stdin.fileno()) if name == STDIN else name, "rb")  # noqa: PTH123
+    source = os.dup(sys.stdin.fileno()) if name == STDIN else name
+    return BufferedReader(FileIO(source), _BUFFER)
 
 
 def _plain(raw: BufferedReader) -> BinaryIO:

@@ -35,13 +35,18 @@ def show(
     On a terminal that is a table: `heads` and `cells` shape it, where the record's own fields
     would be too wide or too dull.
     """
-    chosen = session.output or ("table" if session.shows_table else "jsonl")
+    chosen = chosen_format(session)
     if chosen == "table":
         fields = record.__struct_fields__
         plain = cells or (lambda item: [text(getattr(item, field)) for field in fields])
         _print_table(session, heads or [_head(field) for field in fields], map(plain, records))
     else:
         write(_WRITERS[chosen](records, record))
+
+
+def chosen_format(session: Session) -> str:
+    """Give the format that was asked for or, failing that, suits where the output goes."""
+    return session.output or ("table" if session.shows_table else "jsonl")
 
 
 def show_one(session: Session, item: msgspec.Struct) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,9 +13,12 @@ from notifycli.cli.output import console
 from notifycli.cli.proposal import Wishes, find_users, proposed
 from notifycli.cli.session import Session, plural
 from notifycli.errors import UsageError
-from notifycli.rules.decision import Decision, Outcome
-from notifycli.rules.event import Event, EventError, decode_event
-from notifycli.rules.replay import Account, Assumptions, Replay
+from notifycli.rules.decision import Decision, Facts, Outcome, Verdict, joined
+from notifycli.rules.event import Event
+from notifycli.rules.firing import Firing
+from notifycli.rules.kept import Account, Assumptions
+from notifycli.rules.reading import EventError, decode_event
+from notifycli.rules.replay import Replay, facts
 from notifycli.rules.selection import Selection
 from notifycli.rules.summary import ChangeSummary, Summary
 from notifycli.rules.whatif import ChangedDecision, difference
@@ -52,11 +56,40 @@ class Run:
 
     def decisions(self, lines: Lines, *, explain: bool) -> Iterator[Decision]:
         """Give the selected decisions that fire, and to `explain` them the others too."""
+        if not explain and not self.insights:
+            for facts_, verdicts in self.fired(lines):
+                yield from (joined(facts_, verdict) for verdict in verdicts)
+            return
         for event, decisions in self.judged(lines, self.replay.decide):
             for decision in filter(self._selection.takes, decisions):
                 self._count(decision, event)
                 if explain or decision.outcome is Outcome.FIRE:
                     yield decision
+
+    def fired(self, lines: Lines) -> Iterator[tuple[Facts, Sequence[Verdict]]]:
+        """Give what fires, event by event; all is counted once the last has been asked for."""
+        every_kind, takes = self._selection.takes_every_kind(), self._selection.takes_kind
+        for event, account, verdicts in self._tallied(lines):
+            if not every_kind:
+                verdicts = [v for v in verdicts if takes(account, v.user_id, v.channel, v.type)]  # noqa: PLW2901
+            if verdicts:
+                yield facts(event), verdicts
+
+    def count(self, lines: Lines) -> None:
+        """Count what fires and what doesn't, and give nothing."""
+        deque(self._tallied(lines), maxlen=0)
+
+    def _tallied(self, lines: Lines) -> Iterator[tuple[Event, int, Sequence[Verdict]]]:
+        firing, takes_event = Firing(self.replay), self._selection.takes_event
+        for event, fired in self._replayed(lines, firing.of):
+            if takes_event(event):
+                firing.count(event, fired)
+                if fired.verdicts:
+                    assert event.account is not None  # noqa: S101 - the replay has set it
+                    yield event, event.account, fired.verdicts
+                if fired.held:
+                    self.summary.held.update(fired.held)
+        firing.settle(self.summary, self._selection.takes_kind)
 
     def compared(
         self, lines: Lines, *, explain: bool
@@ -77,6 +110,11 @@ class Run:
         self, lines: Lines, judge: Callable[[Event], Iterable[T]]
     ) -> Iterator[tuple[Event, list[T]]]:
         """Replay every event, and give the selected ones with what the judge says of them."""
+        for event, judgements in self._replayed(lines, lambda event: list(judge(event))):
+            if self._selection.takes_event(event):
+                yield event, judgements
+
+    def _replayed(self, lines: Lines, judge: Callable[[Event], T]) -> Iterator[tuple[Event, T]]:
         for file, number, line in lines:
             try:
                 event = decode_event(line, number)
@@ -84,9 +122,7 @@ class Run:
                 self.bad.add(f"{file}:{number}", str(error), line)
                 continue
             self.events += 1
-            judgements = list(judge(event))
-            if self._selection.takes_event(event):
-                yield event, judgements
+            yield event, judge(event)
 
     def _count(self, decision: Decision, event: Event) -> None:
         self.summary.add(decision)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -14,8 +14,10 @@ from notifycli.cli.decisions import (
     show_changes,
     show_counts,
     show_decisions,
+    show_fired,
 )
 from notifycli.cli.lines import BadLines, read_lines
+from notifycli.cli.output import chosen_format
 from notifycli.cli.parameters import a_channel, a_moment, a_type, a_zone
 from notifycli.cli.proposal import read_proposal
 from notifycli.cli.replaying import (
@@ -28,7 +30,7 @@ from notifycli.cli.replaying import (
 )
 from notifycli.cli.session import Session
 from notifycli.errors import UsageError
-from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.notifications import Channel
 from notifycli.rules.schedule import zone_info
 from notifycli.rules.selection import Selection, read_type
@@ -180,7 +182,7 @@ def simulate(
         replay = replay_of(this, store, wishes, compare=asked.compares)
         inboxes = {one.id for account in store.accounts() for one in store.inboxes(account.id)}
     run = Run(replay, selection, BadLines(strict=strict), asked.insights(this))
-    status = _show(this, run, _records(this, run, files, asked, wanted=progress), asked)
+    status = _show(this, run, files, asked, progress=progress)
     tell_assumptions(this, run.replay.assumptions)
     status = run.bad.finish() or status
     if not run.bad.count:
@@ -227,19 +229,28 @@ class _Asked(NamedTuple):
         return Insight(hour), Insight(hour)
 
 
-def _show(this: Session, run: Run, records: Iterable[Decision], asked: _Asked) -> int:
+def _show(
+    this: Session, run: Run, files: list[str], asked: _Asked, *, progress: bool | None
+) -> int:
     """Show what is asked for, which replays, and give the exit status."""
+    records = _records(this, run, files, asked, wanted=progress)
+    status = 0
     if asked.expect is not None:
         from notifycli.cli.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
 
         status = show_mismatches(this, records, asked.expect)
-    elif asked.summary or asked.report is not None:
-        status = 0
-        deque(records, maxlen=0)
-    else:
+    elif asked.compares or asked.explain or run.insights is not None:
         show = show_changes if asked.diff else show_decisions
-        show(this, records, explain=asked.explain)
-        status = 0
+        if asked.summary or asked.report is not None:
+            deque(records, maxlen=0)
+        else:
+            show(this, records, explain=asked.explain)
+    elif asked.summary or chosen_format(this) == "jsonl":
+        with progress_bar(this, files, wanted=progress) as advance:
+            lines = read_lines(files, advance)
+            run.count(lines) if asked.summary else show_fired(run.fired(lines))
+    else:
+        show_decisions(this, records, explain=False)
     _show_counted(this, run, asked)
     changed = sum(run.changes.total())
     if asked.diff and not changed:
@@ -281,20 +292,19 @@ def _show_counted(this: Session, run: Run, asked: _Asked) -> None:
 
 def _tell_nothing_fired(this: Session, run: Run, *, selected: bool) -> None:
     """Say in a line why nothing fired, and what to do about it."""
-    reasons = run.summary.reasons
-    if reasons[Reason.ENABLED]:
+    if run.summary.fired:
         return
     if not run.events:
         why = "there were no events"
-    elif not reasons and not selected:
+    elif run.summary.concerned_nobody and not selected:
         why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
-    elif not reasons:
+    elif run.summary.concerned_nobody:
         why = "no event concerns what was selected"
-    elif set(reasons) <= {Reason.DISABLED, Reason.NOT_AUDIBLE}:
+    elif not run.summary.held:
         why = (
             "everything is switched off; switch on: notifycli prefs set email.message=on --default"
         )
     else:
-        counted = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        why = f"{counted}; --explain shows each"
+        counted = ", ".join(f"{count} {reason}" for reason, count in run.summary.held.most_common())
+        why = f"of what is switched on, {counted}; --explain shows each"
     this.note(f"nothing fired: {why}")

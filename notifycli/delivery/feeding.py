@@ -16,10 +16,12 @@ from msgspec import Struct, field
 from notifycli.delivery.channels import Channels
 from notifycli.delivery.said import Said, event_key, read_said
 from notifycli.rules.decision import Decision, Outcome
-from notifycli.rules.event import Event, decode_event
+from notifycli.rules.event import Event
+from notifycli.rules.kept import Account
 from notifycli.rules.moment import SECOND
 from notifycli.rules.notifications import Channel
-from notifycli.rules.replay import Account, Replay
+from notifycli.rules.reading import decode_event
+from notifycli.rules.replay import Replay
 from notifycli.rules.selection import Selection
 from notifycli.rules.settings import SettingsBook
 from notifycli.store.notice import Entry, Place

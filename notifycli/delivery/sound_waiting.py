@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from msgspec import UNSET
-
 from notifycli.delivery.channel import Notice
-from notifycli.rules.event import Event
+from notifycli.rules.event import UNSAID, Event
 from notifycli.rules.names import MESSAGE_CREATED, PRESENCE
 
 
@@ -72,7 +70,7 @@ class Waiting:
         if event.account is None or user is None:
             return
         whose = (event.account, user)
-        if event.open_conversation is not UNSET:
+        if event.open_conversation is not UNSAID:
             self._open[whose] = event.open_conversation
         shown = self._open.get(whose)
         if event.visible is not False and shown is not None:

@@ -7,10 +7,15 @@ from typing import Literal
 
 from msgspec import Struct
 
+from notifycli.rules.notifications import Channel
+
 LARGEST_ID = 2**63 - 1
 """What a column of Chatwoot's database, and of ours, can hold."""
 Role = Literal["agent", "administrator"]
 ROLES: tuple[Role, ...] = ("agent", "administrator")
+
+_PAIRS_KEPT = 4096
+"""The audiences of an inbox and a team together that are kept, once found."""
 
 
 class User(Struct, frozen=True):
@@ -22,6 +27,12 @@ class User(Struct, frozen=True):
     role: Role = "agent"
     subscribed: bool = False
     """Whether a push has a subscription to go to."""
+
+    def reachable(self, channel: Channel) -> bool:
+        """Whether what fires on the channel has somewhere to go."""
+        if channel is Channel.AUDIO:
+            return True
+        return bool(self.email) if channel is Channel.EMAIL else self.subscribed
 
 
 class Inbox(Struct, frozen=True):
@@ -55,8 +66,10 @@ class Directory:
         self._by_email = {u.email.casefold(): u.id for u in self.users.values() if u.email}
         self._members = {i.id: frozenset(i.members) for i in inboxes if i.members is not None}
         self._teams = {team.id: frozenset(team.members) for team in teams}
+        self.known_inboxes = frozenset(self._members)
         self._viewers: dict[int, tuple[int, ...]] = {}
         self._recipients: dict[int, tuple[int, ...]] = {}
+        self._with_team: dict[tuple[int, int], tuple[int, ...]] = {}
 
     def knows_members(self, inbox: int | None) -> bool:
         """Whether it is on record who the members of the inbox are."""
@@ -82,14 +95,24 @@ class Directory:
             or user in self.team_members(team)
         )
 
-    def viewers(self, inbox: int | None, team: int | None) -> tuple[int, ...]:
-        """Everybody who can see such a conversation."""
+    def viewers(self, inbox: int | None, team: int | None = None) -> tuple[int, ...]:
+        """Everybody who can see such a conversation.
+
+        The very same object as without a team, where the team adds nobody.
+        """
         if inbox is None or inbox not in self._members:
             return self._everybody
         if inbox not in self._viewers:
             self._viewers[inbox] = self._known(self._members[inbox] | self.administrators)
-        viewers, team_members = self._viewers[inbox], self.team_members(team)
-        return self._known(team_members.union(viewers)) if team_members else viewers
+        if team is None or team not in self._teams:
+            return self._viewers[inbox]
+        if (inbox, team) not in self._with_team:
+            if len(self._with_team) >= _PAIRS_KEPT:
+                self._with_team.clear()
+            both = self._known(self._teams[team].union(self._viewers[inbox]))
+            same = len(both) == len(self._viewers[inbox])
+            self._with_team[inbox, team] = self._viewers[inbox] if same else both
+        return self._with_team[inbox, team]
 
     def recipients(self, inbox: int | None) -> tuple[int, ...]:
         """Who is told of a conversation that nobody has yet: the inbox's members.
@@ -105,7 +128,7 @@ class Directory:
     def with_member(self, inbox: int | None, user: int) -> Directory:
         """Give the directory as it would be if the user were a member of the inbox."""
         joined = Directory()
-        joined.__dict__.update(self.__dict__, _viewers={}, _recipients={})
+        joined.__dict__.update(self.__dict__, _viewers={}, _recipients={}, _with_team={})
         if inbox in self._members:
             joined._members = {**self._members, inbox: self._members[inbox] | {user}}
         return joined

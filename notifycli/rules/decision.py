@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import Layer
@@ -57,3 +58,33 @@ class Decision(Struct, frozen=True, gc=False):
     """The layer of the preference that decided; `None` where none did."""
     deliverable: bool | None
     """Whether it can be delivered, if it fires; `None` if it doesn't."""
+
+
+class Facts(Struct, frozen=True, gc=False):
+    """The first fields of a decision: what the event says, the same for everybody."""
+
+    line: int
+    at: str | None
+    event: str
+    account_id: int
+    conversation_id: int | None
+    inbox_id: int | None
+    message_id: int | None
+
+
+class Verdict(Struct, frozen=True, gc=False, eq=False):
+    """The other fields of a decision that fires: made once for a user, whatever the event."""
+
+    user_id: int
+    email: str | None
+    type: NotificationType
+    channel: Channel
+    outcome: Outcome
+    reason: Reason
+    origin: Layer
+    deliverable: bool | None
+
+
+def joined(facts: Facts, verdict: Verdict) -> Decision:
+    """Give the decision that both make together."""
+    return Decision(*astuple(facts), *astuple(verdict))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from copy import copy
 
-from notifycli.rules.decision import Decision, Outcome, Reason
-from notifycli.rules.ladder import Case, judge
+from notifycli.rules.decision import Decision, Outcome, Reason, Verdict
+from notifycli.rules.ladder import OF_EVENT, OF_USER, Case, judge
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
 from notifycli.rules.settings import SettingsBook
+from notifycli.rules.wanting import Wishes
 
 _AUDIO_ONLY = (Channel.AUDIO,)
 
@@ -20,7 +21,7 @@ def decisions(case: Case, settings: SettingsBook, notified: set[int]) -> Iterato
     """
     audio_only = case.type is NotificationType.NEW_MESSAGE
     case.settings = settings.of(case.user, case.event.inbox)
-    case.notified = case.told if case.type is NotificationType.ASSIGNMENT else case.user in notified
+    case.notified = _already(case, notified)
     for case.channel in _AUDIO_ONLY if audio_only else SWITCHED_CHANNELS:
         decision = _decision(case)
         if decision.outcome is Outcome.FIRE:
@@ -28,16 +29,18 @@ def decisions(case: Case, settings: SettingsBook, notified: set[int]) -> Iterato
         yield decision
 
 
+def _already(case: Case, notified: set[int]) -> bool:
+    if case.type is NotificationType.ASSIGNMENT:
+        return case.user == case.told
+    return case.user in notified
+
+
 def _decision(case: Case) -> Decision:
     reason, origin = judge(case)
     fires = reason is Reason.ENABLED
     event, user = case.event, case.directory.users.get(case.user)
     assert event.account is not None  # noqa: S101 - Replay.decide() has set it
-    deliverable = None
-    if fires and user is not None:
-        deliverable = case.channel is Channel.AUDIO or bool(
-            user.email if case.channel is Channel.EMAIL else user.subscribed
-        )
+    deliverable = user.reachable(case.channel) if fires and user is not None else None
     return Decision(
         event.line,
         case.at,
@@ -55,6 +58,34 @@ def _decision(case: Case) -> Decision:
         origin,
         deliverable,
     )
+
+
+def judge_wishes(
+    case: Case, wishes: Wishes, notified: set[int], verdicts: list[Verdict], held: list[Reason]
+) -> None:
+    """Judge those alone for whom the case's type is switched on.
+
+    Adds what fires to `verdicts`, as `decisions` would, and of what doesn't the reason to `held`.
+    """
+    for rule in OF_EVENT[case.type]:
+        if rule.holds(case):
+            held.extend([rule.reason] * len(wishes.all))
+            return
+    if wishes.certain is not None:
+        verdicts.extend(wishes.certain)
+        return
+    rules = OF_USER[case.type]
+    for case.user, case.settings, on in wishes.all:
+        case.notified = _already(case, notified)
+        for verdict in on:
+            case.channel = verdict.channel
+            for rule in rules:
+                if rule.holds(case):
+                    held.append(rule.reason)
+                    break
+            else:
+                notified.add(case.user)
+                verdicts.append(verdict)
 
 
 def judged_anew(cases: Iterable[Case], settings: SettingsBook) -> Iterator[Decision]:

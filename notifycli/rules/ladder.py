@@ -37,14 +37,14 @@ class Case(Struct):
 
     event: Event
     at: str | None
-    """The event's time as it is printed."""
+    """The event's time as it is printed; what only fires or not needs none."""
     status: str | None
     assignee: int | None
     blocked: bool
     user: int
     type: NotificationType
-    told: bool
-    """Whether the user has been told of this assignment already."""
+    told: int | None
+    """Who has been told of this assignment already."""
     directory: Directory
     presence: Presence
     notified: bool = False
@@ -182,6 +182,18 @@ LADDERS: Mapping[NotificationType, tuple[Rule, ...]] = {
     NotificationType.NEW_MESSAGE: AUDIO,
 }
 
+_EVENT_ALONE = {Reason.NOT_AUDIBLE, Reason.PENDING_CONVERSATION, Reason.BLOCKED_CONTACT}
+OF_EVENT: Mapping[NotificationType, tuple[Rule, ...]] = {
+    type_: tuple(rule for rule in ladder if rule.reason in _EVENT_ALONE)
+    for type_, ladder in LADDERS.items()
+}
+"""The rungs that look at the event and its conversation alone; they are the first."""
+OF_USER: Mapping[NotificationType, tuple[Rule, ...]] = {
+    type_: tuple(rule for rule in ladder if rule.reason not in _EVENT_ALONE | {Reason.DISABLED})
+    for type_, ladder in LADDERS.items()
+}
+"""The others, as far as they can hold for a user who has the type switched on."""
+
 
 def judge(case: Case) -> tuple[Reason, Layer | None]:
     """Climb the ladder of the case's type: the first reason that holds, or `enabled`."""
@@ -190,6 +202,19 @@ def judge(case: Case) -> tuple[Reason, Layer | None]:
             return rule.reason, rule.origin(case) if rule.origin else None
     audio = case.type is NotificationType.NEW_MESSAGE
     return Reason.ENABLED, audio_origin(case) if audio else switch_origin(case)
+
+
+def certain(type_: NotificationType, settings: Settings) -> bool:
+    """Whether nothing but the event can keep a type, switched on, from one who sees the inbox."""
+    may_hold = (
+        {Reason.NO_ACCESS}
+        if settings.quiet_hours.value
+        else {
+            Reason.NO_ACCESS,
+            Reason.QUIET_HOURS,
+        }
+    )
+    return may_hold.issuperset(rule.reason for rule in OF_USER[type_])
 
 
 def obstacles(case: Case) -> list[tuple[Reason, Layer | None]]:

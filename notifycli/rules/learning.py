@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import msgspec
 
 from notifycli.rules.audience import Inbox, User
-from notifycli.rules.event import decode_event, unwrap
 from notifycli.rules.names import PRESENCE
 from notifycli.rules.payload import Conversation, Payload, Person
+from notifycli.rules.reading import decode_event, unwrap
 
 
 class Learnt:

@@ -9,9 +9,12 @@ SECOND = 1_000_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _MILLISECOND = 1_000
+_SECONDS_A_DAY = 86_400
 # A year short of what datetime holds on either side, so that every zone's local time exists.
 _FIRST = (datetime(2, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 _PAST_LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
+_FAR = 1e12
+"""Seconds beyond what any of these years has."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
@@ -21,14 +24,12 @@ def parse_moment(value: float | str) -> int:
     Unix seconds are an integer or a fraction, as a number or as a string; a time without an
     offset is UTC. Raises `ValueError` for anything else and for years that are not 2 to 9998.
     """
-    if isinstance(value, str):
-        text = value.strip()
-        if _NUMBER.fullmatch(text):
-            moment = _from_seconds(float(text) if "." in text else int(text))
-        else:
-            moment = _from_iso(text)
-    else:
+    if not isinstance(value, str):
         moment = _from_seconds(value)
+    elif _NUMBER.fullmatch(text := value.strip()):
+        moment = _from_seconds(float(text) if "." in text else int(text))
+    else:
+        moment = _from_iso(text)
     if not _FIRST <= moment < _PAST_LAST:
         raise ValueError(f"{value} is no time in the years 2 to 9998")
     return moment
@@ -37,7 +38,7 @@ def parse_moment(value: float | str) -> int:
 def _from_seconds(value: float) -> int:
     if isinstance(value, int):
         return value * SECOND
-    return round(min(max(value, -1e12), 1e12) * SECOND)
+    return round((value if -_FAR < value < _FAR else _FAR) * SECOND)
 
 
 def _from_iso(text: str) -> int:
@@ -45,9 +46,8 @@ def _from_iso(text: str) -> int:
         when = datetime.fromisoformat(text.removesuffix(" UTC"))
     except ValueError:
         raise ValueError(f"{text!r} is no time: ISO 8601 or Unix seconds are expected") from None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return (when - EPOCH) // _MICROSECOND
+    passed = (when if when.tzinfo is not None else when.replace(tzinfo=UTC)) - EPOCH
+    return (passed.days * _SECONDS_A_DAY + passed.seconds) * SECOND + passed.microseconds
 
 
 def to_datetime(moment: int) -> datetime:

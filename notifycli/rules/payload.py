@@ -6,10 +6,15 @@ raw JSON until they are.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Meta as Limits
 
-Id = int | str | None
+from notifycli.rules.audience import LARGEST_ID
+
+Id = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)] | str | None
 Time = float | str | None
 
 
@@ -31,10 +36,10 @@ class Person(Struct, gc=False):
 
     def is_user(self) -> bool:
         """Whether it says of itself that it is a user; a contact may have the same id."""
-        return self.type is not None and self.type.lower() == "user"
+        return self.type == "user" or (self.type is not None and self.type.lower() == "user")
 
 
-class Meta(Struct):
+class Meta(Struct, gc=False):
     """A conversation's `meta`."""
 
     assignee: Person | UnsetType | None = UNSET
@@ -43,7 +48,7 @@ class Meta(Struct):
     sender: Person | None = None
 
 
-class Conversation(Struct):
+class Conversation(Struct, gc=False):
     """A conversation inside another object."""
 
     id: Id = None
@@ -57,14 +62,14 @@ class Conversation(Struct):
     participants: list[int | str | Reference] | None = None
 
 
-class Change(Struct):
+class Change(Struct, gc=False):
     """One object of `changed_attributes`."""
 
     assignee_id: Raw | UnsetType = UNSET
     status: Raw | UnsetType = UNSET
 
 
-class Payload(Struct):
+class Payload(Struct, gc=False):
     """A webhook's body, or the outer object of an envelope around one."""
 
     event: str | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
+
+from notifycli.rules.event import UNSAID, Unsaid
 
 
 class Window(Struct):
@@ -28,13 +30,13 @@ class Presence:
             self._seen[user] = at
 
     def show(
-        self, user: int, *, visible: bool | None, conversation: int | UnsetType | None = UNSET
+        self, user: int, *, visible: bool | None, conversation: int | Unsaid | None = UNSAID
     ) -> None:
         """Note what a presence event says of the window; what it leaves out stays as it was."""
         window = self._windows.setdefault(user, Window())
         if visible is not None:
             window.visible = visible
-        if conversation is not UNSET:
+        if conversation is not UNSAID:
             window.conversation = conversation
 
     def active(self, user: int, at: int | None, inactive_after: int) -> bool:

@@ -2,95 +2,60 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from msgspec import UNSET, Struct, field
+from msgspec import Struct
 
 from notifycli.rules.audience import Directory
-from notifycli.rules.decision import Decision
-from notifycli.rules.event import Event
+from notifycli.rules.decision import Decision, Facts
+from notifycli.rules.event import UNSAID, Event
 from notifycli.rules.judging import decisions
+from notifycli.rules.kept import Account, Assumptions, Conversation
 from notifycli.rules.ladder import Case
-from notifycli.rules.mentions import mentioned_users
 from notifycli.rules.moment import SECOND, format_moment
-from notifycli.rules.names import MESSAGE_CREATED, PRESENCE, SLA_EVENTS, STATUS_EVENTS
+from notifycli.rules.names import MESSAGE_CREATED, PRESENCE
+from notifycli.rules.naming import named
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
-from notifycli.rules.settings import Preferences, SettingsBook
-
-Candidates = Iterable[int]
-"""User ids in ascending order."""
+from notifycli.rules.route import Named
+from notifycli.rules.settings import Preferences
 
 
-class Conversation(Struct):
-    """What is kept of a conversation; it grows with the people who take part, not with events."""
+class Entered(Struct, gc=False):
+    """An event that has met its conversation: each has taken over what the other knows."""
 
-    inbox: int | None = None
-    status: str | None = None
-    assignee: int | None = None
-    blocked: bool = False
-    told: int | None = None
-    """The user who was last told of an assignment, until another assignee is seen, or none."""
-    joined: set[int] = field(default_factory=set)
-    """Who was ever assigned or mentioned: they stay participants."""
-    listed: tuple[int, ...] = ()
-    """The participants that an event listed last."""
+    event: Event
+    account: Account
+    conversation: Conversation
+    opened: bool
+    """Whether the conversation was with a bot before."""
+    told: int | None
+    """Who had been told before of the assignment."""
 
-    def apply(self, event: Event) -> None:
-        """Take over what the event carries; what it leaves out, the event gets from here."""
-        self.inbox = event.inbox = self.inbox if event.inbox is None else event.inbox
-        self.status = event.status = self.status if event.status is None else event.status
-        if event.blocked is not None:
-            self.blocked = event.blocked
-        if event.participants is not None:
-            self.listed = event.participants
-        if event.assignee is not UNSET:
-            self.assignee = event.assignee
-            if self.assignee != self.told:
-                self.told = None
-        if self.assignee is not None:
-            self.joined.add(self.assignee)
+    def named(self) -> list[Named]:
+        """Give the types that the event leads to; who is told of an assignment is kept."""
+        found = list(
+            named(self.event, self.conversation, self.account.directory, opened=self.opened)
+        )
+        for one in found:
+            if one.type is NotificationType.ASSIGNMENT and one.users:
+                self.conversation.told = self.conversation.assignee
+        return found
 
-    def participants(self) -> list[int]:
-        """Everybody who takes part."""
-        return sorted(self.joined.union(self.listed))
-
-
-class Assumptions(Struct):
-    """What the events didn't say and a rule had to assume, counted for the report at the end."""
-
-    assignments_by_unknown: int = 0
-    messages_in_unknown_inboxes: int = 0
-    unknown_agents: set[tuple[int, int]] = field(default_factory=set)
-    """(account, user) of agents who are in events but not in the directory."""
-    unknown_inboxes: set[int] = field(default_factory=set)
-    """Inboxes of events that the directory has no members of."""
-    times_back: int = 0
-    """Events more than a second older than the one before: some kinds carry whole seconds alone."""
-    unknown_events: Counter[str] = field(default_factory=Counter)
-
-
-class Account:
-    """One account in a replay: who there is, what they want, and what has happened so far.
-
-    `proposed` are the preferences that a comparison tries; without them it tries the same ones.
-    """
-
-    def __init__(
-        self, directory: Directory, preferences: Preferences, proposed: Preferences | None = None
-    ) -> None:
-        self.directory = directory
-        self.settings = SettingsBook(preferences)
-        self.proposed = self.settings if proposed is None else SettingsBook(proposed)
-        self.presence = Presence()
-        self.conversations: dict[int, Conversation] = {}
-
-    def conversation(self, event: Event) -> Conversation:
-        """Give the conversation's kept state; a passing one, if the event names none."""
-        if event.conversation is None:
-            return Conversation()
-        return self.conversations.setdefault(event.conversation, Conversation())
+    def case(self, type_: NotificationType, user: int = 0, at: str | None = None) -> Case:
+        """Give what a decision looks at; `at` is the event's time as it is printed."""
+        return Case(
+            self.event,
+            at,
+            self.conversation.status,
+            self.conversation.assignee,
+            self.conversation.blocked,
+            user,
+            type_,
+            self.told,
+            self.account.directory,
+            self.account.presence,
+        )
 
 
 class Replay:
@@ -102,7 +67,7 @@ class Replay:
 
     def __init__(self, accounts: dict[int, Account], fallback_account: int = 1) -> None:
         self.assumptions = Assumptions()
-        self._accounts = accounts
+        self.accounts = accounts
         self._fallback = fallback_account
         self._last: int | None = None
 
@@ -112,7 +77,7 @@ class Replay:
         The event is completed from what is kept. What it changes is kept once the iterator is
         exhausted, so exhaust it before the next event; the same holds of the two methods below.
         """
-        account, notified = self._meet(event), set[int]()
+        account, notified = self.meet(event), set[int]()
         for case in self._cases(event, account):
             yield from decisions(case, account.settings, notified)
 
@@ -121,34 +86,55 @@ class Replay:
 
         Who is a candidate, and all that is kept, depends on no preference: one pass serves both.
         """
-        account, before, after = self._meet(event), set[int](), set[int]()
+        account, before, after = self.meet(event), set[int](), set[int]()
         for case in self._cases(event, account):
             as_it_is = list(decisions(case, account.settings, before))
             yield from zip(as_it_is, decisions(case, account.proposed, after), strict=True)
 
     def examine(self, event: Event) -> Iterator[tuple[Decision, Case]]:
         """Give each decision with what it looked at, which holds until the next is asked for."""
-        account, notified = self._meet(event), set[int]()
+        account, notified = self.meet(event), set[int]()
         for case in self._cases(event, account):
             for decision in decisions(case, account.settings, notified):
                 yield decision, case
 
-    def _meet(self, event: Event) -> Account:
-        event.account = self._fallback if event.account is None else event.account
-        account = self._accounts.get(event.account)
+    def _cases(self, event: Event, account: Account) -> Iterator[Case]:
+        entered = self.enter(event, account)
+        if entered is not None:
+            at = _printed(event.at)
+            for one in entered.named():
+                for user in one.users:
+                    yield entered.case(one.type, user, at)
+        self.leave(event, account)
+
+    def meet(self, event: Event) -> Account:
+        """Give the event's account."""
+        if event.account is None:
+            event.account = self._fallback
+        account = self.accounts.get(event.account)
         if account is None:
-            account = self._accounts[event.account] = Account(Directory(), Preferences())
+            account = self.accounts[event.account] = Account(Directory(), Preferences())
         return account
 
-    def _cases(self, event: Event, account: Account) -> Iterator[Case]:
+    def enter(self, event: Event, account: Account) -> Entered | None:
+        """Complete the event from what is kept; `None` if it is of no conversation."""
         if not event.known:
             self.assumptions.unknown_events[event.name] += 1
-            return
+            return None
         self._keep_time(event)
-        if event.name != PRESENCE:
-            yield from self._named_cases(event, account)
-        self._note_agents(event, account)
-        _keep_presence(event, account.presence)
+        if event.name == PRESENCE:
+            return None
+        conversation = account.conversation(event)
+        opened = (event.previous_status or conversation.status) == "pending"
+        conversation.apply(event)
+        self._note_assumptions(event, account.directory)
+        return Entered(event, account, conversation, opened, conversation.told)
+
+    def leave(self, event: Event, account: Account) -> None:
+        """Keep what the event tells of people: it counts from the next event on."""
+        if event.known:
+            self._note_agents(event, account)
+            _keep_presence(event, account.presence)
 
     def _keep_time(self, event: Event) -> None:
         if event.at is None:
@@ -157,84 +143,42 @@ class Replay:
             self.assumptions.times_back += 1
         self._last = event.at
 
-    def _named_cases(self, event: Event, account: Account) -> Iterator[Case]:
-        conversation = account.conversation(event)
-        was_pending = (event.previous_status or conversation.status) == "pending"
-        conversation.apply(event)
-        self._note_assumptions(event, account.directory)
-        told, at = conversation.told, None if event.at is None else format_moment(event.at)
-        for type_, users in _named(event, conversation, account.directory, opened=was_pending):
-            for user in users:
-                yield Case(
-                    event,
-                    at,
-                    conversation.status,
-                    conversation.assignee,
-                    conversation.blocked,
-                    user,
-                    type_,
-                    told == user,
-                    account.directory,
-                    account.presence,
-                )
-                if type_ is NotificationType.ASSIGNMENT:
-                    conversation.told = user
-
     def _note_assumptions(self, event: Event, directory: Directory) -> None:
         noted = self.assumptions
         if not directory.knows_members(event.inbox):
             noted.messages_in_unknown_inboxes += event.message is not None
             if event.inbox is not None:
                 noted.unknown_inboxes.add(event.inbox)
-        if event.assignment and event.assignee not in (None, UNSET) and event.performed_by is None:
+        if event.assignment and event.assignee not in (None, UNSAID) and event.performed_by is None:
             noted.assignments_by_unknown += 1
 
     def _note_agents(self, event: Event, account: Account) -> None:
-        assert event.account is not None  # noqa: S101 - decide() has set it
-        for user in event.agents():
-            if user not in account.directory.users:
+        assert event.account is not None  # noqa: S101 - meet() has set it
+        users = account.directory.users
+        for user in (event.author, event.present, event.performed_by, event.assignee):
+            if user is not None and user not in users and user is not UNSAID:
+                self.assumptions.unknown_agents.add((event.account, user))
+        for user in event.participants or ():
+            if user not in users:
                 self.assumptions.unknown_agents.add((event.account, user))
 
 
-def _named(
-    event: Event, conversation: Conversation, directory: Directory, *, opened: bool
-) -> Iterator[tuple[NotificationType, Candidates]]:
-    """Give the types that the event leads to, in their order, each with its candidates."""
-    assignee = () if conversation.assignee is None else (conversation.assignee,)
-    if event.name == "conversation_created":
-        yield NotificationType.CREATION, directory.recipients(event.inbox)
-        yield NotificationType.ASSIGNMENT, assignee
-    elif event.name == "conversation_bot_handoff" or (
-        event.name in STATUS_EVENTS and opened and event.status == "open"
-    ):
-        yield NotificationType.CREATION, directory.recipients(event.inbox)
-    elif event.assignment:
-        yield NotificationType.ASSIGNMENT, assignee
-    elif event.name in SLA_EVENTS:
-        people = directory.administrators.union(conversation.participants(), assignee)
-        yield NotificationType(event.name), sorted(people)
-    elif event.name == MESSAGE_CREATED:
-        yield from _named_by_message(event, conversation, directory)
+def facts(event: Event) -> Facts:
+    """Give what all decisions of an event share, once it has been replayed."""
+    assert event.account is not None  # noqa: S101 - the replay has set it
+    return Facts(
+        event.line,
+        _printed(event.at),
+        event.name,
+        event.account,
+        event.conversation,
+        event.inbox,
+        None if event.message is None else event.message.id,
+    )
 
 
-def _named_by_message(
-    event: Event, conversation: Conversation, directory: Directory
-) -> Iterator[tuple[NotificationType, Candidates]]:
-    message, assignee = event.message, conversation.assignee
-    assert message is not None  # noqa: S101 - every message_created has one
-    if message.type in ("incoming", "outgoing"):
-        mentioned = mentioned_users(message.content, directory, private=message.is_private_note)
-        conversation.joined.update(
-            user for user in mentioned if directory.can_see(user, event.inbox, event.team)
-        )
-        yield NotificationType.MENTION, sorted(mentioned)
-        if not message.is_private_note:
-            if assignee is not None:
-                yield NotificationType.ASSIGNED_MESSAGE, (assignee,)
-            yield NotificationType.PARTICIPATING_MESSAGE, conversation.participants()
-            if assignee is None and message.type == "incoming":
-                yield NotificationType.UNASSIGNED_MESSAGE, directory.recipients(event.inbox)
-    yield NotificationType.NEW_MESSAGE, directory.viewers(event.inbox, event.team)
+def _printed(at: int | None) -> str | None:
+    return None if at is None else format_moment(at)
 
 
 def _keep_presence(event: Event, presence: Presence) -> None:

@@ -38,11 +38,23 @@ class Selection(Struct, frozen=True):
 
     def takes(self, decision: Decision) -> bool:
         """Whether this decision of such an event is looked at."""
-        return (
-            (self.users is None or (decision.account_id, decision.user_id) in self.users)
-            and (not self.channels or decision.channel in self.channels)
-            and (not self.types or decision.type in self.types)
+        return self.takes_kind(
+            decision.account_id, decision.user_id, decision.channel, decision.type
         )
+
+    def takes_kind(
+        self, account: int, user: int, channel: Channel, type_: NotificationType
+    ) -> bool:
+        """Whether decisions of a user, on a channel, of a type are looked at."""
+        return (
+            (self.users is None or (account, user) in self.users)
+            and (not self.channels or channel in self.channels)
+            and (not self.types or type_ in self.types)
+        )
+
+    def takes_every_kind(self) -> bool:
+        """Whether all decisions of such an event are looked at."""
+        return self.users is None and not self.channels and not self.types
 
 
 def read_type(name: str) -> NotificationType:

@@ -54,6 +54,8 @@ class Settings(Struct, frozen=True):
     """What one user wants (in one inbox), read once, each value with its origin."""
 
     enabled: Mapping[tuple[Channel, NotificationType], Resolved[bool]]
+    switched_on: Mapping[NotificationType, tuple[tuple[Channel, Layer], ...]]
+    """The channels on which a type is on, in their order, with the layer that says so."""
     audio: Resolved[frozenset[str]]
     """The sets of conversations that sound: `assigned`, `unassigned`, `others`; none if empty."""
     audio_when: Resolved[str]
@@ -93,17 +95,27 @@ def _compiled(preferences: Preferences, user: int | None, inbox: int | None) -> 
 
     audio, quiet = resolved("audio"), resolved("quiet_hours")
     inactive = resolved("inactive_after")
+    enabled = {
+        (channel, row.type): Resolved(value == "on", origin)
+        for channel in SWITCHED_CHANNELS
+        for row in TYPES
+        for value, origin in (resolved(f"{channel}.{row.type}"),)
+    }
+    sets = _AUDIO_SETS.get(audio.value) or frozenset(audio.value.split("+")) - {"none"}
     return Settings(
-        enabled={
-            (channel, row.type): Resolved(value == "on", origin)
-            for channel in SWITCHED_CHANNELS
-            for row in TYPES
-            for value, origin in (resolved(f"{channel}.{row.type}"),)
+        enabled=enabled,
+        switched_on={
+            NotificationType.NEW_MESSAGE: ((Channel.AUDIO, audio.origin),) if sets else (),
+            **{
+                row.type: tuple(
+                    (channel, enabled[channel, row.type].origin)
+                    for channel in SWITCHED_CHANNELS
+                    if enabled[channel, row.type].value
+                )
+                for row in TYPES
+            },
         },
-        audio=Resolved(
-            _AUDIO_SETS.get(audio.value) or frozenset(audio.value.split("+")) - {"none"},
-            audio.origin,
-        ),
+        audio=Resolved(sets, audio.origin),
         audio_when=resolved("audio.when"),
         quiet_hours=Resolved(
             None if quiet.value == "off" else QuietHours.parse(quiet.value), quiet.origin

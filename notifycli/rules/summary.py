@@ -39,14 +39,32 @@ class Summary:
     """Counts decisions as they come."""
 
     def __init__(self) -> None:
-        self.reasons: Counter[Reason] = Counter()
+        self.held: Counter[Reason] = Counter()
+        """Why what is switched on did not fire."""
+        self.fired = 0
         self._counts: dict[Key, list[int]] = {}
+
+    @property
+    def concerned_nobody(self) -> bool:
+        """Whether no decision was counted at all."""
+        return not self._counts
 
     def add(self, decision: Decision) -> None:
         """Count one decision."""
-        self.reasons[decision.reason] += 1
+        suppressed = decision.outcome is Outcome.SUPPRESS
         counts = self._counts.setdefault(_key(decision), [0, 0])
-        counts[decision.outcome is Outcome.SUPPRESS] += 1
+        counts[suppressed] += 1
+        if not suppressed:
+            self.fired += 1
+        elif decision.reason is not Reason.DISABLED:
+            self.held[decision.reason] += 1
+
+    def add_all(self, key: Key, *, fired: int, decided: int) -> None:
+        """Count several decisions of a kind, of which some fired."""
+        counts = self._counts.setdefault(key, [0, 0])
+        counts[0] += fired
+        counts[1] += decided - fired
+        self.fired += fired
 
     def counts(self) -> list[Count]:
         """Give the counts by user, channel and type."""

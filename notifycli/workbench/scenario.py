@@ -12,9 +12,10 @@ import msgspec
 
 from notifycli.errors import DataError
 from notifycli.rules.audience import Directory
-from notifycli.rules.event import Event, EventError, decode_event
+from notifycli.rules.event import Event
 from notifycli.rules.moment import format_moment
 from notifycli.rules.preferences import nearest
+from notifycli.rules.reading import EventError, decode_event
 from notifycli.rules.settings import Preferences
 from notifycli.rules.whatif import Wish, overlaid
 from notifycli.store.directory_document import directory_of, faults_of, read_directory

@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.expectation import Record, compared, matches
+from notifycli.rules.kept import Account
 from notifycli.rules.notifications import TYPES
-from notifycli.rules.replay import Account, Replay
+from notifycli.rules.replay import Replay
 from notifycli.workbench.scenario import Scenario
 
 _SHORT = {str(row.type): row.short for row in TYPES}

@@ -7,9 +7,10 @@ from typing import Any
 
 from notifycli.rules.audience import Directory, Inbox, Team, User
 from notifycli.rules.decision import Decision
-from notifycli.rules.event import EventError, decode_event
+from notifycli.rules.kept import Account
 from notifycli.rules.preferences import Layer
-from notifycli.rules.replay import Account, Replay
+from notifycli.rules.reading import EventError, decode_event
+from notifycli.rules.replay import Replay
 from notifycli.rules.settings import Preferences
 
 Json = dict[str, Any]

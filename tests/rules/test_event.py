@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import UNSET
 
-from notifycli.rules.event import Event, EventError, Message, decode_event
+from notifycli.rules.event import UNSAID, Event, Message
 from notifycli.rules.moment import format_moment, parse_moment
+from notifycli.rules.reading import EventError, decode_event
 
 Json = dict[str, Any]
 NOON = 1_772_539_200_000_000
@@ -92,7 +92,7 @@ def event(name: str, **facts: Any) -> Event:
 
 
 BARE: Json = dict.fromkeys(("account", "inbox", "status", "team", "blocked"))
-BARE["assignee"] = UNSET
+BARE["assignee"] = UNSAID
 
 BODIES = [
     ("a message of a contact", message(), event("message_created", at=NOON, message=LATE)),

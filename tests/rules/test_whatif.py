@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifycli.rules.decision import Decision, Outcome
-from notifycli.rules.event import EventError, decode_event
+from notifycli.rules.kept import Account
 from notifycli.rules.preferences import Layer
-from notifycli.rules.replay import Account, Replay
+from notifycli.rules.reading import EventError, decode_event
+from notifycli.rules.replay import Replay
 from notifycli.rules.settings import Preferences
 from notifycli.rules.whatif import Wish, difference, locked_away, overlaid
 from tests.rules.harness import decisions_of, directory_of, preferences_of, replay_of

@@ -10,9 +10,10 @@ import pytest
 
 from notifycli.errors import DataError
 from notifycli.rules.decision import Reason
+from notifycli.rules.kept import Account
 from notifycli.rules.moment import format_moment
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.replay import Account, Replay
+from notifycli.rules.replay import Replay
 from notifycli.workbench.clock import Clock
 from notifycli.workbench.scenario import Scenario, read_scenarios
 from notifycli.workbench.trial import tried

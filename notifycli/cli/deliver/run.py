@@ -162,7 +162,7 @@ def _show(this: Session, files: list[str], feeder: Feeder | None, *, strict: boo
 
 
 def _would_be_sent(files: list[str], feeder: Feeder, bad: BadLines) -> Iterator[Decision]:
-    from notifycli.rules.event import EventError  # noqa: PLC0415 - for a dry run alone
+    from notifycli.rules.reading import EventError  # noqa: PLC0415 - for a dry run alone
 
     for file, number, line in read_lines(files):
         try:

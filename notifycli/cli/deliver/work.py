@@ -17,7 +17,7 @@ from notifycli.cli.session import Session
 from notifycli.delivery.engine import Engine
 from notifycli.delivery.feeding import Feeder
 from notifycli.errors import NotifycliError
-from notifycli.rules.event import EventError
+from notifycli.rules.reading import EventError
 from notifycli.store.notice import Place
 from notifycli.store.store import Store
 

@@ -1,0 +1,106 @@
+"""What a replay keeps of the past: conversations, accounts, and what it had to assume."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable
+
+from msgspec import Struct, field
+
+from notifycli.rules.audience import Directory
+from notifycli.rules.event import UNSAID, Event
+from notifycli.rules.presence import Presence
+from notifycli.rules.route import Route
+from notifycli.rules.settings import Preferences, SettingsBook
+from notifycli.rules.wanting import Wanting
+
+
+class Conversation(Struct):
+    """What is kept of a conversation; it grows with the people who take part, not with events."""
+
+    inbox: int | None = None
+    status: str | None = None
+    assignee: int | None = None
+    blocked: bool = False
+    told: int | None = None
+    """The user who was last told of an assignment, until another assignee is seen, or none."""
+    joined: tuple[int, ...] = ()
+    """Who was ever assigned or mentioned: they stay participants."""
+    listed: tuple[int, ...] = ()
+    """The participants that an event listed last."""
+    routes: dict[Hashable, Route] = {}
+    """Whom each kind of message concerns, as found for the last one of it."""
+    stale: bool = False
+    """Whether the routes have to be found again: the inbox has changed, or the people."""
+
+    def apply(self, event: Event) -> None:
+        """Take over what the event carries; what it leaves out, the event gets from here."""
+        if event.inbox is None:
+            event.inbox = self.inbox
+        elif event.inbox != self.inbox:
+            self.inbox, self.stale = event.inbox, True
+        if event.status is None:
+            event.status = self.status
+        else:
+            self.status = event.status
+        if event.blocked is not None:
+            self.blocked = event.blocked
+        if event.participants is not None and event.participants != self.listed:
+            self.listed, self.stale = event.participants, True
+        assignee = event.assignee
+        if assignee is not UNSAID and assignee != self.assignee:
+            self.assignee, self.stale = assignee, True
+            if assignee is not None:
+                self.join((assignee,))
+        if self.told is not None and self.told != self.assignee:
+            self.told = None
+
+    def join(self, users: Iterable[int]) -> None:
+        """Let users take part, from now on."""
+        new = set(users).difference(self.joined)
+        if new:
+            self.joined, self.stale = (*self.joined, *new), True
+
+    def participants(self) -> tuple[int, ...]:
+        """Everybody who takes part, by id."""
+        return tuple(sorted({*self.joined, *self.listed}))
+
+
+class Assumptions(Struct):
+    """What the events didn't say and a rule had to assume, counted for the report at the end."""
+
+    assignments_by_unknown: int = 0
+    messages_in_unknown_inboxes: int = 0
+    unknown_agents: set[tuple[int, int]] = field(default_factory=set)
+    """(account, user) of agents who are in events but not in the directory."""
+    unknown_inboxes: set[int] = field(default_factory=set)
+    """Inboxes of events that the directory has no members of."""
+    times_back: int = 0
+    """Events more than a second older than the one before: some kinds carry whole seconds alone."""
+    unknown_events: Counter[str] = field(default_factory=Counter)
+
+
+class Account:
+    """One account in a replay: who there is, what they want, and what has happened so far.
+
+    `proposed` are the preferences that a comparison tries; without them it tries the same ones.
+    """
+
+    def __init__(
+        self, directory: Directory, preferences: Preferences, proposed: Preferences | None = None
+    ) -> None:
+        self.directory = directory
+        self.settings = SettingsBook(preferences)
+        self.wanting = Wanting(directory, preferences, self.settings)
+        self.proposed = self.settings if proposed is None else SettingsBook(proposed)
+        self.presence = Presence()
+        self.conversations: dict[int, Conversation] = {}
+
+    def conversation(self, event: Event) -> Conversation:
+        """Give the conversation's kept state; a passing one, if the event names none."""
+        if event.conversation is None:
+            return Conversation()
+        known = self.conversations.get(event.conversation)
+        if known is None:
+            known = self.conversations[event.conversation] = Conversation()
+        return known
