@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from benchmarks import import_preferences, load, start_up
+from benchmarks import import_preferences, load, one_of_many, start_up
 from benchmarks.frame import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     "start-up": start_up.races,
+    "one-of-many": one_of_many.races,
     "import": import_preferences.races,
     "load": load.races,
 }

@@ -78,12 +78,10 @@ def user_add(
     with this.store(create=True) as store:
         account = this.the_account(store, may_be_new=True)
         with store.change(account, this.command, this.who) as change:
-            users = store.users(account)
-            if any(user.id == id_ for user in users):
-                raise UsageError(f"account {account} has a user {id_} already")
-            if any(user.email and user.email.casefold() == email.casefold() for user in users):
-                raise UsageError(f"account {account} has a user {email} already")
-            new = max((user.id for user in users), default=0) + 1 if id_ is None else id_
+            for reference in (id_, email):
+                if reference is not None and store.user(account, reference):
+                    raise UsageError(f"account {account} has a user {reference} already")
+            new = store.free_user_id(account) if id_ is None else id_
             change.put_users([User(new, email, name or "", _role(role))])
     this.note(f"added {email} as user {new} of account {account}")
 

@@ -26,14 +26,15 @@ SELECT c.id, c.at, c.who, c.command, c.account_id, v.layer, v.user_id, u.email, 
 
 # The last row of a value is what the change left; SQLite takes the other columns from that row.
 _CHANGED_SINCE = """
-SELECT v.layer, v.user_id, v.inbox_id, v.key, v.new, coalesce(p.value, a.value) AS now
+SELECT made.layer, made.user_id, made.inbox_id, made.key, made.new,
+       coalesce(p.value, a.value) AS now
   FROM (SELECT layer, user_id, inbox_id, key, new, max(rowid) FROM preference_change
-         WHERE change_id = :change GROUP BY layer, user_id, inbox_id, key) v
-  LEFT JOIN user_preference p ON p.account_id = :account AND p.user_id = v.user_id
-   AND p.inbox_id = ifnull(v.inbox_id, 0) AND p.key = v.key
-  LEFT JOIN account_preference a ON a.account_id = :account AND a.layer = v.layer
-   AND a.key = v.key
- WHERE coalesce(p.value, a.value) IS NOT v.new
+         WHERE change_id = :change GROUP BY layer, user_id, inbox_id, key) made
+  LEFT JOIN user_preference p ON p.account_id = :account AND p.user_id = made.user_id
+   AND p.inbox_id = ifnull(made.inbox_id, 0) AND p.key = made.key
+  LEFT JOIN account_preference a ON a.account_id = :account AND a.layer = made.layer
+   AND a.key = made.key
+ WHERE coalesce(p.value, a.value) IS NOT made.new
 """
 
 

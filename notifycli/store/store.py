@@ -170,6 +170,13 @@ class Store:
         )
         return next((User(*row) for row in rows), None)
 
+    def free_user_id(self, account: int) -> int:
+        """Give the id after the highest that a user of the account has."""
+        rows = self._rows(
+            "SELECT id FROM user WHERE account_id = ? ORDER BY id DESC LIMIT 1", account
+        )
+        return next((id_ + 1 for (id_,) in rows), 1)
+
     def user_references(self, account: int) -> dict[str, int]:
         """Give the ids of an account's users by everything that names them.
 
@@ -188,6 +195,11 @@ class Store:
             )
         )
         return User(*rows[0]) if len(rows) == 1 else None
+
+    def has_inbox(self, account: int, id_: int) -> bool:
+        """Whether an inbox is on record."""
+        rows = self._rows("SELECT 1 FROM inbox WHERE account_id = ? AND id = ?", account, id_)
+        return next(rows, None) is not None
 
     def inboxes(self, account: int) -> list[Inbox]:
         """Give the inboxes of an account with their members, by id."""

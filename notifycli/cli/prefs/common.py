@@ -21,8 +21,8 @@ Lock = Annotated[
 
 def check_inbox(store: Store, account: int, inbox: int) -> None:
     """Raise `UsageError` if the account has no such inbox."""
-    known = {str(item.id): item.name for item in store.inboxes(account)}
-    if str(inbox) not in known:
+    if not store.has_inbox(account, inbox):
+        known = {str(item.id): item.name for item in store.inboxes(account)}
         near = nearest(str(inbox), known) or ", ".join(known) or "none yet"
         raise UsageError(
             f"account {account} has no inbox {inbox}",
