@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session
 from notifycli.rules.audience import LARGEST_ID, ROLES
+from notifycli.rules.preferences import nearest
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
@@ -53,10 +54,17 @@ def _keep(ctx: typer.Context, param: TyperOption, value: Any) -> None:
         setattr(session(ctx), param.name, kept)
 
 
+def none_of(text: str, words: tuple[str, ...]) -> typer.BadParameter:
+    """Make the error of a value that isn't one of a few; it names the nearest, if one is near."""
+    near = nearest(text, words)
+    hint = f"; did you mean {near}?" if near else ""
+    return typer.BadParameter(f"{text!r} is none of {', '.join(words)}{hint}")
+
+
 def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     def read(text: str) -> str:
         if text not in words:
-            raise typer.BadParameter(f"{text!r} is none of {', '.join(words)}")
+            raise none_of(text, words)
         return text
 
     return read

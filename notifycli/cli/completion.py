@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from notifycli.cli.command import examples, noun, session, takes
+from notifycli.cli.command import examples, none_of, noun, session, takes
 from notifycli.cli.output import write
 from notifycli.cli.tab.scripts import SCRIPTS
 from notifycli.errors import NotPermittedError, UsageError
@@ -27,7 +27,7 @@ class _Home(NamedTuple):
 def _shell(text: str) -> str:
     name = {"pwsh": "powershell"}.get(text.lower(), text.lower())
     if name not in SCRIPTS:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(SCRIPTS)}")
+        raise none_of(text, tuple(SCRIPTS))
     return name
 
 

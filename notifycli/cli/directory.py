@@ -53,9 +53,10 @@ def directory_import(
     place = "<stdin>" if file == STDIN else file
     document = read_directory(read_whole(file), place)
     with this.store(create=True) as store:
-        account = this.given_account or document.account.id
-        if account is None:
-            account = this.the_account(store)
+        own, given = document.account.id, this.given_account
+        if given is not None and own not in (None, given):
+            this.warn(f"{place} is of account {own}: imported into account {given} all the same")
+        account = given or own or this.the_account(store)
         with store.change(account, this.command, this.who) as change:
             import_directory(change, store, account, document, place, replace=replace)
         forget_leftovers(this, store)

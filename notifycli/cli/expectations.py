@@ -16,6 +16,7 @@ from notifycli.rules.expectation import compared
 from notifycli.workbench.expected import FIELDS, read_expected
 
 _MISMATCH = 1
+_TOLD_IN_FULL = 20
 Mismatch = msgspec.defstruct(
     "Mismatch", [("mismatch", str), *((field, Any, UNSET) for field in FIELDS)], frozen=True
 )
@@ -56,8 +57,10 @@ def _read(file: str) -> list[dict[str, object]]:
         except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
             faults.append(f"{name}:{number}: {error}")
     if faults:
+        more = len(faults) - _TOLD_IN_FULL
+        listed = [*faults[:_TOLD_IN_FULL], *([f"… and {more:,} more"] if more > 0 else [])]
         raise DataError(
-            "\n".join(faults), "a line is an object of any of the fields that simulate prints"
+            "\n".join(listed), "a line is an object of any of the fields that simulate prints"
         )
     return expected
 

@@ -19,6 +19,7 @@ from notifycli.errors import NotifycliError, UsageError
 _INTERRUPTED = 130
 _UNEXPECTED = 70
 _ABORTED = 1
+_NO_COMMAND = "No such command"
 
 NOUNS = {
     "simulate": Noun("notifycli.cli.simulate", "Which notifications would fire, and why."),
@@ -137,5 +138,11 @@ def _told_usage(error: Any) -> int:
     """Tell of a command line that Typer can't read, as the product tells of its own errors."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "notifycli"
-    tell(f"error: {error.format_message()}\n  see {path} --help")
+    message = error.format_message()
+    # Typer names what is near itself; of what is near nothing, it helps to see what there is.
+    known = getattr(context.command, "commands", {}) if context else {}
+    listed = f"there are: {', '.join(known)}; " if message.startswith(_NO_COMMAND) else ""
+    if message.endswith("?"):
+        listed = ""
+    tell(f"error: {message}\n  {listed}see {path} --help")
     return UsageError.status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from notifycli.cli.command import none_of
 from notifycli.rules.moment import parse_moment
 from notifycli.rules.notifications import Channel
 from notifycli.rules.schedule import zone_info
@@ -23,7 +24,7 @@ def a_channel(text: str) -> Channel:
     try:
         return Channel(text.lower())
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(Channel)}") from None
+        raise none_of(text, tuple(Channel)) from None
 
 
 def a_type(text: str) -> str:

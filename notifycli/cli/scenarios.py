@@ -85,20 +85,27 @@ def scenario_test(
 
 
 def _read(files: Sequence[str]) -> list[Scenario]:
-    """Read all files, and name the faults of all, before anything is tried."""
+    """Read all files, and name the faults of all, before anything is tried.
+
+    A file that a scenario of another one reads needn't be one of scenarios: a shell's `*` names
+    both.
+    """
     scenarios: list[Scenario] = []
-    faults: list[DataError] = []
+    wrong: dict[Path, DataError] = {}
+    read = set[Path]()
     for name in files:
         folder = Path() if name == STDIN else Path(name).parent
 
         def read_file(reference: str, folder: Path = folder) -> bytes:
+            read.add((folder / reference).resolve())
             return read_whole(str(folder / reference))
 
         try:
             shown = "<stdin>" if name == STDIN else name
             scenarios += read_scenarios(read_whole(name), shown, read_file)
         except DataError as error:
-            faults.append(error)
+            wrong[Path(name).resolve()] = error
+    faults = [error for path, error in wrong.items() if path not in read]
     if faults:
         raise DataError("\n".join(fault.message for fault in faults), faults[0].hint)
     return scenarios

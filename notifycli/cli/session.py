@@ -173,7 +173,7 @@ class Session:
     def note(self, text: str) -> None:
         """Tell something on standard error that is no data and no error."""
         if not self.quiet:
-            tell(text)
+            tell(_at_words(text) if sys.stderr is not None and sys.stderr.isatty() else text)
 
     def warn(self, text: str) -> None:
         """Tell on standard error what may be a mistake."""
@@ -187,6 +187,18 @@ def tell(text: str) -> None:
     with suppress(BrokenPipeError):
         sys.stderr.write(f"{safe}\n")
         sys.stderr.flush()
+
+
+def _at_words(text: str) -> str:
+    """Break lines that are wider than the terminal between words, as it wouldn't itself."""
+    import shutil  # noqa: PLC0415 - only a terminal needs it
+    import textwrap  # noqa: PLC0415
+
+    width = shutil.get_terminal_size().columns
+    return "\n".join(
+        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
 
 
 def find_user(store: Store, account: int, reference: str) -> User:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import USER, examples, noun, session, takes
+from notifycli.cli.command import USER, examples, none_of, noun, session, takes
 from notifycli.cli.members import Name
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import Session, display_name, find_user
@@ -44,7 +44,7 @@ def _role(text: str) -> Role:
     for role in ROLES:
         if text == role:
             return role
-    raise typer.BadParameter(f"{text!r} is none of {', '.join(ROLES)}")
+    raise none_of(text, ROLES)
 
 
 @app.command(

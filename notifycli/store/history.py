@@ -17,8 +17,8 @@ _TOLD = 10
 
 # A user is named by the address of today: the history keeps ids.
 _VALUES = """
-SELECT c.id, c.at, c.who, c.command, c.account_id, v.layer, v.user_id, u.email, v.inbox_id, v.key,
-       v.old, v.new
+SELECT c.id, replace(c.at, '+00:00', 'Z'), c.who, c.command, c.account_id, v.layer, v.user_id,
+       u.email, v.inbox_id, v.key, v.old, v.new
   FROM change c JOIN preference_change v ON v.change_id = c.id
   LEFT JOIN user u ON u.account_id = c.account_id AND u.id = v.user_id
  WHERE c.account_id = ?
@@ -102,8 +102,9 @@ class History:
     def change(self, account: int, id_: int | None) -> PastChange:
         """Give a change of preferences by its number, or the last one. Raises `UsageError`."""
         row = self._connection.execute(
-            "SELECT id, at, who, command FROM change c WHERE account_id = ? AND ifnull(id = ?, 1)"
-            " AND EXISTS (SELECT 1 FROM preference_change v WHERE v.change_id = c.id)"
+            "SELECT id, replace(at, '+00:00', 'Z'), who, command FROM change c"
+            " WHERE account_id = ? AND ifnull(id = ?, 1) AND EXISTS"
+            " (SELECT 1 FROM preference_change v WHERE v.change_id = c.id)"
             " ORDER BY id DESC LIMIT 1",
             (account, id_),
         ).fetchone()

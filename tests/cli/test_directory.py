@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from tests.conftest import DESK, Json, Notifycli, lines
+from tests.conftest import DESK, Json, Notifycli, Result, lines
 
 
 def exported(notifycli: Notifycli, *options: str) -> Json:
@@ -15,8 +15,8 @@ def exported(notifycli: Notifycli, *options: str) -> Json:
     return document
 
 
-def imported(notifycli: Notifycli, document: Json, *options: str) -> None:
-    notifycli.ok("directory", "import", "-", *options, stdin=json.dumps(document).encode())
+def imported(notifycli: Notifycli, document: Json, *options: str) -> Result:
+    return notifycli.ok("directory", "import", "-", *options, stdin=json.dumps(document).encode())
 
 
 JANE, OMAR, ROOT = DESK["users"]
@@ -145,7 +145,8 @@ def test_import_goes_to_the_account_of_the_document(desk: Notifycli) -> None:
 
 
 def test_the_account_on_the_command_line_beats_that_of_the_document(desk: Notifycli) -> None:
-    imported(desk, DESK, "-a", "2")
+    told = imported(desk, DESK, "-a", "2").stderr
+    assert "<stdin> is of account 1: imported into account 2" in told
     assert exported(desk, "-a", "2") == {**DESK, "account": {"id": 2, "name": "Acme"}}
 
 

@@ -270,6 +270,27 @@ def test_a_word_that_is_none_is_2_and_names_the_help(
     assert "--help" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["usr", "list"], "Did you mean 'user'?\n  see notifycli --help"),
+        (["user", "nope"], "there are: add, list, show, remove; see notifycli user --help"),
+        (["user", "list", "-o", "tabel"], "did you mean table?"),
+        (["simulate", "--channel", "emial"], "did you mean email?"),
+        (["prefs", "list", "--role", "agents"], "did you mean agent?"),
+        (["prefs", "export", "--format", "tmol"], "did you mean toml?"),
+        (["prefs", "export", "--layer", "usr"], "did you mean user?"),
+        (["completion", "show", "bsh"], "did you mean bash?"),
+    ],
+)
+def test_a_word_that_is_none_names_the_nearest_or_what_there_is(
+    notifycli: Notifycli, arguments: list[str], told: str
+) -> None:
+    result = notifycli(*arguments)
+    assert (result.status, result.stdout) == (2, b"")
+    assert told in result.stderr
+
+
 def test_python_m_is_the_program(program: Program) -> None:
     done = program("user", "add", "jane@example.com")
     assert (done.status, done.stdout) == (0, b"")

@@ -183,6 +183,7 @@ def changed(desk: Notifycli) -> Notifycli:
 def test_history_is_newest_first(changed: Notifycli) -> None:
     found = changed.ok("prefs", "history").records
     assert list(found[0])[:4] == ["id", "at", "who", "command"]
+    assert {one["at"][-1] for one in found} == {"Z"}
     assert [tuple(one.values())[2:] for one in found] == [
         ("tester", "prefs set", 1, "lock", None, None, None, "audio.tone", None, "bell"),
         ("tester", "prefs set", 1, "inbox", 7, JANE, 3, "audio", None, "none"),

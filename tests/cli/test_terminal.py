@@ -297,3 +297,9 @@ def feed(process: subprocess.Popen[bytes], data: bytes) -> None:
     while struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))[0]:
         assert time.monotonic() < deadline, "the program does not read its input"
         time.sleep(0.01)
+
+
+def test_a_note_is_broken_between_words(day: Notifycli, program: Program) -> None:
+    assert day.store.exists()
+    told = program.on_terminal("prefs", "set", "audio=all", "-u", "7", columns=40).stdout
+    assert told == b"1 preference changed for\r\njane@example.com in account 1\r\n"

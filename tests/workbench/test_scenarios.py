@@ -214,6 +214,11 @@ def test_all_shipped_files_are_tried_by_one_command(desk: Desk) -> None:
     assert (ran.status, ran.err) == (0, f"{len(shipped())} scenarios, all as expected\n")
 
 
+def test_what_a_scenario_reads_may_be_named_beside_it(desk: Desk) -> None:
+    ran = desk.run("test", *map(str, sorted(EXAMPLES.iterdir())))
+    assert (ran.status, ran.err) == (0, f"{len(shipped())} scenarios, all as expected\n")
+
+
 def test_the_file_that_the_help_shows_holds(desk: Desk) -> None:
     shown = desk.run("test", "--help").out
     example = shown[shown.index("[[scenario]]") :]

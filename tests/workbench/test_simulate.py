@@ -188,6 +188,15 @@ def test_what_is_as_expected_is_told_in_a_line(desk: Desk) -> None:
     assert (ran.status, ran.out, ran.err) == (0, "", "2 records, all as expected\n")
 
 
+@pytest.mark.parametrize("count", [20, 21, 1000])
+def test_at_most_20_faults_of_a_file_of_expectations_are_told(desk: Desk, count: int) -> None:
+    expected = desk.write("expected.jsonl", "{\n" * count)
+    ran = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(expected))
+    assert ran.status == 65
+    assert ran.err.count("expected.jsonl:") == min(count, 20)
+    assert (f"… and {count - 20} more" in ran.err) == (count > 20)
+
+
 def test_what_is_missing_and_unexpected_is_shown(desk: Desk) -> None:
     expected = desk.write(
         "expected.jsonl", {"user_id": 7, "channel": "email"}, {"user_id": 8, "at": 1772539200}

@@ -6,11 +6,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from notifycli.cli.command import examples, part, session, takes
+from notifycli.cli.command import examples, none_of, part, session, takes
 from notifycli.cli.lines import opened, shown
 from notifycli.cli.output import write
 from notifycli.cli.prefs.differences import show_differences
@@ -30,14 +30,18 @@ app = part()
 
 def _format(text: str) -> str:
     if text not in FORMATS:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(FORMATS)}")
+        raise none_of(text, tuple(FORMATS))
     return text
 
 
 def _layer(text: str) -> Layer:
     if text not in LAYERS:
-        raise typer.BadParameter(f"{text!r} is none of {', '.join(LAYERS)}")
+        raise none_of(text, tuple(LAYERS))
     return LAYERS[text]
+
+
+def _format_option(help_: str) -> Any:
+    return typer.Option("--format", parser=_format, metavar="|".join(FORMATS), help=help_)
 
 
 File = Annotated[
@@ -45,12 +49,7 @@ File = Annotated[
 ]
 FormatOption = Annotated[
     str | None,
-    typer.Option(
-        "--format",
-        parser=_format,
-        metavar="|".join(FORMATS),
-        help="How it is written; told from the name or the content if left out.",
-    ),
+    _format_option("How it is written; told from the name or the content if left out."),
 ]
 Progress = Annotated[
     bool | None,
@@ -77,12 +76,7 @@ def prefs_export(
     *,
     format_: Annotated[
         str | None,
-        typer.Option(
-            "--format",
-            parser=_format,
-            metavar="|".join(FORMATS),
-            help="How to write it; toml if neither this nor -o says otherwise.",
-        ),
+        _format_option("How to write it; toml if neither this nor -o says otherwise."),
     ] = None,
     layer: Annotated[
         list[Layer] | None,
