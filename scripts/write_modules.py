@@ -28,7 +28,7 @@ _OWN = "notifycli."
 _HEAVY = {
     *("asyncio", "concurrent", "csv", "ctypes", "dataclasses", "difflib", "email", "getpass"),
     *("gzip", "http", "json", "logging", "multiprocessing", "smtplib", "socket", "sqlite3", "ssl"),
-    *("tempfile", "tomllib", "traceback", "unittest", "urllib", "xml", "zoneinfo"),
+    *("tempfile", "tomllib", "traceback", "unittest", "xml", "zoneinfo"),
 }
 """Of the standard library."""
 _LIGHT = {"typer", "typing_extensions"}
