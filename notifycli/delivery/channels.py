@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from typing import Protocol, runtime_checkable
 
 from notifycli.delivery.channel import Sender
 from notifycli.errors import ConfigurationError
+from notifycli.rules.event import Event
 from notifycli.rules.notifications import Channel
 from notifycli.store.store import Store
 
@@ -18,6 +20,14 @@ MODULES = {
 """Where each channel's `open_sender` is: imported only if something fires on it."""
 
 
+@runtime_checkable
+class Watcher(Protocol):
+    """A sender that has to know what goes on besides what it sends."""
+
+    def see(self, event: Event, assignee: int | None) -> None:
+        """Take in an event that was replayed, and who has its conversation after it."""
+
+
 class Channels:
     """The channels of one run. One that isn't set up stays closed, and keeps why."""
 
@@ -25,6 +35,7 @@ class Channels:
         self._store = store
         self._wanted = wanted
         self._senders: dict[Channel, Sender] = {}
+        self._watchers: list[Watcher] = []
         self.closed: dict[Channel, ConfigurationError] = {}
 
     def ready(self, channel: Channel) -> bool:
@@ -33,10 +44,13 @@ class Channels:
             return False
         if channel not in self._senders:
             try:
-                self._senders[channel] = _opener(channel)(self._store)
+                sender = _opener(channel)(self._store)
             except ConfigurationError as error:
                 self.closed[channel] = error
                 return False
+            self._senders[channel] = sender
+            if isinstance(sender, Watcher):
+                self._watchers.append(sender)
         return True
 
     def opened(self) -> frozenset[Channel]:
@@ -46,6 +60,11 @@ class Channels:
     def sender(self, channel: Channel) -> Sender:
         """Give the sender of a channel that is ready."""
         return self._senders[channel]
+
+    def see(self, event: Event, assignee: int | None) -> None:
+        """Tell the channels of an event, before what it leads to is sent."""
+        for watcher in self._watchers:
+            watcher.see(event, assignee)
 
 
 def _opener(channel: Channel) -> Callable[[Store], Sender]:

@@ -93,6 +93,9 @@ class Feeder:
         fired = [d for d in decisions if d.outcome is Outcome.FIRE and selection.takes(d)]
         if fired and selection.takes_event(event):
             self._keep(fired, event, own_time, line)
+        account = self._accounts.get(event.account or 0)
+        if account is not None and event.conversation is not None:
+            self.channels.see(event, account.conversation(event).assignee)
 
     def pending(self) -> list[Decision]:
         """Give the decisions that are kept to be written and weren't ever before; for a dry run."""

@@ -15,6 +15,7 @@ import pytest
 from notifycli.delivery import channels
 from notifycli.delivery.channel import Delivered, Notice, Outcome
 from notifycli.errors import ConfigurationError
+from notifycli.rules.event import Event
 from notifycli.rules.notifications import Channel
 from tests.conftest import Json
 
@@ -26,6 +27,7 @@ class Post:
     """Every channel at once: keeps what it is given, and answers as it is told."""
 
     sent: list[Notice] = field(default_factory=list)
+    seen: list[tuple[str, int | None, int | None]] = field(default_factory=list)
     answer: Answer = lambda _: Delivered()
     closed: set[Channel] = field(default_factory=set)
     seconds: float = 0.0
@@ -45,6 +47,9 @@ class Post:
         self.at_once -= 1
         self.sent.append(notice)
         return self.answer(notice)
+
+    def see(self, event: Event, assignee: int | None) -> None:
+        self.seen.append((event.name, event.conversation, assignee))
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put it in the place of the real channels."""

@@ -282,3 +282,21 @@ def test_the_status_comes_in_every_format(told: Notifycli, post: Post, output: s
     listed = told.ok("deliver", "status", "--state", "sent", "-o", output).stdout
     assert b"jane@example.com" in listed
     assert len(post.sent) == 1
+
+
+def test_a_channel_sees_what_goes_on_from_its_first_notice_on(told: Notifycli, post: Post) -> None:
+    answered = {**asked(101), "message_type": "outgoing", "sender": {"id": 7, "type": "user"}}
+    resolved: Json = {"event": "conversation_resolved", "id": 42, "meta": {"assignee": None}}
+    quiet: Json = {"event": "conversation_updated", "id": 42}
+    told.ok("deliver", told.write_events("e.jsonl", [quiet, asked(100), answered, resolved]))
+
+    assert post.seen == [
+        ("message_created", 42, 7),
+        ("message_created", 42, 7),
+        ("conversation_resolved", 42, None),
+    ]
+
+
+def test_nothing_left_over_is_said_on_a_terminal(told: Notifycli, program: Program) -> None:
+    assert told.store.exists()
+    assert "nothing to send" in program.on_terminal("deliver").stdout.decode()

@@ -76,7 +76,7 @@ def run(
         typer.Option(
             parser=read_span,
             metavar="SPAN",
-            help="How old an event may be; what is older was for somebody else to tell.",
+            help="How old an event may be; what is older is history, and is not sent.",
         ),
     ] = "1h",  # type: ignore[assignment] # read by the parser
     dry_run: Annotated[

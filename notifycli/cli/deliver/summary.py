@@ -56,7 +56,11 @@ def tell_result(
     waiting = {c: outbox.open_count(Scope(frozenset({c}), users)) for c in Channel}
     fed = None if run.feeder is None else run.feeder.fed
     records = [_record(channel, run, fed, waiting[channel]) for channel in Channel]
-    show(this, [r for r in records if any(list(_numbers(r)))], Delivery)
+    told = [record for record in records if any(_numbers(record))]
+    if told or not this.shows_table:
+        show(this, told, Delivery)
+    else:
+        this.note("nothing to send")
     if fed is not None:
         tell_skipped(this, fed, run.engine.channels)
     for channel, why in report.last_trouble.items():
