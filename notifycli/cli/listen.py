@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from notifycli.cli.command import examples, session, takes
+from notifycli.cli.delivering import delivering
 from notifycli.cli.serving import (
     BehindProxy,
     Host,
@@ -34,6 +36,7 @@ _PORT = 8787
 notifycli config set listen.secret      the secret that Chatwoot shows beside the webhook
 notifycli listen
 notifycli listen --port 9000 --path ~/desk/events.jsonl --behind-proxy 127.0.0.1
+notifycli listen --deliver              and send what fires
 notifycli simulate ~/desk/events*.jsonl
 """
     ),
@@ -52,6 +55,12 @@ def listen(
     unsigned: Annotated[
         bool,
         typer.Option("--unsigned", help="Take webhooks without a signature too: of old servers."),
+    ] = False,
+    deliver: Annotated[
+        bool,
+        typer.Option(
+            "--deliver", help="Send what fires, by e-mail and push, as deliver --follow does."
+        ),
     ] = False,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
@@ -75,16 +84,19 @@ def listen(
         )
     log = logger(this)
     journal = Journal((path or this.path.parent / "events.jsonl").expanduser(), log)
+    at = place(host, port, tls_cert, tls_key, behind_proxy)
+    at.check()
     journal.open()
-    try:
+    with ExitStack() as stack:
+        stack.callback(journal.close)
+        if deliver:
+            stack.enter_context(delivering(this, journal.path, log))
         running.run(
             Hooks(journal, secrets, log, unsigned=unsigned).application(),
-            place(host, port, tls_cert, tls_key, behind_proxy),
+            at,
             lambda address: this.note(f"receiving events at {address} into {journal.path}"),
             log,
         )
-    finally:
-        journal.close()
 
 
 def _secrets(this: Session, *, needed: bool) -> list[Secret]:

@@ -71,6 +71,7 @@ class Run:
     ) -> None:
         self.engine = engine
         self.interrupted: signal.Signals | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.feeder = feeder
         self._source = source
         self.bad = bad
@@ -78,6 +79,7 @@ class Run:
 
     async def everything(self, show: Callable[[], None]) -> None:
         """Read, write and send. Raises what ended it early, once all that was written is sent."""
+        self._loop = asyncio.get_running_loop()
         with self._signals():
             showing = asyncio.create_task(_again_and_again(show))
             feeding = asyncio.create_task(self._feed())
@@ -90,6 +92,13 @@ class Run:
         feeding.result()
         if self._error is not None:
             raise self._error
+
+    def stop(self) -> None:
+        """End it, from whatever thread, when what is in flight has come down."""
+        self._source.stopped.set()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self.engine.stop)
 
     async def _feed(self) -> None:
         try:
