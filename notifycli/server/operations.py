@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from notifycli.chatwoot.mapping import NotificationSettings
-from notifycli.server import desk, shapes
+from notifycli.server import desk, shapes, subscribing
 from notifycli.server.desk import Call
 from notifycli.store.store import Store
 
@@ -32,14 +32,13 @@ class Operation(NamedTuple):
     """Whether an administrator can name another user by `user_id`."""
 
 
-_CHANGES = (
+_BODY = (
     HTTPStatus.BAD_REQUEST,
-    HTTPStatus.FORBIDDEN,
-    HTTPStatus.NOT_FOUND,
     HTTPStatus.REQUEST_TIMEOUT,
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
+_CHANGES = (*_BODY, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
 _USER = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 OPERATIONS = (
@@ -126,5 +125,25 @@ OPERATIONS = (
         desk.list_team_members,
         "Who is a member of a team.",
         list[shapes.Agent],
+    ),
+    Operation(
+        "POST",
+        "/api/v1/notification_subscriptions",
+        subscribing.subscribe,
+        "Subscribe a browser of the caller's to pushes.",
+        shapes.KeptSubscription,
+        shapes.SubscriptionUpdate,
+        writes=True,
+        refuses=_BODY,
+    ),
+    Operation(
+        "DELETE",
+        "/api/v1/notification_subscriptions",
+        subscribing.unsubscribe,
+        "End a subscription of the caller's, if there is such a one.",
+        shapes.Nothing,
+        shapes.SubscriptionRemoval,
+        writes=True,
+        refuses=_BODY,
     ),
 )

@@ -129,6 +129,47 @@ class FlagsUpdate(Struct):
     notification_settings: FlagsWish
 
 
+class PushAttributes(Struct):
+    """What a browser gives of a subscription: `endpoint`, and its keys in base64url."""
+
+    endpoint: str
+    p256dh: str
+    auth: str
+
+
+class PushSubscription(Struct):
+    """A subscription of a browser; phones' services are not ours to push to."""
+
+    subscription_type: Literal["browser_push"]
+    subscription_attributes: PushAttributes
+
+
+class SubscriptionUpdate(Struct):
+    """The body of `POST notification_subscriptions`."""
+
+    notification_subscription: PushSubscription
+
+
+class SubscriptionRemoval(Struct):
+    """The body of `DELETE notification_subscriptions`; a browser's token is its endpoint."""
+
+    push_token: str
+
+
+class KeptSubscription(Struct):
+    """A subscription on record."""
+
+    id: int
+    user_id: int
+    subscription_type: Literal["browser_push"]
+    identifier: str
+    subscription_attributes: PushAttributes
+
+
+class Nothing(Struct):
+    """An answer that has nothing to say."""
+
+
 def agent(account: int, user: User) -> Agent:
     """Give a user in Chatwoot's shape."""
     return Agent(user.id, account, user.name, user.name, user.email, user.role)

@@ -82,6 +82,8 @@ def test_what_the_document_says_holds_whatever_is_sent(
             *("--phases", "coverage,fuzzing", "--max-examples", "5", "--max-time", "12"),
             # A new token would end the run.
             *("--exclude-path", "/api/v1/profile/reset_access_token"),
+            # A point on the curve can't be made up from a schema.
+            *("--exclude-operation-id", "subscribe"),
             *("--header", f"api_access_token: {tokens(desk.store, keychain)[ROOT]}"),
             f"{server.url}/openapi.json",
         ],
@@ -91,6 +93,6 @@ def test_what_the_document_says_holds_whatever_is_sent(
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 9" in done.stdout
+    assert "Tested: 10" in done.stdout
     assert server.stop() == 0
     assert " 500 " not in server.told
