@@ -27,7 +27,7 @@ T = TypeVar("T")
 _PROFILE = "/api/v1/profile"
 _RESET = f"{_PROFILE}/reset_access_token"
 _FIRST_REFUSAL = 300
-_UNAUTHORIZED, _MISSING = 401, 404
+_UNAUTHORIZED, _FORBIDDEN, _MISSING = 401, 403, 404
 
 
 def role_of(text: str | None) -> Role:
@@ -197,6 +197,8 @@ class Api:
                 f"{base} refuses the token{said}",
                 "copy it from your profile there, then: notifycli chatwoot login",
             )
+        if answer.status == _FORBIDDEN:
+            raise NotPermittedError(f"{base} doesn't permit {method} {path}{said}")
         if answer.status == _MISSING:
             raise UnavailableError(
                 f"{base} has no {path}{said}",

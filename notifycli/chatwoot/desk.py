@@ -187,7 +187,7 @@ def look(
     base = known.url if known else base_url(url or "")
     with Api(Transport(base, secret), 0) as api:
         profile = api.profile()
-    there = _account_there(profile, remote, known.remote_account_id if known else account)
+    there = _account_there(profile, known.remote_account_id if known else remote, account)
     connection = known or Connection(account or there.id, base, there.id)
     if remote not in (None, connection.remote_account_id):
         raise UsageError(

@@ -79,6 +79,15 @@ def test_login_maps_the_account_to_the_one_there(notifycli: Notifycli, chatwoot:
     assert notifycli.ok("chatwoot", "status").records == [access(chatwoot, remote_account_id=3)]
 
 
+def test_a_further_user_must_belong_to_the_account_that_is_connected(
+    member: Notifycli, chatwoot: Chatwoot
+) -> None:
+    chatwoot.accounts = [(5, "Other")]
+    result = member("chatwoot", "login", stdin=JANE.encode())
+    assert (result.status, "has no account 1 there" in result.stderr) == (2, True)
+    assert [user["id"] for user in member.ok("user", "list").records] == [9]
+
+
 REFUSED = [
     pytest.param([], WRONG, 77, "refuses the token: Invalid Access Token", id="a wrong token"),
     pytest.param(["-u", "omar@example.com"], JANE, 2, "is jane@example.com's", id="another user's"),

@@ -108,7 +108,7 @@ def test_a_lock_there_is_told_and_nothing_is_lost(client: Notifycli, served: Oth
         (8, "pushed"),
         (9, "same"),
     ]
-    assert result.status != 0
+    assert result.status == 77
     assert "locked" in result.records[0]["detail"]
 
 
