@@ -94,10 +94,10 @@ def chatwoot_login(
     epilog=examples("notifycli chatwoot status\nnotifycli chatwoot status -o json | jq -r .[].url"),
 )
 def chatwoot_status(ctx: typer.Context) -> None:
-    """Say who is logged in where, with what rights, and when it was last pulled.
+    """Say who is logged in where, with what rights.
 
-    Each token is tried. Exits with 1 if the account isn't connected, and with another status if a
-    token doesn't work.
+    And when it was last pulled. Each token is tried. Exits with 1 if the account isn't connected,
+    and with another status if a token doesn't work.
     """
     this = session(ctx)
     records: list[StatusRecord] = []
@@ -130,9 +130,10 @@ def chatwoot_status(ctx: typer.Context) -> None:
     epilog=examples("notifycli chatwoot logout\nnotifycli chatwoot logout -u jane@example.com"),
 )
 def chatwoot_logout(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
-    """Forget the tokens and the connection, or with -u the tokens of these users alone.
+    """Forget the tokens and the connection.
 
-    Users, preferences and the history stay. The tokens stay valid there.
+    With -u, the tokens of these users alone. Users, preferences and the history stay. The tokens
+    stay valid there.
     """
     this = session(ctx)
     with this.store() as store:

@@ -63,9 +63,11 @@ def progress(this: Session, label: str) -> Iterator[Told]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def finish(this: Session, report: Report) -> None:
+def finish(this: Session, report: Report, *, dry_run: bool) -> None:
     """Show what became of everything; what failed ends the command with its exit status."""
     show(this, report.steps, Step, heads=_HEADS, cells=_cells)
+    if dry_run:
+        this.note("nothing was changed: this was a dry run")
     undone = sum(step.result in {"failed", "left"} for step in report.steps)
     if undone:
         this.note(f"{undone} not done; run the same command again: it does what is left")

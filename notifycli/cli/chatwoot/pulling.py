@@ -38,7 +38,7 @@ def chatwoot_pull(
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Fetch the directory, and the preferences of every user whose token is held.
+    """Fetch the directory, and preferences of users with a token.
 
     All is stored in one change, which prefs undo takes back as far as preferences go. With -u it is
     these users' preferences alone, without the directory. What was changed here since the last pull
@@ -63,4 +63,4 @@ def chatwoot_pull(
             forget_leftovers(this, store)
     for line in pulled.unread:
         this.note(line)
-    finish(this, pulled.report)
+    finish(this, pulled.report, dry_run=dry_run)

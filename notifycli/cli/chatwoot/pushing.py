@@ -98,7 +98,7 @@ def chatwoot_push(
         desk = desk_of(this, store)
         with progress(this, "writing preferences") as told:
             report = push(desk, chosen(this, desk), told, force=force, dry_run=dry_run)
-    finish(this, report)
+    finish(this, report, dry_run=dry_run)
 
 
 def _cells(item: DivergenceRecord) -> list[str]:

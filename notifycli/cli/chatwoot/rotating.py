@@ -33,4 +33,4 @@ def chatwoot_rotate(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
         desk = desk_of(this, store)
         with progress(this, "rotating tokens") as told:
             report = rotate(desk, chosen(this, desk), told, dry_run=dry_run)
-    finish(this, report)
+    finish(this, report, dry_run=dry_run)
