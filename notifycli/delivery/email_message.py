@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from binascii import b2a_qp
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 from email.utils import format_datetime
 
 from msgspec import Struct
 
 from notifycli.delivery.channel import Notice
 from notifycli.delivery.email_address import Mailbox, mailbox
-from notifycli.delivery.email_headers import POLICY, POLICY_UTF8, address, one_line, words
+from notifycli.delivery.email_headers import address, header, one_line, words
 from notifycli.delivery.email_templates import Templates
 
 _LONGEST_SUBJECT = 150
+_ENCODING = b"Content-Transfer-Encoding: quoted-printable"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,24 +65,44 @@ def compose(notice: Notice, letterhead: Letterhead, now: datetime) -> Mail:
     recipient = mailbox(notice.email or "", notice.user_name)
     utf8 = sender.needs_utf8 or recipient.needs_utf8
     parts = write(notice, letterhead)
-    message_id = f"<notice.{_digest(notice)}@{sender.domain}>"
-    message = EmailMessage(policy=POLICY_UTF8 if utf8 else POLICY)
-    message["From"] = address(sender)
-    message["To"] = address(recipient)
-    message["Subject"] = words(parts.subject)
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = message_id
+    digest = _digest(notice)
+    message_id = f"<notice.{digest}@{sender.domain}>"
+    headers = {
+        "From": address(sender),
+        "To": address(recipient),
+        "Subject": words(parts.subject),
+        "Date": format_datetime(now),
+        "Message-ID": message_id,
+    }
     if notice.conversation_id is not None:
         # Nobody has the mail of this id; what refers to it is shown as one thread (RFC 5256).
         root = f"<conversation.{notice.account_id}.{notice.conversation_id}@{sender.domain}>"
-        message["In-Reply-To"] = root
-        message["References"] = root
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: no out-of-office answers
+        headers |= {"In-Reply-To": root, "References": root}
+    headers["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: no out-of-office answers
     if settings := _settings_page(notice, letterhead):
-        message["List-Unsubscribe"] = f"<{settings}>"  # RFC 2369, 3.2
-    message.set_content(parts.text)
-    message.add_alternative(parts.html, subtype="html")
-    return Mail(sender.address, recipient.address, utf8, message_id, message.as_bytes())
+        headers["List-Unsubscribe"] = f"<{settings}>"  # RFC 2369, 3.2
+    head = "".join(header(name, value) for name, value in headers.items())
+    # No text in quoted-printable has this (RFC 2045, 6.7).
+    content = head.encode() + _alternatives(f"=_{digest}", parts)
+    return Mail(sender.address, recipient.address, utf8, message_id, content)
+
+
+def _alternatives(boundary: str, parts: Parts) -> bytes:
+    """Write the parts of a mail, and the headers that tell of them (RFC 2046, 5.1.4)."""
+    lines = [
+        *(b"MIME-Version: 1.0", b'Content-Type: multipart/alternative; boundary="%b"', b""),
+        *(b"--%b", b'Content-Type: text/plain; charset="utf-8"', _ENCODING, b"", b"%b"),
+        *(b"--%b", b'Content-Type: text/html; charset="utf-8"', _ENCODING, b"", b"%b"),
+        *(b"--%b--", b""),
+    ]
+    mark = boundary.encode()
+    filled = (mark, mark, _encoded(parts.text), mark, _encoded(parts.html), mark)
+    return b"\r\n".join(lines) % filled
+
+
+def _encoded(text: str) -> bytes:
+    """Write a text in quoted-printable: not every server on the way takes 8BITMIME."""
+    return b2a_qp(text.replace("\n", "\r\n").encode(), quotetabs=False, istext=True)
 
 
 def write(notice: Notice, letterhead: Letterhead) -> Parts:

@@ -33,9 +33,7 @@ WhatIsSet = Callable[[int, int], Preferences]
 class SoundSender:
     """Plays notices; fulfils `Sender`. What comes while a tone is played is heard in it."""
 
-    def __init__(
-        self, preferences: WhatIsSet, player: Player, *, repeat_seconds: float = REPEAT_SECONDS
-    ) -> None:
+    def __init__(self, preferences: WhatIsSet, player: Player, *, repeat_seconds: float) -> None:
         self._preferences = preferences
         self._player = player
         self._repeat_seconds = repeat_seconds
@@ -111,4 +109,4 @@ def open_sender(store: Store) -> SoundSender:
             "there is nothing to play sounds on",
             "install a player (on Linux: pipewire-bin, pulseaudio-utils or alsa-utils)",
         )
-    return SoundSender(store.preferences_of, player)
+    return SoundSender(store.preferences_of, player, repeat_seconds=REPEAT_SECONDS)

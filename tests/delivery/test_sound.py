@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import wave
@@ -11,15 +12,21 @@ from pathlib import Path
 
 import pytest
 
+from notifycli.delivery import sound
 from notifycli.delivery.channel import Delivered, Later, Outcome
+from notifycli.delivery.channels import Channels
+from notifycli.delivery.feeding import Feeder, Terms
 from notifycli.delivery.sound import SoundSender
 from notifycli.delivery.sound_player import BELL, Player, Tone, tone, tones
 from notifycli.delivery.sound_waiting import Waiting
 from notifycli.errors import UnavailableError
 from notifycli.rules.event import Event, Message
+from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import TONES
 from notifycli.rules.settings import Preferences
+from notifycli.store.store import Store
 from tests.conftest import Notifycli, Program
+from tests.outbox.desk import asked
 from tests.vault.services import until
 
 from .notices import notice
@@ -294,6 +301,35 @@ class TestWaiting:
             None,
         )
         assert not [*waiting]
+
+
+def test_deliver_tells_the_sounds_what_happens_and_whose_it_is(
+    desk: Notifycli, players: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = players(paplay="")
+    monkeypatch.setattr(sound, "REPEAT_SECONDS", 0.1)
+    desk.ok("prefs", "set", "audio=assigned", "audio.repeat=on", "-u", "7")
+
+    async def run() -> int:
+        with Store(desk.store) as store:
+            channels = Channels(store, frozenset({Channel.AUDIO}))
+            feeder = Feeder(store, 1, Terms(), channels)
+            feeder.take(json.dumps(asked(1)).encode(), 1)
+            async with channels.sender(Channel.AUDIO) as sounds:
+                await sounds.send(notice(at=None))
+                await asyncio.to_thread(until, lambda: played(log) >= 3, "the third sound")
+                feeder.take(json.dumps(typing).encode(), 2)
+                read = played(log)
+                await asyncio.sleep(1)
+                return played(log) - read
+
+    typing = {
+        "event": "conversation_typing_on",
+        "account": {"id": 1},
+        "conversation": {"id": 42},
+        "user": {"id": 7, "type": "user"},
+    }
+    assert asyncio.run(run()) <= 1, "but for one that was being played"
 
 
 class TestCommands:
