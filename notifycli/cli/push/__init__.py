@@ -10,6 +10,7 @@ app = noun_of_parts(
     "Web Push: the key, the browsers that are subscribed, a test.",
     {
         "keys": f"{_HERE}.keys",
+        "subscribe": f"{_HERE}.subscribe",
         **dict.fromkeys(("add", "list", "remove"), f"{_HERE}.subscriptions"),
         "test": f"{_HERE}.trying",
     },

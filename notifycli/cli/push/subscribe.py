@@ -1,0 +1,70 @@
+"""`notifycli push subscribe`: subscribe the browser in front of you."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from notifycli.cli.command import USER, examples, session, takes
+from notifycli.cli.output import write
+from notifycli.cli.push.common import AllowLoopback, keep
+from notifycli.cli.session import display_name
+from notifycli.cli.times import now
+from notifycli.vault.keychain import open_keychain
+from notifycli.vault.vapid import PushKeys
+
+if TYPE_CHECKING:
+    from notifycli.delivery.push_endpoint import Offer
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(
+    "subscribe",
+    cls=takes(USER),
+    epilog=examples(
+        """
+notifycli push subscribe -u jane@example.com
+ssh -L PORT:127.0.0.1:PORT SERVER   for a browser on another machine than notifycli
+"""
+    ),
+)
+def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False) -> None:
+    """Open a page whose button subscribes the browser, and wait until it was pressed.
+
+    The page is served on this machine alone; its address is printed.
+    """
+    import asyncio  # noqa: PLC0415 - only what serves needs it
+
+    from notifycli.delivery.push_page import Page, serve_page  # noqa: PLC0415 - 170 ms
+
+    this = session(ctx)
+    with this.store(create=True) as store:
+        account = this.the_account(store)
+        user = this.the_user(store, account)
+        key = PushKeys(store, open_keychain(), now).current()
+
+        def opened(address: str) -> None:
+            write([f"{address}\n".encode()])
+            this.note(f"press the button there, as {display_name(user)}; Ctrl-C ends it")
+            _open_browser(address)
+
+        def keep_it(offer: Offer, browser: str) -> None:
+            keep(this, store, account, user, offer, key=key.id, label=browser)
+
+        page = Page(user.name or display_name(user), key.public_key, allow_loopback)
+        asyncio.run(serve_page(page, opened, keep_it))
+
+
+def _open_browser(address: str) -> None:
+    """Open a browser that has a window; those of a terminal can't receive pushes."""
+    on_screen = sys.platform in {"darwin", "win32"} or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if on_screen and sys.stderr.isatty():
+        import webbrowser  # noqa: PLC0415 - see above
+
+        webbrowser.open(address)

@@ -1,0 +1,92 @@
+"""A real Firefox: subscribed by the page's button, it decrypts and shows what was sent."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Notifycli, Program
+from tests.push.firefox import FIREFOX, SECONDS, BrowserPushService, firefox
+
+pytestmark = pytest.mark.skipif(FIREFOX is None, reason="needs the Debian package firefox-esr")
+
+SHOWN = """
+(await (await navigator.serviceWorker.getRegistration()).getNotifications())
+  .map(({title, body, tag, data}) => ({title, body, tag, data}))
+"""
+
+
+@pytest.fixture
+def push() -> Iterator[BrowserPushService]:
+    with BrowserPushService() as running:
+        yield running
+
+
+@contextmanager
+def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def clicked(url: str) -> str:
+    """Give a script that runs our worker, clicks on a notification, and tells what was done."""
+    worker = files("notifycli.delivery").joinpath("page/worker.js").read_text()
+    return f"""(() => {{
+      const done = [], heard = {{}};
+      const self = {{
+        addEventListener: (name, handler) => {{ heard[name] = handler; }},
+        clients: {{ openWindow: (url) => done.push(`opened ${{url}}`) }},
+      }};
+      {worker}
+      const notification = {{ close: () => done.push("closed"), data: {{ url: {url!r} }} }};
+      heard.notificationclick({{ notification, waitUntil: () => {{}} }});
+      return done;
+    }})()"""
+
+
+def test_a_firefox_subscribed_by_the_page_shows_what_push_test_sent(
+    ready: Notifycli, program: Program, push: BrowserPushService, tmp_path: Path
+) -> None:
+    command = program.command("push", "subscribe", "-u", "7", "--allow-loopback")
+    with (
+        firefox(tmp_path / "profile", push) as browser,
+        running(command) as run,
+    ):
+        assert run.stdout is not None
+        browser.open(run.stdout.readline().strip())
+        assert browser.evaluate("document.querySelector('h1').textContent") == "Pushes for Jane"
+        # A page that subscribes before Firefox's own push service has started waits for ever.
+        assert push.greeted.wait(SECONDS)
+        browser.click("#subscribe")
+        told = browser.wait_for(
+            "document.getElementById('trouble').textContent"
+            " || document.getElementById('subscribe').hidden && 'done'"
+        )
+        assert told == "done"
+        assert run.wait(SECONDS) == 0
+
+        [kept] = ready.ok("push", "list").records
+        assert (kept["user_id"], kept["label"]) == (7, "Firefox on Linux")
+        assert push.application_key == ready.ok("push", "keys", "show").records[0]["public_key"]
+
+        ready.ok("push", "test", "-u", "7")
+        assert push.wait_for_acknowledgement()["code"] == 100
+        assert browser.wait_for(SHOWN) == [
+            {
+                "title": "This is a test",
+                "body": "This is a test. If you can read it, notifications reach you this way.",
+                "tag": "notifycli/1/test",
+                "data": {"url": ""},
+            }
+        ]
+        conversation = "https://desk.example.com/app/accounts/1/conversations/42"
+        assert browser.evaluate(clicked(conversation)) == ["closed", f"opened {conversation}"]
+        assert browser.evaluate(clicked("")) == ["closed"]
