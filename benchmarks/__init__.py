@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from benchmarks import import_preferences, load, one_of_many, send_mail, start_up
+from benchmarks import import_preferences, load, one_of_many, pushes, send_mail, start_up
 from benchmarks.frame import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "one-of-many": one_of_many.races,
     "import": import_preferences.races,
     "load": load.races,
+    "pushes": pushes.races,
     "mail": send_mail.races,
 }
 """By the name that the command line takes, in the order in which they run."""
