@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -18,9 +19,10 @@ from notifycli.errors import DataError, InputMissingError
 STDIN = "-"
 # The first of the magic number's two bytes: a pipe may give it alone, and no JSON starts with it.
 _GZIP = b"\x1f"
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _BUFFER = 1 << 18
 _IN_MEMORY = 1 << 24
+_WORTH_SHARING = 1 << 24
 _TOLD_IN_FULL = 20
 _LINES_A_TELLING = 1000
 _HINTS = {
@@ -72,11 +74,11 @@ def read_lines(
             told = 0
             for number, line in enumerate(_plain(raw), 1):
                 if number == 1:
-                    line = line.removeprefix(_BOM)  # noqa: PLW2901 - what Windows tools put first
+                    line = line.removeprefix(BOM)  # noqa: PLW2901 - what Windows tools put first
                 if progress is not None and number % _LINES_A_TELLING == 0 and name != STDIN:
                     progress(raw.tell() - told)
                     told = raw.tell()
-                if not line.isspace():
+                if line and not line.isspace():
                     yield shown(name), number, line
 
 
@@ -108,6 +110,16 @@ def opened(name: str) -> Iterator[BinaryIO]:
 def shown(name: str) -> str:
     """Give what messages call a file."""
     return "<stdin>" if name == STDIN else name
+
+
+def can_be_shared(name: str) -> bool:
+    """Whether several processes can read parts of a file: it is on disk, large, and no gzip."""
+    if name == STDIN:
+        return False
+    with told_faults(name), _open(name) as raw:
+        status = os.fstat(raw.fileno())
+        large = stat.S_ISREG(status.st_mode) and status.st_size >= _WORTH_SHARING
+        return large and raw.peek(1)[:1] != _GZIP
 
 
 def total_size(files: Iterable[str]) -> int | None:

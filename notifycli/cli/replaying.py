@@ -17,7 +17,6 @@ from notifycli.rules.decision import Decision, Facts, Outcome, Verdict, joined
 from notifycli.rules.event import Event
 from notifycli.rules.firing import Firing
 from notifycli.rules.kept import Account, Assumptions
-from notifycli.rules.reading import EventError, decode_event
 from notifycli.rules.replay import Replay, facts
 from notifycli.rules.selection import Selection
 from notifycli.rules.summary import ChangeSummary, Summary
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from notifycli.rules.insight import Insight
 
 T = TypeVar("T")
-Lines = Iterable[tuple[str, int, bytes]]
 _NAMED = 5
 
 
@@ -54,34 +52,34 @@ class Run:
         self._selection = selection
         self.insights = insights
 
-    def decisions(self, lines: Lines, *, explain: bool) -> Iterator[Decision]:
+    def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
         """Give the selected decisions that fire, and to `explain` them the others too."""
         if not explain and not self.insights:
-            for facts_, verdicts in self.fired(lines):
+            for facts_, verdicts in self.fired(events):
                 yield from (joined(facts_, verdict) for verdict in verdicts)
             return
-        for event, decisions in self.judged(lines, self.replay.decide):
+        for event, decisions in self.judged(events, self.replay.decide):
             for decision in filter(self._selection.takes, decisions):
                 self._count(decision, event)
                 if explain or decision.outcome is Outcome.FIRE:
                     yield decision
 
-    def fired(self, lines: Lines) -> Iterator[tuple[Facts, Sequence[Verdict]]]:
+    def fired(self, events: Iterable[Event]) -> Iterator[tuple[Facts, Sequence[Verdict]]]:
         """Give what fires, event by event; all is counted once the last has been asked for."""
         every_kind, takes = self._selection.takes_every_kind(), self._selection.takes_kind
-        for event, account, verdicts in self._tallied(lines):
+        for event, account, verdicts in self._tallied(events):
             if not every_kind:
                 verdicts = [v for v in verdicts if takes(account, v.user_id, v.channel, v.type)]  # noqa: PLW2901
             if verdicts:
                 yield facts(event), verdicts
 
-    def count(self, lines: Lines) -> None:
+    def count(self, events: Iterable[Event]) -> None:
         """Count what fires and what doesn't, and give nothing."""
-        deque(self._tallied(lines), maxlen=0)
+        deque(self._tallied(events), maxlen=0)
 
-    def _tallied(self, lines: Lines) -> Iterator[tuple[Event, int, Sequence[Verdict]]]:
+    def _tallied(self, events: Iterable[Event]) -> Iterator[tuple[Event, int, Sequence[Verdict]]]:
         firing, takes_event = Firing(self.replay), self._selection.takes_event
-        for event, fired in self._replayed(lines, firing.of):
+        for event, fired in self._replayed(events, firing.of):
             if takes_event(event):
                 firing.count(event, fired)
                 if fired.verdicts:
@@ -92,10 +90,10 @@ class Run:
         firing.settle(self.summary, self._selection.takes_kind)
 
     def compared(
-        self, lines: Lines, *, explain: bool
+        self, events: Iterable[Event], *, explain: bool
     ) -> Iterator[tuple[Decision, ChangedDecision | None]]:
         """Give the selected decisions as proposed, each with what would become of it."""
-        for event, pairs in self.judged(lines, self.replay.compare):
+        for event, pairs in self.judged(events, self.replay.compare):
             for before, after in pairs:
                 if self._selection.takes(after):
                     self._count(after, event)
@@ -107,20 +105,17 @@ class Run:
                     yield after, changed
 
     def judged(
-        self, lines: Lines, judge: Callable[[Event], Iterable[T]]
+        self, events: Iterable[Event], judge: Callable[[Event], Iterable[T]]
     ) -> Iterator[tuple[Event, list[T]]]:
         """Replay every event, and give the selected ones with what the judge says of them."""
-        for event, judgements in self._replayed(lines, lambda event: list(judge(event))):
+        for event, judgements in self._replayed(events, lambda event: list(judge(event))):
             if self._selection.takes_event(event):
                 yield event, judgements
 
-    def _replayed(self, lines: Lines, judge: Callable[[Event], T]) -> Iterator[tuple[Event, T]]:
-        for file, number, line in lines:
-            try:
-                event = decode_event(line, number)
-            except EventError as error:
-                self.bad.add(f"{file}:{number}", str(error), line)
-                continue
+    def _replayed(
+        self, events: Iterable[Event], judge: Callable[[Event], T]
+    ) -> Iterator[tuple[Event, T]]:
+        for event in events:
             self.events += 1
             yield event, judge(event)
 

@@ -16,7 +16,8 @@ from notifycli.cli.decisions import (
     show_decisions,
     show_fired,
 )
-from notifycli.cli.lines import BadLines, read_lines
+from notifycli.cli.events import processors, read_events
+from notifycli.cli.lines import BadLines
 from notifycli.cli.output import chosen_format
 from notifycli.cli.parameters import a_channel, a_moment, a_type, a_zone
 from notifycli.cli.proposal import read_proposal
@@ -142,14 +143,14 @@ def simulate(
         ),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
-    _jobs: Annotated[
+    jobs: Annotated[
         int | None,
         typer.Option(
             "--jobs",
             metavar="N",
             min=1,
-            help="At most so many processes; what is printed never depends on it. (So far one "
-            "does the work.)",
+            help="Processes that read a large file on disk; what is printed never depends on it. "
+            "By default as many as there are processors.",
         ),
     ] = None,
     progress: Annotated[
@@ -165,7 +166,7 @@ def simulate(
     The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
     """
     this = session(ctx)
-    asked = _Asked(explain, summary, diff, exit_code, expect, report, zone)
+    asked = _Asked(explain, summary, diff, exit_code, expect, report, zone, jobs or processors())
     asked.check(proposal=bool(settings or prefs))
     files = this.input_files(events)
     with this.store() as store:
@@ -202,6 +203,7 @@ class _Asked(NamedTuple):
     expect: str | None
     report: str | None
     zone: str | None
+    jobs: int
 
     @property
     def compares(self) -> bool:
@@ -247,8 +249,8 @@ def _show(
             show(this, records, explain=asked.explain)
     elif asked.summary or chosen_format(this) == "jsonl":
         with progress_bar(this, files, wanted=progress) as advance:
-            lines = read_lines(files, advance)
-            run.count(lines) if asked.summary else show_fired(run.fired(lines))
+            events = read_events(files, run.bad, advance, jobs=asked.jobs)
+            run.count(events) if asked.summary else show_fired(run.fired(events))
     else:
         show_decisions(this, records, explain=False)
     _show_counted(this, run, asked)
@@ -263,11 +265,11 @@ def _records(
 ) -> Iterator[Decision]:
     """Replay under a progress bar, which is gone with the last record: before a table comes."""
     with progress_bar(this, files, wanted=wanted) as advance:
-        lines = read_lines(files, advance)
+        events = read_events(files, run.bad, advance, jobs=asked.jobs)
         if not asked.compares:
-            yield from run.decisions(lines, explain=asked.explain)
+            yield from run.decisions(events, explain=asked.explain)
             return
-        for decision, changed in run.compared(lines, explain=asked.explain):
+        for decision, changed in run.compared(events, explain=asked.explain):
             if not asked.diff:
                 if asked.explain or decision.outcome is Outcome.FIRE:
                     yield decision

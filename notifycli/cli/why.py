@@ -10,7 +10,8 @@ from msgspec import structs
 
 from notifycli.cli.command import USER, examples, session, takes
 from notifycli.cli.decisions import what
-from notifycli.cli.lines import BadLines, read_lines
+from notifycli.cli.events import read_events
+from notifycli.cli.lines import BadLines
 from notifycli.cli.output import console, printable, show
 from notifycli.cli.remedy import remedy
 from notifycli.cli.replaying import Run, replay_of, tell_assumptions
@@ -104,8 +105,9 @@ def why(
         )
         replay = replay_of(this, store)
     selection = Selection(conversations=frozenset(conversation or ()))
-    run = Run(replay, selection, BadLines(strict=strict))
-    told = run.judged(read_lines(files), lambda event: [_examined(replay, event, asker)])
+    bad = BadLines(strict=strict)
+    run = Run(replay, selection, bad)
+    told = run.judged(read_events(files, bad), lambda event: [_examined(replay, event, asker)])
     answers = (_Answer(event, *found[0]) for event, found in told if event.account == account)
     if this.shows_table:
         _tell(this, answers, asker)

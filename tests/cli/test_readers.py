@@ -1,0 +1,147 @@
+"""Several processes that read one file: what is printed is the same, to the byte."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifycli.cli.events import put_together, read_events
+from notifycli.cli.lines import BadLines
+from notifycli.cli.readers import read_part
+from notifycli.errors import DataError
+from tests.conftest import Json, Program
+
+MIB = 1 << 20
+
+
+def message(number: int, **more: object) -> Json:
+    return {
+        "event": "message_created",
+        "id": number,
+        "account": {"id": 1},
+        "conversation": {"id": number % 7, "inbox_id": 3, "meta": {"assignee": {"id": 7}}},
+        "content": "The parcel is late",
+        "message_type": "incoming",
+        "created_at": 1_772_539_200 + 40 * number,
+        **more,
+    }
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            json.dumps(message(1)).encode(),
+            json.dumps(message(2, sender={"id": 7, "type": "user"})).encode(),
+            b'{"event":"presence_update","user":{"id":7},"visible":true}',
+            b'{"event":"unheard.of"}',
+            b'{"event":"message_created","id":[]}',
+            b"no JSON",
+            b"",
+            b"  \t",
+        ]
+    ),
+    max_size=30,
+)
+
+
+class Noted(BadLines):
+    """Keeps what is reported."""
+
+    def __init__(self) -> None:
+        super().__init__(strict=False)
+        self.noted: list[tuple[str, str]] = []
+
+    def add(self, place: str, fault: str, line: bytes) -> None:
+        assert line.strip()
+        self.noted.append((place, fault))
+
+
+@given(
+    lines=LINES,
+    mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    ending=st.sampled_from([b"", b"\n", b"\r\n"]),
+    size=st.integers(1, 400),
+)
+def test_a_file_that_is_cut_anywhere_is_read_as_the_whole(
+    tmp_path_factory: pytest.TempPathFactory,
+    lines: list[bytes],
+    mark: bytes,
+    ending: bytes,
+    size: int,
+) -> None:
+    data = mark + b"\n".join(lines) + ending
+    whole, cut = Noted(), Noted()
+    file = tmp_path_factory.getbasetemp() / f"cut-{os.getpid()}.jsonl"
+    file.write_bytes(data)
+    expected = list(read_events([str(file)], whole))
+
+    count = max(1, -(-len(data) // size))
+    parts = [
+        read_part(io.BytesIO(data), n * size, None if n == count - 1 else (n + 1) * size)
+        for n in range(count)
+    ]
+
+    assert list(put_together(parts, str(file), cut)) == expected
+    assert cut.noted == whole.noted
+    assert sum(part.size for part in parts) == len(data)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that is large enough to be shared out, with a line that is none near its end."""
+    padding = "x" * 4000
+    path = tmp_path_factory.mktemp("log") / "events.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        for number in range(6000):
+            if number == 5990:
+                file.write("no JSON\n")
+            agent = {"sender": {"id": 7 + number % 2, "type": "user"}} if number % 3 == 0 else {}
+            file.write(json.dumps(message(number, padding=padding, **agent)) + "\n")
+    assert path.stat().st_size > 20 * MIB
+    return path
+
+
+DESK = {"users": [{"id": 7, "email": "jane@example.com"}, {"id": 8, "email": "omar@example.com"}]}
+WAYS = [
+    pytest.param([], 65, id="what fires"),
+    pytest.param(["--summary"], 65, id="counts"),
+    pytest.param(["--strict"], 65, id="up to the first bad line"),
+    pytest.param(["--explain", "-u", "7", "--conversation", "3"], 65, id="with the reasons"),
+    pytest.param(["-o", "csv", "--until", "2026-03-04"], 65, id="as a table"),
+]
+
+
+@pytest.mark.parametrize(("options", "status"), WAYS)
+def test_the_number_of_processes_changes_no_byte(
+    program: Program, log: Path, options: list[str], status: int
+) -> None:
+    program("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    program("prefs", "set", "email.message=on", "audio=assigned", "-u", "7")
+
+    one, three = (program("simulate", str(log), *options, "--jobs", jobs) for jobs in ("1", "3"))
+
+    assert one.status == status
+    assert b"jane@example.com" in one.stdout
+    assert three == one
+
+
+def test_a_reader_of_the_output_that_goes_away_ends_all_of_them(
+    program: Program, log: Path
+) -> None:
+    program("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    program("prefs", "set", "email.message=on", "audio=all", "-u", "7")
+    assert program.shell(f"notifycli simulate {log} --jobs 3 | head -n 1 | wc -l").stdout == b"1\n"
+
+
+def test_strict_stops_at_the_first_bad_line_of_a_part() -> None:
+    part = read_part(io.BytesIO(b'{"event":"x"}\nno\n{"event":"y"}\n'), 0, None)
+    events = put_together([part], "log", BadLines(strict=True))
+    assert next(events).name == "x"
+    with pytest.raises(DataError, match="log:2: no JSON object"):
+        next(events)
