@@ -72,7 +72,7 @@ def read_lines(
     for name in files:
         with told_faults(shown(name)), _open(name) as raw:
             told = 0
-            for number, line in enumerate(_plain(raw), 1):
+            for number, line in enumerate(_streamed(raw), 1):
                 if number == 1:
                     line = line.removeprefix(BOM)  # noqa: PLW2901 - what Windows tools put first
                 if progress is not None and number % _LINES_A_TELLING == 0 and name != STDIN:
@@ -153,3 +153,14 @@ def _open(name: str) -> BufferedReader:
 
 def _plain(raw: BufferedReader) -> BinaryIO:
     return cast(BinaryIO, gzip.open(raw)) if raw.peek(1)[:1] == _GZIP else raw
+
+
+def _streamed(raw: BufferedReader) -> Iterator[bytes]:
+    """Give the lines; of gzip data, each as soon as it is decompressed."""
+    if raw.peek(1)[:1] != _GZIP:
+        yield from raw
+        return
+    from notifycli.cli.inflating import Inflated  # noqa: PLC0415 - plain files need no thread
+
+    with BufferedReader(Inflated(raw), _BUFFER) as inflated:
+        yield from inflated
