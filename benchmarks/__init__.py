@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
-from benchmarks import import_preferences, load, one_of_many, pushes, send_mail, start_up
+from benchmarks import (
+    import_preferences,
+    load,
+    one_of_many,
+    pushes,
+    replay,
+    send_mail,
+    start_up,
+)
 from benchmarks.frame import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
     "start-up": start_up.races,
     "one-of-many": one_of_many.races,
     "import": import_preferences.races,
+    "replay": replay.races,
     "load": load.races,
     "pushes": pushes.races,
     "mail": send_mail.races,
