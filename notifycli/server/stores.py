@@ -9,7 +9,6 @@ connection of its own, and nobody who reads waits with them.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import TypeVar
 from notifycli.store.store import Store
 
 Result = TypeVar("Result")
-_SWITCH_SECONDS = 0.0005
 
 
 class Stores:
@@ -32,9 +30,6 @@ class Stores:
     def open(self) -> None:
         """Open the store for reading, bringing it up to date first."""
         self.reader = Store(self._path)
-        # The writer lets go of the interpreter at each statement, and would wait this long to get
-        # it back while the loop is busy: by default 5 ms, forty times a write.
-        sys.setswitchinterval(_SWITCH_SECONDS)
 
     async def write(self, change: Callable[[Store], Result]) -> Result:
         """Run a function in the thread that writes; raises what it raises."""
