@@ -7,28 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from notifycli.rules.audience import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
-from notifycli.store.database import EVERY_INBOX, connect, told_errors, transaction
+from notifycli.store.database import EVERY_INBOX, told_errors, transaction
+from notifycli.store.parts import Parts
 
 if TYPE_CHECKING:
     from notifycli.store.change import Change
-    from notifycli.store.configuration import Configuration
-    from notifycli.store.connections import Connections
-    from notifycli.store.history import History
-    from notifycli.store.outbox import Outbox
-    from notifycli.store.presets import Presets
     from notifycli.store.staging import Staging, Written
-    from notifycli.store.subscriptions import Subscriptions
-    from notifycli.store.tokens import Tokens
-    from notifycli.store.ui_settings import UiSettings
 
 
 class AccountName(NamedTuple):
@@ -38,74 +29,8 @@ class AccountName(NamedTuple):
     name: str
 
 
-class Store:
+class Store(Parts):
     """The store of one file. Use it as a context manager."""
-
-    def __init__(self, path: Path, *, create: bool = True) -> None:
-        self.path = path
-        self._connection = connect(path, create=create)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    @cached_property
-    def chatwoot(self) -> Connections:
-        """The accounts of Chatwoot that those of the store belong to."""
-        from notifycli.store.connections import Connections
-
-        return Connections(self._connection, self.path)
-
-    @cached_property
-    def configuration(self) -> Configuration:
-        """What the channels are told."""
-        from notifycli.store.configuration import Configuration
-
-        return Configuration(self._connection, self.path)
-
-    @cached_property
-    def history(self) -> History:
-        """What was changed, when and by whom."""
-        from notifycli.store.history import History
-
-        return History(self._connection, self.path)
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        """What is to be delivered, and what was."""
-        from notifycli.store.outbox import Outbox
-
-        return Outbox(self._connection, self.path)
-
-    @cached_property
-    def presets(self) -> Presets:
-        """Named sets of preferences."""
-        from notifycli.store.presets import Presets
-
-        return Presets(self._connection, self.path)
-
-    @cached_property
-    def subscriptions(self) -> Subscriptions:
-        """Where pushes go: the browsers that asked for them."""
-        from notifycli.store.subscriptions import Subscriptions
-
-        return Subscriptions(self._connection, self.path)
-
-    @cached_property
-    def tokens(self) -> Tokens:
-        """Access tokens, without their secrets."""
-        from notifycli.store.tokens import Tokens
-
-        return Tokens(self._connection, self.path)
-
-    @cached_property
-    def ui_settings(self) -> UiSettings:
-        """What users have set in Chatwoot's own interface."""
-        from notifycli.store.ui_settings import UiSettings
-
-        return UiSettings(self._connection, self.path)
 
     @contextmanager
     def changes(self, command: str, who: str) -> Iterator[Callable[[int], Change]]:
