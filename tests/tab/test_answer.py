@@ -44,6 +44,15 @@ def test_the_verbs_of_a_noun_complete_under_its_alias_too() -> None:
     assert offered("user", "") == offered("users", "") == ["add", "list", "show", "remove"]
 
 
+def test_where_no_verb_follows_its_noun_the_one_that_is_meant_completes() -> None:
+    assert offered("deliver", "") == ["run", "status", "retry", "drop"]
+    assert offered("deliver", "st") == ["status"]
+    assert asked("deliver", "ev").files
+    assert asked("deliver", "events.jsonl", "more").files
+    assert offered("deliver", "--fol") == ["--follow"]
+    assert offered("deliver", "--follow", "e.jsonl", "--channel", "") == [*Channel]
+
+
 def test_nothing_completes_after_a_command_that_is_none() -> None:
     assert asked("nonsense", "") == asked("prefs", "nonsense", "") == Answer()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -69,6 +69,7 @@ class _Line:
         elif word == "--" and not self.only_arguments:
             self.only_arguments = True
         elif self._is_option(word):
+            self._mean_default()
             self._take_option(word)
         elif isinstance(self.command, TyperGroup):
             return self._descend(word)
@@ -83,7 +84,10 @@ class _Line:
         """Say what the next word is, of which `current` has been typed."""
         if self.waiting is not None:
             return self._at(self.waiting, "", current)
-        if self._is_option(current) or (current == "-" and not self.only_arguments):
+        is_option = self._is_option(current) or (current == "-" and not self.only_arguments)
+        if is_option or not any(name.startswith(current) for name in self._verbs()):
+            self._mean_default()
+        if is_option:
             return self._in_option(current)
         if isinstance(self.command, TyperGroup):
             return self._at(None, "", current)
@@ -129,10 +133,20 @@ class _Line:
     def _give(self, parameter: Any, value: str) -> None:
         self.given.setdefault(parameter.name, []).append(value)
 
+    def _verbs(self) -> Iterable[str]:
+        return getattr(self.command, "commands", ())
+
+    def _mean_default(self) -> None:
+        """Go on to the verb that is meant where a noun is followed by none."""
+        if (default := getattr(self.command, "default_verb", None)) is not None:
+            self._descend(default)
+
     def _descend(self, word: str) -> bool:
         command = self.command.commands.get(word)
         if command is None:
-            return False
+            meant = self.command
+            self._mean_default()
+            return self.command is not meant and self.take(word)
         self.command = command
         self.path = (*self.path, command.name)
         return True
