@@ -79,14 +79,16 @@ class Run:
 
     def _tallied(self, events: Iterable[Event]) -> Iterator[tuple[Event, int, Sequence[Verdict]]]:
         firing, takes_event = Firing(self.replay), self._selection.takes_event
-        for event, fired in self._replayed(events, firing.of):
+        for event in events:
+            self.events += 1
+            fired = firing.of(event)
             if takes_event(event):
                 firing.count(event, fired)
                 if fired.verdicts:
                     assert event.account is not None  # noqa: S101 - the replay has set it
                     yield event, event.account, fired.verdicts
-                if fired.held:
-                    self.summary.held.update(fired.held)
+                for reason in fired.held:
+                    self.summary.held[reason] += 1
         firing.settle(self.summary, self._selection.takes_kind)
 
     def compared(
@@ -108,16 +110,11 @@ class Run:
         self, events: Iterable[Event], judge: Callable[[Event], Iterable[T]]
     ) -> Iterator[tuple[Event, list[T]]]:
         """Replay every event, and give the selected ones with what the judge says of them."""
-        for event, judgements in self._replayed(events, lambda event: list(judge(event))):
-            if self._selection.takes_event(event):
-                yield event, judgements
-
-    def _replayed(
-        self, events: Iterable[Event], judge: Callable[[Event], T]
-    ) -> Iterator[tuple[Event, T]]:
         for event in events:
             self.events += 1
-            yield event, judge(event)
+            judgements = list(judge(event))
+            if self._selection.takes_event(event):
+                yield event, judgements
 
     def _count(self, decision: Decision, event: Event) -> None:
         self.summary.add(decision)

@@ -92,7 +92,9 @@ class Firing:
 
 
 def _judge(entered: Entered, known: Route) -> Fired:
-    verdicts, held, notified = list[Verdict](), list[Reason](), set[int]()
+    verdicts: list[Verdict] = []
+    held: list[Reason] = []
+    notified: set[int] = set()
     for type_, wishes in known.wanted:
         judge_wishes(entered.case(type_), wishes, notified, verdicts, held)
     return Fired(known, verdicts, held)

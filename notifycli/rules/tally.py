@@ -33,7 +33,9 @@ class Tally:
 
     def add_fired(self, account: Account, verdicts: Iterable[Verdict]) -> None:
         """Count what fires."""
-        self._of(account).fired.update(verdicts)
+        fired = self._of(account).fired
+        for verdict in verdicts:
+            fired[verdict] += 1
 
     def add(self, account: Account, route: Route) -> None:
         """Count whom a route concerns, as often as it was counted, and begin it anew."""
