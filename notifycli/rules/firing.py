@@ -59,10 +59,12 @@ class Firing:
         kind = None if event.conversation is None else kind_of_message(event)
         if kind is None:
             return route(entered.named(), event.inbox, account.wanting)
-        if conversation.stale or len(conversation.routes) > _KINDS_KEPT:
+        if conversation.stale:
             self._settle_routes(account, conversation)
         known = conversation.routes.get(kind)
         if known is None:
+            if len(conversation.routes) == _KINDS_KEPT:
+                self._settle_routes(account, conversation)
             known = route(entered.named(), event.inbox, account.wanting)
             known.kept = True
             conversation.routes[kind] = known

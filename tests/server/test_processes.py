@@ -8,6 +8,7 @@ import signal
 import ssl
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,8 @@ def test_a_signal_stops_a_server_after_what_it_was_answering(
 
         def half() -> Any:
             yield data[:20]
+            # Until the server has begun to read, the connection is idle, and may be closed.
+            time.sleep(0.5)
             server.process.send_signal(number)
             yield data[20:]
 
