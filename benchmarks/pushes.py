@@ -42,11 +42,11 @@ _WEB_PUSH = "web-push@3.6.7"
 _NODE = """
 const https = require("https");
 const webpush = require("web-push");
-const given = JSON.parse(process.argv[2]);
-const agent = new https.Agent({keepAlive: true, maxSockets: given.atOnce});
-const options = {TTL: 86400, vapidDetails: given.vapid, ...(given.atOnce > 1 && {agent})};
-const send = () => webpush.sendNotification(given.subscription, given.text, options);
-async function all() {
+const lines = require("readline").createInterface({input: process.stdin});
+async function all(given) {
+  const agent = new https.Agent({keepAlive: true, maxSockets: given.atOnce});
+  const options = {TTL: 86400, vapidDetails: given.vapid, ...(given.atOnce > 1 && {agent})};
+  const send = () => webpush.sendNotification(given.subscription, given.text, options);
   if (given.atOnce > 1) {
     await Promise.all(Array.from({length: given.count}, send));
   } else {
@@ -54,8 +54,11 @@ async function all() {
   }
   console.log("done");
 }
-process.stdin.on("data", all);
-console.log("ready");
+lines.once("line", (first) => {
+  const given = JSON.parse(first);
+  lines.on("line", () => all(given));
+  console.log("ready");
+});
 """
 
 
@@ -176,13 +179,14 @@ class _Node:
         """Start it, once."""
         if self._process is None:
             self._process = subprocess.Popen(
-                ["node", self._folder / "send.js", json.dumps(self._given)],
+                ["node", self._folder / "send.js"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
                 env={**os.environ, "NODE_EXTRA_CA_CERTS": str(self._to.certificate)},
             )
             self._stack.callback(self._process.communicate)
+            self._say(json.dumps(self._given))  # it holds a private key: no argument
             self._hear("ready")
 
     def run(self) -> Done:
@@ -190,11 +194,14 @@ class _Node:
         return _counted(self._to, self._send)
 
     def _send(self) -> None:
+        self._say("go")
+        self._hear("done")
+
+    def _say(self, line: str) -> None:
         if self._process is None or self._process.stdin is None:
             raise WrongError("it is not running")
-        self._process.stdin.write("go\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        self._hear("done")
 
     def _hear(self, word: str) -> None:
         if self._process is None or self._process.stdout is None:
