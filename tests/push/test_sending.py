@@ -15,7 +15,6 @@ from aiohttp import ClientTimeout
 from notifycli.delivery import push
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push import PushSender, open_sender
-from notifycli.errors import ConfigurationError
 from notifycli.store.store import Store
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
@@ -239,31 +238,6 @@ def test_requests_share_their_connections(ready: Notifycli, service: PushService
     sent(ready, *map(str, range(10)))
     assert len(service.taken) == 10
     assert len(service.connections) == 1
-
-
-NOT_SET_UP = [
-    pytest.param(
-        [],
-        ("there is no push key yet", "make one: notifycli push keys generate"),
-        id="without a key",
-    ),
-    pytest.param(
-        [("push", "keys", "generate")],
-        ("push.subject is not set", "set it: notifycli config set push.subject=…"),
-        id="without somebody to ask",
-    ),
-]
-
-
-@pytest.mark.parametrize(("commands", "expected"), NOT_SET_UP)
-def test_what_is_missing_is_told_before_anything_is_sent(
-    desk: Notifycli, commands: list[tuple[str, ...]], expected: tuple[str, str]
-) -> None:
-    for command in commands:
-        desk.ok(*command)
-    with Store(desk.store) as store, pytest.raises(ConfigurationError) as raised:
-        open_sender(store)
-    assert (raised.value.message, raised.value.hint) == expected
 
 
 def deliverable(desk: Notifycli) -> list[Json]:
