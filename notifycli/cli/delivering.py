@@ -70,8 +70,9 @@ class _Delivery:
 
         channels = Channels(store, frozenset(SWITCHED_CHANNELS))
         for channel in SWITCHED_CHANNELS:
-            if not channels.ready(channel):
-                self._log(f"nothing is sent by {channel}: {channels.closed[channel].message}")
+            if not channels.ready(channel) and (trouble := channels.trouble(channel)):
+                next_step = f" ({trouble.hint})" if trouble.hint else ""
+                self._log(f"nothing is sent by {channel}: {trouble.message}{next_step}")
         feeder = Feeder(store, self._this.fallback_account(store), Terms(), channels)
         pace = Pace(int(store.configuration.get("deliver.concurrency") or 1))
         engine = Engine(store.outbox, channels, None, pace)

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Protocol, runtime_checkable
 
 from notifycli.delivery.channel import Sender
-from notifycli.errors import ConfigurationError
+from notifycli.errors import ConfigurationError, NotifycliError
 from notifycli.rules.event import Event
 from notifycli.rules.notifications import Channel
 from notifycli.store.store import Store
@@ -29,7 +29,11 @@ class Watcher(Protocol):
 
 
 class Channels:
-    """The channels of one run. One that isn't set up stays closed, and keeps why."""
+    """The channels of one run.
+
+    One that isn't set up stays closed: nothing is written for it. One that is set up and can't be
+    opened is broken: what fires on it is written, and waits until it is mended.
+    """
 
     def __init__(self, store: Store, wanted: frozenset[Channel]) -> None:
         self._store = store
@@ -37,10 +41,11 @@ class Channels:
         self._senders: dict[Channel, Sender] = {}
         self._watchers: list[Watcher] = []
         self.closed: dict[Channel, ConfigurationError] = {}
+        self.broken: dict[Channel, NotifycliError] = {}
 
     def ready(self, channel: Channel) -> bool:
-        """Whether the channel is wanted and set up."""
-        if channel not in self._wanted or channel in self.closed:
+        """Whether the channel is wanted, set up and not broken."""
+        if channel not in self._wanted or channel in self.closed or channel in self.broken:
             return False
         if channel not in self._senders:
             try:
@@ -48,10 +53,26 @@ class Channels:
             except ConfigurationError as error:
                 self.closed[channel] = error
                 return False
+            except NotifycliError as error:
+                self.broken[channel] = error
+                return False
             self._senders[channel] = sender
             if isinstance(sender, Watcher):
                 self._watchers.append(sender)
         return True
+
+    def takes(self, channel: Channel) -> bool:
+        """Whether what fires on the channel is to be written."""
+        return self.ready(channel) or channel in self.broken
+
+    def trouble(self, channel: Channel) -> NotifycliError | None:
+        """Give why a channel isn't ready; `None` if it isn't wanted."""
+        return self.closed.get(channel) or self.broken.get(channel)
+
+    def give_up(self, channel: Channel, error: NotifycliError) -> None:
+        """Leave a channel alone for this run: its sender can't begin."""
+        self._senders.pop(channel)
+        self.broken[channel] = error
 
     def opened(self) -> frozenset[Channel]:
         """Give the channels that are ready."""

@@ -16,10 +16,11 @@ from contextlib import AsyncExitStack
 
 from msgspec import Struct, field
 
+from notifycli.delivery.breaker import Breaker
 from notifycli.delivery.channel import Delivered, Later, Notice, Outcome, Sender
 from notifycli.delivery.channels import Channels
 from notifycli.delivery.retrying import outlived, settle
-from notifycli.errors import TryAgainError
+from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.rules.moment import SECOND
 from notifycli.rules.notifications import Channel
 from notifycli.store.notice import Leased, Scope, Settled, State
@@ -79,7 +80,7 @@ class Engine:
         self._settled: list[Settled] = []
         self._held_until = 0
         self._budget = pace.limit
-        self._breakers = {channel: _Breaker() for channel in Channel}
+        self._breakers = {channel: Breaker() for channel in Channel}
         self._senders: dict[Channel, Sender] = {}
         self._wake = asyncio.Event()
         self._more = True
@@ -170,9 +171,8 @@ class Engine:
     async def _start(self, stack: AsyncExitStack) -> None:
         while self._ready and len(self._running) < self._pace.concurrency:
             channel = self._ready[0].channel
-            if channel not in self._senders:
-                sender = self.channels.sender(channel)
-                self._senders[channel] = await stack.enter_async_context(sender)
+            if not await self._open(channel, stack):
+                continue
             notice = self._ready.popleft()
             if end := outlived(notice, _now()):
                 self._settle(notice, end)
@@ -181,6 +181,25 @@ class Engine:
             task = asyncio.create_task(_sent(self._senders[notice.channel], _notice(notice)))
             self._running[task] = notice
             task.add_done_callback(self._landed)
+
+    async def _open(self, channel: Channel, stack: AsyncExitStack) -> bool:
+        if channel not in self._senders:
+            sender = self.channels.sender(channel)
+            try:
+                self._senders[channel] = await stack.enter_async_context(sender)
+            except NotifycliError as error:
+                self.channels.give_up(channel, error)
+                self._put_back(channel)
+                return False
+        return True
+
+    def _put_back(self, channel: Channel) -> None:
+        back = [notice for notice in self._ready if notice.channel is channel]
+        self._ready = deque(notice for notice in self._ready if notice.channel is not channel)
+        self._settled += [_untried(notice, _now()) for notice in back]
+        if self._budget is not None:
+            self._budget += len(back)
+        self._wake.set()
 
     def _landed(self, task: asyncio.Task[Outcome]) -> None:
         notice = self._running.pop(task)
@@ -257,29 +276,6 @@ class Engine:
             self._record_and_lease(0, _now())
 
 
-class _Breaker:
-    """Leaves a channel alone for a while on which nothing gets through, for anybody."""
-
-    FAILURES = 8
-    LONGEST = 60 * SECOND
-
-    def __init__(self) -> None:
-        self.closed_until = 0
-        self._failures = 0
-        self._rounds = 0
-
-    def failed(self, now: int) -> None:
-        """Count a failure; those of one round count once."""
-        self._failures += 1
-        if self._failures >= self.FAILURES and self.closed_until <= now:
-            self._rounds += 1
-            self.closed_until = now + min(self.LONGEST, SECOND * 2**self._rounds)
-
-    def worked(self) -> None:
-        """Take the channel up again."""
-        self.closed_until = self._failures = self._rounds = 0
-
-
 async def _sent(sender: Sender, notice: Notice) -> Outcome:
     try:
         async with asyncio.timeout(_LONGEST_SEND):
@@ -294,11 +290,8 @@ def _untried(notice: Leased, now: int) -> Settled:
     return Settled(notice.id, State.PENDING, now, tried=False)
 
 
-_FIELDS: tuple[str, ...] = Notice.__struct_fields__
-
-
 def _notice(leased: Leased) -> Notice:
-    return Notice(**{name: getattr(leased, name) for name in _FIELDS})
+    return Notice(**{name: getattr(leased, name) for name in Notice.__struct_fields__})
 
 
 def _now() -> int:

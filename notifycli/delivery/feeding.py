@@ -148,7 +148,7 @@ class Feeder:
                 self.fed.old[decision.channel] += 1
             elif not decision.deliverable:
                 self.fed.undeliverable[decision.channel] += 1
-            elif not self.channels.ready(decision.channel):
+            elif not self.channels.takes(decision.channel):
                 self.fed.closed[decision.channel] += 1
             else:
                 said = said or read_said(line, event)

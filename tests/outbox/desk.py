@@ -14,7 +14,7 @@ import pytest
 
 from notifycli.delivery import channels
 from notifycli.delivery.channel import Delivered, Notice, Outcome
-from notifycli.errors import ConfigurationError
+from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.rules.event import Event
 from notifycli.rules.notifications import Channel
 from tests.conftest import Json
@@ -30,6 +30,8 @@ class Post:
     seen: list[tuple[str, int | None, int | None]] = field(default_factory=list)
     answer: Answer = lambda _: Delivered()
     closed: set[Channel] = field(default_factory=set)
+    broken: set[Channel] = field(default_factory=set)
+    unable: dict[Channel, NotifycliError] = field(default_factory=dict)
     seconds: float = 0.0
     at_once: int = 0
     most_at_once: int = 0
@@ -59,13 +61,28 @@ class Post:
             monkeypatch.setitem(sys.modules, module.__name__, module)
             monkeypatch.setitem(channels.MODULES, channel, module.__name__)
 
-    def _opened(self, channel: Channel) -> Post:
+    def _opened(self, channel: Channel) -> Post | _Unable:
         if channel in self.closed:
             raise ConfigurationError(f"{channel} is not set up", "set it up")
-        return self
+        if channel in self.broken:
+            raise UnavailableError(f"the key of {channel} is lost", "find it")
+        return _Unable(self.unable[channel]) if channel in self.unable else self
 
     def of(self, channel: Channel) -> list[Notice]:
         return [notice for notice in self.sent if notice.channel is channel]
+
+
+@dataclass
+class _Unable:
+    """A sender that can't begin."""
+
+    error: NotifycliError
+
+    async def __aenter__(self) -> Self:
+        raise self.error
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
 
 
 def asked(message: int, *, conversation: int = 42, ago: int = 60, text: str = "Hello") -> Json:

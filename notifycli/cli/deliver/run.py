@@ -108,8 +108,8 @@ def run(
         named = frozenset(map(Channel, channel or ()))
         channels = Channels(store, named or _usual(this))
         for each in named:
-            if not dry_run and not channels.ready(each):
-                raise channels.closed[each]
+            if not dry_run and not channels.ready(each) and (trouble := channels.trouble(each)):
+                raise trouble
         users = selected_users(this, store)
         feeder = None
         if files:
@@ -147,7 +147,7 @@ def _usual(this: Session) -> frozenset[Channel]:
 def _show(this: Session, files: list[str], feeder: Feeder | None, *, strict: bool) -> int:
     """Show what would be sent, and give the exit status."""
     from notifycli.cli.decisions import show_decisions  # noqa: PLC0415 - for a dry run alone
-    from notifycli.cli.deliver.summary import tell_skipped  # noqa: PLC0415
+    from notifycli.cli.deliver.summary import tell_broken, tell_skipped  # noqa: PLC0415
 
     if feeder is None:
         raise UsageError(
@@ -157,6 +157,7 @@ def _show(this: Session, files: list[str], feeder: Feeder | None, *, strict: boo
     bad = BadLines(strict=strict)
     show_decisions(this, _would_be_sent(files, feeder, bad), explain=False)
     tell_skipped(this, feeder.fed, feeder.channels)
+    tell_broken(this, feeder.channels)
     tell_assumptions(this, feeder.replay.assumptions)
     return bad.finish()
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
-from notifycli.errors import TryAgainError, UnavailableError
+from notifycli.errors import NotifycliError, TryAgainError, UnavailableError
 from notifycli.rules.notifications import Channel
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def tell_result(
     """Print a record a channel and say what is left to do; gives the exit status."""
     from notifycli.store.notice import Scope  # noqa: PLC0415 - only a run needs it
 
-    report = run.engine.report
+    report, channels = run.engine.report, run.engine.channels
     waiting = {c: outbox.open_count(Scope(frozenset({c}), users)) for c in Channel}
     fed = None if run.feeder is None else run.feeder.fed
     records = [_record(channel, run, fed, waiting[channel]) for channel in Channel]
@@ -62,11 +62,12 @@ def tell_result(
     else:
         this.note("nothing to send")
     if fed is not None:
-        tell_skipped(this, fed, run.engine.channels)
+        tell_skipped(this, fed, channels)
+    tell_broken(this, channels)
     for channel, why in report.last_trouble.items():
         if waiting[channel]:
             this.note(f"{channel}: {why}")
-    left = sum(waiting[c] for c in run.engine.channels.opened())
+    left = sum(waiting[c] for c in (*channels.opened(), *channels.broken))
     if left:
         this.note(f"{plural(left, 'notification')} still to be sent: notifycli deliver --pending")
     if report.dead.total():
@@ -80,6 +81,9 @@ def _status(run: Run, left: int, waiting: dict[Channel, int]) -> int:
     if run.interrupted is not None:
         # A service manager's SIGTERM is how a run is meant to end.
         return _INTERRUPTED if run.interrupted.name == "SIGINT" else 0
+    for channel, error in run.engine.channels.broken.items():
+        if waiting[channel]:
+            return error.status
     if left and not run.engine.limit_reached:
         silent = any(waiting[c] and not report.sent[c] for c in report.last_trouble)
         return UnavailableError.status if silent else TryAgainError.status
@@ -100,10 +104,20 @@ def tell_skipped(this: Session, fed: Fed, channels: Channels) -> None:
         if error is None:
             why = "sounds are played for one user: -u USER, or --channel audio"
         else:
-            why = f"{error.message}" + (f"\n  {error.hint}" if error.hint else "")
+            why = _in_words(error)
         this.note(f"{_of(channel, count)} not sent: {why}")
     if fed.beyond.total():
         this.note(f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent")
+
+
+def tell_broken(this: Session, channels: Channels) -> None:
+    """Say of the channels that are set up and can't be opened, why."""
+    for channel, error in channels.broken.items():
+        this.note(f"nothing is sent by {channel}: {_in_words(error)}")
+
+
+def _in_words(error: NotifycliError) -> str:
+    return error.message + (f"\n  {error.hint}" if error.hint else "")
 
 
 def _record(channel: Channel, run: Run, fed: Fed | None, waiting: int) -> Delivery:
