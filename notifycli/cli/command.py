@@ -118,6 +118,9 @@ _EVERYWHERE = (
     _Shared(("--no-color",), bool, "No colours. [env: NO_COLOR]"),
 )
 
+_LEADING = {name for option in (USER, *_EVERYWHERE) for name in option.names}
+_VALUED = {n for option in (USER, *_EVERYWHERE) if option.type is not bool for n in option.names}
+
 
 def takes(*shared: _Shared) -> type[TyperCommand]:
     """Make a kind of command that takes these shared options besides those that all take."""
@@ -179,7 +182,7 @@ def noun_of_parts(summary: str, parts: dict[str, str], default: str | None = Non
         default_verb = default
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            meant = [] if default is None or (args[:1] and args[0] in parts) else [default]
+            meant = [] if default is None or _first_word(args) in parts else [default]
             return super().parse_args(ctx, [*meant, *args])
 
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
@@ -190,6 +193,20 @@ def noun_of_parts(summary: str, parts: dict[str, str], default: str | None = Non
     group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False, cls=Group)
     group.callback(invoke_without_command=True)(help_if_alone)
     return group
+
+
+def _first_word(args: list[str]) -> str:
+    """Give the word after the shared options that a noun takes before its verb."""
+    words = iter(args)
+    for word in words:
+        if not word.startswith("-") or word == "-":
+            return word
+        option, given, _ = word.partition("=")
+        if option in _VALUED and not given:
+            next(words, "")
+        elif option not in _LEADING and word[:2] not in _VALUED:
+            return ""
+    return ""
 
 
 class Noun(NamedTuple):

@@ -257,30 +257,10 @@ def test_what_can_not_be_meant(
     assert len(post.sent) == 1
 
 
-def test_the_status_on_a_terminal_says_why_and_what_to_do(
-    told: Notifycli, post: Post, program: Program
-) -> None:
-    post.answer = lambda notice: (
-        Delivered() if notice.message_id == 100 else Refused("no such mailbox", "correct it")
-    )
-    told("deliver", told.write_events("e.jsonl", [asked(100), asked(101)]))
-    shown = program.on_terminal("deliver", "status").stdout.decode()
-
-    assert [line.split()[:3] for line in shown.splitlines() if line.startswith(" email")] == [
-        ["email", "sent", "1"],
-        ["email", "dead", "1"],
-    ]
-    assert "no such mailbox" in shown
-    assert "→ correct it" in shown
-
-
-@pytest.mark.parametrize("output", ["json", "jsonl", "csv", "tsv", "table"])
-def test_the_status_comes_in_every_format(told: Notifycli, post: Post, output: str) -> None:
-    told.ok("deliver", told.write_events("e.jsonl", [asked(100)]))
-
-    assert b"sent" in told.ok("deliver", "status", "-o", output).stdout
-    listed = told.ok("deliver", "status", "--state", "sent", "-o", output).stdout
-    assert b"jane@example.com" in listed
+def test_events_are_read_after_options_too(told: Notifycli, post: Post) -> None:
+    events = told.write_events("e.jsonl", [asked(100)])
+    assert told.ok("deliver", "-u", "7", events).records == mailed(sent=1)
+    assert told.ok("deliver", "--limit", "3", "-q", events).records == mailed(known=1)
     assert len(post.sent) == 1
 
 

@@ -1,0 +1,48 @@
+"""`notifycli deliver status`: how it is asked, and in what form it answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifycli.delivery.channel import Delivered, Refused
+from tests.conftest import Notifycli, Program
+
+from .desk import Post, asked
+
+
+def test_the_status_on_a_terminal_says_why_and_what_to_do(
+    told: Notifycli, post: Post, program: Program
+) -> None:
+    post.answer = lambda notice: (
+        Delivered() if notice.message_id == 100 else Refused("no such mailbox", "correct it")
+    )
+    told("deliver", told.write_events("e.jsonl", [asked(100), asked(101)]))
+    shown = program.on_terminal("deliver", "status").stdout.decode()
+
+    assert [line.split()[:3] for line in shown.splitlines() if line.startswith(" email")] == [
+        ["email", "sent", "1"],
+        ["email", "dead", "1"],
+    ]
+    assert "no such mailbox" in shown
+    assert "→ correct it" in shown
+
+
+@pytest.mark.parametrize("output", ["json", "jsonl", "csv", "tsv", "table"])
+def test_the_status_comes_in_every_format(told: Notifycli, post: Post, output: str) -> None:
+    told.ok("deliver", told.write_events("e.jsonl", [asked(100)]))
+
+    assert b"sent" in told.ok("deliver", "status", "-o", output).stdout
+    listed = told.ok("deliver", "status", "--state", "sent", "-o", output).stdout
+    assert b"jane@example.com" in listed
+    assert len(post.sent) == 1
+
+
+@pytest.mark.parametrize(
+    "before",
+    [["-u", "7"], ["--user=7"], ["-q", "-o", "jsonl", "-u", "7"], ["-u7"]],
+    ids=" ".join,
+)
+def test_a_verb_is_one_after_options_too(told: Notifycli, post: Post, before: list[str]) -> None:
+    told.ok("deliver", told.write_events("e.jsonl", [asked(100)]))
+    [counted] = told.ok("deliver", *before, "status").records
+    assert (counted["state"], counted["count"], len(post.sent)) == ("sent", 1, 1)
