@@ -166,7 +166,8 @@ class Configuration:
                 return Configured(setting.read(text.strip()), Origin.ENVIRONMENT)
             except ValueError as error:
                 raise ConfigurationError(
-                    f"{setting.variable} is {text!r}: {error}", f"set it anew, or unset {key}"
+                    f"{setting.variable} is {text!r}: {error}",
+                    f"set it anew, or: unset {setting.variable}",
                 ) from None
         with told_errors(self._path):
             row = self._connection.execute(

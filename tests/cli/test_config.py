@@ -87,7 +87,10 @@ def test_the_environment_wins_and_says_so(notifycli: Notifycli) -> None:
 def test_a_bad_value_in_the_environment_is_bad_configuration(notifycli: Notifycli) -> None:
     result = notifycli("config", "list", environment={"NOTIFYCLI_SMTP_PORT": "smtp"})
     assert (result.status, result.stdout) == (78, b"")
-    assert result.stderr.startswith("error: NOTIFYCLI_SMTP_PORT is 'smtp': it is a number from 1")
+    assert result.stderr == (
+        "error: NOTIFYCLI_SMTP_PORT is 'smtp': it is a number from 1 to 65535\n"
+        "  set it anew, or: unset NOTIFYCLI_SMTP_PORT\n"
+    )
 
 
 def test_a_secret_is_kept_in_the_keyring_and_never_shown(notifycli: Notifycli) -> None:
