@@ -10,6 +10,7 @@ from notifycli.store.store import Store
 from notifycli.vault.vapid import GENERATE, PushKeys
 
 _SUBSCRIBE = "notifycli push subscribe"
+_AWAY = "is this machine online? if a service is gone: notifycli push list, push remove ID"
 
 
 def check_push(facts: Facts) -> Finding:
@@ -30,13 +31,11 @@ def check_push(facts: Facts) -> Finding:
         return Finding("push", Status.FAIL, found, error.message, error.hint)
     if not any(key.bound for key in keys):
         return Finding("push", Status.NOTE, found, "no browser is subscribed", _SUBSCRIBE)
-    trouble = _unreached(facts.store)
-    status = Status.FAIL if trouble else Status.OK
-    return Finding("push", status, found, trouble or "pushes can be signed, the services answer")
+    return _services(facts.store, found)
 
 
-def _unreached(store: Store) -> str:
-    """Say which push services can't be reached, and why; "" if all can."""
+def _services(store: Store, found: str) -> Finding:
+    """Say which push services can't be reached, and why."""
     import asyncio  # noqa: PLC0415 - only where there is something to connect to
 
     from notifycli.delivery.push import unreached  # noqa: PLC0415 - 220 ms
@@ -46,4 +45,6 @@ def _unreached(store: Store) -> str:
         for account in store.accounts()
         for subscription in store.subscriptions.of_account(account.id)
     ]
-    return "; ".join(asyncio.run(unreached(endpoints)))
+    if troubles := asyncio.run(unreached(endpoints)):
+        return Finding("push", Status.FAIL, found, "; ".join(troubles), _AWAY)
+    return Finding("push", Status.OK, found, "pushes can be signed, the services answer")

@@ -50,5 +50,5 @@ def test_it_names_the_services_that_are_away(ready: Notifycli) -> None:
         "status": "fail",
         "found": "1 key, 2 subscriptions",
         "meaning": "127.0.0.1 can't be reached: Connection refused",
-        "fix": "",
+        "fix": "is this machine online? if a service is gone: notifycli push list, push remove ID",
     }
