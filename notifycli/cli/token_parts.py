@@ -142,9 +142,9 @@ def forget_leftovers(this: Session, store: Store) -> None:
         tell_ended(this, Ended([], life(this, store).forget(names)))
 
 
-def read_token(prompt: str) -> str:
+def read_token(prompt: str, example: str = "notifycli token show | notifycli token verify") -> str:
     """Read a token from standard input, or typed unseen."""
-    return read_secret(prompt, "token", "notifycli token show | notifycli token verify")
+    return read_secret(prompt, "token", example)
 
 
 def selected_users(this: Session, store: Store, account: int) -> dict[int, User]:

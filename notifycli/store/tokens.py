@@ -99,9 +99,10 @@ class Tokens:
         """Give the active or rotated token with this digest; it may have expired."""
         return next(self._read(f"WHERE digest = ? AND {_LIVE}", digest), None)
 
-    def revoked_with_digest(self, digest: str) -> bool:
-        """Tell whether a token with this digest was revoked."""
-        return any(self._read("WHERE digest = ? AND state = 'revoked' LIMIT 1", digest))
+    def made_and_revoked(self, digest: str) -> bool:
+        """Tell whether a token with this digest was made here and revoked."""
+        where = "WHERE digest = ? AND state = 'revoked' AND NOT made_elsewhere LIMIT 1"
+        return any(self._read(where, digest))
 
     def leftovers(self) -> list[str]:
         """Give the names of secrets whose tokens went with their users."""

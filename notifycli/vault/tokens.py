@@ -154,10 +154,12 @@ class Life:
         check_foreign(secret.reveal())
         digest = form.digest(secret.reveal())
         known = self.store.tokens.with_digest(digest)
-        ours = form.well_formed(secret.reveal())
         if known is not None:
-            raise UsageError(f"this token is on record already, as {known.masked}")
-        if ours and self.store.tokens.revoked_with_digest(digest):
+            raise UsageError(
+                f"this token is on record already, as {known.masked}",
+                "see whose it is: notifycli token list",
+            )
+        if self.store.tokens.made_and_revoked(digest):
             raise UsageError("this token was revoked", "a new one: notifycli token generate")
         return self._make(owner, secret, wish, self.current(owner), made_elsewhere=True)
 

@@ -190,6 +190,53 @@ def test_logout_of_one_user_keeps_the_others(everybody: Notifycli) -> None:
     assert [record["user_id"] for record in left] == [8, 9]
 
 
+def test_a_token_that_is_kept_under_another_name_is_told_before_anything_is_stored(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    notifycli.ok("user", "add", "jane@example.com", "--id", "7")
+    notifycli.ok("token", "set", "-u", "7", stdin=JANE.encode())
+    result = notifycli("chatwoot", "login", chatwoot.url, stdin=JANE.encode())
+    assert (result.status, result.stderr) == (
+        2,
+        (
+            "error: this token is kept already, as user 7's 'default'\n"
+            "  let go of it there, then log in: notifycli token revoke -a 1 -u 7 --name default\n"
+        ),
+    )
+    assert notifycli("chatwoot", "status").status == 1
+    notifycli.ok("token", "revoke", "-a", "1", "-u", "7", "--name", "default")
+    notifycli.ok("chatwoot", "login", chatwoot.url, stdin=JANE.encode())
+
+
+def test_a_token_that_this_very_store_has_made_connects_it_with_nothing(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    notifycli.ok("user", "add", "jane@example.com", "--id", "7")
+    ours = notifycli.ok("token", "show", "-u", "7").stdout
+    result = notifycli("chatwoot", "login", chatwoot.url, stdin=ours)
+    assert (result.status, result.stderr) == (
+        2,
+        (
+            "error: this token was made by this very store, which can't be its own Chatwoot\n"
+            "  keep what comes from elsewhere in another store: --db PATH\n"
+        ),
+    )
+    assert chatwoot.asked == []
+
+
+def test_an_empty_standard_input_names_the_way_to_log_in(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    result = notifycli("chatwoot", "login", chatwoot.url)
+    assert (result.status, result.stderr) == (
+        65,
+        (
+            "error: no token came from standard input\n"
+            "  pipe it: pass chatwoot/jane | notifycli chatwoot login\n"
+        ),
+    )
+
+
 def test_an_answer_of_another_shape_names_its_place(member: Notifycli, chatwoot: Chatwoot) -> None:
     def wrong(_asked: Asked, _person: Person | None) -> None:
         raise Reply(200, {"id": "nine", "email": "root@example.com"})

@@ -37,6 +37,10 @@ class TestTakingOver:
         life.revoke(HERS)
         life.keep(HERS, form.Secret(FOREIGN), Wish())
         assert opens(store, form.Secret(FOREIGN))
+        of_another_store = form.generate()
+        for _ in range(2):
+            life.keep(HERS, of_another_store, Wish())
+            life.revoke(HERS)
         ours = life.reveal(life.generate(Owner(1, OMAR), Wish()))
         life.revoke(Owner(1, OMAR))
         with pytest.raises(UsageError, match="was revoked"):

@@ -1,0 +1,139 @@
+"""Into a Chatwoot and out of it: whose a token is, and which account is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from notifycli.chatwoot.api import Api, Profile, ProfileAccount, role_of
+from notifycli.chatwoot.desk import Desk, end_rotation, is_for
+from notifycli.chatwoot.transport import Transport, base_url
+from notifycli.errors import UsageError
+from notifycli.rules.audience import User
+from notifycli.store.connections import Connection
+from notifycli.store.tokens import Token
+from notifycli.vault.token import Secret, digest
+from notifycli.vault.tokens import Ended, Life, Wish, check_foreign
+
+
+class Login(NamedTuple):
+    """What a token let us see: the connection that it is for, and whose it is."""
+
+    connection: Connection
+    name: str
+    """The account's name there."""
+    user: User
+
+
+def look(
+    life: Life, url: str | None, secret: Secret, account: int | None, remote: int | None
+) -> Login:
+    """Ask whose a token is, and find the account that is meant; nothing is stored.
+
+    Raises `DataError` for what can't be a token, `UsageError` where the account or the address
+    isn't clear, and the API's errors.
+    """
+    check_foreign(secret.reveal())
+    known = _known(life, url, account)
+    base = known.url if known else base_url(url or "")
+    _refuse_kept(life.store.tokens.with_digest(digest(secret.reveal())), base)
+    with Api(Transport(base, secret), 0) as api:
+        profile = api.profile()
+    there = _account_there(profile, known.remote_account_id if known else remote, account)
+    connection = known or Connection(account or there.id, base, there.id)
+    if remote not in (None, connection.remote_account_id):
+        raise UsageError(
+            f"account {connection.account_id} is connected to {connection.remote_account_id} there",
+            "disconnect it first: notifycli chatwoot logout",
+        )
+    role = role_of(there.role or profile.role)
+    return Login(
+        connection, there.name or "", User(profile.id, profile.email, profile.name or "", role)
+    )
+
+
+def _refuse_kept(token: Token | None, url: str) -> None:
+    """Refuse a token that has another place here: it would be in two, and end in both."""
+    if token is None or is_for(token, url):
+        return
+    if not token.made_elsewhere:
+        raise UsageError(
+            "this token was made by this very store, which can't be its own Chatwoot",
+            "keep what comes from elsewhere in another store: --db PATH",
+        )
+    where = f"-a {token.account_id} -u {token.user_id} --name {token.name}"
+    raise UsageError(
+        f"this token is kept already, as user {token.user_id}'s {token.name!r}",
+        f"let go of it there, then log in: notifycli token revoke {where}",
+    )
+
+
+def keep(life: Life, login: Login, secret: Secret) -> Ended | None:
+    """Keep a connection and the token of its user; `None` if it is kept already."""
+    connection, user = login.connection, login.user
+    with life.store.change(connection.account_id, life.command, life.who) as change:
+        change.chatwoot.connect(connection.url, connection.remote_account_id)
+        if login.name:
+            change.name_account(login.name)
+        change.put_users([user])
+    desk = Desk(life, connection)
+    current = desk.token(user)
+    if current is not None and current.digest == digest(secret.reveal()):
+        return None
+    ended = life.keep(desk.owner(user), secret, Wish(connection.url)).ended
+    end_rotation(desk, user)
+    return ended
+
+
+def logout(desk: Desk, users: Iterable[User], *, disconnect: bool) -> Ended:
+    """Forget tokens and, with `disconnect`, the connection and what was seen there."""
+    chosen = list(users)
+    tokens = [token for user in chosen if (token := desk.token(user)) is not None]
+    for user in chosen:
+        end_rotation(desk, user)
+    ended = desk.life.end(desk.account, tokens)
+    if disconnect:
+        with desk.life.store.change(desk.account, desk.life.command, desk.life.who) as change:
+            change.chatwoot.disconnect()
+    return ended
+
+
+def _known(life: Life, url: str | None, account: int | None) -> Connection | None:
+    """Give the connection that is meant, if there is one already."""
+    base = None if url is None else base_url(url)
+    if account is not None:
+        found = life.store.chatwoot.of(account)
+        if found is not None and base not in (None, found.url):
+            raise UsageError(
+                f"account {account} is connected to {found.url}",
+                "disconnect it first: notifycli chatwoot logout",
+            )
+    else:
+        fitting = [c for c in life.store.chatwoot.all() if base in (None, c.url)]
+        found = fitting[0] if len(fitting) == 1 else None
+    if found is None and base is None:
+        raise UsageError(
+            "which Chatwoot?", "name its address: notifycli chatwoot login https://chat.example.com"
+        )
+    return found
+
+
+def _account_there(profile: Profile, named: int | None, likely: int | None) -> ProfileAccount:
+    accounts = {account.id: account for account in profile.accounts}
+    if named is None:
+        named = likely if likely in accounts else next(iter(accounts), None)
+        if likely not in accounts and len(accounts) > 1:
+            raise UsageError(
+                f"{profile.email} has several accounts there: {_listed(accounts)}",
+                "name one: --remote N",
+            )
+    if named is None or named not in accounts:
+        which = "no account" if named is None else f"no account {named}"
+        raise UsageError(
+            f"{profile.email} has {which} there", f"there are: {_listed(accounts) or 'none'}"
+        )
+    return accounts[named]
+
+
+def _listed(accounts: dict[int, ProfileAccount]) -> str:
+    return ", ".join(f"{id_} {account.name or ''}".strip() for id_, account in accounts.items())
