@@ -20,6 +20,7 @@ from notifycli.cli.checks import (
 )
 from notifycli.cli.checks_chatwoot import check_chatwoot
 from notifycli.cli.checks_email import check_email
+from notifycli.cli.checks_listen import check_listen
 from notifycli.cli.checks_push import check_push
 from notifycli.cli.checks_sound import check_sound
 from notifycli.cli.command import OUTPUT, examples, session, takes
@@ -41,6 +42,7 @@ CHECKS: tuple[Callable[[Facts], Finding], ...] = (
     check_push,
     check_sound,
     check_chatwoot,
+    check_listen,
     check_clipboard,
     check_completion,
     check_terminal,

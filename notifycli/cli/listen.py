@@ -11,6 +11,7 @@ import typer
 from notifycli.cli.command import examples, session, takes
 from notifycli.cli.delivering import delivering
 from notifycli.cli.serving import (
+    JOURNAL,
     BehindProxy,
     Host,
     Port,
@@ -83,7 +84,7 @@ def listen(
             "notifycli config set listen.secret; or, if your server signs nothing: --unsigned",
         )
     log = logger(this)
-    journal = Journal((path or this.path.parent / "events.jsonl").expanduser(), log)
+    journal = Journal((path or this.path.parent / JOURNAL).expanduser(), log)
     at = place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()

@@ -15,6 +15,8 @@ from notifycli.errors import UnavailableError
 if TYPE_CHECKING:
     from notifycli.server.running import Place
 
+JOURNAL = "events.jsonl"
+"""Where `listen` keeps events until it is told otherwise: beside the store."""
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
 Port = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes one that is free.")

@@ -22,6 +22,7 @@ NAMES = [
     "push",
     "sound",
     "chatwoot",
+    "listen",
     "clipboard",
     "completion",
     "terminal",
