@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from notifycli.cli.asked import Asked
 from notifycli.cli.command import USER, examples, session, takes
 from notifycli.cli.decisions import (
     show_changed_counts,
@@ -30,14 +31,12 @@ from notifycli.cli.replaying import (
     tell_assumptions,
 )
 from notifycli.cli.session import Session
-from notifycli.errors import UsageError
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.notifications import Channel
-from notifycli.rules.schedule import zone_info
 from notifycli.rules.selection import Selection, read_type
 
 if TYPE_CHECKING:
-    from notifycli.rules.insight import Insight
+    pass
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
@@ -166,7 +165,7 @@ def simulate(
     The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
     """
     this = session(ctx)
-    asked = _Asked(explain, summary, diff, exit_code, expect, report, zone, jobs or processors())
+    asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs or processors())
     asked.check(proposal=bool(settings or prefs))
     files = this.input_files(events)
     with this.store() as store:
@@ -193,47 +192,7 @@ def simulate(
     raise typer.Exit(status)
 
 
-class _Asked(NamedTuple):
-    """What is to be shown."""
-
-    explain: bool
-    summary: bool
-    diff: bool
-    exit_code: bool
-    expect: str | None
-    report: str | None
-    zone: str | None
-    jobs: int
-
-    @property
-    def compares(self) -> bool:
-        """Whether the preferences as they are matter beside the proposed ones."""
-        return self.diff or self.exit_code
-
-    def check(self, *, proposal: bool) -> None:
-        """Raise `UsageError` for what doesn't go together."""
-        if self.compares and not proposal:
-            option = "--diff" if self.diff else "--exit-code"
-            raise UsageError(
-                f"{option} compares with other preferences, and none are given",
-                "propose some: --set [USER:]KEY=VALUE or --prefs FILE",
-            )
-        if self.expect is not None and self.summary:
-            raise UsageError("--expect and --summary show different things", "give one of them")
-
-    def insights(self, this: Session) -> tuple[Insight, Insight] | None:
-        """Make what counts for the eye, where an eye will see it."""
-        if self.report is None and not (self.summary and this.shows_table):
-            return None
-        from notifycli.rules.insight import Insight, hour_of_week  # noqa: PLC0415 - only for an eye
-
-        hour = hour_of_week(None if self.zone is None else zone_info(self.zone))
-        return Insight(hour), Insight(hour)
-
-
-def _show(
-    this: Session, run: Run, files: list[str], asked: _Asked, *, progress: bool | None
-) -> int:
+def _show(this: Session, run: Run, files: list[str], asked: Asked, *, progress: bool | None) -> int:
     """Show what is asked for, which replays, and give the exit status."""
     records = _records(this, run, files, asked, wanted=progress)
     status = 0
@@ -261,7 +220,7 @@ def _show(
 
 
 def _records(
-    this: Session, run: Run, files: list[str], asked: _Asked, *, wanted: bool | None
+    this: Session, run: Run, files: list[str], asked: Asked, *, wanted: bool | None
 ) -> Iterator[Decision]:
     """Replay under a progress bar, which is gone with the last record: before a table comes."""
     with progress_bar(this, files, wanted=wanted) as advance:
@@ -277,7 +236,7 @@ def _records(
                 yield changed
 
 
-def _show_counted(this: Session, run: Run, asked: _Asked) -> None:
+def _show_counted(this: Session, run: Run, asked: Asked) -> None:
     if asked.report is not None:
         from notifycli.cli.report import write_report  # noqa: PLC0415 - only with --report
 

@@ -1,0 +1,50 @@
+"""What `simulate` is to show, of all that it can."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from notifycli.cli.session import Session
+from notifycli.errors import UsageError
+from notifycli.rules.schedule import zone_info
+
+if TYPE_CHECKING:
+    from notifycli.rules.insight import Insight
+
+
+class Asked(NamedTuple):
+    """What is to be shown."""
+
+    explain: bool
+    summary: bool
+    diff: bool
+    exit_code: bool
+    expect: str | None
+    report: str | None
+    zone: str | None
+    jobs: int
+
+    @property
+    def compares(self) -> bool:
+        """Whether the preferences as they are matter beside the proposed ones."""
+        return self.diff or self.exit_code
+
+    def check(self, *, proposal: bool) -> None:
+        """Raise `UsageError` for what doesn't go together."""
+        if self.compares and not proposal:
+            option = "--diff" if self.diff else "--exit-code"
+            raise UsageError(
+                f"{option} compares with other preferences, and none are given",
+                "propose some: --set [USER:]KEY=VALUE or --prefs FILE",
+            )
+        if self.expect is not None and self.summary:
+            raise UsageError("--expect and --summary show different things", "give one of them")
+
+    def insights(self, this: Session) -> tuple[Insight, Insight] | None:
+        """Make what counts for the eye, where an eye will see it."""
+        if self.report is None and not (self.summary and this.shows_table):
+            return None
+        from notifycli.rules.insight import Insight, hour_of_week  # noqa: PLC0415 - only for an eye
+
+        hour = hour_of_week(None if self.zone is None else zone_info(self.zone))
+        return Insight(hour), Insight(hour)
