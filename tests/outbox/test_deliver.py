@@ -243,6 +243,7 @@ def test_one_who_has_left_is_not_sent_what_waited_for_them(told: Notifycli, post
         (["drop", "--all", "--state", "sent"], "what is sent can't be dropped"),
         (["--pending", "e.jsonl"], "--pending reads no events"),
         (["--dry-run", "--pending"], "--dry-run needs events"),
+        (["--dry-run", "--follow", "e.jsonl"], "--dry-run reads what is there, and can't follow"),
         (["missing.jsonl", "--channel", "fax"], "'fax' is none of email, push, audio"),
     ],
 )

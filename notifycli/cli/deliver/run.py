@@ -98,6 +98,8 @@ def run(
     who is named with -u. Old events are history: they are replayed, and nobody is told of them.
     """
     this = session(ctx)
+    if dry_run and follow:
+        raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
     files = _files(this, events, follow=follow, pending=pending)
     with this.store() as store:
         from notifycli.cli.deliver.work import Run, Source  # noqa: PLC0415 - not for the help
