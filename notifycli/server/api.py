@@ -19,6 +19,7 @@ from notifycli.rules.audience import LARGEST_ID
 from notifycli.server.desk import NOT_FOUND, Call
 from notifycli.server.document import document
 from notifycli.server.operations import OPERATIONS, Operation
+from notifycli.server.shapes import ForUser
 from notifycli.server.stores import Stores
 from notifycli.server.throttle import Throttle
 from notifycli.server.web import Guard, Problem, answer, read_body
@@ -105,15 +106,9 @@ class Api:
         caller = self._stores.reader.user(token.account_id, token.user_id)
         if caller is None:
             raise Problem(401, _BAD_TOKEN)
-        call = Call(
-            token,
-            secret,
-            caller,
-            path,
-            now,
-            await _body(item, request),
-            _user_id(request) if item.for_user else None,
-        )
+        body = await _body(item, request)
+        user = _user_id(request, body) if item.for_user else None
+        call = Call(token, secret, caller, path, now, body, user)
         if item.writes:
             return answer(await self._stores.write(lambda store: item.run(store, call)))
         return answer(item.run(self._stores.reader, call))
@@ -176,14 +171,13 @@ def _path_numbers(request: Request) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number is not None}
 
 
-def _user_id(request: Request) -> int | None:
+def _user_id(request: Request, body: Any) -> int | None:
+    """Give whose settings are meant; what the body says wins over the query, as in Rails."""
     text = request.query_params.get("user_id")
-    if text is None:
-        return None
-    number = _number(text)
-    if number is None:
+    number = None if text is None else _number(text)
+    if text is not None and number is None:
         raise Problem(422, "user_id is no user's id")
-    return number
+    return (body.user_id or number) if isinstance(body, ForUser) else number
 
 
 def _number(text: str) -> int | None:

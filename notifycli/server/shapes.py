@@ -6,11 +6,11 @@ where nothing was set.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from notifycli.rules.audience import Inbox, Role, Team, User
+from notifycli.rules.audience import LARGEST_ID, Inbox, Role, Team, User
 
 Availability = Literal["online", "offline", "busy"]
 
@@ -110,7 +110,13 @@ class ProfileWish(Struct):
     ui_settings: dict[str, Any] | UnsetType = UNSET
 
 
-class ProfileUpdate(Struct):
+class ForUser(Struct, kw_only=True):
+    """A body in which an administrator can say whose settings are meant, as in the query."""
+
+    user_id: Annotated[int, Meta(ge=1, le=LARGEST_ID)] | None = None
+
+
+class ProfileUpdate(ForUser):
     """The body of `PUT profile`."""
 
     profile: ProfileWish
@@ -123,7 +129,7 @@ class FlagsWish(Struct):
     selected_push_flags: list[str] | None = None
 
 
-class FlagsUpdate(Struct):
+class FlagsUpdate(ForUser):
     """The body of `PATCH notification_settings`."""
 
     notification_settings: FlagsWish

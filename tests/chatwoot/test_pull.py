@@ -165,7 +165,7 @@ def test_what_fails_for_one_user_does_not_keep_the_others(
     assert failed["result"] == "failed"
     assert "refuses the token: Invalid Access Token" in failed["detail"]
     assert value(everybody, "push.assigned", 8) == "off"
-    assert "run the same command again" in result.stderr
+    assert "mend what is told, and run it again for the rest" in result.stderr
     chatwoot.people[JANE] = gone
     records = everybody.ok("chatwoot", "pull").records
     assert {s["id"]: s["result"] for s in records if s["kind"] == "preferences"} == {

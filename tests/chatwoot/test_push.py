@@ -73,7 +73,7 @@ def test_a_second_push_does_only_what_is_left(pulled: Notifycli, chatwoot: Chatw
         ["pushed", "failed", "pushed"],
     )
     assert "with 500: out of order" in result.records[1]["detail"]
-    assert "1 not done; run the same command again" in result.stderr
+    assert "1 not done; mend what is told, and run it again for the rest" in result.stderr
     failing = False
     before = len(writes(chatwoot))
     records = pulled.ok("chatwoot", "push").records

@@ -219,6 +219,10 @@ def test_an_agent_may_change_their_own_settings_only_an_administrator_everybodys
     assert serving.settings(OMAR)["selected_email_flags"] == email
     history = serving.desk.ok("prefs", "history", "-u", "8").records
     assert {row["who"] for row in history} == {"root@example.com"}
+    in_body = {"json": {**update([])["json"], "user_id": 8}}
+    assert serving.ask(JANE, "PATCH", SETTINGS, **in_body)[0] == 401
+    assert serving.ask(ROOT, "PATCH", f"{SETTINGS}?user_id=7", **in_body)[1]["user_id"] == 8
+    assert serving.settings(OMAR)["selected_email_flags"] == []
     # Their token is nobody else's to see.
     assert serving.ask(ROOT, "GET", "profile?user_id=8")[1]["access_token"] is None
 

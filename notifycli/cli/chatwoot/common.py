@@ -70,7 +70,7 @@ def finish(this: Session, report: Report, *, dry_run: bool) -> None:
         this.note("nothing was changed: this was a dry run")
     undone = sum(step.result in {"failed", "left"} for step in report.steps)
     if undone:
-        this.note(f"{undone} not done; run the same command again: it does what is left")
+        this.note(f"{undone} not done; mend what is told, and run it again for the rest")
     if report.status:
         raise typer.Exit(report.status)
 
