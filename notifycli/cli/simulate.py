@@ -180,7 +180,9 @@ def simulate(
             until=until,
         )
         replay = replay_of(this, store, wishes, compare=asked.compares)
-        inboxes = {one.id for account in store.accounts() for one in store.inboxes(account.id)}
+        # With their members they are many, and only a named one has to be among them.
+        accounts = store.accounts() if inbox else ()
+        inboxes = {one.id for account in accounts for one in store.inboxes(account.id)}
     run = Run(replay, selection, BadLines(strict=strict), asked.insights(this))
     status = _show(this, run, files, asked, progress=progress)
     tell_assumptions(this, run.replay.assumptions)
