@@ -14,7 +14,6 @@ from notifycli.rules.notifications import Channel, NotificationType
 K = TypeVar("K")
 G = TypeVar("G")
 HOURS_A_DAY = 24
-HOURS_A_WEEK = 7 * HOURS_A_DAY
 _QUARTER = 15 * 60 * SECOND
 """Every zone's offset has been a multiple of it for half a century."""
 
@@ -94,10 +93,6 @@ class Insight:
     def by_agent(self) -> Counter[Agent]:
         """Give how many fired for each agent."""
         return _summed(self.fired, lambda key: key[0])
-
-    def by_agent_and_channel(self) -> Counter[tuple[Agent, Channel]]:
-        """Give how many fired for each agent on each channel."""
-        return _summed(self.fired, lambda key: (key[0], key[1].channel))
 
     def by_hour(self) -> Counter[int | None]:
         """Give how many fired in each hour of the week."""
