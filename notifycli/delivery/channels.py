@@ -28,6 +28,14 @@ class Watcher(Protocol):
         """Take in an event that was replayed, and who has its conversation after it."""
 
 
+@runtime_checkable
+class Hurrying(Protocol):
+    """A sender that can tell what it has begun to send from what it only waits to send."""
+
+    def hurry(self) -> None:
+        """Cancel the sends of which nobody has heard yet, and the wait for a service to open."""
+
+
 class Channels:
     """The channels of one run.
 
@@ -81,6 +89,12 @@ class Channels:
     def sender(self, channel: Channel) -> Sender:
         """Give the sender of a channel that is ready."""
         return self._senders[channel]
+
+    def hurry(self) -> None:
+        """Keep nobody waiting for what hasn't been begun."""
+        for sender in self._senders.values():
+            if isinstance(sender, Hurrying):
+                sender.hurry()
 
     def see(self, event: Event, assignee: int | None) -> None:
         """Tell the channels of an event, before what it leads to is sent."""

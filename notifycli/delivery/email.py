@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from notifycli.delivery.channel import Later, Notice, Outcome, Refused
+from notifycli.delivery.daemons import Daemons
 from notifycli.delivery.email_address import AddressError, ascii_domain, sender
 from notifycli.delivery.email_message import Letterhead, compose
 from notifycli.delivery.email_templates import own_or_builtin
@@ -40,7 +40,7 @@ _REST_SECONDS = 10.0
 
 
 class EmailSender:
-    """Sends notices by e-mail; fulfils `Sender`."""
+    """Sends notices by e-mail; fulfils `Sender` and `Hurrying`."""
 
     def __init__(
         self,
@@ -55,7 +55,9 @@ class EmailSender:
         self._watch = watch
         self._free: list[MailConnection] = []
         self._slots = asyncio.Semaphore(connections)
-        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="notifycli-mail")
+        self._threads = Daemons(connections, "notifycli-mail")
+        self._calls: dict[MailConnection, asyncio.Future[Any]] = {}
+        self._hurries = False
         self._rests_until = 0.0
         self._trouble = ""
 
@@ -71,25 +73,36 @@ class EmailSender:
             self._free.append(connection)
         except UnavailableError as error:
             self._rest(error)
-        except BaseException:
-            self._threads.shutdown()
-            raise
+        except BaseException as error:
+            # Whoever hurries closes it as one that is open.
+            if not (self._hurries and isinstance(error, asyncio.CancelledError)):
+                self._threads.end()
+                raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Close all connections."""
         await asyncio.gather(*(self._in_thread(free, free.close) for free in self._free))
-        self._threads.shutdown()
+        self._threads.end()
 
     async def send(self, notice: Notice) -> Outcome:
         """Send one notice. Never raises for what the server does."""
         async with self._slots:
+            if self._hurries:
+                raise asyncio.CancelledError
             if time.monotonic() < self._rests_until:
                 return Later(self._trouble)
             connection = self._free.pop() if self._free else self._connection()
             outcome = await self._in_thread(connection, lambda: self._deliver(connection, notice))
             self._free.append(connection)
             return outcome
+
+    def hurry(self) -> None:
+        """Cancel the sends of which the server has heard nothing yet."""
+        self._hurries = True
+        for connection, call in self._calls.items():
+            if connection.give_up():
+                call.cancel()
 
     def _connection(self) -> MailConnection:
         return MailConnection(self._server, self._watch)
@@ -110,11 +123,15 @@ class EmailSender:
         return Later(self._trouble)
 
     async def _in_thread(self, connection: MailConnection, call: Callable[[], T]) -> T:
+        future = asyncio.wrap_future(self._threads.submit(call))
+        self._calls[connection] = future
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+            return await future
         except asyncio.CancelledError:
             connection.abort()
             raise
+        finally:
+            del self._calls[connection]
 
 
 def open_sender(store: Store, *, watch: Watch = unwatched) -> EmailSender:

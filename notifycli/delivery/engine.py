@@ -109,6 +109,7 @@ class Engine:
     def stop(self) -> None:
         """Take up nothing more; end when what is in flight has come down."""
         self._stopping = True
+        self.channels.hurry()
         self._wake.set()
 
     async def run(self) -> None:
@@ -169,9 +170,9 @@ class Engine:
         return leased
 
     async def _start(self, stack: AsyncExitStack) -> None:
-        while self._ready and len(self._running) < self._pace.concurrency:
+        while self._ready and not self._stopping and len(self._running) < self._pace.concurrency:
             channel = self._ready[0].channel
-            if not await self._open(channel, stack):
+            if not await self._open(channel, stack) or self._stopping:
                 continue
             notice = self._ready.popleft()
             if end := outlived(notice, _now()):

@@ -7,6 +7,7 @@ import re
 import smtplib
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -98,6 +99,8 @@ class MailConnection:
         self._watch = watch
         self._smtp: smtplib.SMTP | None = None
         self._sent = 0
+        self._lock = threading.Lock()
+        self._under_way = False
         self._aborted = False
 
     def open(self) -> None:
@@ -135,6 +138,7 @@ class MailConnection:
         if self._sent >= _MAILS:
             self.close()
         stale = self._smtp is not None
+        self._under_way = False
         try:
             return self._transact(mail)
         except (OSError, smtplib.SMTPException) as error:
@@ -156,6 +160,19 @@ class MailConnection:
                 smtp.quit()
             smtp.close()
 
+    def give_up(self) -> bool:
+        """End it, from any thread, unless the server has heard of the mail that is being sent.
+
+        Gives whether it has ended. Where it hadn't been opened yet, the thread that does so may
+        wait on, but no mail goes over it.
+        """
+        with self._lock:
+            if self._under_way:
+                return False
+            self._aborted = True
+        self.abort()
+        return True
+
     def abort(self) -> None:
         """End it at once, from any thread; whoever waits for the server stops waiting."""
         self._aborted = True
@@ -175,6 +192,8 @@ class MailConnection:
         else:
             smtp = smtplib.SMTP(*where, timeout=server.seconds)
         self._smtp = smtp
+        if self._aborted:
+            raise smtplib.SMTPServerDisconnected
         smtp.local_hostname = _own_name(_socket(smtp))
         took = (time.perf_counter() - start) * 1000
         self._watch(f"connected to {server.name} in {took:.0f} ms")
@@ -234,8 +253,10 @@ class MailConnection:
         if self._smtp is None:
             self.open()
         smtp = self._smtp
-        if smtp is None:
-            raise smtplib.SMTPServerDisconnected
+        with self._lock:
+            if smtp is None or self._aborted:
+                raise smtplib.SMTPServerDisconnected
+            self._under_way = True
         if mail.needs_utf8 and not smtp.has_extn("smtputf8"):
             return Refused(
                 f"{self._server.name} takes ASCII addresses alone (no SMTPUTF8), "
