@@ -11,7 +11,7 @@ from msgspec import Struct
 from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.output import printable, show, write
 from notifycli.cli.typed_secret import read_secret
-from notifycli.errors import UnavailableError, UsageError
+from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 from notifycli.store.configuration import SETTINGS, Configured, Origin, Setting, setting_of
 from notifycli.store.store import Store
 
@@ -147,15 +147,23 @@ notifycli config list -o jsonl | jq -r 'select(.origin == "environment") | .vari
     ),
 )
 def config_list(ctx: typer.Context) -> None:
-    """List all settings, their values and where these come from."""
+    """List all settings, their values and where these come from.
+
+    A bad value in the environment is told, and shown as none; the exit status is then 78.
+    """
     this = session(ctx)
+    bad: list[ConfigurationError] = []
+    records: list[SettingRecord] = []
     with this.store() as store:
-        records = [
-            SettingRecord(
-                setting.key, *_looked_up(store, setting), setting.variable, setting.summary
+        for setting in SETTINGS.values():
+            try:
+                value, origin = _looked_up(store, setting)
+            except ConfigurationError as error:
+                bad.append(error)
+                value, origin = None, Origin.ENVIRONMENT
+            records.append(
+                SettingRecord(setting.key, value, origin, setting.variable, setting.summary)
             )
-            for setting in SETTINGS.values()
-        ]
     show(
         this,
         records,
@@ -163,6 +171,10 @@ def config_list(ctx: typer.Context) -> None:
         heads=("Setting", "Value", "Origin", "What it is"),
         cells=lambda item: (item.key, printable(item.value or "-"), item.origin, item.summary),
     )
+    if bad:
+        raise ConfigurationError(
+            "; ".join(error.message for error in bad), "\n  ".join(error.hint for error in bad)
+        )
 
 
 def _looked_up(store: Store, setting: Setting) -> tuple[str | None, str]:

@@ -85,10 +85,29 @@ def test_the_environment_wins_and_says_so(notifycli: Notifycli) -> None:
 
 
 def test_a_bad_value_in_the_environment_is_bad_configuration(notifycli: Notifycli) -> None:
-    result = notifycli("config", "list", environment={"NOTIFYCLI_SMTP_PORT": "smtp"})
+    result = notifycli("config", "get", "smtp.port", environment={"NOTIFYCLI_SMTP_PORT": "smtp"})
     assert (result.status, result.stdout) == (78, b"")
     assert result.stderr == (
         "error: NOTIFYCLI_SMTP_PORT is 'smtp': it is a number from 1 to 65535\n"
+        "  set it anew, or: unset NOTIFYCLI_SMTP_PORT\n"
+    )
+
+
+def test_list_tells_of_every_bad_value_in_the_environment_beside_all_settings(
+    notifycli: Notifycli,
+) -> None:
+    environment = {"NOTIFYCLI_SMTP_PORT": "smtp", "NOTIFYCLI_DESK_URL": "x"}
+    result = notifycli("config", "list", environment=environment)
+    assert (result.status, [item["key"] for item in result.records]) == (78, [*SETTINGS])
+    bad = [item for item in result.records if item["origin"] == "environment"]
+    assert [(item["key"], item["value"]) for item in bad] == [
+        ("desk.url", None),
+        ("smtp.port", None),
+    ]
+    assert result.stderr == (
+        "error: NOTIFYCLI_DESK_URL is 'x': it is an address such as https://desk.example.com; "
+        "NOTIFYCLI_SMTP_PORT is 'smtp': it is a number from 1 to 65535\n"
+        "  set it anew, or: unset NOTIFYCLI_DESK_URL\n"
         "  set it anew, or: unset NOTIFYCLI_SMTP_PORT\n"
     )
 
