@@ -12,9 +12,10 @@ import shutil
 import signal
 import sys
 import wave
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from notifycli.errors import UnavailableError
@@ -24,6 +25,7 @@ _FOLDER = Path(__file__).with_name("tones")
 _SECONDS = 10.0
 """After which a player is ended: a sound server that hangs keeps it for ever."""
 _LONGEST = 200
+_RATE = 22_050
 PLAYERS: Mapping[str, tuple[str, ...]] = {
     "pw-play": (),
     # Without it, PulseAudio fills a buffer of two seconds first.
@@ -56,6 +58,17 @@ def tones() -> list[Tone]:
 def tone(name: str) -> Tone:
     """Give the tone of a name that `audio.tone` can have."""
     return Tone(name, _FOLDER / f"{name}.wav")
+
+
+@contextmanager
+def silence() -> Iterator[Tone]:
+    """Give a tone that nobody hears, by which it can be tried whether others could be played."""
+    with TemporaryDirectory(prefix="notifycli-") as folder:
+        path = Path(folder, "silence.wav")
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, _RATE, 0, "NONE", ""))
+            file.writeframes(bytes(2 * _RATE // 10))
+        yield Tone("silence", path)
 
 
 def ring_bell() -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.delivery import sound
+from notifycli.delivery import sound, sound_player
 from notifycli.delivery.channel import Delivered, Later, Outcome
 from notifycli.delivery.channels import Channels
 from notifycli.delivery.feeding import Feeder, Terms
@@ -27,7 +27,7 @@ from notifycli.rules.settings import Preferences
 from notifycli.store.store import Store
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
-from tests.vault.services import until
+from tests.vault.services import need, until
 
 from .notices import notice
 from .sound_server import Recording, sound_server
@@ -382,17 +382,50 @@ class TestCommands:
         assert (done.status, b"\a" in done.stdout, BELL in done.stdout.decode()) == (0, True, True)
 
     @pytest.mark.parametrize(
-        ("programs", "status", "found"),
-        [(["paplay", "aplay"], "ok", "paplay, aplay"), ([], "note", "no player")],
+        ("programs", "expected"),
+        [
+            (
+                {"pw_play": FAILS, "paplay": ""},
+                ["ok", "paplay", "it took silence; whether a tone can be heard: try it"],
+            ),
+            (
+                {"pw_play": "exit 3", "aplay": "exit 4"},
+                [
+                    "note",
+                    "pw-play, aplay",
+                    "nothing here plays a sound (pw-play: exit status 3; aplay: exit status 4)",
+                ],
+            ),
+            ({}, ["note", "no player", "sounds can't be played on this machine"]),
+        ],
     )
-    def test_the_doctor_looks_for_players_and_plays_nothing(
+    def test_the_doctor_tries_the_players_by_silence(
         self,
         notifycli: Notifycli,
         players: Callable[..., Path],
-        programs: list[str],
-        status: str,
-        found: str,
+        programs: dict[str, str],
+        expected: list[str],
     ) -> None:
-        log = players(**dict.fromkeys(programs, ""))
+        log = players(**programs)
         (finding,) = (r for r in notifycli("doctor").records if r["check"] == "sound")
-        assert (finding["status"], finding["found"], log.read_text()) == (status, found, "")
+        assert [finding["status"], finding["found"], finding["meaning"]] == expected
+        assert log.read_text().splitlines() == [f"{name} silence.wav" for name in programs]
+
+    def test_the_doctor_finds_no_sound_server(
+        self, notifycli: Notifycli, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        need(paplay="pulseaudio-utils")
+        monkeypatch.setattr(sound_player, "PLAYERS", {"paplay": ()})
+        monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
+        (finding,) = (r for r in notifycli("doctor").records if r["check"] == "sound")
+        assert (finding["status"], "Connection refused" in finding["meaning"]) == ("note", True)
+        assert finding["fix"].startswith("is a sound server running for this user?")
+
+    def test_the_doctor_reaches_a_sound_server(
+        self, notifycli: Notifycli, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sound_player, "PLAYERS", {"paplay": ("--latency-msec=50",)})
+        with sound_server() as server:
+            monkeypatch.setenv("PULSE_SERVER", server)
+            (finding,) = (r for r in notifycli("doctor").records if r["check"] == "sound")
+        assert (finding["status"], finding["found"]) == ("ok", "paplay")
