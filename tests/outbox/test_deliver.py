@@ -89,6 +89,19 @@ def test_what_can_not_be_sent_now_stays_pending(told: Notifycli, post: Post) -> 
     assert "1 notification still to be sent: notifycli deliver --pending" in result.stderr
 
 
+def test_what_waits_on_a_channel_that_was_not_named_is_not_told(
+    told: Notifycli, post: Post
+) -> None:
+    told.ok("prefs", "set", "audio=all", "-u", "7")
+    post.answer = lambda _: Later("not now", after=40.0)
+    told("deliver", told.write_events("e.jsonl", [asked(100)]), "-u", "7")
+
+    mails = told("deliver", "--pending", "--channel", "email")
+    sounds = told("deliver", "--pending", "--channel", "audio")
+    assert mails.records == mailed(waiting=1)
+    assert sounds.records == [{"channel": "audio", **NOTHING, "waiting": 1}]
+
+
 def test_a_dry_run_shows_what_would_be_sent_and_changes_nothing(
     told: Notifycli, post: Post
 ) -> None:

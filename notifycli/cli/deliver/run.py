@@ -23,6 +23,7 @@ from notifycli.store.store import Store
 if TYPE_CHECKING:
     from notifycli.cli.deliver.work import Run
     from notifycli.delivery.feeding import Feeder
+    from notifycli.store.notice import Scope
 
 app = part()
 
@@ -106,6 +107,7 @@ def run(
         from notifycli.delivery.channels import Channels  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
         from notifycli.delivery.feeding import Feeder, Terms  # noqa: PLC0415
+        from notifycli.store.notice import Scope  # noqa: PLC0415
 
         named = frozenset(map(Channel, channel or ()))
         channels = Channels(store, named or _usual(this))
@@ -124,7 +126,8 @@ def run(
             pace = Pace(int(store.configuration.get("deliver.concurrency") or 1), limit)
             engine = Engine(store.outbox, channels, users, pace)
             work = Run(feeder, engine, source, BadLines(strict=strict))
-            status = _send(this, store, work, users, progress=progress)
+            scope = Scope(named or frozenset(Channel), users)
+            status = _send(this, store, work, scope, progress=progress)
     raise typer.Exit(status)
 
 
@@ -175,14 +178,7 @@ def _would_be_sent(files: list[str], feeder: Feeder, bad: BadLines) -> Iterator[
         yield from feeder.pending()
 
 
-def _send(
-    this: Session,
-    store: Store,
-    work: Run,
-    users: frozenset[tuple[int, int]] | None,
-    *,
-    progress: bool | None,
-) -> int:
+def _send(this: Session, store: Store, work: Run, scope: Scope, *, progress: bool | None) -> int:
     """Send it all, and give the exit status."""
     from notifycli.cli.deliver.summary import tell_result  # noqa: PLC0415 - not for the help
     from notifycli.cli.deliver.work import carry_out  # noqa: PLC0415
@@ -191,7 +187,7 @@ def _send(
     try:
         carry_out(this, work, progress=on_terminal if progress is None else progress)
     finally:
-        status = tell_result(this, store.outbox, work, users)
+        status = tell_result(this, store.outbox, work, scope)
         if work.feeder is not None:
             tell_assumptions(this, work.feeder.replay.assumptions)
     return status or work.bad.finish()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from notifycli.cli.deliver.work import Run
     from notifycli.delivery.channels import Channels
     from notifycli.delivery.feeding import Fed
+    from notifycli.store.notice import Scope
     from notifycli.store.outbox import Outbox
 
 _REFUSED = 1
@@ -43,19 +44,13 @@ class Delivery(Struct):
     """Fired, but too old, undeliverable, beyond the limit, or the channel isn't set up."""
 
 
-def tell_result(
-    this: Session,
-    outbox: Outbox,
-    run: Run,
-    users: frozenset[tuple[int, int]] | None,
-) -> int:
+def tell_result(this: Session, outbox: Outbox, run: Run, scope: Scope) -> int:
     """Print a record a channel and say what is left to do; gives the exit status."""
-    from notifycli.store.notice import Scope  # noqa: PLC0415 - only a run needs it
-
     report, channels = run.engine.report, run.engine.channels
-    waiting = {c: outbox.open_count(Scope(frozenset({c}), users)) for c in Channel}
+    of_each = {c: scope._replace(channels=frozenset({c})) for c in Channel if c in scope.channels}
+    waiting = {channel: outbox.open_count(of_it) for channel, of_it in of_each.items()}
     fed = None if run.feeder is None else run.feeder.fed
-    records = [_record(channel, run, fed, waiting[channel]) for channel in Channel]
+    records = [_record(channel, run, fed, count) for channel, count in waiting.items()]
     told = [record for record in records if any(_numbers(record))]
     if told or not this.shows_table:
         show(this, told, Delivery)
