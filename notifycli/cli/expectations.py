@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from typing import Any
 
@@ -47,22 +48,40 @@ def show_mismatches(this: Session, records: Iterable[Struct], file: str) -> int:
 def _read(file: str) -> list[dict[str, object]]:
     expected: list[dict[str, object]] = []
     faults: list[str] = []
+    heads: list[str] | None = None
     for name, number, line in read_lines([file]):
-        # `-o json` lays an array out with a record a line.
-        record = line.strip().removesuffix(b",")
-        if record in (b"[", b"]"):
-            continue
         try:
-            expected.append(read_expected(msgspec.json.decode(record)))
-        except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors
+            if heads is None:
+                heads = _cells_of(line)
+                if FIELDS.keys() & heads:
+                    continue
+                heads = []
+            if heads:
+                expected.append(read_expected(_row(heads, _cells_of(line)), strict=False))
+            # `-o json` lays an array out with a record a line.
+            elif (record := line.strip().removesuffix(b",")) not in (b"[", b"]"):
+                expected.append(read_expected(msgspec.json.decode(record)))
+        except (ValueError, RecursionError, csv.Error) as error:  # msgspec's are ValueErrors
             faults.append(f"{name}:{number}: {error}")
     if faults:
         more = len(faults) - _TOLD_IN_FULL
         listed = [*faults[:_TOLD_IN_FULL], *([f"… and {more:,} more"] if more > 0 else [])]
         raise DataError(
-            "\n".join(listed), "a line is an object of any of the fields that simulate prints"
+            "\n".join(listed),
+            "a line is an object of any of the fields that simulate prints; or it is a row of a "
+            "table, as -o csv prints it",
         )
     return expected
+
+
+def _cells_of(line: bytes) -> list[str]:
+    return next(csv.reader([line.decode()]))
+
+
+def _row(heads: list[str], cells: list[str]) -> dict[str, str | None]:
+    if len(cells) != len(heads):
+        raise ValueError(f"has {plural(len(cells), 'cell')}, and the first line {len(heads)}")
+    return {head: cell or None for head, cell in zip(heads, cells, strict=True)}
 
 
 def _cells(mismatch: Any) -> list[str]:

@@ -216,11 +216,38 @@ def test_expectations_hold_for_what_would_be_shown(desk: Desk) -> None:
     assert desk.run("simulate", desk.events(ASSIGNED), *options).status == 0
 
 
-def test_what_simulate_prints_as_one_array_is_what_it_expects(desk: Desk) -> None:
-    printed = desk.run("simulate", desk.events(ASSIGNED), "-o", "json")
-    path = desk.folder / "expected.json"
-    path.write_text(printed.out, encoding="utf-8")
-    assert desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path)).status == 0
+@pytest.mark.parametrize("options", [["-o", "json"], ["-o", "csv"], ["-o", "csv", "--explain"]])
+def test_what_simulate_prints_is_what_it_expects(desk: Desk, options: list[str]) -> None:
+    events = desk.events(ASSIGNED, MESSAGE)
+    path = desk.folder / "expected"
+    path.write_text(desk.run("simulate", events, *options).out, encoding="utf-8")
+    ran = desk.run("simulate", events, *options[2:], "--expect", str(path))
+    assert (ran.status, ran.out) == (0, "")
+
+
+def test_a_table_of_expectations_may_have_any_of_the_columns(desk: Desk) -> None:
+    expected = desk.write("expected.csv", "channel,user_id", "push,7", "email,8")
+    ran = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(expected))
+    missing, unexpected = ran.records()
+    assert missing == {"mismatch": "missing", "user_id": 8, "channel": "email"}
+    assert (ran.status, unexpected["channel"]) == (1, "email")
+
+
+def test_each_fault_of_a_table_of_expectations_is_named_with_its_place(desk: Desk) -> None:
+    path = desk.write("expected.csv", "chanel,user_id", "push,7", "push", "push,7,8")
+    misspelt = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path))
+    assert misspelt.status == 65
+    assert misspelt.err.splitlines()[:3] == [
+        f"error: {path}:2: 'chanel' is no field; did you mean channel?",
+        f"{path}:3: has 1 cell, and the first line 2",
+        f"{path}:4: has 3 cells, and the first line 2",
+    ]
+    path = desk.write("expected.csv", "channel,user_id", "push,x", "push,")
+    wrong = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path))
+    assert wrong.err.splitlines()[:2] == [
+        f"error: {path}:2: user_id: expected int, got str",
+        f"{path}:3: user_id: expected int, got null",
+    ]
 
 
 def test_each_fault_of_a_file_of_expectations_is_named_with_its_place(desk: Desk) -> None:
