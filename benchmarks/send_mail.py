@@ -21,13 +21,14 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.frame import Done, Race, Way, WrongError
-from notifycli.delivery.channel import Delivered, Notice
+from notifycli.delivery.channel import Delivered
 from notifycli.delivery.email import EmailSender
 from notifycli.delivery.email_address import sender
 from notifycli.delivery.email_message import Letterhead, Parts, write
 from notifycli.delivery.email_templates import Templates
 from notifycli.delivery.smtp import MailServer, Security
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store.notice import Notice
 
 _OURS, _LOOP, _BYTES = "ours@example.com", "loop@example.com", "bytes@example.com"
 _ROOT = Path(__file__).parent.parent

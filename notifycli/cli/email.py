@@ -13,12 +13,13 @@ from notifycli.cli.command import USER, examples, noun, session, takes
 from notifycli.cli.output import show, show_one, write
 from notifycli.cli.session import Session, plural, tell
 from notifycli.cli.times import now
-from notifycli.delivery.channel import Delivered, Later, Notice, Outcome
+from notifycli.delivery.channel import Delivered, Later, Outcome
 from notifycli.delivery.sample import sample
 from notifycli.errors import UnavailableError, UsageError
 from notifycli.rules.audience import User
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.preferences import nearest
+from notifycli.store.notice import Notice
 from notifycli.store.store import Store
 
 app = noun("E-mail: a test, templates, previews.")

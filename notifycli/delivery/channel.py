@@ -6,33 +6,7 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
-from notifycli.rules.notifications import Channel, NotificationType
-
-
-class Notice(Struct, frozen=True):
-    """One notification that is to reach one person on one channel."""
-
-    id: int
-    """The outbox's row; 0 for a test message."""
-    account_id: int
-    user_id: int
-    email: str | None
-    user_name: str
-    channel: Channel
-    type: NotificationType
-    event: str
-    conversation_id: int | None
-    inbox_id: int | None
-    inbox_name: str
-    message_id: int | None
-    at: int | None
-    """The event's time, in microseconds since 1970 UTC."""
-    contact: str
-    """Whom the conversation is with; an empty string where the event doesn't say."""
-    author: str
-    """Who wrote the message; an empty string where nobody did."""
-    text: str
-    """What the message says, cut to 1,000 characters; an empty string where there is none."""
+from notifycli.store.notice import Notice
 
 
 class Delivered(Struct, frozen=True):

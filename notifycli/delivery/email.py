@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from notifycli.delivery.channel import Later, Notice, Outcome, Refused
+from notifycli.delivery.channel import Later, Outcome, Refused
 from notifycli.delivery.daemons import Daemons
 from notifycli.delivery.email_address import AddressError, ascii_domain, sender
 from notifycli.delivery.email_message import Letterhead, compose
@@ -28,6 +28,7 @@ from notifycli.delivery.smtp import (
     unwatched,
 )
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
+from notifycli.store.notice import Notice
 from notifycli.store.store import Store
 from notifycli.vault.configuration import secret
 

@@ -10,10 +10,10 @@ from email.utils import format_datetime
 
 from msgspec import Struct
 
-from notifycli.delivery.channel import Notice
 from notifycli.delivery.email_address import Mailbox, mailbox
 from notifycli.delivery.email_headers import address, header, one_line, words
 from notifycli.delivery.email_templates import Templates
+from notifycli.store.notice import Notice
 
 _LONGEST_SUBJECT = 150
 _ENCODING = b"Content-Transfer-Encoding: quoted-printable"

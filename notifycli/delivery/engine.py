@@ -17,13 +17,13 @@ from contextlib import AsyncExitStack
 from msgspec import Struct, field
 
 from notifycli.delivery.breaker import Breaker
-from notifycli.delivery.channel import Delivered, Later, Notice, Outcome, Sender
+from notifycli.delivery.channel import Delivered, Later, Outcome, Sender
 from notifycli.delivery.channels import Channels
 from notifycli.delivery.retrying import outlived, settle
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.rules.moment import SECOND
 from notifycli.rules.notifications import Channel
-from notifycli.store.notice import Leased, Scope, Settled, State
+from notifycli.store.notice import Leased, Notice, Scope, Settled, State
 from notifycli.store.outbox import Outbox
 
 LEASE = 15 * SECOND
@@ -179,7 +179,7 @@ class Engine:
                 self._settle(notice, end)
                 self._wake.set()
                 continue
-            task = asyncio.create_task(_sent(self._senders[notice.channel], _notice(notice)))
+            task = asyncio.create_task(_sent(self._senders[notice.channel], notice))
             self._running[task] = notice
             task.add_done_callback(self._landed)
 
@@ -289,10 +289,6 @@ async def _sent(sender: Sender, notice: Notice) -> Outcome:
 
 def _untried(notice: Leased, now: int) -> Settled:
     return Settled(notice.id, State.PENDING, now, tried=False)
-
-
-def _notice(leased: Leased) -> Notice:
-    return Notice(**{name: getattr(leased, name) for name in Notice.__struct_fields__})
 
 
 def _now() -> int:

@@ -20,7 +20,7 @@ from pywebpush import WebPusher  # type: ignore[import-untyped] # nor has it
 from yarl import URL
 
 from notifycli import __version__
-from notifycli.delivery.channel import Delivered, Later, Notice, Outcome, Refused
+from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push_answer import GONE, outcome_of
 from notifycli.delivery.push_endpoint import (
     FORBIDDEN,
@@ -32,6 +32,7 @@ from notifycli.delivery.push_endpoint import (
 from notifycli.delivery.push_message import Message, message_of
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.rules.moment import SECOND
+from notifycli.store.notice import Notice
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 from notifycli.vault.keychain import open_keychain

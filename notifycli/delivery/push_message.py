@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from notifycli.delivery.channel import Notice
 from notifycli.rules.notifications import NotificationType as Type
+from notifycli.store.notice import Notice
 from notifycli.vault.vapid import encoded
 
 LONGEST_PLAINTEXT = 3993

@@ -35,7 +35,7 @@ def delay(failures: int, after: float | None, jitter: Jitter) -> int:
 def outlived(notice: Leased, now: int) -> Settled | None:
     """Give the end of a notice that nobody has a use for any more; `None` if it is to be sent."""
     useful = USEFUL[notice.channel]
-    if notice.user_name is None:
+    if notice.member is None:
         why = f"user {notice.user_id} has left account {notice.account_id}"
         remedy = f"notifycli deliver drop {notice.id}"
     elif now - notice.since > useful:

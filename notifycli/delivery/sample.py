@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from notifycli.delivery.channel import Notice
 from notifycli.rules.audience import User
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store.notice import Notice
 
 
 def sample(account: int, user: User, channel: Channel, type_: NotificationType, at: int) -> Notice:

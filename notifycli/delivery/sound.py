@@ -16,12 +16,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Self
 
-from notifycli.delivery.channel import Delivered, Later, Notice, Outcome
+from notifycli.delivery.channel import Delivered, Later, Outcome
 from notifycli.delivery.sound_player import Player, Tone, has_bell, tone
 from notifycli.delivery.sound_waiting import Waiting
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.rules.event import Event
 from notifycli.rules.settings import Preferences
+from notifycli.store.notice import Notice
 from notifycli.store.store import Store
 
 REPEAT_SECONDS = 30.0

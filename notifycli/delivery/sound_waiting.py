@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from notifycli.delivery.channel import Notice
 from notifycli.rules.event import UNSAID, Event
 from notifycli.rules.names import MESSAGE_CREATED, PRESENCE
+from notifycli.store.notice import Notice
 
 
 class _Place(NamedTuple):

@@ -42,15 +42,16 @@ class Entry(NamedTuple):
     text: str
 
 
-class Leased(Struct, frozen=True):
-    """A notice to be sent, with its user and inbox as the directory has them now."""
+class Notice(Struct, frozen=True):
+    """One notification that is to reach one person on one channel."""
 
     id: int
+    """The outbox's row; 0 for a test message."""
     account_id: int
     user_id: int
     email: str | None
-    user_name: str | None
-    """`None` where the user has left the account."""
+    user_name: str
+    """An empty string where they have none."""
     channel: Channel
     type: NotificationType
     event: str
@@ -59,9 +60,20 @@ class Leased(Struct, frozen=True):
     inbox_name: str
     message_id: int | None
     at: int | None
+    """The event's time."""
     contact: str
+    """Whom the conversation is with; an empty string where the event doesn't say."""
     author: str
+    """Who wrote the message; an empty string where nobody did."""
     text: str
+    """What the message says, cut to 1,000 characters; an empty string where there is none."""
+
+
+class Leased(Notice, frozen=True):
+    """A notice to be sent, with its user and inbox as the directory has them now."""
+
+    member: int | None
+    """The user once more; `None` where they have left the account."""
     since: int
     """When it was written, or put back by hand."""
     attempts: int

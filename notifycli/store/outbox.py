@@ -43,7 +43,8 @@ _FIRST_IN_LINE = """NOT EXISTS (
 _FORGET = "contact = '', author = '', text = ''"
 _JOINED = {
     "email": "u.email",
-    "user_name": "u.name",
+    "user_name": "coalesce(u.name, '')",
+    "member": "u.id",
     "inbox_name": "coalesce(nullif(n.inbox_name, ''), i.name, '')",
 }
 _FROM = (

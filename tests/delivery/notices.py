@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from notifycli.delivery.channel import Notice
 from notifycli.delivery.email_address import sender
 from notifycli.delivery.email_message import Letterhead
 from notifycli.delivery.email_templates import Templates
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store.notice import Notice
 
 MENTION = Notice(
     id=5,

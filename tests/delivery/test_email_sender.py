@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from notifycli.delivery.channel import Delivered, Later, Notice, Outcome, Refused
+from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.email import EmailSender
 from notifycli.delivery.smtp import MailServer, Security
 from notifycli.errors import ConfigurationError
+from notifycli.store.notice import Notice
 from notifycli.vault.token import Secret
 
 from .mail_server import CLOSE, HANG, PASSWORD, USER, Certificate, Post, free_port, serving

@@ -13,10 +13,11 @@ from typing import Self
 import pytest
 
 from notifycli.delivery import channels
-from notifycli.delivery.channel import Delivered, Notice, Outcome
+from notifycli.delivery.channel import Delivered, Outcome
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.rules.event import Event
 from notifycli.rules.notifications import Channel
+from notifycli.store.notice import Notice
 from tests.conftest import Json
 
 Answer = Callable[[Notice], Outcome]

@@ -6,9 +6,11 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from msgspec import structs
 
-from notifycli.delivery.channel import Delivered, Later, Notice, Outcome, Refused
+from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store.notice import Notice
 from tests.conftest import Json, Notifycli, Program, lines
 
 from .desk import Post, asked
@@ -25,7 +27,8 @@ def test_what_fires_is_sent_with_what_the_event_says(told: Notifycli, post: Post
     result = told("deliver", told.write_events("e.jsonl", [event]))
 
     assert (result.status, result.records, result.stderr) == (0, mailed(sent=1), "")
-    assert post.sent == [
+    (sent,) = post.sent
+    assert {name: getattr(sent, name) for name in Notice.__struct_fields__} == structs.asdict(
         Notice(
             id=1,
             account_id=1,
@@ -44,7 +47,7 @@ def test_what_fires_is_sent_with_what_the_event_says(told: Notifycli, post: Post
             author="Ada",
             text="Where is my parcel?",
         )
-    ]
+    )
 
 
 def test_an_event_that_is_received_again_notifies_nobody_again(told: Notifycli, post: Post) -> None:

@@ -30,6 +30,7 @@ NOTICE = Leased(
     contact="Ada",
     author="Ada",
     text="Hello",
+    member=7,
     since=NOW,
     attempts=0,
 )
@@ -141,7 +142,7 @@ def test_what_becomes_of_a_notice(
             id="a sound that comes too late is none",
         ),
         pytest.param(
-            structs.replace(NOTICE, user_name=None),
+            structs.replace(NOTICE, member=None),
             Settled(
                 5,
                 State.DEAD,

@@ -11,7 +11,8 @@ from typing import Self
 
 from notifycli.cli.main import main
 from notifycli.delivery import channels, engine
-from notifycli.delivery.channel import Delivered, Notice, Outcome
+from notifycli.delivery.channel import Delivered, Outcome
+from notifycli.store.notice import Notice
 
 LEASE = 400_000
 

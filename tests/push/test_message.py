@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from notifycli.delivery.channel import Notice
 from notifycli.delivery.push_answer import seconds_of
 from notifycli.delivery.push_message import LONGEST_PLAINTEXT, cut, message_of
 from notifycli.rules.notifications import EVERY_TYPE, Channel, NotificationType
+from notifycli.store.notice import Notice
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 GERMANY = "\U0001f1e9\U0001f1ea"
