@@ -1,4 +1,4 @@
-"""Notices for the tests of the channels."""
+"""Notices for the tests of the channels and of the outbox."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from notifycli.delivery.email_address import sender
 from notifycli.delivery.email_message import Letterhead
 from notifycli.delivery.email_templates import Templates
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.notice import Notice
+from notifycli.store.notice import Leased, Notice
 
 MENTION = Notice(
     id=5,
@@ -37,3 +37,9 @@ LETTERHEAD = Letterhead(
 
 def notice(**changes: Any) -> Notice:
     return msgspec.structs.replace(MENTION, **changes)
+
+
+def leased(**changes: Any) -> Leased:
+    """Give one as the outbox hands it out."""
+    own = {"member": MENTION.user_id, "since": 0, "attempts": 0}
+    return Leased(**{**msgspec.structs.asdict(MENTION), **own, **changes})

@@ -12,6 +12,7 @@ from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.notice import Notice
 from tests.conftest import Json, Notifycli, Program, lines
+from tests.delivery.notices import notice
 
 from .desk import Post, asked
 
@@ -29,18 +30,10 @@ def test_what_fires_is_sent_with_what_the_event_says(told: Notifycli, post: Post
     assert (result.status, result.records, result.stderr) == (0, mailed(sent=1), "")
     (sent,) = post.sent
     assert {name: getattr(sent, name) for name in Notice.__struct_fields__} == structs.asdict(
-        Notice(
+        notice(
             id=1,
-            account_id=1,
-            user_id=7,
-            email="jane@example.com",
             user_name="Jane",
-            channel=Channel.EMAIL,
             type=NotificationType.ASSIGNED_MESSAGE,
-            event="message_created",
-            conversation_id=42,
-            inbox_id=3,
-            inbox_name="Website",
             message_id=100,
             at=event["created_at"] * 1_000_000,
             contact="Ada",

@@ -3,37 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from msgspec import structs
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.retrying import MOST_ATTEMPTS, delay, outlived, settle
-from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.notifications import Channel
 from notifycli.store.notice import Leased, Settled, State
+from tests.delivery.notices import leased
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 NOW = 100 * HOUR
-NOTICE = Leased(
-    id=5,
-    account_id=1,
-    user_id=7,
-    email="jane@example.com",
-    user_name="Jane",
-    channel=Channel.EMAIL,
-    type=NotificationType.ASSIGNED_MESSAGE,
-    event="message_created",
-    conversation_id=42,
-    inbox_id=3,
-    inbox_name="Website",
-    message_id=100,
-    at=NOW,
-    contact="Ada",
-    author="Ada",
-    text="Hello",
-    member=7,
-    since=NOW,
-    attempts=0,
-)
 AGAIN = "notifycli deliver retry 5"
 
 
@@ -122,27 +101,27 @@ def test_the_wait_doubles_up_to_an_hour_on_top_of_what_the_service_asked_for(
 def test_what_becomes_of_a_notice(
     attempts: int, age: int, outcome: Outcome, expected: Settled
 ) -> None:
-    notice = structs.replace(NOTICE, attempts=attempts, since=NOW - age)
+    notice = leased(attempts=attempts, since=NOW - age)
     assert settle(notice, outcome, NOW, longest) == expected
 
 
 @pytest.mark.parametrize(
     ("notice", "expected"),
     [
-        pytest.param(NOTICE, None, id="a new one is sent"),
-        pytest.param(structs.replace(NOTICE, since=NOW - 24 * HOUR), None, id="one of a day too"),
+        pytest.param(leased(since=NOW), None, id="a new one is sent"),
+        pytest.param(leased(since=NOW - 24 * HOUR), None, id="one of a day too"),
         pytest.param(
-            structs.replace(NOTICE, since=NOW - 24 * HOUR - 1),
+            leased(since=NOW - 24 * HOUR - 1),
             Settled(5, State.DEAD, NOW, "it was not sent within 24 hours", AGAIN, tried=False),
             id="an older one is a dead letter",
         ),
         pytest.param(
-            structs.replace(NOTICE, channel=Channel.AUDIO, since=NOW - 61 * SECOND),
+            leased(channel=Channel.AUDIO, since=NOW - 61 * SECOND),
             Settled(5, State.DROPPED, NOW, "it was not sent within a minute", AGAIN, tried=False),
             id="a sound that comes too late is none",
         ),
         pytest.param(
-            structs.replace(NOTICE, member=None),
+            leased(since=NOW, member=None),
             Settled(
                 5,
                 State.DEAD,

@@ -12,31 +12,15 @@ from notifycli.delivery.push_answer import seconds_of
 from notifycli.delivery.push_message import LONGEST_PLAINTEXT, cut, message_of
 from notifycli.rules.notifications import EVERY_TYPE, Channel, NotificationType
 from notifycli.store.notice import Notice
+from tests.delivery.notices import notice as a_notice
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 GERMANY = "\U0001f1e9\U0001f1ea"
 
 
-def notice(**more: Any) -> Notice:
-    given: dict[str, Any] = {
-        "id": 5,
-        "account_id": 1,
-        "user_id": 7,
-        "email": "jane@example.com",
-        "user_name": "Jane",
-        "channel": Channel.PUSH,
-        "type": NotificationType.MENTION,
-        "event": "message_created",
-        "conversation_id": 42,
-        "inbox_id": 3,
-        "inbox_name": "Website",
-        "message_id": 99,
-        "at": None,
-        "contact": "Eve",
-        "author": "Omar",
-        "text": "look at this",
-    }
-    return Notice(**{**given, **more})
+def notice(**changes: Any) -> Notice:
+    said = {"contact": "Eve", "author": "Omar", "text": "look at this"}
+    return a_notice(**{"channel": Channel.PUSH, "message_id": 99, "at": None, **said, **changes})
 
 
 def test_a_push_names_who_and_where_and_leads_to_the_conversation() -> None:
