@@ -3,15 +3,14 @@
 The bare server is Starlette on uvicorn with the same HTTP parser: it reads a request's body and
 answers a text as long as ours. Ours also checks a signature and puts each event on the disk before
 it answers; or checks a token, reads the store, and writes to it for each twentieth request. Each
-client sends its next request when the last was answered, all for a minute (`LOAD_SECONDS`); what
-counts is that each answer is the right one, and how long half and all but one in a hundred took.
+client sends its next request when the last was answered, all together 120,000 (`LOAD_REQUESTS`), a
+minute's work; what counts is that each answer is the right one, and how long half and all but one
+in a hundred took.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import os
 import socket
 import statistics
@@ -22,11 +21,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError
+from benchmarks.load_clients import SECRET, WRITES, Agent, Chatwoot, Client, ask
 from notifycli.rules.audience import User
 from notifycli.store.store import Store
 from notifycli.vault.health import Health
@@ -34,10 +33,8 @@ from notifycli.vault.token import Secret
 from notifycli.vault.tokens import NO_WISH, Life, Owner
 
 _CLIENTS = 200
-_SECONDS = float(os.environ.get("LOAD_SECONDS", "60"))
-_SMALL_SECONDS = 1.0
-_SECRET = "benchmark"  # noqa: S105 - the benchmark's own
-_WRITES = 20
+_REQUESTS = int(os.environ.get("LOAD_REQUESTS", "120000"))
+_SMALL_REQUESTS = WRITES * _CLIENTS
 _START_SECONDS = 60
 _BARE = """
 import sys
@@ -56,103 +53,19 @@ async def app(scope, receive, send):
 
 uvicorn.run(Router(default=app), port=int(sys.argv[1]), http="h11", ws="none", log_config=None)
 """
-_FLAGS = ("email_conversation_creation", "email_conversation_mention")
-
-
-class _Answer(NamedTuple):
-    status: int
-    body: bytes
-
-
-class _Client:
-    """What one client asks, one request after the other, and what it must be answered."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.asked = 0
-
-    def request(self) -> bytes:
-        """Give the next request."""
-        raise NotImplementedError
-
-    def check(self, answer: _Answer) -> None:
-        """Look whether the answer to the last one is right."""
-        if answer.status != 200:  # noqa: PLR2004 - done
-            raise WrongError(f"a request was answered {answer.status}: {answer.body[:200]!r}")
-
-
-class _Chatwoot(_Client):
-    """Sends webhooks of 3 KB."""
-
-    def request(self) -> bytes:
-        self.asked += 1
-        name = f"{self.number}-{self.asked}"
-        body = msgspec.json.encode(
-            {
-                "event": "message_created",
-                "id": self.asked,
-                "name": name,
-                "account": {"id": 1},
-                "conversation": {"id": self.number},
-                "content": "x" * 2850,
-            }
-        )
-        at = str(int(time.time())).encode()
-        signature = hmac.new(_SECRET.encode(), at + b"." + body, hashlib.sha256).hexdigest()
-        return _request(
-            "POST",
-            "/",
-            {
-                "x-chatwoot-timestamp": at.decode(),
-                "x-chatwoot-signature": f"sha256={signature}",
-                "x-chatwoot-delivery": name,
-            },
-            body,
-        )
-
-
-class _Agent(_Client):
-    """Reads profile and settings, and now and then changes these."""
-
-    def __init__(self, number: int, token: str, *, real: bool) -> None:
-        super().__init__(number)
-        self._header = {"api_access_token": token}
-        self._real = real
-        self._flags = ["email_conversation_assignment"]
-        self._changed = False
-
-    def request(self) -> bytes:
-        self.asked += 1
-        if self.asked % 2:
-            return _request("GET", "/api/v1/profile", self._header)
-        path = "/api/v1/accounts/1/notification_settings"
-        if self.asked % _WRITES:
-            return _request("GET", path, self._header)
-        self._flags = [_FLAGS[self.asked // _WRITES % 2]]
-        wish = {"notification_settings": {"selected_email_flags": self._flags}}
-        return _request("PATCH", path, self._header, msgspec.json.encode(wish))
-
-    def check(self, answer: _Answer) -> None:
-        super().check(answer)
-        if not self._real:
-            return
-        found = msgspec.json.decode(answer.body)
-        told = found["id"] if self.asked % 2 else found["selected_email_flags"]
-        if told != (self.number if self.asked % 2 else self._flags):
-            raise WrongError(f"user {self.number} was answered {told!r}")
 
 
 def races(folder: Path, small: bool) -> Iterator[Race]:
     """Race both servers against a bare one."""
-    seconds = _SMALL_SECONDS if small else _SECONDS
-    yield _race("listen, webhooks of 3 KB", _listen(folder, seconds), "{}", seconds, _chatwoots)
+    each = (_SMALL_REQUESTS if small else _REQUESTS) // _CLIENTS
+    yield _race("listen, webhooks of 3 KB", _listen(folder, each), "{}", each, _chatwoots)
     tokens = _desk(folder / "desk.db")
     serving = (*NOTIFYCLI, "serve", "-q", "--db", str(folder / "desk.db"))
     yield _race(
         "serve, profile and settings",
-        partial(_loaded, serving, partial(_agents, tokens, real=True), seconds),
+        partial(_loaded, serving, partial(_agents, tokens, real=True), each),
         "x" * 800,
-        seconds,
+        each,
         partial(_agents, tokens, real=False),
     )
 
@@ -161,12 +74,12 @@ def _race(
     name: str,
     run: Callable[[], Done],
     answer: str,
-    seconds: float,
-    clients: Callable[[], Sequence[_Client]],
+    each: int,
+    clients: Callable[[], Sequence[Client]],
 ) -> Race:
-    bare = partial(_loaded, (sys.executable, "-c", _BARE), clients, seconds, answer)
+    bare = partial(_loaded, (sys.executable, "-c", _BARE), clients, each, answer)
     ways = [Way(name.partition(",")[0], run), Way("bare Starlette", bare)]
-    return Race(name, ways, rounds=1, check=_compare)
+    return Race(name, ways, amount=each * _CLIENTS, unit="requests", rounds=1, check=_compare)
 
 
 def _compare(answers: Sequence[dict[str, float]]) -> None:
@@ -176,26 +89,26 @@ def _compare(answers: Sequence[dict[str, float]]) -> None:
         ours[f"{figure}_ratio"] = ours[f"{figure}_ms"] / bare[f"{figure}_ms"]
 
 
-def _chatwoots() -> list[_Client]:
-    return [_Chatwoot(number) for number in range(_CLIENTS)]
+def _chatwoots() -> list[Client]:
+    return [Chatwoot(number) for number in range(_CLIENTS)]
 
 
-def _agents(tokens: Mapping[int, str], *, real: bool) -> list[_Client]:
-    return [_Agent(number, token, real=real) for number, token in tokens.items()]
+def _agents(tokens: Mapping[int, str], *, real: bool) -> list[Client]:
+    return [Agent(number, token, real=real) for number, token in tokens.items()]
 
 
-def _listen(folder: Path, seconds: float) -> Callable[[], Done]:
+def _listen(folder: Path, each: int) -> Callable[[], Done]:
     def run() -> Done:
         path = folder / f"{time.monotonic_ns()}" / "events.jsonl"
-        os.environ["NOTIFYCLI_LISTEN_SECRET"] = _SECRET
-        done = _loaded((*NOTIFYCLI, "listen", "-q", "--path", str(path)), _chatwoots, seconds)
+        os.environ["NOTIFYCLI_LISTEN_SECRET"] = SECRET
+        done = _loaded((*NOTIFYCLI, "listen", "-q", "--path", str(path)), _chatwoots, each)
         names = [
             msgspec.json.decode(line)["name"]
             for file in path.parent.glob("*.jsonl")
             for line in file.read_bytes().splitlines()
         ]
-        if len(names) != len(set(names)) or len(names) != done.figures["requests"]:
-            raise WrongError(f"of {done.figures['requests']} events {len(names)} are in the files")
+        if len(names) != len(set(names)) or len(names) != each * _CLIENTS:
+            raise WrongError(f"of {each * _CLIENTS} events {len(names)} are in the files")
         return done
 
     return run
@@ -238,15 +151,15 @@ def _desk(path: Path) -> dict[int, str]:
 
 def _loaded(
     command: Sequence[str],
-    clients: Callable[[], Sequence[_Client]],
-    seconds: float,
+    clients: Callable[[], Sequence[Client]],
+    each: int,
     *arguments: str,
 ) -> Done:
-    """Start a server, and let the clients ask it for so long."""
+    """Start a server, and let each client ask it so often."""
     with _running(command, arguments) as port:
-        took = asyncio.run(_all_ask(clients(), port, seconds))
+        took = asyncio.run(_all_ask(clients(), port, each))
     cuts = statistics.quantiles(took, n=100)
-    figures = {"requests": len(took), "p50_ms": cuts[49] * 1000, "p99_ms": cuts[98] * 1000}
+    figures = {"p50_ms": cuts[49] * 1000, "p99_ms": cuts[98] * 1000}
     return Done(figures, figures)
 
 
@@ -277,37 +190,6 @@ def _wait_for(port: int) -> None:
             return
 
 
-async def _all_ask(clients: Sequence[_Client], port: int, seconds: float) -> list[float]:
-    until = time.perf_counter() + seconds
-    return [
-        took
-        for all_ in await asyncio.gather(*(_ask(client, port, until) for client in clients))
-        for took in all_
-    ]
-
-
-async def _ask(client: _Client, port: int, until: float) -> list[float]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    took = []
-    while (start := time.perf_counter()) < until:
-        writer.write(client.request())
-        answer = await _read(reader)
-        took.append(time.perf_counter() - start)
-        client.check(answer)
-    writer.close()
-    return took
-
-
-def _request(method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "host: localhost", f"content-length: {len(body)}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-async def _read(reader: asyncio.StreamReader) -> _Answer:
-    try:
-        head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-        return _Answer(int(head[9:12]), await reader.readexactly(length))
-    except (EOFError, ConnectionError) as error:
-        raise WrongError("a request was not answered") from error
+async def _all_ask(clients: Sequence[Client], port: int, each: int) -> list[float]:
+    took = await asyncio.gather(*(ask(client, port, each) for client in clients))
+    return [seconds for one in took for seconds in one]
