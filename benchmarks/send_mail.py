@@ -26,7 +26,7 @@ from notifycli.delivery.email import EmailSender
 from notifycli.delivery.email_address import sender
 from notifycli.delivery.email_message import Letterhead, Parts, write
 from notifycli.delivery.email_templates import Templates
-from notifycli.delivery.smtp import MailServer, Security
+from notifycli.delivery.smtp_server import MailServer, Security
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.notice import Notice
 

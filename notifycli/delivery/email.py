@@ -18,15 +18,9 @@ from notifycli.delivery.daemons import Daemons
 from notifycli.delivery.email_address import AddressError, ascii_domain, sender
 from notifycli.delivery.email_message import Letterhead, compose
 from notifycli.delivery.email_templates import own_or_builtin
-from notifycli.delivery.smtp import (
-    PORTS,
-    SECONDS,
-    MailConnection,
-    MailServer,
-    Security,
-    Watch,
-    unwatched,
-)
+from notifycli.delivery.smtp import MailConnection
+from notifycli.delivery.smtp_opening import Watch, unwatched
+from notifycli.delivery.smtp_server import PORTS, SECONDS, MailServer, Security
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.store.notice import Notice
 from notifycli.store.store import Store

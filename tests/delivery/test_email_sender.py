@@ -11,7 +11,7 @@ import pytest
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.email import EmailSender
-from notifycli.delivery.smtp import MailServer, Security
+from notifycli.delivery.smtp_server import MailServer, Security
 from notifycli.errors import ConfigurationError
 from notifycli.store.notice import Notice
 from notifycli.vault.token import Secret

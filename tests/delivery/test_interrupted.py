@@ -14,7 +14,7 @@ import pytest
 from notifycli.delivery import email
 from notifycli.delivery.channel import Later, Outcome
 from notifycli.delivery.email import EmailSender
-from notifycli.delivery.smtp import MailServer, Security
+from notifycli.delivery.smtp_server import MailServer, Security
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
 
