@@ -7,8 +7,9 @@ for. Only there is it ever sent; a token of that name and another label is someb
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -32,6 +33,9 @@ from notifycli.store.connections import Connection
 from notifycli.store.tokens import Token, TokenState
 from notifycli.vault.token import Secret
 from notifycli.vault.tokens import Life, Owner
+
+if TYPE_CHECKING:
+    from notifycli.store.change import Change
 
 TOKEN_NAME = "chatwoot"  # noqa: S105 - its name, which is no secret
 Told = Callable[[int, int], None]
@@ -110,6 +114,13 @@ class Desk:
         transport = Transport(self.connection.url, secret, self.limits)
         return Api(transport, self.connection.remote_account_id)
 
+    def change(self, *, dry_run: bool = False) -> AbstractContextManager[Change]:
+        """Change what is known here of the account; nothing is stored of a dry run."""
+        life = self.life
+        if dry_run:
+            return life.store.rehearsal(self.account)
+        return life.store.change(self.account, life.command, life.who)
+
     def each(
         self, kind: str, users: Iterable[User], work: Callable[[User], Step], told: Told
     ) -> Report:
@@ -168,7 +179,7 @@ def end_rotation(desk: Desk, user: User) -> None:
     name = desk.life.store.chatwoot.known(desk.account, user.id).rotating
     if name is not None:
         desk.life.forget([name])
-        with desk.life.store.change(desk.account, desk.life.command, desk.life.who) as change:
+        with desk.change() as change:
             change.chatwoot.rotating(user.id, None)
 
 

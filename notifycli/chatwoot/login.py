@@ -93,7 +93,7 @@ def logout(desk: Desk, users: Iterable[User], *, disconnect: bool) -> Ended:
         end_rotation(desk, user)
     ended = desk.life.end(desk.account, tokens)
     if disconnect:
-        with desk.life.store.change(desk.account, desk.life.command, desk.life.who) as change:
+        with desk.change() as change:
             change.chatwoot.disconnect()
     return ended
 

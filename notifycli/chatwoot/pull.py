@@ -140,31 +140,19 @@ def pull(
     A value that was changed here only stays as it is until it is pushed. One that was changed on
     both sides is a conflict: unless `force`, nothing of that user is stored.
     """
-    there: dict[int, Seen] = {}
-
-    def fetch(user: User) -> Step:
-        with desk.open(user) as api:
-            there[user.id] = see(api, user)
-        return Step("preferences", user.id, user.email or user.name, "", "")
-
-    fetched = desk.each("preferences", users, fetch, told)
-    life, account = desk.life, desk.account
-    changing = (
-        life.store.rehearsal(account)
-        if dry_run
-        else life.store.change(account, life.command, life.who)
-    )
+    there, fetched = _fetched(desk, users, told)
+    store, account = desk.life.store, desk.account
     steps: list[Step] = []
     status = fetched.status
-    with changing as change:
+    with desk.change(dry_run=dry_run) as change:
         if directory is not None:
             import_directory(
-                change, life.store, account, directory.document, "Chatwoot", replace=replace
+                change, store, account, directory.document, "Chatwoot", replace=replace
             )
             steps += [_told_of(difference) for difference in change.directory]
-        preferences = life.store.preferences(account)
+        preferences = store.preferences(account)
         for step in fetched.steps:
-            if step.result or life.store.user(account, step.id) is None:
+            if step.result or store.user(account, step.id) is None:
                 steps.append(step)
                 continue
             taken = _taken(desk, preferences, step, there[step.id], force=force)
@@ -173,8 +161,20 @@ def pull(
             if not taken.conflict:
                 change.set(taken.entries, again=True)
                 change.chatwoot.saw(step.id, write_seen(there[step.id]))
-        change.chatwoot.pulled(life.now())
+        change.chatwoot.pulled(desk.life.now())
     return Pulled(Report(steps, status), directory.unread if directory else ())
+
+
+def _fetched(desk: Desk, users: Sequence[User], told: Told) -> tuple[dict[int, Seen], Report]:
+    """Read the users' preferences; gives them by user, and of whom they couldn't be read."""
+    there: dict[int, Seen] = {}
+
+    def fetch(user: User) -> Step:
+        with desk.open(user) as api:
+            there[user.id] = see(api, user)
+        return Step("preferences", user.id, user.email or user.name, "", "")
+
+    return there, desk.each("preferences", users, fetch, told)
 
 
 def _taken(desk: Desk, preferences: Preferences, step: Step, what: Seen, *, force: bool) -> _Taken:

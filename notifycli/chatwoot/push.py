@@ -126,7 +126,7 @@ def _write(api: Api, user: User, before: Seen, wanted: Seen) -> Seen:
 def _note(desk: Desk, user: User, after: Seen) -> None:
     text = write_seen(after)
     if desk.life.store.chatwoot.known(desk.account, user.id).seen != text:
-        with desk.life.store.change(desk.account, desk.life.command, desk.life.who) as change:
+        with desk.change() as change:
             change.chatwoot.saw(user.id, text)
 
 

@@ -63,7 +63,7 @@ def _prepare(desk: Desk, user: User) -> str:
     """Note where the new token will be, and prove that the keychain keeps what is put there."""
     chain = desk.life.keychain
     name = f"{chain.kind}:chatwoot/{desk.account}/{user.id}/{secrets.token_hex(8)}"
-    with desk.life.store.change(desk.account, desk.life.command, desk.life.who) as change:
+    with desk.change() as change:
         change.chatwoot.rotating(user.id, name)
     chain.set(name, _TRIAL)
     if chain.get(name) != _TRIAL:
