@@ -78,11 +78,6 @@ def listen(
     from notifycli.server.journal import Journal  # noqa: PLC0415
 
     secrets = _secrets(this, needed=not unsigned)
-    if not secrets and not unsigned:
-        raise ConfigurationError(
-            "no secret is set to check the signatures of webhooks with",
-            "notifycli config set listen.secret; or, if your server signs nothing: --unsigned",
-        )
     log = logger(this)
     journal = Journal((path or this.path.parent / JOURNAL).expanduser(), log)
     at = place(host, port, tls_cert, tls_key, behind_proxy)
@@ -101,7 +96,10 @@ def listen(
 
 
 def _secrets(this: Session, *, needed: bool) -> list[Secret]:
-    """Give the secrets that are set: several, with spaces between, while one is replaced."""
+    """Give the secrets that are set: several, with spaces between, while one is replaced.
+
+    Raises `ConfigurationError` if one is needed, and none is set.
+    """
     from notifycli.vault.configuration import secret  # noqa: PLC0415 - only a server needs it
 
     try:
@@ -111,4 +109,10 @@ def _secrets(this: Session, *, needed: bool) -> list[Secret]:
             raise
         this.note(f"no signature can be checked: {error.message}")
         return []
-    return [] if kept is None else [Secret(word) for word in kept.reveal().split()]
+    secrets = [] if kept is None else [Secret(word) for word in kept.reveal().split()]
+    if needed and not secrets:
+        raise ConfigurationError(
+            "no secret is set to check the signatures of webhooks with",
+            "notifycli config set listen.secret; or, if your server signs nothing: --unsigned",
+        )
+    return secrets
