@@ -22,6 +22,7 @@ from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from notifycli.cli.deliver.work import Run
+    from notifycli.delivery.channels import Channels
     from notifycli.delivery.feeding import Feeder
     from notifycli.store.notice import Scope
 
@@ -104,16 +105,12 @@ def run(
     files = _files(this, events, follow=follow, pending=pending)
     with this.store() as store:
         from notifycli.cli.deliver.work import Run, Source  # noqa: PLC0415 - not for the help
-        from notifycli.delivery.channels import Channels  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
         from notifycli.delivery.feeding import Feeder, Terms  # noqa: PLC0415
         from notifycli.store.notice import Scope  # noqa: PLC0415
 
         named = frozenset(map(Channel, channel or ()))
-        channels = Channels(store, named or _usual(this))
-        for each in named:
-            if not dry_run and not channels.ready(each) and (trouble := channels.trouble(each)):
-                raise trouble
+        channels = _channels(this, store, named, needed=not dry_run)
         users = selected_users(this, store)
         feeder = None
         if files:
@@ -143,10 +140,19 @@ def _files(this: Session, events: list[str] | None, *, follow: bool, pending: bo
     return [] if pending or alone else events or ["-"]
 
 
-def _usual(this: Session) -> frozenset[Channel]:
-    """Give the channels to use where none is named: a sound is for whoever sits at this desk."""
-    own_desk = len(this.given_users) == 1
-    return frozenset(Channel) if own_desk else frozenset(SWITCHED_CHANNELS)
+def _channels(this: Session, store: Store, named: frozenset[Channel], *, needed: bool) -> Channels:
+    """Give the named channels, else those of every run: a sound is for whoever sits at this desk.
+
+    Raises what keeps a named one from being used, where that is needed.
+    """
+    from notifycli.delivery.channels import Channels  # noqa: PLC0415 - not for the help
+
+    usual = Channel if len(this.given_users) == 1 else SWITCHED_CHANNELS
+    channels = Channels(store, named or frozenset(usual))
+    for each in named if needed else ():
+        if not channels.ready(each) and (trouble := channels.trouble(each)):
+            raise trouble
+    return channels
 
 
 def _show(this: Session, files: list[str], feeder: Feeder | None, *, strict: bool) -> int:
