@@ -12,6 +12,7 @@ import random
 import time
 import uuid
 from collections import Counter, deque
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from msgspec import Struct, field
@@ -76,12 +77,12 @@ class Engine:
         self._pace = pace
         self._owner = uuid.uuid4().hex
         self._ready: deque[Leased] = deque()
-        self._running: dict[asyncio.Task[Outcome], Leased] = {}
+        self._running: dict[asyncio.Task[Outcome | None], Leased] = {}
         self._settled: list[Settled] = []
         self._held_until = 0
         self._budget = pace.limit
         self._breakers = {channel: Breaker() for channel in Channel}
-        self._senders: dict[Channel, Sender] = {}
+        self._senders: dict[Channel, asyncio.Task[Sender | None]] = {}
         self._wake = asyncio.Event()
         self._more = True
         self._stopping = False
@@ -118,28 +119,28 @@ class Engine:
         async with AsyncExitStack() as stack:
             try:
                 while True:
-                    next_due = await self._turn(stack)
+                    next_due = self._turn(stack)
                     if self._is_over(next_due):
                         return
                     await self._wait(next_due)
             finally:
                 await self._give_back()
 
-    async def _turn(self, stack: AsyncExitStack) -> int | None:
+    def _turn(self, stack: AsyncExitStack) -> int | None:
         """Record, lease and start what can be; give when there is something to do next."""
         now = _now()
         room = 2 * self._pace.concurrency - len(self._ready) - len(self._running)
         if self._budget is not None:
             room = min(room, self._budget)
         if self._stopping:
-            self._settled += [_untried(notice, now) for notice in self._ready]
+            self._untouched(self._ready)
             self._ready.clear()
             room = 0
         leased = self._record_and_lease(room, now)
         if self._budget is not None:
             self._budget -= len(leased)
         self._ready.extend(leased)
-        await self._start(stack)
+        self._start(stack)
         if leased or self._running or self._ready or self._stopping:
             return None
         return self._next_due()
@@ -169,47 +170,53 @@ class Engine:
             self._held_until = until
         return leased
 
-    async def _start(self, stack: AsyncExitStack) -> None:
+    def _start(self, stack: AsyncExitStack) -> None:
         while self._ready and not self._stopping and len(self._running) < self._pace.concurrency:
-            channel = self._ready[0].channel
-            if not await self._open(channel, stack) or self._stopping:
-                continue
             notice = self._ready.popleft()
             if end := outlived(notice, _now()):
                 self._settle(notice, end)
                 self._wake.set()
                 continue
-            task = asyncio.create_task(_sent(self._senders[notice.channel], notice))
+            task = asyncio.create_task(_sent(self._opened(notice.channel, stack), notice))
             self._running[task] = notice
             task.add_done_callback(self._landed)
 
-    async def _open(self, channel: Channel, stack: AsyncExitStack) -> bool:
+    def _opened(self, channel: Channel, stack: AsyncExitStack) -> asyncio.Task[Sender | None]:
+        """Begin to open a channel, once: what is leased must be renewed while that takes."""
         if channel not in self._senders:
-            sender = self.channels.sender(channel)
-            try:
-                self._senders[channel] = await stack.enter_async_context(sender)
-            except NotifycliError as error:
-                self.channels.give_up(channel, error)
-                self._put_back(channel)
-                return False
-        return True
+            self._senders[channel] = asyncio.create_task(self._open(channel, stack))
+        return self._senders[channel]
+
+    async def _open(self, channel: Channel, stack: AsyncExitStack) -> Sender | None:
+        try:
+            return await stack.enter_async_context(self.channels.sender(channel))
+        except NotifycliError as error:
+            self.channels.give_up(channel, error)
+            self._put_back(channel)
+            return None
+        except Exception:
+            del self._senders[channel]  # the next notice tries it again
+            raise
 
     def _put_back(self, channel: Channel) -> None:
         back = [notice for notice in self._ready if notice.channel is channel]
         self._ready = deque(notice for notice in self._ready if notice.channel is not channel)
-        self._settled += [_untried(notice, _now()) for notice in back]
-        if self._budget is not None:
-            self._budget += len(back)
+        self._untouched(back)
         self._wake.set()
 
-    def _landed(self, task: asyncio.Task[Outcome]) -> None:
+    def _untouched(self, back: Sequence[Leased]) -> None:
+        now = _now()
+        self._settled += [Settled(n.id, State.PENDING, now, tried=False) for n in back]
+        if self._budget is not None:
+            self._budget += len(back)
+
+    def _landed(self, task: asyncio.Task[Outcome | None]) -> None:
         notice = self._running.pop(task)
         self._wake.set()
-        if task.cancelled():
-            self._settled.append(_untried(notice, _now()))
+        if task.cancelled() or (outcome := task.result()) is None:
+            self._untouched([notice])
             return
-        outcome, now = task.result(), _now()
-        breaker = self._breakers[notice.channel]
+        breaker, now = self._breakers[notice.channel], _now()
         if isinstance(outcome, Later):
             breaker.failed(now)
             self.report.last_trouble[notice.channel] = outcome.why
@@ -266,29 +273,29 @@ class Engine:
 
     async def _give_back(self) -> None:
         """Leave nothing leased: not even where something unexpected ends the run."""
-        for task in self._running:
+        tasks = [*self._running, *self._senders.values()]
+        for task in tasks:
             task.cancel()
-        if self._running:
-            await asyncio.wait([*self._running])
+        if tasks:
+            await asyncio.wait(tasks)
             await asyncio.sleep(0)  # the callbacks of the tasks come after the tasks
-        self._settled += [_untried(notice, _now()) for notice in self._ready]
+        self._untouched(self._ready)
         self._ready.clear()
         if self._settled:
             self._record_and_lease(0, _now())
 
 
-async def _sent(sender: Sender, notice: Notice) -> Outcome:
+async def _sent(opening: asyncio.Task[Sender | None], notice: Notice) -> Outcome | None:
+    """Send a notice, once its channel is open; gives nothing if that can't be opened."""
     try:
+        if (sender := await asyncio.shield(opening)) is None:
+            return None
         async with asyncio.timeout(_LONGEST_SEND):
             return await sender.send(notice)
     except TimeoutError:
         return Later(f"no answer within {_LONGEST_SEND:.0f} s")
     except Exception as error:  # noqa: BLE001 - a fault of one channel must not lose the others'
         return Later(f"unexpected {type(error).__name__}")
-
-
-def _untried(notice: Leased, now: int) -> Settled:
-    return Settled(notice.id, State.PENDING, now, tried=False)
 
 
 def _now() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Self
@@ -33,6 +33,8 @@ class Post:
     closed: set[Channel] = field(default_factory=set)
     broken: set[Channel] = field(default_factory=set)
     unable: dict[Channel, NotifycliError] = field(default_factory=dict)
+    begins: dict[Channel, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    """What a sender does before it can send."""
     seconds: float = 0.0
     at_once: int = 0
     most_at_once: int = 0
@@ -62,11 +64,13 @@ class Post:
             monkeypatch.setitem(sys.modules, module.__name__, module)
             monkeypatch.setitem(channels.MODULES, channel, module.__name__)
 
-    def _opened(self, channel: Channel) -> Post | _Unable:
+    def _opened(self, channel: Channel) -> Post | _Unable | _Beginner:
         if channel in self.closed:
             raise ConfigurationError(f"{channel} is not set up", "set it up")
         if channel in self.broken:
             raise UnavailableError(f"the key of {channel} is lost", "find it")
+        if channel in self.begins:
+            return _Beginner(self, self.begins[channel])
         return _Unable(self.unable[channel]) if channel in self.unable else self
 
     def of(self, channel: Channel) -> list[Notice]:
@@ -81,6 +85,21 @@ class _Unable:
 
     async def __aenter__(self) -> Self:
         raise self.error
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+
+@dataclass
+class _Beginner:
+    """A sender that has something to do before it can send."""
+
+    post: Post
+    begin: Callable[[], Awaitable[None]]
+
+    async def __aenter__(self) -> Post:
+        await self.begin()
+        return self.post
 
     async def __aexit__(self, *_: object) -> None:
         pass

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+import time
+from contextlib import closing
+
 import pytest
 
+from notifycli.delivery import engine
 from notifycli.errors import ConfigurationError
 from notifycli.rules.notifications import Channel
 from tests.conftest import Json, Notifycli
@@ -74,3 +80,37 @@ def test_a_sender_that_cannot_begin_keeps_the_others_from_nothing(
     assert (waiting["channel"], waiting["count"]) == ("email", 2)
     post.unable.clear()
     assert both.ok("deliver", "--pending").records == [{"channel": "email", **NOTHING, "sent": 2}]
+
+
+def test_a_sender_that_takes_long_to_begin_keeps_no_other_waiting_and_what_is_leased(
+    both: Notifycli, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "LEASE", 1_500_000)
+    seen: list[tuple[str, str, bool]] = []
+
+    async def begin() -> None:
+        await asyncio.sleep(3)
+        with closing(sqlite3.connect(both.store)) as store:
+            now = time.time_ns() // 1_000
+            rows = store.execute("SELECT channel, state, due_at > ? FROM notice", (now,))
+            seen.extend((channel, state, bool(later)) for channel, state, later in rows)
+
+    post.begins[Channel.EMAIL] = begin
+    both.ok("deliver", both.write_events("e.jsonl", [asked(100)]), "-u", "7")
+    assert seen == [("email", "sending", True), ("audio", "sent", False)]
+    assert [notice.channel for notice in post.sent] == [Channel.AUDIO, Channel.EMAIL]
+
+
+def test_a_fault_of_a_sender_that_begins_is_no_loss(both: Notifycli, post: Post) -> None:
+    faults = [True]
+
+    async def begin() -> None:
+        if faults:
+            raise RuntimeError(faults.pop())
+
+    post.begins[Channel.EMAIL] = begin
+    told = both.ok("deliver", both.write_events("e.jsonl", [asked(100)]), "-u", "7")
+    assert told.records == [
+        {"channel": "email", **NOTHING, "sent": 1},
+        {"channel": "audio", **NOTHING, "sent": 1},
+    ]
