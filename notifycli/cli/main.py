@@ -16,7 +16,6 @@ from notifycli.cli.session import Session, tell
 from notifycli.cli.tab import VARIABLE
 from notifycli.errors import NotifycliError, UsageError
 
-_INTERRUPTED = 130
 _UNEXPECTED = 70
 _ABORTED = 1
 _NO_COMMAND = "No such command"
