@@ -15,6 +15,8 @@ _FIRST = (datetime(2, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 _PAST_LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 _FAR = 1e12
 """Seconds beyond what any of these years has."""
+_YEAR = slice(4, 5)
+"""What comes after a year of four digits."""
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
@@ -26,6 +28,9 @@ def parse_moment(value: float | str) -> int:
     """
     if not isinstance(value, str):
         moment = _from_seconds(value)
+    elif value[_YEAR] == "-":
+        # What servers send. A number has no hyphen but its sign.
+        moment = _from_iso(value)
     elif _NUMBER.fullmatch(text := value.strip()):
         moment = _from_seconds(float(text) if "." in text else int(text))
     else:

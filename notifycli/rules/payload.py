@@ -48,6 +48,12 @@ class Meta(Struct, gc=False):
     sender: Person | None = None
 
 
+class Message(Struct, gc=False):
+    """One of a conversation's `messages`."""
+
+    account_id: Id = None
+
+
 class Conversation(Struct, gc=False):
     """A conversation inside another object."""
 
@@ -58,7 +64,7 @@ class Conversation(Struct, gc=False):
     status: str | None = None
     assignee_id: Id | UnsetType = UNSET
     meta: Meta | None = None
-    messages: Raw | UnsetType = UNSET
+    messages: list[Message] | None = None
     participants: list[int | str | Reference] | None = None
 
 
@@ -83,7 +89,7 @@ class Payload(Struct, gc=False):
     status: str | int | None = None
     meta: Meta | None = None
     assignee_id: Id | UnsetType = UNSET
-    messages: Raw | UnsetType = UNSET
+    messages: list[Message] | None = None
     changed_attributes: list[Change] | Change | None = None
     performed_by: Person | None = None
     participants: list[int | str | Reference] | None = None
@@ -148,10 +154,6 @@ class Name(Struct):
     event: str
 
 
-class _Message(Struct):
-    account_id: Id = None
-
-
 class Difference(Struct):
     """The two values of a changed attribute."""
 
@@ -162,14 +164,7 @@ class Difference(Struct):
 decode_payload = msgspec.json.Decoder(Payload).decode
 decode_envelope = msgspec.json.Decoder(Envelope).decode
 decode_name = msgspec.json.Decoder(Name).decode
-_decode_messages = msgspec.json.Decoder(list[_Message] | None).decode
 _decode_change = msgspec.json.Decoder(Difference | tuple[Id, Id] | None).decode
-
-
-def messages_account(raw: Raw | UnsetType) -> Id:
-    """Give the account that a conversation's `messages` name."""
-    messages = [] if raw is UNSET else _decode_messages(raw) or []
-    return next((m.account_id for m in messages if m.account_id is not None), None)
 
 
 def difference(raw: Raw) -> Difference:
