@@ -67,29 +67,26 @@ class Run:
     def fired(self, events: Iterable[Event]) -> Iterator[tuple[Facts, Sequence[Verdict]]]:
         """Give what fires, event by event; all is counted once the last has been asked for."""
         every_kind, takes = self._selection.takes_every_kind(), self._selection.takes_kind
-        for event, account, verdicts in self._tallied(events):
+        for event, verdicts in self._tallied(events):
+            known = facts(event)
             if not every_kind:
+                account = known.account_id
                 verdicts = [v for v in verdicts if takes(account, v.user_id, v.channel, v.type)]  # noqa: PLW2901
             if verdicts:
-                yield facts(event), verdicts
+                yield known, verdicts
 
     def count(self, events: Iterable[Event]) -> None:
         """Count what fires and what doesn't, and give nothing."""
         deque(self._tallied(events), maxlen=0)
 
-    def _tallied(self, events: Iterable[Event]) -> Iterator[tuple[Event, int, Sequence[Verdict]]]:
-        firing, takes_event = Firing(self.replay), self._selection.takes_event
+    def _tallied(self, events: Iterable[Event]) -> Iterator[tuple[Event, Sequence[Verdict]]]:
+        firing = Firing(self.replay, self._selection)
+        fired_by = firing.of
         for event in events:
             self.events += 1
-            fired = firing.of(event)
-            if takes_event(event):
-                firing.count(event, fired)
-                if fired.verdicts:
-                    assert event.account is not None  # noqa: S101 - the replay has set it
-                    yield event, event.account, fired.verdicts
-                for reason in fired.held:
-                    self.summary.held[reason] += 1
-        firing.settle(self.summary, self._selection.takes_kind)
+            if verdicts := fired_by(event):
+                yield event, verdicts
+        firing.settle(self.summary)
 
     def compared(
         self, events: Iterable[Event], *, explain: bool

@@ -8,83 +8,85 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct
-
 from notifycli.rules.decision import Reason, Verdict
 from notifycli.rules.event import Event
 from notifycli.rules.judging import judge_wishes
 from notifycli.rules.kept import Account, Conversation
-from notifycli.rules.naming import kind_of_message
-from notifycli.rules.replay import Entered, Replay
+from notifycli.rules.naming import kind_of_message, named
+from notifycli.rules.replay import Replay, case_of
 from notifycli.rules.route import Route, route
+from notifycli.rules.selection import Selection
 from notifycli.rules.summary import Summary
-from notifycli.rules.tally import Taken, Tally
+from notifycli.rules.tally import Tally
 
 _KINDS_KEPT = 8
 """The kinds of messages of a conversation whose routes are kept."""
-_NOWHERE = Route([], None, [])
-
-
-class Fired(Struct, gc=False):
-    """What fires by one event, and whom the event concerned."""
-
-    route: Route
-    verdicts: Sequence[Verdict] = ()
-    """What fires, in the order of decisions."""
-    held: Sequence[Reason] = ()
-    """Why the others of those for whom it is switched on aren't notified."""
 
 
 class Firing:
-    """What fires in a replay, and how often."""
+    """What fires in a replay, and how often, of the selected events."""
 
-    def __init__(self, replay: Replay) -> None:
+    def __init__(self, replay: Replay, selection: Selection) -> None:
         self._replay = replay
+        self._selection = selection
+        self._all = selection.takes_every_event()
         self._tally = Tally()
 
-    def of(self, event: Event) -> Fired:
-        """Give what fires: the decisions of `Replay.decide` with that outcome."""
-        account = self._replay.meet(event)
-        entered = self._replay.enter(event, account)
-        if entered is None:
-            result = Fired(_NOWHERE)
-        else:
-            known = self._route(entered)
-            result = _judge(entered, known) if known.wanted else Fired(known)
-        self._replay.leave(event, account)
-        return result
+    def of(self, event: Event) -> Sequence[Verdict]:
+        """Give what fires: the decisions of `Replay.decide` with that outcome, in their order.
 
-    def _route(self, entered: Entered) -> Route:
-        event, account, conversation = entered.event, entered.account, entered.conversation
-        kind = None if event.conversation is None else kind_of_message(event)
-        if kind is None:
-            return route(entered.named(), event.inbox, account.wanting)
+        It is counted, and whom the event concerns. An event that isn't selected gives nothing.
+        """
+        account = self._replay.meet(event)
+        conversation = self._replay.enter(event, account)
+        verdicts: Sequence[Verdict] = ()
+        if conversation is not None:
+            known = self._route(event, account, conversation)
+            if self._all or self._selection.takes_event(event):
+                known.times += 1
+                if known.wanted:
+                    verdicts = self._judge(event, account, conversation, known)
+                if not known.kept:
+                    self._tally.add(account, known)
+        self._replay.leave(event, account)
+        return verdicts
+
+    def _route(self, event: Event, account: Account, conversation: Conversation) -> Route:
+        kind = kind_of_message(event)
+        if kind is None or event.conversation is None:
+            return _found(event, account, conversation)
         if conversation.stale:
             self._settle_routes(account, conversation)
         known = conversation.routes.get(kind)
         if known is None:
             if len(conversation.routes) == _KINDS_KEPT:
                 self._settle_routes(account, conversation)
-            known = route(entered.named(), event.inbox, account.wanting)
+            known = conversation.routes[kind] = _found(event, account, conversation)
             known.kept = True
-            conversation.routes[kind] = known
         return known
 
-    def count(self, event: Event, result: Fired) -> None:
-        """Count what fired by the event, and whom it concerned."""
-        result.route.times += 1
-        if result.verdicts:
-            self._tally.add_fired(self._replay.meet(event), result.verdicts)
-        if not result.route.kept:
-            self._tally.add(self._replay.meet(event), result.route)
+    def _judge(
+        self, event: Event, account: Account, conversation: Conversation, known: Route
+    ) -> Sequence[Verdict]:
+        case = case_of(event, account, conversation)
+        verdicts: list[Verdict] = []
+        held: list[Reason] = []
+        notified: set[int] = set()
+        for case.type, wishes in known.wanted:
+            judge_wishes(case, wishes, notified, verdicts, held)
+        self._tally.held.update(held)
+        if verdicts:
+            self._tally.add_fired(account, verdicts)
+        return verdicts
 
-    def settle(self, summary: Summary, taken: Taken) -> None:
-        """Add all that was counted to a summary, as far as it is taken."""
+    def settle(self, summary: Summary) -> None:
+        """Add all that was counted to a summary, as far as it is selected."""
         for account in self._replay.accounts.values():
             for conversation in account.conversations.values():
                 self._settle_routes(account, conversation)
         for id_, account in self._replay.accounts.items():
-            self._tally.settle(id_, account, summary, taken)
+            self._tally.settle(id_, account, summary, self._selection.takes_kind)
+        summary.held += self._tally.held
 
     def _settle_routes(self, account: Account, conversation: Conversation) -> None:
         for known in conversation.routes.values():
@@ -93,10 +95,8 @@ class Firing:
         conversation.stale = False
 
 
-def _judge(entered: Entered, known: Route) -> Fired:
-    verdicts: list[Verdict] = []
-    held: list[Reason] = []
-    notified: set[int] = set()
-    for type_, wishes in known.wanted:
-        judge_wishes(entered.case(type_), wishes, notified, verdicts, held)
-    return Fired(known, verdicts, held)
+def _found(event: Event, account: Account, conversation: Conversation) -> Route:
+    case = case_of(event, account, conversation)
+    found = list(named(event, conversation, account.directory))
+    conversation.tell(found)
+    return route(found, case, account.wanting)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 
 from notifycli.rules.decision import Decision, Outcome, Reason, Verdict
-from notifycli.rules.ladder import OF_EVENT, OF_USER, Case, judge
+from notifycli.rules.ladder import OF_CONVERSATION, OF_MOMENT, OF_USER, Case, judge
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
 from notifycli.rules.settings import SettingsBook
 from notifycli.rules.wanting import Wishes
@@ -21,18 +21,12 @@ def decisions(case: Case, settings: SettingsBook, notified: set[int]) -> Iterato
     """
     audio_only = case.type is NotificationType.NEW_MESSAGE
     case.settings = settings.of(case.user, case.event.inbox)
-    case.notified = _already(case, notified)
+    case.notified = case.user in notified
     for case.channel in _AUDIO_ONLY if audio_only else SWITCHED_CHANNELS:
         decision = _decision(case)
         if decision.outcome is Outcome.FIRE:
             notified.add(case.user)
         yield decision
-
-
-def _already(case: Case, notified: set[int]) -> bool:
-    if case.type is NotificationType.ASSIGNMENT:
-        return case.user == case.told
-    return case.user in notified
 
 
 def _decision(case: Case) -> Decision:
@@ -60,23 +54,42 @@ def _decision(case: Case) -> Decision:
     )
 
 
+def sifted(case: Case, wishes: Wishes, held: list[Reason]) -> Wishes:
+    """Give the wishes for the case's type in whose way only the moment can stand.
+
+    Adds the reasons of the others' decisions to `held`.
+    """
+    for rule in OF_CONVERSATION[case.type]:
+        if rule.holds(case):
+            held.extend(rule.reason for wish in wishes.all for _ in wish.verdicts)
+            return Wishes()
+    if wishes.certain is not None:
+        return wishes
+    left = []
+    for wish in wishes.all:
+        case.user, case.settings, on = wish
+        for rule in OF_USER[case.type]:
+            if rule.holds(case):
+                held.extend([rule.reason] * len(on))
+                break
+        else:
+            left.append(wish)
+    return Wishes(tuple(left))
+
+
 def judge_wishes(
     case: Case, wishes: Wishes, notified: set[int], verdicts: list[Verdict], held: list[Reason]
 ) -> None:
-    """Judge those alone for whom the case's type is switched on.
+    """Judge what is left of the wishes for the case's type, at the case's moment.
 
     Adds what fires to `verdicts`, as `decisions` would, and of what doesn't the reason to `held`.
     """
-    for rule in OF_EVENT[case.type]:
-        if rule.holds(case):
-            held.extend([rule.reason] * len(wishes.all))
-            return
     if wishes.certain is not None:
         verdicts.extend(wishes.certain)
         return
-    rules = OF_USER[case.type]
+    rules = OF_MOMENT[case.type]
     for case.user, case.settings, on in wishes.all:
-        case.notified = _already(case, notified)
+        case.notified = case.user in notified
         for verdict in on:
             case.channel = verdict.channel
             for rule in rules:

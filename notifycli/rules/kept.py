@@ -9,8 +9,9 @@ from msgspec import Struct, field
 
 from notifycli.rules.audience import Directory
 from notifycli.rules.event import UNSAID, Event
+from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
-from notifycli.rules.route import Route
+from notifycli.rules.route import Named, Route
 from notifycli.rules.settings import Preferences, SettingsBook
 from notifycli.rules.wanting import Wanting
 
@@ -31,7 +32,7 @@ class Conversation(Struct):
     routes: dict[Hashable, Route] = {}
     """Whom each kind of message concerns, as found for the last one of it."""
     stale: bool = False
-    """Whether the routes have to be found again: the inbox has changed, or the people."""
+    """Whether that has to be found again: something else than a message's own has changed."""
 
     def apply(self, event: Event) -> None:
         """Take over what the event carries; what it leaves out, the event gets from here."""
@@ -39,12 +40,17 @@ class Conversation(Struct):
             event.inbox = self.inbox
         elif event.inbox != self.inbox:
             self.inbox, self.stale = event.inbox, True
+        if not event.previous_status:
+            event.previous_status = self.status
         if event.status is None:
             event.status = self.status
-        else:
-            self.status = event.status
-        if event.blocked is not None:
-            self.blocked = event.blocked
+        elif event.status != self.status:
+            self.status, self.stale = event.status, True
+        if event.blocked is not None and event.blocked != self.blocked:
+            self.blocked, self.stale = event.blocked, True
+        self._apply_people(event)
+
+    def _apply_people(self, event: Event) -> None:
         if event.participants is not None and event.participants != self.listed:
             self.listed, self.stale = event.participants, True
         assignee = event.assignee
@@ -54,6 +60,11 @@ class Conversation(Struct):
                 self.join((assignee,))
         if self.told is not None and self.told != self.assignee:
             self.told = None
+
+    def tell(self, named: Iterable[Named]) -> None:
+        """Keep who has been told of an assignment by what an event has named."""
+        if any(one.type is NotificationType.ASSIGNMENT and one.users for one in named):
+            self.told = self.assignee
 
     def join(self, users: Iterable[int]) -> None:
         """Let users take part, from now on."""

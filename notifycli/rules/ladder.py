@@ -7,6 +7,7 @@ decides; if none does, the notification fires.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -48,9 +49,19 @@ class Case(Struct):
     directory: Directory
     presence: Presence
     notified: bool = False
-    """Whether the user has been told already: of this assignment, or of this message."""
+    """Whether the user has been notified of this message already."""
     channel: Channel = Channel.EMAIL
     settings: Settings = BUILTIN_SETTINGS
+
+
+class Look(Enum):
+    """What a rule looks at, beside what those before it in the list look at."""
+
+    CONVERSATION = 1
+    """What is decided, and in which conversation."""
+    USER = 2
+    MOMENT = 3
+    """The clock, who is active, and whom the same event has notified."""
 
 
 class Rule(NamedTuple):
@@ -61,6 +72,7 @@ class Rule(NamedTuple):
     types: frozenset[NotificationType] | set[NotificationType] = EVERY_TYPE
     origin: Callable[[Case], Layer] | None = None
     """Gives the layer of the preference that decided, where one does."""
+    look: Look = Look.USER
 
 
 def _pending(case: Case) -> bool:
@@ -81,6 +93,10 @@ def _self_authored(case: Case) -> bool:
 
 def _self_assigned(case: Case) -> bool:
     return case.user == case.event.performed_by
+
+
+def _already_told(case: Case) -> bool:
+    return case.user == case.told
 
 
 def _already_notified(case: Case) -> bool:
@@ -154,27 +170,34 @@ def _when_origin(case: Case) -> Layer:
 
 
 SWITCHED = (
-    Rule(Reason.PENDING_CONVERSATION, _pending, _CREATION | _ASSIGNMENT),
-    Rule(Reason.BLOCKED_CONTACT, _blocked, EVERY_TYPE - _MENTION),
+    Rule(Reason.PENDING_CONVERSATION, _pending, _CREATION | _ASSIGNMENT, look=Look.CONVERSATION),
+    Rule(Reason.BLOCKED_CONTACT, _blocked, EVERY_TYPE - _MENTION, look=Look.CONVERSATION),
     Rule(Reason.NO_ACCESS, _no_access),
     Rule(Reason.SELF_AUTHORED, _self_authored, _MENTION | NEW_MESSAGE_TYPES),
     Rule(Reason.SELF_ASSIGNED, _self_assigned, _ASSIGNMENT),
-    Rule(Reason.ALREADY_NOTIFIED, _already_notified, _ASSIGNMENT | NEW_MESSAGE_TYPES),
+    Rule(Reason.ALREADY_NOTIFIED, _already_told, _ASSIGNMENT),
+    Rule(Reason.ALREADY_NOTIFIED, _already_notified, NEW_MESSAGE_TYPES, look=Look.MOMENT),
     Rule(Reason.DISABLED, _switched_off, origin=switch_origin),
-    Rule(Reason.QUIET_HOURS, _in_quiet_hours, EVERY_TYPE - _MENTION, origin=_quiet_origin),
-    Rule(Reason.ACTIVE, _active, NEW_MESSAGE_TYPES, origin=_inactive_origin),
+    Rule(
+        Reason.QUIET_HOURS,
+        _in_quiet_hours,
+        EVERY_TYPE - _MENTION,
+        origin=_quiet_origin,
+        look=Look.MOMENT,
+    ),
+    Rule(Reason.ACTIVE, _active, NEW_MESSAGE_TYPES, origin=_inactive_origin, look=Look.MOMENT),
 )
 
 AUDIO = (
-    Rule(Reason.NOT_AUDIBLE, _not_audible),
-    Rule(Reason.PENDING_CONVERSATION, _pending),
-    Rule(Reason.BLOCKED_CONTACT, _blocked),
+    Rule(Reason.NOT_AUDIBLE, _not_audible, look=Look.CONVERSATION),
+    Rule(Reason.PENDING_CONVERSATION, _pending, look=Look.CONVERSATION),
+    Rule(Reason.BLOCKED_CONTACT, _blocked, look=Look.CONVERSATION),
     Rule(Reason.SELF_AUTHORED, _self_authored),
     Rule(Reason.DISABLED, _no_audio, origin=audio_origin),
     Rule(Reason.NOT_ASSIGNED, _not_covered, origin=audio_origin),
-    Rule(Reason.QUIET_HOURS, _in_quiet_hours, origin=_quiet_origin),
-    Rule(Reason.VIEWING, _viewing),
-    Rule(Reason.WINDOW_VISIBLE, _window_visible, origin=_when_origin),
+    Rule(Reason.QUIET_HOURS, _in_quiet_hours, origin=_quiet_origin, look=Look.MOMENT),
+    Rule(Reason.VIEWING, _viewing, look=Look.MOMENT),
+    Rule(Reason.WINDOW_VISIBLE, _window_visible, origin=_when_origin, look=Look.MOMENT),
 )
 
 LADDERS: Mapping[NotificationType, tuple[Rule, ...]] = {
@@ -182,17 +205,22 @@ LADDERS: Mapping[NotificationType, tuple[Rule, ...]] = {
     NotificationType.NEW_MESSAGE: AUDIO,
 }
 
-_EVENT_ALONE = {Reason.NOT_AUDIBLE, Reason.PENDING_CONVERSATION, Reason.BLOCKED_CONTACT}
-OF_EVENT: Mapping[NotificationType, tuple[Rule, ...]] = {
-    type_: tuple(rule for rule in ladder if rule.reason in _EVENT_ALONE)
-    for type_, ladder in LADDERS.items()
-}
-"""The rungs that look at the event and its conversation alone; they are the first."""
-OF_USER: Mapping[NotificationType, tuple[Rule, ...]] = {
-    type_: tuple(rule for rule in ladder if rule.reason not in _EVENT_ALONE | {Reason.DISABLED})
-    for type_, ladder in LADDERS.items()
-}
-"""The others, as far as they can hold for a user who has the type switched on."""
+
+def _rungs(look: Look) -> Mapping[NotificationType, tuple[Rule, ...]]:
+    return {
+        type_: tuple(
+            rule for rule in ladder if rule.look is look and rule.reason is not Reason.DISABLED
+        )
+        for type_, ladder in LADDERS.items()
+    }
+
+
+OF_CONVERSATION = _rungs(Look.CONVERSATION)
+"""The first rungs."""
+OF_USER = _rungs(Look.USER)
+"""The next ones, but for one that holds for nobody who has the type switched on."""
+OF_MOMENT = _rungs(Look.MOMENT)
+"""The last ones."""
 
 
 def judge(case: Case) -> tuple[Reason, Layer | None]:
@@ -206,15 +234,8 @@ def judge(case: Case) -> tuple[Reason, Layer | None]:
 
 def certain(type_: NotificationType, settings: Settings) -> bool:
     """Whether nothing but the event can keep a type, switched on, from one who sees the inbox."""
-    may_hold = (
-        {Reason.NO_ACCESS}
-        if settings.quiet_hours.value
-        else {
-            Reason.NO_ACCESS,
-            Reason.QUIET_HOURS,
-        }
-    )
-    return may_hold.issuperset(rule.reason for rule in OF_USER[type_])
+    reasons = {rule.reason for rule in OF_USER[type_] + OF_MOMENT[type_]} - {Reason.NO_ACCESS}
+    return not reasons or (reasons == {Reason.QUIET_HOURS} and settings.quiet_hours.value is None)
 
 
 def obstacles(case: Case) -> list[tuple[Reason, Layer | None]]:

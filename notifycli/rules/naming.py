@@ -13,10 +13,8 @@ from notifycli.rules.notifications import NotificationType
 from notifycli.rules.route import Named
 
 
-def named(
-    event: Event, conversation: Conversation, directory: Directory, *, opened: bool
-) -> Iterator[Named]:
-    """Give the types in their order; `opened` says that the conversation was with a bot before."""
+def named(event: Event, conversation: Conversation, directory: Directory) -> Iterator[Named]:
+    """Give the types in their order, of an event that its conversation has taken over."""
     assignee = () if conversation.assignee is None else (conversation.assignee,)
     if event.name == MESSAGE_CREATED:
         yield from _named_by_message(event, conversation, directory)
@@ -24,7 +22,9 @@ def named(
         yield Named(NotificationType.CREATION, directory.recipients(event.inbox), audience=True)
         yield Named(NotificationType.ASSIGNMENT, assignee)
     elif event.name == "conversation_bot_handoff" or (
-        event.name in STATUS_EVENTS and opened and event.status == "open"
+        event.name in STATUS_EVENTS
+        and event.previous_status == "pending"
+        and event.status == "open"
     ):
         yield Named(NotificationType.CREATION, directory.recipients(event.inbox), audience=True)
     elif event.assignment:
@@ -35,14 +35,14 @@ def named(
 
 
 def kind_of_message(event: Event) -> Hashable | None:
-    """Give what the types of a message, and whom they concern, depend on beside its conversation.
+    """Give what it depends on, beside its conversation, whom a message concerns and who may hear.
 
-    `None` if they depend on what it says.
+    `None` if that depends on what it says.
     """
     message = event.message
-    if message is None or message.is_private_note or "@" in message.content:
+    if message is None or message.private or "@" in message.content:
         return None
-    return message.type, event.team
+    return message.type, event.team, event.author
 
 
 def _named_by_message(

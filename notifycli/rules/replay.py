@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgspec import Struct
-
 from notifycli.rules.audience import Directory
 from notifycli.rules.decision import Decision, Facts
 from notifycli.rules.event import UNSAID, Event
@@ -17,45 +15,7 @@ from notifycli.rules.names import MESSAGE_CREATED, PRESENCE
 from notifycli.rules.naming import named
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
-from notifycli.rules.route import Named
 from notifycli.rules.settings import Preferences
-
-
-class Entered(Struct, gc=False):
-    """An event that has met its conversation: each has taken over what the other knows."""
-
-    event: Event
-    account: Account
-    conversation: Conversation
-    opened: bool
-    """Whether the conversation was with a bot before."""
-    told: int | None
-    """Who had been told before of the assignment."""
-
-    def named(self) -> list[Named]:
-        """Give the types that the event leads to; who is told of an assignment is kept."""
-        found = list(
-            named(self.event, self.conversation, self.account.directory, opened=self.opened)
-        )
-        for one in found:
-            if one.type is NotificationType.ASSIGNMENT and one.users:
-                self.conversation.told = self.conversation.assignee
-        return found
-
-    def case(self, type_: NotificationType, user: int = 0, at: str | None = None) -> Case:
-        """Give what a decision looks at; `at` is the event's time as it is printed."""
-        return Case(
-            self.event,
-            at,
-            self.conversation.status,
-            self.conversation.assignee,
-            self.conversation.blocked,
-            user,
-            type_,
-            self.told,
-            self.account.directory,
-            self.account.presence,
-        )
 
 
 class Replay:
@@ -99,12 +59,14 @@ class Replay:
                 yield decision, case
 
     def _cases(self, event: Event, account: Account) -> Iterator[Case]:
-        entered = self.enter(event, account)
-        if entered is not None:
+        conversation = self.enter(event, account)
+        if conversation is not None:
+            found = list(named(event, conversation, account.directory))
             at = _printed(event.at)
-            for one in entered.named():
+            for one in found:
                 for user in one.users:
-                    yield entered.case(one.type, user, at)
+                    yield case_of(event, account, conversation, one.type, user, at=at)
+            conversation.tell(found)
         self.leave(event, account)
 
     def meet(self, event: Event) -> Account:
@@ -116,32 +78,46 @@ class Replay:
             account = self.accounts[event.account] = Account(Directory(), Preferences())
         return account
 
-    def enter(self, event: Event, account: Account) -> Entered | None:
-        """Complete the event from what is kept; `None` if it is of no conversation."""
+    def enter(self, event: Event, account: Account) -> Conversation | None:
+        """Complete the event from what is kept, and that from the event.
+
+        Gives the event's conversation; `None` if it is of none.
+        """
         if not event.known:
             self.assumptions.unknown_events[event.name] += 1
             return None
-        self._keep_time(event)
+        last = self._last
+        if event.at is None:
+            event.at = last
+        else:
+            if last is not None and event.at < last - SECOND:
+                self.assumptions.times_back += 1
+            self._last = event.at
         if event.name == PRESENCE:
+            self._note_agents(event, account)
             return None
         conversation = account.conversation(event)
-        opened = (event.previous_status or conversation.status) == "pending"
         conversation.apply(event)
-        self._note_assumptions(event, account.directory)
-        return Entered(event, account, conversation, opened, conversation.told)
+        if event.inbox not in account.directory.known_inboxes or event.assignment:
+            self._note_assumptions(event, account.directory)
+        if conversation.stale or event.performed_by is not None:
+            self._note_agents(event, account)
+        return conversation
 
     def leave(self, event: Event, account: Account) -> None:
-        """Keep what the event tells of people: it counts from the next event on."""
-        if event.known:
-            self._note_agents(event, account)
-            _keep_presence(event, account.presence)
-
-    def _keep_time(self, event: Event) -> None:
-        if event.at is None:
-            event.at = self._last
-        elif self._last is not None and event.at < self._last - SECOND:
-            self.assumptions.times_back += 1
-        self._last = event.at
+        """Keep what the event tells of who is active: it counts from the next event on."""
+        if not event.known:
+            return
+        author, present = event.author, event.present
+        if author is not None:
+            if event.name == MESSAGE_CREATED:
+                account.presence.see(author, event.at)
+            if author not in account.directory.users:
+                self._note_agents(event, account)
+        if present is not None:
+            _keep_presence(event, present, account.presence)
+            if present not in account.directory.users:
+                self._note_agents(event, account)
 
     def _note_assumptions(self, event: Event, directory: Directory) -> None:
         noted = self.assumptions
@@ -154,13 +130,32 @@ class Replay:
 
     def _note_agents(self, event: Event, account: Account) -> None:
         assert event.account is not None  # noqa: S101 - meet() has set it
-        users = account.directory.users
-        for user in (event.author, event.present, event.performed_by, event.assignee):
-            if user is not None and user not in users and user is not UNSAID:
-                self.assumptions.unknown_agents.add((event.account, user))
-        for user in event.participants or ():
-            if user not in users:
-                self.assumptions.unknown_agents.add((event.account, user))
+        strangers = (user for user in event.agents() if user not in account.directory.users)
+        self.assumptions.unknown_agents.update((event.account, user) for user in strangers)
+
+
+def case_of(
+    event: Event,
+    account: Account,
+    conversation: Conversation,
+    type_: NotificationType = NotificationType.NEW_MESSAGE,
+    user: int = 0,
+    *,
+    at: str | None = None,
+) -> Case:
+    """Give what a decision looks at; `at` is the event's time as it is printed."""
+    return Case(
+        event,
+        at,
+        conversation.status,
+        conversation.assignee,
+        conversation.blocked,
+        user,
+        type_,
+        conversation.told,
+        account.directory,
+        account.presence,
+    )
 
 
 def facts(event: Event) -> Facts:
@@ -181,13 +176,8 @@ def _printed(at: int | None) -> str | None:
     return None if at is None else format_moment(at)
 
 
-def _keep_presence(event: Event, presence: Presence) -> None:
-    if event.author is not None and event.name == MESSAGE_CREATED:
-        presence.see(event.author, event.at)
-    if event.present is not None:
-        if event.visible is not False:
-            presence.see(event.present, event.at)
-        if event.name == PRESENCE:
-            presence.show(
-                event.present, visible=event.visible, conversation=event.open_conversation
-            )
+def _keep_presence(event: Event, user: int, presence: Presence) -> None:
+    if event.visible is not False:
+        presence.see(user, event.at)
+    if event.name == PRESENCE:
+        presence.show(user, visible=event.visible, conversation=event.open_conversation)

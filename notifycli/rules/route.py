@@ -6,6 +6,9 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
+from notifycli.rules.decision import Reason
+from notifycli.rules.judging import sifted
+from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.wanting import Wanting, Wishes
 
@@ -27,19 +30,24 @@ class Route(Struct, gc=False):
     """In the order of decisions."""
     inbox: int | None
     wanted: list[tuple[NotificationType, Wishes]]
-    """The types that somebody has switched on, and who."""
+    """Who wants to know, and may: each event's moment decides."""
+    held: list[Reason]
+    """Why others who want to know don't, whatever the moment: one for each decision."""
     times: int = 0
     """How many events it was counted for."""
     kept: bool = False
     """Whether it serves further events."""
 
 
-def route(named: list[Named], inbox: int | None, wanting: Wanting) -> Route:
-    """Find who of those an event names wants to know."""
-    found = []
+def route(named: list[Named], case: Case, wanting: Wanting) -> Route:
+    """Find who of those an event names wants to know; `case` is of any of them."""
+    found = Route(named, case.event.inbox, [], [])
     for one in named:
         if one.type in wanting.types:
-            wishes = wanting.of(one.type, one.users, inbox, audience=one.audience)
+            wishes = wanting.of(one.type, one.users, found.inbox, audience=one.audience)
             if wishes.all:
-                found.append((one.type, wishes))
-    return Route(named, inbox, found)
+                case.type = one.type
+                left = sifted(case, wishes, found.held)
+                if left.all:
+                    found.wanted.append((one.type, left))
+    return found

@@ -36,6 +36,10 @@ class Selection(Struct, frozen=True):
             not self.conversations or event.conversation in self.conversations
         )
 
+    def takes_every_event(self) -> bool:
+        """Whether decisions of all events are looked at."""
+        return self.since is self.until is None and not self.inboxes and not self.conversations
+
     def takes(self, decision: Decision) -> bool:
         """Whether this decision of such an event is looked at."""
         return self.takes_kind(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct, field
 
-from notifycli.rules.decision import Verdict
+from notifycli.rules.decision import Reason, Verdict
 from notifycli.rules.kept import Account
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
 from notifycli.rules.route import Route
@@ -29,6 +29,8 @@ class Tally:
     """The counts of one replay."""
 
     def __init__(self) -> None:
+        self.held: Counter[Reason] = Counter()
+        """Why what is switched on did not fire, decision by decision."""
         self._counts: dict[Account, _Counts] = {}
 
     def add_fired(self, account: Account, verdicts: Iterable[Verdict]) -> None:
@@ -46,6 +48,8 @@ class Tally:
             else:
                 for user in named.users:
                     counts.users[named.type, user] += route.times
+        for reason in route.held:
+            self.held[reason] += route.times
         route.times = 0
 
     def _of(self, account: Account) -> _Counts:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from hypothesis import given, settings
 
-from notifycli.rules.decision import Decision, Facts, Outcome, Reason, Verdict, joined
+from notifycli.rules.decision import Decision, Facts, Outcome, Verdict, joined
 from notifycli.rules.firing import Firing
 from notifycli.rules.reading import EventError, decode_event
 from notifycli.rules.replay import facts
+from notifycli.rules.selection import Selection
 from notifycli.rules.summary import Summary
 from tests.rules.harness import decisions_of, replay_of
 from tests.rules.worlds import World, worlds
@@ -17,22 +16,19 @@ from tests.rules.worlds import World, worlds
 LAW = settings(max_examples=150, deadline=None)
 
 
-def the_short_way(world: World) -> tuple[list[Decision], Counter[Reason], Summary]:
+def the_short_way(world: World) -> tuple[list[Decision], Summary]:
     replay = replay_of(world.directory, world.preferences, world.fallback_account)
-    firing, summary = Firing(replay), Summary()
+    firing, summary = Firing(replay, Selection()), Summary()
     found: list[Decision] = []
-    held: Counter[Reason] = Counter()
     for number, line in enumerate(world.lines, 1):
         try:
             event = decode_event(line.encode(), number)
         except EventError:
             continue
-        fired = firing.of(event)
-        firing.count(event, fired)
-        found += [joined(facts(event), verdict) for verdict in fired.verdicts]
-        held.update(fired.held)
-    firing.settle(summary, lambda *_: True)
-    return found, held, summary
+        verdicts = firing.of(event)
+        found += [joined(facts(event), verdict) for verdict in verdicts]
+    firing.settle(summary)
+    return found, summary
 
 
 @LAW
@@ -44,11 +40,11 @@ def test_it_is_what_every_decision_together_says(world: World) -> None:
     for decision in every:
         counted.add(decision)
 
-    found, held, summary = the_short_way(world)
+    found, summary = the_short_way(world)
 
     assert found == [decision for decision in every if decision.outcome is Outcome.FIRE]
     assert summary.counts() == counted.counts()
-    assert held.total() <= counted.held.total()
+    assert summary.held <= counted.held
 
 
 def test_facts_and_verdict_are_the_fields_of_a_decision_in_their_order() -> None:
