@@ -70,8 +70,8 @@ def read_lines(
     and `DataError` for damaged gzip data.
     """
     for name in files:
-        with told_faults(shown(name)), _open(name) as raw:
-            told = 0
+        told, place = 0, shown(name)
+        with told_faults(place), _open(name) as raw:
             for number, line in enumerate(_streamed(raw), 1):
                 if number == 1:
                     line = line.removeprefix(BOM)  # noqa: PLW2901 - what Windows tools put first
@@ -79,7 +79,7 @@ def read_lines(
                     progress(raw.tell() - told)
                     told = raw.tell()
                 if line and not line.isspace():
-                    yield shown(name), number, line
+                    yield place, number, line
 
 
 def read_whole(name: str) -> bytes:

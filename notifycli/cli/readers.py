@@ -120,20 +120,18 @@ def read_part(file: BinaryIO, start: int, end: int | None) -> Part:
         place += len(file.readline()) - 1
     else:
         file.seek(0)
-    part = Part([], [], 0, 0)
-    while end is None or place < end:
-        line = file.readline()
-        if not line:
+    events: list[Event] = []
+    faults: list[Fault] = []
+    begun, number = place, 0
+    for line in file:
+        if end is not None and place >= end:
             break
+        text = line if place else line.removeprefix(BOM)
         place += len(line)
-        part.size += len(line)
-        part.lines += 1
-        if place == len(line):
-            line = line.removeprefix(BOM)
-        if line and not line.isspace():
+        number += 1
+        if text and not text.isspace():
             try:
-                part.events.append(decode_event(line, part.lines))
+                events.append(decode_event(text, number))
             except EventError as error:
-                opening = line.lstrip()[:1]
-                part.faults.append(Fault(len(part.events), part.lines, str(error), opening))
-    return part
+                faults.append(Fault(len(events), number, str(error), text.lstrip()[:1]))
+    return Part(events, faults, number, place - begun)

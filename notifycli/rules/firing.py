@@ -22,6 +22,8 @@ from notifycli.rules.tally import Tally
 _KINDS_KEPT = 8
 """The kinds of messages of a conversation whose routes are kept."""
 
+_NOBODY = Route([], None, [], [])
+
 
 class Firing:
     """What fires in a replay, and how often, of the selected events."""
@@ -96,7 +98,9 @@ class Firing:
 
 
 def _found(event: Event, account: Account, conversation: Conversation) -> Route:
-    case = case_of(event, account, conversation)
     found = list(named(event, conversation, account.directory))
+    if not found:
+        return _NOBODY
+    case = case_of(event, account, conversation)
     conversation.tell(found)
     return route(found, case, account.wanting)

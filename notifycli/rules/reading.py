@@ -37,9 +37,13 @@ def decode_event(line: bytes, number: int) -> Event:
 
 def unwrap(line: bytes) -> Payload:
     """Decode a line, out of its envelopes. Raises msgspec's errors."""
-    body = outer = _outermost(line)
+    try:
+        body = sent.decode_payload(line)
+    except msgspec.ValidationError:
+        body = _inside(line)
     if body.conversation is not None:
         return body
+    outer = body
     for _ in range(_MAXIMUM_ENVELOPES):
         inner = body.wrapped()
         if inner is None:
@@ -50,18 +54,14 @@ def unwrap(line: bytes) -> Payload:
     return body
 
 
-def _outermost(line: bytes) -> Payload:
-    try:
-        return sent.decode_payload(line)
-    except msgspec.ValidationError:
-        # An envelope may have fields of these names that are none of ours.
-        envelope = sent.decode_envelope(line)
-        inner = sent.first_object(envelope.body, envelope.payload, envelope.data)
-        if inner is None:
-            raise
-        body = sent.decode_payload(inner)
-        body.event = body.event or envelope.event
-        return body
+def _inside(line: bytes) -> Payload:
+    """Decode what is in an envelope: it may have fields of these names that are none of ours."""
+    envelope = sent.decode_envelope(line)
+    inner = sent.first_object(envelope.body, envelope.payload, envelope.data)
+    # Without anything inside, this tells again what is wrong with the line itself.
+    body = sent.decode_payload(line if inner is None else inner)
+    body.event = body.event or envelope.event
+    return body
 
 
 def _name_if_readable(line: bytes) -> str | None:
