@@ -44,7 +44,11 @@ def first_id(field: str, *values: sent.Id) -> int | None:
 
 def time_of_message(body: Payload) -> int | None:
     """Give when a message was written, in microseconds since 1970 UTC."""
-    return None if body.created_at is None else _moment("created_at", body.created_at)
+    value = body.created_at
+    try:
+        return None if value is None else parse_moment(value)
+    except ValueError as error:
+        raise ValueError(f"created_at: {error}") from None
 
 
 def time_of_change(body: Payload) -> int | None:
@@ -52,15 +56,11 @@ def time_of_change(body: Payload) -> int | None:
     for field in ("updated_at", "last_activity_at", "timestamp", "created_at"):
         value = getattr(body, field)
         if value is not None:
-            return _moment(field, value)
+            try:
+                return parse_moment(value)
+            except ValueError as error:
+                raise ValueError(f"{field}: {error}") from None
     return None
-
-
-def _moment(field: str, value: float | str) -> int:
-    try:
-        return parse_moment(value)
-    except ValueError as error:
-        raise ValueError(f"{field}: {error}") from None
 
 
 def account_of(body: Payload) -> int | None:

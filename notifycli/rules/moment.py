@@ -15,8 +15,7 @@ _FIRST = (datetime(2, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 _PAST_LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 _FAR = 1e12
 """Seconds beyond what any of these years has."""
-_YEAR = slice(4, 5)
-"""What comes after a year of four digits."""
+_iso = datetime.fromisoformat
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
@@ -28,16 +27,17 @@ def parse_moment(value: float | str) -> int:
     """
     if not isinstance(value, str):
         moment = _from_seconds(value)
-    elif value[_YEAR] == "-":
-        # What servers send. A number has no hyphen but its sign.
-        moment = _from_iso(value)
+    elif value[4:5] == "-":
+        # What servers send; a number has no hyphen there.
+        passed = _from_iso(value) - EPOCH
+        moment = (passed.days * _SECONDS_A_DAY + passed.seconds) * SECOND + passed.microseconds
     elif _NUMBER.fullmatch(text := value.strip()):
         moment = _from_seconds(float(text) if "." in text else int(text))
     else:
-        moment = _from_iso(text)
-    if not _FIRST <= moment < _PAST_LAST:
-        raise ValueError(f"{value} is no time in the years 2 to 9998")
-    return moment
+        moment = (_from_iso(text) - EPOCH) // _MICROSECOND
+    if _FIRST <= moment < _PAST_LAST:
+        return moment
+    raise ValueError(f"{value} is no time in the years 2 to 9998")
 
 
 def _from_seconds(value: float) -> int:
@@ -46,13 +46,17 @@ def _from_seconds(value: float) -> int:
     return round((value if -_FAR < value < _FAR else _FAR) * SECOND)
 
 
-def _from_iso(text: str) -> int:
+def _from_iso(value: str) -> datetime:
     try:
-        when = datetime.fromisoformat(text.removesuffix(" UTC"))
+        when = _iso(value)
     except ValueError:
-        raise ValueError(f"{text!r} is no time: ISO 8601 or Unix seconds are expected") from None
-    passed = (when if when.tzinfo is not None else when.replace(tzinfo=UTC)) - EPOCH
-    return (passed.days * _SECONDS_A_DAY + passed.seconds) * SECOND + passed.microseconds
+        text = value.strip()
+        try:
+            when = _iso(text.removesuffix(" UTC"))
+        except ValueError:
+            told = f"{text!r} is no time: ISO 8601 or Unix seconds are expected"
+            raise ValueError(told) from None
+    return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 
 def to_datetime(moment: int) -> datetime:
