@@ -101,6 +101,7 @@ def _read(name: str, share: range, count: int, sender: Connection, receiver: Con
     """Read some of the parts of a file, and send what is in them."""
     # Ctrl-C reaches all of them; the one that puts the parts together ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(5)
     # As long as this end were open here too, a reader would never learn that nobody reads any more.
     receiver.close()
     with suppress(BrokenPipeError), open(name, "rb", _PIPE) as file:  # noqa: PTH123 - see lines.py

@@ -25,6 +25,7 @@ class Message(Struct, frozen=True, array_like=True, gc=False):
     type: str
     private: bool
     content: str
+    """What it says, where that can mention somebody: in a private note or after an `@`."""
 
     @property
     def is_private_note(self) -> bool:

@@ -145,4 +145,6 @@ def message_of(body: Payload, author: int | None) -> Message:
             kinds = ", ".join(MESSAGE_TYPES)
             raise ValueError(f"message_type: {given!r} is none of {kinds}, nor 0 to 3")
         type_ = "incoming" if author is None else "outgoing"
-    return Message(id_of("id", body.id), type_, body.private is True, body.content or "")
+    content, private = body.content, body.private is True
+    told = content if content and (private or "@" in content) else ""
+    return Message(id_of("id", body.id), type_, private, told)

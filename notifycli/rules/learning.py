@@ -5,11 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import msgspec
+from msgspec import Struct
 
 from notifycli.rules.audience import Inbox, User
 from notifycli.rules.names import PRESENCE
-from notifycli.rules.payload import Conversation, Payload, Person
+from notifycli.rules.payload import Person
 from notifycli.rules.reading import decode_event, unwrap
+
+
+class _Person(Person, gc=False):
+    email: str | None = None
+    name: str | None = None
+
+
+class _Inbox(Struct, gc=False):
+    name: str | None = None
+
+
+class _Meta(Struct, gc=False):
+    assignee: _Person | None = None
+
+
+class _Conversation(Struct, gc=False):
+    meta: _Meta | None = None
+
+
+class _Body(Struct, gc=False):
+    conversation: _Conversation | None = None
+    meta: _Meta | None = None
+    inbox: _Inbox | None = None
+    performed_by: _Person | None = None
+    user: _Person | None = None
+    sender: _Person | None = None
+
+
+_decode = msgspec.json.Decoder(_Body).decode
 
 
 class Learnt:
@@ -24,14 +54,14 @@ class Learnt:
         """Take in one line. Raises `EventError`."""
         event = decode_event(line, number)
         try:
-            body = unwrap(line)
+            body = _decode(unwrap(line)[1])
         except msgspec.MsgspecError:  # of an event whose fields don't matter
             return
         account = self._fallback if event.account is None else event.account
         users = self.users.setdefault(account, {})
         names = {person.id: person for person in _people(body, event.name)}
         for id_ in event.agents():
-            person = names.get(id_) or names.get(str(id_)) or Person()
+            person = names.get(id_) or names.get(str(id_)) or _Person()
             users[id_] = merged(users.get(id_), User(id_, *_printable(person.email, person.name)))
         if event.inbox is not None:
             inboxes = self.inboxes.setdefault(account, {})
@@ -47,14 +77,13 @@ def merged(known: User | None, told: User) -> User:
     return User(known.id, known.email or told.email, known.name or told.name, known.role)
 
 
-def _people(body: Payload, event: str) -> Iterator[Person]:
+def _people(body: _Body, event: str) -> Iterator[_Person]:
     """Give the persons who are agents, those who tell least of themselves first.
 
     A sender or somebody typing who doesn't say that they are a user is a contact.
     """
-    inner = body.conversation or Conversation()
-    for meta in (inner.meta, body.meta):
-        if meta is not None and isinstance(meta.assignee, Person):
+    for meta in (None if body.conversation is None else body.conversation.meta, body.meta):
+        if meta is not None and meta.assignee is not None:
             yield meta.assignee
     for person, may_be_silent in (
         (body.performed_by, False),

@@ -40,7 +40,7 @@ def kind_of_message(event: Event) -> Hashable | None:
     `None` if that depends on what it says.
     """
     message = event.message
-    if message is None or message.private or "@" in message.content:
+    if message is None or message.private or message.content:
         return None
     return message.type, event.team, event.author
 
@@ -51,7 +51,7 @@ def _named_by_message(
     message, assignee = event.message, conversation.assignee
     assert message is not None  # noqa: S101 - every message_created has one
     if message.type in ("incoming", "outgoing"):
-        if "@" in message.content or message.is_private_note:
+        if message.content or message.is_private_note:
             mentioned = mentioned_users(message.content, directory, private=message.is_private_note)
             conversation.join(
                 user for user in mentioned if directory.can_see(user, event.inbox, event.team)

@@ -19,10 +19,9 @@ Time = float | str | None
 
 
 class Reference(Struct, gc=False):
-    """Something named by its id: an account, an inbox, a team."""
+    """Something told by its id: an account, an inbox, a team."""
 
     id: Id = None
-    name: str | None = None
 
 
 class Person(Struct, gc=False):
@@ -31,8 +30,6 @@ class Person(Struct, gc=False):
     id: Id = None
     type: str | None = None
     blocked: bool | None = None
-    email: str | None = None
-    name: str | None = None
 
     def is_user(self) -> bool:
         """Whether it says of itself that it is a user; a contact may have the same id."""
@@ -42,10 +39,10 @@ class Person(Struct, gc=False):
 class Meta(Struct, gc=False):
     """A conversation's `meta`."""
 
+    sender: Person | None = None
     assignee: Person | UnsetType | None = UNSET
     assignee_type: str | None = None
     team: Reference | None = None
-    sender: Person | None = None
 
 
 class Message(Struct, gc=False):
@@ -58,13 +55,13 @@ class Conversation(Struct, gc=False):
     """A conversation inside another object."""
 
     id: Id = None
+    inbox_id: Id = None
+    messages: list[Message] | None = None
+    meta: Meta | None = None
+    status: str | None = None
     display_id: Id = None
     account_id: Id = None
-    inbox_id: Id = None
-    status: str | None = None
     assignee_id: Id | UnsetType = UNSET
-    meta: Meta | None = None
-    messages: list[Message] | None = None
     participants: list[int | str | Reference] | None = None
 
 
@@ -76,35 +73,38 @@ class Change(Struct, gc=False):
 
 
 class Payload(Struct, gc=False):
-    """A webhook's body, or the outer object of an envelope around one."""
+    """A webhook's body, or the outer object of an envelope around one.
 
-    event: str | None = None
-    id: Id = None
+    The fields are in the order in which a server sends them: they are found soonest so.
+    """
+
     account: Reference | None = None
-    account_id: Id = None
-    conversation: Conversation | None = None
-    conversation_id: Id | UnsetType = UNSET
-    inbox: Reference | None = None
-    inbox_id: Id = None
-    status: str | int | None = None
-    meta: Meta | None = None
-    assignee_id: Id | UnsetType = UNSET
-    messages: list[Message] | None = None
-    changed_attributes: list[Change] | Change | None = None
-    performed_by: Person | None = None
-    participants: list[int | str | Reference] | None = None
     content: str | None = None
+    conversation: Conversation | None = None
+    created_at: Time = None
+    id: Id = None
+    inbox: Reference | None = None
     message_type: int | str | None = None
     private: bool | None = None
     sender: Person | None = None
-    sender_type: str | None = None
-    sender_id: Id = None
-    user: Person | None = None
-    visible: bool | None = None
-    created_at: Time = None
-    updated_at: Time = None
+    event: str | None = None
+    inbox_id: Id = None
+    messages: list[Message] | None = None
+    meta: Meta | None = None
+    status: str | int | None = None
     last_activity_at: Time = None
     timestamp: Time = None
+    updated_at: Time = None
+    changed_attributes: list[Change] | Change | None = None
+    user: Person | None = None
+    performed_by: Person | None = None
+    account_id: Id = None
+    conversation_id: Id | UnsetType = UNSET
+    assignee_id: Id | UnsetType = UNSET
+    participants: list[int | str | Reference] | None = None
+    sender_type: str | None = None
+    sender_id: Id = None
+    visible: bool | None = None
     body: Raw | UnsetType = UNSET
     payload: Raw | UnsetType = UNSET
     data: Raw | UnsetType = UNSET

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import msgspec
+from msgspec import Raw
 
 from notifycli.rules import payload as sent
 from notifycli.rules.event import Event
@@ -27,7 +28,7 @@ class EventError(ValueError):
 def decode_event(line: bytes, number: int) -> Event:
     """Read one line of a replay. Raises `EventError`."""
     try:
-        return read_facts(unwrap(line), number)
+        return read_facts(unwrap(line)[0], number)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         name = _name_if_readable(line)
         if name is not None and name not in READ_EVENTS:
@@ -35,33 +36,36 @@ def decode_event(line: bytes, number: int) -> Event:
         raise EventError(_told(error)) from None
 
 
-def unwrap(line: bytes) -> Payload:
-    """Decode a line, out of its envelopes. Raises msgspec's errors."""
+def unwrap(line: bytes) -> tuple[Payload, bytes | Raw]:
+    """Decode a line, out of its envelopes; gives the body, and where it stands.
+
+    Raises msgspec's errors.
+    """
+    place: bytes | Raw = line
     try:
         body = sent.decode_payload(line)
     except msgspec.ValidationError:
-        body = _inside(line)
+        body, place = _inside(line)
     if body.conversation is not None:
-        return body
-    outer = body
+        return body, place
+    name = body.event
     for _ in range(_MAXIMUM_ENVELOPES):
         inner = body.wrapped()
         if inner is None:
             break
-        body = sent.decode_payload(inner)
-        body.event = body.event or outer.event
-        outer = body
-    return body
+        body, place = sent.decode_payload(inner), inner
+        name = body.event = body.event or name
+    return body, place
 
 
-def _inside(line: bytes) -> Payload:
+def _inside(line: bytes) -> tuple[Payload, bytes | Raw]:
     """Decode what is in an envelope: it may have fields of these names that are none of ours."""
     envelope = sent.decode_envelope(line)
-    inner = sent.first_object(envelope.body, envelope.payload, envelope.data)
     # Without anything inside, this tells again what is wrong with the line itself.
-    body = sent.decode_payload(line if inner is None else inner)
+    place = sent.first_object(envelope.body, envelope.payload, envelope.data) or line
+    body = sent.decode_payload(place)
     body.event = body.event or envelope.event
-    return body
+    return body, place
 
 
 def _name_if_readable(line: bytes) -> str | None:

@@ -84,7 +84,7 @@ CONVERSATION_FACTS: Json = {
     "team": 2,
     "blocked": False,
 }
-LATE = Message(500, "incoming", private=False, content="The parcel is late")
+LATE = Message(500, "incoming", private=False, content="")
 
 
 def event(name: str, **facts: Any) -> Event:
@@ -103,7 +103,7 @@ BODIES = [
             "message_created",
             at=NOON,
             author=7,
-            message=Message(500, "outgoing", private=False, content="The parcel is late"),
+            message=Message(500, "outgoing", private=False, content=""),
         ),
     ),
     (
@@ -193,11 +193,16 @@ BODIES = [
     ),
     (
         "a minimal message by hand",
-        {"event": "message_created", "conversation_id": "42", "content": "hi", "id": "500"},
+        {
+            "event": "message_created",
+            "conversation_id": "42",
+            "content": "hi @jane@example.com",
+            "id": "500",
+        },
         event(
             "message_created",
             **BARE,
-            message=Message(500, "incoming", private=False, content="hi"),
+            message=Message(500, "incoming", private=False, content="hi @jane@example.com"),
         ),
     ),
     (
