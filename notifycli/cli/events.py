@@ -51,21 +51,17 @@ def put_together(
     """Give the events of the parts of a file, in their order, as if it had been read as a whole."""
     before = 0
     for part in parts:
+        for event in part.events:
+            event.line += before
         at = 0
         for fault in part.faults:
-            yield from _numbered(part.events[at : fault.place], before)
+            yield from part.events[at : fault.place]
             at = fault.place
             bad.add(f"{name}:{before + fault.number}", fault.told, fault.opening)
-        yield from _numbered(part.events[at:], before)
+        yield from part.events[at:]
         before += part.lines
         if progress is not None:
             progress(part.size)
-
-
-def _numbered(events: list[Event], before: int) -> Iterator[Event]:
-    for event in events:
-        event.line += before
-        yield event
 
 
 def processors() -> int:

@@ -39,8 +39,9 @@ class Firing:
 
         It is counted, and whom the event concerns. An event that isn't selected gives nothing.
         """
-        account = self._replay.meet(event)
-        conversation = self._replay.enter(event, account)
+        replay = self._replay
+        account = replay.meet(event)
+        conversation = replay.enter(event, account)
         verdicts: Sequence[Verdict] = ()
         if conversation is not None:
             known = self._route(event, account, conversation)
@@ -50,7 +51,8 @@ class Firing:
                     verdicts = self._judge(event, account, conversation, known)
                 if not known.kept:
                     self._tally.add(account, known)
-        self._replay.leave(event, account)
+        if event.author is not None or event.present is not None:
+            replay.leave(event, account)
         return verdicts
 
     def _route(self, event: Event, account: Account, conversation: Conversation) -> Route:
