@@ -6,7 +6,7 @@ a message concerns is found again only when the people of its conversation have 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from notifycli.rules.decision import Reason, Verdict
 from notifycli.rules.event import Event
@@ -20,7 +20,9 @@ from notifycli.rules.summary import Summary
 from notifycli.rules.tally import Tally
 
 _KINDS_KEPT = 8
-"""The kinds of messages of a conversation whose routes are kept."""
+"""The kinds of messages of a conversation whose routes are at hand."""
+_ROUTES_KEPT = 4096
+"""The routes of an account that are kept, for all its conversations."""
 
 _NOBODY = Route([], None, [], [])
 
@@ -57,15 +59,26 @@ class Firing:
 
     def _route(self, event: Event, account: Account, conversation: Conversation) -> Route:
         kind = kind_of_message(event)
-        if kind is None or event.conversation is None:
+        if kind is None:
             return _found(event, account, conversation)
-        if conversation.stale:
-            self._settle_routes(account, conversation)
+        if conversation.stale or len(conversation.routes) == _KINDS_KEPT:
+            conversation.routes.clear()
+            conversation.stale = False
         known = conversation.routes.get(kind)
         if known is None:
-            if len(conversation.routes) == _KINDS_KEPT:
-                self._settle_routes(account, conversation)
-            known = conversation.routes[kind] = _found(event, account, conversation)
+            known = self._shared(kind, event, account, conversation)
+            conversation.routes[kind] = known
+        return known
+
+    def _shared(
+        self, kind: Hashable, event: Event, account: Account, conversation: Conversation
+    ) -> Route:
+        alike = kind, conversation.as_message_finds_it()
+        known = account.routes.get(alike)
+        if known is None:
+            if len(account.routes) == _ROUTES_KEPT:
+                self._settle_routes(account)
+            known = account.routes[alike] = _found(event, account, conversation)
             known.kept = True
         return known
 
@@ -85,18 +98,17 @@ class Firing:
 
     def settle(self, summary: Summary) -> None:
         """Add all that was counted to a summary, as far as it is selected."""
-        for account in self._replay.accounts.values():
-            for conversation in account.conversations.values():
-                self._settle_routes(account, conversation)
         for id_, account in self._replay.accounts.items():
+            self._settle_routes(account)
             self._tally.settle(id_, account, summary, self._selection.takes_kind)
         summary.held += self._tally.held
 
-    def _settle_routes(self, account: Account, conversation: Conversation) -> None:
-        for known in conversation.routes.values():
+    def _settle_routes(self, account: Account) -> None:
+        for known in account.routes.values():
             self._tally.add(account, known)
-        conversation.routes.clear()
-        conversation.stale = False
+        account.routes.clear()
+        for conversation in account.conversations.values():
+            conversation.routes.clear()
 
 
 def _found(event: Event, account: Account, conversation: Conversation) -> Route:

@@ -30,7 +30,7 @@ class Conversation(Struct):
     listed: tuple[int, ...] = ()
     """The participants that an event listed last."""
     routes: dict[Hashable, Route] = {}
-    """Whom each kind of message concerns, as found for the last one of it."""
+    """Whom each kind of message concerns: those of its account that hold here."""
     stale: bool = False
     """Whether that has to be found again: something else than a message's own has changed."""
 
@@ -60,6 +60,10 @@ class Conversation(Struct):
                 self.join((assignee,))
         if self.told is not None and self.told != self.assignee:
             self.told = None
+
+    def as_message_finds_it(self) -> Hashable:
+        """Give all that it depends on here whom a message concerns, and who of them may hear."""
+        return self.inbox, self.status, self.blocked, self.assignee, self.participants()
 
     def tell(self, named: Iterable[Named]) -> None:
         """Keep who has been told of an assignment by what an event has named."""
@@ -106,6 +110,8 @@ class Account:
         self.proposed = self.settings if proposed is None else SettingsBook(proposed)
         self.presence = Presence()
         self.conversations: dict[int, Conversation] = {}
+        self.routes: dict[Hashable, Route] = {}
+        """Whom messages concern: one for all that are alike, in conversations that are alike."""
 
     def conversation(self, event: Event) -> Conversation:
         """Give the conversation's kept state; a passing one, if the event names none."""
