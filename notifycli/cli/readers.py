@@ -31,6 +31,8 @@ if sys.platform == "linux":
 
 _PART = 1 << 22
 _PIPE = 1 << 20
+_NICER = 5
+"""By how much readers step back for the process that puts the parts together."""
 
 
 class Fault(Struct, array_like=True):
@@ -57,14 +59,18 @@ _decode = msgspec.msgpack.Decoder(Part).decode
 
 
 def read_in_parts(name: str, jobs: int) -> Iterator[Part]:
-    """Give the parts of a file in their order. Raises `OSError` where it can't be read."""
+    """Give the parts of a file in their order. Raises `OSError` where it can't be read.
+
+    `jobs` are the processors to use. There is a reader more: when the process that puts the parts
+    together needs a processor for a while, the others are shared by readers that wait for nobody.
+    """
     context = _context()
     count = -(-os.stat(name).st_size // _PART)  # noqa: PTH116 - as everything here
     readers = []
     try:
-        for first in range(min(jobs, count)):
+        for first in range(min(jobs + 1, count)):
             receiver, sender = context.Pipe(duplex=False)
-            share = range(first, count, jobs)
+            share = range(first, count, jobs + 1)
             process = context.Process(
                 target=_read, args=(name, share, count, sender, receiver), daemon=True
             )
@@ -101,7 +107,8 @@ def _read(name: str, share: range, count: int, sender: Connection, receiver: Con
     """Read some of the parts of a file, and send what is in them."""
     # Ctrl-C reaches all of them; the one that puts the parts together ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(5)
+    if sys.platform != "win32":
+        os.nice(_NICER)
     # As long as this end were open here too, a reader would never learn that nobody reads any more.
     receiver.close()
     with suppress(BrokenPipeError), open(name, "rb", _PIPE) as file:  # noqa: PTH123 - see lines.py

@@ -54,7 +54,7 @@ class Learnt:
         """Take in one line. Raises `EventError`."""
         event = decode_event(line, number)
         try:
-            body = _decode(unwrap(line)[1])
+            body = _decode(unwrap(line))
         except msgspec.MsgspecError:  # of an event whose fields don't matter
             return
         account = self._fallback if event.account is None else event.account

@@ -28,7 +28,13 @@ class EventError(ValueError):
 def decode_event(line: bytes, number: int) -> Event:
     """Read one line of a replay. Raises `EventError`."""
     try:
-        return read_facts(unwrap(line)[0], number)
+        try:
+            body = sent.decode_payload(line)
+        except msgspec.ValidationError:
+            body, _ = _inside(line)
+        if body.conversation is None:
+            body, _ = _unwrapped(body, line)
+        return read_facts(body, number)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         name = _name_if_readable(line)
         if name is not None and name not in READ_EVENTS:
@@ -36,18 +42,16 @@ def decode_event(line: bytes, number: int) -> Event:
         raise EventError(_told(error)) from None
 
 
-def unwrap(line: bytes) -> tuple[Payload, bytes | Raw]:
-    """Decode a line, out of its envelopes; gives the body, and where it stands.
-
-    Raises msgspec's errors.
-    """
-    place: bytes | Raw = line
+def unwrap(line: bytes) -> bytes | Raw:
+    """Give the body in a line, out of its envelopes. Raises msgspec's errors."""
     try:
-        body = sent.decode_payload(line)
+        body, place = sent.decode_payload(line), line
     except msgspec.ValidationError:
         body, place = _inside(line)
-    if body.conversation is not None:
-        return body, place
+    return _unwrapped(body, place)[1]
+
+
+def _unwrapped(body: Payload, place: bytes | Raw) -> tuple[Payload, bytes | Raw]:
     name = body.event
     for _ in range(_MAXIMUM_ENVELOPES):
         inner = body.wrapped()
