@@ -33,7 +33,7 @@ _DESK = Size(agents=50, inboxes=10, teams=5, members=15)
 
 def races(folder: Path, small: bool) -> Iterator[Race]:
     """Race replays of one log, of logs that grow, and of desks that grow."""
-    yield from _rates(folder, 2_000 if small else 100_000)
+    yield from _rates(folder, 2_000 if small else 400_000)
     yield from _fan_out(folder, 200 if small else 40_000)
     yield from _memory(folder, small=small)
     yield from _growth(folder, small=small)
