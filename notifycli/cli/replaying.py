@@ -25,6 +25,7 @@ from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from notifycli.rules.insight import Insight
+    from notifycli.rules.looking import Looking
 
 T = TypeVar("T")
 _NAMED = 5
@@ -54,7 +55,7 @@ class Run:
 
     def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
         """Give the selected decisions that fire, and to `explain` them the others too."""
-        if not explain and not self.insights:
+        if not explain:
             for facts_, verdicts in self.fired(events):
                 yield from (joined(facts_, verdict) for verdict in verdicts)
             return
@@ -80,13 +81,20 @@ class Run:
         deque(self._tallied(events), maxlen=0)
 
     def _tallied(self, events: Iterable[Event]) -> Iterator[tuple[Event, Sequence[Verdict]]]:
-        firing = Firing(self.replay, self._selection)
+        firing = Firing(self.replay, self._selection, self._looking())
         fired_by = firing.of
         for event in events:
             self.events += 1
             if verdicts := fired_by(event):
                 yield event, verdicts
         firing.settle(self.summary)
+
+    def _looking(self) -> Looking | None:
+        if self.insights is None:
+            return None
+        from notifycli.rules.looking import Looking  # noqa: PLC0415 - only for an eye
+
+        return Looking(self.insights[1], self._selection.takes_kind)
 
     def compared(
         self, events: Iterable[Event], *, explain: bool

@@ -202,16 +202,17 @@ def _show(this: Session, run: Run, files: list[str], asked: Asked, *, progress: 
         from notifycli.cli.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
 
         status = show_mismatches(this, records, asked.expect)
-    elif asked.compares or asked.explain or run.insights is not None:
+    elif asked.compares or asked.explain:
         show = show_changes if asked.diff else show_decisions
         if asked.summary or asked.report is not None:
             deque(records, maxlen=0)
         else:
             show(this, records, explain=asked.explain)
-    elif asked.summary or chosen_format(this) == "jsonl":
+    elif asked.summary or asked.report is not None or chosen_format(this) == "jsonl":
+        counted = asked.summary or asked.report is not None
         with progress_bar(this, files, wanted=progress) as advance:
             events = read_events(files, run.bad, advance, jobs=asked.jobs)
-            run.count(events) if asked.summary else show_fired(run.fired(events))
+            run.count(events) if counted else show_fired(run.fired(events))
     else:
         show_decisions(this, records, explain=False)
     _show_counted(this, run, asked)

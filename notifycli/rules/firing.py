@@ -7,6 +7,7 @@ a message concerns is found again only when the people of its conversation have 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
 
 from notifycli.rules.decision import Reason, Verdict
 from notifycli.rules.event import Event
@@ -19,6 +20,9 @@ from notifycli.rules.selection import Selection
 from notifycli.rules.summary import Summary
 from notifycli.rules.tally import Tally
 
+if TYPE_CHECKING:
+    from notifycli.rules.looking import Looking
+
 _KINDS_KEPT = 8
 """The kinds of messages of a conversation whose routes are at hand."""
 _ROUTES_KEPT = 4096
@@ -30,10 +34,13 @@ _NOBODY = Route([], None, [], [])
 class Firing:
     """What fires in a replay, and how often, of the selected events."""
 
-    def __init__(self, replay: Replay, selection: Selection) -> None:
+    def __init__(
+        self, replay: Replay, selection: Selection, looking: Looking | None = None
+    ) -> None:
         self._replay = replay
         self._selection = selection
         self._all = selection.takes_every_event()
+        self._looking = looking
         self._tally = Tally()
 
     def of(self, event: Event) -> Sequence[Verdict]:
@@ -52,7 +59,7 @@ class Firing:
                 if known.wanted:
                     verdicts = self._judge(event, account, conversation, known)
                 if not known.kept:
-                    self._tally.add(account, known)
+                    self._settle(account, known)
         if event.author is not None or event.present is not None:
             replay.leave(event, account)
         return verdicts
@@ -60,7 +67,7 @@ class Firing:
     def _route(self, event: Event, account: Account, conversation: Conversation) -> Route:
         kind = kind_of_message(event)
         if kind is None:
-            return _found(event, account, conversation)
+            return self._found(event, account, conversation, kept=False)
         if conversation.stale or len(conversation.routes) == _KINDS_KEPT:
             conversation.routes.clear()
             conversation.stale = False
@@ -78,8 +85,7 @@ class Firing:
         if known is None:
             if len(account.routes) == _ROUTES_KEPT:
                 self._settle_routes(account)
-            known = account.routes[alike] = _found(event, account, conversation)
-            known.kept = True
+            known = account.routes[alike] = self._found(event, account, conversation, kept=True)
         return known
 
     def _judge(
@@ -87,13 +93,15 @@ class Firing:
     ) -> Sequence[Verdict]:
         case = case_of(event, account, conversation)
         verdicts: list[Verdict] = []
-        held: list[Reason] = []
+        held: list[tuple[Verdict, Reason]] = []
         notified: set[int] = set()
         for case.type, wishes in known.wanted:
             judge_wishes(case, wishes, notified, verdicts, held)
-        self._tally.held.update(held)
+        self._tally.held.update(reason for _, reason in held)
         if verdicts:
             self._tally.add_fired(account, verdicts)
+        if self._looking is not None:
+            self._looking.see(event, known, verdicts, held)
         return verdicts
 
     def settle(self, summary: Summary) -> None:
@@ -102,19 +110,31 @@ class Firing:
             self._settle_routes(account)
             self._tally.settle(id_, account, summary, self._selection.takes_kind)
         summary.held += self._tally.held
+        if self._looking is not None:
+            self._looking.finish()
 
     def _settle_routes(self, account: Account) -> None:
         for known in account.routes.values():
-            self._tally.add(account, known)
+            self._settle(account, known)
         account.routes.clear()
         for conversation in account.conversations.values():
             conversation.routes.clear()
 
+    def _settle(self, account: Account, known: Route) -> None:
+        if self._looking is not None:
+            self._looking.count(known.settled, known.times)
+        self._tally.add(account, known)
 
-def _found(event: Event, account: Account, conversation: Conversation) -> Route:
-    found = list(named(event, conversation, account.directory))
-    if not found:
-        return _NOBODY
-    case = case_of(event, account, conversation)
-    conversation.tell(found)
-    return route(found, case, account.wanting)
+    def _found(
+        self, event: Event, account: Account, conversation: Conversation, *, kept: bool
+    ) -> Route:
+        found = list(named(event, conversation, account.directory))
+        if not found:
+            return _NOBODY
+        case = case_of(event, account, conversation)
+        known = route(found, case, account.wanting)
+        known.kept = kept
+        if self._looking is not None:
+            known.settled = self._looking.settled(case, known, account)
+        conversation.tell(found)
+        return known

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import NamedTuple, TypeVar
 
-from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.decision import Decision, Outcome, Reason, Verdict
 from notifycli.rules.moment import SECOND, to_datetime
 from notifycli.rules.notifications import Channel, NotificationType
 
@@ -75,12 +75,24 @@ class Insight:
 
     def add(self, decision: Decision, at: int | None) -> None:
         """Count one decision of an event at a moment (microseconds since 1970 UTC)."""
-        agent = Agent(decision.account_id, decision.user_id, decision.email)
-        kind = Kind(decision.channel, decision.type)
-        self.reasons[agent, kind, decision.reason] += 1
+        self.add_reason(decision.account_id, decision, decision.reason)
         if decision.outcome is Outcome.FIRE:
-            self.fired[agent, kind, None if at is None else self._hour(at)] += 1
-            self.places[Place(decision.account_id, decision.conversation_id)] += 1
+            self.add_fired(decision.account_id, decision, decision.conversation_id, at)
+
+    def add_reason(
+        self, account: int, decided: Decision | Verdict, reason: Reason, times: int = 1
+    ) -> None:
+        """Count a reason for a decision of that user, channel and type."""
+        agent = Agent(account, decided.user_id, decided.email)
+        self.reasons[agent, _kind(decided), reason] += times
+
+    def add_fired(
+        self, account: int, decided: Decision | Verdict, conversation: int | None, at: int | None
+    ) -> None:
+        """Count where and when such a decision fires."""
+        agent, kind = Agent(account, decided.user_id, decided.email), _kind(decided)
+        self.fired[agent, kind, None if at is None else self._hour(at)] += 1
+        self.places[Place(account, conversation)] += 1
 
     def by_channel(self) -> Counter[Channel]:
         """Give how many fired on each channel."""
@@ -101,6 +113,10 @@ class Insight:
     def by_reason(self) -> Counter[Reason]:
         """Give how often each reason decided."""
         return _summed(self.reasons, lambda key: key[2])
+
+
+def _kind(decided: Decision | Verdict) -> Kind:
+    return Kind(decided.channel, decided.type)
 
 
 def _summed(counts: Counter[K], group: Callable[[K], G]) -> Counter[G]:

@@ -78,11 +78,15 @@ def sifted(case: Case, wishes: Wishes, held: list[Reason]) -> Wishes:
 
 
 def judge_wishes(
-    case: Case, wishes: Wishes, notified: set[int], verdicts: list[Verdict], held: list[Reason]
+    case: Case,
+    wishes: Wishes,
+    notified: set[int],
+    verdicts: list[Verdict],
+    held: list[tuple[Verdict, Reason]],
 ) -> None:
     """Judge what is left of the wishes for the case's type, at the case's moment.
 
-    Adds what fires to `verdicts`, as `decisions` would, and of what doesn't the reason to `held`.
+    Adds what fires to `verdicts`, as `decisions` would, and to `held` what doesn't, and why.
     """
     if wishes.certain is not None:
         verdicts.extend(wishes.certain)
@@ -94,7 +98,7 @@ def judge_wishes(
             case.channel = verdict.channel
             for rule in rules:
                 if rule.holds(case):
-                    held.append(rule.reason)
+                    held.append((verdict, rule.reason))
                     break
             else:
                 notified.add(case.user)

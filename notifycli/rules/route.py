@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from notifycli.rules.decision import Reason
+from notifycli.rules.decision import Decision, Reason
 from notifycli.rules.judging import sifted
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import NotificationType
@@ -33,6 +33,8 @@ class Route(Struct, gc=False):
     """Who wants to know, and may: each event's moment decides."""
     held: list[Reason]
     """Why others who want to know don't, whatever the moment: one for each decision."""
+    settled: Sequence[Decision] = ()
+    """What is decided for every event that takes it, where somebody counts that for the eye."""
     times: int = 0
     """How many events it was counted for."""
     kept: bool = False

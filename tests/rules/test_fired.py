@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from unittest.mock import patch
 
 from hypothesis import given, settings
@@ -9,7 +11,11 @@ from hypothesis import strategies as st
 
 from notifycli.rules import firing
 from notifycli.rules.decision import Decision, Facts, Outcome, Verdict, joined
+from notifycli.rules.event import Event
 from notifycli.rules.firing import Firing
+from notifycli.rules.insight import Insight
+from notifycli.rules.looking import Looking
+from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.reading import EventError, decode_event
 from notifycli.rules.replay import facts
 from notifycli.rules.selection import Selection
@@ -20,15 +26,29 @@ from tests.rules.worlds import World, worlds
 LAW = settings(max_examples=150, deadline=None)
 
 
-def the_short_way(world: World) -> tuple[list[Decision], Summary]:
-    replay = replay_of(world.directory, world.preferences, world.fallback_account)
-    short, summary = Firing(replay, Selection()), Summary()
-    found: list[Decision] = []
+SELECTIONS = st.builds(
+    Selection,
+    users=st.none() | st.frozensets(st.tuples(st.just(1), st.integers(6, 9))),
+    channels=st.frozensets(st.sampled_from(Channel)),
+    types=st.frozensets(st.sampled_from(NotificationType)),
+    inboxes=st.just(frozenset()) | st.just(frozenset({3})),
+)
+
+
+def events_of(world: World) -> Iterator[Event]:
     for number, line in enumerate(world.lines, 1):
-        try:
-            event = decode_event(line.encode(), number)
-        except EventError:
-            continue
+        with suppress(EventError):
+            yield decode_event(line.encode(), number)
+
+
+def the_short_way(
+    world: World, selection: Selection, insight: Insight
+) -> tuple[list[Decision], Summary]:
+    replay = replay_of(world.directory, world.preferences, world.fallback_account)
+    looking = Looking(insight, selection.takes_kind)
+    short, summary = Firing(replay, selection, looking), Summary()
+    found: list[Decision] = []
+    for event in events_of(world):
         verdicts = short.of(event)
         found += [joined(facts(event), verdict) for verdict in verdicts]
     short.settle(summary)
@@ -45,11 +65,28 @@ def test_it_is_what_every_decision_together_says(world: World, kept: tuple[int, 
         counted.add(decision)
 
     with patch.multiple(firing, _KINDS_KEPT=kept[0], _ROUTES_KEPT=kept[1]):
-        found, summary = the_short_way(world)
+        found, summary = the_short_way(world, Selection(), Insight(int))
 
     assert found == [decision for decision in every if decision.outcome is Outcome.FIRE]
     assert summary.counts() == counted.counts()
     assert summary.held <= counted.held
+
+
+@LAW
+@given(worlds(), SELECTIONS)
+def test_what_is_counted_for_the_eye_is_too(world: World, selection: Selection) -> None:
+    replay = replay_of(world.directory, world.preferences, world.fallback_account)
+    counted, insight = Insight(int), Insight(int)
+    for event in events_of(world):
+        every = list(replay.decide(event))
+        if selection.takes_event(event):
+            for decision in filter(selection.takes, every):
+                counted.add(decision, event.at)
+
+    the_short_way(world, selection, insight)
+
+    assert dict(insight.reasons) == dict(counted.reasons)
+    assert (insight.fired, insight.places) == (counted.fired, counted.places)
 
 
 def test_facts_and_verdict_are_the_fields_of_a_decision_in_their_order() -> None:
