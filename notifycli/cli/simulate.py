@@ -123,8 +123,8 @@ def simulate(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Compare what would be shown with expected records, JSON objects of any of the "
-            "fields; show what is missing or unexpected, and exit 1 if anything is.",
+            help="Compare what would be shown with expected records, CSV or JSON objects of any "
+            "of the fields; show what is missing or unexpected, and exit 1 if anything is.",
         ),
     ] = None,
     report: Annotated[
@@ -148,8 +148,8 @@ def simulate(
             "--jobs",
             metavar="N",
             min=1,
-            help="Processes that read a large file on disk; what is printed never depends on it. "
-            "By default as many as there are processors.",
+            help="The processors to use for a large file on disk; what is printed never depends "
+            "on it. By default all of them.",
         ),
     ] = None,
     progress: Annotated[
