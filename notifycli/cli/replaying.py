@@ -81,7 +81,7 @@ class Run:
         deque(self._tallied(events), maxlen=0)
 
     def _tallied(self, events: Iterable[Event]) -> Iterator[tuple[Event, Sequence[Verdict]]]:
-        firing = Firing(self.replay, self._selection, self._looking())
+        firing = Firing(self.replay, self._selection, self._looking(1))
         fired_by = firing.of
         for event in events:
             self.events += 1
@@ -89,27 +89,33 @@ class Run:
                 yield event, verdicts
         firing.settle(self.summary)
 
-    def _looking(self) -> Looking | None:
+    def _looking(self, side: int) -> Looking | None:
         if self.insights is None:
             return None
         from notifycli.rules.looking import Looking  # noqa: PLC0415 - only for an eye
 
-        return Looking(self.insights[1], self._selection.takes_kind)
+        return Looking(self.insights[side], self._selection.takes_kind)
 
     def compared(
-        self, events: Iterable[Event], *, explain: bool
+        self, events: Iterable[Event], *, explain: bool, whole: bool
     ) -> Iterator[tuple[Decision, ChangedDecision | None]]:
-        """Give the selected decisions as proposed, each with what would become of it."""
-        for event, pairs in self.judged(events, self.replay.compare):
-            for before, after in pairs:
+        """Give selected decisions as proposed, each with what would become of it.
+
+        They are those of events that come out differently; if it is to be `whole`, of all events.
+        """
+        from notifycli.rules.comparing import Comparing  # noqa: PLC0415 - only with a proposal
+
+        both = self._looking(0), self._looking(1)
+        comparing = Comparing(self.replay, self._selection, both, whole=whole)
+        for event in events:
+            self.events += 1
+            for before, after in comparing.of(event):
                 if self._selection.takes(after):
-                    self._count(after, event)
-                    if self.insights:
-                        self.insights[0].add(before, event.at)
                     changed = difference(before, after, explain=explain)
                     if changed:
                         self.changes.add(changed)
                     yield after, changed
+        comparing.settle(self.summary)
 
     def judged(
         self, events: Iterable[Event], judge: Callable[[Event], Iterable[T]]

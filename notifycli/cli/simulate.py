@@ -231,7 +231,8 @@ def _records(
         if not asked.compares:
             yield from run.decisions(events, explain=asked.explain)
             return
-        for decision, changed in run.compared(events, explain=asked.explain):
+        compared = run.compared(events, explain=asked.explain, whole=not asked.diff)
+        for decision, changed in compared:
             if not asked.diff:
                 if asked.explain or decision.outcome is Outcome.FIRE:
                     yield decision

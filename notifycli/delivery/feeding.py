@@ -138,7 +138,7 @@ class Feeder:
             if account is None:
                 self._accounts[name.id] = Account(directory, preferences)
             else:
-                account.directory, account.settings = directory, SettingsBook(preferences)
+                account.directory, account.stored.settings = directory, SettingsBook(preferences)
 
     def _keep(self, fired: list[Decision], event: Event, own_time: int | None, line: bytes) -> None:
         old = event.at is not None and event.at < _now() - self._terms.max_age

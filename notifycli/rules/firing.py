@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from notifycli.rules.decision import Reason, Verdict
 from notifycli.rules.event import Event
 from notifycli.rules.judging import judge_wishes
-from notifycli.rules.kept import Account, Conversation
+from notifycli.rules.kept import Account, Conversation, Side
 from notifycli.rules.naming import kind_of_message, named
 from notifycli.rules.replay import Replay, case_of
 from notifycli.rules.route import Route, route
@@ -35,12 +35,18 @@ class Firing:
     """What fires in a replay, and how often, of the selected events."""
 
     def __init__(
-        self, replay: Replay, selection: Selection, looking: Looking | None = None
+        self,
+        replay: Replay,
+        selection: Selection,
+        looking: Looking | None = None,
+        *,
+        proposed: bool = False,
     ) -> None:
         self._replay = replay
         self._selection = selection
         self._all = selection.takes_every_event()
         self._looking = looking
+        self._proposed = proposed
         self._tally = Tally()
 
     def of(self, event: Event) -> Sequence[Verdict]:
@@ -51,23 +57,34 @@ class Firing:
         replay = self._replay
         account = replay.meet(event)
         conversation = replay.enter(event, account)
-        verdicts: Sequence[Verdict] = ()
-        if conversation is not None:
-            known = self._route(event, account, conversation)
-            if self._all or self._selection.takes_event(event):
-                known.times += 1
-                if known.wanted:
-                    verdicts = self._judge(event, account, conversation, known)
-                if not known.kept:
-                    self._settle(account, known)
+        verdicts = () if conversation is None else self.within(event, account, conversation)
         if event.author is not None or event.present is not None:
             replay.leave(event, account)
         return verdicts
+
+    def within(
+        self, event: Event, account: Account, conversation: Conversation
+    ) -> Sequence[Verdict]:
+        """Give what fires by an event that its conversation has taken over, and count it."""
+        known = self._route(event, account, conversation)
+        verdicts: Sequence[Verdict] = ()
+        if self._all or self._selection.takes_event(event):
+            known.times += 1
+            if known.wanted:
+                verdicts = self._judge(event, account, conversation, known)
+            if not known.kept:
+                self._settle(account, known)
+        return verdicts
+
+    def _side(self, account: Account) -> Side:
+        return account.proposed if self._proposed else account.stored
 
     def _route(self, event: Event, account: Account, conversation: Conversation) -> Route:
         kind = kind_of_message(event)
         if kind is None:
             return self._found(event, account, conversation, kept=False)
+        if self._proposed:
+            kind = "proposed", kind
         if conversation.stale or len(conversation.routes) == _KINDS_KEPT:
             conversation.routes.clear()
             conversation.stale = False
@@ -80,12 +97,12 @@ class Firing:
     def _shared(
         self, kind: Hashable, event: Event, account: Account, conversation: Conversation
     ) -> Route:
-        alike = kind, conversation.as_message_finds_it()
-        known = account.routes.get(alike)
+        alike, routes = (kind, conversation.as_message_finds_it()), self._side(account).routes
+        known = routes.get(alike)
         if known is None:
-            if len(account.routes) == _ROUTES_KEPT:
+            if len(routes) == _ROUTES_KEPT:
                 self._settle_routes(account)
-            known = account.routes[alike] = self._found(event, account, conversation, kept=True)
+            known = routes[alike] = self._found(event, account, conversation, kept=True)
         return known
 
     def _judge(
@@ -114,16 +131,17 @@ class Firing:
             self._looking.finish()
 
     def _settle_routes(self, account: Account) -> None:
-        for known in account.routes.values():
+        routes = self._side(account).routes
+        for known in routes.values():
             self._settle(account, known)
-        account.routes.clear()
+        routes.clear()
         for conversation in account.conversations.values():
             conversation.routes.clear()
 
     def _settle(self, account: Account, known: Route) -> None:
         if self._looking is not None:
             self._looking.count(known.settled, known.times)
-        self._tally.add(account, known)
+        self._tally.add(account, self._side(account).wanting.place(known.inbox), known)
 
     def _found(
         self, event: Event, account: Account, conversation: Conversation, *, kept: bool
@@ -132,9 +150,10 @@ class Firing:
         if not found:
             return _NOBODY
         case = case_of(event, account, conversation)
-        known = route(found, case, account.wanting)
+        side = self._side(account)
+        known = route(found, case, side.wanting)
         known.kept = kept
         if self._looking is not None:
-            known.settled = self._looking.settled(case, known, account)
+            known.settled = self._looking.settled(case, known, side.settings)
         conversation.tell(found)
         return known

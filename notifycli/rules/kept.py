@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
+from functools import cached_property
 
 from msgspec import Struct, field
 
@@ -95,6 +96,16 @@ class Assumptions(Struct):
     unknown_events: Counter[str] = field(default_factory=Counter)
 
 
+class Side:
+    """What the users of an account want: as it is, or as it is proposed."""
+
+    def __init__(self, directory: Directory, preferences: Preferences) -> None:
+        self.settings = SettingsBook(preferences)
+        self.wanting = Wanting(directory, preferences, self.settings)
+        self.routes: dict[Hashable, Route] = {}
+        """Whom messages concern: one for all that are alike, in conversations that are alike."""
+
+
 class Account:
     """One account in a replay: who there is, what they want, and what has happened so far.
 
@@ -105,13 +116,15 @@ class Account:
         self, directory: Directory, preferences: Preferences, proposed: Preferences | None = None
     ) -> None:
         self.directory = directory
-        self.settings = SettingsBook(preferences)
-        self.wanting = Wanting(directory, preferences, self.settings)
-        self.proposed = self.settings if proposed is None else SettingsBook(proposed)
+        self.stored = Side(directory, preferences)
+        self._tried = preferences if proposed is None else proposed
         self.presence = Presence()
         self.conversations: dict[int, Conversation] = {}
-        self.routes: dict[Hashable, Route] = {}
-        """Whom messages concern: one for all that are alike, in conversations that are alike."""
+
+    @cached_property
+    def proposed(self) -> Side:
+        """The other side of a comparison."""
+        return Side(self.directory, self._tried)
 
     def conversation(self, event: Event) -> Conversation:
         """Give the conversation's kept state; a passing one, if the event names none."""

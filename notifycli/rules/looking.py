@@ -12,10 +12,10 @@ from notifycli.rules.decision import Decision, Reason, Verdict
 from notifycli.rules.event import Event
 from notifycli.rules.insight import Insight
 from notifycli.rules.judging import decisions
-from notifycli.rules.kept import Account
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType
 from notifycli.rules.route import Named, Route
+from notifycli.rules.settings import SettingsBook
 
 Taken = Callable[[int, int, Channel, NotificationType], bool]
 """Whether (account, user, channel, type) is to be counted."""
@@ -28,7 +28,7 @@ class Looking:
         self._insight = insight
         self._taken = taken
 
-    def settled(self, case: Case, route: Route, account: Account) -> Sequence[Decision]:
+    def settled(self, case: Case, route: Route, settings: SettingsBook) -> Sequence[Decision]:
         """Give what is decided for every event that takes the route; `case` is of any of them.
 
         Of a route that serves one event that is all. Otherwise, those whose wishes the moment
@@ -40,7 +40,7 @@ class Looking:
             for wish in wishes.all
             for verdict in wish.verdicts
         }
-        every = _decisions(case, route.named, account, whole=not route.kept)
+        every = _decisions(case, route.named, settings, whole=not route.kept)
         if route.kept:
             every = (d for d in every if (d.user_id, d.type, d.channel) not in left)
         return [d for d in every if self._taken(d.account_id, d.user_id, d.channel, d.type)]
@@ -82,13 +82,13 @@ class Looking:
 
 
 def _decisions(
-    case: Case, named: Iterable[Named], account: Account, *, whole: bool
+    case: Case, named: Iterable[Named], settings: SettingsBook, *, whole: bool
 ) -> Iterator[Decision]:
     notified: set[int] = set()
     for one in named:
         case.type = one.type
         for case.user in one.users:
-            yield from decisions(case, account.settings, notified if whole else set())
+            yield from decisions(case, settings, notified if whole else set())
 
 
 def _silenced(route: Route, verdicts: Sequence[Verdict]) -> Iterator[Decision]:

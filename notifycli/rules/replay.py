@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from notifycli.rules.audience import Directory
 from notifycli.rules.decision import Decision, Facts
@@ -15,6 +15,7 @@ from notifycli.rules.names import MESSAGE_CREATED, PRESENCE
 from notifycli.rules.naming import named
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
+from notifycli.rules.route import Named
 from notifycli.rules.settings import Preferences
 
 
@@ -39,33 +40,28 @@ class Replay:
         """
         account, notified = self.meet(event), set[int]()
         for case in self._cases(event, account):
-            yield from decisions(case, account.settings, notified)
+            yield from decisions(case, account.stored.settings, notified)
 
     def compare(self, event: Event) -> Iterator[tuple[Decision, Decision]]:
         """Give each decision twice: with the preferences as they are, and as proposed.
 
         Who is a candidate, and all that is kept, depends on no preference: one pass serves both.
         """
-        account, before, after = self.meet(event), set[int](), set[int]()
-        for case in self._cases(event, account):
-            as_it_is = list(decisions(case, account.settings, before))
-            yield from zip(as_it_is, decisions(case, account.proposed, after), strict=True)
+        account = self.meet(event)
+        yield from in_pairs(self._cases(event, account), account)
 
     def examine(self, event: Event) -> Iterator[tuple[Decision, Case]]:
         """Give each decision with what it looked at, which holds until the next is asked for."""
         account, notified = self.meet(event), set[int]()
         for case in self._cases(event, account):
-            for decision in decisions(case, account.settings, notified):
+            for decision in decisions(case, account.stored.settings, notified):
                 yield decision, case
 
     def _cases(self, event: Event, account: Account) -> Iterator[Case]:
         conversation = self.enter(event, account)
         if conversation is not None:
             found = list(named(event, conversation, account.directory))
-            at = _printed(event.at)
-            for one in found:
-                for user in one.users:
-                    yield case_of(event, account, conversation, one.type, user, at=at)
+            yield from cases(event, account, conversation, found)
             conversation.tell(found)
         self.leave(event, account)
 
@@ -132,6 +128,24 @@ class Replay:
         assert event.account is not None  # noqa: S101 - meet() has set it
         strangers = (user for user in event.agents() if user not in account.directory.users)
         self.assumptions.unknown_agents.update((event.account, user) for user in strangers)
+
+
+def in_pairs(cases: Iterable[Case], account: Account) -> Iterator[tuple[Decision, Decision]]:
+    """Judge cases of one event with the preferences as they are, and as proposed."""
+    before, after = set[int](), set[int]()
+    for case in cases:
+        as_it_is = list(decisions(case, account.stored.settings, before))
+        yield from zip(as_it_is, decisions(case, account.proposed.settings, after), strict=True)
+
+
+def cases(
+    event: Event, account: Account, conversation: Conversation, found: Iterable[Named]
+) -> Iterator[Case]:
+    """Give what is to be decided for each of those whom an event has named."""
+    at = _printed(event.at)
+    for one in found:
+        for user in one.users:
+            yield case_of(event, account, conversation, one.type, user, at=at)
 
 
 def case_of(

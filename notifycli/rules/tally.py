@@ -39,9 +39,12 @@ class Tally:
         for verdict in verdicts:
             fired[verdict] += 1
 
-    def add(self, account: Account, route: Route) -> None:
-        """Count whom a route concerns, as often as it was counted, and begin it anew."""
-        counts, place = self._of(account), account.wanting.place(route.inbox)
+    def add(self, account: Account, place: int | None, route: Route) -> None:
+        """Count whom a route concerns, as often as it was counted, and begin it anew.
+
+        `place` is the inbox, if anything is on record of it.
+        """
+        counts = self._of(account)
         for named in route.named:
             if named.audience:
                 counts.audiences[named.type, place] += route.times

@@ -1,0 +1,83 @@
+"""What other preferences would change, found the short way: nearly no event comes out differently.
+
+Both sides find what fires as `Firing` does. Only where that differs, every decision is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from notifycli.rules.decision import Decision, Verdict
+from notifycli.rules.event import Event
+from notifycli.rules.firing import Firing
+from notifycli.rules.kept import Account, Conversation
+from notifycli.rules.naming import named
+from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.replay import Replay, cases, in_pairs
+from notifycli.rules.selection import Selection
+from notifycli.rules.summary import Summary
+
+if TYPE_CHECKING:
+    from notifycli.rules.looking import Looking
+
+Pair = tuple[Decision, Decision]
+"""A decision with the preferences as they are, and as proposed."""
+
+
+class Comparing:
+    """A replay of both sides, of the selected events."""
+
+    def __init__(
+        self,
+        replay: Replay,
+        selection: Selection,
+        looking: tuple[Looking | None, Looking | None] = (None, None),
+        *,
+        whole: bool = False,
+    ) -> None:
+        self._replay = replay
+        self._selection = selection
+        self._sides = (
+            Firing(replay, selection, looking[0]),
+            Firing(replay, selection, looking[1], proposed=True),
+        )
+        self._whole = whole
+
+    def of(self, event: Event) -> Sequence[Pair]:
+        """Give all pairs of decisions of an event, if in any of them only one side fires.
+
+        With `whole`, of every event.
+        """
+        account = self._replay.meet(event)
+        conversation = self._replay.enter(event, account)
+        pairs: Sequence[Pair] = ()
+        if conversation is not None:
+            pairs = self._within(event, account, conversation)
+        self._replay.leave(event, account)
+        return pairs
+
+    def _within(self, event: Event, account: Account, conversation: Conversation) -> Sequence[Pair]:
+        told = conversation.told
+        fired = []
+        for side in self._sides:
+            # Each finds the conversation as the event has, and tells of an assignment itself.
+            conversation.told = told
+            fired.append(_which(side.within(event, account, conversation)))
+        if fired[0] == fired[1] and not (self._whole and self._selection.takes_event(event)):
+            return ()
+        conversation.told = told
+        found = list(named(event, conversation, account.directory))
+        pairs = list(in_pairs(cases(event, account, conversation, found), account))
+        conversation.tell(found)
+        return pairs
+
+    def settle(self, summary: Summary) -> None:
+        """Add what was counted of the proposed preferences to a summary."""
+        before, after = self._sides
+        before.settle(Summary())
+        after.settle(summary)
+
+
+def _which(verdicts: Sequence[Verdict]) -> list[tuple[int, NotificationType, Channel]]:
+    return [(verdict.user_id, verdict.type, verdict.channel) for verdict in verdicts]
