@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
 from collections.abc import Iterator
 from io import BufferedReader, RawIOBase
@@ -10,10 +11,12 @@ from threading import Event, Thread
 
 # Of a gzip file (RFC 1952), whose checksum and length zlib then looks at.
 _GZIP = zlib.MAX_WBITS | 16
-# Large enough that the thread seldom has to wait for the interpreter's lock.
 _BLOCK = 1 << 18
 _OUT = 1 << 20
 _AHEAD = 8
+_PATIENCE = 0.0005
+"""Seconds until a thread that waits for the interpreter's lock gets it. Decompressing a block takes
+1 ms and asks for it several times: with the usual 5 ms the two would work by turns."""
 
 
 class Inflated(RawIOBase):
@@ -23,6 +26,8 @@ class Inflated(RawIOBase):
         self._blocks: Queue[bytes | Exception] = Queue(_AHEAD)
         self._given_up = Event()
         self._rest = memoryview(b"")
+        self._usual_patience = sys.getswitchinterval()
+        sys.setswitchinterval(_PATIENCE)
         Thread(target=self._inflate, args=(source,), daemon=True).start()
 
     def readable(self) -> bool:
@@ -45,6 +50,8 @@ class Inflated(RawIOBase):
 
     def close(self) -> None:
         """Let the thread end."""
+        if not self.closed:
+            sys.setswitchinterval(self._usual_patience)
         self._given_up.set()
         while not self._blocks.empty():
             self._blocks.get()
