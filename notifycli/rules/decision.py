@@ -85,6 +85,10 @@ class Verdict(Struct, frozen=True, gc=False, eq=False):
     deliverable: bool | None
 
 
+Held = tuple[Verdict, Reason]
+"""What would fire, and why it doesn't."""
+
+
 def joined(facts: Facts, verdict: Verdict) -> Decision:
     """Give the decision that both make together."""
     return Decision(*astuple(facts), *astuple(verdict))

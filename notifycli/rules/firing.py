@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
-from notifycli.rules.decision import Reason, Verdict
+from notifycli.rules.decision import Held, Verdict
 from notifycli.rules.event import Event
 from notifycli.rules.judging import judge_wishes
 from notifycli.rules.kept import Account, Conversation, Side
@@ -110,13 +110,11 @@ class Firing:
     ) -> Sequence[Verdict]:
         case = case_of(event, account, conversation)
         verdicts: list[Verdict] = []
-        held: list[tuple[Verdict, Reason]] = []
+        held: list[Held] = []
         notified: set[int] = set()
         for case.type, wishes in known.wanted:
             judge_wishes(case, wishes, notified, verdicts, held)
-        self._tally.held.update(reason for _, reason in held)
-        if verdicts:
-            self._tally.add_fired(account, verdicts)
+        self._tally.add_judged(account, verdicts, held)
         if self._looking is not None:
             self._looking.see(event, known, verdicts, held)
         return verdicts
@@ -126,7 +124,6 @@ class Firing:
         for id_, account in self._replay.accounts.items():
             self._settle_routes(account)
             self._tally.settle(id_, account, summary, self._selection.takes_kind)
-        summary.held += self._tally.held
         if self._looking is not None:
             self._looking.finish()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from copy import copy
 
-from notifycli.rules.decision import Decision, Outcome, Reason, Verdict
+from notifycli.rules.decision import Decision, Held, Outcome, Reason, Verdict
 from notifycli.rules.ladder import OF_CONVERSATION, OF_MOMENT, OF_USER, Case, judge
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
 from notifycli.rules.settings import SettingsBook
@@ -54,14 +54,14 @@ def _decision(case: Case) -> Decision:
     )
 
 
-def sifted(case: Case, wishes: Wishes, held: list[Reason]) -> Wishes:
+def sifted(case: Case, wishes: Wishes, held: list[Held]) -> Wishes:
     """Give the wishes for the case's type in whose way only the moment can stand.
 
-    Adds the reasons of the others' decisions to `held`.
+    Adds the others to `held`, each with its reason.
     """
     for rule in OF_CONVERSATION[case.type]:
         if rule.holds(case):
-            held.extend(rule.reason for wish in wishes.all for _ in wish.verdicts)
+            held.extend((verdict, rule.reason) for wish in wishes.all for verdict in wish.verdicts)
             return Wishes()
     if wishes.certain is not None:
         return wishes
@@ -70,7 +70,7 @@ def sifted(case: Case, wishes: Wishes, held: list[Reason]) -> Wishes:
         case.user, case.settings, on = wish
         for rule in OF_USER[case.type]:
             if rule.holds(case):
-                held.extend([rule.reason] * len(on))
+                held.extend((verdict, rule.reason) for verdict in on)
                 break
         else:
             left.append(wish)
@@ -82,7 +82,7 @@ def judge_wishes(
     wishes: Wishes,
     notified: set[int],
     verdicts: list[Verdict],
-    held: list[tuple[Verdict, Reason]],
+    held: list[Held],
 ) -> None:
     """Judge what is left of the wishes for the case's type, at the case's moment.
 

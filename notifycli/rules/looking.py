@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from notifycli.rules.decision import Decision, Reason, Verdict
+from notifycli.rules.decision import Decision, Held, Reason, Verdict
 from notifycli.rules.event import Event
 from notifycli.rules.insight import Insight
 from notifycli.rules.judging import decisions
@@ -55,7 +55,7 @@ class Looking:
         event: Event,
         route: Route,
         verdicts: Sequence[Verdict],
-        held: Iterable[tuple[Verdict, Reason]],
+        held: Iterable[Held],
     ) -> None:
         """Count what the moment of an event has decided."""
         assert event.account is not None  # noqa: S101 - the replay has set it

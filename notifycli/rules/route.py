@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from msgspec import Struct
 
-from notifycli.rules.decision import Decision, Reason
+from notifycli.rules.decision import Decision, Held
 from notifycli.rules.judging import sifted
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import NotificationType
@@ -31,8 +31,8 @@ class Route(Struct, gc=False):
     inbox: int | None
     wanted: list[tuple[NotificationType, Wishes]]
     """Who wants to know, and may: each event's moment decides."""
-    held: list[Reason]
-    """Why others who want to know don't, whatever the moment: one for each decision."""
+    held: list[Held]
+    """Why others who want to know don't, whatever the moment."""
     settled: Sequence[Decision] = ()
     """What is decided for every event that takes it, where somebody counts that for the eye."""
     times: int = 0

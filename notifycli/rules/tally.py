@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec import Struct, field
 
-from notifycli.rules.decision import Reason, Verdict
+from notifycli.rules.decision import Held, Verdict
 from notifycli.rules.kept import Account
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
 from notifycli.rules.route import Route
@@ -23,21 +23,22 @@ class _Counts(Struct):
     fired: Counter[Verdict] = field(default_factory=Counter)
     audiences: Counter[tuple[NotificationType, int | None]] = field(default_factory=Counter)
     users: Counter[tuple[NotificationType, int]] = field(default_factory=Counter)
+    held: Counter[Held] = field(default_factory=Counter)
 
 
 class Tally:
     """The counts of one replay."""
 
     def __init__(self) -> None:
-        self.held: Counter[Reason] = Counter()
-        """Why what is switched on did not fire, decision by decision."""
         self._counts: dict[Account, _Counts] = {}
 
-    def add_fired(self, account: Account, verdicts: Iterable[Verdict]) -> None:
-        """Count what fires."""
-        fired = self._of(account).fired
-        for verdict in verdicts:
-            fired[verdict] += 1
+    def add_judged(
+        self, account: Account, verdicts: Iterable[Verdict], held: Iterable[Held]
+    ) -> None:
+        """Count what fires, and what is switched on and doesn't."""
+        counts = self._of(account)
+        counts.fired.update(verdicts)
+        counts.held.update(held)
 
     def add(self, account: Account, place: int | None, route: Route) -> None:
         """Count whom a route concerns, as often as it was counted, and begin it anew.
@@ -51,8 +52,8 @@ class Tally:
             else:
                 for user in named.users:
                     counts.users[named.type, user] += route.times
-        for reason in route.held:
-            self.held[reason] += route.times
+        for held in route.held:
+            counts.held[held] += route.times
         route.times = 0
 
     def _of(self, account: Account) -> _Counts:
@@ -79,6 +80,9 @@ class Tally:
                 if times and taken(id_, user, channel, type_):
                     key = user, None if known is None else known.email, channel, type_
                     summary.add_all(key, fired=fired[type_, user, channel], decided=times)
+        for (verdict, reason), times in counts.held.items():
+            if times and taken(id_, verdict.user_id, verdict.channel, verdict.type):
+                summary.held[reason] += times
 
 
 def _channels(type_: NotificationType) -> tuple[Channel, ...]:
