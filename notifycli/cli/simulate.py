@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -34,9 +34,6 @@ from notifycli.cli.session import Session
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.notifications import Channel
 from notifycli.rules.selection import Selection, read_type
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
