@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.rules.audience import Inbox, User
-from notifycli.rules.names import PRESENCE
+from notifycli.rules.names import PRESENCE, READ_EVENTS
 from notifycli.rules.payload import Person
-from notifycli.rules.reading import decode_event, unwrap
+from notifycli.rules.reading import EventError, decode_event, told, unwrap
 
 
 class _Person(Person, gc=False):
@@ -55,7 +55,9 @@ class Learnt:
         event = decode_event(line, number)
         try:
             body = _decode(unwrap(line))
-        except msgspec.MsgspecError:  # of an event whose fields don't matter
+        except msgspec.MsgspecError as error:
+            if event.name in READ_EVENTS:
+                raise EventError(told(error)) from None
             return
         account = self._fallback if event.account is None else event.account
         users = self.users.setdefault(account, {})

@@ -39,7 +39,7 @@ def decode_event(line: bytes, number: int) -> Event:
         name = _name_if_readable(line)
         if name is not None and name not in READ_EVENTS:
             return Event(number, name, known=name in KNOWN_EVENTS)
-        raise EventError(_told(error)) from None
+        raise EventError(told(error)) from None
 
 
 def unwrap(line: bytes) -> bytes | Raw:
@@ -79,7 +79,8 @@ def _name_if_readable(line: bytes) -> str | None:
         return None
 
 
-def _told(error: Exception) -> str:
+def told(error: Exception) -> str:
+    """Give what is wrong with a line, in the words of a user."""
     text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
     match = _AT_PATH.fullmatch(text)
     if match:

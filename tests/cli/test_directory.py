@@ -398,6 +398,16 @@ def test_control_characters_in_names_are_not_learnt(notifycli: Notifycli) -> Non
     assert learnt["name"].isprintable()
 
 
+def test_a_name_or_an_address_that_is_none_is_a_bad_line(notifycli: Notifycli) -> None:
+    """Nothing of such a person is learnt, so it is said."""
+    sender = {"id": 5, "type": "user", "name": ["Jane"]}
+    contact = {"id": 7, "name": 5, "event": "contact_updated"}
+    result = notifycli("directory", "learn", stdin=lines([{**MESSAGE, "sender": sender}, contact]))
+    assert result.status == 65
+    assert "<stdin>:1: sender.name: expected str | null, got array" in result.stderr
+    assert "<stdin>:2: " not in result.stderr
+
+
 def test_an_id_that_no_store_can_hold_is_a_bad_line(notifycli: Notifycli) -> None:
     huge = {**MESSAGE, "sender": {"id": "9" * 30, "type": "user"}}
     result = notifycli("directory", "learn", stdin=lines([huge, MESSAGE]))
