@@ -1,7 +1,7 @@
 """What fires, found the short way: whoever has a type switched off isn't looked at.
 
 That is nearly everybody nearly always, so nearly every event costs no more than being kept. Whom
-a message concerns is found again only when the people of its conversation have changed.
+a message concerns is found once for all conversations that are alike.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _KINDS_KEPT = 8
 """The kinds of messages of a conversation whose routes are at hand."""
 _ROUTES_KEPT = 4096
 """The routes of an account that are kept, for all its conversations."""
+_SIZE_KEPT = 1 << 21
+"""How much the routes of all accounts hold, before they are found again."""
 
 _NOBODY = Route([], None, [], [])
 
@@ -48,6 +50,7 @@ class Firing:
         self._looking = looking
         self._proposed = proposed
         self._tally = Tally()
+        self._size = 0
 
     def of(self, event: Event) -> Sequence[Verdict]:
         """Give what fires: the decisions of `Replay.decide` with that outcome, in their order.
@@ -100,9 +103,12 @@ class Firing:
         alike, routes = (kind, conversation.as_message_finds_it()), self._side(account).routes
         known = routes.get(alike)
         if known is None:
-            if len(routes) == _ROUTES_KEPT:
+            if self._size >= _SIZE_KEPT:
+                self._settle_all()
+            elif len(routes) == _ROUTES_KEPT:
                 self._settle_routes(account)
             known = routes[alike] = self._found(event, account, conversation, kept=True)
+            self._size += known.size()
         return known
 
     def _judge(
@@ -121,16 +127,21 @@ class Firing:
 
     def settle(self, summary: Summary) -> None:
         """Add all that was counted to a summary, as far as it is selected."""
+        self._settle_all()
         for id_, account in self._replay.accounts.items():
-            self._settle_routes(account)
             self._tally.settle(id_, account, summary, self._selection.takes_kind)
         if self._looking is not None:
             self._looking.finish()
+
+    def _settle_all(self) -> None:
+        for account in self._replay.accounts.values():
+            self._settle_routes(account)
 
     def _settle_routes(self, account: Account) -> None:
         routes = self._side(account).routes
         for known in routes.values():
             self._settle(account, known)
+            self._size -= known.size()
         routes.clear()
         for conversation in account.conversations.values():
             conversation.routes.clear()

@@ -45,6 +45,10 @@ class Place(NamedTuple):
     conversation: int | None
 
 
+Why = tuple[Agent, Kind, Reason]
+"""For whom something was decided, what, and the reason."""
+
+
 def hour_of_week(zone: tzinfo | None) -> Callable[[int], int]:
     """Make a function from a moment to the hour of its week in a zone: 0 is Monday, 00:00.
 
@@ -68,7 +72,7 @@ class Insight:
     def __init__(self, hour: Callable[[int], int]) -> None:
         self.fired: Counter[tuple[Agent, Kind, int | None]] = Counter()
         """By the hour of the week too; `None` where no time is known."""
-        self.reasons: Counter[tuple[Agent, Kind, Reason]] = Counter()
+        self.reasons: Counter[Why] = Counter()
         self.places: Counter[Place] = Counter()
         """What fired, by conversation."""
         self._hour = hour
@@ -79,12 +83,9 @@ class Insight:
         if decision.outcome is Outcome.FIRE:
             self.add_fired(decision.account_id, decision, decision.conversation_id, at)
 
-    def add_reason(
-        self, account: int, decided: Decision | Verdict, reason: Reason, times: int = 1
-    ) -> None:
+    def add_reason(self, account: int, decided: Decision | Verdict, reason: Reason) -> None:
         """Count a reason for a decision of that user, channel and type."""
-        agent = Agent(account, decided.user_id, decided.email)
-        self.reasons[agent, _kind(decided), reason] += times
+        self.reasons[why(account, decided, reason)] += 1
 
     def add_fired(
         self, account: int, decided: Decision | Verdict, conversation: int | None, at: int | None
@@ -113,6 +114,11 @@ class Insight:
     def by_reason(self) -> Counter[Reason]:
         """Give how often each reason decided."""
         return _summed(self.reasons, lambda key: key[2])
+
+
+def why(account: int, decided: Decision | Verdict, reason: Reason) -> Why:
+    """Give under what a decision of that user, channel and type is counted."""
+    return Agent(account, decided.user_id, decided.email), _kind(decided), reason
 
 
 def _kind(decided: Decision | Verdict) -> Kind:

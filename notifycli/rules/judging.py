@@ -74,7 +74,7 @@ def sifted(case: Case, wishes: Wishes, held: list[Held]) -> Wishes:
                 break
         else:
             left.append(wish)
-    return Wishes(tuple(left))
+    return wishes if len(left) == len(wishes.all) else Wishes(tuple(left))
 
 
 def judge_wishes(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from notifycli.rules.decision import Decision, Held, Reason, Verdict
 from notifycli.rules.event import Event
-from notifycli.rules.insight import Insight
+from notifycli.rules.insight import Insight, Why, why
 from notifycli.rules.judging import decisions
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType
@@ -27,8 +27,9 @@ class Looking:
     def __init__(self, insight: Insight, taken: Taken) -> None:
         self._insight = insight
         self._taken = taken
+        self._known: dict[Why, Why] = {}
 
-    def settled(self, case: Case, route: Route, settings: SettingsBook) -> Sequence[Decision]:
+    def settled(self, case: Case, route: Route, settings: SettingsBook) -> Sequence[Why]:
         """Give what is decided for every event that takes the route; `case` is of any of them.
 
         Of a route that serves one event that is all. Otherwise, those whose wishes the moment
@@ -43,12 +44,15 @@ class Looking:
         every = _decisions(case, route.named, settings, whole=not route.kept)
         if route.kept:
             every = (d for d in every if (d.user_id, d.type, d.channel) not in left)
-        return [d for d in every if self._taken(d.account_id, d.user_id, d.channel, d.type)]
+        taken = (d for d in every if self._taken(d.account_id, d.user_id, d.channel, d.type))
+        # Routes are many, and of a large desk each settles much: they share what is the same.
+        found = (why(decision.account_id, decision, decision.reason) for decision in taken)
+        return [self._known.setdefault(one, one) for one in found]
 
-    def count(self, settled: Iterable[Decision], times: int) -> None:
+    def count(self, settled: Iterable[Why], times: int) -> None:
         """Count what was settled for as many events."""
-        for decision in settled:
-            self._insight.add_reason(decision.account_id, decision, decision.reason, times)
+        for one in settled:
+            self._insight.reasons[one] += times
 
     def see(
         self,
@@ -69,9 +73,10 @@ class Looking:
         for verdict, reason in held:
             if self._takes(event.account, verdict):
                 self._insight.add_reason(event.account, verdict, reason)
-        for decision in _silenced(route, verdicts):
-            self._insight.add_reason(event.account, decision, decision.reason, -1)
-            self._insight.add_reason(event.account, decision, Reason.ALREADY_NOTIFIED)
+        for one in _silenced(route, verdicts):
+            agent, kind, _ = one
+            self._insight.reasons[one] -= 1
+            self._insight.reasons[agent, kind, Reason.ALREADY_NOTIFIED] += 1
 
     def finish(self) -> None:
         """Drop the reasons that no decision has in the end."""
@@ -91,18 +96,19 @@ def _decisions(
             yield from decisions(case, settings, notified if whole else set())
 
 
-def _silenced(route: Route, verdicts: Sequence[Verdict]) -> Iterator[Decision]:
+def _silenced(route: Route, verdicts: Sequence[Verdict]) -> Iterator[Why]:
     """Give what is switched off, and was settled so, for users who have been notified before it."""
     order = [one.type for one in route.named]
     first: dict[int, int] = {}
     for verdict in verdicts:
         first.setdefault(verdict.user_id, order.index(verdict.type))
-    for decision in route.settled if first else ():
-        before = first.get(decision.user_id)
+    for one in route.settled if first else ():
+        agent, kind, reason = one
+        before = first.get(agent.user)
         if (
             before is not None
-            and decision.reason is Reason.DISABLED
-            and decision.type in NEW_MESSAGE_TYPES
-            and order.index(decision.type) > before
+            and reason is Reason.DISABLED
+            and kind.type in NEW_MESSAGE_TYPES
+            and order.index(kind.type) > before
         ):
-            yield decision
+            yield one

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from notifycli.rules.decision import Decision, Held
+from notifycli.rules.decision import Held
 from notifycli.rules.judging import sifted
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.wanting import Wanting, Wishes
+
+if TYPE_CHECKING:
+    from notifycli.rules.insight import Why
 
 
 class Named(Struct, gc=False):
@@ -33,12 +37,17 @@ class Route(Struct, gc=False):
     """Who wants to know, and may: each event's moment decides."""
     held: list[Held]
     """Why others who want to know don't, whatever the moment."""
-    settled: Sequence[Decision] = ()
+    settled: Sequence[Why] = ()
     """What is decided for every event that takes it, where somebody counts that for the eye."""
     times: int = 0
     """How many events it was counted for."""
     kept: bool = False
     """Whether it serves further events."""
+
+    def size(self) -> int:
+        """How much it holds: of a large desk, far more than of a small one."""
+        wishes = sum(len(wishes.all) for _, wishes in self.wanted)
+        return wishes + len(self.held) + len(self.settled)
 
 
 def route(named: list[Named], case: Case, wanting: Wanting) -> Route:

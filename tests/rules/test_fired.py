@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -57,15 +58,16 @@ def the_short_way(
 
 
 @LAW
-@given(worlds(), st.sampled_from([(8, 4096), (2, 3), (1, 1)]))
-def test_it_is_what_every_decision_together_says(world: World, kept: tuple[int, int]) -> None:
+@given(worlds(), st.sampled_from([(8, 4096, 9999), (2, 3, 9999), (1, 1, 9999), (8, 4096, 8)]))
+def test_it_is_what_every_decision_together_says(world: World, kept: tuple[int, int, int]) -> None:
     replay = replay_of(world.directory, world.preferences, world.fallback_account)
     every = decisions_of(replay, world.lines)
     counted = Summary()
     for decision in every:
         counted.add(decision)
 
-    with patch.multiple(firing, _KINDS_KEPT=kept[0], _ROUTES_KEPT=kept[1]):
+    kinds, routes, size = kept
+    with patch.multiple(firing, _KINDS_KEPT=kinds, _ROUTES_KEPT=routes, _SIZE_KEPT=size):
         found, summary = the_short_way(world, Selection(), Insight(int))
 
     assert found == [decision for decision in every if decision.outcome is Outcome.FIRE]
@@ -109,6 +111,22 @@ def test_what_holds_back_the_others_is_counted_of_what_is_selected(
     _, summary = the_short_way(world, selection, Insight(int))
 
     assert summary.held == held
+
+
+def test_what_is_kept_for_messages_of_a_large_desk_is_bounded() -> None:
+    users = [{"id": id_, "email": None, "role": "agent"} for id_ in range(1, 101)]
+    directory = {"account": {"id": 1}, "users": users, "inboxes": [], "teams": []}
+    replay = replay_of(directory, [])
+    short = Firing(replay, Selection(), Looking(Insight(int), Selection().takes_kind))
+
+    with patch.object(firing, "_SIZE_KEPT", 1000):
+        for user in range(1, 101):
+            conversation = {"id": user, "meta": {"assignee": {"id": user}}}
+            message = {"event": "message_created", "conversation": conversation}
+            short.of(decode_event(json.dumps(message).encode(), user))
+
+    routes = replay.accounts[1].stored.routes
+    assert 0 < sum(len(route.settled) for route in routes.values()) < 1000 + 200
 
 
 def test_facts_and_verdict_are_the_fields_of_a_decision_in_their_order() -> None:
