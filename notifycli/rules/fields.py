@@ -75,11 +75,11 @@ def account_of(body: Payload) -> int | None:
         value = inner.account_id
     if value is not None:
         return id_of("account_id", value)
-    for messages in (body.messages, None if inner is None else inner.messages):
-        for message in messages or ():
-            if message.account_id is not None:
-                return id_of("messages[0].account_id", message.account_id)
-    return None
+    found = id_of("messages[0].account_id", sent.messages_account(body.messages))
+    if found is None and inner is not None:
+        value = sent.messages_account(inner.messages)
+        found = id_of("conversation.messages[0].account_id", value)
+    return found
 
 
 def inbox_of(body: Payload, inner: sent.Conversation) -> int | None:

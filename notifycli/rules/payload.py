@@ -45,18 +45,12 @@ class Meta(Struct, gc=False):
     team: Reference | None = None
 
 
-class Message(Struct, gc=False):
-    """One of a conversation's `messages`."""
-
-    account_id: Id = None
-
-
 class Conversation(Struct, gc=False):
     """A conversation inside another object."""
 
     id: Id = None
     inbox_id: Id = None
-    messages: list[Message] | None = None
+    messages: Raw | UnsetType = UNSET
     meta: Meta | None = None
     status: str | None = None
     display_id: Id = None
@@ -89,7 +83,7 @@ class Payload(Struct, gc=False):
     sender: Person | None = None
     event: str | None = None
     inbox_id: Id = None
-    messages: list[Message] | None = None
+    messages: Raw | UnsetType = UNSET
     meta: Meta | None = None
     status: str | int | None = None
     last_activity_at: Time = None
@@ -154,6 +148,10 @@ class Name(Struct):
     event: str
 
 
+class _Message(Struct, gc=False):
+    account_id: Id = None
+
+
 class Difference(Struct):
     """The two values of a changed attribute."""
 
@@ -164,7 +162,14 @@ class Difference(Struct):
 decode_payload = msgspec.json.Decoder(Payload).decode
 decode_envelope = msgspec.json.Decoder(Envelope).decode
 decode_name = msgspec.json.Decoder(Name).decode
+_decode_messages = msgspec.json.Decoder(list[_Message] | None).decode
 _decode_change = msgspec.json.Decoder(Difference | tuple[Id, Id] | None).decode
+
+
+def messages_account(raw: Raw | UnsetType) -> Id:
+    """Give the account that a conversation's `messages` name."""
+    messages = () if raw is UNSET else _decode_messages(raw) or ()
+    return next((m.account_id for m in messages if m.account_id is not None), None)
 
 
 def difference(raw: Raw) -> Difference:

@@ -121,6 +121,11 @@ BODIES = [
         event("conversation_created", at=NOON + 1),
     ),
     (
+        "messages of any shape, where they aren't needed to know the account",
+        conversation(event="conversation_created", account_id=1, messages="none"),
+        event("conversation_created", at=NOON + 1),
+    ),
+    (
         "a creation's own difference is no assignment",
         conversation(
             event="conversation_updated",
