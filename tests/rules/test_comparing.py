@@ -74,7 +74,7 @@ def the_short_way(world: World, replay: Replay, selection: Selection, *, whole: 
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(worlds(), st.data(), SELECTIONS, st.sampled_from([(8, 4096), (2, 3), (1, 1)]), st.booleans())
 def test_it_is_what_every_decision_made_twice_says(
     world: World, data: st.DataObject, selection: Selection, kept: tuple[int, int], whole: bool

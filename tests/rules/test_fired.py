@@ -25,7 +25,7 @@ from notifycli.rules.summary import Summary
 from tests.rules.harness import decisions_of, replay_of
 from tests.rules.worlds import World, worlds
 
-LAW = settings(max_examples=150, deadline=None)
+LAW = settings(max_examples=100, deadline=None)
 
 
 SELECTIONS = st.builds(
