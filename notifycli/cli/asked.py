@@ -29,6 +29,11 @@ class Asked(NamedTuple):
         """Whether the preferences as they are matter beside the proposed ones."""
         return self.diff or self.exit_code
 
+    @property
+    def lists(self) -> bool:
+        """Whether each record is shown, and not just what they come to."""
+        return not self.summary and self.report is None
+
     def check(self, *, proposal: bool) -> None:
         """Raise `UsageError` for what doesn't go together."""
         if self.compares and not proposal:

@@ -13,7 +13,7 @@ from notifycli.cli.output import console
 from notifycli.cli.proposal import Wishes, find_users, proposed
 from notifycli.cli.session import Session, plural
 from notifycli.errors import UsageError
-from notifycli.rules.decision import Decision, Facts, Outcome, Verdict, joined
+from notifycli.rules.decision import Decision, Facts, Verdict, joined
 from notifycli.rules.event import Event
 from notifycli.rules.firing import Firing
 from notifycli.rules.kept import Account, Assumptions
@@ -61,9 +61,10 @@ class Run:
             return
         for event, decisions in self.judged(events, self.replay.decide):
             for decision in filter(self._selection.takes, decisions):
-                self._count(decision, event)
-                if explain or decision.outcome is Outcome.FIRE:
-                    yield decision
+                self.summary.add(decision)
+                if self.insights:
+                    self.insights[1].add(decision, event.at)
+                yield decision
 
     def fired(self, events: Iterable[Event]) -> Iterator[tuple[Facts, Sequence[Verdict]]]:
         """Give what fires, event by event; all is counted once the last has been asked for."""
@@ -126,11 +127,6 @@ class Run:
             judgements = list(judge(event))
             if self._selection.takes_event(event):
                 yield event, judgements
-
-    def _count(self, decision: Decision, event: Event) -> None:
-        self.summary.add(decision)
-        if self.insights:
-            self.insights[1].add(decision, event.at)
 
 
 def replay_of(

@@ -201,15 +201,14 @@ def _show(this: Session, run: Run, files: list[str], asked: Asked, *, progress: 
         status = show_mismatches(this, records, asked.expect)
     elif asked.compares or asked.explain:
         show = show_changes if asked.diff else show_decisions
-        if asked.summary or asked.report is not None:
-            deque(records, maxlen=0)
-        else:
+        if asked.lists:
             show(this, records, explain=asked.explain)
-    elif asked.summary or asked.report is not None or chosen_format(this) == "jsonl":
-        counted = asked.summary or asked.report is not None
+        else:
+            deque(records, maxlen=0)
+    elif not asked.lists or chosen_format(this) == "jsonl":
         with progress_bar(this, files, wanted=progress) as advance:
             events = read_events(files, run.bad, advance, jobs=asked.jobs)
-            run.count(events) if counted else show_fired(run.fired(events))
+            show_fired(run.fired(events)) if asked.lists else run.count(events)
     else:
         show_decisions(this, records, explain=False)
     _show_counted(this, run, asked)

@@ -88,11 +88,13 @@ class Firing:
             return self._found(event, account, conversation, kept=False)
         if self._proposed:
             kind = "proposed", kind
-        if conversation.stale or len(conversation.routes) == _KINDS_KEPT:
+        if conversation.stale:
             conversation.routes.clear()
             conversation.stale = False
         known = conversation.routes.get(kind)
         if known is None:
+            if len(conversation.routes) == _KINDS_KEPT:
+                conversation.routes.clear()
             known = self._shared(kind, event, account, conversation)
             conversation.routes[kind] = known
         return known

@@ -6,19 +6,17 @@ its moment decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from notifycli.rules.decision import Decision, Held, Reason, Verdict
 from notifycli.rules.event import Event
 from notifycli.rules.insight import Insight, Why, why
 from notifycli.rules.judging import decisions
 from notifycli.rules.ladder import Case
-from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType
+from notifycli.rules.notifications import NEW_MESSAGE_TYPES
 from notifycli.rules.route import Named, Route
 from notifycli.rules.settings import SettingsBook
-
-Taken = Callable[[int, int, Channel, NotificationType], bool]
-"""Whether (account, user, channel, type) is to be counted."""
+from notifycli.rules.tally import Taken
 
 
 class Looking:
