@@ -42,8 +42,8 @@ class BadLines:
     def add(self, place: str, fault: str, line: bytes) -> None:
         """Report one. Raises `DataError` if the first one is to stop everything."""
         self.count += 1
-        opening = line.strip()[:1] if self.count == 1 else b""
-        self._hint = _HINTS.get(opening, self._hint) if place.endswith(":1") else self._hint
+        if self.count == 1 and place.endswith(":1") and fault.startswith("no JSON object"):
+            self._hint = _HINTS.get(line.strip()[:1], "")
         if self._strict:
             raise DataError(f"{place}: {fault}", "leave out --strict to pass over such lines")
         if self.count <= _TOLD_IN_FULL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from notifycli.cli.assignments import assigned
@@ -34,8 +34,9 @@ def read_proposal(this: Session, store: Store, settings: Iterable[str], file: st
             if value is not None:
                 wishes.setdefault(placed.account, []).append(Wish(layer, user, inbox, key, value))
     for text in settings:
-        for account, users, assignment in _parsed(this, store, text):
-            for key, value in assigned(assignment):
+        reference, values = _parsed(text)
+        for account, users in find_users(this, store, reference).items():
+            for key, value in values:
                 wishes[account] += (Wish(Layer.USER, u.id, None, key, value) for u in users)
     return wishes
 
@@ -61,14 +62,13 @@ def _accounts(this: Session, store: Store) -> list[int]:
     return [a.id for a in store.accounts()] if given is None else [given]
 
 
-def _parsed(this: Session, store: Store, text: str) -> Iterator[tuple[int, list[User], str]]:
-    """Take `[USER:]KEY=VALUE` apart: the users of each account whom it concerns, and the rest."""
+def _parsed(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+    """Take `[USER:]KEY=VALUE` apart: the user, if one is named, and full keys with the value."""
     left, equals, value = text.partition("=")
     reference, colon, key = left.rpartition(":")
     if not equals or not key.strip():
         raise UsageError(f"{text!r} sets nothing", "write it as KEY=VALUE or USER:KEY=VALUE")
-    for account, users in find_users(this, store, [reference] if colon else []).items():
-        yield account, users, f"{key}={value}"
+    return [reference] if colon else [], assigned(f"{key}={value}")
 
 
 def find_users(this: Session, store: Store, references: Iterable[str]) -> dict[int, list[User]]:

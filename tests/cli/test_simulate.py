@@ -587,3 +587,27 @@ def test_an_email_to_a_user_without_an_address_can_not_be_delivered(day: Notifyc
         ("email", None, False),
         ("push", None, False),
     ]
+
+
+@pytest.mark.parametrize(
+    ("opening", "hint"),
+    [
+        pytest.param(b"[", "jq -c '.[]' FILE", id="an array"),
+        pytest.param(b"{", "jq -c . FILE", id="an object that is laid out"),
+        pytest.param(
+            b'{"event": "conversation_created", "id": "x"}', None, id="an id that is none"
+        ),
+    ],
+)
+def test_a_file_of_another_form_is_told_how_to_become_one_object_a_line(
+    day: Notifycli, opening: bytes, hint: str | None
+) -> None:
+    told = day("simulate", day.write("bad.jsonl", opening + b"\n" + lines(DAY))).stderr
+    assert "one object a line is expected" in told if hint else "one object a line" not in told
+    assert hint is None or hint in told
+
+
+def test_a_wrong_setting_is_refused_also_where_nobody_is_on_record(notifycli: Notifycli) -> None:
+    result = notifycli("simulate", "--set", "audoi=all", stdin=b"")
+    assert result.status == 2
+    assert result.stderr == "error: there is no preference 'audoi'\n  did you mean audio?\n"
