@@ -5,16 +5,18 @@ Both sides find what fires as `Firing` does. Only where that differs, every deci
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from notifycli.rules.decision import Decision, Verdict
 from notifycli.rules.event import Event
 from notifycli.rules.firing import Firing
+from notifycli.rules.judging import decisions
 from notifycli.rules.kept import Account, Conversation
+from notifycli.rules.ladder import Case
 from notifycli.rules.naming import named
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.replay import Replay, cases, in_pairs
+from notifycli.rules.replay import Replay, cases
 from notifycli.rules.selection import Selection
 from notifycli.rules.summary import Summary
 
@@ -68,7 +70,7 @@ class Comparing:
             return ()
         conversation.told = told
         found = list(named(event, conversation, account.directory))
-        pairs = list(in_pairs(cases(event, account, conversation, found), account))
+        pairs = list(_in_pairs(cases(event, account, conversation, found), account))
         conversation.tell(found)
         return pairs
 
@@ -81,3 +83,14 @@ class Comparing:
 
 def _which(verdicts: Sequence[Verdict]) -> list[tuple[int, NotificationType, Channel]]:
     return [(verdict.user_id, verdict.type, verdict.channel) for verdict in verdicts]
+
+
+def _in_pairs(cases: Iterable[Case], account: Account) -> Iterator[Pair]:
+    """Judge cases of one event on both sides.
+
+    Who is a candidate, and all that is kept, depends on no preference: one pass serves both.
+    """
+    before, after = set[int](), set[int]()
+    for case in cases:
+        as_it_is = list(decisions(case, account.stored.settings, before))
+        yield from zip(as_it_is, decisions(case, account.proposed.settings, after), strict=True)

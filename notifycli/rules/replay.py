@@ -36,19 +36,11 @@ class Replay:
         """Give the event's decisions, fired and suppressed, in their order.
 
         The event is completed from what is kept. What it changes is kept once the iterator is
-        exhausted, so exhaust it before the next event; the same holds of the two methods below.
+        exhausted, so exhaust it before the next event; the same holds of `examine`.
         """
         account, notified = self.meet(event), set[int]()
         for case in self._cases(event, account):
             yield from decisions(case, account.stored.settings, notified)
-
-    def compare(self, event: Event) -> Iterator[tuple[Decision, Decision]]:
-        """Give each decision twice: with the preferences as they are, and as proposed.
-
-        Who is a candidate, and all that is kept, depends on no preference: one pass serves both.
-        """
-        account = self.meet(event)
-        yield from in_pairs(self._cases(event, account), account)
 
     def examine(self, event: Event) -> Iterator[tuple[Decision, Case]]:
         """Give each decision with what it looked at, which holds until the next is asked for."""
@@ -128,14 +120,6 @@ class Replay:
         assert event.account is not None  # noqa: S101 - meet() has set it
         strangers = (user for user in event.agents() if user not in account.directory.users)
         self.assumptions.unknown_agents.update((event.account, user) for user in strangers)
-
-
-def in_pairs(cases: Iterable[Case], account: Account) -> Iterator[tuple[Decision, Decision]]:
-    """Judge cases of one event with the preferences as they are, and as proposed."""
-    before, after = set[int](), set[int]()
-    for case in cases:
-        as_it_is = list(decisions(case, account.stored.settings, before))
-        yield from zip(as_it_is, decisions(case, account.proposed.settings, after), strict=True)
 
 
 def cases(

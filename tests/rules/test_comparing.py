@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from notifycli.rules import firing
 from notifycli.rules.comparing import Comparing
+from notifycli.rules.decision import Decision
 from notifycli.rules.insight import Insight
 from notifycli.rules.kept import Account
 from notifycli.rules.looking import Looking
@@ -17,7 +18,7 @@ from notifycli.rules.replay import Replay
 from notifycli.rules.selection import Selection
 from notifycli.rules.summary import Summary
 from notifycli.rules.whatif import ChangedDecision, difference
-from tests.rules.harness import directory_of, preferences_of
+from tests.rules.harness import directory_of, preferences_of, replay_of
 from tests.rules.test_fired import SELECTIONS, events_of
 from tests.rules.worlds import World, preference_rows, worlds
 
@@ -27,6 +28,13 @@ class Found:
         self.changes: list[ChangedDecision] = []
         self.summary = Summary()
         self.insights = Insight(int), Insight(int)
+
+    def add(self, before: Decision, after: Decision, at: int | None) -> None:
+        self.insights[0].add(before, at)
+        self.insights[1].add(after, at)
+        self.summary.add(after)
+        change = difference(before, after, explain=False)
+        self.changes += [change] if change else []
 
     def as_told(self) -> tuple[object, ...]:
         seen = [
@@ -46,19 +54,19 @@ def replay_of_both(world: World, proposed: Any) -> Replay:
     return Replay({account: both}, world.fallback_account)
 
 
-def the_long_way(world: World, replay: Replay, selection: Selection) -> Found:
+def the_long_way(world: World, proposed: Any, selection: Selection) -> Found:
+    """Replay twice, with the preferences as they are and as proposed, and make every decision."""
     found = Found()
-    for event in events_of(world):
-        pairs = list(replay.compare(event))
-        if not selection.takes_event(event):
-            continue
-        for before, after in pairs:
-            if selection.takes(after):
-                found.insights[0].add(before, event.at)
-                found.insights[1].add(after, event.at)
-                found.summary.add(after)
-                change = difference(before, after, explain=False)
-                found.changes += [change] if change else []
+    sides = [
+        replay_of(world.directory, rows, world.fallback_account)
+        for rows in (world.preferences, proposed)
+    ]
+    for one, other in zip(events_of(world), events_of(world), strict=True):
+        before, after = list(sides[0].decide(one)), list(sides[1].decide(other))
+        if selection.takes_event(one):
+            for pair in zip(before, after, strict=True):
+                if selection.takes(pair[1]):
+                    found.add(*pair, one.at)
     return found
 
 
@@ -80,7 +88,7 @@ def test_it_is_what_every_decision_made_twice_says(
     world: World, data: st.DataObject, selection: Selection, kept: tuple[int, int], whole: bool
 ) -> None:
     proposed = data.draw(preference_rows(world.directory))
-    expected = the_long_way(world, replay_of_both(world, proposed), selection)
+    expected = the_long_way(world, proposed, selection)
 
     with patch.multiple(firing, _KINDS_KEPT=kept[0], _ROUTES_KEPT=kept[1]):
         found = the_short_way(world, replay_of_both(world, proposed), selection, whole=whole)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifycli.rules.decision import Decision, Outcome
-from notifycli.rules.kept import Account
+from notifycli.rules.decision import Outcome
 from notifycli.rules.preferences import Layer
-from notifycli.rules.reading import EventError, decode_event
-from notifycli.rules.replay import Replay
 from notifycli.rules.settings import Preferences
 from notifycli.rules.whatif import Wish, difference, locked_away, overlaid
-from tests.rules.harness import decisions_of, directory_of, preferences_of, replay_of
+from tests.rules.harness import decisions_of, replay_of
 from tests.rules.worlds import World, preference_rows, worlds
 
 STORED = Preferences(
@@ -24,38 +19,6 @@ STORED = Preferences(
     user={7: {"email.conversation_mention": "on"}},
     default={"inactive_after": "5m"},
 )
-
-
-def compared(world: World, proposed: Any) -> list[tuple[Decision, Decision]]:
-    account = world.directory["account"]["id"]
-    both = Account(
-        directory_of(world.directory),
-        preferences_of(world.preferences, account),
-        preferences_of(proposed, account),
-    )
-    replay = Replay({account: both}, world.fallback_account)
-    pairs: list[tuple[Decision, Decision]] = []
-    for number, line in enumerate(world.lines, 1):
-        try:
-            event = decode_event(line.encode(), number)
-        except EventError:
-            continue
-        pairs += replay.compare(event)
-    return pairs
-
-
-@settings(max_examples=100, deadline=None)
-@given(worlds(), st.data())
-def test_one_replay_of_both_decides_as_two_replays_of_one_each(
-    world: World, data: st.DataObject
-) -> None:
-    proposed = data.draw(preference_rows(world.directory))
-    pairs = compared(world, proposed)
-    alone = [
-        decisions_of(replay_of(world.directory, rows, world.fallback_account), world.lines)
-        for rows in (world.preferences, proposed)
-    ]
-    assert [[before for before, _ in pairs], [after for _, after in pairs]] == alone
 
 
 @pytest.mark.parametrize(
@@ -115,7 +78,11 @@ def test_wishes_that_a_lock_beats_are_named() -> None:
 def test_a_difference_is_what_only_one_side_notifies_of(
     world: World, data: st.DataObject, explain: bool
 ) -> None:
-    for before, after in compared(world, data.draw(preference_rows(world.directory))):
+    as_it_is, proposed = (
+        decisions_of(replay_of(world.directory, rows, world.fallback_account), world.lines)
+        for rows in (world.preferences, data.draw(preference_rows(world.directory)))
+    )
+    for before, after in zip(as_it_is, proposed, strict=True):
         changed = difference(before, after, explain=explain)
         if before.outcome is after.outcome:
             assert changed is None
