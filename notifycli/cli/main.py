@@ -21,26 +21,30 @@ _ABORTED = 1
 _NO_COMMAND = "No such command"
 
 NOUNS = {
-    "simulate": Noun("notifycli.cli.simulate", "Which notifications would fire, and why."),
-    "why": Noun("notifycli.cli.why", "Why a user was notified, or not, event by event."),
-    "test": Noun("notifycli.cli.scenarios", "Scenario files: what must fire, and what must not."),
+    "simulate": Noun("notifycli.cli.replay.simulate", "Which notifications would fire, and why."),
+    "why": Noun("notifycli.cli.replay.why", "Why a user was notified, or not, event by event."),
+    "test": Noun(
+        "notifycli.cli.replay.scenarios", "Scenario files: what must fire, and what must not."
+    ),
     "deliver": Noun("notifycli.cli.deliver", "Send what fires: by e-mail, push and sound."),
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
     "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
     "email": Noun("notifycli.cli.email", "E-mail: a test, templates, previews."),
     "audio": Noun("notifycli.cli.audio", "Sounds: the tones, and whether they can be heard."),
-    "user": Noun("notifycli.cli.user", "The users of an account."),
-    "inbox": Noun("notifycli.cli.inbox", "Inboxes and who their members are."),
-    "team": Noun("notifycli.cli.team", "Teams and who their members are."),
-    "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
+    "user": Noun("notifycli.cli.directory.user", "The users of an account."),
+    "inbox": Noun("notifycli.cli.directory.inbox", "Inboxes and who their members are."),
+    "team": Noun("notifycli.cli.directory.team", "Teams and who their members are."),
+    "directory": Noun(
+        "notifycli.cli.directory.document", "Users, inboxes and teams as one document."
+    ),
     "push": Noun("notifycli.cli.push", "Web Push: its key, the browsers, a test."),
     "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
-    "listen": Noun("notifycli.cli.listen", "Receives Chatwoot's webhooks into a file."),
-    "serve": Noun("notifycli.cli.serve", "Chatwoot's API, answered from the store."),
+    "listen": Noun("notifycli.cli.server.listen", "Receives Chatwoot's webhooks into a file."),
+    "serve": Noun("notifycli.cli.server.serve", "Chatwoot's API, answered from the store."),
     "chatwoot": Noun(
         "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
     ),
-    "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
+    "doctor": Noun("notifycli.cli.doctor.run", "Whether what is set up works, and what to type."),
     "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
 }
 ALIASES = {

@@ -8,7 +8,7 @@ import time
 import typer
 
 from notifycli.errors import UsageError
-from notifycli.rules.moment import SECOND, parse_moment
+from notifycli.rules.moment import SECOND, format_moment, parse_moment
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -79,3 +79,8 @@ def in_words(moment: int | None, at: int) -> str:
             words = f"{count} {name}{'s' if count > 1 else ''}"
             return f"in {words}" if moment > at else f"{words} ago"
     return "in seconds" if moment > at else "just now"
+
+
+def written(moment: int | None) -> str | None:
+    """Write a moment, or its absence, as records have it."""
+    return None if moment is None else format_moment(moment)

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from notifycli.vault.health import Health
     from notifycli.vault.token import Secret
 
-SERVICE = "notifycli"
-"""The name under which a keyring's own programs list our secrets."""
-
 WHICH = "NOTIFYCLI_KEYRING"
 FILE = "NOTIFYCLI_KEYRING_FILE"
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, TypeVar
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.vault.bounded import Failed, Returned, TimedOut, attempt
 from notifycli.vault.health import Health
-from notifycli.vault.keychain import SERVICE
 from notifycli.vault.token import Secret
 
 if TYPE_CHECKING:
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 T = TypeVar("T")
+
+SERVICE = "notifycli"
+"""The name under which a keyring's own programs list our secrets."""
 
 BACKEND = "PYTHON_KEYRING_BACKEND"
 TIMEOUT = "NOTIFYCLI_KEYRING_TIMEOUT"

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.cli.inflating import Inflated
+from notifycli.cli.input.inflating import Inflated
 
 
 def inflated(data: bytes, size: int = -1) -> bytes:

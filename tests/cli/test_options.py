@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from notifycli import __version__
-from notifycli.cli import user as user_module
+from notifycli.cli.directory import user as user_module
 from tests.conftest import Notifycli, Program
 
 COMMANDS = [

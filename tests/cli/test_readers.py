@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.cli.events import put_together, read_events
-from notifycli.cli.lines import BadLines
-from notifycli.cli.readers import read_part
+from notifycli.cli.input.events import put_together, read_events
+from notifycli.cli.input.lines import BadLines
+from notifycli.cli.input.readers import read_part
 from notifycli.errors import DataError
 from tests.conftest import Json, Program
 

@@ -33,7 +33,8 @@ DISGUISES = (
 )
 FORKING = """
 import json, os, sys
-import notifycli.cli.doctor, notifycli.cli.token
+import notifycli.cli.doctor.run
+import notifycli.cli.token.changing, notifycli.cli.token.listing, notifycli.cli.token.showing
 from notifycli.cli.main import run
 answers = []
 for arguments, text in json.load(sys.stdin):

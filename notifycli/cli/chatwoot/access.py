@@ -14,8 +14,8 @@ from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progr
 from notifycli.cli.command import OUTPUT, USER, examples, part, session, takes
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session, display_name, plural
-from notifycli.cli.times import in_words, now
-from notifycli.cli.token_parts import life, read_token, tell_ended, written
+from notifycli.cli.times import in_words, now, written
+from notifycli.cli.tokens import life, read_token, tell_ended
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.rules.audience import User
 from notifycli.rules.moment import parse_moment

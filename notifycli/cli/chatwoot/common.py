@@ -12,7 +12,7 @@ import typer
 from notifycli.chatwoot.desk import Desk, Report, Step, Told, the_desk
 from notifycli.cli.output import console, printable, show
 from notifycli.cli.session import Session
-from notifycli.cli.token_parts import life
+from notifycli.cli.tokens import life
 from notifycli.errors import UsageError
 from notifycli.rules.audience import User
 from notifycli.store.store import Store

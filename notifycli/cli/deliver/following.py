@@ -10,7 +10,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from notifycli.cli.lines import told_faults
+from notifycli.cli.input.lines import told_faults
 from notifycli.errors import UsageError
 from notifycli.store.notice import Place
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import USER, examples, part, session, takes
-from notifycli.cli.lines import BadLines, read_lines
-from notifycli.cli.parameters import a_channel
-from notifycli.cli.replaying import selected_users, tell_assumptions
+from notifycli.cli.input.lines import BadLines, read_lines
+from notifycli.cli.replay.parameters import a_channel
+from notifycli.cli.replay.run import selected_users, tell_assumptions
 from notifycli.cli.session import Session
 from notifycli.cli.times import read_span
 from notifycli.errors import UsageError
@@ -157,8 +157,8 @@ def _channels(this: Session, store: Store, named: frozenset[Channel], *, needed:
 
 def _show(this: Session, files: list[str], feeder: Feeder | None, *, strict: bool) -> int:
     """Show what would be sent, and give the exit status."""
-    from notifycli.cli.decisions import show_decisions  # noqa: PLC0415 - for a dry run alone
     from notifycli.cli.deliver.summary import tell_broken, tell_skipped  # noqa: PLC0415
+    from notifycli.cli.replay.decisions import show_decisions  # noqa: PLC0415 - for a dry run alone
 
     if feeder is None:
         raise UsageError(

@@ -9,10 +9,10 @@ import typer
 from msgspec import Struct, structs
 
 from notifycli.cli.command import USER, examples, part, session, takes
-from notifycli.cli.decisions import what
 from notifycli.cli.output import printable, show, text
-from notifycli.cli.parameters import a_channel
-from notifycli.cli.replaying import selected_users
+from notifycli.cli.replay.decisions import what
+from notifycli.cli.replay.parameters import a_channel
+from notifycli.cli.replay.run import selected_users
 from notifycli.cli.session import Session, plural
 from notifycli.cli.times import in_words, now
 from notifycli.errors import UsageError

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 from notifycli.cli.deliver.following import Follower, Item
 from notifycli.cli.deliver.pump import Pump
-from notifycli.cli.lines import STDIN, BadLines, read_lines
+from notifycli.cli.input.lines import STDIN, BadLines, read_lines
 from notifycli.cli.output import console
 from notifycli.cli.session import Session
 from notifycli.delivery.engine import Engine

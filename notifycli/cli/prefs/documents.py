@@ -11,10 +11,10 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from notifycli.cli.command import examples, none_of, part, session, takes
-from notifycli.cli.lines import opened, shown
+from notifycli.cli.input.lines import opened, shown
 from notifycli.cli.output import write
 from notifycli.cli.prefs.differences import show_differences
-from notifycli.cli.progress import Bar, bar_over
+from notifycli.cli.prefs.progress import Bar, bar_over
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import DataError, NotPermittedError, UsageError
 from notifycli.rules.preferences import Layer

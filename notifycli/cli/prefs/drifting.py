@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import USERS, examples, part, session, takes
-from notifycli.cli.lines import opened, shown
+from notifycli.cli.input.lines import opened, shown
 from notifycli.cli.output import show
 from notifycli.cli.prefs.differences import Counted, difference_cells
 from notifycli.cli.session import Session

@@ -1,0 +1,1 @@
+"""`directory`, `user`, `inbox` and `team`: who there is, and who sees what."""

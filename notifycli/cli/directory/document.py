@@ -1,0 +1,113 @@
+"""`notifycli directory`: users, inboxes and teams as one document."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from notifycli.cli.command import examples, noun, session, takes
+from notifycli.cli.input.lines import STDIN, BadLines, read_lines, read_whole
+from notifycli.cli.output import write
+from notifycli.cli.session import plural
+from notifycli.rules.learning import Learnt
+from notifycli.rules.reading import EventError
+from notifycli.store.directory_document import (
+    add_learnt,
+    export_directory,
+    import_directory,
+    read_directory,
+)
+
+app = noun("Users, inboxes and teams as one document.")
+
+Events = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[EVENTS]...", help="Files of events; - or none is standard input."),
+]
+
+
+@app.command(
+    "import",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli directory import directory.json
+notifycli directory export -a 1 | notifycli directory import - -a 2
+"""
+    ),
+)
+def directory_import(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A JSON document; - is stdin.")],
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove what the document doesn't have.")
+    ] = False,
+) -> None:
+    """Add and update what a document says: all, or nothing."""
+    from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
+
+    this = session(ctx)
+    place = "<stdin>" if file == STDIN else file
+    document = read_directory(read_whole(file), place)
+    with this.store(create=True) as store:
+        own, given = document.account.id, this.given_account
+        if given is not None and own not in (None, given):
+            this.warn(f"{place} is of account {own}: imported into account {given} all the same")
+        account = given or own or this.the_account(store)
+        with store.change(account, this.command, this.who) as change:
+            import_directory(change, store, account, document, place, replace=replace)
+        forget_leftovers(this, store)
+        users = plural(len(store.users(account)), "user")
+        inboxes = plural(len(store.inboxes(account)), "inbox")
+        teams = plural(len(store.teams(account)), "team")
+    this.note(f"account {account} has {users}, {inboxes} and {teams}")
+
+
+@app.command(
+    "export",
+    cls=takes(),
+    epilog=examples("notifycli directory export > directory.json"),
+)
+def directory_export(ctx: typer.Context) -> None:
+    """Print the whole directory as one JSON document."""
+    this = session(ctx)
+    with this.store() as store:
+        document = export_directory(store, this.the_account(store))
+    write([msgspec.json.format(msgspec.json.encode(document), indent=2), b"\n"])
+
+
+@app.command(
+    "learn",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli directory learn events.jsonl
+zcat webhooks-*.gz | notifycli directory learn
+"""
+    ),
+)
+def directory_learn(ctx: typer.Context, events: Events = None) -> None:
+    """Add the agents and inboxes that appear in events.
+
+    Who is already on record is only completed, never changed. Events don't say who the members of
+    an inbox are: until you do, every user is taken to see its conversations.
+    """
+    this = session(ctx)
+    bad = BadLines(strict=False)
+    with this.store(create=True) as store:
+        learnt = Learnt(this.fallback_account(store))
+        for file, number, line in read_lines(this.input_files(events)):
+            try:
+                learnt.note(line, number)
+            except EventError as error:
+                bad.add(f"{file}:{number}", str(error), line)
+        with store.changes(this.command, this.who) as changes:
+            for account in sorted({*learnt.users, *learnt.inboxes}):
+                change = changes(account)
+                add_learnt(change, store, account, learnt)
+                told = f"{len(change)} users and inboxes"
+                this.note(f"account {account}: {told} added or completed")
+    raise typer.Exit(bad.finish())

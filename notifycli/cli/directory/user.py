@@ -1,0 +1,140 @@
+"""`notifycli user`: the users of an account."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from notifycli.cli.command import USER, examples, none_of, noun, session, takes
+from notifycli.cli.directory.members import Name
+from notifycli.cli.output import show, show_one
+from notifycli.cli.session import Session, display_name, find_user
+from notifycli.errors import UsageError
+from notifycli.rules.audience import LARGEST_ID, ROLES, Role, User
+from notifycli.store.store import Store
+
+app = noun("The users of an account.")
+
+Reference = Annotated[
+    str | None, typer.Argument(metavar="[USER]", help="The user, by e-mail or id; as -u does.")
+]
+
+
+class UserRecord(Struct):
+    """A user, as printed."""
+
+    id: int
+    email: str | None
+    name: str
+    role: str
+
+
+def _record(user: User) -> UserRecord:
+    return UserRecord(user.id, user.email, user.name, user.role)
+
+
+def _named(this: Session, store: Store, reference: str | None) -> User:
+    account = this.the_account(store)
+    return find_user(store, account, reference) if reference else this.the_user(store, account)
+
+
+def _role(text: str) -> Role:
+    for role in ROLES:
+        if text == role:
+            return role
+    raise none_of(text, ROLES)
+
+
+@app.command(
+    "add",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli user add jane@example.com --name Jane
+notifycli user add root@example.com --role administrator --id 9
+"""
+    ),
+)
+def user_add(
+    ctx: typer.Context,
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")],
+    id_: Annotated[
+        int | None,
+        typer.Option("--id", min=1, max=LARGEST_ID, help="The id; the next free one if left out."),
+    ] = None,
+    name: Name = None,
+    role: Annotated[
+        str, typer.Option(parser=_role, metavar="|".join(ROLES), help="What the user may do.")
+    ] = "agent",
+) -> None:
+    """Add a user; the account is created with its first one."""
+    from notifycli.store.directory_document import address_fault  # noqa: PLC0415 - used here alone
+
+    this = session(ctx)
+    if fault := address_fault(email):
+        raise UsageError(fault, "an address looks like jane@example.com")
+    with this.store(create=True) as store:
+        account = this.the_account(store, may_be_new=True)
+        with store.change(account, this.command, this.who) as change:
+            for reference in (id_, email):
+                if reference is not None and store.user(account, reference):
+                    raise UsageError(f"account {account} has a user {reference} already")
+            new = store.free_user_id(account) if id_ is None else id_
+            change.put_users([User(new, email, name or "", _role(role))])
+    this.note(f"added {email} as user {new} of account {account}")
+
+
+@app.command(
+    "list",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli user list
+notifycli user list | jq -r 'select(.role == "administrator") | .email'
+"""
+    ),
+)
+def user_list(ctx: typer.Context) -> None:
+    """List the users, by id."""
+    this = session(ctx)
+    with this.store() as store:
+        users = store.users(this.the_account(store))
+    show(this, map(_record, users), UserRecord)
+    if not users:
+        this.note("no users yet; add one: notifycli user add EMAIL")
+
+
+@app.command(
+    "show",
+    cls=takes(USER),
+    epilog=examples("notifycli user show jane@example.com\nnotifycli user show -u 7 -o json"),
+)
+def user_show(ctx: typer.Context, reference: Reference = None) -> None:
+    """Show one user."""
+    this = session(ctx)
+    with this.store() as store:
+        user = _named(this, store, reference)
+    show_one(this, _record(user))
+
+
+@app.command(
+    "remove",
+    cls=takes(USER),
+    epilog=examples("notifycli user remove jane@example.com"),
+)
+def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
+    """Remove a user, their memberships and all that is set for them; their tokens end."""
+    from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
+
+    this = session(ctx)
+    if reference is None and not this.given_users:
+        raise UsageError("no user named", "name one: notifycli user remove EMAIL")
+    with this.store(create=True) as store:
+        account = this.the_account(store)
+        user = _named(this, store, reference)
+        with store.change(account, this.command, this.who) as change:
+            change.remove(user)
+        forget_leftovers(this, store)
+    this.note(f"removed user {user.id} ({display_name(user)}) from account {account}")

@@ -1,0 +1,1 @@
+"""`doctor`: a file of checks for each part of what can be set up."""

@@ -1,0 +1,117 @@
+"""`notifycli doctor`: whether what is set up works, and what to type where it doesn't."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from notifycli.cli.command import OUTPUT, examples, session, takes
+from notifycli.cli.doctor.chatwoot import check_chatwoot
+from notifycli.cli.doctor.checks import (
+    Facts,
+    Finding,
+    Status,
+    check_clipboard,
+    check_completion,
+    check_keyring,
+    check_store,
+    check_terminal,
+    check_tokens,
+)
+from notifycli.cli.doctor.email import check_email
+from notifycli.cli.doctor.listen import check_listen
+from notifycli.cli.doctor.push import check_push
+from notifycli.cli.doctor.sound import check_sound
+from notifycli.cli.output import printable, show
+from notifycli.cli.session import Session
+from notifycli.cli.tokens import life
+from notifycli.errors import NotifycliError
+from notifycli.vault.mending import mend
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+CHECKS: tuple[Callable[[Facts], Finding], ...] = (
+    check_store,
+    check_keyring,
+    check_tokens,
+    check_email,
+    check_push,
+    check_sound,
+    check_chatwoot,
+    check_listen,
+    check_clipboard,
+    check_completion,
+    check_terminal,
+)
+_FAILED = 1
+_MARKS = {Status.OK: ("✓", "green"), Status.NOTE: ("·", "yellow"), Status.FAIL: ("✗", "red")}
+
+
+@app.command(
+    "doctor",
+    cls=takes(OUTPUT),
+    epilog=examples(
+        """
+notifycli doctor
+notifycli doctor --fix
+notifycli doctor -o json | jq -r '.[] | select(.status == "fail") | .fix'
+"""
+    ),
+)
+def doctor(
+    ctx: typer.Context,
+    *,
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="First end and delete the tokens that a crash left torn."),
+    ] = False,
+) -> None:
+    """Check store, keyring, tokens, channels, clipboard, completion and terminal.
+
+    Exits with 1 if something that is set up doesn't work.
+    """
+    this = session(ctx)
+    if fix:
+        _mend(this)
+    facts = Facts(this)
+    try:
+        findings = [check(facts) for check in CHECKS]
+    finally:
+        facts.close()
+    show(this, findings, Finding, heads=["", "Check", "Finding"], cells=_cells)
+    if any(finding.status is Status.FAIL for finding in findings):
+        raise typer.Exit(_FAILED)
+
+
+def _mend(this: Session) -> None:
+    """Mend what is torn; what can't be is told, and the checks show the rest."""
+    try:
+        with this.store() as store:
+            leftovers = len(store.tokens.leftovers())
+            mended = mend(store, life(this, store))
+    except NotifycliError as error:
+        this.warn(f"not mended: {error.message}")
+        return
+    for token, condition in mended:
+        this.note(f"ended and deleted: user {token.user_id} {token.name!r} ({condition})")
+    if leftovers:
+        this.note(f"deleted {leftovers} secrets of users who were removed")
+    if not mended and not leftovers:
+        this.note("nothing to mend")
+
+
+def _cells(item: Finding) -> Sequence[RenderableType]:
+    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+    mark, colour = _MARKS[item.status]
+    finding = Text(printable(item.found), style="dim")
+    if item.meaning:
+        finding.append(f"\n{printable(item.meaning)}", style="not dim")
+    if item.fix:
+        # A column of its own would be too narrow to copy a command from.
+        finding.append(f"\n→ {printable(item.fix)}", style="not dim bold")
+    return [Text(mark, style=colour), item.check, finding]

@@ -1,0 +1,1 @@
+"""`listen` and `serve`: the commands that stay, and what they share."""

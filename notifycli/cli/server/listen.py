@@ -1,0 +1,118 @@
+"""`notifycli listen`: receives Chatwoot's webhooks into a file that `simulate` replays."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from notifycli.cli.command import examples, session, takes
+from notifycli.cli.server.common import (
+    JOURNAL,
+    BehindProxy,
+    Host,
+    Port,
+    TlsCert,
+    TlsKey,
+    loaded_server,
+    logger,
+    place,
+)
+from notifycli.cli.server.delivering import delivering
+from notifycli.cli.session import Session
+from notifycli.errors import ConfigurationError, UnavailableError
+from notifycli.vault.token import Secret
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_PORT = 8787
+
+
+@app.command(
+    "listen",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli config set listen.secret      the secret that Chatwoot shows beside the webhook
+notifycli listen
+notifycli listen --port 9000 --path ~/desk/events.jsonl --behind-proxy 127.0.0.1
+notifycli listen --deliver              and send what fires
+notifycli simulate ~/desk/events*.jsonl
+"""
+    ),
+)
+def listen(
+    ctx: typer.Context,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = _PORT,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path", metavar="FILE", help="Where to keep events. [default: beside the store]"
+        ),
+    ] = None,
+    unsigned: Annotated[
+        bool,
+        typer.Option("--unsigned", help="Take webhooks without a signature too: of old servers."),
+    ] = False,
+    deliver: Annotated[
+        bool,
+        typer.Option(
+            "--deliver", help="Send what fires, by e-mail and push, as deliver --follow does."
+        ),
+    ] = False,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
+) -> None:
+    """Receive Chatwoot's webhooks, and keep them for simulate, a line each.
+
+    What was answered is on the disk, once, whatever happens then. A full file, or yesterday's, is
+    put aside under its date. Ctrl-C or SIGTERM stops it.
+    """
+    this = session(ctx)
+    running = loaded_server()
+    from notifycli.server.hooks import Hooks  # noqa: PLC0415 - needs what is an extra
+    from notifycli.server.journal import Journal  # noqa: PLC0415
+
+    secrets = _secrets(this, needed=not unsigned)
+    log = logger(this)
+    journal = Journal((path or this.path.parent / JOURNAL).expanduser(), log)
+    at = place(host, port, tls_cert, tls_key, behind_proxy)
+    at.check()
+    journal.open()
+    with ExitStack() as stack:
+        stack.callback(journal.close)
+        if deliver:
+            stack.enter_context(delivering(this, journal.path, log))
+        running.run(
+            Hooks(journal, secrets, log, unsigned=unsigned).application(),
+            at,
+            lambda address: this.note(f"receiving events at {address} into {journal.path}"),
+            log,
+        )
+
+
+def _secrets(this: Session, *, needed: bool) -> list[Secret]:
+    """Give the secrets that are set: several, with spaces between, while one is replaced.
+
+    Raises `ConfigurationError` if one is needed, and none is set.
+    """
+    from notifycli.vault.configuration import secret  # noqa: PLC0415 - only a server needs it
+
+    try:
+        kept = secret("listen.secret")
+    except UnavailableError as error:
+        if needed:
+            raise
+        this.note(f"no signature can be checked: {error.message}")
+        return []
+    secrets = [] if kept is None else [Secret(word) for word in kept.reveal().split()]
+    if needed and not secrets:
+        raise ConfigurationError(
+            "no secret is set to check the signatures of webhooks with",
+            "notifycli config set listen.secret; or, if your server signs nothing: --unsigned",
+        )
+    return secrets

@@ -1,0 +1,60 @@
+"""`notifycli serve`: Chatwoot's API, answered from the store."""
+
+from __future__ import annotations
+
+import typer
+
+from notifycli.cli.command import examples, session, takes
+from notifycli.cli.server.common import (
+    BehindProxy,
+    Host,
+    Port,
+    TlsCert,
+    TlsKey,
+    loaded_server,
+    logger,
+    place,
+)
+from notifycli.cli.times import now
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_PORT = 8788
+
+
+@app.command(
+    "serve",
+    cls=takes(),
+    epilog=examples(
+        """
+notifycli serve
+notifycli token header -u jane@example.com | curl -H @- http://127.0.0.1:8788/api/v1/profile
+notifycli serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+notifycli serve --behind-proxy 127.0.0.1
+"""
+    ),
+)
+def serve(
+    ctx: typer.Context,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = _PORT,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
+) -> None:
+    """Answer Chatwoot's API for profiles, notification settings and the directory.
+
+    Whoever has one of our tokens is let in: agents to their own settings, administrators to
+    everybody's (add ?user_id=ID). What there is: /openapi.json. Ctrl-C or SIGTERM stops it.
+    """
+    this = session(ctx)
+    running = loaded_server()
+    from notifycli.server.api import Api  # noqa: PLC0415 - needs what is an extra
+
+    log = logger(this)
+    running.run(
+        Api(this.path, now, log).application(),
+        place(host, port, tls_cert, tls_key, behind_proxy),
+        lambda address: this.note(f"serving {this.path} at {address}"),
+        log,
+    )

@@ -1,0 +1,104 @@
+"""`notifycli token list`: whose tokens there are, and how they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from notifycli.cli.command import ALL_USERS, OUTPUT, USER, examples, part, session, takes
+from notifycli.cli.output import printable, show
+from notifycli.cli.session import Session
+from notifycli.cli.times import in_words, now
+from notifycli.cli.token.common import OlderThan, TokenRecord, older, record, selected_users
+from notifycli.rules.moment import parse_moment
+from notifycli.store.tokens import Token
+from notifycli.vault.keychain import open_keychain
+from notifycli.vault.mending import MEANING, TORN, Condition, Finding, Inspector
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+app = part()
+_COLOURS = {Condition.ACTIVE: "green", Condition.ROTATED: "yellow", Condition.EXPIRED: "yellow"}
+
+
+@app.command(
+    "list",
+    cls=takes(USER, ALL_USERS, OUTPUT),
+    epilog=examples(
+        """
+notifycli token list
+notifycli token list --older-than 90d -o csv
+notifycli token list | jq -r 'select(.last_used_at == null) | .email'
+"""
+    ),
+)
+def token_list(
+    ctx: typer.Context,
+    older_than: OlderThan = None,
+    *,
+    revoked: Annotated[bool, typer.Option("--revoked", help="Revoked ones too.")] = False,
+) -> None:
+    """List tokens, masked, with dates and state.
+
+    Everybody's, unless users are named.
+    """
+    this = session(ctx)
+    with this.store() as store:
+        account = this.the_account(store)
+        users = selected_users(this, store, account)
+        found = older(_findings(this, store.tokens.of_account(account, users)), older_than)
+    at = now()
+    wanted = [item for item in found if revoked or item.condition is not Condition.REVOKED]
+    records = [record(item, users.get(item.token.user_id)) for item in wanted]
+    heads = ["User", "Name", "Token", "For", "Made", "Expires", "Last used", "State"]
+    show(this, records, TokenRecord, heads=heads, cells=lambda item: _cells(item, at))
+    _tell_state_of_list(this, wanted, older_than)
+
+
+def _findings(this: Session, tokens: Sequence[Token]) -> list[Finding]:
+    """Give how tokens stand, asking the keychain unless it would ask for a passphrase."""
+    if not tokens:
+        return []
+    keychain = open_keychain()
+    inspector = Inspector(None if keychain.asks else keychain, now())
+    findings = inspector.inspect(tokens)
+    if inspector.trouble is not None:
+        this.note(
+            f"{inspector.trouble.message}: whether it holds these tokens was not checked; "
+            "see: notifycli doctor"
+        )
+    return findings
+
+
+def _cells(item: TokenRecord, at: int) -> Sequence[RenderableType]:
+    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+    condition = Condition(item.state)
+    torn = f": {MEANING[condition]} → notifycli doctor --fix" if condition in TORN else ""
+    return [
+        printable(item.email or str(item.user_id)),
+        item.name,
+        item.token,
+        printable(item.label),
+        _ago(item.created_at, at),
+        _ago(item.expires_at, at),
+        _ago(item.last_used_at, at),
+        Text(f"{condition}{torn}", style="red" if torn else _COLOURS.get(condition, "dim")),
+    ]
+
+
+def _ago(written_moment: str | None, at: int) -> str:
+    return in_words(None if written_moment is None else parse_moment(written_moment), at)
+
+
+def _tell_state_of_list(this: Session, found: Sequence[Finding], age: int | None) -> None:
+    torn = sum(finding.condition in TORN for finding in found)
+    if torn:
+        this.note(f"torn: {torn} of {len(found)}; what to do: notifycli doctor")
+    if not found:
+        this.note(
+            "no token is that old" if age else "no tokens yet; make one: notifycli token generate"
+        )
