@@ -32,8 +32,8 @@ def show(
 ) -> None:
     """Print records of one type in the format that was asked for.
 
-    On a terminal that is a table: `heads` and `cells` shape it, where the record's own fields
-    would be too wide or too dull.
+    On a terminal that is a table, if there are any: `heads` and `cells` shape it, where the
+    record's own fields would be too wide or too dull.
     """
     chosen = chosen_format(session)
     if chosen == "table":
@@ -132,6 +132,8 @@ def _print_table(
         table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*row)
+    if not table.row_count:
+        return
     screen = console(session)
     with screen.capture() as captured:
         screen.print(table)

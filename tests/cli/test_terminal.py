@@ -72,6 +72,29 @@ def test_a_terminal_of_80_columns_gets_a_table_that_fits(
     assert [row for row in rows if row.startswith("{")] == []
 
 
+NOTHING = [
+    ("user list", "no users yet; add one: notifycli user add EMAIL"),
+    ("inbox list", "no inboxes yet; add one: notifycli inbox add ID"),
+    ("team list", "no teams yet; add one: notifycli team add ID"),
+    ("token list", "no tokens yet; make one: notifycli token generate"),
+    ("push list", "no browser is subscribed yet; in the browser: notifycli push subscribe"),
+    ("prefs history", "no such change of a preference is on record"),
+    ("deliver status", "the outbox is empty: notifycli deliver EVENTS fills it"),
+    ("simulate empty -q", ""),
+    ("simulate empty --no-progress", "nothing fired: there were no events"),
+    ("simulate empty --no-progress --set audio=all --diff", "no difference"),
+]
+
+
+@pytest.mark.parametrize(("command", "note"), NOTHING, ids=[command for command, _ in NOTHING])
+def test_a_list_of_nothing_has_no_head_on_a_terminal_and_a_note_what_to_do(
+    program: Program, command: str, note: str
+) -> None:
+    (program.folder / "empty").touch()
+    result = program.on_terminal(*command.split())
+    assert [line for line in shown_lines(result.stdout) if line] == [*filter(None, [note])]
+
+
 @pytest.mark.parametrize("options", [[], ["--explain"]], ids=["fired", "explained"])
 def test_the_progress_bar_does_not_spoil_the_table(
     day: Notifycli, program: Program, options: list[str]

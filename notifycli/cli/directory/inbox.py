@@ -45,7 +45,10 @@ def inbox_list(ctx: typer.Context) -> None:
     """List the inboxes with the ids of their members."""
     this = session(ctx)
     with this.store() as store:
-        show(this, store.inboxes(this.the_account(store)), Inbox)
+        inboxes = store.inboxes(this.the_account(store))
+    show(this, inboxes, Inbox)
+    if not inboxes:
+        this.note("no inboxes yet; add one: notifycli inbox add ID")
 
 
 @app.command("remove", cls=takes(), epilog=examples("notifycli inbox remove 3"))

@@ -35,7 +35,10 @@ def team_list(ctx: typer.Context) -> None:
     """List the teams with the ids of their members."""
     this = session(ctx)
     with this.store() as store:
-        show(this, store.teams(this.the_account(store)), Team)
+        teams = store.teams(this.the_account(store))
+    show(this, teams, Team)
+    if not teams:
+        this.note("no teams yet; add one: notifycli team add ID")
 
 
 @app.command("remove", cls=takes(), epilog=examples("notifycli team remove 2"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -65,7 +66,10 @@ def prefs_history(
             since=since,
             limit=limit,
         )
-        show(this, values, ChangedValue, heads=_HEADS, cells=_cells)
+        newest = [*islice(values, 1)]
+        show(this, chain(newest, values), ChangedValue, heads=_HEADS, cells=_cells)
+    if not newest:
+        this.note("no such change of a preference is on record")
 
 
 @app.command(
