@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ EVERY_INBOX = 0
 """The inbox of a value that holds in every inbox: a primary key can't hold NULL."""
 BUSY_SECONDS = 5.0
 """How long to wait for another process that is writing."""
+_AGAIN_SECONDS = 0.01
 _SMALLEST = 512
 """Bytes: SQLite's smallest page."""
 _IN_MEMORY = ":memory:"
@@ -125,11 +127,25 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     version = _checked_version(connection, path)
     if version < VERSION:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         with transaction(connection):
             # Another process may have migrated while this one waited for its turn.
             if _checked_version(connection, path) < VERSION:
                 _migrate(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging; SQLite itself doesn't wait for another that does so."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _checked_version(connection: sqlite3.Connection, path: Path) -> int:

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -132,6 +133,18 @@ def test_a_store_locked_while_it_is_made_is_75(
         result = notifycli("user", "add", "new@example.com", "--db", str(path))
     assert (result.status, result.stdout) == (75, b"")
     assert "try again" in result.stderr
+
+
+def test_a_store_that_another_process_begins_to_make_is_waited_for(notifycli: Notifycli) -> None:
+    path = Path(notifycli.write("store.db", b"")).resolve()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        # SQLite waits for no lock like this one when it switches to write-ahead logging.
+        other.execute("BEGIN IMMEDIATE")
+        done = threading.Timer(0.3, other.execute, ["ROLLBACK"])
+        done.start()
+        result = notifycli("user", "add", "new@example.com", "--db", str(path))
+        done.join()
+    assert (result.status, result.stdout) == (0, b"")
 
 
 def test_a_lock_that_is_let_go_in_time_is_waited_for(desk: Notifycli, program: Program) -> None:
