@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,10 +191,15 @@ class Program:
         return Result(done.returncode, done.stdout, done.stderr.decode())
 
     def on_terminal(
-        self, *arguments: str, columns: int = 80, environment: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        typed: bytes = b"",
+        columns: int = 80,
+        environment: Mapping[str, str] | None = None,
     ) -> Result:
         """Run it on a terminal; what reaches the terminal is the result's standard output."""
         ours, theirs = pty.openpty()
+        os.write(ours, typed)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
         process = subprocess.Popen(
             self.command(*arguments),
@@ -204,12 +210,16 @@ class Program:
             env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
         )
         os.close(theirs)
+        # It may wait for what nobody types, and draw meanwhile.
+        patience = threading.Timer(_LONGEST_SECONDS, process.kill)
+        patience.start()
         shown = bytearray()
         try:
             while block := _read(ours):
                 shown += block
         finally:
             os.close(ours)
+            patience.cancel()
         return Result(process.wait(_LONGEST_SECONDS), bytes(shown), "")
 
 

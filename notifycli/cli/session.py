@@ -166,9 +166,14 @@ class Session:
 
     def input_files(self, given: list[str] | None) -> list[str]:
         """Give the input files that are meant: standard input, if none is named."""
-        if not given and sys.stdin is not None and sys.stdin.isatty():
+        files = given or ["-"]
+        self.awaits(*files)
+        return files
+
+    def awaits(self, *files: str) -> None:
+        """Tell whoever sits at a terminal, if one of the files is what they are to type."""
+        if "-" in files and sys.stdin is not None and sys.stdin.isatty():
             self.note("reading standard input; end it with Ctrl-D")
-        return given or ["-"]
 
     def note(self, text: str) -> None:
         """Tell something on standard error that is no data and no error."""

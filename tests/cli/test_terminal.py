@@ -326,3 +326,34 @@ def test_a_note_is_broken_between_words(day: Notifycli, program: Program) -> Non
     assert day.store.exists()
     told = program.on_terminal("prefs", "set", "audio=all", "-u", "7", columns=40).stdout
     assert told == b"1 preference changed for\r\njane@example.com in account 1\r\n"
+
+
+AWAITED = "reading standard input; end it with Ctrl-D"
+WAITING = [
+    pytest.param("simulate", b"", "nothing fired: there were no events", id="simulate"),
+    pytest.param("simulate -", lines(DAY[:1]), "email.created", id="simulate -"),
+    pytest.param("simulate day.jsonl --expect -", b"", "0 as expected", id="--expect -"),
+    pytest.param("simulate day.jsonl --prefs -", b"", "email.created", id="--prefs -"),
+    pytest.param("why -u 7", lines(DAY[:1]), "1 notification", id="why"),
+    pytest.param("deliver --dry-run -", b"", "", id="deliver -"),
+    pytest.param(
+        "prefs import - --format toml", b"[default]\n", "0 preferences", id="prefs import -"
+    ),
+    pytest.param("prefs diff - --format toml", b"", "", id="prefs diff -"),
+    pytest.param("prefs drift -", b"", "nobody differs", id="prefs drift -"),
+    pytest.param("directory import -", b"{}\n", "1 inbox", id="directory import -"),
+    pytest.param("directory learn", b"", "", id="directory learn"),
+    pytest.param("test -", b"", "scenario", id="test -"),
+]
+
+
+@pytest.mark.parametrize(("command", "typed", "told"), WAITING)
+def test_one_ctrl_d_ends_what_is_typed_and_the_wait_is_told_first(
+    day: Notifycli, program: Program, command: str, typed: bytes, told: str
+) -> None:
+    assert day.store.exists()
+    result = program.on_terminal(*command.split(), typed=typed + b"\x04")
+    shown = shown_lines(result.stdout)
+    assert result.status != -signal.SIGKILL
+    assert shown.count(AWAITED) == 1
+    assert told in "\n".join(shown[shown.index(AWAITED) :])

@@ -137,7 +137,7 @@ def _files(this: Session, events: list[str] | None, *, follow: bool, pending: bo
         raise UsageError("--follow needs a file to follow", "name one, or give - for a pipe")
     if alone and not pending:
         this.note("no events are named: sending what is left over (--pending)")
-    return [] if pending or alone else events or ["-"]
+    return [] if pending or alone else this.input_files(events)
 
 
 def _channels(this: Session, store: Store, named: frozenset[Channel], *, needed: bool) -> Channels:

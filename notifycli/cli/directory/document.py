@@ -50,6 +50,7 @@ def directory_import(
     from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
 
     this = session(ctx)
+    this.awaits(file)
     place = "<stdin>" if file == STDIN else file
     document = read_directory(read_whole(file), place)
     with this.store(create=True) as store:

@@ -143,12 +143,30 @@ def told_faults(place: str) -> Iterator[None]:
         ) from None
 
 
+class _EndingOnce(FileIO):
+    """Standard input: a terminal's could be read on after its end, which one Ctrl-D is to be."""
+
+    _ended = False
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # a buffer is one of these
+        """Give the next bytes; none from the first end on."""
+        size = 0 if self._ended else super().readinto(buffer)
+        self._ended = not size
+        return size
+
+    def readall(self) -> bytes:
+        """Give all that is left."""
+        data = b"" if self._ended else super().readall()
+        self._ended = True
+        return data
+
+
 def _open(name: str) -> BufferedReader:
     if name == STDIN and sys.stdin is None:
         raise InputMissingError("standard input is closed", "name a file")
     # A duplicate, so that closing it leaves the process its standard input.
-    source = os.dup(sys.stdin.fileno()) if name == STDIN else name
-    return BufferedReader(FileIO(source), _BUFFER)
+    source = _EndingOnce(os.dup(sys.stdin.fileno())) if name == STDIN else FileIO(name)
+    return BufferedReader(source, _BUFFER)
 
 
 def _plain(raw: BufferedReader) -> BinaryIO:

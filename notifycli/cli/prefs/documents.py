@@ -207,6 +207,7 @@ class _Given(NamedTuple):
 
 def _put(this: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
     """Import or apply; gives how many entries were read, and how many values changed."""
+    this.awaits(given.file)
     with (
         bar_over(this, given.file, "reading", wanted=given.progress) as bar,
         this.store(create=True) as store,
@@ -229,6 +230,7 @@ def _put(this: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
 @contextmanager
 def _compared(this: Session, given: _Given) -> Iterator[Staging]:
     """Stage what applying the document would set; warns of what a lock forbids."""
+    this.awaits(given.file)
     with this.store() as store, store.comparing() as staging:
         account = this.the_account(store)
         with bar_over(this, given.file, "reading", wanted=given.progress) as bar:

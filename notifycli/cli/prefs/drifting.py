@@ -56,6 +56,7 @@ def prefs_drift(
     default and its lock are for everybody, its tables of users for these users.
     """
     this = session(ctx)
+    this.awaits(file)
     counted = Counted(_records(this, file))
     show(this, counted, DriftRecord, heads=_HEADS, cells=_cells)
     if counted.count:

@@ -74,7 +74,7 @@ def push_add(
     from notifycli.delivery.push_endpoint import read_subscription  # noqa: PLC0415 - 50 ms
 
     this = session(ctx)
-    this.input_files(None)
+    this.awaits("-")
     data = sys.stdin.buffer.read(_LONGEST_INPUT)
     offer = read_subscription(data, "standard input", allow_loopback=allow_loopback)
     with this.store(create=True) as store:

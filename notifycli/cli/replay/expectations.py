@@ -29,6 +29,7 @@ def show_mismatches(this: Session, records: Iterable[Struct], file: str) -> int:
 
     Raises `DataError` for a file that holds anything else than expected records.
     """
+    this.awaits(file)
     expected = _read(file)
     found = [msgspec.to_builtins(record) for record in records]
     missing, unexpected = compared(expected, found)

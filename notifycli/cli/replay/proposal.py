@@ -29,6 +29,7 @@ def read_proposal(this: Session, store: Store, settings: Iterable[str], file: st
     """
     wishes: dict[int, list[Wish]] = {account: [] for account in _accounts(this, store)}
     if file is not None:
+        this.awaits(file)
         for placed in read_document(store, file, this.fallback_account(store)):
             (layer, user, inbox), key, value = placed.entry
             if value is not None:

@@ -67,6 +67,7 @@ def scenario_test(
     any fields of `simulate`. `at` is a time of the day, +20s after the one before, or ISO 8601.
     """
     this = session(ctx)
+    this.awaits(*files)
     results = [tried(scenario) for scenario in _read(files)]
     failed = sum(not result.passed for result in results)
     if junit is not None:
