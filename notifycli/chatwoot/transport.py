@@ -77,7 +77,7 @@ def base_url(text: str) -> str:
     if parts.username is not None or parts.password is not None:
         raise UsageError("a web address here can't hold a user name or a password", hint)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise UsageError(f"{text!r} is no address of a Chatwoot", hint)
+        raise UsageError("this is no address of a Chatwoot", hint)
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise UsageError(
             f"{text!r} would send the token unencrypted", "use https; http is for this machine only"

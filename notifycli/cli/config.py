@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -58,11 +59,11 @@ def config_set(
     this = session(ctx)
     values: dict[str, str] = {}
     secrets: list[Setting] = []
+    _refuse_written_secrets(settings)
     for given in settings:
         key, equals, text = given.partition("=")
         setting = setting_of(key)
         if setting.secret:
-            _refuse_written_secret(setting, equals)
             secrets.append(setting)
         else:
             values[setting.key] = _read(setting, equals, text)
@@ -77,12 +78,16 @@ def config_set(
             this.warn(f"{SETTINGS[key].variable} is set, and wins over what is stored")
 
 
-def _refuse_written_secret(setting: Setting, equals: str) -> None:
-    if equals:
-        raise UsageError(
-            f"{setting.key} is a secret: on the command line others could read it",
-            f"type just its name, and it is asked for: notifycli config set {setting.key}",
-        )
+def _refuse_written_secrets(given: Sequence[str]) -> None:
+    """Refuse a secret's value, joined to its name or beside it, without repeating it."""
+    strays = [text for text in given if text.partition("=")[0].strip().lower() not in SETTINGS]
+    for setting in SETTINGS.values():
+        named = [text for text in given if text.strip().lower().startswith(setting.key)]
+        if setting.secret and named and (strays or "=" in "".join(named)):
+            raise UsageError(
+                f"{setting.key} is a secret: on the command line others could read it",
+                f"type just its name, and it is asked for: notifycli config set {setting.key}",
+            )
 
 
 def _read(setting: Setting, equals: str, text: str) -> str:
@@ -127,6 +132,7 @@ def config_get(
 
     Exit status 1 if it has none.
     """
+    _refuse_written_secrets([key])
     setting = setting_of(key)
     with session(ctx).store() as store:
         found, origin = _looked_up(store, setting)
@@ -198,6 +204,7 @@ def _looked_up(store: Store, setting: Setting) -> tuple[str | None, str]:
 )
 def config_unset(ctx: typer.Context, keys: Keys) -> None:
     """Forget settings; their built-in values hold again."""
+    _refuse_written_secrets(keys)
     settings = [setting_of(key) for key in keys]
     for setting in settings:
         if setting.secret:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from typer.main import get_command
@@ -18,7 +18,6 @@ from notifycli.errors import NotifycliError, UsageError
 
 _UNEXPECTED = 70
 _ABORTED = 1
-_NO_COMMAND = "No such command"
 
 NOUNS = {
     "simulate": Noun("notifycli.cli.replay.simulate", "Which notifications would fire, and why."),
@@ -115,7 +114,7 @@ def run(arguments: list[str]) -> int:
     try:
         result = get_command(app)(arguments, prog_name="notifycli", standalone_mode=False, obj=this)
     except NotifycliError as error:
-        tell(f"error: {error.message}" + (f"\n  {error.hint}" if error.hint else ""))
+        _tell_error(error.message, error.hint, arguments)
         return error.status
     except SystemExit:  # Typer's answer to a reader of the help that has gone away
         return 0
@@ -123,7 +122,10 @@ def run(arguments: list[str]) -> int:
         tell("aborted")
         return _ABORTED
     except typer.TyperException as error:
-        return _told_usage(error)
+        from notifycli.cli.misuse import told_usage  # noqa: PLC0415 - only errors need it
+
+        _tell_error(*told_usage(error), arguments)
+        return UsageError.status
     except Exception as error:  # noqa: BLE001 - the last resort
         if this.verbose:
             import traceback  # noqa: PLC0415 - 9 ms that only this case needs
@@ -137,15 +139,8 @@ def run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _told_usage(error: Any) -> int:
-    """Tell of a command line that Typer can't read, as the product tells of its own errors."""
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context else "notifycli"
-    message = error.format_message()
-    # Typer names what is near itself; of what is near nothing, it helps to see what there is.
-    known = getattr(context.command, "commands", {}) if context else {}
-    listed = f"there are: {', '.join(known)}; " if message.startswith(_NO_COMMAND) else ""
-    if message.endswith("?"):
-        listed = ""
-    tell(f"error: {message}\n  {listed}see {path} --help")
-    return UsageError.status
+def _tell_error(message: str, hint: str, arguments: list[str]) -> None:
+    from notifycli.cli.misuse import without_tokens  # noqa: PLC0415 - only errors need it
+
+    text = f"error: {message}" + (f"\n  {hint}" if hint else "")
+    tell(without_tokens(text, arguments))

@@ -1,0 +1,78 @@
+"""A secret that is typed as an argument, where none belongs: no error repeats it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Notifycli
+
+TOKEN = "nct_3kZ0qWvR1tYbN8sLxD5mJ7cHfG2pAe0Qm1Tz"  # noqa: S105 - it opens nothing
+CHATWOOT_TOKEN = "kqTbVZ9n5hJtW2sFx7mDcR4g"  # noqa: S105 - nor does this
+WORD = "correct-horse"
+
+TOO_MANY = (
+    "error: an argument too many; it isn't repeated here, since it may be a secret\n"
+    "  secrets are read from standard input: pipe them; see notifycli {} --help\n"
+)
+IN_THE_OPEN = (
+    "error: smtp.password is a secret: on the command line others could read it\n"
+    "  type just its name, and it is asked for: notifycli config set smtp.password\n"
+)
+NO_ADDRESS = "error: this is no address of a Chatwoot\n  it is like https://chat.example.com\n"
+
+
+@pytest.mark.parametrize("secret", [TOKEN, CHATWOOT_TOKEN, WORD])
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["token", "verify", "SECRET"], TOO_MANY.format("token verify")),
+        (["tokens", "verify", "SECRET"], TOO_MANY.format("tokens verify")),
+        (["token", "set", "-u", "7", "SECRET"], TOO_MANY.format("token set")),
+        (["token", "show", "SECRET"], TOO_MANY.format("token show")),
+        (["chatwoot", "login", "https://x.test", "SECRET"], TOO_MANY.format("chatwoot login")),
+        (["chatwoot", "login", "SECRET"], NO_ADDRESS),
+        (["config", "set", "smtp.password=SECRET"], IN_THE_OPEN),
+        (["config", "set", "smtp.password", "SECRET"], IN_THE_OPEN),
+        (["config", "set", "smtp.password", "SECRET=x"], IN_THE_OPEN),
+        (["config", "set", "SMTP.password:SECRET"], IN_THE_OPEN),
+        (["config", "unset", "smtp.password", "SECRET"], IN_THE_OPEN),
+        (["config", "get", "smtp.password=SECRET"], IN_THE_OPEN),
+        (["config", "get", "smtp.password", "SECRET"], TOO_MANY.format("config get")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_where_a_secret_may_be_meant_no_word_is_repeated(
+    desk: Notifycli, arguments: list[str], told: str, secret: str
+) -> None:
+    given = [word.replace("SECRET", secret) for word in arguments]
+    result = desk(*given, stdin=b"x" * 24)
+    assert (result.status, result.stdout, result.stderr) == (2, b"", told)
+
+
+@pytest.mark.parametrize(("secret", "masked"), [(TOKEN, "nct_…m1Tz"), (CHATWOOT_TOKEN, "…cR4g")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["SECRET"],
+        ["token", "SECRET"],
+        ["user", "list", "SECRET"],
+        ["user", "show", "SECRET"],
+        ["user", "show", "--user=SECRET"],
+        ["user", "list", "-o", "SECRET"],
+        ["prefs", "set", "SECRET", "-u", "7"],
+        ["prefs", "set", "audio=SECRET", "-u", "7"],
+        ["config", "set", "smtp.port=SECRET"],
+    ],
+    ids=" ".join,
+)
+def test_what_looks_like_a_token_is_masked_in_every_error(
+    desk: Notifycli, arguments: list[str], secret: str, masked: str
+) -> None:
+    result = desk(*(word.replace("SECRET", secret) for word in arguments))
+    assert (result.status, result.stdout) == (2, b"")
+    assert (secret in result.stderr, masked in result.stderr) == (False, True)
+
+
+def test_a_long_word_that_looks_like_no_token_is_told_whole(desk: Notifycli) -> None:
+    key = "email.participatingconversationnewmessage"
+    assert repr(key) in desk("prefs", "set", f"{key}=on", "-u", "7").stderr
