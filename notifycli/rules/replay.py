@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from notifycli.rules.audience import Directory
 from notifycli.rules.decision import Decision, Facts
@@ -17,6 +18,8 @@ from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
 from notifycli.rules.route import Named
 from notifycli.rules.settings import Preferences
+
+T = TypeVar("T")
 
 
 class Replay:
@@ -36,26 +39,38 @@ class Replay:
         """Give the event's decisions, fired and suppressed, in their order.
 
         The event is completed from what is kept. What it changes is kept once the iterator is
-        exhausted, so exhaust it before the next event; the same holds of `examine`.
+        exhausted, so exhaust it before the next event.
         """
         account, notified = self.meet(event), set[int]()
-        for case in self._cases(event, account):
-            yield from decisions(case, account.stored.settings, notified)
-
-    def examine(self, event: Event) -> Iterator[tuple[Decision, Case]]:
-        """Give each decision with what it looked at, which holds until the next is asked for."""
-        account, notified = self.meet(event), set[int]()
-        for case in self._cases(event, account):
-            for decision in decisions(case, account.stored.settings, notified):
-                yield decision, case
-
-    def _cases(self, event: Event, account: Account) -> Iterator[Case]:
         conversation = self.enter(event, account)
         if conversation is not None:
             found = list(named(event, conversation, account.directory))
-            yield from cases(event, account, conversation, found)
+            for case in cases(event, account, conversation, found):
+                yield from decisions(case, account.stored.settings, notified)
             conversation.tell(found)
         self.leave(event, account)
+
+    def examine(
+        self, event: Event, user: int, look: Callable[[Decision, Case], T]
+    ) -> tuple[list[T], bool]:
+        """Give what `look` makes of each decision about one user, and whether others are concerned.
+
+        It gets with the decision what that looked at, which holds until the next one. Whoever else
+        is concerned is not judged: whom the event has notified matters only to themselves.
+        """
+        account, notified = self.meet(event), set[int]()
+        conversation = self.enter(event, account)
+        looks, others = list[T](), False
+        if conversation is not None:
+            found = list(named(event, conversation, account.directory))
+            own = [Named(one.type, (user,)) for one in found if user in one.users]
+            for case in cases(event, account, conversation, own):
+                for decision in decisions(case, account.stored.settings, notified):
+                    looks.append(look(decision, case))
+            others = sum(len(one.users) for one in found) > len(own)
+            conversation.tell(found)
+        self.leave(event, account)
+        return looks, others
 
     def meet(self, event: Event) -> Account:
         """Give the event's account."""

@@ -137,6 +137,85 @@ line 2 · 2026-03-03T13:30:00Z · message_created · conversation 42 · message 
     assert ran.err == "omar@example.com: 0 notifications, 1 suppressed\n"
 
 
+def test_what_has_been_said_is_not_said_again_and_lines_are_not_broken_in_a_pipe(
+    busy: Desk,
+) -> None:
+    names = ("conversation_created", "conversation_updated")
+    hidden: list[Json] = [{**CREATED, "event": name, "id": 44} for name in names]
+    events = busy.events(ASSIGNED, TO_OMAR, *hidden, ASSIGNED, SEEN, {**ASSIGNED, "assignee_id": 8})
+    ran = busy.run("why", "-u", "8", events, "-o", "table")
+    assert (
+        ran.out
+        == """\
+line 1 · assignee_changed · conversation 42
+  Nothing: this concerns others, not omar@example.com.
+line 2 · 2026-03-03T15:00:00Z · assignee_changed · conversation 43
+  ✗ no e-mail (email.assigned): omar@example.com can't see the conversation, \
+or has left the account.
+    notifycli inbox add 4 --member omar@example.com
+  ✗ no push (push.assigned): omar@example.com can't see the conversation, or has left the account.
+    notifycli inbox add 4 --member omar@example.com && notifycli prefs unset --lock push.assigned
+    (this takes the lock away for everybody in the account)
+lines 3 to 4 · conversation_created, conversation_updated · conversation 44
+  Nothing: omar@example.com can't see the conversation (inbox 4); see line 2.
+line 5 · assignee_changed · conversation 42
+  Nothing: this concerns others, not omar@example.com.
+line 6 · presence_update
+  Nothing: this notifies nobody.
+line 7 · 2026-03-03T12:00:00Z · assignee_changed · conversation 42
+  ✓ got an e-mail: it is switched on: email.assigned is on (builtin).
+    notifycli prefs set -u omar@example.com email.assigned=off
+  ✗ no push: it is switched off: push.assigned is off (lock).
+    notifycli prefs unset --lock push.assigned
+    (this takes the lock away for everybody in the account)
+"""
+    )
+    assert ran.err.splitlines()[0] == "omar@example.com: 1 notification, 3 suppressed"
+
+
+def test_what_fires_and_can_t_be_delivered_is_no_notification(desk: Desk) -> None:
+    ran = desk.run("why", "-u", "7", desk.events(ASSIGNED), "-o", "table")
+    assert (
+        ran.out
+        == """\
+line 1 · 2026-03-03T12:00:00Z · assignee_changed · conversation 42
+  ✓ got an e-mail: it is switched on: email.assigned is on (builtin).
+    notifycli prefs set -u jane@example.com email.assigned=off
+  ! a push fires, undeliverable: it is switched on: push.assigned is on (builtin), \
+but there is no subscription to send it to.
+    notifycli prefs set -u jane@example.com push.assigned=off
+"""
+    )
+    assert ran.err == "jane@example.com: 1 notification, 1 undeliverable, 0 suppressed\n"
+
+
+@pytest.mark.parametrize("options", [[], ["-o", "table"]], ids=["records", "sentences"])
+@pytest.mark.parametrize(
+    ("events", "conversation", "told"),
+    [
+        pytest.param([], [], "there were no events\n", id="no events"),
+        pytest.param([], ["--conversation", "42"], "there were no events\n", id="none of none"),
+        pytest.param(
+            [ASSIGNED],
+            ["--conversation", "9999", "--conversation", "42", "--conversation", "43"],
+            "no event is of conversation 43, 9999\n",
+            id="conversations that no event is of",
+        ),
+    ],
+)
+def test_where_there_is_nothing_it_says_why(
+    desk: Desk, options: list[str], events: list[Json], conversation: list[str], told: str
+) -> None:
+    ran = desk.run("why", "-u", "7", desk.events(*events), *conversation, *options)
+    counted = "jane@example.com: 1 notification, 1 undeliverable, 0 suppressed\n"
+    assert (ran.status, ran.err.removeprefix(counted)) == (0, told)
+
+
+def test_who_is_concerned_by_nothing_is_told_so(desk: Desk) -> None:
+    ran = desk.run("why", "-u", "8", desk.events(ASSIGNED), "-o", "table")
+    assert ran.err == "nothing in these events is about omar@example.com\n"
+
+
 def test_with_several_accounts_the_command_names_the_account(busy: Desk) -> None:
     other: Json = {"account": {"id": 2}, "users": [{"id": 7, "email": "jane@example.com"}]}
     busy.run("directory", "import", "-a", "2", str(busy.write("other.json", other)))

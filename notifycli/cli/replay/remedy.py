@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 
 from msgspec import structs
 
@@ -17,42 +17,63 @@ from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.settings import Preferences, SettingsBook
 from notifycli.rules.whatif import Wish, overlaid
 
+UNLOCKING = "notifycli prefs unset --lock"
+"""How commands begin that take away a lock, which is everybody's."""
 
-def remedy(
-    cases: Sequence[Case], decision: Decision, preferences: Preferences, account: str
-) -> str | None:
-    """Give the commands, joined by `&&`, that would turn a decision round.
 
-    `cases` are the user's of the same event, up to that of the decision. Everything that stands in
-    the way is changed, not just what decided. `account` is the option that names the account, if
-    one is needed. `None`, if nothing to set would change it: nothing at all, or just what would
-    notify of the event in another way.
+class Remedies:
+    """Finds commands for decisions that were made with these preferences.
+
+    `account` is the option that names the account, if one is needed.
     """
-    case = cases[-1]
-    user = case.directory.users[case.user]
-    fires = decision.outcome is Outcome.FIRE
-    reasons = [Reason.ENABLED] if fires else [reason for reason, _ in obstacles(case)]
-    by_access = [reason for reason in reasons if reason is Reason.NO_ACCESS]
-    settings = [
-        deciding(decision, reason, preferences) for reason in reasons if reason not in by_access
-    ]
-    needed = [setting for setting in settings if setting is not None]
-    if len(needed) < len(settings):
-        return None
-    unlocked = _without_locks(preferences, {s.key for s in needed if s.layer is Layer.LOCK})
-    wishes = list(dict.fromkeys(_wishes(decision, needed, unlocked)))
-    if by_access:
-        cases = [_with_access(one) for one in cases]
-    if not _turned(cases, decision, overlaid(unlocked, wishes)):
-        return None
-    commands = list(_commands(user, needed, wishes, account))
-    if by_access:
-        joins = f"notifycli inbox add{account} {decision.inbox_id} --member {_quoted(user)}"
-        commands.insert(0, joins)
-    return " && ".join(commands)
+
+    def __init__(self, preferences: Preferences, account: str) -> None:
+        self._preferences = preferences
+        self._account = account
+        self._tried: dict[tuple[Hashable, ...], SettingsBook] = {}
+        """What is proposed, by what that changes: few changes are, for many decisions."""
+
+    def of(self, cases: Sequence[Case], decision: Decision) -> str | None:
+        """Give the commands, joined by `&&`, that would turn a decision round.
+
+        `cases` are the user's of the same event, up to that of the decision. Everything that
+        stands in the way is changed, not just what decided. `None`, if nothing to set would change
+        it: nothing at all, or just what would notify of the event in another way.
+        """
+        case = cases[-1]
+        user = case.directory.users[case.user]
+        fires = decision.outcome is Outcome.FIRE
+        reasons = [Reason.ENABLED] if fires else [reason for reason, _ in obstacles(case)]
+        by_access = Reason.NO_ACCESS in reasons
+        settings = [
+            deciding(decision, reason, self._preferences)
+            for reason in reasons
+            if reason is not Reason.NO_ACCESS
+        ]
+        needed = [setting for setting in settings if setting is not None]
+        if len(needed) < len(settings):
+            return None
+        locked = tuple(dict.fromkeys(s.key for s in needed if s.layer is Layer.LOCK))
+        unlocked = _without_locks(self._preferences, locked)
+        wishes = tuple(dict.fromkeys(_wishes(decision, needed, unlocked)))
+        if by_access:
+            cases = [_with_access(one) for one in cases]
+        if (locked, wishes) not in self._tried:
+            self._tried[locked, wishes] = SettingsBook(overlaid(unlocked, wishes))
+        if not _turned(cases, decision, self._tried[locked, wishes]):
+            return None
+        commands = list(_commands(user, locked, wishes, self._account))
+        if by_access:
+            commands.insert(0, joining(user, decision.inbox_id, self._account))
+        return " && ".join(commands)
 
 
-def _without_locks(preferences: Preferences, keys: set[str]) -> Preferences:
+def joining(user: User, inbox: int | None, account: str) -> str:
+    """Give the command with which a user can see an inbox."""
+    return f"notifycli inbox add{account} {inbox} --member {_quoted(user)}"
+
+
+def _without_locks(preferences: Preferences, keys: Collection[str]) -> Preferences:
     lock = {key: value for key, value in preferences.lock.items() if key not in keys}
     return Preferences(lock, preferences.inbox, preferences.user, preferences.default)
 
@@ -76,24 +97,23 @@ def _with_access(case: Case) -> Case:
     return structs.replace(case, directory=directory)
 
 
-def _turned(cases: Iterable[Case], decision: Decision, preferences: Preferences) -> bool:
-    """Tell whether a decision comes out differently with these preferences.
+def _turned(cases: Iterable[Case], decision: Decision, settings: SettingsBook) -> bool:
+    """Tell whether a decision comes out differently with these settings.
 
     What they change of the event's other decisions may leave this one to be told already.
     """
     return any(
         (anew.type, anew.channel) == (decision.type, decision.channel)
         and anew.outcome is not decision.outcome
-        for anew in judged_anew(cases, SettingsBook(preferences))
+        for anew in judged_anew(cases, settings)
     )
 
 
 def _commands(
-    user: User, settings: Iterable[Setting], wishes: Iterable[Wish], account: str
+    user: User, locked: Iterable[str], wishes: Iterable[Wish], account: str
 ) -> Iterator[str]:
-    locked = dict.fromkeys(setting.key for setting in settings if setting.layer is Layer.LOCK)
     if locked:
-        yield f"notifycli prefs unset --lock{account} {' '.join(map(short_key, locked))}"
+        yield f"{UNLOCKING}{account} {' '.join(map(short_key, locked))}"
     by_inbox: dict[int | None, list[str]] = {}
     for wish in wishes:
         by_inbox.setdefault(wish.inbox, []).append(f"{short_key(wish.key)}={wish.value}")

@@ -128,6 +128,11 @@ class Run:
             if self._selection.takes_event(event):
                 yield event, judgements
 
+    def unmet(self) -> list[int]:
+        """Give the selected conversations that no event was of."""
+        met = (account.conversations.keys() for account in self.replay.accounts.values())
+        return sorted(self._selection.conversations.difference(*met))
+
 
 def replay_of(
     this: Session, store: Store, wishes: Wishes | None = None, *, compare: bool = False
@@ -176,6 +181,13 @@ def check_inboxes(asked: Iterable[int], known: Iterable[int], assumed: Assumptio
             raise UsageError(
                 f"there is no inbox {inbox} in the directory or the events", f"there are: {listed}"
             )
+
+
+def tell_unmet(this: Session, run: Run) -> None:
+    """Say which of the selected conversations no event was of, unless there were no events."""
+    unmet = run.unmet()
+    if unmet and run.events:
+        this.note(f"no event is of conversation {', '.join(map(str, unmet))}")
 
 
 def tell_assumptions(this: Session, assumed: Assumptions) -> None:

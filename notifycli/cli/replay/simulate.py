@@ -29,6 +29,7 @@ from notifycli.cli.replay.run import (
     replay_of,
     selected_users,
     tell_assumptions,
+    tell_unmet,
 )
 from notifycli.cli.session import Session
 from notifycli.rules.decision import Decision, Outcome
@@ -183,6 +184,7 @@ def simulate(
     run = Run(replay, selection, BadLines(strict=strict), asked.insights(this))
     status = _show(this, run, files, asked, progress=progress)
     tell_assumptions(this, run.replay.assumptions)
+    tell_unmet(this, run)
     status = run.bad.finish() or status
     if not run.bad.count:
         check_inboxes(selection.inboxes, inboxes, run.replay.assumptions)
