@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from notifycli.cli.numbers import INBOX_ID, TEAM_ID, a_number
 from notifycli.cli.session import Session
-from notifycli.rules.audience import LARGEST_ID, ROLES
+from notifycli.rules.audience import ROLES
 from notifycli.rules.preferences import nearest
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
@@ -70,26 +71,22 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
     return read
 
 
-def _account_number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= LARGEST_ID):
-        raise typer.BadParameter(f"{text!r} is no account number")
-    return int(text)
-
-
 USER = _Shared(
     ("--user", "-u"),
     str,
-    "The user, by e-mail or id; may be repeated where several make sense. [env: NOTIFYCLI_USER]",
+    "The user, by e-mail or id; where several make sense, may be repeated, and adds to those "
+    "selected otherwise. [env: NOTIFYCLI_USER]",
     "REF",
     multiple=True,
 )
 ALL_USERS = _Shared(("--all-users",), bool, "Every user of the account.")
+_ADDS = "may be repeated, and adds to those selected otherwise."
 ROLE = _Shared(
-    ("--role",), _one_of(ROLES), "All who have this role.", "|".join(ROLES), multiple=True
+    ("--role",), _one_of(ROLES), f"All who have this role; {_ADDS}", "|".join(ROLES), multiple=True
 )
-TEAM = _Shared(("--team",), int, "The members of this team; may be repeated.", "ID", multiple=True)
+TEAM = _Shared(("--team",), TEAM_ID, f"The members of this team; {_ADDS}", "ID", multiple=True)
 INBOX_MEMBERS = _Shared(
-    ("--inbox-members",), int, "The members of this inbox; may be repeated.", "ID", multiple=True
+    ("--inbox-members",), INBOX_ID, f"The members of this inbox; {_ADDS}", "ID", multiple=True
 )
 USERS = (USER, ALL_USERS, ROLE, TEAM, INBOX_MEMBERS)
 """The options that together select users: all whom any of them names."""
@@ -103,7 +100,7 @@ _EVERYWHERE = (
     OUTPUT,
     _Shared(
         ("--account", "-a"),
-        _account_number,
+        a_number("account number"),
         "The account; not needed while there is only one. [env: NOTIFYCLI_ACCOUNT]",
         "N",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,7 @@ def test_help_has_examples(notifycli: Notifycli, command: list[str]) -> None:
     result = notifycli(*command, "--help")
     assert (result.status, result.stderr) == (0, "")
     text = result.stdout.decode()
+    assert re.findall(r"<\w+( \w+)?>|x[<>]=", text) == []
     _, examples = text.split("Examples:")
     assert " ".join(["notifycli", *command]) in examples
     assert max(map(len, text.splitlines())) <= 100
@@ -281,6 +283,19 @@ def test_a_word_that_is_none_is_2_and_names_the_help(
         (["prefs", "export", "--format", "tmol"], "did you mean toml?"),
         (["prefs", "export", "--layer", "usr"], "did you mean user?"),
         (["completion", "show", "bsh"], "did you mean bash?"),
+        (
+            ["prefs", "list", "--inbox", "Website"],
+            (
+                "'Website' is no inbox id: a number from 1 on is expected; see them: "
+                "notifycli inbox list\n"
+            ),
+        ),
+        (["simulate", "--inbox", "Website"], "see them: notifycli inbox list\n"),
+        (["prefs", "list", "--team", "Billing"], "see them: notifycli team list\n"),
+        (["simulate", "--conversation", "x"], "'x' is no conversation id: a number from 1 on"),
+        (["prefs", "undo", "abc"], "'abc' is no id of a change: a number from 1 on is expected;"),
+        (["inbox", "add", "0"], "'0' is no id: a number from 1 on is expected\n"),
+        (["serve", "--port", "65536"], "is no port: a number from 0 to 65535 is expected\n"),
     ],
 )
 def test_a_word_that_is_none_names_the_nearest_or_what_there_is(

@@ -12,6 +12,7 @@ from notifycli.chatwoot.desk import Desk, Step, in_a_line
 from notifycli.chatwoot.login import keep, logout, look
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
 from notifycli.cli.command import OUTPUT, USER, examples, part, session, takes
+from notifycli.cli.numbers import a_number
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.times import in_words, now, written
@@ -61,7 +62,12 @@ def chatwoot_login(
     *,
     remote: Annotated[
         int | None,
-        typer.Option("--remote", metavar="N", min=1, help="The account's number there."),
+        typer.Option(
+            "--remote",
+            parser=a_number("account number"),
+            metavar="N",
+            help="The account's number there.",
+        ),
     ] = None,
     dry_run: DryRun = False,
 ) -> None:

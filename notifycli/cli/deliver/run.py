@@ -10,6 +10,7 @@ import typer
 
 from notifycli.cli.command import USER, examples, part, session, takes
 from notifycli.cli.input.lines import BadLines, read_lines
+from notifycli.cli.numbers import a_number
 from notifycli.cli.replay.parameters import a_channel
 from notifycli.cli.replay.run import selected_users, tell_assumptions
 from notifycli.cli.session import Session
@@ -71,7 +72,8 @@ def run(
         typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Send at most so many.")
+        int | None,
+        typer.Option(parser=a_number("limit"), metavar="N", help="Send at most so many."),
     ] = None,
     max_age: Annotated[
         int,

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from notifycli.cli.numbers import a_number
 from notifycli.cli.session import Group, Session, find_user, found
-from notifycli.rules.audience import LARGEST_ID
 from notifycli.store.store import Store
 
 
@@ -21,9 +21,12 @@ def shown_name(text: str | None) -> str | None:
 
 Id = Annotated[
     int,
-    typer.Argument(metavar="ID", min=1, max=LARGEST_ID, help="The id that Chatwoot gives it."),
+    typer.Argument(parser=a_number("id"), metavar="ID", help="The id that Chatwoot gives it."),
 ]
-Name = Annotated[str | None, typer.Option("--name", callback=shown_name, help="The name to show.")]
+Name = Annotated[
+    str | None,
+    typer.Option("--name", callback=shown_name, metavar="NAME", help="The name to show."),
+]
 Members = Annotated[
     list[str] | None,
     typer.Option("--member", metavar="USER", help="A member, by e-mail or id; may be repeated."),

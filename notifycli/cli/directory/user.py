@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from notifycli.cli.command import USER, examples, none_of, noun, session, takes
 from notifycli.cli.directory.members import Name
+from notifycli.cli.numbers import a_number
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import Session, display_name, find_user
 from notifycli.errors import UsageError
-from notifycli.rules.audience import LARGEST_ID, ROLES, Role, User
+from notifycli.rules.audience import ROLES, Role, User
 from notifycli.store.store import Store
 
 app = noun("The users of an account.")
@@ -62,7 +63,12 @@ def user_add(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")],
     id_: Annotated[
         int | None,
-        typer.Option("--id", min=1, max=LARGEST_ID, help="The id; the next free one if left out."),
+        typer.Option(
+            "--id",
+            parser=a_number("id"),
+            metavar="N",
+            help="The id that Chatwoot gives the user; the next free one if left out.",
+        ),
     ] = None,
     name: Name = None,
     role: Annotated[

@@ -6,12 +6,14 @@ from typing import Annotated
 
 import typer
 
+from notifycli.cli.numbers import INBOX_ID
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
 
 InboxId = Annotated[
-    int | None, typer.Option("--inbox", metavar="ID", min=1, help="Only for events of this inbox.")
+    int | None,
+    typer.Option("--inbox", parser=INBOX_ID, metavar="ID", help="Only for events of this inbox."),
 ]
 Default = Annotated[bool, typer.Option("--default", help="The account's default for everybody.")]
 Lock = Annotated[

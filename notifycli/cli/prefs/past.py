@@ -9,6 +9,7 @@ import typer
 
 from notifycli.cli.assignments import keys_of
 from notifycli.cli.command import USER, examples, part, session, takes
+from notifycli.cli.numbers import a_number
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.differences import change_cells, whose
 from notifycli.cli.session import find_user, plural
@@ -52,7 +53,8 @@ def prefs_history(
         str | None, typer.Option(parser=_since, metavar="TIME", help="Only from this time on.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="No more than so many values.")
+        int | None,
+        typer.Option(parser=a_number("limit"), metavar="N", help="No more than so many values."),
     ] = None,
 ) -> None:
     """List who changed what, and when; the newest first."""
@@ -87,7 +89,11 @@ def prefs_undo(
     ctx: typer.Context,
     id_: Annotated[
         int | None,
-        typer.Argument(metavar="[ID]", min=1, help="The change's number; the last if left out."),
+        typer.Argument(
+            parser=a_number("id of a change", "notifycli prefs history"),
+            metavar="[ID]",
+            help="The change's number; the last if left out.",
+        ),
     ] = None,
     *,
     force: Annotated[

@@ -11,6 +11,7 @@ import typer
 from notifycli.cli.command import USER, examples, session, takes
 from notifycli.cli.input.events import processors, read_events
 from notifycli.cli.input.lines import BadLines
+from notifycli.cli.numbers import CONVERSATION_ID, INBOX_ID, a_number
 from notifycli.cli.output import chosen_format
 from notifycli.cli.replay.asked import Asked
 from notifycli.cli.replay.decisions import (
@@ -74,9 +75,12 @@ def simulate(
         list[str] | None,
         typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
     ] = None,
-    inbox: Annotated[list[int] | None, typer.Option(metavar="ID", help="Only this inbox.")] = None,
+    inbox: Annotated[
+        list[int] | None, typer.Option(parser=INBOX_ID, metavar="ID", help="Only this inbox.")
+    ] = None,
     conversation: Annotated[
-        list[int] | None, typer.Option(metavar="ID", help="Only this conversation.")
+        list[int] | None,
+        typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
     ] = None,
     since: Annotated[
         int | None, typer.Option(parser=a_moment, metavar="TIME", help="Only from this time on.")
@@ -144,8 +148,8 @@ def simulate(
         int | None,
         typer.Option(
             "--jobs",
+            parser=a_number("number of processors"),
             metavar="N",
-            min=1,
             help="The processors to use for a large file on disk; what is printed never depends "
             "on it. By default all of them.",
         ),

@@ -10,6 +10,7 @@ import typer
 from notifycli.cli.command import USER, examples, session, takes
 from notifycli.cli.input.events import processors, read_events
 from notifycli.cli.input.lines import BadLines
+from notifycli.cli.numbers import CONVERSATION_ID
 from notifycli.cli.output import show
 from notifycli.cli.replay.answer import Answer, Asker, WhyRecord, answer
 from notifycli.cli.replay.remedy import Remedies
@@ -39,7 +40,8 @@ def why(
     ] = None,
     *,
     conversation: Annotated[
-        list[int] | None, typer.Option(metavar="ID", help="Only this conversation.")
+        list[int] | None,
+        typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from notifycli.cli.numbers import a_number
 from notifycli.cli.session import Session
 from notifycli.errors import UnavailableError
 
@@ -19,7 +20,13 @@ JOURNAL = "events.jsonl"
 """Where `listen` keeps events until it is told otherwise: beside the store."""
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
 Port = Annotated[
-    int, typer.Option("--port", min=0, max=65535, help="The port; 0 takes one that is free.")
+    int,
+    typer.Option(
+        "--port",
+        parser=a_number("port", lowest=0, highest=65535),
+        metavar="PORT",
+        help="The port; 0 takes one that is free.",
+    ),
 ]
 TlsCert = Annotated[
     Path | None,
