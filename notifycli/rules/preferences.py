@@ -11,11 +11,12 @@ from functools import cache
 from typing import NamedTuple
 
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES
-from notifycli.rules.schedule import Duration, QuietHours
+from notifycli.rules.schedule import Duration, QuietHours, UnknownZoneError, zones
 
 TONES = ("ding", "bell", "chime", "magic", "ping")
 AUDIO_SETS = ("assigned", "unassigned", "others")
 _CHATWOOT_AUDIO = {"mine": "assigned", "notme": "others"}
+_SWITCHED = ("on", "off")
 _SWITCH = {
     **dict.fromkeys(("on", "true", "yes", "1"), "on"),
     **dict.fromkeys(("off", "false", "no", "0"), "off"),
@@ -130,7 +131,8 @@ KEYS: Mapping[str, Key] = {
             "quiet_hours",
             "off",
             ("off", "22:00-07:00", "22:00-07:00 Europe/Berlin mon-fri"),
-            "hours in which nothing but a mention notifies: HH:MM-HH:MM [ZONE] [DAYS]",
+            "hours in which nothing but a mention notifies: HH:MM-HH:MM [ZONE] [DAYS]; in UTC "
+            "without a zone; 22:00-22:00 is the whole day",
             _read_quiet_hours,
         ),
     )
@@ -162,8 +164,18 @@ def full_keys(text: str) -> tuple[str, ...]:
     try:
         return spellings()[text.strip().lower()]
     except KeyError:
-        near = nearest(text, tuple(word for word in spellings() if word not in GLOBS))
-        raise InvalidPreferenceError(f"there is no preference {text!r}", nearest=near) from None
+        message = f"there is no preference {text!r}"
+        raise InvalidPreferenceError(message, nearest=_nearest_keys(text.strip().lower())) from None
+
+
+def _nearest_keys(word: str) -> str:
+    """Give what a channel or a type stands for where it is named alone, else the nearest key."""
+    if f"{word}.*" in GLOBS:
+        return f"{word}.*"
+    alone = [f"{channel}.{word}" for channel in SWITCHED_CHANNELS]
+    if alone[0] in spellings():
+        return " or ".join(alone)
+    return nearest(word, tuple(known for known in spellings() if known not in GLOBS))
 
 
 def short_key(key: str) -> str:
@@ -178,9 +190,18 @@ def read_value(key: str, text: str) -> str:
     """Give a value of the key (a full name) as it is stored. Raises `InvalidPreferenceError`."""
     try:
         return KEYS[key].read(text.strip())
+    except UnknownZoneError as error:
+        known = zones()
+        raise _invalid(key, text, error, known.get(nearest(error.name, known), "")) from None
     except ValueError as error:
-        near = nearest(text, KEYS[key].values)
-        raise InvalidPreferenceError(f"{key}: {text!r}: {error}", nearest=near) from None
+        # What a switch says is no misspelling: `on` is like `none` in its letters alone.
+        is_switch = text.strip().lower() in _SWITCHED
+        near = "" if is_switch else nearest(text, KEYS[key].values)
+        raise _invalid(key, text, error, near) from None
+
+
+def _invalid(key: str, text: str, error: ValueError, near: str) -> InvalidPreferenceError:
+    return InvalidPreferenceError(f"{key}: {text!r}: {error}", nearest=near)
 
 
 def nearest(text: str, valid: Mapping[str, object] | tuple[str, ...]) -> str:

@@ -35,6 +35,14 @@ class Duration(Struct, frozen=True):
         return cls(f"{number}{unit}", number * _UNITS[unit])
 
 
+class UnknownZoneError(ValueError):
+    """The name of a time zone that there isn't."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name!r} is no IANA time zone such as Europe/Berlin")
+        self.name = name
+
+
 class QuietHours(Struct, frozen=True):
     """Hours of the day in which nothing but a mention notifies.
 
@@ -54,7 +62,8 @@ class QuietHours(Struct, frozen=True):
         """Read `HH:MM-HH:MM [ZONE] [DAYS]`, as in `22:00-07:00 Europe/Berlin mon-fri`.
 
         The zone is an IANA name, UTC if it is left out; the days are names, lists and ranges
-        (`mon,wed`, `fri-mon`), every day if left out. Raises `ValueError`.
+        (`mon,wed`, `fri-mon`), every day if left out. `22:00-22:00` is a whole day. Raises
+        `ValueError`, for a zone `UnknownZoneError`.
         """
         hours, *rest = text.split() or [""]
         match = _HOURS.fullmatch(hours)
@@ -125,5 +134,13 @@ def _zone(name: str) -> str:
     try:
         zone_info(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError(f"{name!r} is no IANA time zone such as Europe/Berlin") from None
+        raise UnknownZoneError(name) from None
     return name
+
+
+def zones() -> dict[str, str]:
+    """Give the names of all IANA time zones by names and cities in small letters."""
+    from zoneinfo import available_timezones  # noqa: PLC0415 - reads a file for each zone
+
+    names = sorted(available_timezones(), reverse=True)
+    return {word: name for name in names for word in (name.lower(), name.lower().split("/")[-1])}

@@ -345,7 +345,44 @@ WRONG = [
     pytest.param(["quiet_hours=22-7"], ["'22-7'", "HH:MM-HH:MM"], id="hours without minutes"),
     pytest.param(["quiet_hours=25:00-07:00"], ["25:00"], id="hour 25"),
     pytest.param(["quiet_hours=22:60-07:00"], ["22:60"], id="minute 60"),
-    pytest.param(["quiet_hours=22:00-07:00 Europe/Berln"], ["Europe/Berlin"], id="zone"),
+    pytest.param(
+        ["quiet_hours=22:00-07:00 Europe/Berln"],
+        ["'Europe/Berln' is no IANA time zone", "did you mean Europe/Berlin?"],
+        id="a zone that is misspelt",
+    ),
+    pytest.param(
+        ["quiet_hours=22:00-07:00 Berlin"],
+        ["'Berlin' is no IANA time zone", "did you mean Europe/Berlin?"],
+        id="a city for its zone",
+    ),
+    pytest.param(
+        ["quiet_hours=22:00-07:00", "Europe/Berlin", "mon-fri"],
+        [
+            "'Europe/Berlin mon-fri' stands apart from quiet_hours=22:00-07:00",
+            "quote a value that has spaces: 'quiet_hours=22:00-07:00 Europe/Berlin mon-fri'",
+        ],
+        id="a value with spaces that isn't quoted",
+    ),
+    pytest.param(
+        ["email.mention=on", "jane@example.com"],
+        ["'jane@example.com' has no value", "name a user with -u jane@example.com"],
+        id="a user without -u",
+    ),
+    pytest.param(
+        ["jane@example.com:email.mention=on"],
+        ["names a user", "name a user apart: -u jane@example.com email.mention=on"],
+        id="a user before the key",
+    ),
+    pytest.param(["email=off"], ["'email'", "did you mean 'email.*'?"], id="a channel alone"),
+    pytest.param(
+        ["mention=on"], ["did you mean email.mention or push.mention?"], id="a type alone"
+    ),
+    pytest.param(
+        ["conversation_mention=on"],
+        ["did you mean email.conversation_mention or push.conversation_mention?"],
+        id="the full name of a type alone",
+    ),
+    pytest.param(["audio=off"], ["'off': the value is none, all"], id="a switch's value"),
     pytest.param(["quiet_hours=22:00-07:00 ../../etc/passwd"], ["zone"], id="a path as a zone"),
     pytest.param(["quiet_hours=22:00-07:00 UTC mon-xyz"], ["mon-xyz"], id="a day that is none"),
     pytest.param(["audio=all", "adio=all"], ["audio"], id="one good and one bad"),
@@ -364,6 +401,14 @@ def test_set_refuses_and_stores_nothing(
     assert "Traceback" not in result.stderr
     assert "\x1b" not in result.stderr
     assert listed(desk, "-u", "7") == changed({})
+
+
+@pytest.mark.parametrize("switched", ["on", "off"])
+def test_a_value_that_is_a_switch_s_is_no_misspelling(desk: Notifycli, switched: str) -> None:
+    assert desk("prefs", "set", f"audio={switched}", "-u", "7").stderr == (
+        f"error: audio: '{switched}': the value is none, all, or assigned, unassigned, others "
+        "joined with +\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -392,6 +437,79 @@ def test_an_unknown_inbox_is_2_with_the_nearest_named(
     assert (result.status, result.stdout) == (2, b"")
     assert told in result.stderr
     assert listed(desk, "-u", "7", "--inbox", "3") == changed({})
+
+
+CONFIRMED = [
+    pytest.param(["-u", "7"], "jane@example.com in account 1", id="a user"),
+    pytest.param(["-u", "7", "--inbox", "3"], "jane@example.com in inbox 3 of account 1"),
+    pytest.param(
+        ["-u", "7", "--inbox", "3", "--inbox", "4"],
+        "jane@example.com in inboxes 3 and 4 of account 1",
+        id="two inboxes",
+    ),
+    pytest.param(["--default"], "the default of account 1", id="the default"),
+    pytest.param(["--lock"], "the lock of account 1", id="the lock"),
+]
+
+
+@pytest.mark.parametrize(("options", "where"), CONFIRMED)
+def test_a_change_is_confirmed_with_its_layer(
+    desk: Notifycli, options: list[str], where: str
+) -> None:
+    desk.ok("inbox", "add", "4")
+    told = f"{max(1, options.count('--inbox'))} preference"
+    told += "s" * (options.count("--inbox") > 1)
+    for command in (["set", "audio=all"], ["unset", "audio"]):
+        result = desk.ok("prefs", *command, *options)
+        assert result.stderr == f"{told} changed for {where}\n"
+
+
+def test_set_of_several_inboxes_is_for_each_of_them(desk: Notifycli) -> None:
+    desk.ok("inbox", "add", "4")
+    desk.ok("prefs", "set", "audio=all", "-u", "7", "--inbox", "3", "--inbox", "4")
+    found = [
+        value(desk, "audio", "-u", "7", *inbox)
+        for inbox in (["--inbox", "3"], ["--inbox", "4"], [])
+    ]
+    assert found == ["all\n", "all\n", "none\n"]
+
+
+@pytest.mark.parametrize("command", [["list"], ["get", "audio"], ["edit"]], ids=" ".join)
+def test_several_inboxes_where_one_is_meant_are_wrong_usage(
+    desk: Notifycli, command: list[str]
+) -> None:
+    desk.ok("inbox", "add", "4")
+    result = desk("prefs", *command, "-u", "7", "--inbox", "3", "--inbox", "4")
+    assert (result.status, result.stdout, result.stderr) == (
+        2,
+        b"",
+        (
+            "error: this command takes one inbox, not --inbox 3 --inbox 4\n"
+            "  name just one: --inbox ID\n"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        (
+            "21:30-21:45 mon-fri",
+            (
+                "without a zone they are in UTC; name yours: "
+                "'quiet_hours=21:30-21:45 mon-fri Europe/Berlin'\n"
+            ),
+        ),
+        ("21:30-21:45 UTC", ""),
+        ("21:30-21:45 Asia/Tokyo", ""),
+        ("off", ""),
+    ],
+)
+def test_quiet_hours_without_a_zone_are_noted_to_be_in_utc(
+    desk: Notifycli, hours: str, told: str
+) -> None:
+    result = desk.ok("prefs", "set", f"quiet_hours={hours}", "-u", "7")
+    assert result.stderr == f"1 preference changed for jane@example.com in account 1\n{told}"
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.assignments import assigned, keys_of
+from notifycli.cli.assignments import all_assigned, keys_of
 from notifycli.cli.command import USERS, examples, part, session, takes
-from notifycli.cli.prefs.common import Default, InboxId, Lock
+from notifycli.cli.prefs.common import Default, InboxIds, Lock
 from notifycli.cli.prefs.targets import change
+from notifycli.rules.schedule import QuietHours
 
 app = part()
 
@@ -37,13 +38,22 @@ def prefs_set(
         ),
     ],
     *,
-    inbox: InboxId = None,
+    inboxes: InboxIds = None,
     default: Default = False,
     lock: Lock = False,
 ) -> None:
-    """Set preferences of users or of the whole account."""
-    values = [pair for given in assignments for pair in assigned(given)]
-    change(session(ctx), values, inbox, default=default, lock=lock)
+    """Set preferences of users or of the whole account.
+
+    Quiet hours are in UTC unless they name a zone; from 22:00 to 22:00 is the whole day.
+    """
+    this = session(ctx)
+    values = all_assigned(assignments)
+    change(this, values, inboxes or (), default=default, lock=lock)
+    hours = dict(values).get("quiet_hours", "off")
+    if hours != "off" and QuietHours.parse(hours).zone not in hours:
+        this.note(
+            f"without a zone they are in UTC; name yours: 'quiet_hours={hours} Europe/Berlin'"
+        )
 
 
 @app.command(
@@ -61,10 +71,10 @@ def prefs_unset(
     ctx: typer.Context,
     keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Preferences or globs.")],
     *,
-    inbox: InboxId = None,
+    inboxes: InboxIds = None,
     default: Default = False,
     lock: Lock = False,
 ) -> None:
     """Take away what is set, so that the layers below show."""
     values = [(key, None) for given in keys for key in keys_of(given)]
-    change(session(ctx), values, inbox, default=default, lock=lock)
+    change(session(ctx), values, inboxes or (), default=default, lock=lock)

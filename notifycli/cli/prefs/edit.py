@@ -14,7 +14,7 @@ from typing import Self
 import typer
 
 from notifycli.cli.command import USER, examples, part, session, takes
-from notifycli.cli.prefs.common import InboxId, check_inbox
+from notifycli.cli.prefs.common import InboxId, check_inbox, one_inbox
 from notifycli.cli.prefs.edit_text import EditError, Shown, edit_text, edited, with_faults, written
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import ConfigurationError, DataError, NotifycliError
@@ -39,12 +39,13 @@ EDITOR='code --wait' notifycli prefs edit -u 7 --inbox 3
 """
     ),
 )
-def prefs_edit(ctx: typer.Context, *, inbox: InboxId = None) -> None:
+def prefs_edit(ctx: typer.Context, *, given: InboxId = None) -> None:
     """Edit a user's preferences in $VISUAL or $EDITOR.
 
     It shows the effective ones; those that you change become the user's own.
     """
     this = session(ctx)
+    inbox = one_inbox(given)
     with this.store() as store:
         account = this.the_account(store)
         if inbox is not None:
@@ -68,8 +69,10 @@ def prefs_edit(ctx: typer.Context, *, inbox: InboxId = None) -> None:
         target = Target(layer, user.id, inbox)
         with this.store(create=True) as store, store.change(account, this.command, this.who) as one:
             changed = one.set(Entry(target, key, value) for key, value in values.items())
+    where = "" if inbox is None else f"inbox {inbox} of "
     this.note(
-        f"{plural(changed, 'preference')} changed for {display_name(user)} in account {account}"
+        f"{plural(changed, 'preference')} changed for {display_name(user)} in {where}"
+        f"account {account}"
     )
 
 

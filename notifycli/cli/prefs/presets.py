@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.assignments import assigned
+from notifycli.cli.assignments import all_assigned
 from notifycli.cli.command import USER, USERS, examples, noun, session, takes
 from notifycli.cli.output import show
-from notifycli.cli.prefs.common import Default, InboxId, Lock
+from notifycli.cli.prefs.common import Default, InboxIds, Lock
 from notifycli.cli.prefs.targets import targets_of
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import UsageError
@@ -60,7 +60,7 @@ def preset_save(
     this = session(ctx)
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} can't be a name", "letters, digits and . _ - make one")
-    values = {key: value for given in assignments or () for key, value in assigned(given)}
+    values = dict(all_assigned(assignments or ()))
     with this.store(create=True) as store:
         if not values:
             account = this.the_account(store)
@@ -90,7 +90,7 @@ def preset_apply(
     ctx: typer.Context,
     name: Name,
     *,
-    inbox: InboxId = None,
+    inboxes: InboxIds = None,
     default: Default = False,
     lock: Lock = False,
 ) -> None:
@@ -100,7 +100,7 @@ def preset_apply(
     with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
         values = store.presets.values(name)
         account = this.the_account(store, may_be_new=not store.accounts())
-        targets, whose = targets_of(this, store, account, inbox, default=default, lock=lock)
+        targets, whose = targets_of(this, store, account, inboxes or (), default=default, lock=lock)
         changed = changes(account).set(
             Entry(target, key, value) for target in targets for key, value in values.items()
         )

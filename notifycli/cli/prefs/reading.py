@@ -11,7 +11,7 @@ from msgspec import Struct
 from notifycli.cli.assignments import keys_of
 from notifycli.cli.command import USER, USERS, examples, part, session, takes
 from notifycli.cli.output import show, write
-from notifycli.cli.prefs.common import Default, InboxId, check_inbox
+from notifycli.cli.prefs.common import Default, InboxId, check_inbox, one_inbox
 from notifycli.cli.session import Session
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import KEYS, Layer
@@ -69,11 +69,12 @@ def prefs_list(
     Of several users, each line says whose it is.
     """
     this = session(ctx)
+    here = one_inbox(inbox)
     chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
     if this.selects_many and not default:
-        show(this, _of_many(this, chosen, inbox), UserPreferenceRecord)
+        show(this, _of_many(this, chosen, here), UserPreferenceRecord)
     else:
-        show(this, _effective(this, chosen, inbox, default=default), PreferenceRecord)
+        show(this, _effective(this, chosen, here, default=default), PreferenceRecord)
 
 
 @app.command(
@@ -100,7 +101,7 @@ def prefs_get(
     full = keys_of(key)
     if len(full) > 1:
         raise UsageError(f"{key} stands for {len(full)} preferences", f"notifycli prefs list {key}")
-    (record,) = _effective(this, full, inbox, default=default)
+    (record,) = _effective(this, full, one_inbox(inbox), default=default)
     write([(f"{record.origin}\t" if show_origin else "").encode(), f"{record.value}\n".encode()])
 
 

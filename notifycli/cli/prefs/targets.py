@@ -17,7 +17,7 @@ _NAMED = 3
 def change(
     this: Session,
     values: Sequence[tuple[str, str | None]],
-    inbox: int | None,
+    inboxes: Sequence[int],
     *,
     default: bool,
     lock: bool,
@@ -25,7 +25,7 @@ def change(
     """Set or take away these values, wherever the options say."""
     with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
         account = this.the_account(store, may_be_new=not store.accounts())
-        targets, whose = targets_of(this, store, account, inbox, default=default, lock=lock)
+        targets, whose = targets_of(this, store, account, inboxes, default=default, lock=lock)
         changed = changes(account).set(
             Entry(target, key, value) for target in targets for key, value in values
         )
@@ -33,10 +33,10 @@ def change(
 
 
 def targets_of(
-    this: Session, store: Store, account: int, inbox: int | None, *, default: bool, lock: bool
+    this: Session, store: Store, account: int, inboxes: Sequence[int], *, default: bool, lock: bool
 ) -> tuple[list[Target], str]:
     """Give the places that the options name, and what a message calls them, up to `account N`."""
-    if default + lock + (inbox is not None) > 1:
+    if default + lock + bool(inboxes) > 1:
         raise UsageError("--default, --lock and --inbox name three layers", "give one of them")
     if default or lock:
         if this.user or this.selects_many:
@@ -44,10 +44,14 @@ def targets_of(
             raise UsageError(f"{option} is of the whole account", "leave out who is selected")
         whose = "the lock of" if lock else "the default of"
         return [Target(Layer.LOCK if lock else Layer.DEFAULT)], whose
-    if inbox is not None:
+    for inbox in inboxes:
         check_inbox(store, account, inbox)
     users = this.the_users(store, account)
     named = ", ".join(map(display_name, users[:_NAMED]))
     more = f" and {len(users) - _NAMED:,} more" if len(users) > _NAMED else ""
-    layer = Layer.USER if inbox is None else Layer.INBOX
-    return [Target(layer, user.id, inbox) for user in users], f"{named}{more} in"
+    if not inboxes:
+        return [Target(Layer.USER, user.id) for user in users], f"{named}{more} in"
+    kind = "inbox" if len(inboxes) == 1 else "inboxes"
+    where = f"{kind} {' and '.join(map(str, inboxes))} of"
+    targets = [Target(Layer.INBOX, user.id, inbox) for user in users for inbox in inboxes]
+    return targets, f"{named}{more} in {where}"
