@@ -1,4 +1,4 @@
-"""Times as people write and read them: `90d`, a date, `3 days ago`. All else is in UTC."""
+"""Times as people write and read them: `90d`, a date, `today`, `3 days ago`. All else is in UTC."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ DAY = 24 * HOUR
 YEAR = 365 * DAY
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY, "y": YEAR}
 _SPAN = re.compile(r"(\d{1,6})\s*([smhdwy])", re.ASCII)
+_DAYS_AGO = {"today": 0, "yesterday": 1}
 _NEARLY = 0.95
 """From which part of a unit on it is one: a second short of 90 days is 3 months."""
 _WORDS = (
@@ -44,6 +45,25 @@ def read_seconds(text: str) -> float:
     """Read a number of seconds, or a duration, as seconds, for an option of that type."""
     plain = text.strip().isdecimal() and text.isascii()
     return read_span(f"{text}s" if plain else text) / SECOND
+
+
+def read_time(text: str) -> int:
+    """Read a time for an option of that type, in microseconds since 1970 UTC.
+
+    It is written as an event writes it, or as a duration (`12h`: so long ago), or as `today` or
+    `yesterday`, which begin at midnight UTC.
+    """
+    given = text.strip().lower()
+    if given in _DAYS_AGO:
+        return (now() // DAY - _DAYS_AGO[given]) * DAY
+    if _SPAN.fullmatch(given):
+        return now() - read_span(given)
+    try:
+        return parse_moment(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago) or today"
+        ) from None
 
 
 def expiry(text: str, at: int) -> int:

@@ -199,6 +199,7 @@ FILTERS = [
     pytest.param(["--limit", "2"], [("lock", None), ("inbox", 7)], id="so many"),
     pytest.param(["--since", "2999-01-01"], [], id="a time to come"),
     pytest.param(["--since", "2000-01-01", "-u", "8"], [("user", 8)], id="a time that is past"),
+    pytest.param(["--since", "1d", "-u", "8"], [("user", 8)], id="so long ago"),
 ]
 
 

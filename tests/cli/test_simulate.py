@@ -7,6 +7,8 @@ import json
 
 import pytest
 
+from notifycli.cli import times
+from notifycli.rules.moment import parse_moment
 from tests.conftest import Json, Notifycli, lines
 
 CREATED: Json = {
@@ -213,6 +215,33 @@ def test_filters_choose_decisions_and_the_whole_input_is_still_replayed(
     assert day.ok("simulate", "day.jsonl", "--explain", *options).records == expected
 
 
+AGO = [
+    pytest.param("1h", {1, 2, 3}, id="to the second, itself in"),
+    pytest.param("3599s", {2, 3}, id="a second less"),
+    pytest.param(" 50M ", set(), id="in capitals, after it all"),
+    pytest.param("today", {1, 2, 3}, id="today"),
+    pytest.param("Yesterday", {1, 2, 3}, id="yesterday"),
+]
+
+
+@pytest.mark.parametrize(("since", "lines_"), AGO)
+def test_a_time_may_be_so_long_ago(
+    day: Notifycli, monkeypatch: pytest.MonkeyPatch, since: str, lines_: set[int]
+) -> None:
+    monkeypatch.setattr(times, "now", lambda: parse_moment("2026-03-03T14:05:57Z"))
+    found = day.ok("simulate", "day.jsonl", "--explain", "--since", since).records
+    assert {one["line"] for one in found} == lines_
+
+
+@pytest.mark.parametrize(("until", "count"), [("today", 0), ("yesterday", 0), ("55m", 13)])
+def test_the_day_begins_at_midnight_in_utc(
+    day: Notifycli, monkeypatch: pytest.MonkeyPatch, until: str, count: int
+) -> None:
+    monkeypatch.setattr(times, "now", lambda: parse_moment("2026-03-03T14:05:57Z"))
+    found = day.ok("simulate", "day.jsonl", "--explain", "--until", until).records
+    assert len(found) == count
+
+
 @pytest.mark.parametrize("inbox", ["4", "5"])
 def test_an_inbox_may_be_known_to_the_directory_or_to_the_events_alone(
     day: Notifycli, inbox: str
@@ -238,7 +267,10 @@ WRONG = [
     pytest.param(["-u", "jnae@example.com"], "jane@example.com", id="an unknown user"),
     pytest.param(["--channel", "sms"], "email", id="a channel that is none"),
     pytest.param(["--type", "creatd"], "created", id="a type that is none"),
-    pytest.param(["--since", "yesterday"], "--since", id="a time that is none"),
+    pytest.param(["--since", "soon"], "12h (ago)", id="a time that is none"),
+    pytest.param(
+        ["--since", "1d", "--until", "2d"], "--since is later than --until", id="no time at all"
+    ),
     pytest.param(["--inbox", "x"], "--inbox", id="an inbox that is no number"),
     pytest.param(["--inbox", "99"], "there are: 3", id="an inbox that nobody knows"),
     pytest.param(["--conversation", "x"], "--conversation", id="no conversation"),

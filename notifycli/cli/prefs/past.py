@@ -13,7 +13,8 @@ from notifycli.cli.numbers import a_number
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.differences import change_cells, whose
 from notifycli.cli.session import find_user, plural
-from notifycli.rules.moment import parse_moment, to_datetime
+from notifycli.cli.times import read_time
+from notifycli.rules.moment import to_datetime
 from notifycli.store.history import ChangedValue
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ _MINUTES = len("2026-03-03T13:05")
 
 
 def _since(given: str) -> str:
-    try:
-        return to_datetime(parse_moment(given)).isoformat(timespec="seconds")
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    return to_datetime(read_time(given)).isoformat(timespec="seconds")
 
 
 @app.command(
@@ -50,7 +48,12 @@ def prefs_history(
         list[str] | None, typer.Option(metavar="KEY", help="Only this key or glob.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(parser=_since, metavar="TIME", help="Only from this time on.")
+        str | None,
+        typer.Option(
+            parser=_since,
+            metavar="TIME",
+            help="Only from this time on: 2026-03-03, 2026-03-03T13:05Z, 12h (ago), today.",
+        ),
     ] = None,
     limit: Annotated[
         int | None,

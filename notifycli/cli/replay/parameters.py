@@ -5,18 +5,10 @@ from __future__ import annotations
 import typer
 
 from notifycli.cli.command import none_of
-from notifycli.rules.moment import parse_moment
+from notifycli.errors import UsageError
 from notifycli.rules.notifications import Channel
 from notifycli.rules.schedule import zone_info
 from notifycli.rules.selection import read_type
-
-
-def a_moment(text: str) -> int:
-    """Read a time as an event writes it; gives microseconds since 1970 UTC."""
-    try:
-        return parse_moment(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def a_channel(text: str) -> Channel:
@@ -33,6 +25,12 @@ def a_type(text: str) -> str:
         return read_type(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def check_order(since: int | None, until: int | None) -> None:
+    """Raise `UsageError` where no time is both."""
+    if since is not None and until is not None and since > until:
+        raise UsageError("--since is later than --until", "give the earlier time to --since")
 
 
 def a_zone(text: str) -> str:

@@ -21,7 +21,7 @@ from notifycli.cli.replay.decisions import (
     show_decisions,
     show_fired,
 )
-from notifycli.cli.replay.parameters import a_channel, a_moment, a_type, a_zone
+from notifycli.cli.replay.parameters import a_channel, a_type, a_zone, check_order
 from notifycli.cli.replay.proposal import read_proposal
 from notifycli.cli.replay.run import (
     Run,
@@ -33,6 +33,7 @@ from notifycli.cli.replay.run import (
     tell_unmet,
 )
 from notifycli.cli.session import Session
+from notifycli.cli.times import read_time
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.notifications import Channel
 from notifycli.rules.selection import Selection, read_type
@@ -83,10 +84,15 @@ def simulate(
         typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
     ] = None,
     since: Annotated[
-        int | None, typer.Option(parser=a_moment, metavar="TIME", help="Only from this time on.")
+        int | None,
+        typer.Option(
+            parser=read_time,
+            metavar="TIME",
+            help="Only from this time on: 2026-03-03, 2026-03-03T13:05Z, 12h (ago), today.",
+        ),
     ] = None,
     until: Annotated[
-        int | None, typer.Option(parser=a_moment, metavar="TIME", help="Only before this time.")
+        int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show the suppressed ones too, with their reasons.")
@@ -169,6 +175,7 @@ def simulate(
     this = session(ctx)
     asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs or processors())
     asked.check(proposal=bool(settings or prefs))
+    check_order(since, until)
     files = this.input_files(events)
     with this.store() as store:
         wishes = read_proposal(this, store, settings or (), prefs) if settings or prefs else None
