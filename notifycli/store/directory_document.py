@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Annotated
@@ -12,6 +13,7 @@ from msgspec import UNSET, Struct, UnsetType
 from notifycli.errors import DataError
 from notifycli.rules.audience import LARGEST_ID, Directory, Inbox, Role, Team, User
 from notifycli.rules.learning import Learnt, merged
+from notifycli.rules.preferences import nearest
 from notifycli.store.change import Change
 from notifycli.store.store import Store
 
@@ -36,6 +38,10 @@ class _Group(Struct):
     members: tuple[int, ...] | UnsetType | None = UNSET
 
 
+_ENTRIES: dict[str, type[Struct]] = {"users": _User, "inboxes": _Group, "teams": _Group}
+_AT = re.compile(r" - at `\$\.?(.*)`$")
+
+
 class DirectoryDocument(Struct, forbid_unknown_fields=True):
     """A document as it was read: what it leaves out stays as it is."""
 
@@ -50,9 +56,31 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
     try:
         return msgspec.json.decode(text, type=DirectoryDocument)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        fault = _AT.sub("", str(error))
+        at = f"{found[1]}: " if (found := _AT.search(str(error))) else ""
         raise DataError(
-            f"{place}: {error}", "see the shape of one: notifycli directory export"
+            f"{place}: {at}{fault}", "see the shape of one: notifycli directory export"
         ) from None
+
+
+def unknown_fields(text: bytes) -> Iterator[str]:
+    """Tell of each field that the entries of a good document have and that means nothing, once."""
+    document = msgspec.json.decode(text)
+    entries: list[tuple[str, str, dict[str, object], type[Struct]]] = [
+        ("account", "account", document.get("account", {}), _Account)
+    ]
+    for kind, type_ in _ENTRIES.items():
+        items = enumerate(document.get(kind, ()))
+        entries += [(kind, f"{kind}[{i}]", item, type_) for i, item in items]
+    told: set[tuple[str, str]] = set()
+    for kind, place, item, type_ in entries:
+        known = type_.__struct_fields__
+        for name in item:
+            if name not in known and (kind, name) not in told:
+                told.add((kind, name))
+                near = nearest(name, known)
+                meant = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
+                yield f"{place}.{name}: is no field, and means nothing; {meant}"
 
 
 def import_directory(
@@ -150,7 +178,7 @@ def directory_of(document: DirectoryDocument) -> Directory:
 def faults_of(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
     """Name each fault of a document, of whose members `known` are users."""
     yield from _address_faults(document.users)
-    for kind in ("users", "inboxes", "teams"):
+    for kind in _ENTRIES:
         items: tuple[_User | _Group, ...] = getattr(document, kind)
         ids = Counter(item.id for item in items)
         for i, item in enumerate(items):

@@ -150,6 +150,54 @@ def test_the_account_on_the_command_line_beats_that_of_the_document(desk: Notify
     assert exported(desk, "-a", "2") == {**DESK, "account": {"id": 2, "name": "Acme"}}
 
 
+UNKNOWN = [
+    pytest.param(
+        {"users": [{"id": 77, "emial": "x@y.de"}, {"id": 78, "emial": "z@y.de", "age": 3}]},
+        [
+            "users[0].emial: is no field, and means nothing; did you mean email?",
+            "users[1].age: is no field, and means nothing; there are id, email, name, role",
+        ],
+        id="of users, each once",
+    ),
+    pytest.param(
+        {"inboxes": [{"id": 5, "nmae": "x", "member": [7]}], "teams": [{"id": 5, "nmae": "x"}]},
+        [
+            "inboxes[0].nmae: is no field, and means nothing; did you mean name?",
+            "inboxes[0].member: is no field, and means nothing; did you mean members?",
+            "teams[0].nmae: is no field, and means nothing; did you mean name?",
+        ],
+        id="of inboxes and teams",
+    ),
+    pytest.param(
+        {"account": {"id": 1, "nmae": "x"}},
+        ["account.nmae: is no field, and means nothing; did you mean name?"],
+        id="of the account",
+    ),
+    pytest.param(DESK, [], id="none"),
+]
+
+
+@pytest.mark.parametrize(("document", "told"), UNKNOWN)
+def test_fields_of_entries_that_mean_nothing_are_told(
+    desk: Notifycli, document: Json, told: list[str]
+) -> None:
+    said = imported(desk, document).stderr.splitlines()
+    assert said[:-1] == [f"warning: <stdin>: {line}" for line in told]
+
+
+def test_replace_tells_what_it_removes(desk: Notifycli) -> None:
+    told = imported(desk, {"users": [JANE], "inboxes": [{"id": 3, "members": []}]}, "--replace")
+    assert told.stderr == (
+        "removed: user 8 omar@example.com, user 9 root@example.com, team 2 Support\n"
+        "account 1 has 1 user, 1 inbox and 0 teams\n"
+    )
+    imported(desk, {"users": [{"id": id_} for id_ in range(20, 27)]})
+    assert imported(desk, {}, "--replace").stderr == (
+        "removed: user 7 jane@example.com, user 20, user 21, user 22, user 23 and 4 more\n"
+        "account 1 has 0 users, 0 inboxes and 0 teams\n"
+    )
+
+
 FAULTY = [
     pytest.param(b"", ["<stdin>"], id="nothing at all"),
     pytest.param(b"{", ["<stdin>"], id="JSON that ends too early"),
@@ -157,7 +205,11 @@ FAULTY = [
     pytest.param(b"null", ["object"], id="null"),
     pytest.param(b'{"user": []}', ["user"], id="an unknown name"),
     pytest.param(b'{"users": [{"email": "a@b.c"}]}', ["users[0]", "id"], id="a user without id"),
-    pytest.param(b'{"users": [{"id": "7"}]}', ["users[0].id"], id="an id that is text"),
+    pytest.param(
+        b'{"users": [{"id": "7"}]}',
+        ["<stdin>: users[0].id: Expected `int`"],
+        id="an id that is text",
+    ),
     pytest.param(b'{"users": [{"id": 1, "email": "x"}]}', ["users[0].email", "'x'"], id="email"),
     pytest.param(b'{"users": [{"id": 1, "email": ""}]}', ["users[0].email"], id="an empty address"),
     pytest.param(

@@ -13,14 +13,18 @@ from notifycli.cli.output import write
 from notifycli.cli.session import plural
 from notifycli.rules.learning import Learnt
 from notifycli.rules.reading import EventError
+from notifycli.store.change import DirectoryDifference
 from notifycli.store.directory_document import (
     add_learnt,
     export_directory,
     import_directory,
     read_directory,
+    unknown_fields,
 )
 
 app = noun("Users, inboxes and teams as one document.")
+
+_NAMED = 5
 
 Events = Annotated[
     list[str] | None,
@@ -52,7 +56,10 @@ def directory_import(
     this = session(ctx)
     this.awaits(file)
     place = "<stdin>" if file == STDIN else file
-    document = read_directory(read_whole(file), place)
+    text = read_whole(file)
+    document = read_directory(text, place)
+    for told in unknown_fields(text):
+        this.warn(f"{place}: {told}")
     with this.store(create=True) as store:
         own, given = document.account.id, this.given_account
         if given is not None and own not in (None, given):
@@ -60,10 +67,14 @@ def directory_import(
         account = given or own or this.the_account(store)
         with store.change(account, this.command, this.who) as change:
             import_directory(change, store, account, document, place, replace=replace)
+            gone = [_named(one) for one in change.directory if one.new is None]
         forget_leftovers(this, store)
         users = plural(len(store.users(account)), "user")
         inboxes = plural(len(store.inboxes(account)), "inbox")
         teams = plural(len(store.teams(account)), "team")
+    if gone:
+        more = f" and {len(gone) - _NAMED:,} more" if len(gone) > _NAMED else ""
+        this.note(f"removed: {', '.join(gone[:_NAMED])}{more}")
     this.note(f"account {account} has {users}, {inboxes} and {teams}")
 
 
@@ -112,3 +123,8 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
                 told = f"{len(change)} users and inboxes"
                 this.note(f"account {account}: {told} added or completed")
     raise typer.Exit(bad.finish())
+
+
+def _named(gone: DirectoryDifference) -> str:
+    old = msgspec.json.decode(gone.old or "{}")
+    return f"{gone.kind} {gone.id} {old.get('email') or old.get('name') or ''}".rstrip()
