@@ -18,6 +18,11 @@ from notifycli.store.store import Store
 
 Group = TypeVar("Group", Inbox, Team)
 
+NO_USERS_YET = (
+    "learn them: notifycli directory learn EVENTS; "
+    "or add one with the id of Chatwoot: notifycli user add EMAIL --id N"
+)
+"""What to type where nobody is on record."""
 _LISTED = 5
 _LONGEST_ID = 20
 _FIRST_ACCOUNT = 1
@@ -243,10 +248,7 @@ def display_name(user: User) -> str:
 def _nobody_named(store: Store, account: int) -> UsageError:
     users = store.users(account)
     if not users:
-        return UsageError(
-            f"account {account} has no users yet",
-            "add one: notifycli user add EMAIL; or many: notifycli directory import FILE",
-        )
+        return UsageError(f"account {account} has no users yet", NO_USERS_YET)
     names = ", ".join(display_name(user) for user in users[:_LISTED])
     more = f" and {len(users) - _LISTED} more" if len(users) > _LISTED else ""
     return UsageError(

@@ -73,7 +73,6 @@ def test_a_terminal_of_80_columns_gets_a_table_that_fits(
 
 
 NOTHING = [
-    ("user list", "no users yet; add one: notifycli user add EMAIL"),
     ("inbox list", "no inboxes yet; add one: notifycli inbox add ID"),
     ("team list", "no teams yet; add one: notifycli team add ID"),
     ("token list", "no tokens yet; make one: notifycli token generate"),
@@ -93,6 +92,15 @@ def test_a_list_of_nothing_has_no_head_on_a_terminal_and_a_note_what_to_do(
     (program.folder / "empty").touch()
     result = program.on_terminal(*command.split())
     assert [line for line in shown_lines(result.stdout) if line] == [*filter(None, [note])]
+
+
+def test_a_list_of_no_users_names_the_events_first_and_is_broken_between_words(
+    program: Program,
+) -> None:
+    assert [line for line in shown_lines(program.on_terminal("user", "list").stdout) if line] == [
+        "no users yet; learn them: notifycli directory learn EVENTS; or add one with the",
+        "id of Chatwoot: notifycli user add EMAIL --id N",
+    ]
 
 
 @pytest.mark.parametrize("options", [[], ["--explain"]], ids=["fired", "explained"])

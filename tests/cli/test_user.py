@@ -224,6 +224,43 @@ def test_remove_without_a_name_removes_nobody_even_if_there_is_only_one(
     assert len(users(notifycli)) == 1
 
 
+def test_remove_without_a_name_does_not_remove_the_user_of_the_environment(
+    desk: Notifycli,
+) -> None:
+    result = desk("user", "remove", environment={"NOTIFYCLI_USER": "omar@example.com"})
+    assert (result.status, result.stderr) == (
+        2,
+        "error: no user named\n  name one here: notifycli user remove EMAIL\n",
+    )
+    assert users(desk) == [JANE, OMAR, ROOT]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            [],
+            (
+                "added new@example.com as user 10 of account 1\n"
+                "the id 10 is made up; events know the user by the one of Chatwoot: --id N\n"
+            ),
+        ),
+        (["--id", "12"], "added new@example.com as user 12 of account 1\n"),
+    ],
+    ids=["without an id", "with one"],
+)
+def test_add_notes_that_an_id_is_made_up(desk: Notifycli, options: list[str], told: str) -> None:
+    assert desk.ok("user", "add", "new@example.com", *options).stderr == told
+
+
+@pytest.mark.parametrize("command", [["user", "list"], ["prefs", "list"]], ids=" ".join)
+def test_where_nobody_is_on_record_learning_from_events_comes_first(
+    notifycli: Notifycli, command: list[str]
+) -> None:
+    told = notifycli(*command).stderr
+    assert "learn them: notifycli directory learn EVENTS; or add one with the id" in told
+
+
 def test_show_takes_one_user(desk: Notifycli) -> None:
     result = desk("user", "show", "-u", "7", "-u", "8")
     assert (result.status, result.stdout) == (2, b"")

@@ -11,7 +11,7 @@ from notifycli.cli.command import USER, examples, none_of, noun, session, takes
 from notifycli.cli.directory.members import Name
 from notifycli.cli.numbers import a_number
 from notifycli.cli.output import show, show_one
-from notifycli.cli.session import Session, display_name, find_user
+from notifycli.cli.session import NO_USERS_YET, Session, display_name, find_user
 from notifycli.errors import UsageError
 from notifycli.rules.audience import ROLES, Role, User
 from notifycli.store.store import Store
@@ -90,6 +90,8 @@ def user_add(
             new = store.free_user_id(account) if id_ is None else id_
             change.put_users([User(new, email, name or "", _role(role))])
     this.note(f"added {email} as user {new} of account {account}")
+    if id_ is None:
+        this.note(f"the id {new} is made up; events know the user by the one of Chatwoot: --id N")
 
 
 @app.command(
@@ -109,7 +111,7 @@ def user_list(ctx: typer.Context) -> None:
         users = store.users(this.the_account(store))
     show(this, map(_record, users), UserRecord)
     if not users:
-        this.note("no users yet; add one: notifycli user add EMAIL")
+        this.note(f"no users yet; {NO_USERS_YET}")
 
 
 @app.command(
@@ -135,8 +137,8 @@ def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
     from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
 
     this = session(ctx)
-    if reference is None and not this.given_users:
-        raise UsageError("no user named", "name one: notifycli user remove EMAIL")
+    if reference is None and not this.user:
+        raise UsageError("no user named", "name one here: notifycli user remove EMAIL")
     with this.store(create=True) as store:
         account = this.the_account(store)
         user = _named(this, store, reference)
