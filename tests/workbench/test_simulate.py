@@ -188,6 +188,29 @@ def test_what_is_as_expected_is_told_in_a_line(desk: Desk) -> None:
     assert (ran.status, ran.out, ran.err) == (0, "", "2 records, all as expected\n")
 
 
+@pytest.mark.parametrize(
+    ("heads", "named"),
+    [
+        pytest.param("who,kind", "'who' is no column", id="none that is known"),
+        pytest.param(
+            "user_id,chanel", "'chanel' is no column; did you mean channel?", id="a misspelt one"
+        ),
+        pytest.param("hello", "'hello' is no column", id="no table at all"),
+    ],
+)
+def test_columns_that_are_none_are_told_with_those_that_are_known(
+    desk: Desk, heads: str, named: str
+) -> None:
+    expected = desk.write("expected.csv", heads, *["push,7"] * 30)
+    ran = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(expected))
+    told = f"""\
+error: {expected}:1: {named}
+  those that are known: line, at, event, account_id, conversation_id, inbox_id, message_id, \
+user_id, email, type, channel, outcome, reason, origin, deliverable, change
+"""
+    assert (ran.status, ran.out, ran.err) == (65, "", told)
+
+
 @pytest.mark.parametrize("count", [20, 21, 1000])
 def test_at_most_20_faults_of_a_file_of_expectations_are_told(desk: Desk, count: int) -> None:
     expected = desk.write("expected.jsonl", "{\n" * count)
@@ -234,19 +257,14 @@ def test_a_table_of_expectations_may_have_any_of_the_columns(desk: Desk) -> None
 
 
 def test_each_fault_of_a_table_of_expectations_is_named_with_its_place(desk: Desk) -> None:
-    path = desk.write("expected.csv", "chanel,user_id", "push,7", "push", "push,7,8")
-    misspelt = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path))
-    assert misspelt.status == 65
-    assert misspelt.err.splitlines()[:3] == [
-        f"error: {path}:2: 'chanel' is no field; did you mean channel?",
-        f"{path}:3: has 1 cell, and the first line 2",
-        f"{path}:4: has 3 cells, and the first line 2",
-    ]
-    path = desk.write("expected.csv", "channel,user_id", "push,x", "push,")
+    path = desk.write("expected.csv", "channel,user_id", "push,x", "push,", "push", "push,7,8")
     wrong = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path))
-    assert wrong.err.splitlines()[:2] == [
+    assert wrong.status == 65
+    assert wrong.err.splitlines()[:4] == [
         f"error: {path}:2: user_id: expected int, got str",
         f"{path}:3: user_id: expected int, got null",
+        f"{path}:4: has 1 cell, and the first line 2",
+        f"{path}:5: has 3 cells, and the first line 2",
     ]
 
 

@@ -25,10 +25,6 @@ _IN_MEMORY = 1 << 24
 _WORTH_SHARING = 1 << 24
 _TOLD_IN_FULL = 20
 _LINES_A_TELLING = 1000
-_HINTS = {
-    b"[": "\n  one object a line is expected; jq makes that of an array: jq -c '.[]' FILE",
-    b"{": "\n  one object a line is expected; jq makes that of what is laid out: jq -c . FILE",
-}
 
 
 class BadLines:
@@ -36,28 +32,44 @@ class BadLines:
 
     def __init__(self, *, strict: bool) -> None:
         self.count = 0
-        self._hint = ""
         self._strict = strict
+        self._told = 0
+        self._hints: set[str] = set()
+        self._given_up = ""
+        """A file that is no lines of events at all: one fault of it is enough."""
 
     def add(self, place: str, fault: str, line: bytes) -> None:
         """Report one. Raises `DataError` if the first one is to stop everything."""
         self.count += 1
-        if self.count == 1 and place.endswith(":1") and fault.startswith("no JSON object"):
-            self._hint = _HINTS.get(line.strip()[:1], "")
+        file, _, number = place.rpartition(":")
         if self._strict:
             raise DataError(f"{place}: {fault}", "leave out --strict to pass over such lines")
-        if self.count <= _TOLD_IN_FULL:
-            tell(f"{place}: {fault}")
+        if file == self._given_up or self._told == _TOLD_IN_FULL:
+            return
+        first = number == "1" and fault.startswith("no JSON object")
+        hint = self._look_at(file, line) if first else ""
+        self._told += 1
+        tell(f"{place}: {fault}{hint}")
 
     def finish(self) -> int:
         """Say how many there were; gives the exit status."""
         if not self.count:
             return 0
-        more = self.count - _TOLD_IN_FULL
-        if more > 0:
-            tell(f"… and {more} more bad lines")
-        tell(f"{plural(self.count, 'bad line')} passed over; everything else was read{self._hint}")
+        if self.count > self._told:
+            tell(f"… and {self.count - self._told} more bad lines")
+        tell(f"{plural(self.count, 'bad line')} passed over; everything else was read")
         return DataError.status
+
+    def _look_at(self, file: str, line: bytes) -> str:
+        """Give what to do about a file with such a first line, unless that has been said."""
+        from notifycli.cli.input.form import form_of  # noqa: PLC0415 - only for a wrong file
+
+        form = form_of(file, line)
+        if form.one_value:
+            self._given_up = file
+        hint = "" if form.hint in self._hints else form.hint
+        self._hints.add(form.hint)
+        return hint
 
 
 def read_lines(

@@ -14,6 +14,7 @@ from notifycli.cli.output import show, text
 from notifycli.cli.session import Session, plural
 from notifycli.errors import DataError
 from notifycli.rules.expectation import compared
+from notifycli.rules.preferences import nearest
 from notifycli.workbench.expected import FIELDS, read_expected
 
 _MISMATCH = 1
@@ -53,10 +54,9 @@ def _read(file: str) -> list[dict[str, object]]:
     for name, number, line in read_lines([file]):
         try:
             if heads is None:
-                heads = _cells_of(line)
-                if FIELDS.keys() & heads:
+                heads = _heads(f"{name}:{number}", line)
+                if heads:
                     continue
-                heads = []
             if heads:
                 expected.append(read_expected(_row(heads, _cells_of(line)), strict=False))
             # `-o json` lays an array out with a record a line.
@@ -73,6 +73,24 @@ def _read(file: str) -> list[dict[str, object]]:
             "table, as -o csv prints it",
         )
     return expected
+
+
+def _heads(place: str, line: bytes) -> list[str]:
+    """Give the columns that a first line names; none, where it begins JSON.
+
+    Raises `DataError` for a column that is none.
+    """
+    if line.lstrip()[:1] in (b"{", b"["):
+        return []
+    heads = _cells_of(line)
+    for head in heads:
+        if head not in FIELDS:
+            near = nearest(head, tuple(FIELDS))
+            raise DataError(
+                f"{place}: {head!r} is no column" + (f"; did you mean {near}?" if near else ""),
+                f"those that are known: {', '.join(FIELDS)}",
+            )
+    return heads
 
 
 def _cells_of(line: bytes) -> list[str]:
