@@ -53,6 +53,7 @@ class Checker:
         self.account = account
         self.spoken = Spoken()
         self.faults: list[str] = []
+        self._unknown_users = 0
         self._store = store
         self._users: dict[int, Mapping[str, int]] = {}
         self.known_pairs: dict[tuple[str, str], Pairs] = {}
@@ -66,7 +67,10 @@ class Checker:
         """Raise `DataError` with all that is wrong, if anything is."""
         if self.faults:
             listed = "\n".join(self.faults)
-            raise DataError(f"{listed}\nnothing was stored", "mend these entries and try again")
+            remedy = "mend these entries and try again"
+            if len(self.faults) == self._unknown_users:
+                remedy = f"tell who there is first: notifycli directory import FILE; or {remedy}"
+            raise DataError(f"{listed}\nnothing was stored", remedy)
 
     def target(self, account: str, layer: str, user: str, inbox: str) -> Target:
         """Give the place in the store that is meant. Raises `ValueError`."""
@@ -102,6 +106,7 @@ class Checker:
         known = self._users[account]
         user = known.get(reference, known.get(reference.casefold()))
         if user is None:
+            self._unknown_users += 1
             near = nearest(reference, known) if self._hints() else ""
             hint = f"; did you mean {near}?" if near else ""
             raise ValueError(f"user: account {account} has no user {reference!r}{hint}")

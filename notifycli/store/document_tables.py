@@ -14,6 +14,8 @@ from notifycli.store.document_entries import Checker
 from notifycli.store.staging import Row
 
 TOPS = ("default", "lock", "users")
+_MORE = "there is more after the one object that a document is"
+_SHAPE = "nothing was stored; see the shape of one: notifycli prefs export --format json"
 INBOXES = "inbox"
 """In a user's table, the name of the table of their inboxes."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -124,11 +126,12 @@ def read_json(text: str, name: str) -> TableDocument:
     try:
         tables = json.loads(text, object_pairs_hook=_unique)
     except json.JSONDecodeError as error:
-        raise DataError(f"{name}:{error.lineno}: {error.msg}", "nothing was stored") from None
+        fault = _MORE if error.msg == "Extra data" else error.msg
+        raise DataError(f"{name}:{error.lineno}: {fault}", _SHAPE) from None
     except (ValueError, RecursionError) as error:
         raise DataError(f"{name}: {error}", "nothing was stored") from None
     if not isinstance(tables, dict):
-        raise DataError(f"{name}:1: is no object", "see the shape of one: notifycli prefs export")
+        raise DataError(f"{name}:1: is no object", _SHAPE)
     return TableDocument(tables, name)
 
 

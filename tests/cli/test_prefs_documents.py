@@ -197,6 +197,12 @@ BAD = [
     pytest.param("p.json", '{\n"default": {,}}', ["p.json:2: "], id="JSON that is none"),
     pytest.param(
         "p.json",
+        "{}\n{}\n",
+        ["p.json:2: there is more after the one object that a document is"],
+        id="two objects",
+    ),
+    pytest.param(
+        "p.json",
         '{"default": {"audio": "all", "audio": "none"}}',
         ["p.json: 'audio' stands twice in one object"],
         id="a name that stands twice",
@@ -222,6 +228,34 @@ def test_every_fault_is_named_with_its_place_and_nothing_is_stored(
     lines = result.stderr.removeprefix("error: ").splitlines()
     assert [line[: len(start)] for line, start in zip(lines, told, strict=False)] == told
     assert set_desk.ok("prefs", "export").stdout.decode() == TOML
+
+
+MEND = "mend these entries and try again"
+REMEDIES = [
+    pytest.param(
+        "p.toml",
+        '[users.21]\naudio = "all"\n[users.22]\naudio = "all"\n',
+        f"tell who there is first: notifycli directory import FILE; or {MEND}",
+        id="nobody is known",
+    ),
+    pytest.param(
+        "p.toml", '[users.21]\naudio = "all"\n[users.7]\naudio = "loud"\n', MEND, id="other faults"
+    ),
+    pytest.param(
+        "day.jsonl",
+        '{"event": "x"}\n{"event": "y"}\n',
+        "nothing was stored; see the shape of one: notifycli prefs export --format json",
+        id="events",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "document", "remedy"), REMEDIES)
+def test_a_bad_document_is_told_with_its_remedy(
+    desk: Notifycli, name: str, document: str, remedy: str
+) -> None:
+    told = desk("prefs", "import", desk.write(name, document)).stderr
+    assert told.splitlines()[-1] == f"  {remedy}"
 
 
 def test_what_a_lock_forbids_is_named_and_nothing_is_stored(set_desk: Notifycli) -> None:
