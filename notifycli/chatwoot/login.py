@@ -34,8 +34,7 @@ def look(
     isn't clear, and the API's errors.
     """
     check_foreign(secret.reveal())
-    known = _known(life, url, account)
-    base = known.url if known else base_url(url or "")
+    known, base = meant(life, url, account)
     _refuse_kept(life.store.tokens.with_digest(digest(secret.reveal())), base)
     with Api(Transport(base, secret), 0) as api:
         profile = api.profile()
@@ -98,8 +97,16 @@ def logout(desk: Desk, users: Iterable[User], *, disconnect: bool) -> Ended:
     return ended
 
 
+def meant(life: Life, url: str | None, account: int | None) -> tuple[Connection | None, str]:
+    """Give the connection that is meant, if there is one already, and the address.
+
+    Raises `UsageError` where the address isn't clear.
+    """
+    known = _known(life, url, account)
+    return known, known.url if known else base_url(url or "")
+
+
 def _known(life: Life, url: str | None, account: int | None) -> Connection | None:
-    """Give the connection that is meant, if there is one already."""
     base = None if url is None else base_url(url)
     if account is not None:
         found = life.store.chatwoot.of(account)

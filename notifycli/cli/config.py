@@ -73,7 +73,9 @@ def config_set(
         for setting in secrets:
             _keep_secret(setting)
         store.configuration.set(values)
-    for key in (*values, *(setting.key for setting in secrets)):
+    changed = (*values, *(setting.key for setting in secrets))
+    this.note(f"set: {', '.join(changed)}")
+    for key in changed:
         if os.environ.get(SETTINGS[key].variable):
             this.warn(f"{SETTINGS[key].variable} is set, and wins over what is stored")
 
@@ -104,10 +106,13 @@ def _keep_secret(setting: Setting) -> None:
     from notifycli.vault.keychain import open_keychain  # noqa: PLC0415
     from notifycli.vault.token import Secret  # noqa: PLC0415
 
+    keychain, name = open_keychain(), secret_name(setting.key)
+    if not keychain.asks:
+        keychain.get(name)  # whether there is a keyring is told before anything is typed
     text = read_secret(
         f"{setting.key}: ", "value", f"pass show … | notifycli config set {setting.key}"
     )
-    open_keychain().set(secret_name(setting.key), Secret(text))
+    keychain.set(name, Secret(text))
 
 
 @app.command(
@@ -212,5 +217,7 @@ def config_unset(ctx: typer.Context, keys: Keys) -> None:
             from notifycli.vault.keychain import open_keychain  # noqa: PLC0415
 
             open_keychain().delete(secret_name(setting.key))
-    with session(ctx).store() as store:
+    this = session(ctx)
+    with this.store() as store:
         store.configuration.unset(setting.key for setting in settings)
+    this.note(f"unset: {', '.join(setting.key for setting in settings)}")

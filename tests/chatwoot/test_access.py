@@ -116,6 +116,23 @@ def test_a_login_that_is_refused_leaves_nothing_behind(
     assert notifycli("chatwoot", "status").status == 1
 
 
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ([], "which Chatwoot?"),
+        (["http://chat.example.com"], "would send the token unencrypted"),
+        (["chat"], "this is no address of a Chatwoot"),
+    ],
+    ids=["none", "not encrypted", "no address"],
+)
+def test_an_address_is_refused_before_the_token_is_asked_for(
+    notifycli: Notifycli, address: list[str], said: str
+) -> None:
+    result = notifycli("chatwoot", "login", *address)
+    assert (result.status, said in result.stderr) == (2, True)
+    assert not notifycli.store.exists()
+
+
 def test_login_elsewhere_needs_a_logout_first(member: Notifycli, chatwoot: Chatwoot) -> None:
     before = len(chatwoot.asked)
     result = member("chatwoot", "login", "https://other.example.com", "-a", "1", stdin=b"x" * 24)

@@ -79,7 +79,9 @@ def test_set_refuses_all_if_one_is_wrong(notifycli: Notifycli, assignment: str, 
 def test_the_environment_wins_and_says_so(notifycli: Notifycli) -> None:
     environment = {"NOTIFYCLI_SMTP_HOST": "other.example.com"}
     warned = notifycli.ok("config", "set", "smtp.host=mail.example.com", environment=environment)
-    assert warned.stderr == "warning: NOTIFYCLI_SMTP_HOST is set, and wins over what is stored\n"
+    assert warned.stderr == (
+        "set: smtp.host\nwarning: NOTIFYCLI_SMTP_HOST is set, and wins over what is stored\n"
+    )
     got = notifycli.ok("config", "get", "smtp.host", "--show-origin", environment=environment)
     assert got.stdout == b"other.example.com\tenvironment\n"
 
@@ -127,6 +129,28 @@ def test_a_secret_is_kept_in_the_keyring_and_never_shown(notifycli: Notifycli) -
     store.close()
     notifycli.ok("config", "unset", "smtp.password")
     assert listed(notifycli, "smtp.password") == {**shown, "value": None, "origin": "default"}
+
+
+def test_set_and_unset_confirm_what_they_did_without_a_value(notifycli: Notifycli) -> None:
+    given = ("smtp.host=mail.example.com", "smtp.password", "smtp.port=25")
+    told = notifycli.ok("config", "set", *given, stdin=SECRET.encode())
+    assert (told.stdout, told.stderr) == (b"", "set: smtp.host, smtp.port, smtp.password\n")
+    told = notifycli.ok("config", "unset", "smtp.password", "smtp.host")
+    assert (told.stdout, told.stderr) == (b"", "unset: smtp.password, smtp.host\n")
+    assert notifycli.ok("config", "set", "smtp.host=a", "-q").stderr == ""
+
+
+@pytest.mark.parametrize("key", ["smtp.password", "listen.secret"])
+def test_that_there_is_no_keyring_is_told_before_a_secret_is_asked_for(
+    notifycli: Notifycli, key: str
+) -> None:
+    nowhere = {
+        "NOTIFYCLI_KEYRING": "system",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+    }
+    result = notifycli("config", "set", key, environment=nowhere)
+    assert (result.status, result.stdout) == (69, b"")
+    assert result.stderr.startswith("error: the keyring is switched off")
 
 
 def test_unset_brings_back_what_is_built_in(notifycli: Notifycli) -> None:

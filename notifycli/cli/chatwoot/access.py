@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from notifycli.chatwoot.api import role_of
 from notifycli.chatwoot.desk import Desk, Step, in_a_line
-from notifycli.chatwoot.login import keep, logout, look
+from notifycli.chatwoot.login import keep, logout, look, meant
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
 from notifycli.cli.command import OUTPUT, USER, examples, part, session, takes
 from notifycli.cli.numbers import a_number
@@ -77,6 +77,8 @@ def chatwoot_login(
     It is checked there and kept in the keyring. It is its user's: -u makes sure of whose it is.
     """
     this = session(ctx)
+    with this.store() as store:
+        meant(life(this, store), url, this.given_account)  # told before the token is typed
     piped = "pass chatwoot/jane | notifycli chatwoot login"
     secret = Secret(read_token("Access token of your profile there: ", piped))
     with this.store(create=not dry_run) as store:
