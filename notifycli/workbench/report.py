@@ -29,8 +29,18 @@ _PLACES = 15
 _UNKNOWN_HOUR = -1
 
 
-def report(before: Insight, after: Insight, zone: str, *, compared: bool) -> str:
-    """Give the page; without a comparison, `before` isn't looked at."""
+def report(
+    before: Insight,
+    after: Insight,
+    zone: str,
+    *,
+    compared: bool,
+    source: Mapping[str, str] | None = None,
+) -> str:
+    """Give the page; without a comparison, `before` isn't looked at.
+
+    `source` says in its head what it was made of.
+    """
     if not compared:
         before = Insight(lambda _: 0)
     style, script = _part("page.css"), _part("page.js")
@@ -40,7 +50,12 @@ def report(before: Insight, after: Insight, zone: str, *, compared: bool) -> str
         "script_hash": _hash(script),
         "style": style,
         "script": script,
-        "data": _embedded(_data(before, after, zone, compared=compared)),
+        "data": _embedded(
+            {
+                "source": [*(source or {}).items()],
+                **_data(before, after, zone, compared=compared),
+            }
+        ),
     }
     for name, value in values.items():
         head, _, tail = page.partition(f"{{{name}}}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from notifycli import __version__
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.insight import Insight
 from notifycli.rules.notifications import Channel, NotificationType
@@ -170,6 +171,36 @@ def test_nothing_sticks_out_and_the_scheme_is_the_reader_s(
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(20, 24, 28)"}[scheme]
 
 
+@needs_chromium
+def test_bars_have_room_and_addresses_stay_whole(page: Browser) -> None:
+    sized = {}
+    for width in (1200, 480):
+        page.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        bars = page.evaluate("""Math.min(...[...document.querySelectorAll("svg.bar")].map(
+          (bar) => bar.getBoundingClientRect().width))""")
+        lines = page.evaluate("""[...document.querySelectorAll("section")].filter(
+          (one) => one.querySelector("h2").textContent === "By agent").flatMap(
+          (one) => [...one.querySelectorAll("tbody .label")]).map((label) => {
+            const range = document.createRange();
+            range.selectNodeContents(label);
+            return new Set([...range.getClientRects()].map((box) => box.top)).size;
+          })""")
+        sized[width] = bars >= 120, lines
+    assert sized == {1200: (True, [1, 1]), 480: (True, [1, 1])}
+
+
+@needs_chromium
+def test_the_page_names_its_source(page: Browser) -> None:
+    shown = page.evaluate("document.getElementById('source').innerText").splitlines()
+    assert shown[-2:] == ["Made by", f"notifycli {__version__}"]
+
+
 def test_many_agents_are_summed_up_as_others() -> None:
     decisions = [decision(user, f"agent{user}@example.com") for user in range(5000)]
     page = report(Insight(lambda _: 0), counted(*decisions), "UTC", compared=False)
@@ -188,8 +219,44 @@ def test_without_a_comparison_there_is_nothing_before() -> None:
     assert data["after"]["fired"] == [0, 0, TUESDAY_NOON, 1]
 
 
-def test_a_page_that_can_t_be_written_is_told(desk: Desk, tmp_path: Path) -> None:
-    path = tmp_path / "nowhere" / "report.html"
-    ran = desk.run("simulate", desk.events(ASSIGNED), "--report", str(path))
-    told = f"error: {path}: can't be written: No such file or directory\n"
+def test_a_page_says_what_it_was_made_of_and_not_when(desk: Desk, tmp_path: Path) -> None:
+    path, policy = (
+        tmp_path / "report.html",
+        desk.write("my policy.csv", "layer,user,inbox,key,value"),
+    )
+    events = desk.events({"event": "presence_update", "user": {"id": 7}}, ASSIGNED, MESSAGE)
+    proposed = ("--set", "8:audio=all", "--prefs", str(policy), "--diff")
+    desk.run("simulate", events, *proposed, "--report", str(path))
+    page = path.read_text(encoding="utf-8")
+    assert data_of(page)["source"] == [
+        ["Events", f"3 events of {events}"],
+        ["Time", "2026-03-03T12:00:00Z to 2026-03-03T13:30:00Z"],
+        ["Proposed", f"--set 8:audio=all --prefs '{policy}'"],
+        ["Made by", f"notifycli {__version__}"],
+    ]
+    desk.run("simulate", events, *proposed, "--report", str(path))
+    assert path.read_text(encoding="utf-8") == page
+
+
+def test_a_page_of_many_files_names_some(desk: Desk, tmp_path: Path) -> None:
+    path, events = tmp_path / "report.html", str(desk.write("empty.jsonl"))
+    desk.run("simulate", *[events] * 7, "--report", str(path))
+    assert data_of(path.read_text(encoding="utf-8"))["source"] == [
+        ["Events", f"0 events of {', '.join([events] * 5)} and 2 more"],
+        ["Made by", f"notifycli {__version__}"],
+    ]
+
+
+def test_a_page_without_a_folder_is_refused_before_the_replay(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / "no where" / "report.html"
+    ran = desk.run("simulate", "missing.jsonl", "--report", str(path))
+    told = (
+        f"error: --report {path}: there is no folder {path.parent}\n"
+        f"  make it: mkdir -p '{path.parent}'\n"
+    )
     assert (ran.status, ran.err) == (2, told)
+
+
+def test_a_page_that_can_t_be_written_is_told(desk: Desk, tmp_path: Path) -> None:
+    ran = desk.run("simulate", desk.events(ASSIGNED), "--report", str(tmp_path))
+    assert (ran.status, ran.err) == (2, f"error: {tmp_path}: can't be written: Is a directory\n")

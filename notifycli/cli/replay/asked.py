@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from notifycli.cli.session import Session
@@ -23,6 +25,8 @@ class Asked(NamedTuple):
     report: str | None
     zone: str | None
     jobs: int
+    proposal: str
+    """The options that propose other preferences, as they were given; nothing without any."""
 
     @property
     def compares(self) -> bool:
@@ -34,9 +38,9 @@ class Asked(NamedTuple):
         """Whether each record is shown, and not just what they come to."""
         return not self.summary and self.report is None
 
-    def check(self, *, proposal: bool) -> None:
-        """Raise `UsageError` for what doesn't go together."""
-        if self.compares and not proposal:
+    def check(self) -> None:
+        """Raise `UsageError` for what doesn't go together, and for a page that has no place."""
+        if self.compares and not self.proposal:
             option = "--diff" if self.diff else "--exit-code"
             raise UsageError(
                 f"{option} compares with other preferences, and none are given",
@@ -44,6 +48,12 @@ class Asked(NamedTuple):
             )
         if self.expect is not None and self.summary:
             raise UsageError("--expect and --summary show different things", "give one of them")
+        folder = Path(self.report or "").parent
+        if not folder.is_dir():
+            raise UsageError(
+                f"--report {self.report}: there is no folder {folder}",
+                f"make it: mkdir -p {shlex.quote(str(folder))}",
+            )
 
     def insights(self, this: Session) -> tuple[Insight, Insight] | None:
         """Make what counts for the eye, where an eye will see it."""

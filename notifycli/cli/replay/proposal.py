@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,13 @@ def read_proposal(this: Session, store: Store, settings: Iterable[str], file: st
             for key, value in values:
                 wishes[account] += (Wish(Layer.USER, u.id, None, key, value) for u in users)
     return wishes
+
+
+def as_given(settings: Iterable[str], file: str | None) -> str:
+    """Write the options as on a command line."""
+    options = [("--set", setting) for setting in settings]
+    options += [("--prefs", file)] if file is not None else []
+    return " ".join(f"{option} {shlex.quote(value)}" for option, value in options)
 
 
 def read_document(store: Store, file: str, account: int) -> list[Placed]:

@@ -50,6 +50,8 @@ class Run:
         self.changes = ChangeSummary()
         self.bad = bad
         self.events = 0
+        self.span: tuple[int, int] | None = None
+        """The first and the last time of the events that were timed."""
         self._selection = selection
         self.insights = insights
 
@@ -127,6 +129,14 @@ class Run:
             judgements = list(judge(event))
             if self._selection.takes_event(event):
                 yield event, judgements
+
+    def timed(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Pass events on, and keep from when to when they are."""
+        for event in events:
+            if event.at is not None:
+                first, last = self.span or (event.at, event.at)
+                self.span = min(first, event.at), max(last, event.at)
+            yield event
 
     def unmet(self) -> list[int]:
         """Give the selected conversations that no event was of."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import USER, examples, session, takes
-from notifycli.cli.input.events import processors, read_events
+from notifycli.cli.input.events import Progress, processors, read_events
 from notifycli.cli.input.lines import BadLines
 from notifycli.cli.numbers import CONVERSATION_ID, INBOX_ID, a_number
 from notifycli.cli.output import chosen_format
@@ -22,7 +22,7 @@ from notifycli.cli.replay.decisions import (
     show_fired,
 )
 from notifycli.cli.replay.parameters import a_channel, a_type, a_zone, check_order
-from notifycli.cli.replay.proposal import read_proposal
+from notifycli.cli.replay.proposal import as_given, read_proposal
 from notifycli.cli.replay.run import (
     Run,
     check_inboxes,
@@ -35,6 +35,7 @@ from notifycli.cli.replay.run import (
 from notifycli.cli.session import Session
 from notifycli.cli.times import read_time
 from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.event import Event
 from notifycli.rules.notifications import Channel
 from notifycli.rules.selection import Selection, read_type
 
@@ -173,8 +174,18 @@ def simulate(
     The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
     """
     this = session(ctx)
-    asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs or processors())
-    asked.check(proposal=bool(settings or prefs))
+    asked = Asked(
+        explain,
+        summary,
+        diff,
+        exit_code,
+        expect,
+        report,
+        zone,
+        jobs or processors(),
+        as_given(settings or (), prefs),
+    )
+    asked.check()
     check_order(since, until)
     files = this.input_files(events)
     with this.store() as store:
@@ -220,11 +231,11 @@ def _show(this: Session, run: Run, files: list[str], asked: Asked, *, progress: 
             deque(records, maxlen=0)
     elif not asked.lists or chosen_format(this) == "jsonl":
         with progress_bar(this, files, wanted=progress) as advance:
-            events = read_events(files, run.bad, advance, jobs=asked.jobs)
+            events = _events(run, files, asked, advance)
             show_fired(run.fired(events)) if asked.lists else run.count(events)
     else:
         show_decisions(this, records, explain=False)
-    _show_counted(this, run, asked)
+    _show_counted(this, run, files, asked)
     changed = sum(run.changes.total())
     if asked.diff and not changed:
         this.note("no difference")
@@ -236,7 +247,7 @@ def _records(
 ) -> Iterator[Decision]:
     """Replay under a progress bar, which is gone with the last record: before a table comes."""
     with progress_bar(this, files, wanted=wanted) as advance:
-        events = read_events(files, run.bad, advance, jobs=asked.jobs)
+        events = _events(run, files, asked, advance)
         if not asked.compares:
             yield from run.decisions(events, explain=asked.explain)
             return
@@ -249,11 +260,16 @@ def _records(
                 yield changed
 
 
-def _show_counted(this: Session, run: Run, asked: Asked) -> None:
+def _events(run: Run, files: list[str], asked: Asked, progress: Progress | None) -> Iterator[Event]:
+    events = read_events(files, run.bad, progress, jobs=asked.jobs)
+    return events if asked.report is None else run.timed(events)
+
+
+def _show_counted(this: Session, run: Run, files: list[str], asked: Asked) -> None:
     if asked.report is not None:
         from notifycli.cli.replay.report import write_report  # noqa: PLC0415 - only with --report
 
-        write_report(this, run, asked.report, asked.zone, compared=asked.diff)
+        write_report(this, run, files, asked)
     if asked.summary and this.shows_table:
         from notifycli.cli.replay.insights import show_insights  # noqa: PLC0415 - only on a terminal
 

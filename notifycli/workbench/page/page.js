@@ -19,6 +19,9 @@
     return node;
   };
 
+  // Breaks after these signs are better than breaks anywhere, where there is no room.
+  const breakable = (text) => text.split(/(?<=[@._])/).flatMap((part, i) => (i ? [make("wbr"), part] : [part]));
+
   // Rows of four numbers: agent, kind, and what the table is about, and how many.
   const sum = (side, table, chosen, group) => {
     const sums = new Map();
@@ -49,7 +52,7 @@
     const heads = data.compared ? ["before", "after", "change"] : ["count"];
     const body = make("tbody");
     for (const { label, says, before, after } of rows.slice(0, shown)) {
-      const name = make("th", { class: "label", scope: "row" }, label);
+      const name = make("th", { class: "label", scope: "row" }, ...breakable(label));
       if (says) name.append(make("span", { class: "says" }, says));
       const line = make("tr", {}, name);
       if (data.compared) {
@@ -59,13 +62,15 @@
       } else {
         line.append(number(count(after)));
       }
-      line.append(make("td", {}, bar(before, after, largest)));
+      line.append(make("td", { class: "plot" }, bar(data.compared ? before : after, after, largest)));
       body.append(line);
     }
     const head = make("tr", {}, make("th", { class: "label" }, ""));
     for (const text of heads) head.append(make("th", { class: "number" }, text));
-    head.append(make("th", {}, ""));
-    const section = make("section", {}, make("h2", {}, title), make("table", {}, make("thead", {}, head), body));
+    head.append(make("th", { class: "plot" }, ""));
+    const table = make("table", {}, make("thead", {}, head), body);
+    table.style.setProperty("--digits", count(largest).length + 1);
+    const section = make("section", {}, make("h2", {}, title), table);
     if (rows.length > shown) {
       const rest = rows.slice(shown).reduce((n, row) => n + row.after, 0);
       section.append(make("p", {}, `… and ${count(rows.length - shown)} more, with ${count(rest)}`));
@@ -146,6 +151,9 @@
     const option = [...control.options].find((one) => one.textContent === asked.get(control.id));
     if (option) option.selected = true;
     control.addEventListener("change", show);
+  }
+  for (const [name, value] of data.source) {
+    document.getElementById("source").append(make("dt", {}, name), make("dd", {}, value));
   }
   document.getElementById("clear").addEventListener("click", () => {
     for (const control of controls) control.value = "";
