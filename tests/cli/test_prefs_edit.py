@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Notifycli, Result
+from tests.conftest import Notifycli, Program, Result
 
 EDIT = """
 import sys, pathlib
@@ -160,3 +162,32 @@ def test_an_editor_that_spoils_the_draft_anew_each_time_is_given_up(
     assert "nothing was stored" in result.stderr
     assert "what you wrote is kept in" in result.stderr
     assert own(desk) == {}
+
+
+HUNG_UP = "os.killpg(0, signal.SIGHUP); time.sleep(60)"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="terminals of Windows don't hang up")
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        pytest.param("", 0, id="nothing was written"),
+        pytest.param("open(sys.argv[-1], 'a').write('#'); ", 1, id="something was"),
+    ],
+)
+def test_a_terminal_that_is_closed_leaves_no_draft_but_one_with_work_in_it(
+    desk: Notifycli, program: Program, drafts: Path, written: str, kept: int
+) -> None:
+    desk.write("editor.py", f"import os, signal, sys, time; {written}{HUNG_UP}")
+    # The kernel sends the signal to the program and its editor, as this one sends it to its group.
+    process = subprocess.run(
+        program.command("prefs", "edit", "-u", "7"),
+        env={**os.environ, "VISUAL": f"{sys.executable} editor.py", "TMPDIR": str(drafts)},
+        cwd=desk.folder,
+        capture_output=True,
+        check=False,
+        start_new_session=True,
+        timeout=30,
+    )
+    assert process.returncode == 78
+    assert len([*drafts.iterdir()]) == kept

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -131,11 +133,26 @@ class _Draft:
         self._file.write_text(text, encoding="utf-8")
 
 
+@contextmanager
+def _outliving_the_terminal() -> Iterator[None]:
+    """Leave it to the editor to end where its terminal is closed: the draft is seen to after it."""
+    if sys.platform == "win32":
+        yield
+        return
+    # To ignore the signal would be handed down to the editor; a function of ours isn't.
+    before = signal.signal(signal.SIGHUP, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def _run_editor(file: Path) -> None:
     default = "notepad" if os.name == "nt" else "vi"
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or default
     try:
-        status = subprocess.run([*shlex.split(command), str(file)], check=False).returncode  # noqa: S603 - the user's own choice
+        with _outliving_the_terminal():
+            status = subprocess.run([*shlex.split(command), str(file)], check=False).returncode  # noqa: S603 - the user's own choice
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"the editor {command!r} can't be started: {error}", "set VISUAL or EDITOR"
