@@ -11,15 +11,16 @@ import asyncio
 import random
 import time
 import uuid
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from notifycli.delivery.breaker import Breaker
 from notifycli.delivery.channel import Delivered, Later, Outcome, Sender
 from notifycli.delivery.channels import Channels
+from notifycli.delivery.report import Report
 from notifycli.delivery.retrying import outlived, settle
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.rules.moment import SECOND
@@ -46,18 +47,6 @@ class Pace(Struct, frozen=True):
     """How many notices may be taken to be sent."""
     patience: int = 30 * SECOND
     """How long to wait for the next attempt once nothing more will be written."""
-
-
-class Report(Struct):
-    """What the engine has done, by channel."""
-
-    sent: Counter[Channel] = field(default_factory=Counter)
-    dead: Counter[Channel] = field(default_factory=Counter)
-    dropped: Counter[Channel] = field(default_factory=Counter)
-    later: Counter[Channel] = field(default_factory=Counter)
-    """Attempts after which another is due."""
-    last_trouble: dict[Channel, str] = field(default_factory=dict)
-    """Why the last attempt failed after which none has succeeded."""
 
 
 class Engine:
@@ -227,13 +216,7 @@ class Engine:
         self._settle(notice, settle(notice, outcome, now, random.uniform))
 
     def _settle(self, notice: Leased, end: Settled) -> None:
-        counters = {
-            State.SENT: self.report.sent,
-            State.DEAD: self.report.dead,
-            State.DROPPED: self.report.dropped,
-            State.PENDING: self.report.later,
-        }
-        counters[end.state][notice.channel] += 1
+        self.report.count(notice.channel, end.state)
         self._settled.append(end)
 
     def _scope(self, now: int) -> Scope:

@@ -76,6 +76,10 @@ def read_facts(body: Payload, number: int) -> Event:
     at = time_of_message(body) if kind.own_time else time_of_change(body)
     if not kind.read:
         return Event(number, kind.name, known=True, at=at, account=account_of(body))
+    return _read(body, number, kind, at)
+
+
+def _read(body: Payload, number: int, kind: _Kind, at: int | None) -> Event:
     inner = body.conversation
     flat = kind.flat or (kind.sla and inner is None)
     if inner is None:
