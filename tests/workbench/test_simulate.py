@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -239,13 +240,63 @@ def test_expectations_hold_for_what_would_be_shown(desk: Desk) -> None:
     assert desk.run("simulate", desk.events(ASSIGNED), *options).status == 0
 
 
-@pytest.mark.parametrize("options", [["-o", "json"], ["-o", "csv"], ["-o", "csv", "--explain"]])
-def test_what_simulate_prints_is_what_it_expects(desk: Desk, options: list[str]) -> None:
-    events = desk.events(ASSIGNED, MESSAGE)
+FORMATS = [["-o", name, *more] for name in ("json", "csv", "tsv") for more in ([], ["--explain"])]
+
+
+@pytest.mark.parametrize("options", FORMATS, ids=" ".join)
+@pytest.mark.parametrize("events", [[ASSIGNED, MESSAGE], []], ids=["some", "none"])
+def test_what_simulate_prints_is_what_it_expects(
+    desk: Desk, options: list[str], events: list[Json]
+) -> None:
+    log = desk.events(*events)
     path = desk.folder / "expected"
-    path.write_text(desk.run("simulate", events, *options).out, encoding="utf-8")
-    ran = desk.run("simulate", events, *options[2:], "--expect", str(path))
+    path.write_text(desk.run("simulate", log, *options).out, encoding="utf-8")
+    ran = desk.run("simulate", log, *options[2:], "--expect", str(path))
     assert (ran.status, ran.out) == (0, "")
+
+
+def one_a_line(records: list[Json]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+@pytest.mark.parametrize("explain", [[], ["--explain"]], ids=["", "explained"])
+@pytest.mark.parametrize(
+    "laid_out",
+    [
+        pytest.param(one_a_line, id="one object a line"),
+        pytest.param(json.dumps, id="an array in a line"),
+        pytest.param(lambda records: json.dumps(records, indent=2), id="an array laid out"),
+        pytest.param(
+            lambda records: "\n".join(json.dumps(record, indent=2) for record in records),
+            id="objects laid out one after the other",
+        ),
+    ],
+)
+def test_fired_decisions_are_expected_however_json_is_laid_out_and_no_suppressed_ones(
+    desk: Desk, laid_out: Callable[[list[Json]], str], explain: list[str]
+) -> None:
+    log = desk.events(ASSIGNED, MESSAGE)
+    fired = desk.run("simulate", log).records()
+    path = desk.write("expected", laid_out(fired))
+    ran = desk.run("simulate", log, "--expect", str(path), *explain)
+    assert (ran.status, ran.out, ran.err) == (0, "", f"{len(fired)} records, all as expected\n")
+
+
+@pytest.mark.parametrize(
+    ("expected", "status"),
+    [
+        pytest.param({"channel": "push", "outcome": "suppress"}, 0, id="by its outcome"),
+        pytest.param({"channel": "push", "reason": "disabled"}, 0, id="by its reason"),
+        pytest.param({"channel": "push"}, 1, id="never by less"),
+    ],
+)
+def test_to_explain_them_suppressed_decisions_can_be_expected(
+    desk: Desk, expected: Json, status: int
+) -> None:
+    desk.run("prefs", "set", "push.assigned=off", "-u", "7")
+    path = desk.write("expected", {"channel": "email", "user_id": 7}, expected)
+    ran = desk.run("simulate", desk.events(ASSIGNED), "--explain", "--expect", str(path))
+    assert (ran.status, [one["channel"] for one in ran.records()]) == (status, ["push"] * status)
 
 
 def test_a_table_of_expectations_may_have_any_of_the_columns(desk: Desk) -> None:
@@ -270,7 +321,7 @@ def test_each_fault_of_a_table_of_expectations_is_named_with_its_place(desk: Des
 
 def test_each_fault_of_a_file_of_expectations_is_named_with_its_place(desk: Desk) -> None:
     path = desk.write(
-        "expected.jsonl", "[]", "{}", {"chanel": "push"}, {"user_id": "7"}, {"type": "x"}, "nope"
+        "expected.jsonl", '["x"]', "{}", {"chanel": "push"}, {"user_id": "7"}, {"type": "x"}, "nope"
     )
     ran = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path))
     told = [

@@ -132,8 +132,8 @@ def simulate(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Compare what would be shown with expected records, CSV or JSON objects of any "
-            "of the fields; show what is missing or unexpected, and exit 1 if anything is.",
+            help="Compare what fires with expected records, JSON objects or CSV rows of any of the "
+            "fields; show what is missing or unexpected, and exit 1 if anything is.",
         ),
     ] = None,
     report: Annotated[
@@ -222,7 +222,7 @@ def _show(this: Session, run: Run, files: list[str], asked: Asked, *, progress: 
     if asked.expect is not None:
         from notifycli.cli.replay.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
 
-        status = show_mismatches(this, records, asked.expect)
+        status = show_mismatches(this, records, asked.expect, changes=asked.diff)
     elif asked.compares or asked.explain:
         show = show_changes if asked.diff else show_decisions
         if asked.lists:
