@@ -30,6 +30,6 @@ def forget_leftovers(this: Session, store: Store) -> None:
         tell_ended(this, Ended([], life(this, store).forget(names)))
 
 
-def read_token(prompt: str, example: str = "notifycli token show | notifycli token verify") -> str:
+def read_token(prompt: str, example: str) -> str:
     """Read a token from standard input, or typed unseen."""
     return read_secret(prompt, "token", example)

@@ -141,7 +141,8 @@ def token_set(
     asked = wish(expires, label)
     with this.store(create=True) as store:
         owner = the_owner(this, store, name)
-        made = life(this, store).keep(owner, Secret(read_token("Token: ")), asked)
+        secret = Secret(read_token("Token: ", "notifycli token set < token.txt"))
+        made = life(this, store).keep(owner, secret, asked)
     tell_ended(this, made.ended)
     replaced = f", in the place of {made.ended.tokens[-1].masked}" if made.ended.tokens else ""
     this.note(f"{owner} is {made.token.masked}{replaced}{_validity(made.token)}")

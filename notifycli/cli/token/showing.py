@@ -127,7 +127,7 @@ def token_verify(ctx: typer.Context) -> None:
     exit status 1, and no more than that.
     """
     this = session(ctx)
-    text = read_token("Token: ")
+    text = read_token("Token: ", "notifycli token show | notifycli token verify")
     with this.store() as store:
         token = verified(store, text, now(), this.given_account)
         if token is None:
