@@ -124,20 +124,13 @@ def _head(field: str) -> str:
 def _print_table(
     session: Session, heads: Sequence[str], rows: Iterable[Sequence[RenderableType]]
 ) -> None:
-    from rich import box  # noqa: PLC0415 - see console()
-    from rich.table import Table  # noqa: PLC0415
+    from notifycli.cli.table import table  # noqa: PLC0415 - see console()
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-    for head in heads:
-        table.add_column(head, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    if not table.row_count:
-        return
     screen = console(session)
-    with screen.capture() as captured:
-        screen.print(table)
-    write([captured.get().encode(screen.encoding, errors="replace")])
+    if laid_out := table(heads, rows, screen.width):
+        with screen.capture() as captured:
+            screen.print(laid_out)
+        write([captured.get().encode(screen.encoding, errors="replace")])
 
 
 def _jsonl(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:

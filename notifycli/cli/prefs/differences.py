@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from notifycli.cli.output import show, text
 from notifycli.cli.session import Session
+from notifycli.rules.preferences import short_key
 from notifycli.store.staging import Difference
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def difference_cells(item: Difference) -> list[str | Text]:
     return [
         whose(item.account_id, item.user_id, item.email),
         f"{item.layer}{inbox}",
-        item.key,
+        short_key(item.key),
         *change_cells(item.old, item.new),
     ]
 

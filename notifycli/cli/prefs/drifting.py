@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 app = part()
 
-_HEADS = ("Whose", "Policy's layer", "Key", "Is", "Should be", "Origin")
+_HEADS = ("Whose", "Layer", "Key", "Is", "Should be", "Origin")
 
 
 class DriftRecord(Difference):

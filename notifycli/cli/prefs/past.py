@@ -15,6 +15,7 @@ from notifycli.cli.prefs.differences import change_cells, whose
 from notifycli.cli.session import find_user, plural
 from notifycli.cli.times import read_time
 from notifycli.rules.moment import to_datetime
+from notifycli.rules.preferences import short_key
 from notifycli.store.history import ChangedValue
 
 if TYPE_CHECKING:
@@ -133,5 +134,5 @@ def _cells(item: ChangedValue) -> list[str | Text]:
         text(item.id),
         text(item.at[:_MINUTES].replace("T", " ")),
         text(f"{item.who}: {item.command}"),
-        Text.assemble(f"{place}\n{item.key}: ", old, " \N{RIGHTWARDS ARROW} ", new),
+        Text.assemble(f"{place}\n{short_key(item.key)}: ", old, " \N{RIGHTWARDS ARROW} ", new),
     ]

@@ -10,14 +10,15 @@ from msgspec import Struct
 
 from notifycli.cli.assignments import keys_of
 from notifycli.cli.command import USER, USERS, examples, part, session, takes
-from notifycli.cli.output import show, write
+from notifycli.cli.output import show, text, write
 from notifycli.cli.prefs.common import Default, InboxId, check_inbox, one_inbox
 from notifycli.cli.session import Session
 from notifycli.errors import UsageError
-from notifycli.rules.preferences import KEYS, Layer
+from notifycli.rules.preferences import KEYS, Layer, short_key
 from notifycli.rules.settings import Preferences
 
 app = part()
+_HEADS = ["Key", "Value", "Origin", "Locked"]
 
 Origin = Annotated[bool, typer.Option("--show-origin", help="Say which layer it comes from.")]
 
@@ -72,9 +73,20 @@ def prefs_list(
     here = one_inbox(inbox)
     chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
     if this.selects_many and not default:
-        show(this, _of_many(this, chosen, here), UserPreferenceRecord)
+        show(
+            this,
+            _of_many(this, chosen, here),
+            UserPreferenceRecord,
+            heads=["User", *_HEADS],
+            cells=lambda item: [text(item.email or item.user_id), *_cells(item)],
+        )
     else:
-        show(this, _effective(this, chosen, here, default=default), PreferenceRecord)
+        records = _effective(this, chosen, here, default=default)
+        show(this, records, PreferenceRecord, heads=_HEADS, cells=_cells)
+
+
+def _cells(item: PreferenceRecord | UserPreferenceRecord) -> list[str]:
+    return [short_key(item.key), text(item.value), item.origin, text(item.locked)]
 
 
 @app.command(

@@ -53,7 +53,7 @@ def token_list(
     at = now()
     wanted = [item for item in found if revoked or item.condition is not Condition.REVOKED]
     records = [record(item, users.get(item.token.user_id)) for item in wanted]
-    heads = ["User", "Name", "Token", "For", "Made", "Expires", "Last used", "State"]
+    heads = ["User", "Name", "Token", "Made", "Expires", "Last used", "State"]
     show(this, records, TokenRecord, heads=heads, cells=lambda item: _cells(item, at))
     _tell_state_of_list(this, wanted, older_than)
 
@@ -80,9 +80,8 @@ def _cells(item: TokenRecord, at: int) -> Sequence[RenderableType]:
     torn = f": {MEANING[condition]} → notifycli doctor --fix" if condition in TORN else ""
     return [
         printable(item.email or str(item.user_id)),
-        item.name,
+        f"{item.name}\n{printable(item.label)}".rstrip(),
         item.token,
-        printable(item.label),
         _ago(item.created_at, at),
         _ago(item.expires_at, at),
         _ago(item.last_used_at, at),
