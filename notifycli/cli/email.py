@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import Struct
@@ -21,6 +21,9 @@ from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.preferences import nearest
 from notifycli.store.notice import Notice
 from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from notifycli.delivery.email_templates import TemplateFile
 
 app = noun("E-mail: a test, templates, previews.")
 
@@ -159,10 +162,20 @@ def email_templates(
     with this.store() as store:
         templates = own_or_builtin(store.configuration.get("email.templates"))
     records = (
-        TemplateRecord(file.name, "builtin" if file.builtin else "own", str(file.path))
+        TemplateRecord(file.name, _origin(file), str(file.path))
         for file in templates.files.values()
     )
-    show(this, records, TemplateRecord)
+    heads = ("Template", "Origin")
+    show(this, records, TemplateRecord, heads=heads, cells=lambda item: [item.name, item.origin])
+    if this.shows_table:
+        # A folder has no room beside the names, and all that have an origin share it.
+        folders = {_origin(file): file.path.parent for file in templates.files.values()}
+        for origin, place in folders.items():
+            this.note(f"{origin}: {place}")
+
+
+def _origin(file: TemplateFile) -> str:
+    return "builtin" if file.builtin else "own"
 
 
 @app.command(

@@ -17,6 +17,7 @@ YEAR = 365 * DAY
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY, "y": YEAR}
 _SPAN = re.compile(r"(\d{1,6})\s*([smhdwy])", re.ASCII)
 _DAYS_AGO = {"today": 0, "yesterday": 1}
+_MINUTES = len("2026-03-03T13:05")
 _NEARLY = 0.95
 """From which part of a unit on it is one: a second short of 90 days is 3 months."""
 _WORDS = (
@@ -99,6 +100,11 @@ def in_words(moment: int | None, at: int) -> str:
             words = f"{count} {name}{'s' if count > 1 else ''}"
             return f"in {words}" if moment > at else f"{words} ago"
     return "in seconds" if moment > at else "just now"
+
+
+def to_the_minute(record: str) -> str:
+    """Write a moment of a record for a table: `2026-03-03 13:05`, in UTC."""
+    return record[:_MINUTES].replace("T", " ")
 
 
 def written(moment: int | None) -> str | None:

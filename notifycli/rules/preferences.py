@@ -178,6 +178,7 @@ def _nearest_keys(word: str) -> str:
     return nearest(word, tuple(known for known in spellings() if known not in GLOBS))
 
 
+@cache
 def short_key(key: str) -> str:
     """Give the name that a hand types: `email.created` for `email.conversation_creation`."""
     return next(

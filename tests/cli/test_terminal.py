@@ -15,6 +15,8 @@ import time
 import pytest
 from rich.cells import cell_len
 
+from notifycli.delivery.email_templates import BUILTIN
+from notifycli.rules.notifications import TYPES
 from tests.conftest import Notifycli, Program, lines
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -70,6 +72,75 @@ def test_a_terminal_of_80_columns_gets_a_table_that_fits(
     assert max(map(cell_len, rows)) <= 80
     assert [text for text in told if text not in "\n".join(rows)] == []
     assert [row for row in rows if row.startswith("{")] == []
+
+
+POLICY = """\
+[default]
+"email.assigned_conversation_new_message" = "on"
+"push.participating_conversation_new_message" = "on"
+[lock]
+quiet_hours = "22:00-07:00 Europe/Berlin mon-fri"
+"""
+TABLES = {
+    "prefs list email.message quiet_hours -u 7 -u 9": [
+        "User Key Value Origin Locked",
+        "jane@example.com email.message off builtin no",
+        "jane@example.com quiet_hours off builtin no",
+        "root@example.com email.message off builtin no",
+        "root@example.com quiet_hours off builtin no",
+    ],
+    "prefs list push.participating --default": [
+        "Key Value Origin Locked",
+        "push.participating off builtin no",
+    ],
+    "prefs preset show mine": ["Key Value", "push.sla_resolution on"],
+    "prefs drift policy.toml -u 7": [
+        "Whose Layer Key Is Should be Origin",
+        "jane@example.com default email.message off on builtin",
+        "jane@example.com default push.participating off on builtin",
+        "jane@example.com lock quiet_hours off 22:00-07:00 builtin",
+        *("Europe/Berlin", "mon-fri"),
+    ],
+    "prefs diff policy.toml --no-progress": [
+        "Whose Layer Key Old New",
+        "account 1 default email.message - on",
+        "account 1 default push.participating - on",
+        "account 1 lock quiet_hours - 22:00-07:00 Europe/Berlin mon-fri",
+    ],
+    "prefs history --key email.created": [
+        "Id At (UTC) By What",
+        "3 TIME tester: prefs set jane@example.com, user",
+        "email.created: - → on",
+    ],
+    "email templates -q": [
+        "Template Origin",
+        *(f"{row.type}.txt builtin" for row in TYPES),
+        "layout.txt builtin",
+        "layout.html builtin",
+    ],
+}
+
+
+@pytest.mark.parametrize(("command", "rows"), TABLES.items(), ids=TABLES)
+def test_a_table_of_80_columns_has_short_names_and_breaks_none(
+    day: Notifycli, program: Program, command: str, rows: list[str]
+) -> None:
+    day.write("policy.toml", POLICY)
+    day.ok("prefs", "preset", "save", "mine", "push.sla_resolution=on")
+    shown = shown_lines(program.on_terminal(*command.split()).stdout)
+    told = [" ".join(row.split()) for row in shown if row.strip("─ ")]
+    assert [re.sub("[0-9-]{10} [0-9:]{5}", "TIME", row) for row in told] == rows
+
+
+def test_a_wider_terminal_breaks_no_value_either(day: Notifycli, program: Program) -> None:
+    day.write("policy.toml", POLICY)
+    shown = program.on_terminal("prefs", "drift", "policy.toml", "-u", "7", columns=120).stdout
+    assert "22:00-07:00 Europe/Berlin mon-fri" in shown.decode()
+
+
+def test_a_folder_of_templates_is_told_once_on_a_terminal(program: Program) -> None:
+    shown = program.on_terminal("email", "templates").stdout.decode()
+    assert re.findall(r"(?m)^\S.*\S", shown.replace("\r", "")) == [f"builtin: {BUILTIN}"]
 
 
 NOTHING = [

@@ -136,6 +136,26 @@ class TestVerify:
         assert not program.store_path.exists()
 
 
+class TestList:
+    def test_on_a_terminal_of_80_columns_each_name_is_in_one_piece(self, team: Program) -> None:
+        label = "the nightly backup"
+        token = hers(team, "show", "--label", label, "--expires", "90d").out.strip()
+        shown = team("token", "list", "-o", "table", COLUMNS="80").out
+        assert [" ".join(row.split()) for row in shown.splitlines() if row.strip("─ ")] == [
+            "User Name Token Made Expires Last used State",
+            f"jane@example.com default {form.masked(token)} just now in 3 months - active",
+            "the nightly",
+            "backup",
+        ]
+
+    def test_of_revoked_ones_alone_it_says_how_they_are_listed(self, team: Program) -> None:
+        hers(team, "show")
+        assert hers(team, "revoke").status == 0
+        note = "1 token, revoked: notifycli token list --revoked\n"
+        assert team("token", "list") == Done(0, "", note)
+        assert [r["state"] for r in team("token", "list", "--revoked").records] == ["revoked"]
+
+
 class TestChanges:
     def test_a_token_goes_through_its_life(self, team: Program) -> None:
         made = hers(team, "generate", "--expires", "90d", "--label", "export")

@@ -11,6 +11,7 @@ from notifycli.chatwoot.push import diff, push
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, finish, progress
 from notifycli.cli.command import USERS, examples, part, session, takes
 from notifycli.cli.output import printable, show
+from notifycli.rules.preferences import short_key
 
 app = part()
 _DIFFERENT = 1
@@ -104,7 +105,7 @@ def chatwoot_push(
 def _cells(item: DivergenceRecord) -> list[str]:
     return [
         printable(item.email or str(item.user_id)),
-        item.key,
+        short_key(item.key),
         item.here,
         item.there,
         item.changed,

@@ -9,12 +9,12 @@ import typer
 from msgspec import Struct, structs
 
 from notifycli.cli.command import USER, examples, part, session, takes
-from notifycli.cli.output import printable, show, text
+from notifycli.cli.output import printable, show
 from notifycli.cli.replay.decisions import what
 from notifycli.cli.replay.parameters import a_channel
 from notifycli.cli.replay.run import selected_users
 from notifycli.cli.session import Session, plural
-from notifycli.cli.times import in_words, now
+from notifycli.cli.times import in_words, now, to_the_minute
 from notifycli.errors import UsageError
 from notifycli.rules.moment import format_moment
 from notifycli.rules.notifications import Channel, NotificationType
@@ -104,8 +104,8 @@ def status(
         _show_notices(this, dead)
     if any(count.state is State.DEAD for count in counts):
         this.note(
-            "what is dead is sent by notifycli deliver retry ID or --all, or given up by "
-            "notifycli deliver drop"
+            "what is dead waits again after notifycli deliver retry ID or --all, and then "
+            "notifycli deliver --pending sends it; notifycli deliver drop gives it up"
         )
     if not counts:
         this.note("the outbox is empty: notifycli deliver EVENTS fills it")
@@ -208,33 +208,31 @@ def _scope(this: Session, store: Store, channel: list[str] | None) -> Scope:
 
 def _show_notices(this: Session, notices: list[Noted]) -> None:
     moment = now()
+    ages = {n.id: in_words(min(n.changed_at, moment), moment) for n in notices}
+    remedies = {""}
 
     def cells(record: NoticeRecord) -> Sequence[RenderableType]:
-        return [
-            str(record.id),
-            printable(record.email or str(record.user_id)),
-            text(record.conversation_id),
-            what(record.channel, record.type),
-            str(record.attempts),
-            ages[record.id],
-            _reason(record),
-        ]
+        remedy = "" if record.remedy in remedies else f"\n→ {printable(record.remedy)}"
+        remedies.add(record.remedy)
+        told = f"{_in_words(record)}{remedy}"
+        return [str(record.id), str(record.attempts), ages[record.id], told]
 
-    ages = {n.id: in_words(n.changed_at, moment) for n in notices}
-    heads = ["Id", "User", "Conv", "Notification", "Tries", "Changed", "Why"]
+    heads = ["Id", "Tries", "Changed", "What"]
     show(this, map(_noted, notices), NoticeRecord, heads=heads, cells=cells)
 
 
-def _reason(record: NoticeRecord) -> str:
-    remedy = f"\n→ {printable(record.remedy)}" if record.remedy else ""
-    return printable(record.why or "-") + remedy
+def _in_words(record: NoticeRecord) -> str:
+    whom = printable(record.email or str(record.user_id))
+    about = f", conversation {record.conversation_id}" if record.conversation_id else ""
+    why = f"\n{printable(record.why)}" if record.why else ""
+    return f"{what(record.channel, record.type)} for {whom}{about}{why}"
 
 
-_COUNT_HEADS = ["Channel", "State", "Count", "Oldest"]
+_COUNT_HEADS = ["Channel", "State", "Count", "Oldest (UTC)"]
 
 
 def _count_cells(record: CountRecord) -> Sequence[RenderableType]:
-    return [record.channel, record.state, f"{record.count:,}", record.oldest]
+    return [record.channel, record.state, f"{record.count:,}", to_the_minute(record.oldest)]
 
 
 def _counted(count: StateCount) -> CountRecord:

@@ -13,7 +13,7 @@ from notifycli.cli.numbers import a_number
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.differences import change_cells, whose
 from notifycli.cli.session import find_user, plural
-from notifycli.cli.times import read_time
+from notifycli.cli.times import read_time, to_the_minute
 from notifycli.rules.moment import to_datetime
 from notifycli.rules.preferences import short_key
 from notifycli.store.history import ChangedValue
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 app = part()
 
 _HEADS = ("Id", "At (UTC)", "By", "What")
-_MINUTES = len("2026-03-03T13:05")
 
 
 def _since(given: str) -> str:
@@ -132,7 +131,7 @@ def _cells(item: ChangedValue) -> list[str | Text]:
     old, new = change_cells(item.old, item.new)
     return [
         text(item.id),
-        text(item.at[:_MINUTES].replace("T", " ")),
+        to_the_minute(item.at),
         text(f"{item.who}: {item.command}"),
         Text.assemble(f"{place}\n{short_key(item.key)}: ", old, " \N{RIGHTWARDS ARROW} ", new),
     ]

@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from notifycli.cli.assignments import all_assigned
 from notifycli.cli.command import USER, USERS, examples, noun, session, takes
-from notifycli.cli.output import show
+from notifycli.cli.output import show, text
 from notifycli.cli.prefs.common import Default, InboxIds, Lock
 from notifycli.cli.prefs.targets import targets_of
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import UsageError
+from notifycli.rules.preferences import short_key
 from notifycli.store.change import Entry
 from notifycli.store.presets import Preset
 
@@ -122,7 +123,8 @@ def preset_show(ctx: typer.Context, name: Name) -> None:
     this = session(ctx)
     with this.store() as store:
         values = store.presets.values(name)
-    show(this, (PresetValue(*pair) for pair in values.items()), PresetValue)
+    records = (PresetValue(*pair) for pair in values.items())
+    show(this, records, PresetValue, cells=lambda item: [short_key(item.key), text(item.value)])
 
 
 @app.command("remove", cls=takes(), epilog=examples("notifycli prefs preset remove night"))

@@ -9,7 +9,7 @@ import typer
 
 from notifycli.cli.command import ALL_USERS, OUTPUT, USER, examples, part, session, takes
 from notifycli.cli.output import printable, show
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, plural
 from notifycli.cli.times import in_words, now
 from notifycli.cli.token.common import OlderThan, TokenRecord, older, record, selected_users
 from notifycli.rules.moment import parse_moment
@@ -55,7 +55,7 @@ def token_list(
     records = [record(item, users.get(item.token.user_id)) for item in wanted]
     heads = ["User", "Name", "Token", "Made", "Expires", "Last used", "State"]
     show(this, records, TokenRecord, heads=heads, cells=lambda item: _cells(item, at))
-    _tell_state_of_list(this, wanted, older_than)
+    _tell_state_of_list(this, wanted, older_than, revoked=len(found) - len(wanted))
 
 
 def _findings(this: Session, tokens: Sequence[Token]) -> list[Finding]:
@@ -77,7 +77,7 @@ def _cells(item: TokenRecord, at: int) -> Sequence[RenderableType]:
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
     condition = Condition(item.state)
-    torn = f": {MEANING[condition]} → notifycli doctor --fix" if condition in TORN else ""
+    torn = f": {MEANING[condition]}" if condition in TORN else ""
     return [
         printable(item.email or str(item.user_id)),
         f"{item.name}\n{printable(item.label)}".rstrip(),
@@ -93,11 +93,17 @@ def _ago(written_moment: str | None, at: int) -> str:
     return in_words(None if written_moment is None else parse_moment(written_moment), at)
 
 
-def _tell_state_of_list(this: Session, found: Sequence[Finding], age: int | None) -> None:
+def _tell_state_of_list(
+    this: Session, found: Sequence[Finding], age: int | None, *, revoked: int
+) -> None:
     torn = sum(finding.condition in TORN for finding in found)
     if torn:
-        this.note(f"torn: {torn} of {len(found)}; what to do: notifycli doctor")
-    if not found:
+        this.note(f"torn: {torn} of {len(found)}; mend them: notifycli doctor --fix")
+    if found:
+        return
+    if revoked:
+        this.note(f"{plural(revoked, 'token')}, revoked: notifycli token list --revoked")
+    else:
         this.note(
             "no token is that old" if age else "no tokens yet; make one: notifycli token generate"
         )
