@@ -143,8 +143,8 @@ class TestList:
         shown = team("token", "list", "-o", "table", COLUMNS="80").out
         assert [" ".join(row.split()) for row in shown.splitlines() if row.strip("─ ")] == [
             "User Name Token Made Expires Last used State",
-            f"jane@example.com default {form.masked(token)} just now in 3 months - active",
-            "the nightly",
+            f"jane@example.com default {form.masked(token)} just now in 3 - active",
+            "the nightly months",
             "backup",
         ]
 
