@@ -68,7 +68,8 @@ def _reasons() -> Iterator[str]:
     yield f"What fires has the reason `{Reason.ENABLED}`, anything else the first that holds."
     yield ""
     for name, ladder in (("E-mail and push", SWITCHED), ("Audio", AUDIO)):
-        yield f"{name}: {', '.join(f'`{rule.reason}`' for rule in ladder)}."
+        reasons = dict.fromkeys(f"`{rule.reason}`" for rule in ladder)
+        yield f"{name}: {', '.join(reasons)}."
         yield ""
 
 

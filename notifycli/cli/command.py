@@ -74,10 +74,12 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
 USER = _Shared(
     ("--user", "-u"),
     str,
-    "The user, by e-mail or id; where several make sense, may be repeated, and adds to those "
-    "selected otherwise. [env: NOTIFYCLI_USER]",
+    "The user, by e-mail or id. [env: NOTIFYCLI_USER]",
     "REF",
     multiple=True,
+)
+SOME_USERS = USER._replace(
+    help="A user, by e-mail or id; may be repeated. [env: NOTIFYCLI_USER]",
 )
 ALL_USERS = _Shared(("--all-users",), bool, "Every user of the account.")
 _ADDS = "may be repeated, and adds to those selected otherwise."
@@ -88,16 +90,21 @@ TEAM = _Shared(("--team",), TEAM_ID, f"The members of this team; {_ADDS}", "ID",
 INBOX_MEMBERS = _Shared(
     ("--inbox-members",), INBOX_ID, f"The members of this inbox; {_ADDS}", "ID", multiple=True
 )
-USERS = (USER, ALL_USERS, ROLE, TEAM, INBOX_MEMBERS)
-"""The options that together select users: all whom any of them names."""
-OUTPUT = _Shared(
-    ("--output", "-o"),
-    _one_of(FORMATS),
-    "How to print: table (on a terminal), json, jsonl (elsewhere), csv or tsv.",
-    "|".join(FORMATS),
+USERS = (
+    USER._replace(help=f"A user, by e-mail or id; {_ADDS} [env: NOTIFYCLI_USER]"),
+    ALL_USERS,
+    ROLE,
+    TEAM,
+    INBOX_MEMBERS,
 )
+"""The options that together select users: all whom any of them names."""
 _EVERYWHERE = (
-    OUTPUT,
+    _Shared(
+        ("--output", "-o"),
+        _one_of(FORMATS),
+        "How to print: table (on a terminal), json, jsonl (elsewhere), csv or tsv.",
+        "|".join(FORMATS),
+    ),
     _Shared(
         ("--account", "-a"),
         a_number("account number"),
@@ -253,7 +260,7 @@ def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGro
 
     class Group(TyperGroup):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
-            added = [option.option() for option in (USER, *_EVERYWHERE)]
+            added = [option.option() for option in (SOME_USERS, *_EVERYWHERE)]
             super().__init__(*args, params=[*params, *added], **kwargs)
             self.commands = LazyCommands(nouns, aliases)
 

@@ -133,9 +133,9 @@ def config_get(
         bool, typer.Option("--show-origin", help="Where the value comes from, too.")
     ] = False,
 ) -> None:
-    """Print the value in force; of a secret, no more than whether there is one.
+    """Print the value in force.
 
-    Exit status 1 if it has none.
+    Of a secret it says no more than whether there is one. Exit status 1 if it has none.
     """
     _refuse_written_secrets([key])
     setting = setting_of(key)

@@ -11,7 +11,7 @@ from notifycli.chatwoot.api import role_of
 from notifycli.chatwoot.desk import Desk, Step, in_a_line
 from notifycli.chatwoot.login import keep, logout, look, meant
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
-from notifycli.cli.command import OUTPUT, USER, examples, part, session, takes
+from notifycli.cli.command import SOME_USERS, USER, examples, part, session, takes
 from notifycli.cli.numbers import a_number
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session, display_name, plural
@@ -100,7 +100,7 @@ def chatwoot_login(
 
 @app.command(
     "status",
-    cls=takes(USER, OUTPUT),
+    cls=takes(SOME_USERS),
     epilog=examples("notifycli chatwoot status\nnotifycli chatwoot status -o json | jq -r .[].url"),
 )
 def chatwoot_status(ctx: typer.Context) -> None:
@@ -136,7 +136,7 @@ def chatwoot_status(ctx: typer.Context) -> None:
 
 @app.command(
     "logout",
-    cls=takes(USER),
+    cls=takes(SOME_USERS),
     epilog=examples("notifycli chatwoot logout\nnotifycli chatwoot logout -u jane@example.com"),
 )
 def chatwoot_logout(ctx: typer.Context, *, dry_run: DryRun = False) -> None:

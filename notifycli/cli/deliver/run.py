@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import USER, examples, part, session, takes
+from notifycli.cli.command import SOME_USERS, examples, part, session, takes
 from notifycli.cli.input.lines import BadLines, read_lines
 from notifycli.cli.numbers import a_number
 from notifycli.cli.replay.parameters import a_channel
@@ -32,7 +32,7 @@ app = part()
 
 @app.command(
     "run",
-    cls=takes(USER),
+    cls=takes(SOME_USERS),
     epilog=examples(
         """
 notifycli deliver events.jsonl --dry-run        what would be sent
@@ -95,11 +95,12 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Replay events as simulate does, and send what fires by e-mail, push and sound.
+    """Send what fires in events, by e-mail, push and sound.
 
-    Each notification is written to an outbox first: what can't be sent now is tried again, and what
-    was sent is never sent again, however often its event is read. Sounds are played for one user,
-    who is named with -u. Old events are history: they are replayed, and nobody is told of them.
+    They are replayed as simulate does. Each notification is written to an outbox first: what can't
+    be sent now is tried again, and what was sent is never sent again, however often its event is
+    read. Sounds are played for one user, who is named with -u. Old events are history: they are
+    replayed, and nobody is told of them.
     """
     this = session(ctx)
     if dry_run and follow:

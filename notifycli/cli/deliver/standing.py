@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import Struct, structs
 
-from notifycli.cli.command import USER, examples, part, session, takes
+from notifycli.cli.command import SOME_USERS, examples, part, session, takes
 from notifycli.cli.output import printable, show
 from notifycli.cli.replay.decisions import what
 from notifycli.cli.replay.parameters import a_channel
@@ -69,7 +69,7 @@ class CountRecord(Struct):
 
 @app.command(
     "status",
-    cls=takes(USER),
+    cls=takes(SOME_USERS),
     epilog=examples(
         """
 notifycli deliver status
@@ -87,9 +87,10 @@ def status(
     ] = None,
     channel: OneChannel = None,
 ) -> None:
-    """Count what is in the outbox by channel and state; on a terminal, list what can't be sent.
+    """Count what is in the outbox by channel and state.
 
-    Nothing of what a message says is shown, and once it is sent or dropped nothing is kept of it.
+    On a terminal what can't be sent is listed too. Nothing of what a message says is shown, and
+    once it is sent or dropped nothing is kept of it.
     """
     this = session(ctx)
     with this.store() as store:
@@ -113,7 +114,7 @@ def status(
 
 @app.command(
     "retry",
-    cls=takes(USER),
+    cls=takes(SOME_USERS),
     epilog=examples(
         """
 notifycli deliver retry 17 18
@@ -130,7 +131,10 @@ def retry(
     ] = False,
     channel: OneChannel = None,
 ) -> None:
-    """Make what couldn't be sent pending again, as if it were new; what waits is due at once."""
+    """Make what couldn't be sent pending again, as if it were new.
+
+    What waits is due at once. Nothing is sent before the next deliver.
+    """
     this = session(ctx)
     with this.store() as store:
         states = (State.DEAD,) if everything else (State.DEAD, State.PENDING)
@@ -141,7 +145,7 @@ def retry(
 
 @app.command(
     "drop",
-    cls=takes(USER),
+    cls=takes(SOME_USERS),
     epilog=examples(
         """
 notifycli deliver drop 17
@@ -162,7 +166,10 @@ def drop(
     ] = State.DEAD,
     channel: OneChannel = None,
 ) -> None:
-    """Give up what couldn't be sent, or hasn't been: for good, even if its event is read again."""
+    """Give up what couldn't be sent, or hasn't been.
+
+    That is for good, even if its event is read again.
+    """
     this = session(ctx)
     if state not in (State.DEAD, State.PENDING):
         raise UsageError(f"what is {state} can't be dropped", "name dead or pending")

@@ -53,7 +53,10 @@ def inbox_list(ctx: typer.Context) -> None:
 
 @app.command("remove", cls=takes(), epilog=examples("notifycli inbox remove 3"))
 def inbox_remove(ctx: typer.Context, id_: Id) -> None:
-    """Remove an inbox; what users have set for it stays, and is there if it comes back."""
+    """Remove an inbox.
+
+    What users have set for it stays, and is there if it comes back.
+    """
     this = session(ctx)
     with this.store(create=True) as store:
         remove(this, store.inboxes(this.the_account(store)), id_, "inbox", store)

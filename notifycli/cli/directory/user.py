@@ -133,7 +133,10 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
     epilog=examples("notifycli user remove jane@example.com"),
 )
 def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
-    """Remove a user, their memberships and all that is set for them; their tokens end."""
+    """Remove a user and all that is set for them.
+
+    Their memberships go too, and their tokens end.
+    """
     from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
 
     this = session(ctx)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import OUTPUT, examples, session, takes
+from notifycli.cli.command import examples, session, takes
 from notifycli.cli.doctor.chatwoot import check_chatwoot
 from notifycli.cli.doctor.checks import (
     Facts,
@@ -53,7 +53,7 @@ _MARKS = {Status.OK: ("✓", "green"), Status.NOTE: ("·", "yellow"), Status.FAI
 
 @app.command(
     "doctor",
-    cls=takes(OUTPUT),
+    cls=takes(),
     epilog=examples(
         """
 notifycli doctor

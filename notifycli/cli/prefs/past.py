@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.assignments import keys_of
-from notifycli.cli.command import USER, examples, part, session, takes
+from notifycli.cli.command import SOME_USERS, examples, part, session, takes
 from notifycli.cli.numbers import a_number
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.differences import change_cells, whose
@@ -32,7 +32,7 @@ def _since(given: str) -> str:
 
 @app.command(
     "history",
-    cls=takes(USER),
+    cls=takes(SOME_USERS),
     epilog=examples(
         """
 notifycli prefs history --limit 20

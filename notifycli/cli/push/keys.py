@@ -35,7 +35,10 @@ class KeyRecord(Struct):
 
 @app.command("generate", cls=takes(), epilog=examples("notifycli push keys generate"))
 def keys_generate(ctx: typer.Context) -> None:
-    """Make the key pair; the private key is kept in the keyring, and never shown."""
+    """Make the key pair.
+
+    The private key is kept in the keyring, and never shown.
+    """
     this = session(ctx)
     with this.store(create=True) as store:
         key = _keys(store).generate()
@@ -56,9 +59,10 @@ notifycli push keys show | jq -r 'select(.state == "current") | .public_key'
     ),
 )
 def keys_show(ctx: typer.Context) -> None:
-    """Show the public key, which a page gives to the browser as applicationServerKey.
+    """Show the public key.
 
-    Old keys follow, as long as subscriptions are bound to them.
+    A page gives it to the browser as applicationServerKey. Old keys follow, as long as
+    subscriptions are bound to them.
     """
     this = session(ctx)
     with this.store() as store:

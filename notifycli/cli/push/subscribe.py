@@ -33,9 +33,9 @@ ssh -L PORT:127.0.0.1:PORT SERVER   for a browser on another machine than notify
     ),
 )
 def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False) -> None:
-    """Open a page whose button subscribes the browser, and wait until it was pressed.
+    """Open a page whose button subscribes the browser.
 
-    The page is served on this machine alone; its address is printed.
+    It is served on this machine alone until the button is pressed; its address is printed.
     """
     import asyncio  # noqa: PLC0415 - only what serves needs it
 

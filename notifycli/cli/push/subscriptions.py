@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import ALL_USERS, USER, examples, session, takes
+from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, examples, session, takes
 from notifycli.cli.output import printable, show
 from notifycli.cli.push.common import AllowLoopback, keep, written
 from notifycli.cli.session import plural
@@ -86,7 +86,7 @@ def push_add(
 
 @app.command(
     "list",
-    cls=takes(USER, ALL_USERS),
+    cls=takes(SOME_USERS, ALL_USERS),
     epilog=examples(
         """
 notifycli push list

@@ -45,9 +45,10 @@ class TestRecord(Struct):
     ),
 )
 def push_test(ctx: typer.Context) -> None:
-    """Send a push to each browser of a user, and say what the push services answer.
+    """Send a push to each browser of a user.
 
-    Exit status 69 unless all of them take it. Taken is not shown yet: the browser may be closed.
+    It says what the push services answer. Exit status 69 unless all of them take it. Taken is not
+    shown yet: the browser may be closed.
     """
     this = session(ctx)
     with this.store(create=True) as store:

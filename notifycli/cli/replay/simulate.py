@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.command import USER, examples, session, takes
+from notifycli.cli.command import SOME_USERS, examples, session, takes
 from notifycli.cli.input.events import Progress, processors, read_events
 from notifycli.cli.input.lines import BadLines
 from notifycli.cli.numbers import CONVERSATION_ID, INBOX_ID, a_number
@@ -45,7 +45,7 @@ _DIFFERENT = 1
 
 @app.command(
     "simulate",
-    cls=takes(USER),
+    cls=takes(SOME_USERS),
     epilog=examples(
         """
 notifycli simulate events.jsonl

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.command import ALL_USERS, USER, examples, part, session, takes
+from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, examples, part, session, takes
 from notifycli.cli.session import Session
 from notifycli.cli.times import in_words, now, read_span
 from notifycli.cli.token.common import (
@@ -62,7 +62,7 @@ def token_generate(
 
 @app.command(
     "rotate",
-    cls=takes(USER, ALL_USERS),
+    cls=takes(SOME_USERS, ALL_USERS),
     epilog=examples(
         """
 notifycli token rotate -u jane@example.com

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import ALL_USERS, OUTPUT, USER, examples, part, session, takes
+from notifycli.cli.command import ALL_USERS, SOME_USERS, examples, part, session, takes
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.times import in_words, now
@@ -26,7 +26,7 @@ _COLOURS = {Condition.ACTIVE: "green", Condition.ROTATED: "yellow", Condition.EX
 
 @app.command(
     "list",
-    cls=takes(USER, ALL_USERS, OUTPUT),
+    cls=takes(SOME_USERS, ALL_USERS),
     epilog=examples(
         """
 notifycli token list

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import OUTPUT, USER, examples, part, session, takes
+from notifycli.cli.command import USER, examples, part, session, takes
 from notifycli.cli.output import show_one, write
 from notifycli.cli.session import Session
 from notifycli.cli.times import in_words, now, written
@@ -57,7 +57,10 @@ def token_show(
     expires: Expires = None,
     label: Label = "",
 ) -> None:
-    """Print a user's token, made if need be: --expires and --label are for one that is made."""
+    """Print a user's token, made if need be.
+
+    --expires and --label are for one that is made.
+    """
     this = session(ctx)
     asked = wish(expires, label)
     if copy:
@@ -112,7 +115,7 @@ def token_header(
 
 @app.command(
     "verify",
-    cls=takes(OUTPUT),
+    cls=takes(),
     epilog=examples(
         """
 notifycli token verify < token
