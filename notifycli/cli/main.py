@@ -12,12 +12,13 @@ from typer.main import get_command
 
 from notifycli import __version__
 from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
-from notifycli.cli.session import Session, tell
+from notifycli.cli.session import Session, leave_line, tell
 from notifycli.cli.tab import VARIABLE
 from notifycli.errors import NotifycliError, UsageError
 
 _UNEXPECTED = 70
 _ABORTED = 1
+_INTERRUPTED = 130
 
 NOUNS = {
     "simulate": Noun("notifycli.cli.replay.simulate", "Which notifications would fire, and why."),
@@ -136,6 +137,8 @@ def run(arguments: list[str]) -> int:
             "  run it again with --verbose, and report what it prints"
         )
         return _UNEXPECTED
+    if result == _INTERRUPTED:
+        leave_line()
     return result if isinstance(result, int) else 0
 
 

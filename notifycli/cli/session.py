@@ -46,12 +46,16 @@ class Session:
         self.role: list[str] = []
         self.team: list[int] = []
         self.inbox_members: list[int] = []
+        self._missing_told = False
 
     @cached_property
     def path(self) -> Path:
         """Where the store is."""
-        given = self.db or os.environ.get("NOTIFYCLI_DB")
-        return Path(given).expanduser() if given else default_path()
+        return Path(self._named).expanduser() if self._named else default_path()
+
+    @cached_property
+    def _named(self) -> str:
+        return str(self.db or os.environ.get("NOTIFYCLI_DB", ""))
 
     @property
     def shows_table(self) -> bool:
@@ -61,6 +65,9 @@ class Session:
 
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
+        if self._named and not (create or self._missing_told or self.path.exists()):
+            self._missing_told = True
+            self.note(f"there is no store at {self.path} yet")
         return Store(self.path, create=create)
 
     @property
@@ -199,6 +206,12 @@ def tell(text: str) -> None:
         sys.stderr.flush()
 
 
+def leave_line() -> None:
+    """Begin a new line on a terminal, where Ctrl-C has left `^C` or a prompt on the last one."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        tell("")
+
+
 def _at_words(text: str) -> str:
     """Break lines that are wider than the terminal between words, as it wouldn't itself."""
     import shutil  # noqa: PLC0415 - only a terminal needs it
@@ -218,6 +231,8 @@ def find_user(store: Store, account: int, reference: str) -> User:
     named = number if 0 < number <= LARGEST_ID else reference
     user = store.user(account, named)
     if user is None:
+        if not store.users(account):
+            raise UsageError(f"account {account} has no users yet", NO_USERS_YET)
         names = [name for u in store.users(account) for name in (u.email, str(u.id)) if name]
         near = nearest(reference, tuple(names))
         hint = f"did you mean {near}?" if near else "see who there is: notifycli user list"

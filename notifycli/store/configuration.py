@@ -76,7 +76,12 @@ def _number(lowest: int, highest: int) -> Callable[[str], str]:
 
 
 def _folder(text: str) -> str:
-    return str(Path(_line(text)).expanduser().absolute())
+    folder = Path(_line(text)).expanduser().absolute()
+    if not folder.is_dir():
+        raise ValueError(
+            "there is no such folder; make it: notifycli email templates --copy FOLDER"
+        )
+    return str(folder)
 
 
 def _security(text: str) -> str:

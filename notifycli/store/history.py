@@ -109,9 +109,13 @@ class History:
             (account, id_),
         ).fetchone()
         if row is None:
-            which = "no change yet" if id_ is None else f"no change {id_}"
+            if id_ is None:
+                raise UsageError(
+                    f"account {account} has no change of preferences to take back",
+                    "set one: notifycli prefs set KEY=VALUE",
+                )
             raise UsageError(
-                f"account {account} has {which} of preferences",
+                f"account {account} has no change {id_} of preferences",
                 "see what there is: notifycli prefs history",
             )
         return PastChange(*row)

@@ -10,6 +10,7 @@ import pytest
 
 from notifycli import __version__
 from notifycli.cli.directory import user as user_module
+from notifycli.cli.session import NO_USERS_YET
 from tests.conftest import Notifycli, Program
 
 COMMANDS = [
@@ -311,4 +312,25 @@ def test_python_m_is_the_program(program: Program) -> None:
     assert (done.status, done.stdout) == (0, b"")
     assert program("user", "list").stdout == (
         b'{"id":1,"email":"jane@example.com","name":"","role":"agent"}\n'
+    )
+
+
+@pytest.mark.parametrize(("command", "status"), [("user list", 0), ("prefs list -u 7", 2)])
+def test_a_store_that_was_named_and_is_not_there_is_told_of_once(
+    notifycli: Notifycli, command: str, status: int
+) -> None:
+    result = notifycli(*command.split(), "--db", "nowhere/x.db")
+    told = result.stderr.splitlines()
+    assert (result.status, told.count("there is no store at nowhere/x.db yet")) == (status, 1)
+    assert not Path("nowhere").exists()
+
+
+@pytest.mark.parametrize("command", [["-u", "jane@example.com"], []])
+def test_where_there_are_no_users_none_are_to_be_looked_up(
+    notifycli: Notifycli, command: list[str]
+) -> None:
+    result = notifycli("prefs", "list", *command)
+    assert (result.status, result.stderr.splitlines()) == (
+        2,
+        ["error: account 1 has no users yet", f"  {NO_USERS_YET}"],
     )

@@ -248,9 +248,22 @@ def test_undo_refuses_where_a_user_has_gone_since(changed: Notifycli) -> None:
     assert (result.status, "no longer has: 8" in result.stderr) == (77, True)
 
 
-@pytest.mark.parametrize("number", [[], ["1"], ["99"]], ids=["nothing", "no preferences", "none"])
-def test_undo_of_what_is_not_there(desk: Notifycli, number: list[str]) -> None:
-    assert desk("prefs", "undo", *number).status == 2
+NO_NUMBER = "change {} of preferences\n  see what there is: notifycli prefs history\n"
+NOT_THERE = [
+    pytest.param(
+        [],
+        "change of preferences to take back\n  set one: notifycli prefs set KEY=VALUE\n",
+        id="nothing",
+    ),
+    pytest.param(["1"], NO_NUMBER.format(1), id="no preferences"),
+    pytest.param(["99"], NO_NUMBER.format(99), id="none"),
+]
+
+
+@pytest.mark.parametrize(("number", "told"), NOT_THERE)
+def test_undo_of_what_is_not_there(desk: Notifycli, number: list[str], told: str) -> None:
+    result = desk("prefs", "undo", *number)
+    assert (result.status, result.stderr) == (2, f"error: account 1 has no {told}")
 
 
 def test_undo_of_what_a_lock_forbids_is_77(changed: Notifycli) -> None:

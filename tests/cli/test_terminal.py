@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import gzip
 import os
+import pty
 import re
 import signal
 import struct
@@ -370,6 +371,17 @@ def test_an_interrupt_ends_the_program_without_a_traceback(program: Program) -> 
     assert b"Traceback" not in told
 
 
+def test_an_interrupt_leaves_the_line_that_it_was_typed_on(program: Program) -> None:
+    terminal, theirs = pty.openpty()
+    with started(program, "simulate", "-q", stderr=theirs) as process:
+        os.close(theirs)
+        feed(process, b"\n")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    assert os.read(terminal, 100) == b"\r\n"
+    os.close(terminal)
+
+
 def test_gzip_is_known_when_its_first_byte_comes_alone(day: Notifycli, program: Program) -> None:
     assert day.store.exists()
     packed = gzip.compress(lines(DAY))
@@ -379,12 +391,14 @@ def test_gzip_is_known_when_its_first_byte_comes_alone(day: Notifycli, program: 
     assert (process.returncode, len(shown.splitlines())) == (0, len(DAY))
 
 
-def started(program: Program, *arguments: str) -> subprocess.Popen[bytes]:
+def started(
+    program: Program, *arguments: str, stderr: int = subprocess.PIPE
+) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         program.command(*arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         cwd=program.folder,
         env=dict(os.environ),
     )

@@ -126,8 +126,8 @@ class TestTemplates:
         assert on_terminal == f"Subject: {said['subject']}\n\n{said['text']}"
 
     def test_a_broken_one_is_told_by_every_command_that_needs_it(self, desk: Notifycli) -> None:
-        configure(desk, free_port(), "email.templates=own")
         Path("own").mkdir()
+        configure(desk, free_port(), "email.templates=own")
         Path("own/layout.txt").write_text("\n$notise\n")
         told = f"{Path('own').absolute()}/layout.txt:2: $notise is no field; did you mean $notice?"
         for command in (["templates"], ["preview"], ["test", *JANE]):
@@ -135,6 +135,14 @@ class TestTemplates:
             assert (done.status, done.stderr.splitlines()[0]) == (78, f"error: {told}")
         finding = doctor(desk)
         assert (finding["status"], finding["meaning"]) == ("fail", told)
+
+    def test_a_folder_that_is_not_there_is_refused(self, desk: Notifycli) -> None:
+        done = desk("config", "set", "email.templates=own")
+        told = (
+            "error: email.templates: 'own': there is no such folder; make it: "
+            "notifycli email templates --copy FOLDER\n"
+        )
+        assert (done.status, done.stderr) == (2, told)
 
     def test_a_type_that_is_none(self, desk: Notifycli) -> None:
         done = desk("email", "preview", "--type", "mentoin")

@@ -133,8 +133,17 @@ def test_a_signal_stops_a_server_after_what_it_was_answering(
         answer = httpx2.post(server.url, content=half(), headers=signed(data))
         assert answer.status_code == 200
         assert server.ended() == 0
+    assert server.told.splitlines()[-1] == "stopped"
     assert "Traceback" not in server.told
     assert [event["id"] for event in kept(path)] == [1]
+
+
+def test_events_are_kept_in_no_folder_that_is_not_there(notifycli: Notifycli) -> None:
+    result = notifycli(
+        "listen", "--path", "nowhere/events.jsonl", environment={"NOTIFYCLI_LISTEN_SECRET": SECRET}
+    )
+    told = "error: there is no folder for nowhere/events.jsonl\n  mkdir -p nowhere\n"
+    assert (result.status, result.stderr) == (2, told)
 
 
 def test_listen_asks_for_a_secret_unless_unsigned_is_said(notifycli: Notifycli) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.numbers import a_number
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, leave_line
 from notifycli.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ def loaded_server() -> ModuleType:
             "pipx inject notifycli 'notifycli[server]', or: pip install 'notifycli[server]'",
         ) from None
     return running
+
+
+def tell_stopped(this: Session) -> None:
+    """Say that a signal has ended the server."""
+    leave_line()
+    this.note("stopped")
 
 
 def place(

@@ -19,10 +19,11 @@ from notifycli.cli.server.common import (
     loaded_server,
     logger,
     place,
+    tell_stopped,
 )
 from notifycli.cli.server.delivering import delivering
 from notifycli.cli.session import Session
-from notifycli.errors import ConfigurationError, UnavailableError
+from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 from notifycli.vault.token import Secret
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -79,6 +80,8 @@ def listen(
 
     secrets = _secrets(this, needed=not unsigned)
     log = logger(this)
+    if path is not None and not path.expanduser().parent.is_dir():
+        raise UsageError(f"there is no folder for {path}", f"mkdir -p {path.parent}")
     journal = Journal((path or this.path.parent / JOURNAL).expanduser(), log)
     at = place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
@@ -93,6 +96,7 @@ def listen(
             lambda address: this.note(f"receiving events at {address} into {journal.path}"),
             log,
         )
+    tell_stopped(this)
 
 
 def _secrets(this: Session, *, needed: bool) -> list[Secret]:

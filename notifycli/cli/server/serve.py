@@ -14,6 +14,7 @@ from notifycli.cli.server.common import (
     loaded_server,
     logger,
     place,
+    tell_stopped,
 )
 from notifycli.cli.times import now
 
@@ -58,3 +59,4 @@ def serve(
         lambda address: this.note(f"serving {this.path} at {address}"),
         log,
     )
+    tell_stopped(this)
