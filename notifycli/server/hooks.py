@@ -56,6 +56,8 @@ class Hooks:
         self._on_the_way: dict[str, asyncio.Future[None]] = {}
         self._writing: asyncio.Task[None] | None = None
         self._full = False
+        self.kept = 0
+        """How many events were written since it was made."""
 
     def application(self) -> ASGIApp:
         """Give the ASGI application; every path is a webhook's."""
@@ -120,6 +122,7 @@ class Hooks:
                 if line.delivery is not None:
                     self._on_the_way.pop(line.delivery, None)
                 if trouble is None:
+                    self.kept += 1
                     kept.set_result(None)
                 else:
                     kept.set_exception(trouble)

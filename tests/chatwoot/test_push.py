@@ -101,6 +101,8 @@ def test_push_with_dry_run_shows_the_same_and_writes_nothing(
 ) -> None:
     pulled.ok("prefs", "set", "email.mention=on", "-u", "7")
     shown = pulled.ok("chatwoot", "push", "--dry-run").stdout
+    for_people = pulled.ok("chatwoot", "push", "--dry-run", "-o", "table").stdout.decode()
+    assert for_people.count("would be pushed") == 1
     assert writes(chatwoot) == []
     assert pulled.ok("chatwoot", "push").stdout == shown
 

@@ -133,7 +133,7 @@ def test_a_signal_stops_a_server_after_what_it_was_answering(
         answer = httpx2.post(server.url, content=half(), headers=signed(data))
         assert answer.status_code == 200
         assert server.ended() == 0
-    assert server.told.splitlines()[-1] == "stopped"
+    assert server.told.splitlines()[-1] == "stopped; 1 event received"
     assert "Traceback" not in server.told
     assert [event["id"] for event in kept(path)] == [1]
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 UNDONE = frozenset({"failed", "refused", "left"})
 """Results that are not what was asked for."""
-_HEADS = ("What", "Id", "Name", "Result", "Detail")
+_DONE = frozenset({"added", "changed", "removed", "pushed"})
+"""Results that a dry run only tells of."""
 _COLOURS = {"failed": "red", "conflict": "red", "refused": "red", "left": "yellow", "same": "dim"}
 
 DryRun = Annotated[
@@ -65,7 +66,16 @@ def progress(this: Session, label: str) -> Iterator[Told]:
 
 def finish(this: Session, report: Report, *, dry_run: bool) -> None:
     """Show what became of everything; what failed ends the command with its exit status."""
-    show(this, report.steps, Step, heads=_HEADS, cells=_cells)
+
+    def cells(item: Step) -> Sequence[RenderableType]:
+        from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+        would = "would be " if dry_run and item.result in _DONE else ""
+        result = Text(f"{would}{item.result}", style=_COLOURS.get(item.result, "green"))
+        return [item.kind, str(item.id), printable(item.name), result, printable(item.detail)]
+
+    heads = ("What", "Id", "Name", "Result", "Detail")
+    show(this, report.steps, Step, heads=heads, cells=cells)
     if dry_run:
         this.note("nothing was changed: this was a dry run")
     undone = sum(step.result in {"failed", "left"} for step in report.steps)
@@ -73,10 +83,3 @@ def finish(this: Session, report: Report, *, dry_run: bool) -> None:
         this.note(f"{undone} not done; mend what is told, and run it again for the rest")
     if report.status:
         raise typer.Exit(report.status)
-
-
-def _cells(item: Step) -> Sequence[RenderableType]:
-    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
-
-    result = Text(item.result, style=_COLOURS.get(item.result, "green"))
-    return [item.kind, str(item.id), printable(item.name), result, printable(item.detail)]

@@ -57,10 +57,10 @@ def loaded_server() -> ModuleType:
     return running
 
 
-def tell_stopped(this: Session) -> None:
-    """Say that a signal has ended the server."""
+def tell_stopped(this: Session, done: str = "") -> None:
+    """Say that a signal has ended the server, and what it has done."""
     leave_line()
-    this.note("stopped")
+    this.note(f"stopped{done}")
 
 
 def place(

@@ -22,7 +22,7 @@ from notifycli.cli.server.common import (
     tell_stopped,
 )
 from notifycli.cli.server.delivering import delivering
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, plural
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 from notifycli.vault.token import Secret
 
@@ -90,13 +90,14 @@ def listen(
         stack.callback(journal.close)
         if deliver:
             stack.enter_context(delivering(this, journal.path, log))
+        hooks = Hooks(journal, secrets, log, unsigned=unsigned)
         running.run(
-            Hooks(journal, secrets, log, unsigned=unsigned).application(),
+            hooks.application(),
             at,
             lambda address: this.note(f"receiving events at {address} into {journal.path}"),
             log,
         )
-    tell_stopped(this)
+    tell_stopped(this, f"; {plural(hooks.kept, 'event')} received")
 
 
 def _secrets(this: Session, *, needed: bool) -> list[Secret]:
