@@ -15,6 +15,9 @@ from typing import NamedTuple
 from notifycli.store.database import APPLICATION_ID, VERSION
 
 LIMIT = 100
+_MINUTES = len("2026-03-03T13:05")
+_LAST = 10
+"""How many changes a person looks at to find the one they mean."""
 _BUSY_SECONDS = 0.2
 _BEYOND = "\U0010ffff"
 
@@ -68,6 +71,20 @@ class Glance:
     def presets(self) -> list[Found]:
         """Give the names of saved presets; those that come with the program are not stored."""
         return self._found("SELECT DISTINCT name, '' FROM preset ORDER BY name LIMIT ?", LIMIT)
+
+    def changes(self) -> list[Found]:
+        """Give the last changes of preferences, by number, the newest first."""
+        found = self._connection.execute(
+            "SELECT id, at, who, command FROM change c"  # noqa: S608 - constants
+            f" WHERE {_HERE} AND EXISTS"
+            " (SELECT 1 FROM preference_change v WHERE v.change_id = c.id)"
+            " ORDER BY id DESC LIMIT ?",
+            (self._account, _LAST),
+        )
+        return [
+            Found(str(id_), f"{at[:_MINUTES].replace('T', ' ')} {who}: {command}")
+            for id_, at, who, command in found
+        ]
 
     def users(self, start: str) -> list[Found]:
         """Give the users whose address begins with `start`, and the ids of those without one.

@@ -14,7 +14,8 @@ from notifycli.cli.tab.answer import answer
 from notifycli.cli.tab.sources import Answer
 from notifycli.rules.audience import User
 from notifycli.rules.notifications import TYPES, Channel
-from notifycli.rules.preferences import GLOBS, KEYS
+from notifycli.rules.preferences import GLOBS, KEYS, Layer
+from notifycli.store.change import Entry, Target
 from notifycli.store.store import Store
 from notifycli.store.tokens import Token
 from tests.tab.conftest import HOSTILE, NAMES
@@ -88,7 +89,13 @@ def test_after_two_dashes_nothing_is_an_option() -> None:
         (("simulate", "--channel", ""), "", [*Channel]),
         (("simulate", "--channel=p"), "--channel=", ["push"]),
         (("simulate", "--type", "sla_missed_r"), "", ["sla_missed_resolution"]),
-        (("simulate", "--type", ""), "", [row.type for row in TYPES]),
+        (
+            ("simulate", "--type", ""),
+            "",
+            [row.short for row in TYPES] + [row.type for row in TYPES],
+        ),
+        (("email", "preview", "--type=me"), "--type=", ["mention", "message"]),
+        (("simulate", "--zone", "europe/berl"), "", ["Europe/Berlin"]),
         (("user", "list", "-oj"), "-o", ["json", "jsonl"]),
         (("user", "list", "-qo", "c"), "", ["csv"]),
         (("user", "add", "x@y.z", "--role", ""), "", ["agent", "administrator"]),
@@ -172,6 +179,18 @@ def test_tokens_and_presets_complete_by_their_names(store: Path) -> None:
     presets = ["chatwoot-default", "everything", "night", "quiet"]
     assert sorted(offered("prefs", "preset", "apply", "")) == presets
     assert offered("prefs", "preset", "apply", "n") == ["night"]
+
+
+def test_the_last_changes_of_preferences_complete_by_their_numbers(store: Path) -> None:
+    before = len(offered("prefs", "undo", ""))
+    for number in range(12):
+        with Store(store) as opened, opened.change(1, "prefs set", "jane") as change:
+            value = "all" if number % 2 else "none"
+            change.set([Entry(Target(Layer.DEFAULT), "audio", value)])
+    found = [(int(o.word), o.help) for o in asked("prefs", "undo", "").candidates]
+    assert (before, len(found)) == (0, 10)
+    assert found == sorted(found, reverse=True)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d jane: prefs set", found[0][1])
 
 
 def test_accounts_complete_and_the_one_given_narrows_the_rest(store: Path, tmp_path: Path) -> None:

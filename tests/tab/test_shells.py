@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from notifycli.cli.tab import VARIABLE
 from notifycli.cli.tab.scripts import SCRIPTS
+from notifycli.rules.preferences import GLOBS, KEYS
 from tests.tab.conftest import FILES, HOSTILE
 from tests.tab.shells import Terminal, environment, need, terminal
 
@@ -211,4 +214,22 @@ def test_fish_shows_each_word_with_its_help(home: Path, store: Path) -> None:
     assert asked.stdout.splitlines() == [
         "show\tPrint the script that makes TAB complete in a shell.",
         "install\tWrite that script where the shell looks for it.",
+    ]
+
+
+@pytest.mark.parametrize("columns", ["60", "80", ""])
+def test_what_bash_lists_fits_the_terminal_and_is_cut_between_words(
+    home: Path, store: Path, columns: str
+) -> None:
+    typed = "notifycli prefs set "
+    program = [sys.executable, "-m", "notifycli", typed, "", "63"]
+    environ = environment(home, NOTIFYCLI_DB=str(store), COLUMNS=columns, **{VARIABLE: "bash"})
+    shown = subprocess.run(program, env=environ, capture_output=True, text=True, check=True).stdout
+    _, *rows = shown.splitlines()
+    assert max(map(len, rows)) < int(columns or 80)
+    assert len(rows) == len(KEYS) + len(GLOBS)
+    [first] = [row for row in rows if row.startswith("audio=")]
+    assert first.split() == [
+        "audio=",
+        *{"60": ["the", "…"]}.get(columns, ["the", "conversations", "whose", "new", "…"]),
     ]

@@ -31,7 +31,7 @@ _notifycli() {
     else
       COMPREPLY+=("$line")
     fi
-  done <<<"$(_NOTIFYCLI_COMPLETE=bash command notifycli \\
+  done <<<"$(COLUMNS=${COLUMNS-} _NOTIFYCLI_COMPLETE=bash command notifycli \\
     "${COMP_LINE:0:COMP_POINT}" "${2-}" "${COMP_TYPE-}" 2>/dev/null </dev/null)"
   case $kind in
     files) compopt -o default ;;

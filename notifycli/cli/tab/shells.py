@@ -17,6 +17,7 @@ from notifycli.cli.tab.sources import Answer
 
 FILES, WORD, PART = "files", "word", "part"
 """The first line for bash: complete a file's name; a space follows a single word; none does."""
+_USUAL_COLUMNS = 80
 _LISTING = "63"
 """`COMP_TYPE` of bash where it shows a list and inserts nothing."""
 
@@ -48,7 +49,8 @@ def _bash(program: Any, arguments: Sequence[str]) -> Iterator[str]:
         yield WORD
         width = max(len(offer.word) for offer in offers)
         for offer in offers:
-            yield f"{offer.word:{width}}  {_help(offer.help)}".rstrip()
+            # What is wider than the terminal would be broken in the middle of a word.
+            yield _cut(f"{offer.word:{width}}  {_help(offer.help)}".rstrip(), _columns())
     else:
         kept = len(line.current) - len(split(fragment, line.quote).current)
         yield WORD if all(offer.ends for offer in offers) else PART
@@ -95,6 +97,17 @@ def _head(found: Answer) -> str:
 
 def _help(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _columns() -> int:
+    """Give how many cells wide the terminal is, as bash tells; 80 where it doesn't."""
+    told = os.environ.get("COLUMNS", "")
+    return int(told) if told.isdecimal() and int(told) else _USUAL_COLUMNS
+
+
+def _cut(line: str, columns: int) -> str:
+    """Cut a line at the end of a word, where it is longer than that."""
+    return line if len(line) < columns else f"{line[: columns - 2].rpartition(' ')[0].rstrip()} …"
 
 
 def _is_plain(text: str) -> bool:

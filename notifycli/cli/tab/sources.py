@@ -15,6 +15,7 @@ from notifycli.cli.tab.place import Place
 from notifycli.rules.notifications import TYPES
 from notifycli.rules.preferences import GLOBS, KEYS, InvalidPreferenceError, full_keys, spellings
 from notifycli.rules.presets import BUILTIN_PRESETS
+from notifycli.rules.schedule import zones
 from notifycli.store.configuration import CHOICES, SETTINGS
 from notifycli.store.glance import Found, Glance, look
 
@@ -128,7 +129,12 @@ def _somebodys_assignment(place: Place) -> Answer:
 
 
 def _types(_: Place) -> Answer:
-    return Answer(Candidate(row.type, row.fires_when) for row in TYPES)
+    short = [Candidate(row.short, row.fires_when) for row in TYPES]
+    return Answer([*short, *(Candidate(row.type, row.fires_when) for row in TYPES)])
+
+
+def _zones(_: Place) -> Answer:
+    return Answer(Candidate(name) for name in sorted({*zones().values()}))
 
 
 def _presets(place: Place) -> Answer:
@@ -158,6 +164,7 @@ _inboxes = _of_store(lambda store, _: store.inboxes())
 _teams = _of_store(lambda store, _: store.teams())
 _tokens = _of_store(lambda store, _: store.tokens())
 _subscriptions = _of_store(lambda store, _: store.subscriptions())
+_changes = _of_store(lambda store, _: store.changes())
 _users = _of_store(Glance.users)
 
 SOURCES: Mapping[str, Source] = {
@@ -170,6 +177,7 @@ SOURCES: Mapping[str, Source] = {
     "push ID": _subscriptions,
     "token NAME": _tokens,
     "prefs NAME": _presets,
+    "prefs undo ID": _changes,
     "USER": _users,
     "REF": _users,
     "KEY": _keys,
@@ -179,6 +187,7 @@ SOURCES: Mapping[str, Source] = {
     "SETTING": _settings,
     "SETTING=VALUE": _setting_value,
     "TYPE": _types,
+    "ZONE": _zones,
     "FILE": _files,
     "FILES": _files,
     "FILE.html": _files,
