@@ -219,7 +219,7 @@ def _library_errors(text: str) -> Iterator[None]:
     except ImportError:
         raise UnavailableError(
             "the library copykitten is missing, which the clipboard needs here",
-            "Install it: pip install copykitten (or, on X11, apt install xclip).",
+            "Install it: pipx inject notifycli copykitten (or, on X11, apt install xclip).",
         ) from None
     except Exception as error:  # noqa: BLE001 - its error class can't be named before the import
         said = _scrubbed(" ".join(str(error).split()), text)

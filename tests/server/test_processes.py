@@ -237,5 +237,8 @@ def test_without_its_extra_a_server_says_what_to_install(program: Program) -> No
             cwd=program.folder,
         )
         assert done.returncode == 69
-        assert "pip install 'notifycli[server]'" in done.stderr
+        assert done.stderr == (
+            "error: this needs the package uvicorn, which isn't installed\n"
+            "  in the folder with the source of notifycli: pipx install --force '.[server]'\n"
+        )
         assert json.dumps(done.stderr).count("Traceback") == 0

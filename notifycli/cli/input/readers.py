@@ -1,4 +1,4 @@
-"""Processes that share the reading of one file: each takes every so manieth part of it.
+"""Processes that share the reading of one file: they take its parts in turn.
 
 Reading is what takes the time, and needs nothing but the line itself. What one event means for
 the next (who has been seen, who is assigned) stays with the one process that puts the parts

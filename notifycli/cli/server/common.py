@@ -52,7 +52,7 @@ def loaded_server() -> ModuleType:
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f"this needs the package {error.name}, which isn't installed",
-            "pipx inject notifycli 'notifycli[server]', or: pip install 'notifycli[server]'",
+            "in the folder with the source of notifycli: pipx install --force '.[server]'",
         ) from None
     return running
 
