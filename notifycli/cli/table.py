@@ -22,14 +22,10 @@ def table(
         laid_out.add_row(*row)
     if not laid_out.row_count:
         return None
-    texts = [
-        [head, *map(_plain, column.cells)]
-        for head, column in zip(heads, laid_out.columns, strict=True)
-    ]
+    columns = [[*map(_plain, column.cells)] for column in laid_out.columns]
     # Beside the cells there are an edge on both sides, and two cells between columns.
-    for column, fitting in zip(
-        laid_out.columns, _widths(texts, width - 2 * len(heads)), strict=False
-    ):
+    widths = _widths(heads, columns, width - 2 * len(heads))
+    for column, fitting in zip(laid_out.columns, widths, strict=False):
         column.width = fitting
     return laid_out
 
@@ -38,18 +34,20 @@ def _plain(cell: RenderableType) -> str:
     return cell.plain if isinstance(cell, Text) else str(cell)
 
 
-def _widths(columns: Sequence[Sequence[str]], room: int) -> Sequence[int]:
+def _widths(heads: Sequence[str], columns: Sequence[Sequence[str]], room: int) -> Sequence[int]:
     """Give widths at which no word is broken; none, where all fits as it is, or no words would."""
-    whole = [_widest(texts, str.splitlines) for texts in columns]
-    widths = [_widest(texts, str.split) for texts in columns]
-    if sum(whole) <= room or sum(widths) > room:
+    widths, whole = [], []
+    for head, texts in zip(heads, columns, strict=True):
+        widths.append(max(_widest([head], str.split), _widest(texts, str.split)))
+        # A head may be broken all the same: it is read once.
+        whole.append(max(widths[-1], _widest(texts, str.splitlines)))
+    if sum(map(max, whole, map(cell_len, heads))) <= room or sum(widths) > room:
         return ()
     for _ in range(room - sum(widths)):
         # The narrowest first: a date in one line is worth more than a sentence in one less.
-        narrow = [
-            n for n, (width, most) in enumerate(zip(widths, whole, strict=True)) if width < most
-        ]
-        widths[min(narrow, key=widths.__getitem__)] += 1
+        broken = [place for place, most in enumerate(whole) if widths[place] < most]
+        if broken:
+            widths[min(broken, key=widths.__getitem__)] += 1
     return widths
 
 
