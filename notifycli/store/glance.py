@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
+from notifycli.rules.preferences import short_key
 from notifycli.store.database import APPLICATION_ID, VERSION
 
 LIMIT = 100
@@ -73,7 +74,7 @@ class Glance:
         return self._found("SELECT DISTINCT name, '' FROM preset ORDER BY name LIMIT ?", LIMIT)
 
     def changes(self) -> list[Found]:
-        """Give the last changes of preferences, by number, the newest first."""
+        """Give the last changes of preferences, the newest first, by number."""
         found = self._connection.execute(
             "SELECT id, at, who, command FROM change c"  # noqa: S608 - constants
             f" WHERE {_HERE} AND EXISTS"
@@ -82,9 +83,21 @@ class Glance:
             (self._account, _LAST),
         )
         return [
-            Found(str(id_), f"{at[:_MINUTES].replace('T', ' ')} {who}: {command}")
+            Found(
+                str(id_),
+                f"{at[:_MINUTES].replace('T', ' ')} {who}: {command}, {self._changed(id_)}",
+            )
             for id_, at, who, command in found
         ]
+
+    def _changed(self, change: int) -> str:
+        """Tell the first preference that a change has changed, and whether there are more."""
+        (key, old, new), *more = self._connection.execute(
+            "SELECT key, coalesce(old, '-'), coalesce(new, '-') FROM preference_change"
+            " WHERE change_id = ? ORDER BY rowid LIMIT 2",
+            (change,),
+        )
+        return f"{short_key(key)}: {old} \N{RIGHTWARDS ARROW} {new}{', …' if more else ''}"
 
     def users(self, start: str) -> list[Found]:
         """Give the users whose address begins with `start`, and the ids of those without one.

@@ -190,7 +190,21 @@ def test_the_last_changes_of_preferences_complete_by_their_numbers(store: Path) 
     found = [(int(o.word), o.help) for o in asked("prefs", "undo", "").candidates]
     assert (before, len(found)) == (0, 10)
     assert found == sorted(found, reverse=True)
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d jane: prefs set", found[0][1])
+    told = [help_.partition(" jane: ") for _, help_ in found]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", at) for at, _, _ in told)
+    assert [what for _, _, what in told[:2]] == [
+        "prefs set, audio: none → all",
+        "prefs set, audio: all → none",
+    ]
+
+
+def test_a_change_of_several_preferences_is_told_by_its_first(store: Path) -> None:
+    place = Target(Layer.DEFAULT)
+    with Store(store) as opened, opened.change(1, "prefs set", "jane") as change:
+        keys = ("email.conversation_mention", "push.conversation_mention")
+        change.set([Entry(place, key, "on") for key in keys])
+    [found] = asked("prefs", "undo", "").candidates
+    assert found.help.partition(" jane: ")[2] == "prefs set, email.mention: - → on, …"
 
 
 def test_accounts_complete_and_the_one_given_narrows_the_rest(store: Path, tmp_path: Path) -> None:

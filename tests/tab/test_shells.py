@@ -217,15 +217,19 @@ def test_fish_shows_each_word_with_its_help(home: Path, store: Path) -> None:
     ]
 
 
+def listed_in_bash(typed: str, home: Path, store: Path, columns: str) -> list[str]:
+    """Give the rows that bash is given to list."""
+    program = [sys.executable, "-m", "notifycli", typed, "", "63"]
+    environ = environment(home, NOTIFYCLI_DB=str(store), COLUMNS=columns, **{VARIABLE: "bash"})
+    shown = subprocess.run(program, env=environ, capture_output=True, text=True, check=True).stdout
+    return shown.splitlines()[1:]
+
+
 @pytest.mark.parametrize("columns", ["60", "80", ""])
 def test_what_bash_lists_fits_the_terminal_and_is_cut_between_words(
     home: Path, store: Path, columns: str
 ) -> None:
-    typed = "notifycli prefs set "
-    program = [sys.executable, "-m", "notifycli", typed, "", "63"]
-    environ = environment(home, NOTIFYCLI_DB=str(store), COLUMNS=columns, **{VARIABLE: "bash"})
-    shown = subprocess.run(program, env=environ, capture_output=True, text=True, check=True).stdout
-    _, *rows = shown.splitlines()
+    rows = listed_in_bash("notifycli prefs set ", home, store, columns)
     assert max(map(len, rows)) < int(columns or 80)
     assert len(rows) == len(KEYS) + len(GLOBS)
     [first] = [row for row in rows if row.startswith("audio=")]
@@ -233,3 +237,11 @@ def test_what_bash_lists_fits_the_terminal_and_is_cut_between_words(
         "audio=",
         *{"60": ["the", "…"]}.get(columns, ["the", "conversations", "whose", "new", "…"]),
     ]
+
+
+@pytest.mark.parametrize("columns", ["20", "47"])
+def test_a_terminal_that_is_too_narrow_for_the_help_has_the_words_whole(
+    home: Path, store: Path, columns: str
+) -> None:
+    rows = listed_in_bash("notifycli prefs set ", home, store, columns)
+    assert rows == [*(f"{name}=" for name in KEYS), *(f"{glob}=" for glob in GLOBS)]

@@ -49,8 +49,7 @@ def _bash(program: Any, arguments: Sequence[str]) -> Iterator[str]:
         yield WORD
         width = max(len(offer.word) for offer in offers)
         for offer in offers:
-            # What is wider than the terminal would be broken in the middle of a word.
-            yield _cut(f"{offer.word:{width}}  {_help(offer.help)}".rstrip(), _columns())
+            yield _row(f"{offer.word:{width}}  ", _help(offer.help), _columns())
     else:
         kept = len(line.current) - len(split(fragment, line.quote).current)
         yield WORD if all(offer.ends for offer in offers) else PART
@@ -105,9 +104,15 @@ def _columns() -> int:
     return int(told) if told.isdecimal() and int(told) else _USUAL_COLUMNS
 
 
-def _cut(line: str, columns: int) -> str:
-    """Cut a line at the end of a word, where it is longer than that."""
-    return line if len(line) < columns else f"{line[: columns - 2].rpartition(' ')[0].rstrip()} …"
+def _row(word: str, help_: str, columns: int) -> str:
+    """Give a row of a list, whose help is cut at the end of a word to what there is room for.
+
+    What is wider than the terminal would be broken in the middle of a word.
+    """
+    if len(word + help_) >= columns:
+        kept = help_[: max(columns - len(word) - 2, 0)].rpartition(" ")[0].rstrip()
+        help_ = f"{kept} …" if kept else ""
+    return f"{word}{help_}".rstrip()
 
 
 def _is_plain(text: str) -> bool:
