@@ -100,6 +100,7 @@ def _agents(tokens: Mapping[int, str], *, real: bool) -> list[Client]:
 def _listen(folder: Path, each: int) -> Callable[[], Done]:
     def run() -> Done:
         path = folder / f"{time.monotonic_ns()}" / "events.jsonl"
+        path.parent.mkdir()
         os.environ["NOTIFYCLI_LISTEN_SECRET"] = SECRET
         done = _loaded((*NOTIFYCLI, "listen", "-q", "--path", str(path)), _chatwoots, each)
         names = [

@@ -79,7 +79,14 @@ def _is_loopback(host: str) -> bool:
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, which would otherwise end the process with the signal that stopped it."""
+    """Uvicorn, which would otherwise end the process with the signal that stopped it.
+
+    `ready` is called once a signal no longer does that.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -88,6 +95,7 @@ class _Server(uvicorn.Server):
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
+            self._ready()
             yield
         finally:
             for number, handler in before.items():
@@ -155,8 +163,7 @@ def run(
             ssl_keyfile=place.tls_key,
         )
         logging.getLogger("uvicorn").handlers = [_Log(log)]
-        server = _Server(config)
-        told(f"{scheme}://{shown}:{port}")
+        server = _Server(config, lambda: told(f"{scheme}://{shown}:{port}"))
         asyncio.run(server.serve(sockets=[listening]))
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -55,14 +56,24 @@ def signed(
 class Process:
     """A server of ours in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.url = url
-        self.told = ""
+        self.url = ""
+        self._lines: list[str] = []
+        self._listens = threading.Event()
+        # A server whose log nobody reads stands still once the pipe is full.
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self._listens.wait(_STOP_SECONDS)
 
     @property
     def port(self) -> int:
         return int(self.url.rpartition(":")[2])
+
+    @property
+    def told(self) -> str:
+        """What it has written to standard error so far; all of it, once it has ended."""
+        return "".join(self._lines)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and give the exit status."""
@@ -71,8 +82,24 @@ class Process:
 
     def ended(self) -> int:
         """Wait for its end, and give the exit status."""
-        self.told += self.process.communicate(timeout=_STOP_SECONDS)[1]
-        return self.process.returncode
+        status = self.process.wait(_STOP_SECONDS)
+        self._reader.join(_STOP_SECONDS)
+        return status
+
+    def kill(self) -> None:
+        """End it, if it hasn't."""
+        self.process.kill()
+        self.ended()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as told:
+            for line in told:
+                self._lines.append(line)
+                if not self.url and " at http" in line:
+                    self.url = line.partition(" at ")[2].split()[0]
+                    self._listens.set()
+        self._listens.set()
 
 
 @contextmanager
@@ -81,25 +108,19 @@ def running(
 ) -> Iterator[Process]:
     """Run `notifycli serve` or `listen` at a port that is free; `before` is run before it."""
     code = f"{before}\nfrom notifycli.cli.main import main\nmain()"
-    process = subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", code, *arguments, "--port", "0"],
-        env={**os.environ, **(environment or {})},
-        stderr=subprocess.PIPE,
-        text=True,
+    server = Process(
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", code, *arguments, "--port", "0"],
+            env={**os.environ, **(environment or {})},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
     )
-    assert process.stderr is not None
     try:
-        told = ""
-        while " at http" not in told:
-            told = process.stderr.readline()
-            assert told, "it ended before it listened"
-        url = told.partition(" at ")[2].split()[0]
-        yield Process(process, url)
+        assert server.url, f"it ended before it listened: {server.told}"
+        yield server
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.stderr.close()
-        process.wait()
+        server.kill()
 
 
 def kept(path: Path) -> list[Any]:
