@@ -92,6 +92,14 @@ def _refuse_written_secrets(given: Sequence[str]) -> None:
             )
 
 
+def _alone(key: str) -> str:
+    """Give the name of a setting, without repeating a value beside it: that may be a secret."""
+    name, equals, _ = key.partition("=")
+    if equals:
+        raise UsageError(f"{name}: a name alone is expected", "to give it a value: config set")
+    return name
+
+
 def _read(setting: Setting, equals: str, text: str) -> str:
     if not equals:
         raise UsageError(f"{setting.key} has no value", f"write {setting.key}=VALUE")
@@ -138,7 +146,7 @@ def config_get(
     Of a secret it says no more than whether there is one. Exit status 1 if it has none.
     """
     _refuse_written_secrets([key])
-    setting = setting_of(key)
+    setting = setting_of(_alone(key))
     with session(ctx).store() as store:
         found, origin = _looked_up(store, setting)
     if found is None:
@@ -210,7 +218,7 @@ def _looked_up(store: Store, setting: Setting) -> tuple[str | None, str]:
 def config_unset(ctx: typer.Context, keys: Keys) -> None:
     """Forget settings; their built-in values hold again."""
     _refuse_written_secrets(keys)
-    settings = [setting_of(key) for key in keys]
+    settings = [setting_of(_alone(key)) for key in keys]
     for setting in settings:
         if setting.secret:
             from notifycli.vault.configuration import secret_name  # noqa: PLC0415

@@ -13,10 +13,12 @@ _TOO_MANY = "Got unexpected extra argument"
 _KEEPERS = frozenset({"token", "chatwoot", "config"})
 """The nouns that are handed secrets: what is one word too many there may be one."""
 _TOKEN = re.compile(
-    rf"{PREFIX}\w*|(?<![0-9A-Za-z])(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[0-9A-Za-z]{{24,}}",
+    rf"{PREFIX}\w*"
+    r"|(?<![\w/\\.@-])(?=\w*[A-Z])(?=\w*[a-z])(?=\w*\d)[0-9A-Za-z]{24}(?![\w/\\.@-])",
     re.ASCII,
 )
-"""Our tokens, and Chatwoot's: 24 letters and digits, large and small."""
+"""Our tokens, and Chatwoot's: 24 letters and digits, large and small, no part of a name."""
+_VALUE = re.compile(r"=[^']*(?=')")
 
 
 def told_usage(error: Any) -> tuple[str, str]:
@@ -24,6 +26,11 @@ def told_usage(error: Any) -> tuple[str, str]:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "notifycli"
     message = error.format_message()
+    if message.startswith(_NO_COMMAND):
+        message = _VALUE.sub("=…", message)
+        if context is not None and context.command.name in _KEEPERS:
+            _, meant, near = message.partition(" Did you mean")
+            message = f"{_NO_COMMAND} as was typed; it may be a secret.{meant}{near}"
     if message.startswith(_TOO_MANY) and _noun(context) in _KEEPERS:
         return (
             "an argument too many; it isn't repeated here, since it may be a secret",

@@ -11,6 +11,14 @@ from notifycli.rules.audience import LARGEST_ID
 _LONGEST = 20
 
 
+def number_in(text: str) -> int | None:
+    """Give the number that a text of digits alone is; `None` for any other, or one too large."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0")
+    return int(digits or "0") if len(digits) <= _LONGEST else None
+
+
 def a_number(
     what: str, see: str = "", *, lowest: int = 1, highest: int = LARGEST_ID
 ) -> Callable[[str], int]:
@@ -22,13 +30,12 @@ def a_number(
     hint = f"; see them: {see}" if see else ""
 
     def read(text: str) -> int:
-        digits = str(text)  # Typer has defaults read too, and they are numbers already
-        is_number = digits.isascii() and digits.isdigit()
-        if not is_number or not lowest <= int(digits[:_LONGEST]) <= highest:
+        number = number_in(str(text))  # Typer has defaults read too, and they are numbers already
+        if number is None or not lowest <= number <= highest:
             raise typer.BadParameter(
                 f"{text!r} is no {what}: a number from {lowest} {span} is expected{hint}"
             )
-        return int(digits)
+        return number
 
     return read
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from notifycli.cli.numbers import number_in
 from notifycli.errors import UsageError
 from notifycli.rules.audience import LARGEST_ID, Inbox, Team, User
 from notifycli.rules.preferences import nearest
@@ -24,7 +25,6 @@ NO_USERS_YET = (
 )
 """What to type where nobody is on record."""
 _LISTED = 5
-_LONGEST_ID = 20
 _FIRST_ACCOUNT = 1
 
 
@@ -65,7 +65,9 @@ class Session:
 
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
-        if self._named and not (create or self._missing_told or self.path.exists()):
+        # Unlike pathlib's, this doesn't raise where it may not look: opening the file tells why.
+        there = os.path.exists(self.path)  # noqa: PTH110
+        if self._named and not (create or there or self._missing_told):
             self._missing_told = True
             self.note(f"there is no store at {self.path} yet")
         return Store(self.path, create=create)
@@ -86,9 +88,10 @@ class Session:
         text = os.environ.get("NOTIFYCLI_ACCOUNT")
         if self.account is not None or not text:
             return self.account
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:_LONGEST_ID]) <= LARGEST_ID):
+        number = number_in(text)
+        if number is None or not 1 <= number <= LARGEST_ID:
             raise UsageError(f"NOTIFYCLI_ACCOUNT: {text!r} is no account number")
-        return int(text)
+        return number
 
     def the_account(self, store: Store, *, may_be_new: bool = False) -> int:
         """Give the account that is meant: the named one, else the only one, else 1.
@@ -226,9 +229,8 @@ def _at_words(text: str) -> str:
 
 def find_user(store: Store, account: int, reference: str) -> User:
     """Give the user whom an id or an e-mail address names. Raises `UsageError`."""
-    by_id = reference.isascii() and reference.isdigit()
-    number = int(reference[:_LONGEST_ID]) if by_id else 0
-    named = number if 0 < number <= LARGEST_ID else reference
+    number = number_in(reference)
+    named = reference if number is None or not 0 < number <= LARGEST_ID else number
     user = store.user(account, named)
     if user is None:
         if not store.users(account):

@@ -58,7 +58,7 @@ def read_time(text: str) -> int:
     if given in _DAYS_AGO:
         return (now() // DAY - _DAYS_AGO[given]) * DAY
     if _SPAN.fullmatch(given):
-        return now() - read_span(given)
+        return max(0, now() - read_span(given))
     try:
         return parse_moment(text)
     except ValueError:
@@ -74,6 +74,10 @@ def expiry(text: str, at: int) -> int:
     """
     if _SPAN.fullmatch(text.strip().lower()):
         moment = at + read_span(text)
+        try:
+            parse_moment(moment // SECOND)
+        except ValueError:
+            raise UsageError(f"--expires: {text} is too far away", "name an earlier one") from None
     else:
         try:
             moment = parse_moment(text) if "-" in text else 0

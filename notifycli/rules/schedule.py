@@ -143,4 +143,5 @@ def zones() -> dict[str, str]:
     from zoneinfo import available_timezones  # noqa: PLC0415 - reads a file for each zone
 
     names = sorted(available_timezones(), reverse=True)
-    return {word: name for name in names for word in (name.lower(), name.lower().split("/")[-1])}
+    cities = {name.lower().split("/")[-1]: name for name in names}
+    return {**cities, **{name.lower(): name for name in names}}

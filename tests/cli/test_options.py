@@ -334,3 +334,35 @@ def test_where_there_are_no_users_none_are_to_be_looked_up(
         2,
         ["error: account 1 has no users yet", f"  {NO_USERS_YET}"],
     )
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["user", "list", "--db", f"{LONG}/x.db"], 78),
+        (["simulate", "/dev/null", "--report", f"{LONG}/page.html"], 2),
+        (["config", "set", f"email.templates={LONG}"], 2),
+        (["listen", "--unsigned", "--port", "0", "--path", f"{LONG}/e.jsonl"], 2),
+    ],
+    ids=lambda value: str(value[0]) if isinstance(value, list) else "",
+)
+def test_a_place_that_can_not_even_be_looked_at_is_told_of(
+    notifycli: Notifycli, command: list[str], status: int
+) -> None:
+    result = notifycli(*command)
+    assert (result.status, "unexpected" in result.stderr) == (status, False)
+
+
+@pytest.mark.parametrize("digits", ["1" + "9" * 30, "0" * 19 + "1" + "9" * 20])
+def test_a_number_that_is_too_large_is_none(desk: Notifycli, digits: str) -> None:
+    told = f"{digits!r} is no id: a number from 1 on is expected"
+    assert told in desk("inbox", "add", digits).stderr
+    assert "has no user" in desk("user", "show", digits).stderr
+
+
+def test_zeros_before_a_number_change_nothing(desk: Notifycli) -> None:
+    assert desk.ok("user", "show", "0" * 30 + "7").records[0]["id"] == 7
+    assert desk("user", "show", "0" * 19 + "70000").status == 2

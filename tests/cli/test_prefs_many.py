@@ -248,6 +248,11 @@ def test_undo_refuses_where_a_user_has_gone_since(changed: Notifycli) -> None:
     assert (result.status, "no longer has: 8" in result.stderr) == (77, True)
 
 
+def test_history_goes_back_as_far_as_anybody_wants(changed: Notifycli) -> None:
+    told = changed.ok("prefs", "history", "--since", "999999y").stdout
+    assert told == changed.ok("prefs", "history").stdout != b""
+
+
 NO_NUMBER = "change {} of preferences\n  see what there is: notifycli prefs history\n"
 NOT_THERE = [
     pytest.param(

@@ -18,6 +18,12 @@ IN_THE_OPEN = (
     "error: smtp.password is a secret: on the command line others could read it\n"
     "  type just its name, and it is asked for: notifycli config set smtp.password\n"
 )
+NO_VERB = (
+    "error: No such command as was typed; it may be a secret.\n"
+    "  there are: {}; see notifycli {} --help\n"
+)
+VERBS = "show, copy, header, generate, rotate, revoke, set, list, verify"
+ALONE = "error: smtp.passwd: a name alone is expected\n  to give it a value: config set\n"
 NO_ADDRESS = "error: this is no address of a Chatwoot\n  it is like https://chat.example.com\n"
 
 
@@ -37,6 +43,10 @@ NO_ADDRESS = "error: this is no address of a Chatwoot\n  it is like https://chat
         (["config", "set", "SMTP.password:SECRET"], IN_THE_OPEN),
         (["config", "unset", "smtp.password", "SECRET"], IN_THE_OPEN),
         (["config", "get", "smtp.password=SECRET"], IN_THE_OPEN),
+        (["config", "get", "smtp.passwd=SECRET"], ALONE),
+        (["config", "unset", "smtp.passwd=SECRET"], ALONE),
+        (["config", "smtp.password=SECRET"], NO_VERB.format("set, get, list, unset", "config")),
+        (["token", "SECRET"], NO_VERB.format(VERBS, "token")),
         (["config", "get", "smtp.password", "SECRET"], TOO_MANY.format("config get")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -54,7 +64,6 @@ def test_where_a_secret_may_be_meant_no_word_is_repeated(
     "arguments",
     [
         ["SECRET"],
-        ["token", "SECRET"],
         ["user", "list", "SECRET"],
         ["user", "show", "SECRET"],
         ["user", "show", "--user=SECRET"],
@@ -76,3 +85,27 @@ def test_what_looks_like_a_token_is_masked_in_every_error(
 def test_a_long_word_that_looks_like_no_token_is_told_whole(desk: Notifycli) -> None:
     key = "email.participatingconversationnewmessage"
     assert repr(key) in desk("prefs", "set", f"{key}=on", "-u", "7").stderr
+
+
+def test_the_value_of_a_setting_without_a_noun_is_not_repeated(desk: Notifycli) -> None:
+    told = desk("smtp.password=correct-horse").stderr
+    assert told.splitlines()[0] == "error: No such command 'smtp.password=…'."
+
+
+def test_a_misspelt_verb_still_has_its_nearest_named(desk: Notifycli) -> None:
+    told = "error: No such command as was typed; it may be a secret. Did you mean 'show'?\n"
+    assert desk("token", "shwo").stderr == f"{told}  see notifycli token --help\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ConversationEventsOf2027.jsonl",
+        "/srv/ConversationEventsOfMar27/x.jsonl",
+        "ConversationEventsOfMarch2027",
+        "JohannaElisabethHohen123@example.com",
+        "conversationeventsof2027",
+    ],
+)
+def test_a_name_that_is_as_long_as_a_token_is_repeated_whole(desk: Notifycli, name: str) -> None:
+    assert desk("simulate", name).stderr.startswith(f"error: {name}: ")

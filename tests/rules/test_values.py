@@ -6,7 +6,7 @@ import pytest
 
 from notifycli.rules.moment import parse_moment
 from notifycli.rules.preferences import KEYS, InvalidPreferenceError, full_keys, read_value
-from notifycli.rules.schedule import Duration, QuietHours
+from notifycli.rules.schedule import Duration, QuietHours, zones
 
 SPELLINGS = [
     ("audio", ["audio"]),
@@ -127,3 +127,16 @@ def test_quiet_hours_hold_from_their_first_minute_to_before_their_last(
 def test_a_duration_is_its_microseconds() -> None:
     found = [Duration.parse(text).microseconds for text in ("0s", "60s", "5m", "1h")]
     assert found == [0, 60_000_000, 300_000_000, 3_600_000_000]
+
+
+@pytest.mark.parametrize(
+    ("word", "zone"),
+    [
+        ("utc", "UTC"),
+        ("singapore", "Singapore"),
+        ("berlin", "Europe/Berlin"),
+        ("etc/utc", "Etc/UTC"),
+    ],
+)
+def test_a_zone_is_known_by_its_name_or_else_its_city(word: str, zone: str) -> None:
+    assert zones()[word] == zone

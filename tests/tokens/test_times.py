@@ -53,7 +53,7 @@ def test_an_expiry_is_a_span_from_now_or_a_date(text: str, moment: int) -> None:
     assert expiry(text, NOON) == moment
 
 
-@pytest.mark.parametrize("text", ["", "soon", "0s", "2026-03-01", "12345", "2026-13-01"])
+@pytest.mark.parametrize("text", ["", "soon", "0s", "2026-03-01", "12345", "2026-13-01", "99999y"])
 def test_what_is_over_or_no_time_is_no_expiry(text: str) -> None:
     with pytest.raises(UsageError, match="--expires: "):
         expiry(text, NOON)

@@ -338,6 +338,33 @@ def test_each_fault_of_a_file_of_expectations_is_named_with_its_place(desk: Desk
     assert [line.split(":")[0] for line in told[4:6]] == ["5", "6"]
 
 
+LAID_OUT = """[
+  {
+    "line": 1,
+    "email" "x",
+    "user_id": 3
+  },
+  {
+    "user_id": "x"
+  },
+  {"email": "\\ud800"}
+]
+"""
+
+
+def test_a_fault_in_laid_out_json_is_named_once_with_its_line(desk: Desk) -> None:
+    path = desk.write("expected.json", LAID_OUT)
+    ran = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path))
+    assert (ran.status, ran.err.splitlines()[:3]) == (
+        65,
+        [
+            f"error: {path}:4: no JSON: Expecting ':' delimiter",
+            f"{path}:7: user_id: expected int, got str",
+            f"{path}:10: half of a surrogate pair is no text",
+        ],
+    )
+
+
 # For the eye
 
 

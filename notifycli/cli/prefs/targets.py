@@ -44,6 +44,7 @@ def targets_of(
             raise UsageError(f"{option} is of the whole account", "leave out who is selected")
         whose = "the lock of" if lock else "the default of"
         return [Target(Layer.LOCK if lock else Layer.DEFAULT)], whose
+    inboxes = [*dict.fromkeys(inboxes)]
     for inbox in inboxes:
         check_inbox(store, account, inbox)
     users = this.the_users(store, account)

@@ -9,7 +9,6 @@ import typer
 from notifycli.cli.session import Session, display_name
 from notifycli.cli.times import now
 from notifycli.rules.audience import User
-from notifycli.rules.moment import format_moment
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 
@@ -23,11 +22,6 @@ AllowLoopback = Annotated[
         help="For tests: also a push service on this machine, even without TLS.",
     ),
 ]
-
-
-def written(moment: int | None) -> str | None:
-    """Write a moment, or its absence, as records have it."""
-    return None if moment is None else format_moment(moment)
 
 
 def keep(

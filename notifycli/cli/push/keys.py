@@ -9,9 +9,8 @@ from msgspec import Struct
 
 from notifycli.cli.command import examples, noun, session, takes
 from notifycli.cli.output import show
-from notifycli.cli.push.common import written
 from notifycli.cli.session import Session, plural
-from notifycli.cli.times import now
+from notifycli.cli.times import now, written
 from notifycli.errors import NotifycliError
 from notifycli.store.store import Store
 from notifycli.vault.keychain import open_keychain

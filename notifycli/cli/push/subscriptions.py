@@ -10,9 +10,9 @@ from msgspec import Struct
 
 from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, examples, session, takes
 from notifycli.cli.output import printable, show
-from notifycli.cli.push.common import AllowLoopback, keep, written
+from notifycli.cli.push.common import AllowLoopback, keep
 from notifycli.cli.session import plural
-from notifycli.cli.times import in_words, now
+from notifycli.cli.times import in_words, now, written
 from notifycli.errors import UsageError
 from notifycli.rules.audience import User
 from notifycli.rules.moment import parse_moment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -49,7 +50,7 @@ class Asked(NamedTuple):
         if self.expect is not None and self.summary:
             raise UsageError("--expect and --summary show different things", "give one of them")
         folder = Path(self.report or "").parent
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
             raise UsageError(
                 f"--report {self.report}: there is no folder {folder}",
                 f"make it: mkdir -p {shlex.quote(str(folder))}",

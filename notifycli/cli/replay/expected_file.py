@@ -18,6 +18,7 @@ _TOLD_IN_FULL = 20
 # Records follow each other, a line each or laid out, or are in an array: all the same here.
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _BROKEN_LINE = re.compile(r"[^\n]*\n?")
+_BROKEN_RECORD = re.compile(r"[^\n]*(\n(?!\s*\{)[^\n]*)*")
 
 
 def read_expected_file(file: str) -> list[dict[str, object]]:
@@ -65,8 +66,13 @@ def _values(text: str, _: str) -> Iterator[tuple[int, object]]:
         value: object
         try:
             value, end = decode(text, at)
+            _check_text(text[at:end], value)
         except json.JSONDecodeError as error:
-            value, end = ValueError(f"no JSON: {error.msg}"), _skipped(_BROKEN_LINE, text, at)
+            value, within = ValueError(f"no JSON: {error.msg}"), text.count("\n", at, error.pos)
+            end = _skipped(_BROKEN_RECORD if within else _BROKEN_LINE, text, at)
+            yield line + within, value
+            at = _skipped(_BETWEEN, text, end)
+            continue
         except RecursionError:
             value, end = ValueError("nested too deeply"), _skipped(_BROKEN_LINE, text, at)
         except ValueError as error:
@@ -78,6 +84,14 @@ def _values(text: str, _: str) -> Iterator[tuple[int, object]]:
 def _skipped(pattern: re.Pattern[str], text: str, at: int) -> int:
     found = pattern.match(text, at)
     return at if found is None else found.end()
+
+
+def _check_text(written: str, value: object) -> None:
+    if "\\u" in written:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("half of a surrogate pair is no text") from None
 
 
 def _no_number(constant: str) -> object:

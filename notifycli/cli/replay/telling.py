@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import NamedTuple
 
@@ -29,6 +29,25 @@ class _Absence(NamedTuple):
     command: str | None = None
 
 
+class _Span:
+    """Events in a row: the first of them, and what a line about all of them says."""
+
+    def __init__(self, first: Answer) -> None:
+        self.first = first
+        self.last = first.event.line
+        self.names = {first.event.name: None}
+        self.several = False
+        self.of_one_conversation = True
+
+    def take(self, answer: Answer) -> None:
+        """Take one more in."""
+        event = answer.event
+        self.last, self.several = event.line, True
+        self.names[event.name] = None
+        if event.conversation != self.first.event.conversation:
+            self.of_one_conversation = False
+
+
 def tell(this: Session, answers: Iterable[Answer], asker: Asker) -> None:
     """Print the answers; events in a row that nothing is to be said of are told of in one."""
     teller = _Teller(this)
@@ -37,7 +56,7 @@ def tell(this: Session, answers: Iterable[Answer], asker: Asker) -> None:
             for answer in group:
                 teller.tell(answer)
         else:
-            teller.tell_absence(absence, [*group])
+            teller.tell_absence(absence, group)
     signs = teller.signs
     if signs:
         in_vain = signs[_IN_VAIN]
@@ -61,17 +80,20 @@ class _Teller:
 
     def tell(self, answer: Answer) -> None:
         """Print what there is to say of an event, decision by decision."""
-        self._print(_headline([answer]), style="bold")
+        self._print(_headline(_Span(answer)), style="bold")
         for record in answer.records:
             sign = _sign(record)
             self.signs[sign] += 1
             told = f"{_verdict(sign, record)}: {printable(record.sentence)}"
             self._tell(told, record.command, answer)
 
-    def tell_absence(self, absence: _Absence, answers: Sequence[Answer]) -> None:
-        """Print why there is nothing to say of events."""
-        self._print(_headline(answers), style="bold")
-        self._tell(absence.told, absence.command, answers[0])
+    def tell_absence(self, absence: _Absence, answers: Iterator[Answer]) -> None:
+        """Print why there is nothing to say of events in a row; none of them is kept."""
+        span = _Span(next(answers))
+        for answer in answers:
+            span.take(answer)
+        self._print(_headline(span), style="bold")
+        self._tell(absence.told, absence.command, span.first)
 
     def _tell(self, told: str, command: str | None, answer: Answer) -> None:
         if command is None:
@@ -103,17 +125,15 @@ def _absence(answer: Answer, asker: Asker) -> _Absence | None:
     return _Absence("Nothing: this notifies nobody")
 
 
-def _headline(answers: Sequence[Answer]) -> str:
+def _headline(span: _Span) -> str:
     """Name an event; of several the lines, what they are called, and what they share."""
-    events = [answer.event for answer in answers]
-    first, last = events[0], events[-1]
-    several = len(events) > 1
-    parts = [f"lines {first.line} to {last.line}" if several else f"line {first.line}"]
-    parts += [record.at for record in answers[0].records[:1] if record.at]
-    parts.append(", ".join(dict.fromkeys(event.name for event in events)))
-    if first.conversation is not None and {first.conversation} == {e.conversation for e in events}:
+    first = span.first.event
+    parts = [f"lines {first.line} to {span.last}" if span.several else f"line {first.line}"]
+    parts += [record.at for record in span.first.records[:1] if record.at]
+    parts.append(", ".join(span.names))
+    if first.conversation is not None and span.of_one_conversation:
         parts.append(f"conversation {first.conversation}")
-    if first.message is not None and first.message.id is not None and not several:
+    if first.message is not None and first.message.id is not None and not span.several:
         parts.append(f"message {first.message.id}")
     return " · ".join(printable(part) for part in parts)
 

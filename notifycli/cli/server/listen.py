@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
@@ -80,8 +82,10 @@ def listen(
 
     secrets = _secrets(this, needed=not unsigned)
     log = logger(this)
-    if path is not None and not path.expanduser().parent.is_dir():
-        raise UsageError(f"there is no folder for {path}", f"mkdir -p {path.parent}")
+    # pathlib's own raises where it may not look.
+    if path is not None and not os.path.isdir(path.expanduser().parent):  # noqa: PTH112
+        make = f"mkdir -p {shlex.quote(str(path.parent))}"
+        raise UsageError(f"there is no folder for {path}", make)
     journal = Journal((path or this.path.parent / JOURNAL).expanduser(), log)
     at = place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
