@@ -347,7 +347,12 @@ LAID_OUT = """[
   {
     "user_id": "x"
   },
-  {"email": "\\ud800"}
+  {
+    "email": "\\ud800"
+  },
+  {
+    "user_id": "y"
+  }
 ]
 """
 
@@ -355,12 +360,13 @@ LAID_OUT = """[
 def test_a_fault_in_laid_out_json_is_named_once_with_its_line(desk: Desk) -> None:
     path = desk.write("expected.json", LAID_OUT)
     ran = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(path))
-    assert (ran.status, ran.err.splitlines()[:3]) == (
+    assert (ran.status, ran.err.splitlines()[:4]) == (
         65,
         [
             f"error: {path}:4: no JSON: Expecting ':' delimiter",
             f"{path}:7: user_id: expected int, got str",
             f"{path}:10: half of a surrogate pair is no text",
+            f"{path}:13: user_id: expected int, got str",
         ],
     )
 

@@ -18,7 +18,15 @@ _TOLD_IN_FULL = 20
 # Records follow each other, a line each or laid out, or are in an array: all the same here.
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _BROKEN_LINE = re.compile(r"[^\n]*\n?")
+_HALF = "half of a surrogate pair is no text"
 _BROKEN_RECORD = re.compile(r"[^\n]*(\n(?!\s*\{)[^\n]*)*")
+
+
+def _no_number(constant: str) -> object:
+    raise ValueError(f"{constant} is no number")
+
+
+_decode = json.JSONDecoder(parse_constant=_no_number).raw_decode
 
 
 def read_expected_file(file: str) -> list[dict[str, object]]:
@@ -58,44 +66,43 @@ def _text(file: str) -> str:
 
 
 def _values(text: str, _: str) -> Iterator[tuple[int, object]]:
-    """Give the values in a text, each with its line; of a line that is none, what is wrong."""
-    decode = json.JSONDecoder(parse_constant=_no_number).raw_decode
+    """Give the values in a text, each with its line; of a record that is none, what is wrong."""
     line, counted, at = 1, 0, _skipped(_BETWEEN, text, 0)
     while at < len(text):
         line, counted = line + text.count("\n", counted, at), at
-        value: object
-        try:
-            value, end = decode(text, at)
-            _check_text(text[at:end], value)
-        except json.JSONDecodeError as error:
-            value, within = ValueError(f"no JSON: {error.msg}"), text.count("\n", at, error.pos)
-            end = _skipped(_BROKEN_RECORD if within else _BROKEN_LINE, text, at)
-            yield line + within, value
-            at = _skipped(_BETWEEN, text, end)
-            continue
-        except RecursionError:
-            value, end = ValueError("nested too deeply"), _skipped(_BROKEN_LINE, text, at)
-        except ValueError as error:
-            value, end = error, _skipped(_BROKEN_LINE, text, at)
-        yield line, value
+        further, value, end = _value(text, at)
+        yield line + further, value
         at = _skipped(_BETWEEN, text, end)
+
+
+def _value(text: str, at: int) -> tuple[int, object, int]:
+    """Give the value there, or what is wrong so many lines further on, and where it ends."""
+    try:
+        value, end = _decode(text, at)
+    except json.JSONDecodeError as error:
+        further = text.count("\n", at, error.pos)
+        broken = _BROKEN_RECORD if further else _BROKEN_LINE
+        return further, ValueError(f"no JSON: {error.msg}"), _skipped(broken, text, at)
+    except RecursionError:
+        return 0, ValueError("nested too deeply"), _skipped(_BROKEN_LINE, text, at)
+    except ValueError as error:
+        return 0, error, _skipped(_BROKEN_LINE, text, at)
+    return 0, value if _is_text(text[at:end], value) else ValueError(_HALF), end
+
+
+def _is_text(written: str, value: object) -> bool:
+    """Whether UTF-8 can carry the value: JSON can write what it can't."""
+    if "\\u" in written:
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def _skipped(pattern: re.Pattern[str], text: str, at: int) -> int:
     found = pattern.match(text, at)
     return at if found is None else found.end()
-
-
-def _check_text(written: str, value: object) -> None:
-    if "\\u" in written:
-        try:
-            json.dumps(value, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
-            raise ValueError("half of a surrogate pair is no text") from None
-
-
-def _no_number(constant: str) -> object:
-    raise ValueError(f"{constant} is no number")
 
 
 def _rows(text: str, place: str) -> Iterator[tuple[int, object]]:
