@@ -65,11 +65,11 @@ class Session:
 
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
-        # Unlike pathlib's, this doesn't raise where it may not look: opening the file tells why.
-        there = os.path.exists(self.path)  # noqa: PTH110
-        if self._named and not (create or there or self._missing_told):
-            self._missing_told = True
-            self.note(f"there is no store at {self.path} yet")
+        if self._named and not (create or self._missing_told):
+            # Unlike pathlib's, this doesn't raise where it may not look: opening tells why.
+            self._missing_told = not os.path.exists(self.path)  # noqa: PTH110
+            if self._missing_told:
+                self.note(f"there is no store at {self.path} yet")
         return Store(self.path, create=create)
 
     @property
