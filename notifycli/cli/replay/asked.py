@@ -49,7 +49,9 @@ class Asked(NamedTuple):
             )
         if self.expect is not None and self.summary:
             raise UsageError("--expect and --summary show different things", "give one of them")
-        folder = Path(self.report or "").parent
+        if self.report is None:
+            return
+        folder = Path(self.report).parent
         if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
             raise UsageError(
                 f"--report {self.report}: there is no folder {folder}",
