@@ -23,6 +23,15 @@ from notifycli.rules.moment import parse_moment
 from notifycli.vault.token import Secret
 
 app = part()
+Remote = Annotated[
+    int | None,
+    typer.Option(
+        "--remote",
+        parser=a_number("account number"),
+        metavar="N",
+        help="The account's number there.",
+    ),
+]
 _NO = 1
 _HEADS = ("User", "Role", "Token", "State", "Pulled")
 
@@ -60,15 +69,7 @@ def chatwoot_login(
         typer.Argument(metavar="[URL]", help="Its address; not needed for a further user."),
     ] = None,
     *,
-    remote: Annotated[
-        int | None,
-        typer.Option(
-            "--remote",
-            parser=a_number("account number"),
-            metavar="N",
-            help="The account's number there.",
-        ),
-    ] = None,
+    remote: Remote = None,
     dry_run: DryRun = False,
 ) -> None:
     """Connect to a Chatwoot, or keep the token of a further user.

@@ -17,6 +17,7 @@ from notifycli.cli.replay.remedy import Remedies
 from notifycli.cli.replay.run import Run, replay_of, tell_assumptions, tell_unmet
 from notifycli.cli.session import Session
 from notifycli.rules.selection import Selection
+from notifycli.store.store import Store
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -53,15 +54,7 @@ def why(
     files = this.input_files(events)
     with this.store() as store:
         account = this.the_account(store)
-        preferences = store.preferences(account)
-        option = f" -a {account}" if len(store.accounts()) > 1 else ""
-        asker = Asker(
-            this.the_user(store, account),
-            store.directory(account),
-            preferences,
-            option,
-            Remedies(preferences, option),
-        )
+        asker = _asker(this, store, account)
         replay = replay_of(this, store)
     run = Run(
         replay, Selection(conversations=frozenset(conversation or ())), BadLines(strict=strict)
@@ -76,6 +69,13 @@ def why(
     tell_unmet(this, run)
     tell_assumptions(this, replay.assumptions)
     raise typer.Exit(run.bad.finish())
+
+
+def _asker(this: Session, store: Store, account: int) -> Asker:
+    preferences = store.preferences(account)
+    option = f" -a {account}" if len(store.accounts()) > 1 else ""
+    user, remedies = this.the_user(store, account), Remedies(preferences, option)
+    return Asker(user, store.directory(account), preferences, option, remedies)
 
 
 def _show(this: Session, answers: Iterable[Answer], asker: Asker) -> None:
