@@ -233,9 +233,10 @@ def find_user(store: Store, account: int, reference: str) -> User:
     named = reference if number is None or not 0 < number <= LARGEST_ID else number
     user = store.user(account, named)
     if user is None:
-        if not store.users(account):
-            raise UsageError(f"account {account} has no users yet", NO_USERS_YET)
-        names = [name for u in store.users(account) for name in (u.email, str(u.id)) if name]
+        users = store.users(account)
+        if not users:
+            raise _no_users_yet(account)
+        names = [name for u in users for name in (u.email, str(u.id)) if name]
         near = nearest(reference, tuple(names))
         hint = f"did you mean {near}?" if near else "see who there is: notifycli user list"
         raise UsageError(f"account {account} has no user {reference!r}", hint)
@@ -265,10 +266,14 @@ def display_name(user: User) -> str:
 def _nobody_named(store: Store, account: int) -> UsageError:
     users = store.users(account)
     if not users:
-        return UsageError(f"account {account} has no users yet", NO_USERS_YET)
+        return _no_users_yet(account)
     names = ", ".join(display_name(user) for user in users[:_LISTED])
     more = f" and {len(users) - _LISTED} more" if len(users) > _LISTED else ""
     return UsageError(
         f"account {account} has several users: {names}{more}",
         "name one: -u EMAIL or -u ID, or set NOTIFYCLI_USER",
     )
+
+
+def _no_users_yet(account: int) -> UsageError:
+    return UsageError(f"account {account} has no users yet", NO_USERS_YET)
