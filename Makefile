@@ -4,13 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench versions clean
+.PHONY: demo test slow check format bench versions clean
 
 demo: $(READY)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
 
 test: check
 	$(BIN)/pytest -n auto
+
+# What takes minutes: kill storms, clusters, many drawn worlds.
+slow: $(READY)
+	$(BIN)/pytest -n auto -m slow
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from notifycli.rules.audience import Inbox, Team, User
+from notifycli.rules.directory import Inbox, Team, User
 from notifycli.store.store import Store
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, process
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS
 from notifycli.store.store import Store
 

@@ -26,11 +26,11 @@ import msgspec
 
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError
 from benchmarks.load_clients import SECRET, WRITES, Agent, Chatwoot, Client, ask
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
+from notifycli.secrets.diagnostics import Health
+from notifycli.secrets.token_format import Secret
+from notifycli.secrets.token_service import NO_WISH, TokenOwner, TokenService
 from notifycli.store.store import Store
-from notifycli.vault.health import Health
-from notifycli.vault.token import Secret
-from notifycli.vault.tokens import NO_WISH, Life, Owner
 
 _CLIENTS = 200
 _REQUESTS = int(os.environ.get("LOAD_REQUESTS", "120000"))
@@ -144,9 +144,10 @@ def _desk(path: Path) -> dict[int, str]:
         with store.change(1, "benchmark", "benchmark") as change:
             change.put_users(users)
         now = int(time.time()) * 1_000_000
-        life = Life(store, _Keychain(), "benchmark", "benchmark", lambda: now)
+        life = TokenService(store, _Keychain(), "benchmark", "benchmark", lambda: now)
         return {
-            user.id: life.reveal(life.generate(Owner(1, user), NO_WISH)).reveal() for user in users
+            user.id: life.reveal(life.generate(TokenOwner(1, user), NO_WISH)).reveal()
+            for user in users
         }
 
 

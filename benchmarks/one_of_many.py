@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.frame import NOTIFYCLI, Race, Way, process
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store.change import Entry, Target
 from notifycli.store.store import Store
+from notifycli.store.transaction import Entry, Target
 
 _KEYS = 10
 _MANY = 100_000

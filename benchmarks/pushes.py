@@ -24,14 +24,14 @@ from pywebpush import webpush  # type: ignore[import-untyped] # it has no types
 from benchmarks.frame import Done, Race, Way, WrongError
 from benchmarks.push_service import Service, service
 from notifycli.delivery.channel import Delivered
-from notifycli.delivery.push import PushSender, now
-from notifycli.delivery.sample import sample
-from notifycli.rules.audience import User
+from notifycli.delivery.push.push_channel import PushSender, now
+from notifycli.delivery.sample_notice import sample
+from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.secrets.token_format import Secret
+from notifycli.secrets.vapid import PushKeys, encoded, public_of
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
-from notifycli.vault.token import Secret
-from notifycli.vault.vapid import PushKeys, encoded, public_of
 
 _AT_ONCE = 20
 _SUBJECT = "mailto:desk@example.com"

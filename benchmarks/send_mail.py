@@ -22,13 +22,13 @@ from pathlib import Path
 
 from benchmarks.frame import Done, Race, Way, WrongError
 from notifycli.delivery.channel import Delivered
-from notifycli.delivery.email import EmailSender
-from notifycli.delivery.email_address import sender
-from notifycli.delivery.email_message import Letterhead, Parts, write
-from notifycli.delivery.email_templates import Templates
-from notifycli.delivery.smtp_server import MailServer, Security
+from notifycli.delivery.email.address import sender
+from notifycli.delivery.email.email_channel import EmailSender
+from notifycli.delivery.email.email_message import Branding, Parts, write
+from notifycli.delivery.email.email_templates import Templates
+from notifycli.delivery.email.smtp_server import MailServer, Security
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.notice import Notice
+from notifycli.store.outbox_records import Notice
 
 _OURS, _LOOP, _BYTES = "ours@example.com", "loop@example.com", "bytes@example.com"
 _ROOT = Path(__file__).parent.parent
@@ -96,8 +96,8 @@ def _message(from_: str, notice: Notice) -> EmailMessage:
     return message
 
 
-def _letterhead(from_: str) -> Letterhead:
-    return Letterhead(sender(from_), {1: "Acme"}, "https://desk.example", Templates())
+def _letterhead(from_: str) -> Branding:
+    return Branding(sender(from_), {1: "Acme"}, "https://desk.example", Templates())
 
 
 def _notices(count: int) -> list[Notice]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import notifycli
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
-from notifycli.cli.tab import VARIABLE
-from notifycli.rules.audience import User
+from notifycli.cli.completion import VARIABLE
+from notifycli.rules.directory import User
 from notifycli.store.store import Store
 
 _TWO_COMMANDS = """

@@ -17,9 +17,9 @@ from typing import Any
 
 from typer.main import get_command
 
+from notifycli.cli.completion import VARIABLE
 from notifycli.cli.main import app
-from notifycli.cli.tab import VARIABLE
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.store.store import Store
 
 _HERE = Path(__file__).parent

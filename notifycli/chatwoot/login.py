@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from notifycli.chatwoot.api import Api, Profile, ProfileAccount, role_of
-from notifycli.chatwoot.desk import Desk, end_rotation, is_for
-from notifycli.chatwoot.transport import Transport, base_url
+from notifycli.chatwoot.account import Desk, end_rotation, is_for
+from notifycli.chatwoot.client import Api, Profile, ProfileAccount, role_of
+from notifycli.chatwoot.http import Transport, base_url
 from notifycli.errors import UsageError
-from notifycli.rules.audience import User
-from notifycli.store.connections import Connection
+from notifycli.rules.directory import User
+from notifycli.secrets.token_format import Secret, digest
+from notifycli.secrets.token_service import Ended, TokenService, Wish, check_foreign
+from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.tokens import Token
-from notifycli.vault.token import Secret, digest
-from notifycli.vault.tokens import Ended, Life, Wish, check_foreign
 
 
 class Login(NamedTuple):
@@ -26,7 +26,7 @@ class Login(NamedTuple):
 
 
 def look(
-    life: Life, url: str | None, secret: Secret, account: int | None, remote: int | None
+    life: TokenService, url: str | None, secret: Secret, account: int | None, remote: int | None
 ) -> Login:
     """Ask whose a token is, and find the account that is meant; nothing is stored.
 
@@ -67,7 +67,7 @@ def _refuse_kept(token: Token | None, url: str) -> None:
     )
 
 
-def keep(life: Life, login: Login, secret: Secret) -> Ended | None:
+def keep(life: TokenService, login: Login, secret: Secret) -> Ended | None:
     """Keep a connection and the token of its user; `None` if it is kept already."""
     connection, user = login.connection, login.user
     with life.store.change(connection.account_id, life.command, life.who) as change:
@@ -97,7 +97,9 @@ def logout(desk: Desk, users: Iterable[User], *, disconnect: bool) -> Ended:
     return ended
 
 
-def meant(life: Life, url: str | None, account: int | None) -> tuple[Connection | None, str]:
+def meant(
+    life: TokenService, url: str | None, account: int | None
+) -> tuple[Connection | None, str]:
     """Give the connection that is meant, if there is one already, and the address.
 
     Raises `UsageError` where the address isn't clear.
@@ -106,7 +108,7 @@ def meant(life: Life, url: str | None, account: int | None) -> tuple[Connection 
     return known, known.url if known else base_url(url or "")
 
 
-def _known(life: Life, url: str | None, account: int | None) -> Connection | None:
+def _known(life: TokenService, url: str | None, account: int | None) -> Connection | None:
     base = None if url is None else base_url(url)
     if account is not None:
         found = life.store.chatwoot.of(account)

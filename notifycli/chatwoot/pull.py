@@ -10,9 +10,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from notifycli.chatwoot.api import Api, Group, Member, role_of
-from notifycli.chatwoot.desk import Desk, Report, Step, Told, check_owner, reading_order
-from notifycli.chatwoot.three_way import (
+from notifycli.chatwoot.account import (
+    Desk,
+    ProgressCallback,
+    Report,
+    SyncResult,
+    check_owner,
+    reading_order,
+)
+from notifycli.chatwoot.client import Api, Group, Member, role_of
+from notifycli.chatwoot.merge import (
     ChangedBy,
     Seen,
     divergences,
@@ -21,12 +28,16 @@ from notifycli.chatwoot.three_way import (
     values,
     write_seen,
 )
+from notifycli.documents.directory_document import (
+    DirectoryDocument,
+    import_directory,
+    read_directory,
+)
 from notifycli.errors import NotPermittedError
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.rules.settings import Preferences
-from notifycli.store.change import DirectoryDifference, Entry, Target
-from notifycli.store.directory_document import DirectoryDocument, import_directory, read_directory
+from notifycli.store.transaction import DirectoryDifference, Entry, Target
 
 _CONFLICT = 75
 
@@ -49,7 +60,7 @@ class _Taken(NamedTuple):
     """What one user's pull would store."""
 
     entries: list[Entry]
-    step: Step
+    step: SyncResult
     conflict: bool
 
 
@@ -61,7 +72,7 @@ def see(api: Api, user: User) -> Seen:
     return seen(settings, profile.ui_settings)
 
 
-def read_there(desk: Desk, told: Told, *, replace: bool) -> Directory:
+def read_there(desk: Desk, told: ProgressCallback, *, replace: bool) -> Directory:
     """Read the directory as the user who sees most of it.
 
     Raises `NotPermittedError` if everything else is to go and that user may not see everything.
@@ -84,7 +95,7 @@ def read_there(desk: Desk, told: Told, *, replace: bool) -> Directory:
         return _document(api, desk.account, name, told)
 
 
-def _document(api: Api, account: int, name: str, told: Told) -> Directory:
+def _document(api: Api, account: int, name: str, told: ProgressCallback) -> Directory:
     agents = api.agents()
     known = {agent.id for agent in agents}
     inboxes, teams = api.inboxes(), api.teams()
@@ -129,7 +140,7 @@ def pull(
     desk: Desk,
     users: Sequence[User],
     directory: Directory | None,
-    told: Told,
+    told: ProgressCallback,
     *,
     replace: bool,
     force: bool,
@@ -142,7 +153,7 @@ def pull(
     """
     there, fetched = _fetched(desk, users, told)
     store, account = desk.life.store, desk.account
-    steps: list[Step] = []
+    steps: list[SyncResult] = []
     status = fetched.status
     with desk.change(dry_run=dry_run) as change:
         if directory is not None:
@@ -165,19 +176,23 @@ def pull(
     return Pulled(Report(steps, status), directory.unread if directory else ())
 
 
-def _fetched(desk: Desk, users: Sequence[User], told: Told) -> tuple[dict[int, Seen], Report]:
+def _fetched(
+    desk: Desk, users: Sequence[User], told: ProgressCallback
+) -> tuple[dict[int, Seen], Report]:
     """Read the users' preferences; gives them by user, and of whom they couldn't be read."""
     there: dict[int, Seen] = {}
 
-    def fetch(user: User) -> Step:
+    def fetch(user: User) -> SyncResult:
         with desk.open(user) as api:
             there[user.id] = see(api, user)
-        return Step("preferences", user.id, user.email or user.name, "", "")
+        return SyncResult("preferences", user.id, user.email or user.name, "", "")
 
     return there, desk.each("preferences", users, fetch, told)
 
 
-def _taken(desk: Desk, preferences: Preferences, step: Step, what: Seen, *, force: bool) -> _Taken:
+def _taken(
+    desk: Desk, preferences: Preferences, step: SyncResult, what: Seen, *, force: bool
+) -> _Taken:
     theirs = values(what)
     here = here_of(preferences, step.id)
     before = read_seen(desk.life.store.chatwoot.known(desk.account, step.id).seen)
@@ -203,22 +218,22 @@ def _taken(desk: Desk, preferences: Preferences, step: Step, what: Seen, *, forc
     return _Taken(entries, _result(step, "changed" if taken else "same", ", ".join(told)), False)
 
 
-def _result(step: Step, result: str, detail: str) -> Step:
+def _result(step: SyncResult, result: str, detail: str) -> SyncResult:
     return msgspec.structs.replace(step, result=result, detail=detail)
 
 
-def _told_of(difference: DirectoryDifference) -> Step:
+def _told_of(difference: DirectoryDifference) -> SyncResult:
     kind, id_, old, new = difference
     if kind == "account":
-        return Step(kind, id_, new or "", "changed", f"name {old or '-'}→{new}")
+        return SyncResult(kind, id_, new or "", "changed", f"name {old or '-'}→{new}")
     before = {} if old is None else msgspec.json.decode(old)
     after = {} if new is None else msgspec.json.decode(new)
     name = str((after or before).get("email") or (after or before).get("name") or "")
     if old is None or new is None:
-        return Step(kind, id_, name, "added" if old is None else "removed", "")
+        return SyncResult(kind, id_, name, "added" if old is None else "removed", "")
     differing = [key for key in after if after[key] != before.get(key)]
     detail = ", ".join(f"{k} {_text(before.get(k))}→{_text(after[k])}" for k in differing)
-    return Step(kind, id_, name, "changed", detail)
+    return SyncResult(kind, id_, name, "changed", detail)
 
 
 def _text(value: object) -> str:

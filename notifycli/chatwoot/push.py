@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from notifycli.chatwoot.api import Api
-from notifycli.chatwoot.desk import Desk, Report, Step, Told
-from notifycli.chatwoot.pull import here_of, see
-from notifycli.chatwoot.three_way import (
+from notifycli.chatwoot.account import Desk, ProgressCallback, Report, SyncResult
+from notifycli.chatwoot.client import Api
+from notifycli.chatwoot.merge import (
     ChangedBy,
     Divergence,
     Seen,
@@ -23,8 +22,9 @@ from notifycli.chatwoot.three_way import (
     with_values,
     write_seen,
 )
+from notifycli.chatwoot.pull import here_of, see
 from notifycli.errors import TryAgainError, UnavailableError
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.rules.settings import Preferences
 
 
@@ -46,13 +46,13 @@ def compare(desk: Desk, user: User, api: Api, here: Mapping[str, str]) -> Compar
 
 
 def diff(
-    desk: Desk, users: Sequence[User], told: Told
+    desk: Desk, users: Sequence[User], told: ProgressCallback
 ) -> tuple[list[tuple[User, Divergence]], Report]:
     """Give what differs here and there, by user and key, and what became of each user."""
     found: list[tuple[User, Divergence]] = []
     preferences = desk.life.store.preferences(desk.account)
 
-    def work(user: User) -> Step:
+    def work(user: User) -> SyncResult:
         with desk.open(user) as api:
             compared = compare(desk, user, api, here_of(preferences, user.id))
         found.extend((user, item) for item in compared.differing)
@@ -62,7 +62,9 @@ def diff(
     return found, desk.each("preferences", users, work, told)
 
 
-def push(desk: Desk, users: Sequence[User], told: Told, *, force: bool, dry_run: bool) -> Report:
+def push(
+    desk: Desk, users: Sequence[User], told: ProgressCallback, *, force: bool, dry_run: bool
+) -> Report:
     """Write the users' effective preferences there; what agrees already isn't written.
 
     A user is refused whose preferences were changed there since the last pull or push, or were
@@ -70,13 +72,15 @@ def push(desk: Desk, users: Sequence[User], told: Told, *, force: bool, dry_run:
     """
     preferences = desk.life.store.preferences(desk.account)
 
-    def work(user: User) -> Step:
+    def work(user: User) -> SyncResult:
         return _push(desk, user, preferences, force=force, dry_run=dry_run)
 
     return desk.each("preferences", users, work, told)
 
 
-def _push(desk: Desk, user: User, preferences: Preferences, *, force: bool, dry_run: bool) -> Step:
+def _push(
+    desk: Desk, user: User, preferences: Preferences, *, force: bool, dry_run: bool
+) -> SyncResult:
     here = here_of(preferences, user.id)
     with desk.open(user) as api:
         compared = compare(desk, user, api, here)
@@ -130,5 +134,5 @@ def _note(desk: Desk, user: User, after: Seen) -> None:
             change.chatwoot.saw(user.id, text)
 
 
-def _step(user: User, result: str, detail: str) -> Step:
-    return Step("preferences", user.id, user.email or str(user.id), result, detail)
+def _step(user: User, result: str, detail: str) -> SyncResult:
+    return SyncResult("preferences", user.id, user.email or str(user.id), result, detail)

@@ -11,22 +11,29 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from notifycli.chatwoot.api import Api
-from notifycli.chatwoot.desk import Desk, Report, Step, Told, check_owner, end_rotation
+from notifycli.chatwoot.account import (
+    Desk,
+    ProgressCallback,
+    Report,
+    SyncResult,
+    check_owner,
+    end_rotation,
+)
+from notifycli.chatwoot.client import Api
 from notifycli.errors import NotifycliError, NotPermittedError, UnavailableError
-from notifycli.rules.audience import User
-from notifycli.vault.token import Secret
-from notifycli.vault.tokens import Wish, check_foreign
+from notifycli.rules.directory import User
+from notifycli.secrets.token_format import Secret
+from notifycli.secrets.token_service import Wish, check_foreign
 
 _TRIAL = Secret("no token yet")
 
 
-def rotate(desk: Desk, users: Sequence[User], told: Told, *, dry_run: bool) -> Report:
+def rotate(desk: Desk, users: Sequence[User], told: ProgressCallback, *, dry_run: bool) -> Report:
     """Replace the users' tokens there and here, and prove that the old ones are dead."""
     return desk.each("token", users, lambda user: _rotate(desk, user, dry_run=dry_run), told)
 
 
-def _rotate(desk: Desk, user: User, *, dry_run: bool) -> Step:
+def _rotate(desk: Desk, user: User, *, dry_run: bool) -> SyncResult:
     broken_off = desk.life.store.chatwoot.known(desk.account, user.id).rotating
     if dry_run:
         return _rehearse(desk, user, broken_off)
@@ -51,7 +58,7 @@ def _reset(desk: Desk, user: User, api: Api) -> Secret:
         raise
 
 
-def _rehearse(desk: Desk, user: User, broken_off: str | None) -> Step:
+def _rehearse(desk: Desk, user: User, broken_off: str | None) -> SyncResult:
     if broken_off is not None:
         return _step(user, "unfinished", "a rotation was broken off: it would be finished")
     with desk.open(user) as api:
@@ -72,7 +79,7 @@ def _prepare(desk: Desk, user: User) -> str:
     return name
 
 
-def _finish(desk: Desk, user: User, name: str) -> Step | None:
+def _finish(desk: Desk, user: User, name: str) -> SyncResult | None:
     """Finish what was broken off; `None` if it never began there, and can begin anew.
 
     Raises `NotPermittedError` if the new token is lost.
@@ -96,7 +103,7 @@ def _finish(desk: Desk, user: User, name: str) -> Step | None:
     )
 
 
-def _take(desk: Desk, user: User, old: Secret, new: Secret) -> Step:
+def _take(desk: Desk, user: User, old: Secret, new: Secret) -> SyncResult:
     """Make the new token the current one, and prove that it works and the old one doesn't."""
     check_foreign(new.reveal())
     if new == old:
@@ -120,5 +127,5 @@ def _take(desk: Desk, user: User, old: Secret, new: Secret) -> Step:
     return _step(user, "rotated", detail)
 
 
-def _step(user: User, result: str, detail: str) -> Step:
-    return Step("token", user.id, user.email or str(user.id), result, detail)
+def _step(user: User, result: str, detail: str) -> SyncResult:
+    return SyncResult("token", user.id, user.email or str(user.id), result, detail)

@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import USER, examples, noun, session, takes
+from notifycli.cli.command import USER, command_class, examples, group, session_of
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import display_name
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import TONES, nearest
 
-app = noun("Sounds: the tones, and whether they can be heard.")
+app = group("Sounds: the tones, and whether they can be heard.")
 
 
 class ToneRecord(Struct):
@@ -44,16 +44,16 @@ def _tone(text: str) -> str:
 
 @app.command(
     "list",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples("notifycli audio list\nnotifycli prefs set audio.tone=chime"),
 )
 def audio_list(ctx: typer.Context) -> None:
     """List the tones, and who hears each."""
-    from notifycli.delivery.sound_player import tones  # noqa: PLC0415 - brings asyncio
+    from notifycli.delivery.sound.player import tones  # noqa: PLC0415 - brings asyncio
 
-    this = session(ctx)
-    with this.store() as store:
-        account = this.the_account(store)
+    session = session_of(ctx)
+    with session.store() as store:
+        account = session.resolve_account(store)
         preferences = store.preferences(account)
         users = [
             u for u in store.users(account) if preferences.resolve("audio", u.id).value != "none"
@@ -67,12 +67,12 @@ def audio_list(ctx: typer.Context) -> None:
         )
         for tone in tones()
     )
-    show(this, records, ToneRecord)
+    show(session, records, ToneRecord)
 
 
 @app.command(
     "test",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples("notifycli audio test\nnotifycli audio test magic"),
 )
 def audio_test(
@@ -87,14 +87,18 @@ def audio_test(
     """
     import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
 
-    from notifycli.delivery import sound_player  # noqa: PLC0415
+    from notifycli.delivery.sound import player as sound_player  # noqa: PLC0415
 
-    this = session(ctx)
+    session = session_of(ctx)
     if tone is None:
-        with this.store() as store:
-            account = this.the_account(store)
-            only = this.the_user(store, account) if this.given_users else store.only_user(account)
+        with session.store() as store:
+            account = session.resolve_account(store)
+            only = (
+                session.resolve_user(store, account)
+                if session.given_users
+                else store.only_user(account)
+            )
             user = None if only is None else only.id
             tone = store.preferences_of(account, user).resolve("audio.tone", user).value
     played = sound_player.tone(_tone(tone))
-    show_one(this, PlayedRecord(tone, asyncio.run(sound_player.Player().play(played))))
+    show_one(session, PlayedRecord(tone, asyncio.run(sound_player.Player().play(played))))

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from notifycli.cli.numbers import INBOX_ID, TEAM_ID, a_number
 from notifycli.cli.session import Session
-from notifycli.rules.audience import ROLES
+from notifycli.cli.types import INBOX_ID, TEAM_ID, a_number
+from notifycli.rules.directory import ROLES
 from notifycli.rules.preferences import nearest
 
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
 
-def session(ctx: typer.Context) -> Session:
+def session_of(ctx: typer.Context) -> Session:
     """Give the session of this run."""
     return ctx.find_root().ensure_object(Session)
 
@@ -52,7 +52,7 @@ class _Shared(NamedTuple):
 def _keep(ctx: typer.Context, param: TyperOption, value: Any) -> None:
     if value and param.name is not None:
         kept = list(value) if isinstance(value, tuple) else value
-        setattr(session(ctx), param.name, kept)
+        setattr(session_of(ctx), param.name, kept)
 
 
 def none_of(text: str, words: tuple[str, ...]) -> typer.BadParameter:
@@ -126,7 +126,7 @@ _LEADING = {name for option in (USER, *_EVERYWHERE) for name in option.names}
 _VALUED = {n for option in (USER, *_EVERYWHERE) if option.type is not bool for n in option.names}
 
 
-def takes(*shared: _Shared) -> type[TyperCommand]:
+def command_class(*shared: _Shared) -> type[TyperCommand]:
     """Make a kind of command that takes these shared options besides those that all take."""
 
     class Command(TyperCommand):
@@ -135,7 +135,7 @@ def takes(*shared: _Shared) -> type[TyperCommand]:
             super().__init__(*args, params=[*params, *added], **kwargs)
 
         def invoke(self, ctx: Any) -> Any:
-            session(ctx).command = ctx.command_path.split(" ", 1)[-1]
+            session_of(ctx).command = ctx.command_path.split(" ", 1)[-1]
             return super().invoke(ctx)
 
     return Command
@@ -157,7 +157,7 @@ def examples(text: str) -> str:
     return f"\b\nExamples:\n{lines}"
 
 
-def noun(summary: str) -> typer.Typer:
+def group(summary: str) -> typer.Typer:
     """Make the group of commands of one noun."""
     group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False, cls=_NounGroup)
     group.callback(invoke_without_command=True)(help_if_alone)
@@ -171,11 +171,11 @@ def help_if_alone(ctx: typer.Context) -> None:
 
 
 def part() -> typer.Typer:
-    """Make a part of `noun_of_parts`: it holds several of its verbs."""
+    """Make a part of `group_of_parts`: it holds several of its verbs."""
     return typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
-def noun_of_parts(summary: str, parts: dict[str, str], default: str | None = None) -> typer.Typer:
+def group_of_parts(summary: str, parts: dict[str, str], default: str | None = None) -> typer.Typer:
     """Make the group of commands of a noun that has many: each verb is in the module named.
 
     A module's `app` holds several verbs, or is itself a group of that name. `default` is the verb
@@ -252,7 +252,7 @@ class LazyCommands(MutableMapping[str, Any]):
 
     def summaries(self) -> list[tuple[str, str]]:
         """Give the names, and what the help says of each, without loading them."""
-        return [(name, noun.summary) for name, noun in self._nouns.items()]
+        return [(name, group.summary) for name, group in self._nouns.items()]
 
 
 def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGroup]:

@@ -9,14 +9,14 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import examples, noun, session, takes
+from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.output import printable, show, write
-from notifycli.cli.typed_secret import read_secret
+from notifycli.cli.prompt import read_secret
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
-from notifycli.store.configuration import SETTINGS, Configured, Origin, Setting, setting_of
+from notifycli.store.settings import SETTINGS, Configured, Origin, Setting, setting_of
 from notifycli.store.store import Store
 
-app = noun("How mails, pushes and links are sent and signed.")
+app = group("How mails, pushes and links are sent and signed.")
 
 _HIDDEN = "(hidden)"
 _KEYRING = "keyring"
@@ -35,7 +35,7 @@ class SettingRecord(Struct):
 
 @app.command(
     "set",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli config set smtp.host=mail.example.com smtp.username=desk
@@ -56,7 +56,7 @@ def config_set(
     ],
 ) -> None:
     """Set settings, all or nothing."""
-    this = session(ctx)
+    session = session_of(ctx)
     values: dict[str, str] = {}
     secrets: list[Setting] = []
     _refuse_written_secrets(settings)
@@ -69,15 +69,15 @@ def config_set(
             values[setting.key] = _read(setting, equals, text)
     if len(secrets) > 1:
         raise UsageError("one secret at a time: each comes from standard input")
-    with this.store(create=True) as store:
+    with session.store(create=True) as store:
         for setting in secrets:
             _keep_secret(setting)
         store.configuration.set(values)
     changed = (*values, *(setting.key for setting in secrets))
-    this.note(f"set: {', '.join(changed)}")
+    session.info(f"set: {', '.join(changed)}")
     for key in changed:
         if os.environ.get(SETTINGS[key].variable):
-            this.warn(f"{SETTINGS[key].variable} is set, and wins over what is stored")
+            session.warn(f"{SETTINGS[key].variable} is set, and wins over what is stored")
 
 
 def _refuse_written_secrets(given: Sequence[str]) -> None:
@@ -110,9 +110,9 @@ def _read(setting: Setting, equals: str, text: str) -> str:
 
 
 def _keep_secret(setting: Setting) -> None:
-    from notifycli.vault.configuration import secret_name  # noqa: PLC0415 - only secrets need it
-    from notifycli.vault.keychain import open_keychain  # noqa: PLC0415
-    from notifycli.vault.token import Secret  # noqa: PLC0415
+    from notifycli.secrets.keychain import open_keychain  # noqa: PLC0415
+    from notifycli.secrets.secret_settings import secret_name  # noqa: PLC0415 - only secrets need it
+    from notifycli.secrets.token_format import Secret  # noqa: PLC0415
 
     keychain, name = open_keychain(), secret_name(setting.key)
     if not keychain.asks:
@@ -125,7 +125,7 @@ def _keep_secret(setting: Setting) -> None:
 
 @app.command(
     "get",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli config get smtp.host
@@ -147,7 +147,7 @@ def config_get(
     """
     _refuse_written_secrets([key])
     setting = setting_of(_alone(key))
-    with session(ctx).store() as store:
+    with session_of(ctx).store() as store:
         found, origin = _looked_up(store, setting)
     if found is None:
         raise typer.Exit(1)
@@ -157,7 +157,7 @@ def config_get(
 
 @app.command(
     "list",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli config list
@@ -170,10 +170,10 @@ def config_list(ctx: typer.Context) -> None:
 
     A bad value in the environment is told, and shown as none; the exit status is then 78.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     bad: list[ConfigurationError] = []
     records: list[SettingRecord] = []
-    with this.store() as store:
+    with session.store() as store:
         for setting in SETTINGS.values():
             try:
                 value, origin = _looked_up(store, setting)
@@ -184,7 +184,7 @@ def config_list(ctx: typer.Context) -> None:
                 SettingRecord(setting.key, value, origin, setting.variable, setting.summary)
             )
     show(
-        this,
+        session,
         records,
         SettingRecord,
         heads=("Setting", "Value", "Origin", "What it is"),
@@ -201,7 +201,7 @@ def _looked_up(store: Store, setting: Setting) -> tuple[str | None, str]:
     if not setting.secret:
         configured: Configured = store.configuration.value(setting.key)
         return configured.value, configured.origin
-    from notifycli.vault.configuration import secret  # noqa: PLC0415 - only secrets need it
+    from notifycli.secrets.secret_settings import secret  # noqa: PLC0415 - only secrets need it
 
     origin = Origin.ENVIRONMENT if os.environ.get(setting.variable) else _KEYRING
     try:
@@ -212,7 +212,7 @@ def _looked_up(store: Store, setting: Setting) -> tuple[str | None, str]:
 
 @app.command(
     "unset",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples("notifycli config unset smtp.username smtp.password"),
 )
 def config_unset(ctx: typer.Context, keys: Keys) -> None:
@@ -221,11 +221,11 @@ def config_unset(ctx: typer.Context, keys: Keys) -> None:
     settings = [setting_of(_alone(key)) for key in keys]
     for setting in settings:
         if setting.secret:
-            from notifycli.vault.configuration import secret_name  # noqa: PLC0415
-            from notifycli.vault.keychain import open_keychain  # noqa: PLC0415
+            from notifycli.secrets.keychain import open_keychain  # noqa: PLC0415
+            from notifycli.secrets.secret_settings import secret_name  # noqa: PLC0415
 
             open_keychain().delete(secret_name(setting.key))
-    this = session(ctx)
-    with this.store() as store:
+    session = session_of(ctx)
+    with session.store() as store:
         store.configuration.unset(setting.key for setting in settings)
-    this.note(f"unset: {', '.join(setting.key for setting in settings)}")
+    session.info(f"unset: {', '.join(setting.key for setting in settings)}")

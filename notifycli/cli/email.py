@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import USER, examples, noun, session, takes
+from notifycli.cli.command import USER, command_class, examples, group, session_of
 from notifycli.cli.output import show, show_one, write
-from notifycli.cli.session import Session, plural, tell
+from notifycli.cli.session import Session, plural, print_error
 from notifycli.cli.times import now
 from notifycli.delivery.channel import Delivered, Later, Outcome
-from notifycli.delivery.sample import sample
+from notifycli.delivery.sample_notice import sample
 from notifycli.errors import UnavailableError, UsageError
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.preferences import nearest
-from notifycli.store.notice import Notice
+from notifycli.store.outbox_records import Notice
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
-    from notifycli.delivery.email_templates import TemplateFile
+    from notifycli.delivery.email.email_templates import TemplateFile
 
-app = noun("E-mail: a test, templates, previews.")
+app = group("E-mail: a test, templates, previews.")
 
 _NO = 1
 _NOBODY = "desk@example.com"
@@ -74,7 +74,7 @@ class PreviewRecord(Struct):
 
 @app.command(
     "test",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples(
         """
 notifycli email test -u jane@example.com
@@ -87,43 +87,45 @@ def email_test(ctx: typer.Context, *, type_: Type = NotificationType.MENTION) ->
 
     Exits with 1 if the server refuses it for good, with 69 if it may work another time.
     """
-    from notifycli.delivery.email import open_sender  # noqa: PLC0415 - brings smtplib and ssl
+    from notifycli.delivery.email.email_channel import open_sender  # noqa: PLC0415 - brings smtplib and ssl
 
-    this = session(ctx)
-    with this.store() as store:
-        account = this.the_account(store)
-        user = this.the_user(store, account)
+    session = session_of(ctx)
+    with session.store() as store:
+        account = session.resolve_account(store)
+        user = session.resolve_user(store, account)
         if user.email is None:
             raise UsageError(
                 f"user {user.id} has no e-mail address", "give them one: notifycli directory import"
             )
         notice = sample(account, user, Channel.EMAIL, NotificationType(type_), now())
-        sender = open_sender(store, watch=lambda step: this.note(f"✓ {step}"))
+        sender = open_sender(store, watch=lambda step: session.info(f"✓ {step}"))
 
     async def run() -> Outcome:
         async with sender:
             return await sender.send(notice)
 
-    _tell(this, notice, asyncio.run(run()))
+    _tell(session, notice, asyncio.run(run()))
 
 
-def _tell(this: Session, notice: Notice, outcome: Outcome) -> None:
+def _tell(session: Session, notice: Notice, outcome: Outcome) -> None:
     if isinstance(outcome, Later):
         raise UnavailableError(outcome.why)
     took = isinstance(outcome, Delivered)
     detail = outcome.detail if isinstance(outcome, Delivered) else outcome.why
     word = "delivered" if took else "refused"
-    show_one(this, TestRecord(notice.user_id, notice.email or "", word, detail))
+    show_one(session, TestRecord(notice.user_id, notice.email or "", word, detail))
     if isinstance(outcome, Delivered):
-        this.note("If it doesn't arrive, look in the spam folder, then in the mail server's log.")
+        session.info(
+            "If it doesn't arrive, look in the spam folder, then in the mail server's log."
+        )
         return
-    tell(f"error: {detail}\n  {outcome.remedy}")
+    print_error(f"error: {detail}\n  {outcome.remedy}")
     raise typer.Exit(_NO)
 
 
 @app.command(
     "templates",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli email templates
@@ -149,29 +151,29 @@ def email_templates(
     user, desk, conversation, contact, author, inbox, text, time, link, settings; in layouts also
     subject and notice. Keep only those that you change: the others stay the built-in ones.
     """
-    from notifycli.delivery.email_templates import copy_to, own_or_builtin  # noqa: PLC0415
+    from notifycli.delivery.email.email_templates import copy_to, own_or_builtin  # noqa: PLC0415
 
-    this = session(ctx)
+    session = session_of(ctx)
     if copy is not None:
         copied = copy_to(copy.expanduser())
-        this.note(
+        session.info(
             f"copied {plural(len(copied), 'template')} to {copy}\n"
             f"  use them: notifycli config set email.templates={copy}"
         )
         return
-    with this.store() as store:
+    with session.store() as store:
         templates = own_or_builtin(store.configuration.get("email.templates"))
     records = (
         TemplateRecord(file.name, _origin(file), str(file.path))
         for file in templates.files.values()
     )
     heads = ("Template", "Origin")
-    show(this, records, TemplateRecord, heads=heads, cells=lambda item: [item.name, item.origin])
-    if this.shows_table:
+    show(session, records, TemplateRecord, heads=heads, cells=lambda item: [item.name, item.origin])
+    if session.shows_table:
         # A folder has no room beside the names, and all that have an origin share it.
         folders = {_origin(file): file.path.parent for file in templates.files.values()}
         for origin, place in folders.items():
-            this.note(f"{origin}: {place}")
+            session.info(f"{origin}: {place}")
 
 
 def _origin(file: TemplateFile) -> str:
@@ -180,7 +182,7 @@ def _origin(file: TemplateFile) -> str:
 
 @app.command(
     "preview",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples(
         """
 notifycli email preview --type mention
@@ -195,25 +197,25 @@ def email_preview(
     html: Annotated[bool, typer.Option("--html", help="The HTML part alone.")] = False,
 ) -> None:
     """Show what a mail says, without sending it."""
-    from notifycli.delivery.email import letterhead  # noqa: PLC0415 - brings email.message
-    from notifycli.delivery.email_message import write as written  # noqa: PLC0415
+    from notifycli.delivery.email.email_channel import letterhead  # noqa: PLC0415 - brings email.message
+    from notifycli.delivery.email.email_message import write as written  # noqa: PLC0415
 
-    this = session(ctx)
-    with this.store() as store:
-        account, user = _reader(this, store)
+    session = session_of(ctx)
+    with session.store() as store:
+        account, user = _reader(session, store)
         notice = sample(account, user, Channel.EMAIL, NotificationType(type_), now())
         parts = written(notice, letterhead(store, otherwise=_NOBODY))
     if html:
         write([parts.html.encode()])
-    elif this.shows_table:
+    elif session.shows_table:
         write([f"Subject: {parts.subject}\n\n{parts.text}".encode()])
     else:
-        show_one(this, PreviewRecord(parts.subject, parts.text, parts.html))
+        show_one(session, PreviewRecord(parts.subject, parts.text, parts.html))
 
 
-def _reader(this: Session, store: Store) -> tuple[int, User]:
+def _reader(session: Session, store: Store) -> tuple[int, User]:
     """Give whose mail is shown: the named user's, the only one's, or that of somebody made up."""
-    account = this.the_account(store)
-    if this.given_users or store.only_user(account):
-        return account, this.the_user(store, account)
+    account = session.resolve_account(store)
+    if session.given_users or store.only_user(account):
+        return account, session.resolve_user(store, account)
     return account, _SOMEBODY

@@ -12,8 +12,8 @@ from typer.main import get_command
 
 from notifycli import __version__
 from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
-from notifycli.cli.session import Session, leave_line, tell
-from notifycli.cli.tab import VARIABLE
+from notifycli.cli.completion import VARIABLE
+from notifycli.cli.session import Session, leave_line, print_error
 from notifycli.errors import NotifycliError, UsageError
 
 _UNEXPECTED = 70
@@ -21,11 +21,9 @@ _ABORTED = 1
 _INTERRUPTED = 130
 
 NOUNS = {
-    "simulate": Noun("notifycli.cli.replay.simulate", "Which notifications would fire, and why."),
-    "why": Noun("notifycli.cli.replay.why", "Why a user was notified, or not, event by event."),
-    "test": Noun(
-        "notifycli.cli.replay.scenarios", "Scenario files: what must fire, and what must not."
-    ),
+    "simulate": Noun("notifycli.cli.simulate.simulate", "Which notifications would fire, and why."),
+    "why": Noun("notifycli.cli.why.why", "Why a user was notified, or not, event by event."),
+    "test": Noun("notifycli.cli.test", "Scenario files: what must fire, and what must not."),
     "deliver": Noun("notifycli.cli.deliver", "Send what fires: by e-mail, push and sound."),
     "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
     "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
@@ -45,7 +43,7 @@ NOUNS = {
         "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
     ),
     "doctor": Noun("notifycli.cli.doctor.run", "Whether what is set up works, and what to type."),
-    "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
+    "completion": Noun("notifycli.cli.completion_command", "What TAB completes, in your shell."),
 }
 ALIASES = {
     "tokens": "token",
@@ -103,7 +101,7 @@ def main() -> NoReturn:
     # What is imported by now stays: neither collections nor the end of the program need look at it.
     gc.freeze()
     if VARIABLE in os.environ:
-        from notifycli.cli.tab.shells import reply  # noqa: PLC0415 - for TAB alone
+        from notifycli.cli.completion.shells import reply  # noqa: PLC0415 - for TAB alone
 
         sys.exit(reply(get_command(app), sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
@@ -111,28 +109,30 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run the program and give its exit status; no traceback reaches a user without `--verbose`."""
-    this = Session()
+    session = Session()
     try:
-        result = get_command(app)(arguments, prog_name="notifycli", standalone_mode=False, obj=this)
+        result = get_command(app)(
+            arguments, prog_name="notifycli", standalone_mode=False, obj=session
+        )
     except NotifycliError as error:
         _tell_error(error.message, error.hint, arguments)
         return error.status
     except SystemExit:  # Typer's answer to a reader of the help that has gone away
         return 0
     except typer.Abort:
-        tell("aborted")
+        print_error("aborted")
         return _ABORTED
     except typer.TyperException as error:
-        from notifycli.cli.misuse import told_usage  # noqa: PLC0415 - only errors need it
+        from notifycli.cli.usage_errors import told_usage  # noqa: PLC0415 - only errors need it
 
         _tell_error(*told_usage(error), arguments)
         return UsageError.status
     except Exception as error:  # noqa: BLE001 - the last resort
-        if this.verbose:
+        if session.verbose:
             import traceback  # noqa: PLC0415 - 9 ms that only this case needs
 
             traceback.print_exc()
-        tell(
+        print_error(
             f"error: unexpected {type(error).__name__}; nothing more was done\n"
             "  run it again with --verbose, and report what it prints"
         )
@@ -143,7 +143,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _tell_error(message: str, hint: str, arguments: list[str]) -> None:
-    from notifycli.cli.misuse import without_tokens  # noqa: PLC0415 - only errors need it
+    from notifycli.cli.usage_errors import without_tokens  # noqa: PLC0415 - only errors need it
 
     text = f"error: {message}" + (f"\n  {hint}" if hint else "")
-    tell(without_tokens(text, arguments))
+    print_error(without_tokens(text, arguments))

@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from notifycli.cli.numbers import number_in
+from notifycli.cli.types import number_in
 from notifycli.errors import UsageError
-from notifycli.rules.audience import LARGEST_ID, Inbox, Team, User
+from notifycli.rules.directory import LARGEST_ID, Inbox, Team, User
 from notifycli.rules.preferences import nearest
-from notifycli.store.database import default_path
+from notifycli.store.sqlite.connection import default_path
 from notifycli.store.store import Store
 
 Group = TypeVar("Group", Inbox, Team)
@@ -69,7 +69,7 @@ class Session:
             # Unlike pathlib's, this doesn't raise where it may not look: opening tells why.
             self._missing_told = not os.path.exists(self.path)  # noqa: PTH110
             if self._missing_told:
-                self.note(f"there is no store at {self.path} yet")
+                self.info(f"there is no store at {self.path} yet")
         return Store(self.path, create=create)
 
     @property
@@ -93,7 +93,7 @@ class Session:
             raise UsageError(f"NOTIFYCLI_ACCOUNT: {text!r} is no account number")
         return number
 
-    def the_account(self, store: Store, *, may_be_new: bool = False) -> int:
+    def resolve_account(self, store: Store, *, may_be_new: bool = False) -> int:
         """Give the account that is meant: the named one, else the only one, else 1.
 
         Raises `UsageError` where several are possible or, unless `may_be_new`, the named one isn't
@@ -133,7 +133,7 @@ class Session:
         groups = self.all_users or self.role or self.team or self.inbox_members
         return bool(groups) or len(self.user) > 1
 
-    def the_users(self, store: Store, account: int) -> list[User]:
+    def resolve_users(self, store: Store, account: int) -> list[User]:
         """Give the users who are meant: all whom an option names, or the account's only one.
 
         Raises `UsageError` where that is nobody.
@@ -172,9 +172,9 @@ class Session:
         )
         return " ".join(option for group in options for option in group)
 
-    def the_user(self, store: Store, account: int) -> User:
+    def resolve_user(self, store: Store, account: int) -> User:
         """Give the one user who is meant. Raises `UsageError` if several are."""
-        users = self.the_users(store, account)
+        users = self.resolve_users(store, account)
         if len(users) != 1:
             raise UsageError("this command takes one user", "name just one: -u REF")
         return users[0]
@@ -188,19 +188,19 @@ class Session:
     def awaits(self, *files: str) -> None:
         """Tell whoever sits at a terminal, if one of the files is what they are to type."""
         if "-" in files and sys.stdin is not None and sys.stdin.isatty():
-            self.note("reading standard input; end it with Ctrl-D")
+            self.info("reading standard input; end it with Ctrl-D")
 
-    def note(self, text: str) -> None:
+    def info(self, text: str) -> None:
         """Tell something on standard error that is no data and no error."""
         if not self.quiet:
-            tell(_at_words(text) if sys.stderr is not None and sys.stderr.isatty() else text)
+            print_error(_at_words(text) if sys.stderr is not None and sys.stderr.isatty() else text)
 
     def warn(self, text: str) -> None:
         """Tell on standard error what may be a mistake."""
-        tell(f"warning: {text}")
+        print_error(f"warning: {text}")
 
 
-def tell(text: str) -> None:
+def print_error(text: str) -> None:
     """Write a line, or several, to standard error, free of control characters."""
     safe = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
     # Whoever has stopped listening to the talk may still want the data.
@@ -212,7 +212,7 @@ def tell(text: str) -> None:
 def leave_line() -> None:
     """Begin a new line on a terminal, where Ctrl-C has left `^C` or a prompt on the last one."""
     if sys.stderr is not None and sys.stderr.isatty():
-        tell("")
+        print_error("")
 
 
 def _at_words(text: str) -> str:

@@ -8,7 +8,7 @@ import time
 import typer
 
 from notifycli.errors import UsageError
-from notifycli.rules.moment import SECOND, format_moment, parse_moment
+from notifycli.events.timestamps import SECOND, format_moment, parse_moment
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from notifycli.cli.prompt import read_secret
 from notifycli.cli.session import Session
 from notifycli.cli.times import now
-from notifycli.cli.typed_secret import read_secret
+from notifycli.secrets.keychain import open_keychain
+from notifycli.secrets.token_service import Ended, TokenService
 from notifycli.store.store import Store
-from notifycli.vault.keychain import open_keychain
-from notifycli.vault.tokens import Ended, Life
 
 
-def life(this: Session, store: Store) -> Life:
+def life(session: Session, store: Store) -> TokenService:
     """Give the changes of tokens as this run makes them."""
-    return Life(store, open_keychain(), this.command, this.who, now)
+    return TokenService(store, open_keychain(), session.command, session.who, now)
 
 
-def tell_ended(this: Session, ended: Ended) -> None:
+def tell_ended(session: Session, ended: Ended) -> None:
     """Say so if the secret of a token that has ended couldn't be deleted."""
     if ended.trouble is not None:
-        this.warn(
+        session.warn(
             "what has ended is not valid any more, but the keyring still holds it "
             f"({ended.trouble.message}); delete it later: notifycli doctor --fix"
         )
 
 
-def forget_leftovers(this: Session, store: Store) -> None:
+def forget_leftovers(session: Session, store: Store) -> None:
     """Delete the secrets of tokens that went with their users."""
     if names := store.tokens.leftovers():
-        tell_ended(this, Ended([], life(this, store).forget(names)))
+        tell_ended(session, Ended([], life(session, store).forget(names)))
 
 
 def read_token(prompt: str, example: str) -> str:

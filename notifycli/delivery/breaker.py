@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifycli.rules.moment import SECOND
+from notifycli.events.timestamps import SECOND
 
 
 class Breaker:

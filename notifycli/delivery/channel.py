@@ -6,7 +6,7 @@ from typing import Protocol, Self
 
 from msgspec import Struct
 
-from notifycli.store.notice import Notice
+from notifycli.store.outbox_records import Notice
 
 
 class Delivered(Struct, frozen=True):

@@ -8,14 +8,14 @@ from typing import Protocol, runtime_checkable
 
 from notifycli.delivery.channel import Sender
 from notifycli.errors import ConfigurationError, NotifycliError
-from notifycli.rules.event import Event
+from notifycli.events.event import Event
 from notifycli.rules.notifications import Channel
 from notifycli.store.store import Store
 
 MODULES = {
-    Channel.EMAIL: "notifycli.delivery.email",
-    Channel.PUSH: "notifycli.delivery.push",
-    Channel.AUDIO: "notifycli.delivery.sound",
+    Channel.EMAIL: "notifycli.delivery.email.email_channel",
+    Channel.PUSH: "notifycli.delivery.push.push_channel",
+    Channel.AUDIO: "notifycli.delivery.sound.sound_channel",
 }
 """Where each channel's `open_sender` is: imported only if something fires on it."""
 

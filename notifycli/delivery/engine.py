@@ -20,13 +20,13 @@ from msgspec import Struct
 from notifycli.delivery.breaker import Breaker
 from notifycli.delivery.channel import Delivered, Later, Outcome, Sender
 from notifycli.delivery.channels import Channels
-from notifycli.delivery.report import Report
-from notifycli.delivery.retrying import outlived, settle
+from notifycli.delivery.delivery_report import Report
+from notifycli.delivery.retry import outlived, settle
 from notifycli.errors import NotifycliError, TryAgainError
-from notifycli.rules.moment import SECOND
+from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
-from notifycli.store.notice import Leased, Notice, Scope, Settled, State
-from notifycli.store.outbox import Outbox
+from notifycli.store.outbox_records import Leased, Notice, Scope, Settled, State
+from notifycli.store.sqlite.outbox import Outbox
 
 LEASE = 15 * SECOND
 """How long a killed process keeps others from what it had in flight."""

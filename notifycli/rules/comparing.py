@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from notifycli.events.event import Event
+from notifycli.rules.candidates import named
 from notifycli.rules.decision import Decision, Verdict
-from notifycli.rules.event import Event
+from notifycli.rules.evaluate import decisions
 from notifycli.rules.firing import Firing
-from notifycli.rules.judging import decisions
-from notifycli.rules.kept import Account, Conversation
 from notifycli.rules.ladder import Case
-from notifycli.rules.naming import named
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.replay import Replay, cases
 from notifycli.rules.selection import Selection
+from notifycli.rules.state import Account, Conversation
 from notifycli.rules.summary import Summary
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
+from notifycli.events.event import Event
+from notifycli.rules.candidates import kind_of_message, named
 from notifycli.rules.decision import Held, Verdict
-from notifycli.rules.event import Event
-from notifycli.rules.judging import judge_wishes
-from notifycli.rules.kept import Account, Conversation, Side
-from notifycli.rules.naming import kind_of_message, named
+from notifycli.rules.evaluate import judge_wishes
 from notifycli.rules.replay import Replay, case_of
 from notifycli.rules.route import Route, route
 from notifycli.rules.selection import Selection
+from notifycli.rules.state import Account, Conversation, Side
 from notifycli.rules.summary import Summary
 from notifycli.rules.tally import Tally
 

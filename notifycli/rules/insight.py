@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import NamedTuple, TypeVar
 
+from notifycli.events.timestamps import SECOND, to_datetime
 from notifycli.rules.decision import Decision, Outcome, Reason, Verdict
-from notifycli.rules.moment import SECOND, to_datetime
 from notifycli.rules.notifications import Channel, NotificationType
 
 K = TypeVar("K")

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from notifycli.rules.audience import Directory
+from notifycli.events.event import Event
 from notifycli.rules.decision import Reason
-from notifycli.rules.event import Event
+from notifycli.rules.directory import Directory
 from notifycli.rules.notifications import (
     EVERY_TYPE,
     NEW_MESSAGE_TYPES,

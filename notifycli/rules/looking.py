@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from notifycli.events.event import Event
 from notifycli.rules.decision import Decision, Held, Reason, Verdict
-from notifycli.rules.event import Event
+from notifycli.rules.evaluate import decisions
 from notifycli.rules.insight import Insight, Why, why
-from notifycli.rules.judging import decisions
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES
 from notifycli.rules.route import Named, Route

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from notifycli.rules.audience import Directory
+from notifycli.rules.directory import Directory
 
 # Chatwoot's own pattern (app/services/messages/mention_service.rb).
 _MARKUP = re.compile(r"\(mention://(user|team)/(\d{1,18})/.+?\)", re.ASCII)

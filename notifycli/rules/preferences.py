@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES
-from notifycli.rules.schedule import Duration, QuietHours, UnknownZoneError, zones
+from notifycli.rules.quiet_hours import Duration, QuietHours, UnknownZoneError, zones
 
 TONES = ("ding", "bell", "chime", "magic", "ping")
 AUDIO_SETS = ("assigned", "unassigned", "others")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from notifycli.rules.event import UNSAID, Unsaid
+from notifycli.events.event import UNSAID, Unsaid
 
 
 class Window(Struct):

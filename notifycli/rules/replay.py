@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from notifycli.rules.audience import Directory
+from notifycli.events.event import UNSAID, Event
+from notifycli.events.event_names import MESSAGE_CREATED, PRESENCE
+from notifycli.events.timestamps import SECOND, format_moment
+from notifycli.rules.candidates import named
 from notifycli.rules.decision import Decision, Facts
-from notifycli.rules.event import UNSAID, Event
-from notifycli.rules.judging import decisions
-from notifycli.rules.kept import Account, Assumptions, Conversation
+from notifycli.rules.directory import Directory
+from notifycli.rules.evaluate import decisions
 from notifycli.rules.ladder import Case
-from notifycli.rules.moment import SECOND, format_moment
-from notifycli.rules.names import MESSAGE_CREATED, PRESENCE
-from notifycli.rules.naming import named
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.presence import Presence
 from notifycli.rules.route import Named
 from notifycli.rules.settings import Preferences
+from notifycli.rules.state import Account, Assumptions, Conversation
 
 T = TypeVar("T")
 

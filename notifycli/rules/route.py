@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from notifycli.rules.decision import Held
-from notifycli.rules.judging import sifted
+from notifycli.rules.enabled import Wanting, Wishes
+from notifycli.rules.evaluate import sifted
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import NotificationType
-from notifycli.rules.wanting import Wanting, Wishes
 
 if TYPE_CHECKING:
     from notifycli.rules.insight import Why

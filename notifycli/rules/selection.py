@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from notifycli.events.event import Event
 from notifycli.rules.decision import Decision
-from notifycli.rules.event import Event
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.preferences import nearest
 

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.rules.schedule import Duration, QuietHours
+from notifycli.rules.quiet_hours import Duration, QuietHours
 
 T = TypeVar("T")
 Values = Mapping[str, str]

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.whatif import ChangedDecision, ChangeKind
+from notifycli.rules.overlay import ChangedDecision, ChangeKind
 
 _CHANNELS = list(Channel)
 _TYPES = list(NotificationType)

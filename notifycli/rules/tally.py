@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from msgspec import Struct, field
 
 from notifycli.rules.decision import Held, Verdict
-from notifycli.rules.kept import Account
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
 from notifycli.rules.route import Route
+from notifycli.rules.state import Account
 from notifycli.rules.summary import Summary
 
 Taken = Callable[[int, int, Channel, NotificationType], bool]

@@ -28,8 +28,8 @@ from typing import NamedTuple
 import msgspec
 
 from notifycli.errors import ConfigurationError, TryAgainError
-from notifycli.rules.payload import decode_name
-from notifycli.vault.private_file import locked, replace_private, sync_folder
+from notifycli.events.payload import decode_name
+from notifycli.secrets.private_file import locked, replace_private, sync_folder
 
 LARGEST_FILE = 64 * 1024 * 1024
 MOST_DELIVERIES = 100_000

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from notifycli.errors import DataError
-from notifycli.server.desk import Call
-from notifycli.server.shapes import KeptSubscription, Nothing, PushSubscription
-from notifycli.server.web import Problem
+from notifycli.server.handlers import Call
+from notifycli.server.middleware import HTTPError
+from notifycli.server.schemas import KeptSubscription, Nothing, PushSubscription
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 
@@ -16,7 +16,7 @@ _COMMAND = "serve notification_subscriptions"
 
 def subscribe(store: Store, call: Call) -> KeptSubscription:
     """Subscribe a browser of the caller's, or renew its subscription."""
-    from notifycli.delivery.push_endpoint import read_subscription  # noqa: PLC0415 - this alone
+    from notifycli.delivery.push.endpoint import read_subscription  # noqa: PLC0415 - this alone
 
     wanted: PushSubscription = call.body.notification_subscription
     given = wanted.subscription_attributes
@@ -25,10 +25,10 @@ def subscribe(store: Store, call: Call) -> KeptSubscription:
     try:
         offer = read_subscription(data, "subscription_attributes")
     except DataError as error:
-        raise Problem(422, error.message) from None
+        raise HTTPError(422, error.message) from None
     pairs = store.subscriptions.push_keys()
     if not pairs:
-        raise Problem(422, "there is no VAPID key yet that a browser could have subscribed with")
+        raise HTTPError(422, "there is no VAPID key yet that a browser could have subscribed with")
     with store.change(call.account, _COMMAND, call.who) as change:
         kept = change.subscriptions.put(
             Subscription(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from notifycli.errors import NotPermittedError, UsageError
-from notifycli.store.database import told_errors
+from notifycli.store.sqlite.connection import translate_errors
 from notifycli.store.staging import Staging
 
 _TOLD = 10
@@ -93,7 +93,7 @@ class History:
         if since is not None:
             sql, parameters = f"{sql} AND c.at >= ?", [*parameters, since]
         parameters.append(-1 if limit is None else limit)
-        with told_errors(self._path):
+        with translate_errors(self._path):
             for row in self._connection.execute(
                 f"{sql} ORDER BY c.id DESC, v.rowid LIMIT ?", parameters
             ):

@@ -9,14 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from notifycli.store.database import connect
+from notifycli.store.sqlite.connection import connect
 
 if TYPE_CHECKING:
-    from notifycli.store.configuration import Configuration
-    from notifycli.store.connections import Connections
+    from notifycli.store.chatwoot_accounts import Connections
     from notifycli.store.history import History
-    from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
+    from notifycli.store.settings import Configuration
+    from notifycli.store.sqlite.outbox import Outbox
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
     from notifycli.store.ui_settings import UiSettings
@@ -38,14 +38,14 @@ class Parts:
     @cached_property
     def chatwoot(self) -> Connections:
         """The accounts of Chatwoot that those of the store belong to."""
-        from notifycli.store.connections import Connections
+        from notifycli.store.chatwoot_accounts import Connections
 
         return Connections(self._connection, self.path)
 
     @cached_property
     def configuration(self) -> Configuration:
         """What the channels are told."""
-        from notifycli.store.configuration import Configuration
+        from notifycli.store.settings import Configuration
 
         return Configuration(self._connection, self.path)
 
@@ -59,7 +59,7 @@ class Parts:
     @cached_property
     def outbox(self) -> Outbox:
         """What is to be delivered, and what was."""
-        from notifycli.store.outbox import Outbox
+        from notifycli.store.sqlite.outbox import Outbox
 
         return Outbox(self._connection, self.path)
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from notifycli.errors import NotPermittedError, UsageError
 from notifycli.rules.preferences import nearest
 from notifycli.rules.presets import BUILTIN_PRESETS
-from notifycli.store.database import told_errors, transaction
+from notifycli.store.sqlite.connection import transaction, translate_errors
 
 
 class Preset(Struct):
@@ -33,7 +33,7 @@ class Presets:
     def all(self) -> list[Preset]:
         """Give the built-in ones, then the others by name."""
         builtin = [Preset(name, True, len(values)) for name, values in BUILTIN_PRESETS.items()]
-        with told_errors(self._path):
+        with translate_errors(self._path):
             rows = self._connection.execute(
                 "SELECT name, count(*) FROM preset GROUP BY name ORDER BY name"
             ).fetchall()
@@ -43,7 +43,7 @@ class Presets:
         """Give full keys and values. Raises `UsageError` for a preset that doesn't exist."""
         if name.lower() in BUILTIN_PRESETS:
             return BUILTIN_PRESETS[name.lower()]
-        with told_errors(self._path):
+        with translate_errors(self._path):
             rows = self._connection.execute(
                 "SELECT key, value FROM preset WHERE name = ? ORDER BY key", (name,)
             ).fetchall()
@@ -57,7 +57,7 @@ class Presets:
     def save(self, name: str, values: Mapping[str, str], *, replace: bool) -> None:
         """Keep a preset. Raises `UsageError` if there is one, unless it is to be replaced."""
         self._refuse_builtin(name)
-        with told_errors(self._path), transaction(self._connection):
+        with translate_errors(self._path), transaction(self._connection):
             deleted = self._connection.execute("DELETE FROM preset WHERE name = ?", (name,))
             if deleted.rowcount and not replace:
                 raise UsageError(f"there is a preset {name!r} already", "replace it: --replace")
@@ -70,7 +70,7 @@ class Presets:
         """Forget a preset; what it has set stays. Raises `UsageError` if there is none."""
         self._refuse_builtin(name)
         self.values(name)
-        with told_errors(self._path), transaction(self._connection):
+        with translate_errors(self._path), transaction(self._connection):
             self._connection.execute("DELETE FROM preset WHERE name = ?", (name,))
 
     def _refuse_builtin(self, name: str) -> None:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from notifycli.rules.audience import Directory, Inbox, Team, User
+from notifycli.rules.directory import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
-from notifycli.store.database import EVERY_INBOX, told_errors, transaction
 from notifycli.store.parts import Parts
+from notifycli.store.sqlite.connection import EVERY_INBOX, transaction, translate_errors
 
 if TYPE_CHECKING:
-    from notifycli.store.change import Change
     from notifycli.store.staging import Staging, Written
+    from notifycli.store.transaction import Change
 
 
 class AccountName(NamedTuple):
@@ -41,7 +41,7 @@ class Store(Parts):
         """
         from datetime import UTC, datetime
 
-        from notifycli.store.change import Change, Trace
+        from notifycli.store.transaction import Change, Trace
 
         made: dict[int, Change] = {}
 
@@ -50,7 +50,7 @@ class Store(Parts):
                 made[account] = Change(self._connection, account, trace)
             return made[account]
 
-        with told_errors(self.path), transaction(self._connection):
+        with translate_errors(self.path), transaction(self._connection):
             trace = Trace(command, who, datetime.now(UTC).isoformat(timespec="seconds"))
             yield of
             for change in made.values():
@@ -65,9 +65,9 @@ class Store(Parts):
     @contextmanager
     def rehearsal(self, account: int) -> Iterator[Change]:
         """Change one account as `change` would, and take all of it back at the end."""
-        from notifycli.store.change import Change, Trace
+        from notifycli.store.transaction import Change, Trace
 
-        with told_errors(self.path):
+        with translate_errors(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield Change(self._connection, account, Trace("", "", ""))
@@ -107,7 +107,7 @@ class Store(Parts):
 
         That is the id, the address, and the address in lower case.
         """
-        from notifycli.store.document_entries import references_of
+        from notifycli.documents.entries import references_of
 
         rows = self._rows("SELECT id, email FROM user WHERE account_id = ?", account)
         return references_of((id_, email) for id_, email in rows)
@@ -161,7 +161,7 @@ class Store(Parts):
     @contextmanager
     def comparing(self) -> Iterator[Staging]:
         """Compare values with those that are set, and change nothing."""
-        with told_errors(self.path):
+        with translate_errors(self.path):
             self._connection.execute("BEGIN")
             try:
                 yield self.staging()
@@ -241,5 +241,5 @@ class Store(Parts):
         return members
 
     def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        with told_errors(self.path):
+        with translate_errors(self.path):
             yield from self._connection.execute(sql, parameters)

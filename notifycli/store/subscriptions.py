@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from notifycli.errors import TryAgainError
-from notifycli.store.database import told_errors, transaction
+from notifycli.store.sqlite.connection import transaction, translate_errors
 
 NEW = 0
 """The id of what isn't on record yet."""
@@ -79,7 +79,7 @@ class Subscriptions:
 
     def subscribed(self, account: int) -> set[int]:
         """Give the ids of the users who have a subscription."""
-        with told_errors(self._path):
+        with translate_errors(self._path):
             rows = self._connection.execute(
                 "SELECT DISTINCT user_id FROM push_subscription WHERE account_id = ?", (account,)
             )
@@ -87,7 +87,7 @@ class Subscriptions:
 
     def push_keys(self) -> list[PushKey]:
         """Give all keys, the current one first."""
-        with told_errors(self._path):
+        with translate_errors(self._path):
             rows = self._connection.execute(
                 "SELECT id, public_key, secret_name, created_at,"
                 " (SELECT count(*) FROM push_subscription WHERE key_id = push_key.id)"
@@ -100,7 +100,7 @@ class Subscriptions:
 
         Raises `TryAgainError` if the current one is another by now.
         """
-        with told_errors(self._path), transaction(self._connection):
+        with translate_errors(self._path), transaction(self._connection):
             (current,) = self._connection.execute("SELECT max(id) FROM push_key").fetchone()
             if current != replaces:
                 raise TryAgainError(
@@ -114,7 +114,7 @@ class Subscriptions:
 
     def forget_key(self, key: PushKey) -> bool:
         """Take an old key off the record, unless a subscription is bound to it."""
-        with told_errors(self._path), transaction(self._connection):
+        with translate_errors(self._path), transaction(self._connection):
             gone = self._connection.execute(
                 "DELETE FROM push_key WHERE id = ? AND id < (SELECT max(id) FROM push_key)"
                 " AND NOT EXISTS (SELECT 1 FROM push_subscription WHERE key_id = push_key.id)",
@@ -124,7 +124,7 @@ class Subscriptions:
 
     def note_results(self, taken: Iterable[tuple[int, int]], failed: Iterable[int]) -> None:
         """Record when pushes were taken, by subscription, and which subscriptions failed."""
-        with told_errors(self._path), transaction(self._connection):
+        with translate_errors(self._path), transaction(self._connection):
             self._connection.executemany(
                 "UPDATE push_subscription SET last_used_at = ?2, failures = 0 WHERE id = ?1", taken
             )
@@ -134,7 +134,7 @@ class Subscriptions:
             )
 
     def _read(self, where: str, *parameters: object) -> Iterator[Subscription]:
-        with told_errors(self._path):
+        with translate_errors(self._path):
             yield from map(
                 _subscription, self._connection.execute(f"{_SELECT} {where}", parameters)
             )

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from notifycli.errors import TryAgainError
-from notifycli.store.database import told_errors, transaction
+from notifycli.store.sqlite.connection import transaction, translate_errors
 
 NOBODY = 0
 """The token id under which `note_use` records that a token was refused."""
@@ -148,7 +148,7 @@ class Tokens:
             yield from map(_token, self._connection.execute(f"{_SELECT} {where}", parameters))
 
     def _told(self) -> AbstractContextManager[None]:
-        return told_errors(self._path)
+        return translate_errors(self._path)
 
 
 class TokenChanges:

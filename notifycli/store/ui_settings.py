@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from notifycli.store.database import told_errors
+from notifycli.store.sqlite.connection import translate_errors
 
 
 class UiSettings:
@@ -18,7 +18,7 @@ class UiSettings:
 
     def of(self, account: int, user: int) -> dict[str, str]:
         """Give a user's, in the order in which they were written."""
-        with told_errors(self._path):
+        with translate_errors(self._path):
             rows = self._connection.execute(
                 "SELECT key, value FROM ui_setting WHERE account_id = ? AND user_id = ?"
                 " ORDER BY place",

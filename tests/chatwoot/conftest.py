@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.vault import sealed
-from notifycli.vault.private_file import replace_private
+from notifycli.secrets import encryption as sealed
+from notifycli.secrets.private_file import replace_private
 from tests.chatwoot.recorded import JANE, OMAR, ROOT, Chatwoot, serving
 from tests.conftest import Notifycli
 

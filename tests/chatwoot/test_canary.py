@@ -9,8 +9,8 @@ import pytest
 
 from tests.chatwoot.recorded import ROOT, Asked, Chatwoot, Person, Reply
 from tests.conftest import Notifycli, Program
+from tests.secrets import services
 from tests.tokens.aviary import CANARY, hidden
-from tests.vault import services
 
 NEW = CANARY[::-1]
 """What a rotation gives: as hidden as the canary is."""
@@ -85,7 +85,7 @@ def test_an_unforeseen_error_and_its_traceback_do_not_hold_it(
 
     chatwoot.people[CANARY] = chatwoot.people.pop(ROOT)
     notifycli.ok("chatwoot", "login", chatwoot.url, stdin=CANARY.encode())
-    monkeypatch.setattr("notifycli.chatwoot.api.msgspec.json.decode", fail)
+    monkeypatch.setattr("notifycli.chatwoot.client.msgspec.json.decode", fail)
     result = notifycli("chatwoot", "status", "--verbose")
     assert (result.status, "ZeroDivisionError: unforeseen" in result.stderr) == (70, True)
     assert hidden(result.stderr.encode())

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.chatwoot.desk import Desk
+from notifycli.chatwoot.account import Desk
 from notifycli.chatwoot.rotate import rotate
-from notifycli.store.connections import Connection
-from notifycli.vault.mending import mend
-from notifycli.vault.token import Secret
-from notifycli.vault.tokens import Wish
+from notifycli.secrets.reconcile import reconcile
+from notifycli.secrets.token_format import Secret
+from notifycli.secrets.token_service import Wish
+from notifycli.store.chatwoot_accounts import Connection
 from tests.chatwoot.recorded import JANE, ROOT, Asked, Chatwoot, Person, Reply
 from tests.conftest import Notifycli
 from tests.tokens.harness import JANE as HER
@@ -136,7 +136,7 @@ def test_a_rotation_that_dies_at_any_step_is_finished_by_the_next(
                 assert desk.life.reveal(desk.held(HER)).reveal() == chatwoot.token(7)
                 with desk.open(HER) as api:
                     assert api.profile().id == 7
-                mend(desk.life.store, desk.life)
+                reconcile(desk.life.store, desk.life)
                 assert set(secrets) == {desk.held(HER).secret_name}
         if not died:
             break

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifycli.chatwoot.desk import Desk
+from notifycli.chatwoot.account import Desk
 from notifycli.chatwoot.pull import pull
 from notifycli.chatwoot.push import diff, push
 from notifycli.rules.preferences import Layer
-from notifycli.store.change import Entry, Target
-from notifycli.store.connections import Connection
-from notifycli.vault.token import Secret
-from notifycli.vault.tokens import Wish
+from notifycli.secrets.token_format import Secret
+from notifycli.secrets.token_service import Wish
+from notifycli.store.chatwoot_accounts import Connection
+from notifycli.store.transaction import Entry, Target
 from tests.chatwoot.recorded import JANE, TYPES, Chatwoot, Person, serving
 from tests.tokens.harness import JANE as HER
 from tests.tokens.harness import MemoryKeychain, life_of, store_with_users

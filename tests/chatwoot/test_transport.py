@@ -17,9 +17,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from notifycli.chatwoot.transport import Answer, Limits, Transport, base_url
+from notifycli.chatwoot.http import Answer, Limits, Transport, base_url
 from notifycli.errors import NotifycliError
-from notifycli.vault.token import Secret
+from notifycli.secrets.token_format import Secret
 from tests.chatwoot.recorded import ROOT, Asked, Chatwoot, Reply, serving
 
 PATH = "/api/v1/profile"

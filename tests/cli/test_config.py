@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.store.configuration import SETTINGS
+from notifycli.store.settings import SETTINGS
 from tests.conftest import Json, Notifycli
 
 SECRET = "CanaryOfThePassword"  # noqa: S105 - that's what it is

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from notifycli.cli import times
-from notifycli.rules.moment import parse_moment
+from notifycli.events.timestamps import parse_moment
 from tests.conftest import DESK, Json, Notifycli, Program, lines
 
 CREATED: Json = {

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from notifycli.delivery.email_address import sender
-from notifycli.delivery.email_message import Letterhead
-from notifycli.delivery.email_templates import Templates
+from notifycli.delivery.email.address import sender
+from notifycli.delivery.email.email_message import Branding
+from notifycli.delivery.email.email_templates import Templates
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.notice import Leased, Notice
+from notifycli.store.outbox_records import Leased, Notice
 
 MENTION = Notice(
     id=5,
@@ -30,7 +30,7 @@ MENTION = Notice(
     author="Omar Haddad",
     text="Can you look at this?\n.\n<b>It is urgent.</b>",
 )
-LETTERHEAD = Letterhead(
+LETTERHEAD = Branding(
     sender("Acme Süd <desk@acme.example>"), {1: "Acme"}, "https://desk.example", Templates()
 )
 

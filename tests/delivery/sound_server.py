@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.vault.services import WAIT, need, running, until
+from tests.secrets.services import WAIT, need, running, until
 
 RATE = 44_100
 _LOUD = 1_000

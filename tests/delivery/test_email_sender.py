@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
-from notifycli.delivery.email import EmailSender
-from notifycli.delivery.smtp_server import MailServer, Security
+from notifycli.delivery.email.email_channel import EmailSender
+from notifycli.delivery.email.smtp_server import MailServer, Security
 from notifycli.errors import ConfigurationError
-from notifycli.store.notice import Notice
-from notifycli.vault.token import Secret
+from notifycli.secrets.token_format import Secret
+from notifycli.store.outbox_records import Notice
 
 from .mail_server import CLOSE, HANG, PASSWORD, USER, Certificate, Post, free_port, serving
 from .notices import LETTERHEAD, notice

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from notifycli.delivery import email
 from notifycli.delivery.channel import Later, Outcome
-from notifycli.delivery.email import EmailSender
-from notifycli.delivery.smtp_server import MailServer, Security
+from notifycli.delivery.email import email_channel as email
+from notifycli.delivery.email.email_channel import EmailSender
+from notifycli.delivery.email.smtp_server import MailServer, Security
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
 

@@ -12,22 +12,23 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.delivery import sound, sound_player
 from notifycli.delivery.channel import Delivered, Later, Outcome
 from notifycli.delivery.channels import Channels
-from notifycli.delivery.feeding import Feeder, Terms
-from notifycli.delivery.sound import SoundSender
-from notifycli.delivery.sound_player import BELL, Player, Tone, tone, tones
-from notifycli.delivery.sound_waiting import Waiting
+from notifycli.delivery.enqueue import Enqueuer, Terms
+from notifycli.delivery.sound import player as sound_player
+from notifycli.delivery.sound import sound_channel as sound
+from notifycli.delivery.sound.player import BELL, Player, Tone, tone, tones
+from notifycli.delivery.sound.sound_channel import SoundSender
+from notifycli.delivery.sound.sound_repeat import Waiting
 from notifycli.errors import UnavailableError
-from notifycli.rules.event import Event, Message
+from notifycli.events.event import Event, Message
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import TONES
 from notifycli.rules.settings import Preferences
 from notifycli.store.store import Store
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
-from tests.vault.services import need, until
+from tests.secrets.services import need, until
 
 from .notices import notice
 from .sound_server import Recording, sound_server
@@ -313,7 +314,7 @@ def test_deliver_tells_the_sounds_what_happens_and_whose_it_is(
     async def run() -> int:
         with Store(desk.store) as store:
             channels = Channels(store, frozenset({Channel.AUDIO}))
-            feeder = Feeder(store, 1, Terms(), channels)
+            feeder = Enqueuer(store, 1, Terms(), channels)
             feeder.take(json.dumps(asked(1)).encode(), 1)
             async with channels.sender(Channel.AUDIO) as sounds:
                 await sounds.send(notice(at=None))

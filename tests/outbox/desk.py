@@ -15,9 +15,9 @@ import pytest
 from notifycli.delivery import channels
 from notifycli.delivery.channel import Delivered, Outcome
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
-from notifycli.rules.event import Event
+from notifycli.events.event import Event
 from notifycli.rules.notifications import Channel
-from notifycli.store.notice import Notice
+from notifycli.store.outbox_records import Notice
 from tests.conftest import Json
 
 Answer = Callable[[Notice], Outcome]

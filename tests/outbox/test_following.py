@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.cli.deliver.following import Follower
+from notifycli.cli.deliver.follow import Follower
 from notifycli.errors import UsageError
-from notifycli.store.notice import Place
+from notifycli.store.outbox_records import Place
 
 Step = Callable[[Path], object]
 

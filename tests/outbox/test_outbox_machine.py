@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.notice import EVERY_CHANNEL, Entry, Leased, Scope, Settled, State
+from notifycli.store.outbox_records import EVERY_CHANNEL, Entry, Leased, Scope, Settled, State
 from notifycli.store.store import Store
 
 LEASE = 10

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
-from notifycli.delivery.retrying import MOST_ATTEMPTS, delay, outlived, settle
+from notifycli.delivery.retry import MOST_ATTEMPTS, delay, outlived, settle
 from notifycli.rules.notifications import Channel
-from notifycli.store.notice import Leased, Settled, State
+from notifycli.store.outbox_records import Leased, Settled, State
 from tests.delivery.notices import leased
 
 SECOND = 1_000_000

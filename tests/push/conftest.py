@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.vault import sealed
-from notifycli.vault.private_file import replace_private
+from notifycli.secrets import encryption as sealed
+from notifycli.secrets.private_file import replace_private
 from tests.conftest import Notifycli
 from tests.push.receiver import UserAgent
 from tests.push.service import PushService

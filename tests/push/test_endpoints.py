@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from notifycli.delivery.push_endpoint import guarded
+from notifycli.delivery.push.endpoint import guarded
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
 from tests.push.receiver import UserAgent, b64

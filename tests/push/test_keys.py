@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 
+from notifycli.secrets.keychain import open_keychain
 from notifycli.store.store import Store
-from notifycli.vault.keychain import open_keychain
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
 from tests.push.receiver import UserAgent, unb64

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from aiohttp import ClientTimeout
 
-from notifycli.delivery import push
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
-from notifycli.delivery.push import PushSender, open_sender
+from notifycli.delivery.push import push_channel as push
+from notifycli.delivery.push.push_channel import PushSender, open_sender
 from notifycli.store.store import Store
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.delivery.push import open_sender
+from notifycli.delivery.push.push_channel import open_sender
 from notifycli.errors import ConfigurationError
 from notifycli.store.store import Store
 from tests.conftest import Notifycli

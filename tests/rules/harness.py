@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from notifycli.rules.audience import Directory, Inbox, Team, User
+from notifycli.events.decode import EventError, decode_event
 from notifycli.rules.decision import Decision
-from notifycli.rules.kept import Account
+from notifycli.rules.directory import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
-from notifycli.rules.reading import EventError, decode_event
 from notifycli.rules.replay import Replay
 from notifycli.rules.settings import Preferences
+from notifycli.rules.state import Account
 
 Json = dict[str, Any]
 

@@ -12,12 +12,12 @@ from notifycli.rules import firing
 from notifycli.rules.comparing import Comparing
 from notifycli.rules.decision import Decision
 from notifycli.rules.insight import Insight
-from notifycli.rules.kept import Account
 from notifycli.rules.looking import Looking
+from notifycli.rules.overlay import ChangedDecision, difference
 from notifycli.rules.replay import Replay
 from notifycli.rules.selection import Selection
+from notifycli.rules.state import Account
 from notifycli.rules.summary import Summary
-from notifycli.rules.whatif import ChangedDecision, difference
 from tests.rules.harness import directory_of, preferences_of, replay_of
 from tests.rules.test_fired import SELECTIONS, events_of
 from tests.rules.worlds import World, preference_rows, worlds

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.rules.event import UNSAID, Event, Message
-from notifycli.rules.moment import format_moment, parse_moment
-from notifycli.rules.reading import EventError, decode_event
+from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import UNSAID, Event, Message
+from notifycli.events.timestamps import format_moment, parse_moment
 
 Json = dict[str, Any]
 NOON = 1_772_539_200_000_000

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 from hypothesis import given, settings
 
+from notifycli.events.decode import EventError, decode_event
 from notifycli.rules.decision import Decision
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import Channel
-from notifycli.rules.reading import EventError, decode_event
 from tests.rules.harness import replay_of
 from tests.rules.worlds import World, worlds
 

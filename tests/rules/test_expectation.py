@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifycli.rules.expectation import Record, compared, matches
+from notifycli.rules.matching import Record, compared, matches
 
 EMAIL: Record = {"user_id": 7, "channel": "email"}
 PUSH: Record = {"user_id": 7, "channel": "push"}

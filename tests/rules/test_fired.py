@@ -11,14 +11,14 @@ from unittest.mock import patch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Event
 from notifycli.rules import firing
 from notifycli.rules.decision import Decision, Facts, Outcome, Reason, Verdict, joined
-from notifycli.rules.event import Event
 from notifycli.rules.firing import Firing
 from notifycli.rules.insight import Insight
 from notifycli.rules.looking import Looking
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.reading import EventError, decode_event
 from notifycli.rules.replay import facts
 from notifycli.rules.selection import Selection
 from notifycli.rules.summary import Summary

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.rules.moment import parse_moment
+from notifycli.events.timestamps import parse_moment
 from notifycli.rules.preferences import KEYS, InvalidPreferenceError, full_keys, read_value
-from notifycli.rules.schedule import Duration, QuietHours, zones
+from notifycli.rules.quiet_hours import Duration, QuietHours, zones
 
 SPELLINGS = [
     ("audio", ["audio"]),

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifycli.rules.decision import Outcome
+from notifycli.rules.overlay import Wish, difference, locked_away, overlaid
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
-from notifycli.rules.whatif import Wish, difference, locked_away, overlaid
 from tests.rules.harness import decisions_of, replay_of
 from tests.rules.worlds import World, preference_rows, worlds
 

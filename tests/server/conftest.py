@@ -13,12 +13,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from notifycli.cli.times import now
-from notifycli.rules.audience import User
-from notifycli.server.api import Api
+from notifycli.rules.directory import User
+from notifycli.secrets import keychain as keychains
+from notifycli.secrets.token_service import DEFAULT_NAME, NO_WISH, TokenOwner, TokenService
+from notifycli.server.app import Api
 from notifycli.server.throttle import Throttle
 from notifycli.store.store import Store
-from notifycli.vault import keychain as keychains
-from notifycli.vault.tokens import DEFAULT_NAME, NO_WISH, Life, Owner
 from tests.conftest import Notifycli
 from tests.tokens.harness import MemoryKeychain
 
@@ -50,17 +50,17 @@ class Serving:
 def keychain(monkeypatch: pytest.MonkeyPatch) -> MemoryKeychain:
     made = MemoryKeychain()
     monkeypatch.setattr(keychains, "open_keychain", lambda: made)
-    monkeypatch.setattr("notifycli.server.desk.open_keychain", lambda: made)
+    monkeypatch.setattr("notifycli.server.handlers.open_keychain", lambda: made)
     return made
 
 
 def tokens(path: Path, keychain: MemoryKeychain) -> dict[int, str]:
     """Make a token for each user of account 1."""
     with Store(path) as store:
-        life = Life(store, keychain, "test", "test", now)
+        life = TokenService(store, keychain, "test", "test", now)
 
         def token(user: User) -> str:
-            made, _ = life.obtain(Owner(1, user, DEFAULT_NAME), NO_WISH)
+            made, _ = life.obtain(TokenOwner(1, user, DEFAULT_NAME), NO_WISH)
             return life.reveal(made).reveal()
 
         return {user.id: token(user) for user in store.users(1)}

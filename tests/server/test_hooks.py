@@ -14,10 +14,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from notifycli.errors import TryAgainError
+from notifycli.secrets.token_format import Secret
 from notifycli.server import journal as journals
-from notifycli.server.hooks import Hooks
 from notifycli.server.journal import Journal
-from notifycli.vault.token import Secret
+from notifycli.server.webhooks import Hooks
 from tests.conftest import Notifycli
 
 from .webhooks import SECRET, body, kept, signed

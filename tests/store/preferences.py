@@ -8,13 +8,13 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from notifycli.rules.audience import User
+from notifycli.documents.entries import LAYERS
+from notifycli.documents.preference_document import Document
+from notifycli.documents.syntax import FORMATS
+from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store.change import Entry, Target
-from notifycli.store.document_entries import LAYERS
-from notifycli.store.document_text import FORMATS
-from notifycli.store.preference_document import Document
 from notifycli.store.store import Store
+from notifycli.store.transaction import Entry, Target
 
 ACCOUNT = 1
 USERS = (

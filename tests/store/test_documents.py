@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from notifycli.documents.toml_update import updated_toml
 from notifycli.rules.preferences import Layer
-from notifycli.store.change import Entry
-from notifycli.store.document_update import updated_toml
+from notifycli.store.transaction import Entry
 from tests.store.preferences import USERS, changes, entries, export, filled, put
 
 FORMATS = ["toml", "json", "csv"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.store import database
+from notifycli.store.sqlite import connection as database
 from tests.conftest import Notifycli, Program
 
 WRITE = ("user", "add", "new@example.com")

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifycli.errors import NotPermittedError
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.rules.preferences import Layer
-from notifycli.store.change import Entry, Target
 from notifycli.store.store import Store
+from notifycli.store.transaction import Entry, Target
 
 ACCOUNTS = (1, 2)
 USERS = (7, 8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.store.store import Store
 from tests.conftest import Program
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from notifycli.vault import token as form
-from tests.vault import services
+from notifycli.secrets import token_format as form
+from tests.secrets import services
 
 from .harness import PASSPHRASE, Done, Program
 
@@ -34,7 +34,7 @@ DISGUISES = (
 FORKING = """
 import json, os, sys
 import notifycli.cli.doctor.run
-import notifycli.cli.token.changing, notifycli.cli.token.listing, notifycli.cli.token.showing
+import notifycli.cli.token.generate, notifycli.cli.token.token_list, notifycli.cli.token.token_show
 from notifycli.cli.main import run
 answers = []
 for arguments, text in json.load(sys.stdin):

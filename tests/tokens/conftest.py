@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notifycli.vault import sealed
-from notifycli.vault.private_file import replace_private
-from tests.vault.conftest import bus, home, screen, unlocked
+from notifycli.secrets import encryption as sealed
+from notifycli.secrets.private_file import replace_private
+from tests.secrets.conftest import bus, home, screen, unlocked
 
 from .harness import PASSPHRASE, MemoryKeychain, Program, life_of, store_with_users
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from notifycli.secrets.token_service import TokenService
     from notifycli.store.store import Store
-    from notifycli.vault.tokens import Life
 
 __all__ = ["bus", "home", "screen", "unlocked"]
 
@@ -68,7 +68,7 @@ def keychain() -> MemoryKeychain:
 
 
 @pytest.fixture
-def life(store: Store, keychain: MemoryKeychain) -> Life:
+def life(store: Store, keychain: MemoryKeychain) -> TokenService:
     return life_of(store, keychain)
 
 

@@ -9,26 +9,26 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from notifycli.rules.audience import User
-from notifycli.rules.moment import parse_moment
+from notifycli.events.timestamps import parse_moment
+from notifycli.rules.directory import User
+from notifycli.secrets import token_format as form
+from notifycli.secrets.diagnostics import Health
+from notifycli.secrets.token_format import Secret
+from notifycli.secrets.token_service import TokenOwner, TokenService
+from notifycli.secrets.verify import verified
 from notifycli.store.store import Store
 from notifycli.store.tokens import TokenState
-from notifycli.vault import token as form
-from notifycli.vault.health import Health
-from notifycli.vault.token import Secret
-from notifycli.vault.tokens import Life, Owner
-from notifycli.vault.verify import verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from notifycli.store.change import Change
-    from notifycli.vault.keychain import Keychain
+    from notifycli.secrets.keychain import Keychain
+    from notifycli.store.transaction import Change
 
 JANE = User(7, "jane@example.com", "Jane")
 OMAR = User(8, "omar@example.com", "Omar")
-HERS = Owner(1, JANE)
+HERS = TokenOwner(1, JANE)
 NOON = parse_moment("2026-03-01T12:00:00Z")
 PASSPHRASE = "CanaryOfThePassphrase"  # noqa: S105 - that's what it is
 FOREIGN = "QyTzvXkPW4mJcHn8sRbE2dLu"
@@ -143,8 +143,8 @@ def store_with_users(path: Path) -> Store:
     return store
 
 
-def life_of(store: Store, keychain: Keychain, now: int = NOON) -> Life:
-    return Life(store, keychain, "token test", "test", lambda: now)
+def life_of(store: Store, keychain: Keychain, now: int = NOON) -> TokenService:
+    return TokenService(store, keychain, "token test", "test", lambda: now)
 
 
 def holders(secrets: dict[str, Secret]) -> set[str]:
@@ -152,7 +152,7 @@ def holders(secrets: dict[str, Secret]) -> set[str]:
     return {form.digest(secret.reveal()) for secret in secrets.values()}
 
 
-def states(store: Store, owner: Owner = HERS) -> list[TokenState]:
+def states(store: Store, owner: TokenOwner = HERS) -> list[TokenState]:
     found = store.tokens.named(owner.account, owner.user.id, owner.name)
     return [token.state for token in found]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vault import services
+from tests.secrets import services
 
 from .aviary import CANARY, COMMANDS, Aviary, Watch, hidden
 from .harness import Done, Program
@@ -151,10 +151,10 @@ def _broken(what: str) -> Callable[[Path], dict[str, str]]:
         "notifycli.store.tokens.TokenChanges.activate",
         "notifycli.store.tokens.TokenChanges.revoke",
         "notifycli.store.tokens.Tokens.note_use",
-        "notifycli.vault.encrypted_file.EncryptedFile.set",
-        "notifycli.vault.sealed.seal",
-        "notifycli.vault.token.digest",
-        "notifycli.vault.clipboard.copy",
+        "notifycli.secrets.encrypted_file.EncryptedFile.set",
+        "notifycli.secrets.encryption.seal",
+        "notifycli.secrets.token_format.digest",
+        "notifycli.clipboard.copy.copy",
     ],
 )
 def test_an_unforeseen_error_and_its_traceback_don_t_hold_it(

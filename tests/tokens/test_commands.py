@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pexpect
 import pytest
 
-from notifycli.vault import token as form
+from notifycli.secrets import token_format as form
 
 from .harness import FOREIGN, Done, Program, hers
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from notifycli.errors import NotifycliError
+from notifycli.secrets import token_format as form
+from notifycli.secrets.reconcile import INCONSISTENT, Condition, Inspector, reconcile
+from notifycli.secrets.token_service import TokenService, Wish
+from notifycli.secrets.verify import verified
 from notifycli.store.store import Store
 from notifycli.store.tokens import TokenState
-from notifycli.vault import token as form
-from notifycli.vault.mending import TORN, Condition, Inspector, mend
-from notifycli.vault.tokens import Life, Wish
-from notifycli.vault.verify import verified
 
 from .harness import (
     FOREIGN,
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from notifycli.vault.token import Secret
+    from notifycli.secrets.token_format import Secret
 
 HOUR = 3_600_000_000
 MORE_STEPS_THAN_ANY_CHANGE_HAS = 40
 
 
-def _remove_user(life: Life) -> None:
+def _remove_user(life: TokenService) -> None:
     with life.store.change(1, "user remove", "test") as change:
         change.remove(JANE)
     life.forget(life.store.tokens.leftovers())
 
 
-CHANGES: dict[str, Callable[[Life], object]] = {
+CHANGES: dict[str, Callable[[TokenService], object]] = {
     "obtaining": lambda life: life.obtain(HERS, Wish()),
     "rotating": lambda life: life.rotate(HERS, 0, Wish()),
     "rotating with grace": lambda life: life.rotate(HERS, HOUR, Wish()),
@@ -53,7 +53,7 @@ CHANGES: dict[str, Callable[[Life], object]] = {
     "revoking": lambda life: life.revoke(HERS),
     "removing the user": _remove_user,
 }
-STARTS: dict[str, Callable[[Life], object]] = {
+STARTS: dict[str, Callable[[TokenService], object]] = {
     "nothing": lambda _: None,
     "a token": lambda life: life.generate(HERS, Wish()),
     "a token and its predecessor": lambda life: (
@@ -101,10 +101,10 @@ def check_promise(store: Store, secrets: dict[str, Secret]) -> None:
 
 
 def check_mended(store: Store, secrets: dict[str, Secret]) -> None:
-    mend(store, life_of(store, MemoryKeychain(secrets)))
+    reconcile(store, life_of(store, MemoryKeychain(secrets)))
     inspector = Inspector(MemoryKeychain(secrets), NOON)
     conditions = {f.condition for f in inspector.inspect(store.tokens.all(), thorough=True)}
-    assert not conditions & TORN
+    assert not conditions & INCONSISTENT
     assert store.tokens.leftovers() == []
     valid = {token.digest for token in store.tokens.all() if token.valid(NOON)}
     assert holders(secrets) == valid
@@ -178,5 +178,5 @@ class TestBackups:
 
         with store_with_users(tmp_path / "store.db") as store:
             life_of(store, MemoryKeychain()).generate(HERS, Wish())
-            assert mend(store, life_of(store, File())) == []
+            assert reconcile(store, life_of(store, File())) == []
             assert [t.state for t in store.tokens.all()] == [TokenState.ACTIVE]

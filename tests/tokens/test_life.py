@@ -13,17 +13,17 @@ from notifycli.errors import (
     UnavailableError,
     UsageError,
 )
+from notifycli.secrets import token_format as form
+from notifycli.secrets.token_service import TokenOwner, TokenService, Wish
 from notifycli.store.tokens import Token, TokenState
-from notifycli.vault import token as form
-from notifycli.vault.tokens import Life, Owner, Wish
 
 from .harness import HERS, JANE, NOON, OMAR, MemoryKeychain, life_of, opens, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from notifycli.secrets.token_format import Secret
     from notifycli.store.store import Store
-    from notifycli.vault.token import Secret
 
 DAY = 86_400_000_000
 ACTIVE, ROTATED, REVOKED = TokenState.ACTIVE, TokenState.ROTATED, TokenState.REVOKED
@@ -31,7 +31,7 @@ ACTIVE, ROTATED, REVOKED = TokenState.ACTIVE, TokenState.ROTATED, TokenState.REV
 
 class TestMaking:
     def test_the_store_has_digest_mask_and_dates_and_the_keychain_the_secret(
-        self, life: Life, keychain: MemoryKeychain
+        self, life: TokenService, keychain: MemoryKeychain
     ) -> None:
         token = life.generate(HERS, Wish("nightly export", NOON + DAY))
         secret = life.reveal(token)
@@ -53,24 +53,28 @@ class TestMaking:
         assert keychain.secrets == {token.secret_name: secret}
         assert form.well_formed(secret.reveal())
 
-    def test_a_second_one_of_a_name_is_refused_and_the_ways_out_named(self, life: Life) -> None:
+    def test_a_second_one_of_a_name_is_refused_and_the_ways_out_named(
+        self, life: TokenService
+    ) -> None:
         life.generate(HERS, Wish())
         with pytest.raises(UsageError) as raised:
             life.generate(HERS, Wish())
         assert raised.value.message == "jane@example.com's token exists already"
         assert "token rotate -u jane@example.com" in raised.value.hint
 
-    def test_a_user_can_have_several_names_and_a_name_several_users(self, life: Life) -> None:
-        owners = [HERS, Owner(1, JANE, "backup"), Owner(1, OMAR)]
+    def test_a_user_can_have_several_names_and_a_name_several_users(
+        self, life: TokenService
+    ) -> None:
+        owners = [HERS, TokenOwner(1, JANE, "backup"), TokenOwner(1, OMAR)]
         made = [life.generate(owner, Wish()) for owner in owners]
         assert [life.current(owner) for owner in owners] == made
 
-    def test_obtaining_makes_one_once(self, life: Life) -> None:
+    def test_obtaining_makes_one_once(self, life: TokenService) -> None:
         token, made = life.obtain(HERS, Wish())
         assert (life.obtain(HERS, Wish()), made) == ((token, False), True)
 
     def test_obtaining_takes_what_another_process_made_meanwhile(
-        self, life: Life, store: Store, keychain: MemoryKeychain
+        self, life: TokenService, store: Store, keychain: MemoryKeychain
     ) -> None:
         made: list[Token] = []
 
@@ -118,7 +122,7 @@ class TestRotating:
     )
     def test_the_old_one_ends_when_it_is_told_to(
         self,
-        life: Life,
+        life: TokenService,
         grace: int,
         state: TokenState,
         old_opens: list[bool],
@@ -133,7 +137,9 @@ class TestRotating:
         assert all(opens(store, new, at) for at in times)
         assert [token.secret_kept for token in store.tokens.all()] == [bool(grace), True]
 
-    def test_the_old_one_can_be_had_while_it_is_valid(self, life: Life, store: Store) -> None:
+    def test_the_old_one_can_be_had_while_it_is_valid(
+        self, life: TokenService, store: Store
+    ) -> None:
         old = life.reveal(life.generate(HERS, Wish()))
         life.rotate(HERS, DAY, Wish())
         assert life.reveal(life.previous(HERS)) == old
@@ -141,12 +147,12 @@ class TestRotating:
         with pytest.raises(UsageError, match="no predecessor"):
             later.previous(HERS)
 
-    def test_a_grace_doesn_t_prolong(self, life: Life, store: Store) -> None:
+    def test_a_grace_doesn_t_prolong(self, life: TokenService, store: Store) -> None:
         life.generate(HERS, Wish("", NOON + 1))
         life.rotate(HERS, DAY, Wish())
         assert [t.expires_at for t in store.tokens.all()] == [NOON + 1, NOON + 1]
 
-    def test_two_are_valid_at_most(self, life: Life, store: Store) -> None:
+    def test_two_are_valid_at_most(self, life: TokenService, store: Store) -> None:
         life.generate(HERS, Wish())
         life.rotate(HERS, DAY, Wish())
         life.rotate(HERS, DAY, Wish())
@@ -161,7 +167,7 @@ class TestRotating:
         ],
     )
     def test_label_and_length_of_life_stay_unless_others_are_wished_for(
-        self, life: Life, store: Store, wish: Wish, label: str, valid_for: int
+        self, life: TokenService, store: Store, wish: Wish, label: str, valid_for: int
     ) -> None:
         life.generate(HERS, Wish("export", NOON + DAY))
         later = life_of(store, life.keychain, NOON + DAY)
@@ -170,7 +176,7 @@ class TestRotating:
         assert (token.label, token.expires_at - token.created_at) == (label, valid_for)
 
     def test_of_two_at_once_one_wins_and_the_other_is_told(
-        self, life: Life, store: Store, keychain: MemoryKeychain
+        self, life: TokenService, store: Store, keychain: MemoryKeychain
     ) -> None:
         life.generate(HERS, Wish())
 
@@ -187,7 +193,7 @@ class TestRotating:
 
 class TestEnding:
     def test_a_revoked_one_opens_nothing_and_is_nowhere(
-        self, life: Life, store: Store, keychain: MemoryKeychain
+        self, life: TokenService, store: Store, keychain: MemoryKeychain
     ) -> None:
         first = life.reveal(life.generate(HERS, Wish()))
         second = life.reveal(life.rotate(HERS, DAY, Wish()).token)
@@ -197,7 +203,9 @@ class TestEnding:
         assert keychain.secrets == {}
         assert [token.secret_kept for token in store.tokens.all()] == [False, False]
 
-    def test_it_ends_even_if_the_keychain_can_t_forget_it(self, life: Life, store: Store) -> None:
+    def test_it_ends_even_if_the_keychain_can_t_forget_it(
+        self, life: TokenService, store: Store
+    ) -> None:
         secret = life.reveal(life.generate(HERS, Wish()))
 
         class Locked(MemoryKeychain):
@@ -209,7 +217,7 @@ class TestEnding:
         assert not opens(store, secret)
         assert [token.secret_kept for token in store.tokens.all()] == [True]
 
-    def test_another_keychain_isn_t_asked_to_forget(self, life: Life, store: Store) -> None:
+    def test_another_keychain_isn_t_asked_to_forget(self, life: TokenService, store: Store) -> None:
         life.generate(HERS, Wish())
 
         class File(MemoryKeychain):
@@ -221,7 +229,7 @@ class TestEnding:
         assert [token.secret_kept for token in store.tokens.all()] == [True]
 
     def test_an_expired_one_is_refused_and_the_way_out_named(
-        self, life: Life, store: Store
+        self, life: TokenService, store: Store
     ) -> None:
         life.generate(HERS, Wish("", NOON + DAY))
         with pytest.raises(NotPermittedError) as raised:
@@ -230,7 +238,7 @@ class TestEnding:
         assert raised.value.hint == "a new one: notifycli token rotate -u jane@example.com"
 
     def test_a_removed_user_s_tokens_end_and_their_secrets_are_named(
-        self, life: Life, store: Store
+        self, life: TokenService, store: Store
     ) -> None:
         secret = life.reveal(life.generate(HERS, Wish()))
         with store.change(1, "user remove", "test") as change:
@@ -241,26 +249,30 @@ class TestEnding:
         assert (store.tokens.leftovers(), life.keychain.get(left)) == ([], None)
 
 
-MISSING: list[Callable[[Life], object]] = [
+MISSING: list[Callable[[TokenService], object]] = [
     lambda life: life.rotate(HERS, 0, Wish()),
     lambda life: life.revoke(HERS),
 ]
 
 
 @pytest.mark.parametrize("change", MISSING)
-def test_what_doesn_t_exist_can_t_be_changed(life: Life, change: Callable[[Life], object]) -> None:
+def test_what_doesn_t_exist_can_t_be_changed(
+    life: TokenService, change: Callable[[TokenService], object]
+) -> None:
     with pytest.raises(UsageError, match="'s token doesn't exist"):
         change(life)
 
 
-def test_a_secret_that_is_another_s_is_not_shown(life: Life, keychain: MemoryKeychain) -> None:
+def test_a_secret_that_is_another_s_is_not_shown(
+    life: TokenService, keychain: MemoryKeychain
+) -> None:
     token = life.generate(HERS, Wish())
     keychain.secrets[token.secret_name] = form.generate()
     with pytest.raises(UnavailableError, match="doesn't hold the token nct_"):
         life.reveal(token)
 
 
-def test_every_change_of_state_is_in_the_history(life: Life, store: Store) -> None:
+def test_every_change_of_state_is_in_the_history(life: TokenService, store: Store) -> None:
     life.generate(HERS, Wish())
     life.rotate(HERS, DAY, Wish())
     life.revoke(HERS)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from sqlite_utils import Database
 
-from notifycli.store.database import APPLICATION_ID, VERSION
-from notifycli.store.schema import migrations
+from notifycli.secrets.token_service import Wish
+from notifycli.store.sqlite.connection import APPLICATION_ID, VERSION
+from notifycli.store.sqlite.schema import migrations
 from notifycli.store.store import Store
-from notifycli.vault.tokens import Wish
 
 from .harness import HERS, JANE, MemoryKeychain, life_of
 

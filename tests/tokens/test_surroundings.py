@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notifycli.vault import token as form
-from tests.vault import services
+from notifycli.secrets import token_format as form
+from tests.secrets import services
 
 from .harness import Program, hers
 

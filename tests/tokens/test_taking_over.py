@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from notifycli.errors import DataError, NotifycliError, UsageError
+from notifycli.secrets import token_format as form
+from notifycli.secrets.token_service import TokenOwner, TokenService, Wish
 from notifycli.store.tokens import TokenState
-from notifycli.vault import token as form
-from notifycli.vault.tokens import Life, Owner, Wish
 
 from .harness import FOREIGN, HERS, OMAR, opens, states
 
@@ -21,7 +21,7 @@ ACTIVE, REVOKED = TokenState.ACTIVE, TokenState.REVOKED
 
 class TestTakingOver:
     def test_a_token_of_another_system_replaces_what_was_there(
-        self, life: Life, store: Store
+        self, life: TokenService, store: Store
     ) -> None:
         life.generate(HERS, Wish())
         made = life.keep(HERS, form.Secret(FOREIGN), Wish("from the profile page"))
@@ -31,7 +31,7 @@ class TestTakingOver:
         assert opens(store, form.Secret(FOREIGN))
 
     def test_it_can_come_back_after_it_was_revoked_but_one_of_ours_can_t(
-        self, life: Life, store: Store
+        self, life: TokenService, store: Store
     ) -> None:
         life.keep(HERS, form.Secret(FOREIGN), Wish())
         life.revoke(HERS)
@@ -41,8 +41,8 @@ class TestTakingOver:
         for _ in range(2):
             life.keep(HERS, of_another_store, Wish())
             life.revoke(HERS)
-        ours = life.reveal(life.generate(Owner(1, OMAR), Wish()))
-        life.revoke(Owner(1, OMAR))
+        ours = life.reveal(life.generate(TokenOwner(1, OMAR), Wish()))
+        life.revoke(TokenOwner(1, OMAR))
         with pytest.raises(UsageError, match="was revoked"):
             life.keep(HERS, ours, Wish())
 
@@ -59,14 +59,14 @@ class TestTakingOver:
         ],
     )
     def test_what_is_no_token_is_refused_without_repeating_it(
-        self, life: Life, text: str, error: type[NotifycliError], message: str
+        self, life: TokenService, text: str, error: type[NotifycliError], message: str
     ) -> None:
-        life.keep(Owner(1, OMAR), form.Secret(FOREIGN), Wish())
+        life.keep(TokenOwner(1, OMAR), form.Secret(FOREIGN), Wish())
         with pytest.raises(error, match=message) as raised:
             life.keep(HERS, form.Secret(text), Wish())
         assert text not in str(raised.value)
 
-    def test_it_is_never_rotated_here(self, life: Life) -> None:
+    def test_it_is_never_rotated_here(self, life: TokenService) -> None:
         life.keep(HERS, form.Secret(FOREIGN), Wish())
         with pytest.raises(UsageError, match="made elsewhere"):
             life.rotate(HERS, 0, Wish())

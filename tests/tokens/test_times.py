@@ -7,7 +7,7 @@ import typer
 
 from notifycli.cli.times import DAY, HOUR, MINUTE, expiry, in_words, read_seconds, read_span
 from notifycli.errors import UsageError
-from notifycli.rules.moment import SECOND, parse_moment
+from notifycli.events.timestamps import SECOND, parse_moment
 
 from .harness import NOON
 

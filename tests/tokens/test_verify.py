@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notifycli.vault import token as form
-from notifycli.vault.tokens import Owner, Wish
-from notifycli.vault.verify import verified
+from notifycli.secrets import token_format as form
+from notifycli.secrets.token_service import TokenOwner, Wish
+from notifycli.secrets.verify import verified
 
 from .harness import HERS, JANE, NOON, OMAR, MemoryKeychain, life_of, store_with_users
 
@@ -31,9 +31,9 @@ class World:
         life = life_of(store, MemoryKeychain())
         self.rotated = life.reveal(life.generate(HERS, Wish())).reveal()
         self.valid = life.reveal(life.rotate(HERS, 1, Wish()).token).reveal()
-        expired = life.generate(Owner(1, JANE, "expired"), Wish("", NOON))
-        revoked = life.generate(Owner(1, JANE, "revoked"), Wish())
-        removed = life.generate(Owner(1, OMAR), Wish())
+        expired = life.generate(TokenOwner(1, JANE, "expired"), Wish("", NOON))
+        revoked = life.generate(TokenOwner(1, JANE, "revoked"), Wish())
+        removed = life.generate(TokenOwner(1, OMAR), Wish())
         self.texts = {
             "valid": self.valid,
             "rotated": self.rotated,
@@ -43,7 +43,7 @@ class World:
             "never made": form.generate().reveal(),
             "not ours": "x" * 40,
         }
-        life.revoke(Owner(1, JANE, "revoked"))
+        life.revoke(TokenOwner(1, JANE, "revoked"))
         with store.change(1, "user remove", "test") as change:
             change.remove(OMAR)
 

@@ -7,20 +7,20 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.chatwoot.api import role_of
-from notifycli.chatwoot.desk import Desk, Step, in_a_line
+from notifycli.chatwoot.account import Desk, SyncResult, in_a_line
+from notifycli.chatwoot.client import role_of
 from notifycli.chatwoot.login import keep, logout, look, meant
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
-from notifycli.cli.command import SOME_USERS, USER, examples, part, session, takes
-from notifycli.cli.numbers import a_number
+from notifycli.cli.command import SOME_USERS, USER, command_class, examples, part, session_of
 from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.times import in_words, now, written
 from notifycli.cli.tokens import life, read_token, tell_ended
+from notifycli.cli.types import a_number
 from notifycli.errors import NotifycliError, UsageError
-from notifycli.rules.audience import User
-from notifycli.rules.moment import parse_moment
-from notifycli.vault.token import Secret
+from notifycli.events.timestamps import parse_moment
+from notifycli.rules.directory import User
+from notifycli.secrets.token_format import Secret
 
 app = part()
 Remote = Annotated[
@@ -53,7 +53,7 @@ class StatusRecord(Struct):
 
 @app.command(
     "login",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples(
         """
 notifycli chatwoot login https://chat.example.com
@@ -77,31 +77,31 @@ def chatwoot_login(
     The token (profile, access token) is read from standard input, or typed unseen on a terminal.
     It is checked there and kept in the keyring. It is its user's: -u makes sure of whose it is.
     """
-    this = session(ctx)
-    with this.store() as store:
-        meant(life(this, store), url, this.given_account)  # told before the token is typed
+    session = session_of(ctx)
+    with session.store() as store:
+        meant(life(session, store), url, session.given_account)  # told before the token is typed
     piped = "pass chatwoot/jane | notifycli chatwoot login"
     secret = Secret(read_token("Access token of your profile there: ", piped))
-    with this.store(create=not dry_run) as store:
-        of = life(this, store)
-        login = look(of, url, secret, this.given_account, remote)
-        _check_user(this, login.user)
+    with session.store(create=not dry_run) as store:
+        of = life(session, store)
+        login = look(of, url, secret, session.given_account, remote)
+        _check_user(session, login.user)
         where = f"account {login.connection.account_id} with {login.connection.url}"
         who = f"{display_name(login.user)} ({login.user.role})"
         if dry_run:
-            this.note(f"would connect {where}, as {who}")
+            session.info(f"would connect {where}, as {who}")
             return
         ended = keep(of, login, secret)
     if ended is None:
-        this.note(f"{who} is logged in already")
+        session.info(f"{who} is logged in already")
         return
-    tell_ended(this, ended)
-    this.note(f"connected {where}, as {who}; next: notifycli chatwoot pull")
+    tell_ended(session, ended)
+    session.info(f"connected {where}, as {who}; next: notifycli chatwoot pull")
 
 
 @app.command(
     "status",
-    cls=takes(SOME_USERS),
+    cls=command_class(SOME_USERS),
     epilog=examples("notifycli chatwoot status\nnotifycli chatwoot status -o json | jq -r .[].url"),
 )
 def chatwoot_status(ctx: typer.Context) -> None:
@@ -110,34 +110,34 @@ def chatwoot_status(ctx: typer.Context) -> None:
     And when it was last pulled. Each token is tried. Exits with 1 if the account isn't connected,
     and with another status if a token doesn't work.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     records: list[StatusRecord] = []
-    with this.store() as store:
-        account = this.the_account(store)
+    with session.store() as store:
+        account = session.resolve_account(store)
         if store.chatwoot.of(account) is None:
-            this.note(
+            session.info(
                 f"account {account} isn't connected; notifycli chatwoot login https://your.chatwoot"
             )
             raise typer.Exit(_NO)
-        desk = desk_of(this, store)
-        with progress(this, "asking Chatwoot") as told:
+        desk = desk_of(session, store)
+        with progress(session, "asking Chatwoot") as told:
             report = desk.each(
-                "token", chosen(this, desk), lambda user: _tried(desk, user, records), told
+                "token", chosen(session, desk), lambda user: _tried(desk, user, records), told
             )
     for step in report.steps:
         if step.result in UNDONE:
-            this.warn(f"{step.name}: {step.detail}")
-    if this.shows_table:
+            session.warn(f"{step.name}: {step.detail}")
+    if session.shows_table:
         there = desk.connection.remote_account_id
-        this.note(f"account {account} is account {there} at {desk.connection.url}")
-    show(this, records, StatusRecord, heads=_HEADS, cells=_cells)
+        session.info(f"account {account} is account {there} at {desk.connection.url}")
+    show(session, records, StatusRecord, heads=_HEADS, cells=_cells)
     if report.status:
         raise typer.Exit(report.status)
 
 
 @app.command(
     "logout",
-    cls=takes(SOME_USERS),
+    cls=command_class(SOME_USERS),
     epilog=examples("notifycli chatwoot logout\nnotifycli chatwoot logout -u jane@example.com"),
 )
 def chatwoot_logout(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
@@ -146,25 +146,25 @@ def chatwoot_logout(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
     With -u, the tokens of these users alone. Users, preferences and the history stay. The tokens
     stay valid there.
     """
-    this = session(ctx)
-    with this.store() as store:
-        desk = desk_of(this, store)
-        some = bool(this.given_users)
-        users = this.the_users(store, desk.account) if some else desk.users()
+    session = session_of(ctx)
+    with session.store() as store:
+        desk = desk_of(session, store)
+        some = bool(session.given_users)
+        users = session.resolve_users(store, desk.account) if some else desk.users()
         tokens = sum(desk.token(user) is not None for user in users)
         if dry_run:
             whole = "" if some else " and the connection"
-            this.note(f"would forget {plural(tokens, 'token')}{whole}")
+            session.info(f"would forget {plural(tokens, 'token')}{whole}")
             return
-        tell_ended(this, logout(desk, users, disconnect=not some))
-    this.note(
+        tell_ended(session, logout(desk, users, disconnect=not some))
+    session.info(
         f"{plural(tokens, 'token')} forgotten; to end them at {desk.connection.url} too, reset "
         "them there"
     )
 
 
-def _check_user(this: Session, user: User) -> None:
-    for named in this.user:
+def _check_user(session: Session, user: User) -> None:
+    for named in session.user:
         if named not in {str(user.id), user.email} and named.lower() != (user.email or "").lower():
             raise UsageError(
                 f"this token is {display_name(user)}'s, not {named}'s",
@@ -172,7 +172,7 @@ def _check_user(this: Session, user: User) -> None:
             )
 
 
-def _tried(desk: Desk, user: User, records: list[StatusRecord]) -> Step:
+def _tried(desk: Desk, user: User, records: list[StatusRecord]) -> SyncResult:
     """Try a user's token; what it finds is recorded, and raised if it is bad."""
     token = desk.token(user)
     connection = desk.connection
@@ -196,7 +196,7 @@ def _tried(desk: Desk, user: User, records: list[StatusRecord]) -> Step:
         raise
     roles = {there.id: there.role for there in profile.accounts}
     found.role = role_of(roles.get(connection.remote_account_id) or profile.role)
-    return Step("token", user.id, display_name(user), "works", "")
+    return SyncResult("token", user.id, display_name(user), "works", "")
 
 
 def _cells(item: StatusRecord) -> list[str]:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.chatwoot.desk import Desk, Report, Step, Told, the_desk
+from notifycli.chatwoot.account import Desk, ProgressCallback, Report, SyncResult, the_desk
 from notifycli.cli.output import console, printable, show
 from notifycli.cli.session import Session
 from notifycli.cli.tokens import life
 from notifycli.errors import UsageError
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
@@ -31,18 +31,18 @@ DryRun = Annotated[
 ]
 
 
-def desk_of(this: Session, store: Store) -> Desk:
+def desk_of(session: Session, store: Store) -> Desk:
     """Give the account's connection."""
-    return the_desk(life(this, store), this.the_account(store))
+    return the_desk(life(session, store), session.resolve_account(store))
 
 
-def chosen(this: Session, desk: Desk) -> list[User]:
+def chosen(session: Session, desk: Desk) -> list[User]:
     """Give the users who are meant: those named, else all whose tokens are held.
 
     Raises `UsageError` where that is nobody.
     """
-    if this.given_users or this.selects_many:
-        return this.the_users(desk.life.store, desk.account)
+    if session.given_users or session.selects_many:
+        return session.resolve_users(desk.life.store, desk.account)
     held = desk.users()
     if not held:
         raise UsageError(
@@ -52,22 +52,22 @@ def chosen(this: Session, desk: Desk) -> list[User]:
 
 
 @contextmanager
-def progress(this: Session, label: str) -> Iterator[Told]:
+def progress(session: Session, label: str) -> Iterator[ProgressCallback]:
     """Show how far it is, on a terminal."""
-    if not sys.stderr.isatty() or this.quiet:
+    if not sys.stderr.isatty() or session.quiet:
         yield lambda _done, _total: None
         return
     from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it
 
-    with Progress(console=console(this, stderr=True), transient=True) as bar:
+    with Progress(console=console(session, stderr=True), transient=True) as bar:
         task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def finish(this: Session, report: Report, *, dry_run: bool) -> None:
+def finish(session: Session, report: Report, *, dry_run: bool) -> None:
     """Show what became of everything; what failed ends the command with its exit status."""
 
-    def cells(item: Step) -> Sequence[RenderableType]:
+    def cells(item: SyncResult) -> Sequence[RenderableType]:
         from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
         would = "would be " if dry_run and item.result in _DONE else ""
@@ -75,11 +75,11 @@ def finish(this: Session, report: Report, *, dry_run: bool) -> None:
         return [item.kind, str(item.id), printable(item.name), result, printable(item.detail)]
 
     heads = ("What", "Id", "Name", "Result", "Detail")
-    show(this, report.steps, Step, heads=heads, cells=cells)
+    show(session, report.steps, SyncResult, heads=heads, cells=cells)
     if dry_run:
-        this.note("nothing was changed: this was a dry run")
+        session.info("nothing was changed: this was a dry run")
     undone = sum(step.result in {"failed", "left"} for step in report.steps)
     if undone:
-        this.note(f"{undone} not done; mend what is told, and run it again for the rest")
+        session.info(f"{undone} not done; mend what is told, and run it again for the rest")
     if report.status:
         raise typer.Exit(report.status)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from notifycli.cli.command import noun_of_parts
+from notifycli.cli.command import group_of_parts
 
 _HERE = "notifycli.cli.deliver"
 
-app = noun_of_parts(
+app = group_of_parts(
     "Send what fires, and see what was sent. Without a verb it is `deliver run`.",
     {
         "run": f"{_HERE}.run",
-        **dict.fromkeys(("status", "retry", "drop"), f"{_HERE}.standing"),
+        **dict.fromkeys(("status", "retry", "drop"), f"{_HERE}.status"),
     },
     default="run",
 )

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import SOME_USERS, examples, part, session, takes
+from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
 from notifycli.cli.input.lines import BadLines, read_lines
-from notifycli.cli.numbers import a_number
-from notifycli.cli.replay.parameters import a_channel
-from notifycli.cli.replay.run import selected_users, tell_assumptions
 from notifycli.cli.session import Session
+from notifycli.cli.simulate.filters import a_channel
+from notifycli.cli.simulate.run import selected_users, tell_assumptions
 from notifycli.cli.times import read_span
+from notifycli.cli.types import a_number
 from notifycli.errors import UsageError
 from notifycli.rules.decision import Decision
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
@@ -22,17 +22,17 @@ from notifycli.rules.selection import Selection
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
-    from notifycli.cli.deliver.work import Run
+    from notifycli.cli.deliver.worker import Run
     from notifycli.delivery.channels import Channels
-    from notifycli.delivery.feeding import Feeder
-    from notifycli.store.notice import Scope
+    from notifycli.delivery.enqueue import Enqueuer
+    from notifycli.store.outbox_records import Scope
 
 app = part()
 
 
 @app.command(
     "run",
-    cls=takes(SOME_USERS),
+    cls=command_class(SOME_USERS),
     epilog=examples(
         """
 notifycli deliver events.jsonl --dry-run        what would be sent
@@ -102,36 +102,36 @@ def run(
     read. Sounds are played for one user, who is named with -u. Old events are history: they are
     replayed, and nobody is told of them.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     if dry_run and follow:
         raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
-    files = _files(this, events, follow=follow, pending=pending)
-    with this.store() as store:
-        from notifycli.cli.deliver.work import Run, Source  # noqa: PLC0415 - not for the help
+    files = _files(session, events, follow=follow, pending=pending)
+    with session.store() as store:
+        from notifycli.cli.deliver.worker import Run, Source  # noqa: PLC0415 - not for the help
         from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
-        from notifycli.delivery.feeding import Feeder, Terms  # noqa: PLC0415
-        from notifycli.store.notice import Scope  # noqa: PLC0415
+        from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
+        from notifycli.store.outbox_records import Scope  # noqa: PLC0415
 
         named = frozenset(map(Channel, channel or ()))
-        channels = _channels(this, store, named, needed=not dry_run)
-        users = selected_users(this, store)
+        channels = _channels(session, store, named, needed=not dry_run)
+        users = selected_users(session, store)
         feeder = None
         if files:
             terms = Terms(Selection(users=users, channels=named), max_age, limit)
-            feeder = Feeder(store, this.fallback_account(store), terms, channels)
+            feeder = Enqueuer(store, session.fallback_account(store), terms, channels)
         if dry_run:
-            status = _show(this, files, feeder, strict=strict)
+            status = _show(session, files, feeder, strict=strict)
         else:
-            source = Source(this, store, files, follow=follow)
+            source = Source(session, store, files, follow=follow)
             pace = Pace(int(store.configuration.get("deliver.concurrency") or 1), limit)
             engine = Engine(store.outbox, channels, users, pace)
             work = Run(feeder, engine, source, BadLines(strict=strict))
             scope = Scope(named or frozenset(Channel), users)
-            status = _send(this, store, work, scope, progress=progress)
+            status = _send(session, store, work, scope, progress=progress)
     raise typer.Exit(status)
 
 
-def _files(this: Session, events: list[str] | None, *, follow: bool, pending: bool) -> list[str]:
+def _files(session: Session, events: list[str] | None, *, follow: bool, pending: bool) -> list[str]:
     """Give what is to be read; nothing, where only what is left over is to be sent."""
     if pending and (events or follow):
         raise UsageError("--pending reads no events", "leave it out: what is left over is sent too")
@@ -139,18 +139,20 @@ def _files(this: Session, events: list[str] | None, *, follow: bool, pending: bo
     if alone and follow:
         raise UsageError("--follow needs a file to follow", "name one, or give - for a pipe")
     if alone and not pending:
-        this.note("no events are named: sending what is left over (--pending)")
-    return [] if pending or alone else this.input_files(events)
+        session.info("no events are named: sending what is left over (--pending)")
+    return [] if pending or alone else session.input_files(events)
 
 
-def _channels(this: Session, store: Store, named: frozenset[Channel], *, needed: bool) -> Channels:
+def _channels(
+    session: Session, store: Store, named: frozenset[Channel], *, needed: bool
+) -> Channels:
     """Give the named channels, else those of every run: a sound is for whoever sits at this desk.
 
     Raises what keeps a named one from being used, where that is needed.
     """
     from notifycli.delivery.channels import Channels  # noqa: PLC0415 - not for the help
 
-    usual = Channel if len(this.given_users) == 1 else SWITCHED_CHANNELS
+    usual = Channel if len(session.given_users) == 1 else SWITCHED_CHANNELS
     channels = Channels(store, named or frozenset(usual))
     for each in named if needed else ():
         if not channels.ready(each) and (trouble := channels.trouble(each)):
@@ -158,10 +160,10 @@ def _channels(this: Session, store: Store, named: frozenset[Channel], *, needed:
     return channels
 
 
-def _show(this: Session, files: list[str], feeder: Feeder | None, *, strict: bool) -> int:
+def _show(session: Session, files: list[str], feeder: Enqueuer | None, *, strict: bool) -> int:
     """Show what would be sent, and give the exit status."""
     from notifycli.cli.deliver.summary import tell_broken, tell_skipped  # noqa: PLC0415
-    from notifycli.cli.replay.decisions import show_decisions  # noqa: PLC0415 - for a dry run alone
+    from notifycli.cli.simulate.decision_records import show_decisions  # noqa: PLC0415 - for a dry run alone
 
     if feeder is None:
         raise UsageError(
@@ -169,15 +171,15 @@ def _show(this: Session, files: list[str], feeder: Feeder | None, *, strict: boo
             "see what is left over: notifycli deliver status --state pending",
         )
     bad = BadLines(strict=strict)
-    show_decisions(this, _would_be_sent(files, feeder, bad), explain=False)
-    tell_skipped(this, feeder.fed, feeder.channels)
-    tell_broken(this, feeder.channels)
-    tell_assumptions(this, feeder.replay.assumptions)
+    show_decisions(session, _would_be_sent(files, feeder, bad), explain=False)
+    tell_skipped(session, feeder.fed, feeder.channels)
+    tell_broken(session, feeder.channels)
+    tell_assumptions(session, feeder.replay.assumptions)
     return bad.finish()
 
 
-def _would_be_sent(files: list[str], feeder: Feeder, bad: BadLines) -> Iterator[Decision]:
-    from notifycli.rules.reading import EventError  # noqa: PLC0415 - for a dry run alone
+def _would_be_sent(files: list[str], feeder: Enqueuer, bad: BadLines) -> Iterator[Decision]:
+    from notifycli.events.decode import EventError  # noqa: PLC0415 - for a dry run alone
 
     for file, number, line in read_lines(files):
         try:
@@ -187,16 +189,16 @@ def _would_be_sent(files: list[str], feeder: Feeder, bad: BadLines) -> Iterator[
         yield from feeder.pending()
 
 
-def _send(this: Session, store: Store, work: Run, scope: Scope, *, progress: bool | None) -> int:
+def _send(session: Session, store: Store, work: Run, scope: Scope, *, progress: bool | None) -> int:
     """Send it all, and give the exit status."""
     from notifycli.cli.deliver.summary import tell_result  # noqa: PLC0415 - not for the help
-    from notifycli.cli.deliver.work import carry_out  # noqa: PLC0415
+    from notifycli.cli.deliver.worker import carry_out  # noqa: PLC0415
 
-    on_terminal = not this.quiet and sys.stderr is not None and sys.stderr.isatty()
+    on_terminal = not session.quiet and sys.stderr is not None and sys.stderr.isatty()
     try:
-        carry_out(this, work, progress=on_terminal if progress is None else progress)
+        carry_out(session, work, progress=on_terminal if progress is None else progress)
     finally:
-        status = tell_result(this, store.outbox, work, scope)
+        status = tell_result(session, store.outbox, work, scope)
         if work.feeder is not None:
-            tell_assumptions(this, work.feeder.replay.assumptions)
+            tell_assumptions(session, work.feeder.replay.assumptions)
     return status or work.bad.finish()

@@ -14,11 +14,11 @@ from notifycli.errors import NotifycliError, TryAgainError, UnavailableError
 from notifycli.rules.notifications import Channel
 
 if TYPE_CHECKING:
-    from notifycli.cli.deliver.work import Run
+    from notifycli.cli.deliver.worker import Run
     from notifycli.delivery.channels import Channels
-    from notifycli.delivery.feeding import Fed
-    from notifycli.store.notice import Scope
-    from notifycli.store.outbox import Outbox
+    from notifycli.delivery.enqueue import Fed
+    from notifycli.store.outbox_records import Scope
+    from notifycli.store.sqlite.outbox import Outbox
 
 _REFUSED = 1
 _INTERRUPTED = 130
@@ -44,7 +44,7 @@ class Delivery(Struct):
     """Fired, but too old, undeliverable, beyond the limit, or the channel isn't set up."""
 
 
-def tell_result(this: Session, outbox: Outbox, run: Run, scope: Scope) -> int:
+def tell_result(session: Session, outbox: Outbox, run: Run, scope: Scope) -> int:
     """Print a record a channel and say what is left to do; gives the exit status."""
     report, channels = run.engine.report, run.engine.channels
     of_each = {c: scope._replace(channels=frozenset({c})) for c in Channel if c in scope.channels}
@@ -52,22 +52,24 @@ def tell_result(this: Session, outbox: Outbox, run: Run, scope: Scope) -> int:
     fed = None if run.feeder is None else run.feeder.fed
     records = [_record(channel, run, fed, count) for channel, count in waiting.items()]
     told = [record for record in records if any(_numbers(record))]
-    if told or not this.shows_table:
-        show(this, told, Delivery)
+    if told or not session.shows_table:
+        show(session, told, Delivery)
     else:
-        this.note("nothing to send")
+        session.info("nothing to send")
     if fed is not None:
-        tell_skipped(this, fed, channels)
-    tell_broken(this, channels)
+        tell_skipped(session, fed, channels)
+    tell_broken(session, channels)
     for channel, why in report.last_trouble.items():
         if waiting[channel]:
-            this.note(f"{channel}: {why}")
+            session.info(f"{channel}: {why}")
     left = sum(waiting[c] for c in (*channels.opened(), *channels.broken))
     if left:
-        this.note(f"{plural(left, 'notification')} still to be sent: notifycli deliver --pending")
+        session.info(
+            f"{plural(left, 'notification')} still to be sent: notifycli deliver --pending"
+        )
     if report.dead.total():
         refused = plural(report.dead.total(), "notification")
-        this.note(f"{refused} can't be sent: notifycli deliver status says why")
+        session.info(f"{refused} can't be sent: notifycli deliver status says why")
     return _status(run, left, waiting)
 
 
@@ -85,30 +87,30 @@ def _status(run: Run, left: int, waiting: dict[Channel, int]) -> int:
     return _REFUSED if report.dead.total() else 0
 
 
-def tell_skipped(this: Session, fed: Fed, channels: Channels) -> None:
+def tell_skipped(session: Session, fed: Fed, channels: Channels) -> None:
     """Say of what fired and isn't sent, why."""
     if fed.old.total():
-        this.note(
+        session.info(
             f"{plural(fed.old.total(), 'notification')} of old events not sent: --max-age SPAN"
             " takes older ones"
         )
     for channel, count in _counted(fed.undeliverable):
-        this.note(f"{_of(channel, count)} not sent: {_WHAT_IS_MISSING[channel]}")
+        session.info(f"{_of(channel, count)} not sent: {_WHAT_IS_MISSING[channel]}")
     for channel, count in _counted(fed.closed):
         error = channels.closed.get(channel)
         if error is None:
             why = "sounds are played for one user: -u USER, or --channel audio"
         else:
             why = _in_words(error)
-        this.note(f"{_of(channel, count)} not sent: {why}")
+        session.info(f"{_of(channel, count)} not sent: {why}")
     if fed.beyond.total():
-        this.note(f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent")
+        session.info(f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent")
 
 
-def tell_broken(this: Session, channels: Channels) -> None:
+def tell_broken(session: Session, channels: Channels) -> None:
     """Say of the channels that are set up and can't be opened, why."""
     for channel, error in channels.broken.items():
-        this.note(f"nothing is sent by {channel}: {_in_words(error)}")
+        session.info(f"nothing is sent by {channel}: {_in_words(error)}")
 
 
 def _in_words(error: NotifycliError) -> str:

@@ -7,22 +7,22 @@ from typing import Annotated
 import msgspec
 import typer
 
-from notifycli.cli.command import examples, noun, session, takes
+from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.input.lines import STDIN, BadLines, read_lines, read_whole
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
-from notifycli.rules.learning import Learnt
-from notifycli.rules.reading import EventError
-from notifycli.store.change import DirectoryDifference
-from notifycli.store.directory_document import (
+from notifycli.documents.directory_document import (
     add_learnt,
     export_directory,
     import_directory,
     read_directory,
     unknown_fields,
 )
+from notifycli.events.decode import EventError
+from notifycli.events.discover import Learnt
+from notifycli.store.transaction import DirectoryDifference
 
-app = noun("Users, inboxes and teams as one document.")
+app = group("Users, inboxes and teams as one document.")
 
 _NAMED = 5
 
@@ -34,7 +34,7 @@ Events = Annotated[
 
 @app.command(
     "import",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli directory import directory.json
@@ -53,47 +53,47 @@ def directory_import(
     """Add and update what a document says: all, or nothing."""
     from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
 
-    this = session(ctx)
-    this.awaits(file)
+    session = session_of(ctx)
+    session.awaits(file)
     place = "<stdin>" if file == STDIN else file
     text = read_whole(file)
     document = read_directory(text, place)
     for told in unknown_fields(text):
-        this.warn(f"{place}: {told}")
-    with this.store(create=True) as store:
-        own, given = document.account.id, this.given_account
+        session.warn(f"{place}: {told}")
+    with session.store(create=True) as store:
+        own, given = document.account.id, session.given_account
         if given is not None and own not in (None, given):
-            this.warn(f"{place} is of account {own}: imported into account {given} all the same")
-        account = given or own or this.the_account(store)
-        with store.change(account, this.command, this.who) as change:
+            session.warn(f"{place} is of account {own}: imported into account {given} all the same")
+        account = given or own or session.resolve_account(store)
+        with store.change(account, session.command, session.who) as change:
             import_directory(change, store, account, document, place, replace=replace)
             gone = [_named(one) for one in change.directory if one.new is None]
-        forget_leftovers(this, store)
+        forget_leftovers(session, store)
         users = plural(len(store.users(account)), "user")
         inboxes = plural(len(store.inboxes(account)), "inbox")
         teams = plural(len(store.teams(account)), "team")
     if gone:
         more = f" and {len(gone) - _NAMED:,} more" if len(gone) > _NAMED else ""
-        this.note(f"removed: {', '.join(gone[:_NAMED])}{more}")
-    this.note(f"account {account} has {users}, {inboxes} and {teams}")
+        session.info(f"removed: {', '.join(gone[:_NAMED])}{more}")
+    session.info(f"account {account} has {users}, {inboxes} and {teams}")
 
 
 @app.command(
     "export",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples("notifycli directory export > directory.json"),
 )
 def directory_export(ctx: typer.Context) -> None:
     """Print the whole directory as one JSON document."""
-    this = session(ctx)
-    with this.store() as store:
-        document = export_directory(store, this.the_account(store))
+    session = session_of(ctx)
+    with session.store() as store:
+        document = export_directory(store, session.resolve_account(store))
     write([msgspec.json.format(msgspec.json.encode(document), indent=2), b"\n"])
 
 
 @app.command(
     "learn",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli directory learn events.jsonl
@@ -107,21 +107,21 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
     Who is already on record is only completed, never changed. Events don't say who the members of
     an inbox are: until you do, every user is taken to see its conversations.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     bad = BadLines(strict=False)
-    with this.store(create=True) as store:
-        learnt = Learnt(this.fallback_account(store))
-        for file, number, line in read_lines(this.input_files(events)):
+    with session.store(create=True) as store:
+        learnt = Learnt(session.fallback_account(store))
+        for file, number, line in read_lines(session.input_files(events)):
             try:
                 learnt.note(line, number)
             except EventError as error:
                 bad.add(f"{file}:{number}", str(error), line)
-        with store.changes(this.command, this.who) as changes:
+        with store.changes(session.command, session.who) as changes:
             for account in sorted({*learnt.users, *learnt.inboxes}):
                 change = changes(account)
                 add_learnt(change, store, account, learnt)
                 told = f"{len(change)} users and inboxes"
-                this.note(f"account {account}: {told} added or completed")
+                session.info(f"account {account}: {told} added or completed")
     raise typer.Exit(bad.finish())
 
 

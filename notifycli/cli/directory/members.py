@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.numbers import a_number
 from notifycli.cli.session import Group, Session, find_user, found
+from notifycli.cli.types import a_number
 from notifycli.store.store import Store
 
 
@@ -38,9 +38,9 @@ def member_ids(store: Store, account: int, references: Iterable[str]) -> tuple[i
     return tuple(sorted({find_user(store, account, ref).id for ref in references}))
 
 
-def remove(this: Session, groups: Iterable[Group], id_: int, kind: str, store: Store) -> None:
+def remove(session: Session, groups: Iterable[Group], id_: int, kind: str, store: Store) -> None:
     """Remove the one with this id."""
-    account = this.the_account(store)
-    with store.change(account, this.command, this.who) as change:
+    account = session.resolve_account(store)
+    with store.change(account, session.command, session.who) as change:
         change.remove(found(groups, id_, kind))
-    this.note(f"removed {kind} {id_} from account {account}")
+    session.info(f"removed {kind} {id_} from account {account}")

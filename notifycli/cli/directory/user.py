@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import USER, examples, none_of, noun, session, takes
+from notifycli.cli.command import USER, command_class, examples, group, none_of, session_of
 from notifycli.cli.directory.members import Name
-from notifycli.cli.numbers import a_number
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import NO_USERS_YET, Session, display_name, find_user
+from notifycli.cli.types import a_number
 from notifycli.errors import UsageError
-from notifycli.rules.audience import ROLES, Role, User
+from notifycli.rules.directory import ROLES, Role, User
 from notifycli.store.store import Store
 
-app = noun("The users of an account.")
+app = group("The users of an account.")
 
 Reference = Annotated[
     str | None, typer.Argument(metavar="[USER]", help="The user, by e-mail or id; as -u does.")
@@ -36,9 +36,11 @@ def _record(user: User) -> UserRecord:
     return UserRecord(user.id, user.email, user.name, user.role)
 
 
-def _named(this: Session, store: Store, reference: str | None) -> User:
-    account = this.the_account(store)
-    return find_user(store, account, reference) if reference else this.the_user(store, account)
+def _named(session: Session, store: Store, reference: str | None) -> User:
+    account = session.resolve_account(store)
+    return (
+        find_user(store, account, reference) if reference else session.resolve_user(store, account)
+    )
 
 
 def _role(text: str) -> Role:
@@ -50,7 +52,7 @@ def _role(text: str) -> Role:
 
 @app.command(
     "add",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli user add jane@example.com --name Jane
@@ -76,27 +78,29 @@ def user_add(
     ] = "agent",
 ) -> None:
     """Add a user; the account is created with its first one."""
-    from notifycli.store.directory_document import address_fault  # noqa: PLC0415 - used here alone
+    from notifycli.documents.directory_document import address_fault  # noqa: PLC0415 - used here alone
 
-    this = session(ctx)
+    session = session_of(ctx)
     if fault := address_fault(email):
         raise UsageError(fault, "an address looks like jane@example.com")
-    with this.store(create=True) as store:
-        account = this.the_account(store, may_be_new=True)
-        with store.change(account, this.command, this.who) as change:
+    with session.store(create=True) as store:
+        account = session.resolve_account(store, may_be_new=True)
+        with store.change(account, session.command, session.who) as change:
             for reference in (id_, email):
                 if reference is not None and store.user(account, reference):
                     raise UsageError(f"account {account} has a user {reference} already")
             new = store.free_user_id(account) if id_ is None else id_
             change.put_users([User(new, email, name or "", _role(role))])
-    this.note(f"added {email} as user {new} of account {account}")
+    session.info(f"added {email} as user {new} of account {account}")
     if id_ is None:
-        this.note(f"the id {new} is made up; events know the user by the one of Chatwoot: --id N")
+        session.info(
+            f"the id {new} is made up; events know the user by the one of Chatwoot: --id N"
+        )
 
 
 @app.command(
     "list",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli user list
@@ -106,30 +110,30 @@ notifycli user list | jq -r 'select(.role == "administrator") | .email'
 )
 def user_list(ctx: typer.Context) -> None:
     """List the users, by id."""
-    this = session(ctx)
-    with this.store() as store:
-        users = store.users(this.the_account(store))
-    show(this, map(_record, users), UserRecord)
+    session = session_of(ctx)
+    with session.store() as store:
+        users = store.users(session.resolve_account(store))
+    show(session, map(_record, users), UserRecord)
     if not users:
-        this.note(f"no users yet; {NO_USERS_YET}")
+        session.info(f"no users yet; {NO_USERS_YET}")
 
 
 @app.command(
     "show",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples("notifycli user show jane@example.com\nnotifycli user show -u 7 -o json"),
 )
 def user_show(ctx: typer.Context, reference: Reference = None) -> None:
     """Show one user."""
-    this = session(ctx)
-    with this.store() as store:
-        user = _named(this, store, reference)
-    show_one(this, _record(user))
+    session = session_of(ctx)
+    with session.store() as store:
+        user = _named(session, store, reference)
+    show_one(session, _record(user))
 
 
 @app.command(
     "remove",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples("notifycli user remove jane@example.com"),
 )
 def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
@@ -139,13 +143,13 @@ def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
     """
     from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
 
-    this = session(ctx)
-    if reference is None and not this.user:
+    session = session_of(ctx)
+    if reference is None and not session.user:
         raise UsageError("no user named", "name one here: notifycli user remove EMAIL")
-    with this.store(create=True) as store:
-        account = this.the_account(store)
-        user = _named(this, store, reference)
-        with store.change(account, this.command, this.who) as change:
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        user = _named(session, store, reference)
+        with store.change(account, session.command, session.who) as change:
             change.remove(user)
-        forget_leftovers(this, store)
-    this.note(f"removed user {user.id} ({display_name(user)}) from account {account}")
+        forget_leftovers(session, store)
+    session.info(f"removed user {user.id} ({display_name(user)}) from account {account}")

@@ -6,9 +6,9 @@ from notifycli.cli.doctor.checks import Facts, Finding, Status
 from notifycli.cli.session import plural
 from notifycli.cli.times import in_words, now
 from notifycli.errors import NotifycliError
-from notifycli.store.connections import Connection
+from notifycli.secrets.keychain import Keychain
+from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.store import Store
-from notifycli.vault.keychain import Keychain
 
 _NAME = "chatwoot"
 _SECONDS = 5.0
@@ -57,12 +57,12 @@ def _found(connection: Connection) -> str:
 
 def _tried(store: Store, keychain: Keychain, connection: Connection) -> int:
     """Try the tokens of a connection; give how many there are. Raises what is wrong with one."""
-    from notifycli.chatwoot.desk import Desk, check_owner  # noqa: PLC0415 - only for a connection
-    from notifycli.chatwoot.transport import LIMITS  # noqa: PLC0415
-    from notifycli.vault.tokens import Life  # noqa: PLC0415
+    from notifycli.chatwoot.account import Desk, check_owner  # noqa: PLC0415 - only for a connection
+    from notifycli.chatwoot.http import LIMITS  # noqa: PLC0415
+    from notifycli.secrets.token_service import TokenService  # noqa: PLC0415
 
     limits = LIMITS._replace(connect=_SECONDS, read=_SECONDS, whole=2 * _SECONDS, tries=1)
-    desk = Desk(Life(store, keychain, "doctor", "", now), connection, limits)
+    desk = Desk(TokenService(store, keychain, "doctor", "", now), connection, limits)
     users = desk.users()
     for user in users:
         with desk.open(user) as api:

@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from notifycli.cli.session import Session
 from notifycli.cli.times import now
+from notifycli.clipboard import copy as clipboard
 from notifycli.errors import NotifycliError
-from notifycli.store.database import VERSION
+from notifycli.secrets.diagnostics import Health
+from notifycli.secrets.keychain import WHICH, Keychain, open_keychain
+from notifycli.secrets.reconcile import INCONSISTENT, MEANING, Condition, Inspector, outlived
+from notifycli.store.sqlite.connection import VERSION
 from notifycli.store.store import Store
-from notifycli.vault import clipboard
-from notifycli.vault.health import Health
-from notifycli.vault.keychain import WHICH, Keychain, open_keychain
-from notifycli.vault.mending import MEANING, TORN, Condition, Inspector, outlived
 
 FIX = "notifycli doctor --fix"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -52,12 +52,12 @@ class Finding(Struct):
 class Facts:
     """What several checks look at: each is opened once, and may fail to."""
 
-    def __init__(self, this: Session) -> None:
-        self.path = this.path
+    def __init__(self, session: Session) -> None:
+        self.path = session.path
         self.store: Store | None = None
         self.store_trouble: NotifycliError | None = None
         try:
-            self.store = this.store()
+            self.store = session.store()
         except NotifycliError as error:
             self.store_trouble = error
         self.keychain, self.keyring = _keyring_health()
@@ -128,11 +128,13 @@ def check_tokens(facts: Facts) -> Finding:
     counts = Counter(item.condition for item in inspected)
     counts[Condition.LEFTOVER] += len(facts.store.tokens.leftovers())
     found = ", ".join(f"{counts[c]} {c}" for c in Condition if counts[c]) or "none"
-    torn = [item for item in inspected if item.condition in TORN]
+    torn = [item for item in inspected if item.condition in INCONSISTENT]
     if torn or counts[Condition.LEFTOVER]:
         owners = dict.fromkeys(f"user {i.token.user_id} {i.token.name!r}" for i in torn)
         who = ", ".join([*owners][:_NAMED]) + (" …" if len(owners) > _NAMED else "")
-        meaning = "; ".join(f"{c}: {MEANING[c]}" for c in Condition if c in TORN and counts[c])
+        meaning = "; ".join(
+            f"{c}: {MEANING[c]}" for c in Condition if c in INCONSISTENT and counts[c]
+        )
         if counts[Condition.LOST]:
             meaning += "; leave them if they were made on another machine or lie in another file"
         return Finding("tokens", Status.FAIL, f"{found} ({who})" if who else found, meaning, FIX)

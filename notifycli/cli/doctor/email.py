@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from notifycli.cli.doctor.checks import Facts, Finding, Status
 from notifycli.errors import NotifycliError, UnavailableError
+from notifycli.secrets.keychain import open_keychain
 from notifycli.store.store import Store
-from notifycli.vault.keychain import open_keychain
 
 _SECONDS = 5.0
 """Somebody waits; a server that is well answers in less."""
@@ -32,8 +32,8 @@ def check_email(facts: Facts) -> Finding:
 
 
 def _connected(store: Store) -> Finding:
-    from notifycli.delivery.email import letterhead, mail_server  # noqa: PLC0415 - smtplib and ssl
-    from notifycli.delivery.smtp import MailConnection  # noqa: PLC0415
+    from notifycli.delivery.email.email_channel import letterhead, mail_server  # noqa: PLC0415 - smtplib and ssl
+    from notifycli.delivery.email.smtp import MailConnection  # noqa: PLC0415
 
     sender = letterhead(store).sender
     if store.configuration.get("smtp.username") and open_keychain().asks:

@@ -22,7 +22,7 @@ def check_listen(facts: Facts) -> Finding:
     if not os.access(path if received else _nearest(path.parent), os.W_OK):
         meaning = f"{path} can't be written"
         return Finding(_NAME, Status.FAIL, found, meaning, "notifycli listen --path FILE")
-    from notifycli.vault.configuration import secret  # noqa: PLC0415 - see SETTINGS
+    from notifycli.secrets.secret_settings import secret  # noqa: PLC0415 - see SETTINGS
 
     if facts.keychain is not None and facts.keychain.asks:
         meaning = "not told whether a secret is set: the keyring would ask for a passphrase"

@@ -6,8 +6,8 @@ from notifycli.cli.doctor.checks import Facts, Finding, Status
 from notifycli.cli.session import plural
 from notifycli.cli.times import now
 from notifycli.errors import NotifycliError
+from notifycli.secrets.vapid import GENERATE, PushKeys
 from notifycli.store.store import Store
-from notifycli.vault.vapid import GENERATE, PushKeys
 
 _SUBSCRIBE = "notifycli push subscribe"
 _AWAY = "is this machine online? if a service is gone: notifycli push list, push remove ID"
@@ -38,7 +38,7 @@ def _services(store: Store, found: str) -> Finding:
     """Say which push services can't be reached, and why."""
     import asyncio  # noqa: PLC0415 - only where there is something to connect to
 
-    from notifycli.delivery.push import unreached  # noqa: PLC0415 - 220 ms
+    from notifycli.delivery.push.push_channel import unreached  # noqa: PLC0415 - 220 ms
 
     endpoints = [
         subscription.endpoint

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import examples, session, takes
+from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.doctor.chatwoot import check_chatwoot
 from notifycli.cli.doctor.checks import (
     Facts,
@@ -28,7 +28,7 @@ from notifycli.cli.output import printable, show
 from notifycli.cli.session import Session
 from notifycli.cli.tokens import life
 from notifycli.errors import NotifycliError
-from notifycli.vault.mending import mend
+from notifycli.secrets.reconcile import reconcile
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,7 +53,7 @@ _MARKS = {Status.OK: ("✓", "green"), Status.NOTE: ("·", "yellow"), Status.FAI
 
 @app.command(
     "doctor",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli doctor
@@ -74,34 +74,34 @@ def doctor(
 
     Exits with 1 if something that is set up doesn't work.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     if fix:
-        _mend(this)
-    facts = Facts(this)
+        _mend(session)
+    facts = Facts(session)
     try:
         findings = [check(facts) for check in CHECKS]
     finally:
         facts.close()
-    show(this, findings, Finding, heads=["", "Check", "Finding"], cells=_cells)
+    show(session, findings, Finding, heads=["", "Check", "Finding"], cells=_cells)
     if any(finding.status is Status.FAIL for finding in findings):
         raise typer.Exit(_FAILED)
 
 
-def _mend(this: Session) -> None:
+def _mend(session: Session) -> None:
     """Mend what is torn; what can't be is told, and the checks show the rest."""
     try:
-        with this.store() as store:
+        with session.store() as store:
             leftovers = len(store.tokens.leftovers())
-            mended = mend(store, life(this, store))
+            mended = reconcile(store, life(session, store))
     except NotifycliError as error:
-        this.warn(f"not mended: {error.message}")
+        session.warn(f"not mended: {error.message}")
         return
     for token, condition in mended:
-        this.note(f"ended and deleted: user {token.user_id} {token.name!r} ({condition})")
+        session.info(f"ended and deleted: user {token.user_id} {token.name!r} ({condition})")
     if leftovers:
-        this.note(f"deleted {leftovers} secrets of users who were removed")
+        session.info(f"deleted {leftovers} secrets of users who were removed")
     if not mended and not leftovers:
-        this.note("nothing to mend")
+        session.info("nothing to mend")
 
 
 def _cells(item: Finding) -> Sequence[RenderableType]:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from notifycli.cli.input.lines import BadLines, can_be_shared, read_lines, shown, told_faults
-from notifycli.rules.event import Event
-from notifycli.rules.reading import EventError, decode_event
+from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Event
 
 if TYPE_CHECKING:
     from notifycli.cli.input.readers import Part

@@ -13,7 +13,7 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from notifycli.cli.session import plural, tell
+from notifycli.cli.session import plural, print_error
 from notifycli.errors import DataError, InputMissingError
 
 STDIN = "-"
@@ -49,15 +49,15 @@ class BadLines:
         first = number == "1" and fault.startswith("no JSON object")
         hint = self._look_at(file, line) if first else ""
         self._told += 1
-        tell(f"{place}: {fault}{hint}")
+        print_error(f"{place}: {fault}{hint}")
 
     def finish(self) -> int:
         """Say how many there were; gives the exit status."""
         if not self.count:
             return 0
         if self.count > self._told:
-            tell(f"… and {self.count - self._told} more bad lines")
-        tell(f"{plural(self.count, 'bad line')} passed over; everything else was read")
+            print_error(f"… and {self.count - self._told} more bad lines")
+        print_error(f"{plural(self.count, 'bad line')} passed over; everything else was read")
         return DataError.status
 
     def _look_at(self, file: str, line: bytes) -> str:

@@ -23,8 +23,8 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.cli.input.lines import BOM
-from notifycli.rules.event import Event
-from notifycli.rules.reading import EventError, decode_event
+from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Event
 
 if sys.platform == "linux":
     import fcntl

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from notifycli.cli.command import noun_of_parts
+from notifycli.cli.command import group_of_parts
 
 _HERE = "notifycli.cli.prefs"
 
-app = noun_of_parts(
+app = group_of_parts(
     "Preferences of users, defaults and locks.",
     {
-        **dict.fromkeys(("list", "get"), f"{_HERE}.reading"),
-        **dict.fromkeys(("set", "unset"), f"{_HERE}.changing"),
+        **dict.fromkeys(("list", "get"), f"{_HERE}.show"),
+        **dict.fromkeys(("set", "unset"), f"{_HERE}.set"),
         **dict.fromkeys(("export", "import", "diff", "apply"), f"{_HERE}.documents"),
-        "drift": f"{_HERE}.drifting",
+        "drift": f"{_HERE}.drift_command",
         "edit": f"{_HERE}.edit",
         "preset": f"{_HERE}.presets",
-        **dict.fromkeys(("history", "undo"), f"{_HERE}.past"),
+        **dict.fromkeys(("history", "undo"), f"{_HERE}.changes"),
     },
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.numbers import INBOX_ID
+from notifycli.cli.types import INBOX_ID
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store

@@ -31,12 +31,12 @@ class Counted(Generic[T]):
             yield item
 
 
-def show_differences(this: Session, differences: Iterable[Difference]) -> int:
+def show_differences(session: Session, differences: Iterable[Difference]) -> int:
     """Show them; gives how many there are."""
     counted = Counted(differences)
-    show(this, counted, Difference, heads=_HEADS, cells=difference_cells)
+    show(session, counted, Difference, heads=_HEADS, cells=difference_cells)
     if not counted.count:
-        this.note("no differences")
+        session.info("no differences")
     return counted.count
 
 

@@ -10,18 +10,18 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from notifycli.cli.command import examples, none_of, part, session, takes
+from notifycli.cli.command import command_class, examples, none_of, part, session_of
 from notifycli.cli.input.lines import opened, shown
 from notifycli.cli.output import write
 from notifycli.cli.prefs.differences import show_differences
 from notifycli.cli.prefs.progress import Bar, bar_over
 from notifycli.cli.session import Session, display_name, plural
+from notifycli.documents.entries import LAYERS
+from notifycli.documents.preference_document import Document
+from notifycli.documents.preference_tables import read_toml
+from notifycli.documents.syntax import FORMATS, Layers
 from notifycli.errors import DataError, NotPermittedError, UsageError
 from notifycli.rules.preferences import Layer
-from notifycli.store.document_entries import LAYERS
-from notifycli.store.document_tables import read_toml
-from notifycli.store.document_text import FORMATS, Layers
-from notifycli.store.preference_document import Document
 from notifycli.store.staging import Staging
 from notifycli.store.store import Store
 
@@ -62,7 +62,7 @@ Progress = Annotated[
 
 @app.command(
     "export",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli prefs export > policy.toml
@@ -95,24 +95,24 @@ def prefs_export(
 
     The same values give the same bytes, wherever they are set.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     layers = frozenset(layer or LAYERS.values())
-    chosen = format_ or this.output or "toml"
+    chosen = format_ or session.output or "toml"
     if chosen not in FORMATS:
         raise UsageError(f"a document is not written as {chosen}", f"write {', '.join(FORMATS)}")
-    with this.store() as store:
-        account = this.the_account(store)
+    with session.store() as store:
+        account = session.resolve_account(store)
         if update is None:
             text = FORMATS[chosen](store.written(account, layers), layers, account)
             write(block.encode() for block in text)
             return
         changed = _update(update, store, account, layers)
-    this.note(f"{update}: {'brought up to date' if changed else 'is up to date'}")
+    session.info(f"{update}: {'brought up to date' if changed else 'is up to date'}")
 
 
 @app.command(
     "import",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli prefs import team.csv
@@ -129,14 +129,14 @@ def prefs_import(
     progress: Progress = None,
 ) -> None:
     """Set what a document says: all of it, or nothing. What it doesn't name stays as it is."""
-    this = session(ctx)
-    read, changed = _put(this, _Given(file, format_, progress), whole=False)
-    this.note(f"{shown(file)}: {plural(read, 'preference')} read, {changed:,} changed")
+    session = session_of(ctx)
+    read, changed = _put(session, _Given(file, format_, progress), whole=False)
+    session.info(f"{shown(file)}: {plural(read, 'preference')} read, {changed:,} changed")
 
 
 @app.command(
     "apply",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli prefs apply policy.toml --dry-run
@@ -160,18 +160,18 @@ def prefs_apply(
     layers of users that it has. What is set there and not in the document is taken away; import
     only adds.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     if dry_run:
-        with _compared(this, _Given(file, format_, progress)) as staging:
-            show_differences(this, staging.differences())
+        with _compared(session, _Given(file, format_, progress)) as staging:
+            show_differences(session, staging.differences())
         return
-    read, changed = _put(this, _Given(file, format_, progress), whole=True)
-    this.note(f"{shown(file)}: {plural(read, 'preference')} read, {changed:,} changed")
+    read, changed = _put(session, _Given(file, format_, progress), whole=True)
+    session.info(f"{shown(file)}: {plural(read, 'preference')} read, {changed:,} changed")
 
 
 @app.command(
     "diff",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli prefs diff policy.toml
@@ -190,9 +190,9 @@ def prefs_diff(
     progress: Progress = None,
 ) -> None:
     """Show what applying a document would change."""
-    this = session(ctx)
-    with _compared(this, _Given(file, format_, progress)) as staging:
-        count = show_differences(this, staging.differences())
+    session = session_of(ctx)
+    with _compared(session, _Given(file, format_, progress)) as staging:
+        count = show_differences(session, staging.differences())
     if exit_code and count:
         raise typer.Exit(1)
 
@@ -205,15 +205,15 @@ class _Given(NamedTuple):
     progress: bool | None
 
 
-def _put(this: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
+def _put(session: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
     """Import or apply; gives how many entries were read, and how many values changed."""
-    this.awaits(given.file)
+    session.awaits(given.file)
     with (
-        bar_over(this, given.file, "reading", wanted=given.progress) as bar,
-        this.store(create=True) as store,
-        store.changes(this.command, this.who) as changes,
+        bar_over(session, given.file, "reading", wanted=given.progress) as bar,
+        session.store(create=True) as store,
+        store.changes(session.command, session.who) as changes,
     ):
-        account = this.the_account(store, may_be_new=True)
+        account = session.resolve_account(store, may_be_new=True)
         staging = store.staging()
         document = _stage(store, account, given, staging, bar)
         if whole:
@@ -223,23 +223,25 @@ def _put(this: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
         unknown = staging.unknown_inboxes()
     if unknown:
         listed = ", ".join(map(str, unknown))
-        this.note(f"inboxes that are not in the directory yet: {listed}")
+        session.info(f"inboxes that are not in the directory yet: {listed}")
     return document.read, changed
 
 
 @contextmanager
-def _compared(this: Session, given: _Given) -> Iterator[Staging]:
+def _compared(session: Session, given: _Given) -> Iterator[Staging]:
     """Stage what applying the document would set; warns of what a lock forbids."""
-    this.awaits(given.file)
-    with this.store() as store, store.comparing() as staging:
-        account = this.the_account(store)
-        with bar_over(this, given.file, "reading", wanted=given.progress) as bar:
+    session.awaits(given.file)
+    with session.store() as store, store.comparing() as staging:
+        account = session.resolve_account(store)
+        with bar_over(session, given.file, "reading", wanted=given.progress) as bar:
             document = _stage(store, account, given, staging, bar)
             staging.put_absent(document.spoken)
         for of in staging.accounts():
             for item in staging.locked(of, again=True):
                 place = document.told(item)
-                this.warn(f"{place}: {item.key} is locked to {item.lock}: apply would be refused")
+                session.warn(
+                    f"{place}: {item.key} is locked to {item.lock}: apply would be refused"
+                )
         yield staging
 
 
@@ -252,7 +254,7 @@ def _stage(store: Store, account: int, given: _Given, staging: Staging, bar: Bar
 
 def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     """Bring a TOML file up to date; gives whether that has changed it."""
-    from notifycli.store.document_update import updated_toml  # noqa: PLC0415 - imports tomlkit
+    from notifycli.documents.toml_update import updated_toml  # noqa: PLC0415 - imports tomlkit
 
     with opened(str(file)) as source:
         text = source.read().decode()

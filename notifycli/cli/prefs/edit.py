@@ -15,13 +15,13 @@ from typing import Self
 
 import typer
 
-from notifycli.cli.command import USER, examples, part, session, takes
+from notifycli.cli.command import USER, command_class, examples, part, session_of
 from notifycli.cli.prefs.common import InboxId, check_inbox, one_inbox
 from notifycli.cli.prefs.edit_text import EditError, Shown, edit_text, edited, with_faults, written
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import ConfigurationError, DataError, NotifycliError
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store.change import Entry, Target
+from notifycli.store.transaction import Entry, Target
 
 app = part()
 
@@ -33,7 +33,7 @@ Take a line away to give up your own value; save nothing to change nothing."""
 
 @app.command(
     "edit",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples(
         """
 notifycli prefs edit -u jane@example.com
@@ -46,13 +46,13 @@ def prefs_edit(ctx: typer.Context, *, given: InboxId = None) -> None:
 
     It shows the effective ones; those that you change become the user's own.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     inbox = one_inbox(given)
-    with this.store() as store:
-        account = this.the_account(store)
+    with session.store() as store:
+        account = session.resolve_account(store)
         if inbox is not None:
             check_inbox(store, account, inbox)
-        user = this.the_user(store, account)
+        user = session.resolve_user(store, account)
         preferences = store.preferences_of(account, user.id)
     shown = {key: preferences.resolve(key, user.id, inbox) for key in KEYS}
     layer = Layer.USER if inbox is None else Layer.INBOX
@@ -66,13 +66,16 @@ def prefs_edit(ctx: typer.Context, *, given: InboxId = None) -> None:
     with _Draft(edit_text(shown, title)) as draft:
         values = draft.edit(shown, own)
         if not values:
-            this.note("nothing was changed")
+            session.info("nothing was changed")
             return
         target = Target(layer, user.id, inbox)
-        with this.store(create=True) as store, store.change(account, this.command, this.who) as one:
+        with (
+            session.store(create=True) as store,
+            store.change(account, session.command, session.who) as one,
+        ):
             changed = one.set(Entry(target, key, value) for key, value in values.items())
     where = "" if inbox is None else f"inbox {inbox} of "
-    this.note(
+    session.info(
         f"{plural(changed, 'preference')} changed for {display_name(user)} in {where}"
         f"account {account}"
     )

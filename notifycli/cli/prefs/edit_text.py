@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from notifycli.documents.preference_tables import parse_toml, quoted, value_text
 from notifycli.errors import DataError
 from notifycli.rules.preferences import KEYS, InvalidPreferenceError, Layer, full_keys, read_value
 from notifycli.rules.settings import Resolved
-from notifycli.store.document_tables import parse_toml, quoted, value_text
 
 Shown = Mapping[str, Resolved[str]]
 """Full keys and their effective values, as the editor showed them."""

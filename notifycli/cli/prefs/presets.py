@@ -9,17 +9,17 @@ import typer
 from msgspec import Struct
 
 from notifycli.cli.assignments import all_assigned
-from notifycli.cli.command import USER, USERS, examples, noun, session, takes
+from notifycli.cli.command import USER, USERS, command_class, examples, group, session_of
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.common import Default, InboxIds, Lock
-from notifycli.cli.prefs.targets import targets_of
+from notifycli.cli.prefs.scope import targets_of
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import short_key
-from notifycli.store.change import Entry
 from notifycli.store.presets import Preset
+from notifycli.store.transaction import Entry
 
-app = noun("Named sets of preferences, to be given to many users.")
+app = group("Named sets of preferences, to be given to many users.")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset.")]
@@ -34,7 +34,7 @@ class PresetValue(Struct):
 
 @app.command(
     "save",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples(
         """
 notifycli prefs preset save night 'quiet_hours=20:00-08:00 Europe/Berlin' 'push.*=off'
@@ -58,14 +58,14 @@ def preset_save(
 
     It has the values named or, if none are, what a user has set for themselves.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} can't be a name", "letters, digits and . _ - make one")
     values = dict(all_assigned(assignments or ()))
-    with this.store(create=True) as store:
+    with session.store(create=True) as store:
         if not values:
-            account = this.the_account(store)
-            user = this.the_user(store, account)
+            account = session.resolve_account(store)
+            user = session.resolve_user(store, account)
             values = dict(store.preferences_of(account, user.id).user.get(user.id, {}))
             if not values:
                 raise UsageError(
@@ -73,12 +73,12 @@ def preset_save(
                     f"name the values: notifycli prefs preset save {name} KEY=VALUE...",
                 )
         store.presets.save(name, values, replace=replace)
-    this.note(f"preset {name} has {plural(len(values), 'preference')}")
+    session.info(f"preset {name} has {plural(len(values), 'preference')}")
 
 
 @app.command(
     "apply",
-    cls=takes(*USERS),
+    cls=command_class(*USERS),
     epilog=examples(
         """
 notifycli prefs preset apply quiet -u jane@example.com
@@ -96,41 +96,46 @@ def preset_apply(
     lock: Lock = False,
 ) -> None:
     """Set what a preset has; what it doesn't have stays as it is."""
-    this = session(ctx)
-    this.command = f"{this.command} {name}"
-    with this.store(create=True) as store, store.changes(this.command, this.who) as changes:
+    session = session_of(ctx)
+    session.command = f"{session.command} {name}"
+    with (
+        session.store(create=True) as store,
+        store.changes(session.command, session.who) as changes,
+    ):
         values = store.presets.values(name)
-        account = this.the_account(store, may_be_new=not store.accounts())
-        targets, whose = targets_of(this, store, account, inboxes or (), default=default, lock=lock)
+        account = session.resolve_account(store, may_be_new=not store.accounts())
+        targets, whose = targets_of(
+            session, store, account, inboxes or (), default=default, lock=lock
+        )
         changed = changes(account).set(
             Entry(target, key, value) for target in targets for key, value in values.items()
         )
-    this.note(f"{plural(changed, 'preference')} changed for {whose} account {account}")
+    session.info(f"{plural(changed, 'preference')} changed for {whose} account {account}")
 
 
-@app.command("list", cls=takes(), epilog=examples("notifycli prefs preset list"))
+@app.command("list", cls=command_class(), epilog=examples("notifycli prefs preset list"))
 def preset_list(ctx: typer.Context) -> None:
     """List the built-in presets, then your own."""
-    this = session(ctx)
-    with this.store() as store:
+    session = session_of(ctx)
+    with session.store() as store:
         presets = store.presets.all()
-    show(this, presets, Preset)
+    show(session, presets, Preset)
 
 
-@app.command("show", cls=takes(), epilog=examples("notifycli prefs preset show quiet"))
+@app.command("show", cls=command_class(), epilog=examples("notifycli prefs preset show quiet"))
 def preset_show(ctx: typer.Context, name: Name) -> None:
     """Show what a preset sets."""
-    this = session(ctx)
-    with this.store() as store:
+    session = session_of(ctx)
+    with session.store() as store:
         values = store.presets.values(name)
     records = (PresetValue(*pair) for pair in values.items())
-    show(this, records, PresetValue, cells=lambda item: [short_key(item.key), text(item.value)])
+    show(session, records, PresetValue, cells=lambda item: [short_key(item.key), text(item.value)])
 
 
-@app.command("remove", cls=takes(), epilog=examples("notifycli prefs preset remove night"))
+@app.command("remove", cls=command_class(), epilog=examples("notifycli prefs preset remove night"))
 def preset_remove(ctx: typer.Context, name: Name) -> None:
     """Remove a preset of your own; what it has set stays as it is."""
-    this = session(ctx)
-    with this.store(create=True) as store:
+    session = session_of(ctx)
+    with session.store(create=True) as store:
         store.presets.remove(name)
-    this.note(f"removed the preset {name}")
+    session.info(f"removed the preset {name}")

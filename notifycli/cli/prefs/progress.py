@@ -40,12 +40,12 @@ class Bar:
 
 
 @contextmanager
-def bar_over(this: Session, file: str, label: str, *, wanted: bool | None) -> Iterator[Bar]:
+def bar_over(session: Session, file: str, label: str, *, wanted: bool | None) -> Iterator[Bar]:
     """Show a bar while a file is read; if it isn't said, only on a terminal."""
-    if not (sys.stderr.isatty() and not this.quiet if wanted is None else wanted):
+    if not (sys.stderr.isatty() and not session.quiet if wanted is None else wanted):
         yield Bar(None, label, None)
         return
     from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it
 
-    with Progress(console=console(this, stderr=True), transient=True) as progress:
+    with Progress(console=console(session, stderr=True), transient=True) as progress:
         yield Bar(progress, label, None if file == STDIN else total_size([file]))

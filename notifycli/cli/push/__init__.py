@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from notifycli.cli.command import noun_of_parts
+from notifycli.cli.command import group_of_parts
 
 _HERE = "notifycli.cli.push"
 
-app = noun_of_parts(
+app = group_of_parts(
     "Web Push: the key, the browsers that are subscribed, a test.",
     {
         "keys": f"{_HERE}.keys",
         "subscribe": f"{_HERE}.subscribe",
         **dict.fromkeys(("add", "list", "remove"), f"{_HERE}.subscriptions"),
-        "test": f"{_HERE}.trying",
+        "test": f"{_HERE}.push_test",
     },
 )

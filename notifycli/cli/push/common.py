@@ -8,12 +8,12 @@ import typer
 
 from notifycli.cli.session import Session, display_name
 from notifycli.cli.times import now
-from notifycli.rules.audience import User
+from notifycli.rules.directory import User
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 
 if TYPE_CHECKING:
-    from notifycli.delivery.push_endpoint import Offer
+    from notifycli.delivery.push.endpoint import Offer
 
 AllowLoopback = Annotated[
     bool,
@@ -25,10 +25,10 @@ AllowLoopback = Annotated[
 
 
 def keep(
-    this: Session, store: Store, account: int, user: User, offer: Offer, *, key: int, label: str
+    session: Session, store: Store, account: int, user: User, offer: Offer, *, key: int, label: str
 ) -> Subscription:
     """Put a subscription on record, and say so."""
-    with store.change(account, this.command, this.who) as change:
+    with store.change(account, session.command, session.who) as change:
         kept = change.subscriptions.put(
             Subscription(
                 account_id=account,
@@ -42,7 +42,7 @@ def keep(
                 expires_at=offer.expires_at,
             )
         )
-    this.note(
+    session.info(
         f"{display_name(user)} is subscribed as {kept.id}"
         f"{f' ({label})' if label else ''}; try it: notifycli push test -u {display_name(user)}"
     )
@@ -52,7 +52,7 @@ def keep(
         if other.id != kept.id and label and other.label == label
     ]
     if alike:
-        this.note(
+        session.info(
             f"{', '.join(alike)} had that name already; if it was the same browser: "
             f"notifycli push remove {' '.join(alike)}"
         )

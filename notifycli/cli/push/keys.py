@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import examples, noun, session, takes
+from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.times import now, written
 from notifycli.errors import NotifycliError
+from notifycli.secrets.keychain import open_keychain
+from notifycli.secrets.vapid import GENERATE, PushKeys, fingerprint
 from notifycli.store.store import Store
-from notifycli.vault.keychain import open_keychain
-from notifycli.vault.vapid import GENERATE, PushKeys, fingerprint
 
-app = noun("The key by which push services know the sender (VAPID).")
+app = group("The key by which push services know the sender (VAPID).")
 
 _SHOWN_DIGITS = 16
 
@@ -32,16 +32,16 @@ class KeyRecord(Struct):
     subscriptions: int
 
 
-@app.command("generate", cls=takes(), epilog=examples("notifycli push keys generate"))
+@app.command("generate", cls=command_class(), epilog=examples("notifycli push keys generate"))
 def keys_generate(ctx: typer.Context) -> None:
     """Make the key pair.
 
     The private key is kept in the keyring, and never shown.
     """
-    this = session(ctx)
-    with this.store(create=True) as store:
+    session = session_of(ctx)
+    with session.store(create=True) as store:
         key = _keys(store).generate()
-    this.note(
+    session.info(
         f"the push key is {key.public_key}\n  next: notifycli push subscribe, in the browser "
         "that is to be reached"
     )
@@ -49,7 +49,7 @@ def keys_generate(ctx: typer.Context) -> None:
 
 @app.command(
     "show",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli push keys show
@@ -63,8 +63,8 @@ def keys_show(ctx: typer.Context) -> None:
     A page gives it to the browser as applicationServerKey. Old keys follow, as long as
     subscriptions are bound to them.
     """
-    this = session(ctx)
-    with this.store() as store:
+    session = session_of(ctx)
+    with session.store() as store:
         keys = store.subscriptions.push_keys()
     records = [
         KeyRecord(
@@ -77,7 +77,7 @@ def keys_show(ctx: typer.Context) -> None:
         for place, key in enumerate(keys)
     ]
     show(
-        this,
+        session,
         records,
         KeyRecord,
         heads=("Public key", "State", "Fingerprint", "Made", "Subscriptions"),
@@ -87,12 +87,12 @@ def keys_show(ctx: typer.Context) -> None:
         ),
     )
     if not keys:
-        this.note(f"there is no push key yet; make one: {GENERATE}")
+        session.info(f"there is no push key yet; make one: {GENERATE}")
 
 
 @app.command(
     "rotate",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples("notifycli push keys rotate\nnotifycli push keys rotate --revoke"),
 )
 def keys_rotate(
@@ -111,27 +111,27 @@ def keys_rotate(
     Browsers subscribe with the new one from now on. Those that are subscribed go on as they are:
     the old key signs for them until the last of them has gone, unless --revoke ends both now.
     """
-    this = session(ctx)
-    with this.store(create=True) as store:
+    session = session_of(ctx)
+    with session.store(create=True) as store:
         keys = _keys(store)
         key = keys.rotate()
         bound = [old for old in store.subscriptions.push_keys()[1:] if old.bound]
         count = sum(old.bound for old in bound)
-        trouble = _revoke(this, store, keys) if revoke else None
-    this.note(f"the push key is {key.public_key} now")
+        trouble = _revoke(session, store, keys) if revoke else None
+    session.info(f"the push key is {key.public_key} now")
     if trouble is not None:
-        this.warn(f"the keyring still holds an old key ({trouble.message}); it opens nothing")
+        session.warn(f"the keyring still holds an old key ({trouble.message}); it opens nothing")
     if count and revoke:
-        this.note(f"{plural(count, 'subscription')} ended; each browser must subscribe again")
+        session.info(f"{plural(count, 'subscription')} ended; each browser must subscribe again")
     elif count:
         whose = "1 subscription keeps" if count == 1 else f"{count} subscriptions keep"
-        this.note(f"{whose} the old key until the browser subscribes again")
+        session.info(f"{whose} the old key until the browser subscribes again")
 
 
-def _revoke(this: Session, store: Store, keys: PushKeys) -> NotifycliError | None:
+def _revoke(session: Session, store: Store, keys: PushKeys) -> NotifycliError | None:
     """Remove what is bound to old keys, and these with it."""
     current = keys.current().id
-    with store.changes(this.command, this.who) as changes:
+    with store.changes(session.command, session.who) as changes:
         for account in store.accounts():
             old = [s for s in store.subscriptions.of_account(account.id) if s.key_id != current]
             if old:

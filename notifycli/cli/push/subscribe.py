@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from notifycli.cli.command import USER, examples, session, takes
+from notifycli.cli.command import USER, command_class, examples, session_of
 from notifycli.cli.output import write
 from notifycli.cli.push.common import AllowLoopback, keep
 from notifycli.cli.session import display_name
 from notifycli.cli.times import now
-from notifycli.vault.keychain import open_keychain
-from notifycli.vault.vapid import PushKeys
+from notifycli.secrets.keychain import open_keychain
+from notifycli.secrets.vapid import PushKeys
 
 if TYPE_CHECKING:
-    from notifycli.delivery.push_endpoint import Offer
+    from notifycli.delivery.push.endpoint import Offer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command(
     "subscribe",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples(
         """
 notifycli push subscribe -u jane@example.com
@@ -39,21 +39,21 @@ def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False)
     """
     import asyncio  # noqa: PLC0415 - only what serves needs it
 
-    from notifycli.delivery.push_page import Page, serve_page  # noqa: PLC0415 - 170 ms
+    from notifycli.delivery.push.subscribe_page import Page, serve_page  # noqa: PLC0415 - 170 ms
 
-    this = session(ctx)
-    with this.store(create=True) as store:
-        account = this.the_account(store)
-        user = this.the_user(store, account)
+    session = session_of(ctx)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        user = session.resolve_user(store, account)
         key = PushKeys(store, open_keychain(), now).current()
 
         def opened(address: str) -> None:
             write([f"{address}\n".encode()])
-            this.note(f"press the button there, as {display_name(user)}; Ctrl-C ends it")
+            session.info(f"press the button there, as {display_name(user)}; Ctrl-C ends it")
             _open_browser(address)
 
         def keep_it(offer: Offer, browser: str) -> None:
-            keep(this, store, account, user, offer, key=key.id, label=browser)
+            keep(session, store, account, user, offer, key=key.id, label=browser)
 
         page = Page(user.name or display_name(user), key.public_key, allow_loopback)
         asyncio.run(serve_page(page, opened, keep_it))

@@ -8,17 +8,17 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, examples, session, takes
+from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, command_class, examples, session_of
 from notifycli.cli.output import printable, show
 from notifycli.cli.push.common import AllowLoopback, keep
 from notifycli.cli.session import plural
 from notifycli.cli.times import in_words, now, written
 from notifycli.errors import UsageError
-from notifycli.rules.audience import User
-from notifycli.rules.moment import parse_moment
+from notifycli.events.timestamps import parse_moment
+from notifycli.rules.directory import User
+from notifycli.secrets.keychain import open_keychain
+from notifycli.secrets.vapid import PushKeys
 from notifycli.store.subscriptions import Subscription
-from notifycli.vault.keychain import open_keychain
-from notifycli.vault.vapid import PushKeys
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -50,7 +50,7 @@ def _label(text: str) -> str:
 
 @app.command(
     "add",
-    cls=takes(USER),
+    cls=command_class(USER),
     epilog=examples(
         """
 notifycli push add -u jane@example.com < subscription.json
@@ -71,22 +71,22 @@ def push_add(
     It is JSON as a browser gives it, of one that was subscribed with the current push key:
     JSON.stringify(subscription).
     """
-    from notifycli.delivery.push_endpoint import read_subscription  # noqa: PLC0415 - 50 ms
+    from notifycli.delivery.push.endpoint import read_subscription  # noqa: PLC0415 - 50 ms
 
-    this = session(ctx)
-    this.awaits("-")
+    session = session_of(ctx)
+    session.awaits("-")
     data = sys.stdin.buffer.read(_LONGEST_INPUT)
     offer = read_subscription(data, "standard input", allow_loopback=allow_loopback)
-    with this.store(create=True) as store:
-        account = this.the_account(store)
-        user = this.the_user(store, account)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        user = session.resolve_user(store, account)
         key = PushKeys(store, open_keychain(), now).current()
-        keep(this, store, account, user, offer, key=key.id, label=label)
+        keep(session, store, account, user, offer, key=key.id, label=label)
 
 
 @app.command(
     "list",
-    cls=takes(SOME_USERS, ALL_USERS),
+    cls=command_class(SOME_USERS, ALL_USERS),
     epilog=examples(
         """
 notifycli push list
@@ -97,17 +97,17 @@ notifycli push list | jq -r 'select(.failures > 3) | .id' | xargs notifycli push
 )
 def push_list(ctx: typer.Context) -> None:
     """List the subscriptions; everybody's, unless users are named."""
-    this = session(ctx)
-    with this.store() as store:
-        account = this.the_account(store)
-        named = bool(this.given_users) and not this.all_users
-        users = this.the_users(store, account) if named else store.users(account)
+    session = session_of(ctx)
+    with session.store() as store:
+        account = session.resolve_account(store)
+        named = bool(session.given_users) and not session.all_users
+        users = session.resolve_users(store, account) if named else store.users(account)
         by_id = {user.id: user for user in users}
         found = [s for s in store.subscriptions.of_account(account) if s.user_id in by_id]
         current = next((key.id for key in store.subscriptions.push_keys()), None)
     at = now()
     show(
-        this,
+        session,
         [_record(item, by_id[item.user_id], current) for item in found],
         SubscriptionRecord,
         heads=("Id", "User", "Browser", "Service", "Added", "Last used", "Failures"),
@@ -118,12 +118,12 @@ def push_list(ctx: typer.Context) -> None:
         ),
     )
     if not found:
-        this.note("no browser is subscribed yet; in the browser: notifycli push subscribe")
+        session.info("no browser is subscribed yet; in the browser: notifycli push subscribe")
 
 
 @app.command(
     "remove",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples("notifycli push list\nnotifycli push remove 3 5"),
 )
 def push_remove(
@@ -133,24 +133,24 @@ def push_remove(
     ],
 ) -> None:
     """Remove subscriptions: nothing is sent to them any more."""
-    this = session(ctx)
-    with this.store(create=True) as store:
-        account = this.the_account(store)
+    session = session_of(ctx)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
         known = {item.id: item for item in store.subscriptions.of_account(account)}
         for missing in (id_ for id_ in ids if id_ not in known):
             raise UsageError(
                 f"account {account} has no subscription {missing}",
                 "see what there is: notifycli push list",
             )
-        with store.change(account, this.command, this.who) as change:
+        with store.change(account, session.command, session.who) as change:
             count = change.subscriptions.remove(known[id_] for id_ in dict.fromkeys(ids))
         if len(store.subscriptions.push_keys()) > 1:
             PushKeys(store, open_keychain(), now).forget_unused()
-    this.note(f"removed {plural(count, 'subscription')}")
+    session.info(f"removed {plural(count, 'subscription')}")
 
 
 def _record(item: Subscription, user: User, current: int | None) -> SubscriptionRecord:
-    from notifycli.delivery.push_endpoint import service_of  # noqa: PLC0415 - 50 ms
+    from notifycli.delivery.push.endpoint import service_of  # noqa: PLC0415 - 50 ms
 
     return SubscriptionRecord(
         item.id,

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.numbers import a_number
 from notifycli.cli.session import Session, leave_line
+from notifycli.cli.types import a_number
 from notifycli.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from notifycli.server.running import Place
+    from notifycli.server.runner import Place
 
 JOURNAL = "events.jsonl"
 """Where `listen` keeps events until it is told otherwise: beside the store."""
@@ -48,7 +48,7 @@ BehindProxy = Annotated[
 def loaded_server() -> ModuleType:
     """Give the module that runs servers. Raises `UnavailableError` where its extra is missing."""
     try:
-        from notifycli.server import running  # noqa: PLC0415 - 0.1 s, and an extra
+        from notifycli.server import runner as running  # noqa: PLC0415 - 0.1 s, and an extra
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f"this needs the package {error.name}, which isn't installed",
@@ -57,27 +57,27 @@ def loaded_server() -> ModuleType:
     return running
 
 
-def tell_stopped(this: Session, done: str = "") -> None:
+def tell_stopped(session: Session, done: str = "") -> None:
     """Say that a signal has ended the server, and what it has done."""
     leave_line()
-    this.note(f"stopped{done}")
+    session.info(f"stopped{done}")
 
 
 def place(
     host: str, port: int, tls_cert: Path | None, tls_key: Path | None, behind_proxy: str | None
 ) -> Place:
     """Give where to listen."""
-    from notifycli.server.running import Place  # noqa: PLC0415 - see loaded_server()
+    from notifycli.server.runner import Place  # noqa: PLC0415 - see loaded_server()
 
     return Place(host, port, tls_cert, tls_key, behind_proxy)
 
 
-def logger(this: Session) -> Callable[[str], None]:
+def logger(session: Session) -> Callable[[str], None]:
     """Give the log: a line to standard error with the time, unless `-q` is given."""
     from datetime import UTC, datetime  # noqa: PLC0415 - only a server needs it
 
     def log(text: str) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-        this.note(f"{at}Z {text}")
+        session.info(f"{at}Z {text}")
 
     return log

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.command import examples, session, takes
+from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.server.common import (
     JOURNAL,
     BehindProxy,
@@ -23,10 +23,10 @@ from notifycli.cli.server.common import (
     place,
     tell_stopped,
 )
-from notifycli.cli.server.delivering import delivering
+from notifycli.cli.server.deliver_option import delivering
 from notifycli.cli.session import Session, plural
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
-from notifycli.vault.token import Secret
+from notifycli.secrets.token_format import Secret
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _PORT = 8787
@@ -34,7 +34,7 @@ _PORT = 8787
 
 @app.command(
     "listen",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli config set listen.secret      the secret that Chatwoot shows beside the webhook
@@ -75,48 +75,48 @@ def listen(
     What was answered is on the disk, once, whatever happens then. A full file, or yesterday's, is
     put aside under its date. Ctrl-C or SIGTERM stops it.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     running = loaded_server()
-    from notifycli.server.hooks import Hooks  # noqa: PLC0415 - needs what is an extra
     from notifycli.server.journal import Journal  # noqa: PLC0415
+    from notifycli.server.webhooks import Hooks  # noqa: PLC0415 - needs what is an extra
 
-    secrets = _secrets(this, needed=not unsigned)
-    log = logger(this)
+    secrets = _secrets(session, needed=not unsigned)
+    log = logger(session)
     # pathlib's own raises where it may not look.
     if path is not None and not os.path.isdir(path.expanduser().parent):  # noqa: PTH112
         make = f"mkdir -p {shlex.quote(str(path.parent))}"
         raise UsageError(f"there is no folder for {path}", make)
-    journal = Journal((path or this.path.parent / JOURNAL).expanduser(), log)
+    journal = Journal((path or session.path.parent / JOURNAL).expanduser(), log)
     at = place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()
     with ExitStack() as stack:
         stack.callback(journal.close)
         if deliver:
-            stack.enter_context(delivering(this, journal.path, log))
+            stack.enter_context(delivering(session, journal.path, log))
         hooks = Hooks(journal, secrets, log, unsigned=unsigned)
         running.run(
             hooks.application(),
             at,
-            lambda address: this.note(f"receiving events at {address} into {journal.path}"),
+            lambda address: session.info(f"receiving events at {address} into {journal.path}"),
             log,
         )
-    tell_stopped(this, f"; {plural(hooks.kept, 'event')} received")
+    tell_stopped(session, f"; {plural(hooks.kept, 'event')} received")
 
 
-def _secrets(this: Session, *, needed: bool) -> list[Secret]:
+def _secrets(session: Session, *, needed: bool) -> list[Secret]:
     """Give the secrets that are set: several, with spaces between, while one is replaced.
 
     Raises `ConfigurationError` if one is needed, and none is set.
     """
-    from notifycli.vault.configuration import secret  # noqa: PLC0415 - only a server needs it
+    from notifycli.secrets.secret_settings import secret  # noqa: PLC0415 - only a server needs it
 
     try:
         kept = secret("listen.secret")
     except UnavailableError as error:
         if needed:
             raise
-        this.note(f"no signature can be checked: {error.message}")
+        session.info(f"no signature can be checked: {error.message}")
         return []
     secrets = [] if kept is None else [Secret(word) for word in kept.reveal().split()]
     if needed and not secrets:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from notifycli.cli.command import examples, session, takes
+from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.server.common import (
     BehindProxy,
     Host,
@@ -24,7 +24,7 @@ _PORT = 8788
 
 @app.command(
     "serve",
-    cls=takes(),
+    cls=command_class(),
     epilog=examples(
         """
 notifycli serve
@@ -48,15 +48,15 @@ def serve(
     Whoever has one of our tokens is let in: agents to their own settings, administrators to
     everybody's (add ?user_id=ID). What there is: /openapi.json. Ctrl-C or SIGTERM stops it.
     """
-    this = session(ctx)
+    session = session_of(ctx)
     running = loaded_server()
-    from notifycli.server.api import Api  # noqa: PLC0415 - needs what is an extra
+    from notifycli.server.app import Api  # noqa: PLC0415 - needs what is an extra
 
-    log = logger(this)
+    log = logger(session)
     running.run(
-        Api(this.path, now, log).application(),
+        Api(session.path, now, log).application(),
         place(host, port, tls_cert, tls_key, behind_proxy),
-        lambda address: this.note(f"serving {this.path} at {address}"),
+        lambda address: session.info(f"serving {session.path} at {address}"),
         log,
     )
-    tell_stopped(this)
+    tell_stopped(session)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from notifycli.cli.command import noun_of_parts
+from notifycli.cli.command import group_of_parts
 
 _HERE = "notifycli.cli.token"
 
-app = noun_of_parts(
+app = group_of_parts(
     "Access tokens: made, kept in the keyring, copied, checked.",
     {
-        **dict.fromkeys(("show", "copy", "header"), f"{_HERE}.showing"),
-        **dict.fromkeys(("generate", "rotate", "revoke", "set"), f"{_HERE}.changing"),
-        "list": f"{_HERE}.listing",
-        "verify": f"{_HERE}.showing",
+        **dict.fromkeys(("show", "copy", "header"), f"{_HERE}.token_show"),
+        **dict.fromkeys(("generate", "rotate", "revoke", "set"), f"{_HERE}.generate"),
+        "list": f"{_HERE}.token_list",
+        "verify": f"{_HERE}.token_show",
     },
 )

@@ -10,11 +10,11 @@ from msgspec import Struct
 
 from notifycli.cli.session import Session
 from notifycli.cli.times import expiry, now, read_seconds, read_span, written
-from notifycli.rules.audience import User
-from notifycli.rules.moment import format_moment
+from notifycli.events.timestamps import format_moment
+from notifycli.rules.directory import User
+from notifycli.secrets.reconcile import Finding
+from notifycli.secrets.token_service import DEFAULT_NAME, TokenOwner, Wish
 from notifycli.store.store import Store
-from notifycli.vault.mending import Finding
-from notifycli.vault.tokens import DEFAULT_NAME, Owner, Wish
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LONGEST_NAME = 64
@@ -101,10 +101,10 @@ def record(finding: Finding, user: User | None) -> TokenRecord:
     )
 
 
-def the_owner(this: Session, store: Store, name: str = DEFAULT_NAME) -> Owner:
+def the_owner(session: Session, store: Store, name: str = DEFAULT_NAME) -> TokenOwner:
     """Give whose token is meant, and which; raises `UsageError` unless it is one user's."""
-    account = this.the_account(store)
-    return Owner(account, this.the_user(store, account), name)
+    account = session.resolve_account(store)
+    return TokenOwner(account, session.resolve_user(store, account), name)
 
 
 def wish(expires: str | None, label: str) -> Wish:
@@ -112,10 +112,10 @@ def wish(expires: str | None, label: str) -> Wish:
     return Wish(label, None if expires is None else expiry(expires, now()))
 
 
-def selected_users(this: Session, store: Store, account: int) -> dict[int, User]:
+def selected_users(session: Session, store: Store, account: int) -> dict[int, User]:
     """Give the users that were named, by id; all of the account if none was."""
-    if this.given_users and not this.all_users:
-        return {user.id: user for user in this.the_users(store, account)}
+    if session.given_users and not session.all_users:
+        return {user.id: user for user in session.resolve_users(store, account)}
     return {user.id: user for user in store.users(account)}
 
 

@@ -1,0 +1,215 @@
+"""Chatwoot's API, as far as we use it: typed answers, and its refusals in words.
+
+Shapes are those of Chatwoot 4. A profile also holds the token, which is decoded only where a new
+one is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, Self, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from notifycli.chatwoot.http import Answer, Transport
+from notifycli.chatwoot.mapping import NotificationSettings
+from notifycli.errors import (
+    NotifycliError,
+    NotPermittedError,
+    UnavailableError,
+)
+from notifycli.rules.directory import Role
+from notifycli.secrets.token_format import Secret
+
+T = TypeVar("T")
+
+_PROFILE = "/api/v1/profile"
+_RESET = f"{_PROFILE}/reset_access_token"
+_FIRST_REFUSAL = 300
+_UNAUTHORIZED, _FORBIDDEN, _MISSING = 401, 403, 404
+
+
+def role_of(text: str | None) -> Role:
+    """Give the role; a custom one has the rights of an agent, as far as we can tell."""
+    return "administrator" if text == "administrator" else "agent"
+
+
+class ProfileAccount(Struct, frozen=True):
+    """An account that a user belongs to."""
+
+    id: int
+    name: str | None = None
+    role: str | None = None
+
+
+class Profile(Struct, frozen=True):
+    """The user whom a token belongs to."""
+
+    id: int
+    email: str
+    name: str | None = None
+    role: str | None = None
+    accounts: tuple[ProfileAccount, ...] = ()
+    ui_settings: dict[str, Any] | None = None
+
+
+class Agent(Struct, frozen=True):
+    """A user of the account."""
+
+    id: int
+    email: str
+    name: str | None = None
+    role: str | None = None
+
+
+class Group(Struct, frozen=True):
+    """An inbox or a team."""
+
+    id: int
+    name: str | None = None
+
+
+class Member(Struct, frozen=True):
+    """A member of an inbox or of a team."""
+
+    id: int
+
+
+class _Payload(Struct, frozen=True):
+    payload: list[Any]
+
+
+class _Reset(Struct, frozen=True):
+    id: int
+    access_token: str
+
+
+class _Refusal(Struct, frozen=True):
+    error: str = ""
+    message: str = ""
+
+
+class Api:
+    """The API as one user. Each method raises `NotPermittedError`, `UnavailableError`, …."""
+
+    def __init__(self, transport: Transport, account: int) -> None:
+        self._transport = transport
+        self._account = f"/api/v1/accounts/{account}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._transport.__exit__()
+
+    def profile(self) -> Profile:
+        """Give the user whose token this is."""
+        return self._get(_PROFILE, Profile)
+
+    def accepted(self) -> bool:
+        """Tell whether the token is valid."""
+        answer = self._transport.ask("GET", _PROFILE)
+        if answer.status == _UNAUTHORIZED:
+            return False
+        self._read(answer, "GET", _PROFILE, Profile)
+        return True
+
+    def agents(self) -> list[Agent]:
+        """Give the account's users."""
+        return self._get(f"{self._account}/agents", list[Agent])
+
+    def inboxes(self) -> list[Group]:
+        """Give the inboxes that the user may see."""
+        return self._payload(f"{self._account}/inboxes", list[Group])
+
+    def inbox_members(self, inbox: int) -> list[Member]:
+        """Give the members of an inbox."""
+        return self._payload(f"{self._account}/inbox_members/{inbox}", list[Member])
+
+    def teams(self) -> list[Group]:
+        """Give the account's teams."""
+        return self._get(f"{self._account}/teams", list[Group])
+
+    def team_members(self, team: int) -> list[Member]:
+        """Give the members of a team."""
+        return self._get(f"{self._account}/teams/{team}/team_members", list[Member])
+
+    def settings(self) -> NotificationSettings:
+        """Give which notifications the user has switched on."""
+        return self._get(f"{self._account}/notification_settings", NotificationSettings)
+
+    def write_settings(self, email: Sequence[str], push: Sequence[str]) -> None:
+        """Replace the flags that are on. Both lists go: one that is left out would be cleared."""
+        flags = {"selected_email_flags": email, "selected_push_flags": push}
+        path = f"{self._account}/notification_settings"
+        self._send("PATCH", path, {"notification_settings": flags}, NotificationSettings)
+
+    def write_ui_settings(self, ui_settings: Mapping[str, Any]) -> None:
+        """Replace all of `ui_settings`."""
+        self._send("PUT", _PROFILE, {"profile": {"ui_settings": ui_settings}}, Profile)
+
+    def reset_token(self) -> Secret:
+        """Replace the token, and give the new one: nobody else has it."""
+        answer = self._transport.ask("POST", _RESET)
+        return Secret(self._read(answer, "POST", _RESET, _Reset).access_token)
+
+    def _get(self, path: str, type_: type[T]) -> T:
+        return self._read(self._transport.ask("GET", path), "GET", path, type_)
+
+    def _payload(self, path: str, type_: type[T]) -> T:
+        answer = self._transport.ask("GET", path)
+        payload = self._read(answer, "GET", path, _Payload).payload
+        try:
+            return msgspec.convert(payload, type_)
+        except msgspec.ValidationError as error:
+            raise self._misread("GET", path, str(error).replace("`$", "`$.payload")) from None
+
+    def _send(self, method: str, path: str, body: object, type_: type[T]) -> T:
+        answer = self._transport.ask(method, path, msgspec.json.encode(body))
+        return self._read(answer, method, path, type_)
+
+    def _read(self, answer: Answer, method: str, path: str, type_: type[T]) -> T:
+        if answer.status >= _FIRST_REFUSAL:
+            self._refused(answer, method, path)
+        try:
+            return msgspec.json.decode(answer.body, type=type_)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise self._misread(method, path, str(error)) from None
+
+    def _misread(self, method: str, path: str, why: str) -> NotifycliError:
+        return UnavailableError(
+            f"{self._transport.base} answers {method} {path} in another shape than Chatwoot's: "
+            f"{self._transport.clean(why)}",
+            "check that the address is your Chatwoot's, and its version 4 or newer",
+        )
+
+    def _refused(self, answer: Answer, method: str, path: str) -> NoReturn:
+        base, said = self._transport.base, self._said(answer)
+        if answer.status == _UNAUTHORIZED:
+            # A bad token and a missing right are both 401: everybody may see their own profile.
+            if path != _PROFILE and self.accepted():
+                raise NotPermittedError(
+                    f"{base} doesn't let this user {method} {path}{said}",
+                    "use the token of an administrator: notifycli chatwoot login",
+                )
+            raise NotPermittedError(
+                f"{base} refuses the token{said}",
+                "copy it from your profile there, then: notifycli chatwoot login",
+            )
+        if answer.status == _FORBIDDEN:
+            raise NotPermittedError(f"{base} doesn't permit {method} {path}{said}")
+        if answer.status == _MISSING:
+            raise UnavailableError(
+                f"{base} has no {path}{said}",
+                "check its address and the account: notifycli chatwoot status",
+            )
+        raise UnavailableError(f"{base} answers {method} {path} with {answer.status}{said}")
+
+    def _said(self, answer: Answer) -> str:
+        try:
+            refusal = msgspec.json.decode(answer.body, type=_Refusal)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return ""
+        text = self._transport.clean(refusal.error or refusal.message)
+        return f": {text}" if text else ""

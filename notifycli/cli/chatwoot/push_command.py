@@ -1,0 +1,112 @@
+"""`notifycli chatwoot diff|push`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from msgspec import Struct
+
+from notifycli.chatwoot.push import diff, push
+from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, finish, progress
+from notifycli.cli.command import USERS, command_class, examples, part, session_of
+from notifycli.cli.output import printable, show
+from notifycli.rules.preferences import short_key
+
+app = part()
+_DIFFERENT = 1
+_HEADS = ("User", "Key", "Here", "There", "Changed")
+
+
+class DivergenceRecord(Struct):
+    """A preference that isn't the same here and there, as printed."""
+
+    user_id: int
+    email: str | None
+    key: str
+    here: str
+    there: str
+    changed: str
+    """Where, since both agreed: `here`, `there` or `both`; `unknown` if it was never pulled."""
+
+
+@app.command(
+    "diff",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli chatwoot diff
+notifycli chatwoot diff -u jane@example.com
+notifycli chatwoot diff --exit-code -q > differences.jsonl
+"""
+    ),
+)
+def chatwoot_diff(
+    ctx: typer.Context,
+    *,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if anything differs.")
+    ] = False,
+) -> None:
+    """Show what differs here and there, and where it was changed."""
+    session = session_of(ctx)
+    with session.store() as store:
+        desk = desk_of(session, store)
+        with progress(session, "comparing") as told:
+            found, report = diff(desk, chosen(session, desk), told)
+    for step in report.steps:
+        if step.result in UNDONE:
+            session.warn(f"{step.name}: {step.detail}")
+        elif step.detail:
+            session.info(f"{step.name}: left as it is there: {step.detail}")
+    records = [DivergenceRecord(user.id, user.email, *item) for user, item in found]
+    show(session, records, DivergenceRecord, heads=_HEADS, cells=_cells)
+    if report.status:
+        raise typer.Exit(report.status)
+    if not found:
+        session.info("no differences")
+    elif exit_code:
+        raise typer.Exit(_DIFFERENT)
+
+
+@app.command(
+    "push",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli chatwoot push --dry-run -o table
+notifycli chatwoot push -u jane@example.com
+notifycli chatwoot push --team 2
+"""
+    ),
+)
+def chatwoot_push(
+    ctx: typer.Context,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write also over what was changed there meanwhile.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Write preferences of users whose tokens are held.
+
+    What is written is what holds here: locks and defaults too. A user whose preferences were
+    changed there since the last pull is refused (75): pull first. Flags and settings there that
+    aren't ours stay as they are, and what was written is read back.
+    """
+    session = session_of(ctx)
+    with session.store() as store:
+        desk = desk_of(session, store)
+        with progress(session, "writing preferences") as told:
+            report = push(desk, chosen(session, desk), told, force=force, dry_run=dry_run)
+    finish(session, report, dry_run=dry_run)
+
+
+def _cells(item: DivergenceRecord) -> list[str]:
+    return [
+        printable(item.email or str(item.user_id)),
+        short_key(item.key),
+        item.here,
+        item.there,
+        item.changed,
+    ]

@@ -1,0 +1,260 @@
+"""`notifycli deliver status|retry|drop`: what stands in the outbox, and what to do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from msgspec import Struct, structs
+
+from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
+from notifycli.cli.output import printable, show
+from notifycli.cli.session import Session, plural
+from notifycli.cli.simulate.decision_records import what
+from notifycli.cli.simulate.filters import a_channel
+from notifycli.cli.simulate.run import selected_users
+from notifycli.cli.times import in_words, now, to_the_minute
+from notifycli.errors import UsageError
+from notifycli.events.timestamps import format_moment
+from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store.outbox_records import Noted, Scope, State, StateCount
+from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+app = part()
+Ids = Annotated[
+    list[int] | None, typer.Argument(metavar="[ID]...", help="Which ones, as status lists them.")
+]
+OneChannel = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel", parser=a_channel, metavar="|".join(Channel), help="Only this channel."
+    ),
+]
+
+
+class NoticeRecord(Struct):
+    """A notification in the outbox, as printed; times are ISO 8601 in UTC."""
+
+    id: int
+    at: str | None
+    account_id: int
+    user_id: int
+    email: str | None
+    type: NotificationType
+    channel: Channel
+    event: str
+    conversation_id: int | None
+    message_id: int | None
+    state: State
+    attempts: int
+    changed_at: str
+    next_at: str | None
+    """When it is tried next, if it is pending."""
+    why: str
+    remedy: str
+
+
+class CountRecord(Struct):
+    """How many notifications of a channel are in a state, and since when the first of them is."""
+
+    channel: Channel
+    state: State
+    count: int
+    oldest: str
+
+
+@app.command(
+    "status",
+    cls=command_class(SOME_USERS),
+    epilog=examples(
+        """
+notifycli deliver status
+notifycli deliver status --state dead -o json | jq -r '.[] | "\\(.id) \\(.why)"'
+notifycli deliver status --state pending --channel email
+"""
+    ),
+)
+def status(
+    ctx: typer.Context,
+    *,
+    state: Annotated[
+        State | None,
+        typer.Option(help="List the notifications in this state, instead of counting."),
+    ] = None,
+    channel: OneChannel = None,
+) -> None:
+    """Count what is in the outbox by channel and state.
+
+    On a terminal what can't be sent is listed too. Nothing of what a message says is shown, and
+    once it is sent or dropped nothing is kept of it.
+    """
+    session = session_of(ctx)
+    with session.store() as store:
+        scope = _scope(session, store, channel)
+        if state is not None:
+            _show_notices(session, [*store.outbox.in_state(state, scope)])
+            return
+        counts = store.outbox.counts(scope)
+        dead = [*store.outbox.in_state(State.DEAD, scope)] if session.shows_table else []
+    show(session, map(_counted, counts), CountRecord, heads=_COUNT_HEADS, cells=_count_cells)
+    if dead:
+        _show_notices(session, dead)
+    if any(count.state is State.DEAD for count in counts):
+        session.info(
+            "what is dead waits again after notifycli deliver retry ID or --all, and then "
+            "notifycli deliver --pending sends it; notifycli deliver drop gives it up"
+        )
+    if not counts:
+        session.info("the outbox is empty: notifycli deliver EVENTS fills it")
+
+
+@app.command(
+    "retry",
+    cls=command_class(SOME_USERS),
+    epilog=examples(
+        """
+notifycli deliver retry 17 18
+notifycli deliver retry --all --channel email && notifycli deliver --pending
+"""
+    ),
+)
+def retry(
+    ctx: typer.Context,
+    ids: Ids = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything that couldn't be sent.")
+    ] = False,
+    channel: OneChannel = None,
+) -> None:
+    """Make what couldn't be sent pending again, as if it were new.
+
+    What waits is due at once. Nothing is sent before the next deliver.
+    """
+    session = session_of(ctx)
+    with session.store() as store:
+        states = (State.DEAD,) if everything else (State.DEAD, State.PENDING)
+        chosen = _chosen(session, store, ids, channel, states, everything=everything)
+        count = store.outbox.retry(chosen, now())
+    session.info(f"{plural(count, 'notification')} pending: notifycli deliver --pending sends them")
+
+
+@app.command(
+    "drop",
+    cls=command_class(SOME_USERS),
+    epilog=examples(
+        """
+notifycli deliver drop 17
+notifycli deliver drop --all                    what couldn't be sent
+notifycli deliver drop --all --state pending    what waits
+"""
+    ),
+)
+def drop(
+    ctx: typer.Context,
+    ids: Ids = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Everything that couldn't be sent, or with --state waits.")
+    ] = False,
+    state: Annotated[
+        State, typer.Option(help="With --all: dead or pending.", metavar="dead|pending")
+    ] = State.DEAD,
+    channel: OneChannel = None,
+) -> None:
+    """Give up what couldn't be sent, or hasn't been.
+
+    That is for good, even if its event is read again.
+    """
+    session = session_of(ctx)
+    if state not in (State.DEAD, State.PENDING):
+        raise UsageError(f"what is {state} can't be dropped", "name dead or pending")
+    with session.store() as store:
+        states = (state,) if everything else (State.DEAD, State.PENDING)
+        chosen = _chosen(session, store, ids, channel, states, everything=everything)
+        count = store.outbox.drop(chosen, now())
+    session.info(f"{plural(count, 'notification')} dropped")
+
+
+def _chosen(
+    session: Session,
+    store: Store,
+    ids: list[int] | None,
+    channel: list[str] | None,
+    states: Sequence[State],
+    *,
+    everything: bool,
+) -> list[int]:
+    """Give the notices that are meant. Raises `UsageError`, and then nothing is changed."""
+    if bool(ids) == everything:
+        raise UsageError(
+            "name the notifications by their ids, or all of them by --all",
+            "see them: notifycli deliver status --state dead",
+        )
+    if everything:
+        scope = _scope(session, store, channel)
+        return [notice.id for state in states for notice in store.outbox.in_state(state, scope)]
+    found = store.outbox.states(ids or ())
+    for id_ in ids or ():
+        if id_ not in found:
+            raise UsageError(f"there is no notification {id_}", "notifycli deliver status")
+        if found[id_] not in states:
+            named = " or ".join(states)
+            raise UsageError(f"notification {id_} is {found[id_]}, not {named}: nothing was done")
+    return [*found]
+
+
+def _scope(session: Session, store: Store, channel: list[str] | None) -> Scope:
+    channels = frozenset(map(Channel, channel)) if channel else frozenset(Channel)
+    return Scope(channels, selected_users(session, store))
+
+
+def _show_notices(session: Session, notices: list[Noted]) -> None:
+    moment = now()
+    ages = {n.id: in_words(min(n.changed_at, moment), moment) for n in notices}
+    remedies = {""}
+
+    def cells(record: NoticeRecord) -> Sequence[RenderableType]:
+        remedy = "" if record.remedy in remedies else f"\n→ {printable(record.remedy)}"
+        remedies.add(record.remedy)
+        told = f"{_in_words(record)}{remedy}"
+        return [str(record.id), str(record.attempts), ages[record.id], told]
+
+    heads = ["Id", "Tries", "Changed", "What"]
+    show(session, map(_noted, notices), NoticeRecord, heads=heads, cells=cells)
+
+
+def _in_words(record: NoticeRecord) -> str:
+    whom = printable(record.email or str(record.user_id))
+    about = f", conversation {record.conversation_id}" if record.conversation_id else ""
+    why = f"\n{printable(record.why)}" if record.why else ""
+    return f"{what(record.channel, record.type)} for {whom}{about}{why}"
+
+
+_COUNT_HEADS = ["Channel", "State", "Count", "Oldest (UTC)"]
+
+
+def _count_cells(record: CountRecord) -> Sequence[RenderableType]:
+    return [record.channel, record.state, f"{record.count:,}", to_the_minute(record.oldest)]
+
+
+def _counted(count: StateCount) -> CountRecord:
+    oldest = format_moment(count.oldest // 1_000_000 * 1_000_000)
+    return CountRecord(count.channel, count.state, count.count, oldest)
+
+
+def _noted(noted: Noted) -> NoticeRecord:
+    fields = structs.asdict(noted)
+    due = fields.pop("due_at")
+    return NoticeRecord(
+        **{
+            **fields,
+            "at": None if noted.at is None else format_moment(noted.at),
+            "changed_at": format_moment(noted.changed_at),
+            "next_at": format_moment(due) if noted.state is State.PENDING else None,
+        }
+    )

@@ -1,0 +1,194 @@
+"""One run of `deliver`: events are read, written to the outbox and sent, all at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from notifycli.cli.deliver.async_reader import Pump
+from notifycli.cli.deliver.follow import Follower, Item
+from notifycli.cli.input.lines import STDIN, BadLines, read_lines
+from notifycli.cli.output import console
+from notifycli.cli.session import Session
+from notifycli.delivery.engine import Engine
+from notifycli.delivery.enqueue import Enqueuer
+from notifycli.errors import NotifycliError
+from notifycli.events.decode import EventError
+from notifycli.store.outbox_records import Place
+from notifycli.store.store import Store
+
+_PROGRESS_SECONDS = 0.2
+
+
+class Source:
+    """The events of a run: files to their end, and then one that is followed.
+
+    Raises `InputMissingError`, and `UsageError` for a file that can't be followed.
+    """
+
+    def __init__(self, session: Session, store: Store, files: list[str], *, follow: bool) -> None:
+        self._this = session
+        self._store = store
+        self._files = files
+        self._follow = follow
+        self.stopped = threading.Event()
+        self.followed = self._opened()
+
+    def items(self) -> Iterator[Item]:
+        """Give the lines."""
+        whole = self._files[:-1] if self.followed else self._files
+        for file, number, line in read_lines(whole):
+            yield Item(file, number, line)
+        if self.followed:
+            yield from self.followed.items()
+
+    def _opened(self) -> Follower | None:
+        if not self._follow or not self._files or self._files[-1] == STDIN:
+            return None
+        name = self._files[-1]
+        remembered = self._store.outbox.place(Follower.path_of(name))
+        follower = Follower(name, remembered, self._go_on)
+        if follower.replaced:
+            self._this.info(
+                f"{name} is another file than the one followed before: what was written to that one"
+                " meanwhile is read only if you name it: notifycli deliver OLD_FILE"
+            )
+        return follower
+
+    def _go_on(self, seconds: float) -> bool:
+        return not self.stopped.wait(seconds)
+
+
+class Run:
+    """What goes on at the same time."""
+
+    def __init__(
+        self, feeder: Enqueuer | None, engine: Engine, source: Source, bad: BadLines
+    ) -> None:
+        self.engine = engine
+        self.interrupted: signal.Signals | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.feeder = feeder
+        self._source = source
+        self.bad = bad
+        self._error: NotifycliError | None = None
+
+    async def everything(self, show: Callable[[], None]) -> None:
+        """Read, write and send. Raises what ended it early, once all that was written is sent."""
+        self._loop = asyncio.get_running_loop()
+        with self._signals():
+            showing = asyncio.create_task(_again_and_again(show))
+            feeding = asyncio.create_task(self._feed())
+            try:
+                await self.engine.run()
+            finally:
+                self._source.stopped.set()
+                showing.cancel()
+                await asyncio.wait([feeding])
+        feeding.result()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """End it, from whatever thread, when what is in flight has come down."""
+        self._source.stopped.set()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self.engine.stop)
+
+    async def _feed(self) -> None:
+        try:
+            if self.feeder is not None:
+                pump = Pump(self._source.items(), self._source.stopped)
+                async for batch in pump.batches():
+                    self._write(self.feeder, batch)
+        except NotifycliError as error:
+            # What came before the fault is on its way, and is waited for.
+            self._error = error
+        finally:
+            self.engine.finish()
+
+    def _write(self, feeder: Enqueuer, batch: list[Item]) -> None:
+        feeder.keep_up()
+        place: Place | None = None
+        try:
+            for item in batch:
+                try:
+                    (feeder.take if item.fresh else feeder.fold)(item.line, item.number)
+                except EventError as error:
+                    if item.fresh:
+                        self.bad.add(f"{item.file}:{item.number}", str(error), item.line)
+                place = item.place if item.fresh else None
+        finally:
+            followed = self._source.followed
+            if feeder.write((followed.path, place) if place and followed else None):
+                self.engine.nudge()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        caught = (signal.SIGINT, signal.SIGTERM)
+        try:
+            for number in caught:
+                # Windows has no such handlers: there Ctrl-C ends it as it ends any program.
+                with suppress(NotImplementedError, ValueError, RuntimeError):
+                    loop.add_signal_handler(number, self._interrupt, number)
+            yield
+        finally:
+            for number in caught:
+                with suppress(NotImplementedError, ValueError, RuntimeError):
+                    loop.remove_signal_handler(number)
+
+    def _interrupt(self, number: signal.Signals) -> None:
+        """End gracefully; at the second time, at once."""
+        if self.interrupted:
+            for task in asyncio.all_tasks():
+                task.cancel()
+        self.interrupted = signal.Signals(number)
+        self._source.stopped.set()
+        self.engine.stop()
+
+
+async def _again_and_again(show: Callable[[], None]) -> None:
+    while True:
+        show()
+        await asyncio.sleep(_PROGRESS_SECONDS)
+
+
+def carry_out(session: Session, run: Run, *, progress: bool) -> None:
+    """Run it all, with a line of progress where one is wanted."""
+    if not progress:
+        _run(run, lambda: None)
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn  # noqa: PLC0415 - only for an eye
+
+    begun = time.monotonic()
+    columns = SpinnerColumn(), TextColumn("{task.description}")
+    with Progress(*columns, console=console(session, stderr=True), transient=True) as bar:
+        task = bar.add_task("")
+
+        def show() -> None:
+            bar.update(task, description=_progress(run, time.monotonic() - begun))
+
+        _run(run, show)
+
+
+def _run(run: Run, show: Callable[[], None]) -> None:
+    # At the second Ctrl-C everything is cancelled; what isn't on record stays leased for a moment.
+    with suppress(asyncio.CancelledError):
+        asyncio.run(run.everything(show))
+
+
+def _progress(run: Run, seconds: float) -> str:
+    report = run.engine.report
+    sent, later = report.sent.total(), report.later.total()
+    parts = [f"{run.feeder.fed.events:,} events"] if run.feeder else []
+    parts += [f"{sent:,} sent", f"{run.engine.in_flight} in flight"]
+    parts += [f"{later:,} to try again"] if later else []
+    parts += [f"{sent / seconds:,.0f}/s"] if seconds >= 1 else []
+    ending = "ending: what is in flight is waited for · " if run.interrupted else ""
+    return ending + " · ".join(parts)

@@ -1,0 +1,83 @@
+"""What `listen --deliver` does beside listening: what fires is sent while events are received."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notifycli.cli.session import Session
+from notifycli.errors import NotifycliError
+from notifycli.rules.notifications import SWITCHED_CHANNELS
+
+if TYPE_CHECKING:
+    from notifycli.cli.deliver.worker import Run
+    from notifycli.store.store import Store
+
+_AGAIN_SECONDS = 10.0
+
+
+@contextmanager
+def delivering(session: Session, path: Path, log: Callable[[str], None]) -> Iterator[None]:
+    """Follow the file of received events in a thread, as `deliver --follow` does.
+
+    That is why nothing is lost between the two: what was received and not delivered when the
+    process ended is taken up where it was left, and nobody who waits for an answer waits for it.
+    """
+    delivery = _Delivery(session, path, log)
+    thread = threading.Thread(target=delivery.go_on, name="delivery")
+    thread.start()
+    try:
+        yield
+    finally:
+        delivery.stop()
+        thread.join()
+
+
+class _Delivery:
+    def __init__(self, session: Session, path: Path, log: Callable[[str], None]) -> None:
+        self._this = session
+        self._path = path
+        self._log = log
+        self._stopped = threading.Event()
+        self._run: Run | None = None
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._run is not None:
+            self._run.stop()
+
+    def go_on(self) -> None:
+        """Deliver until it is stopped; after a trouble, such as a busy store, once more."""
+        while not self._stopped.is_set():
+            try:
+                with self._this.store(create=True) as store:
+                    self._deliver(store)
+            except NotifycliError as error:
+                self._log(
+                    f"error: delivery stopped: {error.message}; again in {_AGAIN_SECONDS:g} s"
+                )
+                self._stopped.wait(_AGAIN_SECONDS)
+
+    def _deliver(self, store: Store) -> None:
+        from notifycli.cli.deliver.worker import Run, Source, carry_out  # noqa: PLC0415 - if asked for
+        from notifycli.cli.input.lines import BadLines  # noqa: PLC0415
+        from notifycli.delivery.channels import Channels  # noqa: PLC0415
+        from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
+        from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
+
+        channels = Channels(store, frozenset(SWITCHED_CHANNELS))
+        for channel in SWITCHED_CHANNELS:
+            if not channels.ready(channel) and (trouble := channels.trouble(channel)):
+                next_step = f" ({trouble.hint})" if trouble.hint else ""
+                self._log(f"nothing is sent by {channel}: {trouble.message}{next_step}")
+        feeder = Enqueuer(store, self._this.fallback_account(store), Terms(), channels)
+        pace = Pace(int(store.configuration.get("deliver.concurrency") or 1))
+        engine = Engine(store.outbox, channels, None, pace)
+        source = Source(self._this, store, [str(self._path)], follow=True)
+        self._run = Run(feeder, engine, source, BadLines(strict=False))
+        if self._stopped.is_set():
+            self._run.stop()
+        carry_out(self._this, self._run, progress=False)

@@ -1,0 +1,109 @@
+"""How decisions and their counts look on a terminal; elsewhere they are plain records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from notifycli.cli.output import printable, show, text, write
+from notifycli.cli.session import Session
+from notifycli.rules.decision import Decision, Facts, Outcome, Verdict
+from notifycli.rules.notifications import TYPES, Channel, NotificationType
+from notifycli.rules.overlay import ChangedDecision, ChangeKind
+from notifycli.rules.summary import ChangedCount, Count
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_SHORT = {row.type: row.short for row in TYPES}
+_MISSING = {Channel.EMAIL: ", no address", Channel.PUSH: ", no subscription", Channel.AUDIO: ""}
+_MINUTE = slice(5, 16)
+
+
+def show_decisions(session: Session, decisions: Iterable[Decision], *, explain: bool) -> None:
+    """Print decisions; with `explain`, their reasons and what decided have a column."""
+
+    def cells(decision: Decision) -> Sequence[RenderableType]:
+        plain = _plain(session, decision)
+        return [*plain, _why(decision)] if explain else plain
+
+    heads = [*_heads(session), *(["Outcome"] if explain else [])]
+    show(session, decisions, Decision, heads=heads, cells=cells)
+
+
+def show_fired(fired: Iterable[tuple[Facts, Sequence[Verdict]]]) -> None:
+    """Print what fires as JSON Lines: what `show_decisions` prints of it, only faster."""
+    write(_json_lines(fired))
+
+
+def _json_lines(fired: Iterable[tuple[Facts, Sequence[Verdict]]]) -> Iterator[bytes]:
+    encode = msgspec.json.Encoder().encode
+    endings: dict[Verdict, bytes] = {}
+    for facts, verdicts in fired:
+        beginning = encode(facts)[:-1] + b","
+        for verdict in verdicts:
+            if verdict not in endings:
+                endings[verdict] = encode(verdict)[1:] + b"\n"
+        yield beginning + beginning.join([endings[verdict] for verdict in verdicts])
+
+
+def show_changes(session: Session, changes: Iterable[Decision], *, explain: bool) -> None:
+    """Print what would change; with `explain`, why it would fire or no longer does."""
+
+    def cells(changed: ChangedDecision) -> Sequence[RenderableType]:
+        from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+        added = changed.change is ChangeKind.ADDED
+        sign = Text("+" if added else "-", style="green" if added else "red")
+        plain = [sign, *_plain(session, changed)]
+        return [*plain, _why(changed)] if explain else plain
+
+    heads = ["", *_heads(session), *(["Then"] if explain else [])]
+    show(session, changes, ChangedDecision, heads=heads, cells=cells)
+
+
+def show_counts(session: Session, counts: Sequence[Count]) -> None:
+    """Print counts as records."""
+    show(session, counts, Count)
+
+
+def show_changed_counts(session: Session, counts: Sequence[ChangedCount]) -> None:
+    """Print the counts that would change as records."""
+    show(session, counts, ChangedCount)
+
+
+def _heads(session: Session) -> list[str]:
+    return ["Line", "UTC", "Conv", *(["User"] if _many_users(session) else []), "Notification"]
+
+
+def _plain(session: Session, decision: Decision) -> list[RenderableType]:
+    user = printable(decision.email or str(decision.user_id))
+    return [
+        str(decision.line),
+        (decision.at or "-")[_MINUTE].replace("T", " "),
+        text(decision.conversation_id),
+        *([user] if _many_users(session) else []),
+        what(decision.channel, decision.type),
+    ]
+
+
+def _many_users(session: Session) -> bool:
+    """Whether a column is needed for the user: 80 columns have no room for what is known."""
+    return len(session.given_users) != 1
+
+
+def what(channel: Channel, type_: NotificationType) -> str:
+    """Name channel and type as the preference's key does."""
+    return f"{channel}.{_SHORT[type_]}" if type_ in _SHORT else str(channel)
+
+
+def _why(decision: Decision) -> RenderableType:
+    from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+    origin = f" ({decision.origin})" if decision.origin else ""
+    if decision.outcome is Outcome.SUPPRESS:
+        return Text(f"✗ {decision.reason}{origin}", style="red")
+    undelivered = "" if decision.deliverable else _MISSING[decision.channel]
+    return Text(f"✓ fires{origin}{undelivered}", style="green")

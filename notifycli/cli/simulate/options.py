@@ -1,0 +1,68 @@
+"""What `simulate` is to show, of all that it can."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from notifycli.cli.session import Session
+from notifycli.errors import UsageError
+from notifycli.rules.quiet_hours import zone_info
+
+if TYPE_CHECKING:
+    from notifycli.rules.insight import Insight
+
+
+class Asked(NamedTuple):
+    """What is to be shown."""
+
+    explain: bool
+    summary: bool
+    diff: bool
+    exit_code: bool
+    expect: str | None
+    report: str | None
+    zone: str | None
+    jobs: int
+    proposal: str
+    """The options that propose other preferences, as they were given; nothing without any."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether the preferences as they are matter beside the proposed ones."""
+        return self.diff or self.exit_code
+
+    @property
+    def lists(self) -> bool:
+        """Whether each record is shown, and not just what they come to."""
+        return not self.summary and self.report is None
+
+    def check(self) -> None:
+        """Raise `UsageError` for what doesn't go together, and for a page that has no place."""
+        if self.compares and not self.proposal:
+            option = "--diff" if self.diff else "--exit-code"
+            raise UsageError(
+                f"{option} compares with other preferences, and none are given",
+                "propose some: --set [USER:]KEY=VALUE or --prefs FILE",
+            )
+        if self.expect is not None and self.summary:
+            raise UsageError("--expect and --summary show different things", "give one of them")
+        if self.report is None:
+            return
+        folder = Path(self.report).parent
+        if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
+            raise UsageError(
+                f"--report {self.report}: there is no folder {folder}",
+                f"make it: mkdir -p {shlex.quote(str(folder))}",
+            )
+
+    def insights(self, session: Session) -> tuple[Insight, Insight] | None:
+        """Make what counts for the eye, where an eye will see it."""
+        if self.report is None and not (self.summary and session.shows_table):
+            return None
+        from notifycli.rules.insight import Insight, hour_of_week  # noqa: PLC0415 - only for an eye
+
+        hour = hour_of_week(None if self.zone is None else zone_info(self.zone))
+        return Insight(hour), Insight(hour)

@@ -1,0 +1,42 @@
+"""Writes the page of `simulate --report`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from notifycli import __version__
+from notifycli.cli.input.lines import STDIN
+from notifycli.cli.session import Session, plural
+from notifycli.cli.simulate.options import Asked
+from notifycli.cli.simulate.run import Run
+from notifycli.errors import UsageError
+from notifycli.events.timestamps import format_moment
+from notifycli.report.report_page import report
+
+_NAMED = 5
+
+
+def write_report(session: Session, run: Run, files: Sequence[str], asked: Asked) -> None:
+    """Write the page and say where it is. Raises `UsageError` if it can't be written."""
+    assert run.insights is not None  # noqa: S101 - a report counts for the eye
+    assert asked.report is not None  # noqa: S101 - or there is none
+    zone, source = asked.zone or "local time", _source(run, files, asked.proposal)
+    page = report(*run.insights, zone, compared=asked.diff, source=source)
+    try:
+        Path(asked.report).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{asked.report}: can't be written: {error.strerror or error}") from None
+    session.info(f"wrote {asked.report}")
+
+
+def _source(run: Run, files: Sequence[str], proposal: str) -> dict[str, str]:
+    """Say what the page was made of: the same for the same input, whenever that is."""
+    named = ["standard input" if file == STDIN else file for file in files[:_NAMED]]
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    source = {"Events": f"{plural(run.events, 'event')} of {', '.join(named)}{more}"}
+    if run.span is not None:
+        source["Time"] = " to ".join(map(format_moment, run.span))
+    if proposal:
+        source["Proposed"] = proposal
+    return source | {"Made by": f"notifycli {__version__}"}

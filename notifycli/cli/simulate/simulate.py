@@ -1,0 +1,302 @@
+"""`notifycli simulate`: which notifications would fire, and why the others would not."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from notifycli.cli.command import SOME_USERS, command_class, examples, session_of
+from notifycli.cli.input.events import Progress, processors, read_events
+from notifycli.cli.input.lines import BadLines
+from notifycli.cli.output import chosen_format
+from notifycli.cli.session import Session
+from notifycli.cli.simulate.decision_records import (
+    show_changed_counts,
+    show_changes,
+    show_counts,
+    show_decisions,
+    show_fired,
+)
+from notifycli.cli.simulate.filters import a_channel, a_type, a_zone, check_order
+from notifycli.cli.simulate.options import Asked
+from notifycli.cli.simulate.proposal import as_given, read_proposal
+from notifycli.cli.simulate.run import (
+    Run,
+    check_inboxes,
+    progress_bar,
+    replay_of,
+    selected_users,
+    tell_assumptions,
+    tell_unmet,
+)
+from notifycli.cli.times import read_time
+from notifycli.cli.types import CONVERSATION_ID, INBOX_ID, a_number
+from notifycli.events.event import Event
+from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.notifications import Channel
+from notifycli.rules.selection import Selection, read_type
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_DIFFERENT = 1
+
+
+@app.command(
+    "simulate",
+    cls=command_class(SOME_USERS),
+    epilog=examples(
+        """
+notifycli simulate events.jsonl
+notifycli simulate events.jsonl --explain -u jane@example.com --conversation 42
+zcat webhooks-*.gz | notifycli simulate --summary
+notifycli simulate today.jsonl.gz -o csv > decisions.csv
+notifycli simulate events.jsonl | jq -r 'select(.channel == "email") | .email' | sort | uniq -c
+notifycli simulate events.jsonl --set email.message=on --set jane@example.com:audio=all --diff
+notifycli simulate week.jsonl.gz --prefs policy.csv --diff --report before-and-after.html
+notifycli simulate events.jsonl --expect expected.jsonl
+"""
+    ),
+)
+def simulate(
+    ctx: typer.Context,
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EVENTS]...",
+            help="Files of events, one JSON object a line, plain or gzip; - or none is stdin.",
+        ),
+    ] = None,
+    *,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
+    ] = None,
+    type_: Annotated[
+        list[str] | None,
+        typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
+    ] = None,
+    inbox: Annotated[
+        list[int] | None, typer.Option(parser=INBOX_ID, metavar="ID", help="Only this inbox.")
+    ] = None,
+    conversation: Annotated[
+        list[int] | None,
+        typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
+    ] = None,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_time,
+            metavar="TIME",
+            help="Only from this time on: 2026-03-03, 2026-03-03T13:05Z, 12h (ago), today.",
+        ),
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the suppressed ones too, with their reasons.")
+    ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Count by user, channel and type.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="[USER:]KEY=VALUE",
+            help="What if: replay as if this were set in the layer `user`, of everybody if USER is "
+            "left out. Locks and values for an inbox still win. Stores nothing.",
+        ),
+    ] = None,
+    prefs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What if: replay as if this document had been imported. Stores nothing.",
+        ),
+    ] = None,
+    diff: Annotated[
+        bool,
+        typer.Option(
+            "--diff",
+            help="Only what --set and --prefs would add or remove; with --explain, what is "
+            "removed is shown with the reason why.",
+        ),
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit 1 if --set and --prefs make a difference.")
+    ] = False,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare what fires with expected records, JSON objects or CSV rows of any of the "
+            "fields; show what is missing or unexpected, and exit 1 if anything is.",
+        ),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html", help="Write a page with plots and filters instead of the list."
+        ),
+    ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            parser=a_zone,
+            metavar="ZONE",
+            help="The time zone of the map of hours; by default, this computer's.",
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            parser=a_number("number of processors"),
+            metavar="N",
+            help="The processors to use for a large file on disk; what is printed never depends "
+            "on it. By default all of them.",
+        ),
+    ] = None,
+    progress: Annotated[
+        bool | None,
+        typer.Option(
+            "--progress/--no-progress",
+            help="A progress bar on standard error; on by default on a terminal.",
+        ),
+    ] = None,
+) -> None:
+    """Replay conversation events and show which notifications would fire, and why.
+
+    The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
+    """
+    session = session_of(ctx)
+    asked = Asked(
+        explain,
+        summary,
+        diff,
+        exit_code,
+        expect,
+        report,
+        zone,
+        jobs or processors(),
+        as_given(settings or (), prefs),
+    )
+    asked.check()
+    check_order(since, until)
+    files = session.input_files(events)
+    with session.store() as store:
+        wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None
+        selection = Selection(
+            users=selected_users(session, store),
+            channels=frozenset(map(Channel, channel or ())),
+            types=frozenset(map(read_type, type_ or ())),
+            inboxes=frozenset(inbox or ()),
+            conversations=frozenset(conversation or ()),
+            since=since,
+            until=until,
+        )
+        replay = replay_of(session, store, wishes, compare=asked.compares)
+        # With their members they are many, and only a named one has to be among them.
+        accounts = store.accounts() if inbox else ()
+        inboxes = {one.id for account in accounts for one in store.inboxes(account.id)}
+    run = Run(replay, selection, BadLines(strict=strict), asked.insights(session))
+    status = _show(session, run, files, asked, progress=progress)
+    tell_assumptions(session, run.replay.assumptions)
+    tell_unmet(session, run)
+    status = run.bad.finish() or status
+    if not run.bad.count:
+        check_inboxes(selection.inboxes, inboxes, run.replay.assumptions)
+    if not diff:
+        _tell_nothing_fired(session, run, selected=selection != Selection())
+    raise typer.Exit(status)
+
+
+def _show(
+    session: Session, run: Run, files: list[str], asked: Asked, *, progress: bool | None
+) -> int:
+    """Show what is asked for, which replays, and give the exit status."""
+    records = _records(session, run, files, asked, wanted=progress)
+    status = 0
+    if asked.expect is not None:
+        from notifycli.cli.simulate.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
+
+        status = show_mismatches(session, records, asked.expect, changes=asked.diff)
+    elif asked.compares or asked.explain:
+        show = show_changes if asked.diff else show_decisions
+        if asked.lists:
+            show(session, records, explain=asked.explain)
+        else:
+            deque(records, maxlen=0)
+    elif not asked.lists or chosen_format(session) == "jsonl":
+        with progress_bar(session, files, wanted=progress) as advance:
+            events = _events(run, files, asked, advance)
+            show_fired(run.fired(events)) if asked.lists else run.count(events)
+    else:
+        show_decisions(session, records, explain=False)
+    _show_counted(session, run, files, asked)
+    changed = sum(run.changes.total())
+    if asked.diff and not changed:
+        session.info("no difference")
+    return _DIFFERENT if asked.exit_code and changed else status
+
+
+def _records(
+    session: Session, run: Run, files: list[str], asked: Asked, *, wanted: bool | None
+) -> Iterator[Decision]:
+    """Replay under a progress bar, which is gone with the last record: before a table comes."""
+    with progress_bar(session, files, wanted=wanted) as advance:
+        events = _events(run, files, asked, advance)
+        if not asked.compares:
+            yield from run.decisions(events, explain=asked.explain)
+            return
+        compared = run.compared(events, explain=asked.explain, whole=not asked.diff)
+        for decision, changed in compared:
+            if not asked.diff:
+                if asked.explain or decision.outcome is Outcome.FIRE:
+                    yield decision
+            elif changed is not None:
+                yield changed
+
+
+def _events(run: Run, files: list[str], asked: Asked, progress: Progress | None) -> Iterator[Event]:
+    events = read_events(files, run.bad, progress, jobs=asked.jobs)
+    return events if asked.report is None else run.timed(events)
+
+
+def _show_counted(session: Session, run: Run, files: list[str], asked: Asked) -> None:
+    if asked.report is not None:
+        from notifycli.cli.simulate.report_file import write_report  # noqa: PLC0415 - only with --report
+
+        write_report(session, run, files, asked)
+    if asked.summary and session.shows_table:
+        from notifycli.cli.simulate.charts import show_insights  # noqa: PLC0415 - only on a terminal
+
+        show_insights(session, run, asked.zone, compared=asked.diff)
+    elif asked.summary and asked.diff:
+        show_changed_counts(session, run.summary.changed_counts(run.changes))
+    elif asked.summary:
+        show_counts(session, run.summary.counts())
+
+
+def _tell_nothing_fired(session: Session, run: Run, *, selected: bool) -> None:
+    """Say in a line why nothing fired, and what to do about it."""
+    if run.summary.fired:
+        return
+    if not run.events:
+        why = "there were no events"
+    elif run.summary.concerned_nobody and not selected:
+        why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
+    elif run.summary.concerned_nobody:
+        why = "no event concerns what was selected"
+    elif not run.summary.held:
+        why = (
+            "everything is switched off; switch on: notifycli prefs set email.message=on --default"
+        )
+    else:
+        counted = ", ".join(f"{count} {reason}" for reason, count in run.summary.held.most_common())
+        why = f"of what is switched on, {counted}; --explain shows each"
+    session.info(f"nothing fired: {why}")

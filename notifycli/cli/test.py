@@ -1,0 +1,161 @@
+"""`notifycli test`: scenario files, which pin what must fire and what must not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from notifycli.cli.command import command_class, examples, session_of
+from notifycli.cli.input.lines import STDIN, read_whole
+from notifycli.cli.output import printable, show, write
+from notifycli.cli.session import plural, print_error
+from notifycli.errors import DataError, UsageError
+from notifycli.scenarios.scenario import Scenario, read_scenarios
+from notifycli.scenarios.trial import Result, tried
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_FAILED = 1
+
+
+@app.command(
+    "test",
+    cls=command_class(),
+    epilog=examples(
+        """
+notifycli test examples/scenarios/*.toml
+notifycli test policy.toml --tap
+notifycli test policy.toml --junit results.xml
+
+A file of scenarios:
+
+[[scenario]]
+name = "A mention reaches who asked for it, by e-mail alone"
+directory.users = [{ id = 7, email = "jane@example.com" }]
+preferences.users."jane@example.com" = { "email.mention" = "on" }
+expect = ["email.mention jane@example.com"]
+expect_not = ["push.mention jane@example.com disabled"]
+
+[[scenario.events]]
+at = "09:00"
+event = "message_created"
+message_type = "outgoing"
+content = "@jane@example.com knows more"
+"""
+    ),
+)
+def scenario_test(
+    ctx: typer.Context,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILES...", help="Files of scenarios, TOML; - is stdin.")
+    ],
+    *,
+    tap: Annotated[
+        bool, typer.Option("--tap", help="Print the results as TAP, for a harness.")
+    ] = False,
+    junit: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the results as JUnit's XML too, for CI."),
+    ] = None,
+) -> None:
+    """Try scenarios: a directory, preferences and events, and who must be notified of them.
+
+    The store isn't looked at. `expect` lists exactly what must fire, in any order; `expect_not`
+    what must not, with the reason, if one is given. Each is a text (what, whom, why) or a table of
+    any fields of `simulate`. `at` is a time of the day, +20s after the one before, or ISO 8601.
+    """
+    session = session_of(ctx)
+    session.awaits(*files)
+    results = [tried(scenario) for scenario in _read(files)]
+    failed = sum(not result.passed for result in results)
+    if junit is not None:
+        _write_junit(results, junit)
+    if tap:
+        write(line.encode() for line in _tap(results))
+    elif session.shows_table:
+        write(line.encode() for result in results for line in _told(result))
+    else:
+        show(session, results, Result)
+        for result in results:
+            if not result.passed:
+                print_error("".join(_told(result)).rstrip("\n"))
+    session.info(
+        f"{plural(len(results), 'scenario')}, {failed} failed" if failed else _all(results)
+    )
+    raise typer.Exit(_FAILED if failed else 0)
+
+
+def _read(files: Sequence[str]) -> list[Scenario]:
+    """Read all files, and name the faults of all, before anything is tried.
+
+    A file that a scenario of another one reads needn't be one of scenarios: a shell's `*` names
+    both.
+    """
+    scenarios: list[Scenario] = []
+    wrong: dict[Path, DataError] = {}
+    read = set[Path]()
+    for name in files:
+        folder = Path() if name == STDIN else Path(name).parent
+
+        def read_file(reference: str, folder: Path = folder) -> bytes:
+            read.add((folder / reference).resolve())
+            return read_whole(str(folder / reference))
+
+        try:
+            shown = "<stdin>" if name == STDIN else name
+            scenarios += read_scenarios(read_whole(name), shown, read_file)
+        except DataError as error:
+            wrong[Path(name).resolve()] = error
+    faults = [error for path, error in wrong.items() if path not in read]
+    if faults:
+        raise DataError("\n".join(fault.message for fault in faults), faults[0].hint)
+    return scenarios
+
+
+def _all(results: Sequence[Result]) -> str:
+    return f"{plural(len(results), 'scenario')}, all as expected"
+
+
+def _told(result: Result) -> Iterator[str]:
+    verdict = "ok  " if result.passed else "FAIL"
+    yield f"{verdict}  {printable(f'{result.file}:{result.line}')}  {printable(result.scenario)}\n"
+    for failure in result.failures:
+        yield f"        {printable(failure)}\n"
+
+
+def _tap(results: Sequence[Result]) -> Iterator[str]:
+    yield f"TAP version 13\n1..{len(results)}\n"
+    for number, result in enumerate(results, 1):
+        name = printable(result.scenario).replace("#", "\\#")
+        yield f"{'ok' if result.passed else 'not ok'} {number} - {name}\n"
+        if not result.passed:
+            yield f"# {printable(f'{result.file}:{result.line}')}\n"
+        for failure in result.failures:
+            yield f"# {printable(failure)}\n"
+
+
+def _write_junit(results: Sequence[Result], file: str) -> None:
+    from xml.etree import ElementTree as ET  # noqa: PLC0415 - only with --junit
+
+    failed = sum(not result.passed for result in results)
+    suite = ET.Element("testsuite", name="notifycli test", errors="0")
+    suite.set("tests", str(len(results)))
+    suite.set("failures", str(failed))
+    for result in results:
+        case = ET.SubElement(
+            suite,
+            "testcase",
+            classname=printable(result.file),
+            name=printable(result.scenario),
+            file=printable(result.file),
+            line=str(result.line),
+        )
+        if not result.passed:
+            told = [printable(failure) for failure in result.failures]
+            ET.SubElement(case, "failure", message=told[0]).text = "\n".join(told)
+    try:
+        ET.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
+    except OSError as error:
+        raise UsageError(f"{file}: can't be written: {error.strerror or error}") from None

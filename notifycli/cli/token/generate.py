@@ -1,0 +1,192 @@
+"""`notifycli token generate|rotate|revoke|set`: none of them prints a token."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from notifycli.cli.command import (
+    ALL_USERS,
+    SOME_USERS,
+    USER,
+    command_class,
+    examples,
+    part,
+    session_of,
+)
+from notifycli.cli.session import Session
+from notifycli.cli.times import in_words, now, read_span
+from notifycli.cli.token.common import (
+    AnyName,
+    Expires,
+    Label,
+    Name,
+    OlderThan,
+    older,
+    the_owner,
+    wish,
+)
+from notifycli.cli.tokens import life, read_token, tell_ended
+from notifycli.secrets.reconcile import Condition, Finding
+from notifycli.secrets.token_format import Secret
+from notifycli.secrets.token_service import DEFAULT_NAME, TokenOwner, TokenService, Wish
+from notifycli.store.store import Store
+from notifycli.store.tokens import Token, TokenState
+
+app = part()
+Grace = Annotated[
+    int,
+    typer.Option(
+        "--grace", parser=read_span, metavar="TIME", help="How long the old one stays valid: 24h."
+    ),
+]
+
+
+@app.command(
+    "generate",
+    cls=command_class(USER),
+    epilog=examples(
+        """
+notifycli token generate -u jane@example.com
+notifycli token generate -u 7 --name backup-script --expires 90d --label 'nightly export'
+"""
+    ),
+)
+def token_generate(
+    ctx: typer.Context, name: Name = DEFAULT_NAME, expires: Expires = None, label: Label = ""
+) -> None:
+    """Make a token for a user who has none.
+
+    It isn't printed: show or copy it afterwards.
+    """
+    session = session_of(ctx)
+    asked = wish(expires, label)
+    with session.store(create=True) as store:
+        owner = the_owner(session, store, name)
+        token = life(session, store).generate(owner, asked)
+    session.info(f"{owner} is {token.masked}{_validity(token)}; {_see(owner)}")
+
+
+@app.command(
+    "rotate",
+    cls=command_class(SOME_USERS, ALL_USERS),
+    epilog=examples(
+        """
+notifycli token rotate -u jane@example.com
+notifycli token rotate -u 7 --name backup-script --grace 24h
+notifycli token rotate --older-than 1y --all-users --grace 7d
+"""
+    ),
+)
+def token_rotate(
+    ctx: typer.Context,
+    name: AnyName = None,
+    *,
+    grace: Grace = "0s",  # type: ignore[assignment] # Typer parses the default as if it were typed
+    expires: Expires = None,
+    label: Label = "",
+    older_than: OlderThan = None,
+) -> None:
+    """Replace a token by a new one.
+
+    The old one ends at once or, with --grace, after that time. The new one keeps the label, and
+    for how long it is valid. With --older-than or --all-users it is all tokens of the users, or
+    those of one --name; so it is with several users.
+    """
+    session = session_of(ctx)
+    asked = wish(expires, label)
+    with session.store(create=True) as store:
+        of = life(session, store)
+        many = older_than is not None or session.all_users or len(session.given_users) > 1
+        if not many:
+            _rotate(session, of, the_owner(session, store, name or DEFAULT_NAME), grace, asked)
+            return
+        owners = _owners_to_rotate(session, store, name, older_than)
+        for owner in owners:
+            _rotate(session, of, owner, grace, asked)
+    if not owners:
+        session.info("no token is that old" if older_than else "there are no tokens to rotate")
+
+
+@app.command(
+    "revoke",
+    cls=command_class(USER),
+    epilog=examples("notifycli token revoke -u jane@example.com --name backup-script"),
+)
+def token_revoke(ctx: typer.Context, name: Name = DEFAULT_NAME) -> None:
+    """End a token at once.
+
+    Its predecessor ends too, if it was still valid. The keyring forgets both.
+    """
+    session = session_of(ctx)
+    with session.store(create=True) as store:
+        owner = the_owner(session, store, name)
+        ended = life(session, store).revoke(owner)
+    tell_ended(session, ended)
+    session.info(f"{owner} is revoked")
+
+
+@app.command(
+    "set",
+    cls=command_class(USER),
+    epilog=examples(
+        """
+notifycli token set -u jane@example.com
+pass crm/jane | notifycli token set -u 7 --name crm --label 'from the profile page'
+"""
+    ),
+)
+def token_set(
+    ctx: typer.Context, name: Name = DEFAULT_NAME, expires: Expires = None, label: Label = ""
+) -> None:
+    """Keep a token that was made elsewhere.
+
+    It is read from standard input, or typed unseen on a terminal. It takes the place of the token
+    that the user had under that name, which ends.
+    """
+    session = session_of(ctx)
+    asked = wish(expires, label)
+    with session.store(create=True) as store:
+        owner = the_owner(session, store, name)
+        secret = Secret(read_token("Token: ", "notifycli token set < token.txt"))
+        made = life(session, store).keep(owner, secret, asked)
+    tell_ended(session, made.ended)
+    replaced = f", in the place of {made.ended.tokens[-1].masked}" if made.ended.tokens else ""
+    session.info(f"{owner} is {made.token.masked}{replaced}{_validity(made.token)}")
+
+
+def _rotate(session: Session, of: TokenService, owner: TokenOwner, grace: int, asked: Wish) -> None:
+    made = of.rotate(owner, grace, asked)
+    tell_ended(session, made.ended)
+    old = f"; the old one ends {in_words(now() + grace, now())}" if grace else ""
+    session.info(f"{owner} is {made.token.masked} now{_validity(made.token)}{old}; {_see(owner)}")
+
+
+def _owners_to_rotate(
+    session: Session, store: Store, name: str | None, age: int | None
+) -> list[TokenOwner]:
+    """Give whose tokens to rotate; those made elsewhere are only told of."""
+    account = session.resolve_account(store)
+    users = {user.id: user for user in session.resolve_users(store, account)}
+    current = [
+        Finding(token, Condition.ACTIVE)
+        for token in store.tokens.of_account(account, users)
+        if token.state is TokenState.ACTIVE and name in (None, token.name)
+    ]
+    owners = []
+    for token in (finding.token for finding in older(current, age)):
+        owner = TokenOwner(account, users[token.user_id], token.name)
+        if token.made_elsewhere:
+            session.info(f"{owner} was made elsewhere: left as it is")
+        else:
+            owners.append(owner)
+    return owners
+
+
+def _validity(token: Token) -> str:
+    return "" if token.expires_at is None else f", expires {in_words(token.expires_at, now())}"
+
+
+def _see(owner: TokenOwner) -> str:
+    return f"see it: notifycli token show {owner.options}"

@@ -1,0 +1,1 @@
+"""`why`: why a user was notified, or not."""

@@ -1,0 +1,126 @@
+"""What to type so that a decision comes out differently."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
+
+from msgspec import structs
+
+from notifycli.cli.session import display_name
+from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.directory import User
+from notifycli.rules.evaluate import judged_anew
+from notifycli.rules.explain import Setting, deciding
+from notifycli.rules.ladder import Case, obstacles
+from notifycli.rules.overlay import Wish, overlaid
+from notifycli.rules.preferences import Layer, short_key
+from notifycli.rules.settings import Preferences, SettingsBook
+
+UNLOCKING = "notifycli prefs unset --lock"
+"""How commands begin that take away a lock, which is everybody's."""
+
+
+class Remedies:
+    """Finds commands for decisions that were made with these preferences.
+
+    `account` is the option that names the account, if one is needed.
+    """
+
+    def __init__(self, preferences: Preferences, account: str) -> None:
+        self._preferences = preferences
+        self._account = account
+        self._tried: dict[tuple[Hashable, ...], SettingsBook] = {}
+        """What is proposed, by what that changes: few changes are, for many decisions."""
+
+    def of(self, cases: Sequence[Case], decision: Decision) -> str | None:
+        """Give the commands, joined by `&&`, that would turn a decision round.
+
+        `cases` are the user's of the same event, up to that of the decision. Everything that
+        stands in the way is changed, not just what decided. `None`, if nothing to set would change
+        it: nothing at all, or just what would notify of the event in another way.
+        """
+        case = cases[-1]
+        user = case.directory.users[case.user]
+        fires = decision.outcome is Outcome.FIRE
+        reasons = [Reason.ENABLED] if fires else [reason for reason, _ in obstacles(case)]
+        by_access = Reason.NO_ACCESS in reasons
+        settings = [
+            deciding(decision, reason, self._preferences)
+            for reason in reasons
+            if reason is not Reason.NO_ACCESS
+        ]
+        needed = [setting for setting in settings if setting is not None]
+        if len(needed) < len(settings):
+            return None
+        locked = tuple(dict.fromkeys(s.key for s in needed if s.layer is Layer.LOCK))
+        unlocked = _without_locks(self._preferences, locked)
+        wishes = tuple(dict.fromkeys(_wishes(decision, needed, unlocked)))
+        if by_access:
+            cases = [_with_access(one) for one in cases]
+        if (locked, wishes) not in self._tried:
+            self._tried[locked, wishes] = SettingsBook(overlaid(unlocked, wishes))
+        if not _turned(cases, decision, self._tried[locked, wishes]):
+            return None
+        commands = list(_commands(user, locked, wishes, self._account))
+        if by_access:
+            commands.insert(0, joining(user, decision.inbox_id, self._account))
+        return " && ".join(commands)
+
+
+def joining(user: User, inbox: int | None, account: str) -> str:
+    """Give the command with which a user can see an inbox."""
+    return f"notifycli inbox add{account} {inbox} --member {_quoted(user)}"
+
+
+def _without_locks(preferences: Preferences, keys: Collection[str]) -> Preferences:
+    lock = {key: value for key, value in preferences.lock.items() if key not in keys}
+    return Preferences(lock, preferences.inbox, preferences.user, preferences.default)
+
+
+def _wishes(
+    decision: Decision, settings: Iterable[Setting], preferences: Preferences
+) -> Iterator[Wish]:
+    """Give what has to be set, once nothing that matters is locked any more."""
+    for setting in settings:
+        value, layer = preferences.resolve(setting.key, decision.user_id, decision.inbox_id)
+        if value == setting.instead:
+            continue
+        here = layer is Layer.INBOX
+        inbox = decision.inbox_id if here else None
+        target = Layer.INBOX if here else Layer.USER
+        yield Wish(target, decision.user_id, inbox, setting.key, setting.instead)
+
+
+def _with_access(case: Case) -> Case:
+    directory = case.directory.with_member(case.event.inbox, case.user)
+    return structs.replace(case, directory=directory)
+
+
+def _turned(cases: Iterable[Case], decision: Decision, settings: SettingsBook) -> bool:
+    """Tell whether a decision comes out differently with these settings.
+
+    What they change of the event's other decisions may leave this one to be told already.
+    """
+    return any(
+        (anew.type, anew.channel) == (decision.type, decision.channel)
+        and anew.outcome is not decision.outcome
+        for anew in judged_anew(cases, settings)
+    )
+
+
+def _commands(
+    user: User, locked: Iterable[str], wishes: Iterable[Wish], account: str
+) -> Iterator[str]:
+    if locked:
+        yield f"{UNLOCKING}{account} {' '.join(map(short_key, locked))}"
+    by_inbox: dict[int | None, list[str]] = {}
+    for wish in wishes:
+        by_inbox.setdefault(wish.inbox, []).append(f"{short_key(wish.key)}={wish.value}")
+    for inbox, assignments in by_inbox.items():
+        only = "" if inbox is None else f" --inbox {inbox}"
+        yield f"notifycli prefs set -u {_quoted(user)}{only}{account} {' '.join(assignments)}"
+
+
+def _quoted(user: User) -> str:
+    return shlex.quote(display_name(user))

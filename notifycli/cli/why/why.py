@@ -1,0 +1,87 @@
+"""`notifycli why`: what a user got and did not get, event by event, and how to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from notifycli.cli.command import USER, command_class, examples, session_of
+from notifycli.cli.input.events import processors, read_events
+from notifycli.cli.input.lines import BadLines
+from notifycli.cli.output import show
+from notifycli.cli.session import Session
+from notifycli.cli.simulate.run import Run, replay_of, tell_assumptions, tell_unmet
+from notifycli.cli.types import CONVERSATION_ID
+from notifycli.cli.why.suggestions import Remedies
+from notifycli.cli.why.why_records import Answer, Asker, WhyRecord, answer
+from notifycli.rules.selection import Selection
+from notifycli.store.store import Store
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(
+    "why",
+    cls=command_class(USER),
+    epilog=examples(
+        """
+notifycli why -u jane@example.com --conversation 42 events.jsonl
+zcat webhooks-*.gz | notifycli why -u 7 --conversation 42
+notifycli why -u jane@example.com --conversation 42 events.jsonl -o json
+"""
+    ),
+)
+def why(
+    ctx: typer.Context,
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EVENTS]...", help="As for simulate; - or none is stdin."),
+    ] = None,
+    *,
+    conversation: Annotated[
+        list[int] | None,
+        typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
+) -> None:
+    """Tell, event by event, what a user got and did not get, and what to type to change it.
+
+    It says which preference of which layer decided. Nothing is sent and nothing is stored.
+    """
+    session = session_of(ctx)
+    files = session.input_files(events)
+    with session.store() as store:
+        account = session.resolve_account(store)
+        asker = _asker(session, store, account)
+        replay = replay_of(session, store)
+    run = Run(
+        replay, Selection(conversations=frozenset(conversation or ())), BadLines(strict=strict)
+    )
+    told = run.judged(
+        read_events(files, run.bad, jobs=processors()), lambda event: [answer(replay, event, asker)]
+    )
+    answers = (one for event, (one,) in told if event.account == account)
+    _show(session, answers, asker)
+    if not run.events:
+        session.info("there were no events")
+    tell_unmet(session, run)
+    tell_assumptions(session, replay.assumptions)
+    raise typer.Exit(run.bad.finish())
+
+
+def _asker(session: Session, store: Store, account: int) -> Asker:
+    preferences = store.preferences(account)
+    option = f" -a {account}" if len(store.accounts()) > 1 else ""
+    user, remedies = session.resolve_user(store, account), Remedies(preferences, option)
+    return Asker(user, store.directory(account), preferences, option, remedies)
+
+
+def _show(session: Session, answers: Iterable[Answer], asker: Asker) -> None:
+    if session.shows_table:
+        from notifycli.cli.why.why_text import tell  # noqa: PLC0415 - a pipe can spare rich
+
+        tell(session, answers, asker)
+    else:
+        show(session, (record for one in answers for record in one.records), WhyRecord)

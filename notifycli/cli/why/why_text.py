@@ -1,0 +1,157 @@
+"""How `why` tells a person what they asked: event by event, in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
+
+from rich.text import Text
+
+from notifycli.cli.output import console, printable
+from notifycli.cli.session import Session, plural
+from notifycli.cli.simulate.decision_records import what
+from notifycli.cli.why.suggestions import UNLOCKING, joining
+from notifycli.cli.why.why_records import Answer, Asker, WhyRecord
+from notifycli.rules.decision import Outcome
+from notifycli.rules.notifications import Channel
+
+_CHANNELS = {Channel.EMAIL: "an e-mail", Channel.PUSH: "a push", Channel.AUDIO: "a sound"}
+_GOT, _IN_VAIN, _NOT = "✓", "!", "✗"
+_FOR_EVERYBODY = "(this takes the lock away for everybody in the account)"
+
+
+class _Absence(NamedTuple):
+    """Why nothing was decided about the user."""
+
+    told: str
+    command: str | None = None
+
+
+class _Span:
+    """Events in a row: the first of them, and what a line about all of them says."""
+
+    def __init__(self, first: Answer) -> None:
+        self.first = first
+        self.last = first.event.line
+        self.names = {first.event.name: None}
+        self.several = False
+        self.of_one_conversation = True
+
+    def take(self, answer: Answer) -> None:
+        """Take one more in."""
+        event = answer.event
+        self.last, self.several = event.line, True
+        self.names[event.name] = None
+        if event.conversation != self.first.event.conversation:
+            self.of_one_conversation = False
+
+
+def tell(session: Session, answers: Iterable[Answer], asker: Asker) -> None:
+    """Print the answers; events in a row that nothing is to be said of are told of in one."""
+    teller = _Teller(session)
+    for absence, group in groupby(answers, lambda answer: _absence(answer, asker)):
+        if absence is None:
+            for answer in group:
+                teller.tell(answer)
+        else:
+            teller.tell_absence(absence, group)
+    signs = teller.signs
+    if signs:
+        in_vain = signs[_IN_VAIN]
+        undeliverable = f", {in_vain} undeliverable" if in_vain else ""
+        got = plural(signs[_GOT], "notification")
+        session.info(f"{asker.name}: {got}{undeliverable}, {signs[_NOT]} suppressed")
+    elif teller.told:
+        session.info(f"nothing in these events is about {asker.name}")
+
+
+class _Teller:
+    """Prints, and refers back to what has been said of how to change something."""
+
+    def __init__(self, session: Session) -> None:
+        self.signs: Counter[str] = Counter()
+        self.told = False
+        """Whether anything has been said."""
+        self._out = console(session)
+        self._said: dict[str, str] = {}
+        """The commands, and in which line of the events each was told."""
+
+    def tell(self, answer: Answer) -> None:
+        """Print what there is to say of an event, decision by decision."""
+        self._print(_headline(_Span(answer)), style="bold")
+        for record in answer.records:
+            sign = _sign(record)
+            self.signs[sign] += 1
+            told = f"{_verdict(sign, record)}: {printable(record.sentence)}"
+            self._tell(told, record.command, answer)
+
+    def tell_absence(self, absence: _Absence, answers: Iterator[Answer]) -> None:
+        """Print why there is nothing to say of events in a row; none of them is kept."""
+        span = _Span(next(answers))
+        for answer in answers:
+            span.take(answer)
+        self._print(_headline(span), style="bold")
+        self._tell(absence.told, absence.command, span.first)
+
+    def _tell(self, told: str, command: str | None, answer: Answer) -> None:
+        if command is None:
+            self._print(f"  {told}.")
+        elif command in self._said:
+            self._print(f"  {told}; see {self._said[command]}.")
+        else:
+            self._said[command] = f"line {answer.event.line}"
+            self._print(f"  {told}.")
+            self._out.print(f"    {command}", style="cyan", soft_wrap=True)
+            if UNLOCKING in command:
+                self._print(f"    {_FOR_EVERYBODY}")
+
+    def _print(self, text: str, style: str = "") -> None:
+        self.told = True
+        # A pipe has no width that lines would have to be broken for.
+        self._out.print(Text(text, style=style), soft_wrap=not self._out.is_terminal)
+
+
+def _absence(answer: Answer, asker: Asker) -> _Absence | None:
+    event = answer.event
+    if answer.records:
+        return None
+    if not asker.directory.can_see(asker.user.id, event.inbox, event.team):
+        told = f"Nothing: {asker.name} can't see the conversation (inbox {event.inbox})"
+        return _Absence(told, joining(asker.user, event.inbox, asker.option))
+    if answer.others:
+        return _Absence(f"Nothing: this concerns others, not {asker.name}")
+    return _Absence("Nothing: this notifies nobody")
+
+
+def _headline(span: _Span) -> str:
+    """Name an event; of several the lines, what they are called, and what they share."""
+    first = span.first.event
+    parts = [f"lines {first.line} to {span.last}" if span.several else f"line {first.line}"]
+    parts += [record.at for record in span.first.records[:1] if record.at]
+    parts.append(", ".join(span.names))
+    if first.conversation is not None and span.of_one_conversation:
+        parts.append(f"conversation {first.conversation}")
+    if first.message is not None and first.message.id is not None and not span.several:
+        parts.append(f"message {first.message.id}")
+    return " · ".join(printable(part) for part in parts)
+
+
+def _sign(record: WhyRecord) -> str:
+    if record.outcome is Outcome.SUPPRESS:
+        return _NOT
+    return _IN_VAIN if record.deliverable is False else _GOT
+
+
+def _verdict(sign: str, record: WhyRecord) -> str:
+    thing, audio = _CHANNELS[record.channel], record.channel is Channel.AUDIO
+    told_by_key = record.key == f"{record.channel}.{record.type}"
+    if not told_by_key and not audio:
+        thing = f"{thing} ({what(record.channel, record.type)})"
+    told = {
+        _GOT: f"got {thing}",
+        _IN_VAIN: f"{thing} fires, undeliverable",
+        _NOT: f"no {thing.split(' ', 1)[1]}",
+    }
+    return f"{sign} {told[sign]}"

@@ -1,0 +1,1 @@
+"""The clipboard: the desktop's, the terminal's, the system's programs."""

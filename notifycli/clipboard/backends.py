@@ -1,0 +1,233 @@
+"""The ways to a clipboard of this machine: the library and the system's own programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from notifycli.clipboard.osc52 import PIPE
+from notifycli.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TOOL_SECONDS = 5.0
+SETTLE_SECONDS = 2.0
+
+_EMPTY = (
+    "not available in the requested format",  # copykitten
+    "Nothing is copied",  # wl-paste
+    "No selection",
+    "No suitable type of content copied",
+    "target STRING not available",  # xclip
+)
+"""What is said where there is no text to read, which is no failure."""
+
+
+class Way(Protocol):
+    """One way to a clipboard; every method raises `UnavailableError`."""
+
+    @property
+    def name(self) -> str:
+        """Return the name by which `way_named` finds it in the child."""
+
+    @property
+    def needs_us(self) -> bool:
+        """Whether the text is gone from the clipboard when this process ends."""
+
+    def write(self, text: str) -> None:
+        """Put `text` there."""
+
+    def read(self) -> str | None:
+        """Return the text there, None if there is none; what isn't text counts as none."""
+
+    def clear(self) -> None:
+        """Leave the clipboard empty."""
+
+
+class Library:
+    """X11, macOS and Windows through `copykitten`."""
+
+    name = "copykitten"
+    needs_us = sys.platform not in {"win32", "darwin"}
+
+    def write(self, text: str) -> None:
+        """Put `text` there."""
+        with _library_errors(text):
+            import copykitten  # noqa: PLC0415 - has no wheels for some systems
+
+            copykitten.copy(text)
+
+    def read(self) -> str | None:
+        """Return the text there, or None."""
+        try:
+            with _library_errors(""):
+                import copykitten  # noqa: PLC0415
+
+                return copykitten.paste() or None
+        except UnavailableError as error:
+            if any(sign in error.message for sign in _EMPTY):
+                return None
+            raise
+
+    def clear(self) -> None:
+        """Leave the clipboard empty."""
+        with _library_errors(""):
+            import copykitten  # noqa: PLC0415
+
+            copykitten.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """A pair of programs that take and give the text by pipes; see `PROGRAMS`."""
+
+    name: str
+    put: tuple[str, ...]
+    give: tuple[str, ...]
+    empty: tuple[str, ...]
+    package: str
+    needs_us: ClassVar[bool] = False  # those that must stay to offer the text do
+
+    def write(self, text: str) -> None:
+        """Put `text` there through the program's standard input."""
+        self._run(self.put, text)
+        self._settle(text)
+
+    def read(self) -> str | None:
+        """Return the text there, or None."""
+        try:
+            return self._run(self.give, None) or None
+        except UnavailableError as error:
+            if any(sign in error.message for sign in _EMPTY):
+                return None
+            raise
+
+    def clear(self) -> None:
+        """Leave the clipboard empty."""
+        self._run(self.empty, "")
+        self._settle(None)
+
+    def _settle(self, text: str | None) -> None:
+        """Wait until `text` is what is read.
+
+        These programs return before the screen has heard of it, so that what we put there next
+        could be overtaken.
+        """
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while self.read() != text:
+            if time.monotonic() > deadline:
+                raise UnavailableError(f"{self.put[0]} didn't put the text there", _SCREEN)
+            time.sleep(0.01)
+
+    def _run(self, command: tuple[str, ...], text: str | None) -> str:
+        """Run a program with files, not pipes, for its output.
+
+        They stay behind to offer the text and would keep a pipe open for as long.
+        """
+        program = shutil.which(command[0])
+        if program is None:
+            raise UnavailableError(
+                f"{command[0]} is missing, which the clipboard needs here",
+                f"Install it (on Debian: apt install {self.package}).",
+            )
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            try:
+                status = subprocess.run(  # noqa: S603 - a fixed command, text through its input
+                    [program, *command[1:]],
+                    input=(text or "").encode(),
+                    stdout=out if text is None else subprocess.DEVNULL,
+                    stderr=err,
+                    timeout=TOOL_SECONDS,
+                    check=False,
+                ).returncode
+            except (OSError, subprocess.SubprocessError):
+                raise UnavailableError(f"{command[0]} doesn't answer", _SCREEN) from None
+            out.seek(0)
+            err.seek(0)
+            if status:
+                said = " ".join(err.read().decode(errors="replace").split())
+                raise UnavailableError(f"{command[0]} failed ({_scrubbed(said, text)})", _SCREEN)
+            return out.read().decode(errors="replace")
+
+
+_SCREEN = (
+    f"Check that DISPLAY or WAYLAND_DISPLAY names a screen of yours. {PIPE}, or in a terminal "
+    "that takes OSC 52 type: export NOTIFYCLI_CLIPBOARD=terminal"
+)
+
+WAYLAND = Programs(
+    "wl-clipboard",
+    # Without a type wl-copy has xdg-mime guess one. Until 2.1 it keeps the text in a file of mode
+    # 0600 under /tmp while it offers it; newer ones unlink that file at once.
+    ("wl-copy", "--type", "text/plain;charset=utf-8"),
+    ("wl-paste", "--no-newline", "--type", "text"),
+    ("wl-copy", "--clear"),
+    "wl-clipboard",
+)
+MACOS = Programs("pbcopy", ("pbcopy",), ("pbpaste",), ("pbcopy",), "pbcopy")
+X11 = Programs(
+    "xclip",
+    ("xclip", "-selection", "clipboard", "-in"),
+    ("xclip", "-selection", "clipboard", "-out"),
+    ("xclip", "-selection", "clipboard", "-in"),
+    "xclip",
+)
+PROGRAMS = {programs.name: programs for programs in (WAYLAND, MACOS, X11)}
+
+
+def way_named(name: str) -> Way:
+    """Return the way whose `name` it is; KeyError for none."""
+    return Library() if name == Library.name else PROGRAMS[name]
+
+
+def clipboard_way(environ: Mapping[str, str]) -> Way | None:
+    """Return the way to this machine's own clipboard, or None if it has no screen.
+
+    A Wayland session has an X11 display as well, but what is put there need not reach the programs
+    of Wayland; `copykitten` is built without Wayland, so `wl-copy` serves there.
+    """
+    if sys.platform == "win32":
+        return Library()
+    if sys.platform == "darwin":
+        return Library() if _has_library() else MACOS
+    if environ.get("WAYLAND_DISPLAY"):
+        return WAYLAND
+    if environ.get("DISPLAY"):
+        return Library() if _has_library() or not shutil.which("xclip") else X11
+    return None
+
+
+def _has_library() -> bool:
+    import importlib.util  # noqa: PLC0415
+
+    return importlib.util.find_spec("copykitten") is not None
+
+
+@contextlib.contextmanager
+def _library_errors(text: str) -> Iterator[None]:
+    """Turn a missing library and its errors into ours, without `text`."""
+    try:
+        yield
+    except ImportError:
+        raise UnavailableError(
+            "the library copykitten is missing, which the clipboard needs here",
+            "Install it: pipx inject notifycli copykitten (or, on X11, apt install xclip).",
+        ) from None
+    except Exception as error:  # noqa: BLE001 - its error class can't be named before the import
+        said = _scrubbed(" ".join(str(error).split()), text)
+        if "never initialized" in said:
+            said = f"no screen answers at DISPLAY={os.environ.get('DISPLAY', '')}"
+        raise UnavailableError(f"the clipboard failed ({said})", _SCREEN) from None
+
+
+def _scrubbed(said: str, text: str | None) -> str:
+    """Return what a program said, without the text it was given."""
+    return said.replace(text, "…") if text else said

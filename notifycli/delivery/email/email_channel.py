@@ -1,0 +1,184 @@
+"""The channel of e-mail: notices become mails, mails go to the mail server that is configured.
+
+`open_sender` gives what `deliver` uses. Sends run at the same time on a few connections, each of
+which is kept for many mails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Self, TypeVar
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from notifycli.delivery.channel import Later, Outcome, Refused
+from notifycli.delivery.email.address import AddressError, ascii_domain, sender
+from notifycli.delivery.email.email_message import Branding, compose
+from notifycli.delivery.email.email_templates import own_or_builtin
+from notifycli.delivery.email.smtp import MailConnection
+from notifycli.delivery.email.smtp_login import Watch, unwatched
+from notifycli.delivery.email.smtp_server import PORTS, SECONDS, MailServer, Security
+from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
+from notifycli.secrets.secret_settings import secret
+from notifycli.store.outbox_records import Notice
+from notifycli.store.store import Store
+from notifycli.threads import Daemons
+
+T = TypeVar("T")
+
+_CONNECTIONS = 4
+"""At the same time; servers begin to refuse one client's at ten or so."""
+_REST_SECONDS = 10.0
+"""How long a server that was dead isn't asked again: a backlog would wait for it mail by mail."""
+
+
+class EmailSender:
+    """Sends notices by e-mail; fulfils `Sender` and `Hurrying`."""
+
+    def __init__(
+        self,
+        server: MailServer,
+        letterhead: Branding,
+        *,
+        connections: int = _CONNECTIONS,
+        watch: Watch = unwatched,
+    ) -> None:
+        self._letterhead = letterhead
+        self._server = server
+        self._watch = watch
+        self._free: list[MailConnection] = []
+        self._slots = asyncio.Semaphore(connections)
+        self._threads = Daemons(connections, "notifycli-mail")
+        self._calls: dict[MailConnection, asyncio.Future[Any]] = {}
+        self._hurries = False
+        self._rests_until = 0.0
+        self._trouble = ""
+
+    async def __aenter__(self) -> Self:
+        """Connect and log in once, so that wrong settings are told before anything is sent.
+
+        Raises `ConfigurationError`. A server that is dead now isn't told here: each notice is then
+        for later, while other channels go on.
+        """
+        connection = self._connection()
+        try:
+            await self._in_thread(connection, connection.open)
+            self._free.append(connection)
+        except UnavailableError as error:
+            self._rest(error)
+        except BaseException as error:
+            # Whoever hurries closes it as one that is open.
+            if not (self._hurries and isinstance(error, asyncio.CancelledError)):
+                self._threads.end()
+                raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all connections."""
+        await asyncio.gather(*(self._in_thread(free, free.close) for free in self._free))
+        self._threads.end()
+
+    async def send(self, notice: Notice) -> Outcome:
+        """Send one notice. Never raises for what the server does."""
+        async with self._slots:
+            if self._hurries:
+                raise asyncio.CancelledError
+            if time.monotonic() < self._rests_until:
+                return Later(self._trouble)
+            connection = self._free.pop() if self._free else self._connection()
+            outcome = await self._in_thread(connection, lambda: self._deliver(connection, notice))
+            self._free.append(connection)
+            return outcome
+
+    def hurry(self) -> None:
+        """Cancel the sends of which the server has heard nothing yet."""
+        self._hurries = True
+        for connection, call in self._calls.items():
+            if connection.give_up():
+                call.cancel()
+
+    def _connection(self) -> MailConnection:
+        return MailConnection(self._server, self._watch)
+
+    def _deliver(self, connection: MailConnection, notice: Notice) -> Outcome:
+        try:
+            mail = compose(notice, self._letterhead, datetime.now(UTC))
+        except AddressError as error:
+            return Refused(str(error), "give the user another address: notifycli directory import")
+        try:
+            return connection.send(mail)
+        except (UnavailableError, ConfigurationError) as error:
+            return self._rest(error)
+
+    def _rest(self, error: NotifycliError) -> Later:
+        self._trouble = f"{error.message}; {error.hint}"
+        self._rests_until = time.monotonic() + _REST_SECONDS
+        return Later(self._trouble)
+
+    async def _in_thread(self, connection: MailConnection, call: Callable[[], T]) -> T:
+        future = asyncio.wrap_future(self._threads.submit(call))
+        self._calls[connection] = future
+        try:
+            return await future
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+        finally:
+            del self._calls[connection]
+
+
+def open_sender(store: Store, *, watch: Watch = unwatched) -> EmailSender:
+    """Make the sender as the store's settings want it; the store isn't needed after that.
+
+    Raises `ConfigurationError` where a setting is missing or can't be right.
+    """
+    return EmailSender(mail_server(store), letterhead(store), watch=watch)
+
+
+def mail_server(store: Store, seconds: float = SECONDS) -> MailServer:
+    """Give the mail server that is configured. Raises `ConfigurationError`."""
+    configuration = store.configuration
+    (host, security) = configuration.needed("smtp.host", "smtp.security")
+    port = configuration.get("smtp.port")
+    username = configuration.get("smtp.username")
+    return MailServer(
+        host=host,
+        port=int(port) if port else PORTS[Security(security)],
+        security=Security(security),
+        username=username,
+        password=None if username is None else secret("smtp.password"),
+        seconds=seconds,
+    )
+
+
+def letterhead(store: Store, otherwise: str | None = None) -> Branding:
+    """Give what the desk's mails have in common. Raises `ConfigurationError`.
+
+    `otherwise` is the sender where none is set; without it there has to be one.
+    """
+    configuration = store.configuration
+    written = configuration.get("email.sender") or otherwise
+    if written is None:
+        (written,) = configuration.needed("email.sender")
+    try:
+        from_ = sender(written)
+        url = _ascii_url(configuration.get("desk.url"))
+    except AddressError as error:
+        raise ConfigurationError(
+            f"email.sender or desk.url: {error}", "notifycli config set email.sender=…"
+        ) from None
+    templates = own_or_builtin(configuration.get("email.templates"))
+    accounts = {account.id: account.name for account in store.accounts()}
+    return Branding(from_, accounts, url, templates)
+
+
+def _ascii_url(url: str | None) -> str | None:
+    """Give the address as a header takes it (RFC 3986 has no other characters than ASCII's)."""
+    if url is None or url.isascii():
+        return url
+    parts = urlsplit(url)
+    port = "" if parts.port is None else f":{parts.port}"
+    host = ascii_domain(parts.hostname or "")
+    return urlunsplit((parts.scheme, f"{host}{port}", quote(parts.path, safe="/%"), "", ""))

@@ -1,0 +1,162 @@
+"""From a notice to a mail: its headers, its two parts, and who it goes to (RFC 5322)."""
+
+from __future__ import annotations
+
+import hashlib
+from binascii import b2a_qp
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+from msgspec import Struct
+
+from notifycli.delivery.email.address import Mailbox, mailbox
+from notifycli.delivery.email.email_templates import Templates
+from notifycli.delivery.email.headers import address, header, one_line, words
+from notifycli.store.outbox_records import Notice
+
+_LONGEST_SUBJECT = 150
+_ENCODING = b"Content-Transfer-Encoding: quoted-printable"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Branding(Struct, frozen=True):
+    """What all mails of a desk have in common."""
+
+    sender: Mailbox
+    accounts: Mapping[int, str]
+    """The accounts' names."""
+    url: str | None
+    """The desk's own address, without a slash at its end."""
+    templates: Templates
+
+    def desk(self, account: int) -> str:
+        """Give the name under which a desk writes."""
+        return self.accounts.get(account) or "Support desk"
+
+
+class Mail(Struct, frozen=True):
+    """A mail on its way: the envelope (RFC 5321, 2.3.1) and the content, with CRLF."""
+
+    sender: str
+    recipient: str
+    needs_utf8: bool
+    message_id: str
+    content: bytes
+
+
+class Parts(Struct, frozen=True):
+    """What a mail says."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def compose(notice: Notice, letterhead: Branding, now: datetime) -> Mail:
+    """Write the mail of a notice. Raises `AddressError` if it can't go to the user's address.
+
+    The same notice has the same `Message-ID` whenever it is sent: to a reader, a mail that arrives
+    a second time is the same one (RFC 5322, 3.6.4).
+    """
+    sender = letterhead.sender
+    if not sender.name:
+        sender = sender._replace(name=letterhead.desk(notice.account_id))
+    recipient = mailbox(notice.email or "", notice.user_name)
+    utf8 = sender.needs_utf8 or recipient.needs_utf8
+    parts = write(notice, letterhead)
+    digest = _digest(notice)
+    message_id = f"<notice.{digest}@{sender.domain}>"
+    headers = {
+        "From": address(sender),
+        "To": address(recipient),
+        "Subject": words(parts.subject),
+        "Date": format_datetime(now),
+        "Message-ID": message_id,
+    }
+    if notice.conversation_id is not None:
+        # Nobody has the mail of this id; what refers to it is shown as one thread (RFC 5256).
+        root = f"<conversation.{notice.account_id}.{notice.conversation_id}@{sender.domain}>"
+        headers |= {"In-Reply-To": root, "References": root}
+    headers["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: no out-of-office answers
+    if settings := _settings_page(notice, letterhead):
+        headers["List-Unsubscribe"] = f"<{settings}>"  # RFC 2369, 3.2
+    head = "".join(header(name, value) for name, value in headers.items())
+    # No text in quoted-printable has this (RFC 2045, 6.7).
+    content = head.encode() + _alternatives(f"=_{digest}", parts)
+    return Mail(sender.address, recipient.address, utf8, message_id, content)
+
+
+def _alternatives(boundary: str, parts: Parts) -> bytes:
+    """Write the parts of a mail, and the headers that tell of them (RFC 2046, 5.1.4)."""
+    lines = [
+        *(b"MIME-Version: 1.0", b'Content-Type: multipart/alternative; boundary="%b"', b""),
+        *(b"--%b", b'Content-Type: text/plain; charset="utf-8"', _ENCODING, b"", b"%b"),
+        *(b"--%b", b'Content-Type: text/html; charset="utf-8"', _ENCODING, b"", b"%b"),
+        *(b"--%b--", b""),
+    ]
+    mark = boundary.encode()
+    filled = (mark, mark, _encoded(parts.text), mark, _encoded(parts.html), mark)
+    return b"\r\n".join(lines) % filled
+
+
+def _encoded(text: str) -> bytes:
+    """Write a text in quoted-printable: not every server on the way takes 8BITMIME."""
+    return b2a_qp(text.replace("\n", "\r\n").encode(), quotetabs=False, istext=True)
+
+
+def write(notice: Notice, letterhead: Branding) -> Parts:
+    """Write what the mail of a notice says."""
+    values = _values(notice, letterhead)
+    wording = letterhead.templates.wording(notice.type, values)
+    subject = one_line(wording.subject)
+    if len(subject) > _LONGEST_SUBJECT:
+        subject = f"{subject[: _LONGEST_SUBJECT - 1]}…"
+    wording = wording._replace(subject=subject)
+    templates = letterhead.templates
+    return Parts(subject, templates.text(wording, values), templates.html(wording, values))
+
+
+def _lines(text: str) -> str:
+    kept = (c if c.isprintable() else "\n" if c == "\n" else " " for c in text)
+    return "\n".join(line.rstrip() for line in "".join(kept).strip().split("\n"))
+
+
+def _values(notice: Notice, letterhead: Branding) -> dict[str, str]:
+    conversation = "?" if notice.conversation_id is None else str(notice.conversation_id)
+    time = "" if notice.at is None else _EPOCH + timedelta(microseconds=notice.at)
+    return {
+        "user": one_line(notice.user_name),
+        "desk": one_line(letterhead.desk(notice.account_id)),
+        "conversation": conversation,
+        "contact": one_line(notice.contact),
+        "author": one_line(notice.author),
+        "inbox": one_line(notice.inbox_name),
+        "text": _lines(notice.text),
+        "time": f"{time:%Y-%m-%d %H:%M} UTC" if time else "",
+        "link": _conversation_page(notice, letterhead),
+        "settings": _settings_page(notice, letterhead),
+    }
+
+
+def _conversation_page(notice: Notice, letterhead: Branding) -> str:
+    if letterhead.url is None or notice.conversation_id is None:
+        return ""
+    account, conversation = notice.account_id, notice.conversation_id
+    return f"{letterhead.url}/app/accounts/{account}/conversations/{conversation}"
+
+
+def _settings_page(notice: Notice, letterhead: Branding) -> str:
+    """Give the page of the user's own profile, where notifications are switched off."""
+    if letterhead.url is None:
+        return ""
+    return f"{letterhead.url}/app/accounts/{notice.account_id}/profile/settings"
+
+
+def _digest(notice: Notice) -> str:
+    """Tell this notice from all others, those of other stores included."""
+    what = (
+        *(notice.id, notice.account_id, notice.user_id, notice.email, notice.type, notice.event),
+        *(notice.conversation_id, notice.message_id, notice.at),
+    )
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:32]

@@ -1,0 +1,191 @@
+"""From events to the outbox: whatever gives events, this writes the notices that they lead to.
+
+feeder = Feeder(store, fallback_account, Terms(...), channels)
+for line in …:
+    feeder.take(line, number)     # raises EventError for a line that is no event
+feeder.write()                    # all of them in one transaction
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from msgspec import Struct, field
+
+from notifycli.delivery.channels import Channels
+from notifycli.events.content import Said, event_key, read_said
+from notifycli.events.decode import decode_event
+from notifycli.events.event import Event
+from notifycli.events.timestamps import SECOND
+from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.notifications import Channel
+from notifycli.rules.replay import Replay
+from notifycli.rules.selection import Selection
+from notifycli.rules.settings import SettingsBook
+from notifycli.rules.state import Account
+from notifycli.store.outbox_records import Entry, Place
+from notifycli.store.store import Store
+
+HOUR = 3_600 * SECOND
+_REFRESH_SECONDS = 1.0
+
+
+class Terms(Struct, frozen=True):
+    """Which decisions are to be delivered."""
+
+    selection: Selection = Selection()
+    max_age: int = HOUR
+    """How old an event may be, in microseconds. One without a time is new."""
+    limit: int | None = None
+    """How many notices may be written."""
+
+
+class Fed(Struct):
+    """What has become of the decisions that fired."""
+
+    events: int = 0
+    written: Counter[Channel] = field(default_factory=Counter)
+    known: Counter[Channel] = field(default_factory=Counter)
+    """They were written before: the event has been received again."""
+    old: Counter[Channel] = field(default_factory=Counter)
+    undeliverable: Counter[Channel] = field(default_factory=Counter)
+    """No address, no subscription."""
+    closed: Counter[Channel] = field(default_factory=Counter)
+    """Their channel isn't set up."""
+    beyond: Counter[Channel] = field(default_factory=Counter)
+    """They came after the limit."""
+
+
+class Enqueuer:
+    """Replays events with what the store holds, and writes what fires to its outbox."""
+
+    def __init__(
+        self, store: Store, fallback_account: int, terms: Terms, channels: Channels
+    ) -> None:
+        self._store = store
+        self._accounts: dict[int, Account] = {}
+        self._version = store.outbox.version()
+        self._looked = time.monotonic()
+        self._refresh()
+        self.replay = Replay(self._accounts, fallback_account)
+        self._terms = terms
+        self.channels = channels
+        self._entries: list[tuple[Entry, Decision]] = []
+        self._room = terms.limit
+        self.fed = Fed()
+
+    def fold(self, line: bytes, number: int) -> None:
+        """Keep what an event changes, and deliver nothing. Raises `EventError`."""
+        for _ in self.replay.decide(decode_event(line, number)):
+            pass
+
+    def take(self, line: bytes, number: int) -> None:
+        """Replay an event, and keep the notices that it leads to until they are written.
+
+        Raises `EventError`, after which the next line can be taken.
+        """
+        event = decode_event(line, number)
+        own_time = event.at
+        decisions = list(self.replay.decide(event))
+        self.fed.events += 1
+        selection = self._terms.selection
+        fired = [d for d in decisions if d.outcome is Outcome.FIRE and selection.takes(d)]
+        if fired and selection.takes_event(event):
+            self._keep(fired, event, own_time, line)
+        account = self._accounts.get(event.account or 0)
+        if account is not None and event.conversation is not None:
+            self.channels.see(event, account.conversation(event).assignee)
+
+    def pending(self) -> list[Decision]:
+        """Give the decisions that are kept to be written and weren't ever before; for a dry run."""
+        new = [d for entry, d in self._entries if not self._store.outbox.known(entry)]
+        self.fed.written.update(decision.channel for decision in new)
+        self._entries.clear()
+        return new
+
+    def write(self, place: tuple[str, Place] | None = None) -> int:
+        """Write the notices that are kept, and how far the followed file was read; gives how many.
+
+        Raises the store's errors; then they are kept still.
+        """
+        if not self._entries and place is None:
+            return 0
+        entries = [entry for entry, _ in self._entries]
+        new = self._store.outbox.write(entries, _now(), place)
+        self.fed.written.update(entry.channel for entry in new)
+        self.fed.known.update(entry.channel for entry in entries)
+        self.fed.known.subtract(entry.channel for entry in new)
+        self._entries.clear()
+        return len(new)
+
+    def keep_up(self) -> None:
+        """Take over what others have changed of preferences and directory meanwhile."""
+        now = time.monotonic()
+        if now - self._looked < _REFRESH_SECONDS:
+            return
+        self._looked = now
+        version = self._store.outbox.version()
+        if version != self._version:
+            self._version = version
+            self._refresh()
+
+    def _refresh(self) -> None:
+        for name in self._store.accounts():
+            directory = self._store.directory(name.id)
+            preferences = self._store.preferences(name.id)
+            account = self._accounts.get(name.id)
+            if account is None:
+                self._accounts[name.id] = Account(directory, preferences)
+            else:
+                account.directory, account.stored.settings = directory, SettingsBook(preferences)
+
+    def _keep(self, fired: list[Decision], event: Event, own_time: int | None, line: bytes) -> None:
+        old = event.at is not None and event.at < _now() - self._terms.max_age
+        said = key = None
+        for decision in fired:
+            if old:
+                self.fed.old[decision.channel] += 1
+            elif not decision.deliverable:
+                self.fed.undeliverable[decision.channel] += 1
+            elif not self.channels.takes(decision.channel):
+                self.fed.closed[decision.channel] += 1
+            else:
+                said = said or read_said(line, event)
+                key = key or event_key(event, own_time, line)
+                self._admit(_entry(decision, event, key, said), decision)
+
+    def _admit(self, entry: Entry, decision: Decision) -> None:
+        if self._room is not None:
+            # What was written before takes no room; without a limit, writing finds that out.
+            if self._store.outbox.known(entry):
+                self.fed.known[entry.channel] += 1
+                return
+            if not self._room:
+                self.fed.beyond[entry.channel] += 1
+                return
+            self._room -= 1
+        self._entries.append((entry, decision))
+
+
+def _entry(decision: Decision, event: Event, key: bytes, said: Said) -> Entry:
+    return Entry(
+        event_key=key,
+        account_id=decision.account_id,
+        user_id=decision.user_id,
+        type=decision.type,
+        channel=decision.channel,
+        event=decision.event,
+        conversation_id=decision.conversation_id,
+        inbox_id=decision.inbox_id,
+        inbox_name=said.inbox,
+        message_id=decision.message_id,
+        at=event.at,
+        contact=said.contact,
+        author=said.author,
+        text=said.text,
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000

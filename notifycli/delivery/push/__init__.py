@@ -1,0 +1,1 @@
+"""Web Push: the message, the services, the page on which a browser subscribes."""

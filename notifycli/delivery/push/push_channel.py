@@ -1,0 +1,257 @@
+"""Web Push: the one place that sends it (RFC 8030), encrypted (RFC 8291) and signed (RFC 8292).
+
+pywebpush encrypts and py-vapid signs. The requests are ours: pywebpush's own follow redirects, wait
+for ever, and fail with errors of a dozen kinds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import aiohttp
+from py_vapid import Vapid02  # type: ignore[import-untyped] # it has no types
+from pywebpush import WebPusher  # type: ignore[import-untyped] # nor has it
+from yarl import URL
+
+from notifycli import __version__
+from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
+from notifycli.delivery.push.endpoint import (
+    FORBIDDEN,
+    endpoint_fault,
+    guarded,
+    is_loopback,
+    origin_of,
+)
+from notifycli.delivery.push.push_message import Message, message_of
+from notifycli.delivery.push.push_response import GONE, outcome_of
+from notifycli.errors import NotifycliError, TryAgainError
+from notifycli.events.timestamps import SECOND
+from notifycli.secrets.keychain import open_keychain
+from notifycli.secrets.vapid import PushKeys
+from notifycli.store.outbox_records import Notice
+from notifycli.store.store import Store
+from notifycli.store.subscriptions import Subscription
+
+_HOUR = 3600
+_VALID_SECONDS = 12 * _HOUR
+"""Of a signature; services allow 24 hours (RFC 8292, 2), and clocks differ."""
+_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
+_NOTED_SECONDS = 5
+_READ_BYTES = 1000
+_SHOWN = 200
+
+
+def open_sender(store: Store) -> PushSender:
+    """Make the sender of pushes. Raises `ConfigurationError` where push isn't set up."""
+    keys = PushKeys(store, open_keychain(), now)
+    keys.private(keys.current())
+    subject, at_once = store.configuration.needed("push.subject", "deliver.concurrency")
+    desk_url = store.configuration.get("desk.url") or ""
+    return PushSender(store, keys, subject, desk_url, int(at_once))
+
+
+def now() -> int:
+    """Give the present moment, to the second, in microseconds since 1970 UTC."""
+    return int(time.time()) * SECOND
+
+
+class PushSender:
+    """Sends to all subscriptions of a user; at most `at_once` requests are under way."""
+
+    def __init__(
+        self, store: Store, keys: PushKeys, subject: str, desk_url: str, at_once: int
+    ) -> None:
+        self._store = store
+        self._keys = keys
+        self._subject = subject
+        self._desk_url = desk_url
+        self._room = asyncio.Semaphore(at_once)
+        self._signers: dict[int, Vapid02] = {}
+        self._signatures: dict[tuple[int, str], tuple[float, str]] = {}
+        self._taken: dict[int, int] = {}
+        self._failed: list[int] = []
+        self._noted_at = time.monotonic()
+
+    async def __aenter__(self) -> Self:
+        context = ssl.create_default_context()
+        self._abroad = _session(context, loopback=False)
+        self._at_home = _session(context, loopback=True)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._abroad.close()
+        await self._at_home.close()
+        self._note_results()
+
+    async def send(self, notice: Notice) -> Outcome:
+        """Send a notice to each of its user's subscriptions: it is delivered if one takes it.
+
+        Those that have ended are removed. What one took is never sent again for another's sake.
+        """
+        to = self._store.subscriptions.of_user(notice.account_id, notice.user_id)
+        if not to:
+            whose = notice.email or notice.user_id
+            return Refused("no browser is subscribed", f"notifycli push subscribe -u {whose}")
+        message = self.message(notice)
+        return _joined(await asyncio.gather(*(self.post(item, message) for item in to)))
+
+    def message(self, notice: Notice) -> Message:
+        """Write what is sent of a notice."""
+        return message_of(notice, self._desk_url)
+
+    async def post(self, to: Subscription, message: Message) -> Outcome:
+        """Send a message to one subscription, and note how it came out."""
+        async with self._room:
+            status, outcome = await self._post(to, message)
+        if status in GONE:
+            with self._store.change(to.account_id, "push", "the push service") as change:
+                change.subscriptions.remove([to])
+        elif isinstance(outcome, Delivered):
+            self._taken[to.id] = now()
+        else:
+            self._failed.append(to.id)
+        if time.monotonic() > self._noted_at + _NOTED_SECONDS:
+            self._note_results()
+        return outcome
+
+    async def _post(self, to: Subscription, message: Message) -> tuple[int | None, Outcome]:
+        at_home = is_loopback(to.endpoint)
+        if fault := endpoint_fault(to.endpoint, allow_loopback=at_home):
+            return None, Refused(": ".join(("its endpoint", fault[0])), fault[1])
+        try:
+            body = encrypted(to.p256dh, to.auth, message.plaintext)
+            headers = {**message.headers, "Authorization": self._signature(to)}
+        except NotifycliError as error:
+            return None, Refused(error.message, error.hint)
+        session = self._at_home if at_home else self._abroad
+        url = URL(to.endpoint, encoded=True)
+        try:
+            async with session.post(
+                url, data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                said = await answer.content.read(_READ_BYTES)
+        except TimeoutError:
+            return None, Later(f"{url.host} didn't answer in time")
+        except (aiohttp.ClientError, OSError) as error:
+            return None, _unreached(error, url.host or "")
+        retry_after = answer.headers.get("Retry-After")
+        outcome = outcome_of(answer.status, retry_after, time.time())
+        return answer.status, _with_reason(outcome, said)
+
+    def _signature(self, to: Subscription) -> str:
+        """Give the header that signs for an origin; it is made once an hour (RFC 8292, 3)."""
+        origin = origin_of(to.endpoint)
+        made_at, header = self._signatures.get((to.key_id, origin), (0.0, ""))
+        at = time.time()
+        if not header or not 0 <= at - made_at < _HOUR:
+            claims = {"aud": origin, "exp": int(at) + _VALID_SECONDS, "sub": self._subject}
+            header = self._signer(to.key_id).sign(claims)["Authorization"]
+            self._signatures[to.key_id, origin] = (at, header)
+        return header
+
+    def _signer(self, key_id: int) -> Vapid02:
+        if key_id not in self._signers:
+            # It is bound to a subscription, so it is on record.
+            key = next(key for key in self._store.subscriptions.push_keys() if key.id == key_id)
+            signer = Vapid02.from_raw(self._keys.private(key).reveal().encode())
+            # Its own check of subjects refuses https addresses that have a path.
+            signer.conf = {"no-strict": True}
+            self._signers[key_id] = signer
+        return self._signers[key_id]
+
+    def _note_results(self) -> None:
+        try:
+            self._store.subscriptions.note_results(self._taken.items(), self._failed)
+        except TryAgainError:  # another process is writing: the next time will do
+            return
+        self._taken, self._failed = {}, []
+        self._noted_at = time.monotonic()
+
+
+async def unreached(endpoints: Iterable[str]) -> list[str]:
+    """Connect to the services of these endpoints, without sending a push; say what is wrong."""
+    context = ssl.create_default_context()
+
+    async def knock(session: aiohttp.ClientSession, origin: str) -> str:
+        try:
+            async with session.options(origin, allow_redirects=False):
+                return ""
+        except TimeoutError:
+            return f"{URL(origin).host} didn't answer in time"
+        except (aiohttp.ClientError, OSError) as error:
+            return _unreached(error, URL(origin).host or "").why
+
+    async with (
+        _session(context, loopback=False) as abroad,
+        _session(context, loopback=True) as at_home,
+    ):
+        origins = dict.fromkeys(map(origin_of, endpoints))
+        knocks = (knock(at_home if is_loopback(o) else abroad, o) for o in origins)
+        return [trouble for trouble in await asyncio.gather(*knocks) if trouble]
+
+
+def _session(context: ssl.SSLContext, *, loopback: bool) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=0, ssl=context, socket_factory=guarded(loopback=loopback)
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_TIMEOUT,
+        headers={"User-Agent": f"notifycli/{__version__}"},
+        auto_decompress=False,
+    )
+
+
+def encrypted(p256dh: str, auth: str, plaintext: bytes) -> bytes:
+    """Encrypt for a subscription, whose keys are in base64url (RFC 8291): a body of one record."""
+    info = {"endpoint": "", "keys": {"p256dh": p256dh, "auth": auth}}
+    body: bytes = WebPusher(info).encode(plaintext)["body"]
+    return body
+
+
+def _unreached(error: Exception, host: str) -> Later | Refused:
+    cause: Any = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if getattr(cause, "errno", None) == FORBIDDEN:
+        return Refused(f"{host}: {cause.strerror}", "if it isn't yours: notifycli push remove ID")
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError)):
+        return Later(
+            f"{host} has no certificate that this machine trusts ({cause}); "
+            "for an authority of your own set SSL_CERT_FILE"
+        )
+    return Later(f"{host} can't be reached: {_said(cause)}")
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)  # asyncio's own text names the address again
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _with_reason(outcome: Outcome, said: bytes) -> Outcome:
+    """Add to a refusal what the service says of it."""
+    text = " ".join(said.decode(errors="replace").split())
+    if not isinstance(outcome, Refused) or not text:
+        return outcome
+    shown = "".join(char for char in text[:_SHOWN] if char.isprintable())
+    return Refused(f"{outcome.why} (it says: {shown})", outcome.remedy)
+
+
+def _joined(outcomes: Sequence[Outcome]) -> Outcome:
+    taken = sum(isinstance(outcome, Delivered) for outcome in outcomes)
+    if len(outcomes) == 1:
+        return outcomes[0]
+    if taken:
+        return Delivered(f"{taken} of {len(outcomes)} browsers")
+    later = [outcome for outcome in outcomes if isinstance(outcome, Later)]
+    if later:
+        why = "; ".join(dict.fromkeys(outcome.why for outcome in later))
+        return Later(why, max((o.after for o in later if o.after is not None), default=None))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+    return Refused("; ".join(dict.fromkeys(o.why for o in refused)), refused[0].remedy)

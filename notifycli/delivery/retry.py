@@ -1,0 +1,70 @@
+"""When a notice is tried again, and when it is given up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
+from notifycli.events.timestamps import SECOND
+from notifycli.rules.notifications import Channel
+from notifycli.store.outbox_records import Leased, Settled, State
+
+HOUR = 3_600 * SECOND
+MOST_ATTEMPTS = 20
+FIRST_DELAY = 1 * SECOND
+LONGEST_DELAY = HOUR
+USEFUL = {Channel.EMAIL: 24 * HOUR, Channel.PUSH: 24 * HOUR, Channel.AUDIO: 60 * SECOND}
+"""How long after it was written a notice is worth sending: who hears a sound looks up now."""
+_WORDS = {24 * HOUR: "24 hours", 60 * SECOND: "a minute"}
+
+Jitter = Callable[[float, float], float]
+"""`random.uniform`, or what a test puts in its place."""
+
+
+def delay(failures: int, after: float | None, jitter: Jitter) -> int:
+    """Give how long to wait after so many failures, in microseconds.
+
+    Exponential backoff with full jitter: anything from nothing to 1 s, 2 s, 4 s … an hour, so that
+    what failed together isn't tried again together. What the service asked for (`Retry-After`, RFC
+    9110 section 10.2.3), in seconds, comes on top.
+    """
+    longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures, 32))
+    return int((after or 0) * SECOND + jitter(0, longest))
+
+
+def outlived(notice: Leased, now: int) -> Settled | None:
+    """Give the end of a notice that nobody has a use for any more; `None` if it is to be sent."""
+    useful = USEFUL[notice.channel]
+    if notice.member is None:
+        why = f"user {notice.user_id} has left account {notice.account_id}"
+        remedy = f"notifycli deliver drop {notice.id}"
+    elif now - notice.since > useful:
+        why = f"it was not sent within {_WORDS[useful]}"
+        remedy = f"notifycli deliver retry {notice.id}"
+    else:
+        return None
+    state = State.DROPPED if notice.channel is Channel.AUDIO else State.DEAD
+    return Settled(notice.id, state, now, why, remedy, tried=False)
+
+
+def settle(notice: Leased, outcome: Outcome, now: int, jitter: Jitter) -> Settled:
+    """Give what becomes of a notice after an attempt."""
+    match outcome:
+        case Delivered():
+            return Settled(notice.id, State.SENT, now)
+        case Refused():
+            remedy = outcome.remedy or f"notifycli deliver retry {notice.id}, once it is mended"
+            return _dead(notice, now, outcome.why, remedy)
+        case Later():
+            due = now + delay(notice.attempts, outcome.after, jitter)
+            if notice.attempts + 1 >= MOST_ATTEMPTS:
+                why = f"given up after {MOST_ATTEMPTS} attempts: {outcome.why}"
+            elif due - notice.since > USEFUL[notice.channel]:
+                why = f"given up, since the next attempt would come too late: {outcome.why}"
+            else:
+                return Settled(notice.id, State.PENDING, due, outcome.why)
+            return _dead(notice, now, why, f"notifycli deliver retry {notice.id}")
+
+
+def _dead(notice: Leased, now: int, why: str, remedy: str) -> Settled:
+    return Settled(notice.id, State.DEAD, now, why, remedy)

@@ -1,0 +1,1 @@
+"""Sound: the tones and what plays them."""

@@ -1,0 +1,1 @@
+"""Documents of preferences and of the directory: parsed and written."""

@@ -1,0 +1,240 @@
+"""The whole directory of an account as one JSON document."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from notifycli.errors import DataError
+from notifycli.events.discover import Learnt, merged
+from notifycli.rules.directory import LARGEST_ID, Directory, Inbox, Role, Team, User
+from notifycli.rules.preferences import nearest
+from notifycli.store.store import Store
+from notifycli.store.transaction import Change
+
+_Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
+
+
+class _Account(Struct):
+    id: _Id | None = None
+    name: str = ""
+
+
+class _User(Struct):
+    id: _Id
+    email: str | UnsetType | None = UNSET
+    name: str | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+
+
+class _Group(Struct):
+    id: _Id
+    name: str | UnsetType = UNSET
+    members: tuple[int, ...] | UnsetType | None = UNSET
+
+
+_ENTRIES: dict[str, type[Struct]] = {"users": _User, "inboxes": _Group, "teams": _Group}
+_AT = re.compile(r" - at `\$\.?(.*)`$")
+
+
+class DirectoryDocument(Struct, forbid_unknown_fields=True):
+    """A document as it was read: what it leaves out stays as it is."""
+
+    account: _Account = msgspec.field(default_factory=_Account)
+    users: tuple[_User, ...] = ()
+    inboxes: tuple[_Group, ...] = ()
+    teams: tuple[_Group, ...] = ()
+
+
+def read_directory(text: bytes, place: str) -> DirectoryDocument:
+    """Read a document; `place` names it in errors. Raises `DataError`."""
+    try:
+        return msgspec.json.decode(text, type=DirectoryDocument)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        fault = _AT.sub("", str(error))
+        at = f"{found[1]}: " if (found := _AT.search(str(error))) else ""
+        raise DataError(
+            f"{place}: {at}{fault}", "see the shape of one: notifycli directory export"
+        ) from None
+
+
+def unknown_fields(text: bytes) -> Iterator[str]:
+    """Tell of each field that the entries of a good document have and that means nothing, once."""
+    document = msgspec.json.decode(text)
+    entries: list[tuple[str, str, dict[str, object], type[Struct]]] = [
+        ("account", "account", document.get("account", {}), _Account)
+    ]
+    for kind, type_ in _ENTRIES.items():
+        items = enumerate(document.get(kind, ()))
+        entries += [(kind, f"{kind}[{i}]", item, type_) for i, item in items]
+    told: set[tuple[str, str]] = set()
+    for kind, place, item, type_ in entries:
+        known = type_.__struct_fields__
+        for name in item:
+            if name not in known and (kind, name) not in told:
+                told.add((kind, name))
+                near = nearest(name, known)
+                meant = f"did you mean {near}?" if near else f"there are {', '.join(known)}"
+                yield f"{place}.{name}: is no field, and means nothing; {meant}"
+
+
+def import_directory(
+    change: Change,
+    store: Store,
+    account: int,
+    document: DirectoryDocument,
+    place: str,
+    *,
+    replace: bool,
+) -> None:
+    """Make the account's directory have what the document says, and with `replace` nothing else.
+
+    Raises `DataError` that names each fault with its place; the transaction of `change` is then
+    undone.
+    """
+    users = {user.id: user for user in store.users(account)}
+    inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
+    teams = {team.id: team for team in store.teams(account)}
+    known = {user.id for user in document.users}.union(() if replace else users)
+    faults = [*faults_of(document, known), *_taken(document, () if replace else users.values())]
+    if faults:
+        listed = "\n".join(f"{place}: {fault}" for fault in faults)
+        raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
+    if document.account.name:
+        change.name_account(document.account.name)
+    if replace:
+        _remove_missing(change, users.values(), document.users)
+        _remove_missing(change, inboxes.values(), document.inboxes)
+        _remove_missing(change, teams.values(), document.teams)
+    change.put_users(_user(users.get(item.id), item) for item in document.users)
+    for item in document.inboxes:
+        inbox = inboxes.get(item.id, Inbox(item.id))
+        members = _staying(inbox.members, known) if item.members is UNSET else item.members
+        change.put_inbox(Inbox(item.id, _or(item.name, inbox.name), _sorted(members)))
+    for item in document.teams:
+        team = teams.get(item.id, Team(item.id))
+        members = _staying(team.members, known) if item.members is UNSET else item.members
+        change.put_team(Team(item.id, _or(item.name, team.name), _sorted(members) or ()))
+
+
+def export_directory(store: Store, account: int) -> dict[str, object]:
+    """Give the account's directory as a document, in the order of ids."""
+    names = {item.id: item.name for item in store.accounts()}
+    return {
+        "account": {"id": account, "name": names.get(account, "")},
+        "users": [
+            {"id": u.id, "email": u.email, "name": u.name, "role": u.role}
+            for u in store.users(account)
+        ],
+        "inboxes": store.inboxes(account),
+        "teams": store.teams(account),
+    }
+
+
+def add_learnt(change: Change, store: Store, account: int, learnt: Learnt) -> None:
+    """Add what events told of an account; what is on record already is only completed."""
+    known = {user.id: user for user in store.users(account)}
+    taken = {user.email.casefold(): user.id for user in known.values() if user.email}
+    users = []
+    for told in learnt.users.get(account, {}).values():
+        if told.email and taken.setdefault(told.email.casefold(), told.id) != told.id:
+            told = User(told.id, None, told.name)  # noqa: PLW2901 - the address is somebody else's
+        users.append(merged(known.get(told.id), told))
+    change.put_users(users)
+    inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
+    for told_inbox in learnt.inboxes.get(account, {}).values():
+        inbox = inboxes.get(told_inbox.id, told_inbox)
+        change.put_inbox(Inbox(inbox.id, inbox.name or told_inbox.name, inbox.members))
+
+
+def _staying(members: Iterable[int] | None, known: set[int]) -> Iterable[int] | None:
+    return None if members is None else known.intersection(members)
+
+
+def _taken(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
+    """Tell of addresses that would belong to a user of the store as well."""
+    told = {user.id for user in document.users if user.email is not UNSET}
+    owners = {u.email.casefold(): u.id for u in users if u.email and u.id not in told}
+    for i, user in enumerate(document.users):
+        owner = owners.get(user.email.casefold()) if isinstance(user.email, str) else None
+        if owner is not None:
+            yield f"users[{i}].email: {user.email!r} belongs to user {owner} already"
+
+
+def directory_of(document: DirectoryDocument) -> Directory:
+    """Give the directory that a document describes by itself, as the rules use it."""
+    return Directory(
+        [_user(None, item) for item in document.users],
+        [Inbox(i.id, _or(i.name, ""), _members(i)) for i in document.inboxes],
+        [Team(t.id, _or(t.name, ""), _members(t) or ()) for t in document.teams],
+    )
+
+
+def faults_of(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
+    """Name each fault of a document, of whose members `known` are users."""
+    yield from _address_faults(document.users)
+    for kind in _ENTRIES:
+        items: tuple[_User | _Group, ...] = getattr(document, kind)
+        ids = Counter(item.id for item in items)
+        for i, item in enumerate(items):
+            if ids[item.id] > 1:
+                yield f"{kind}[{i}].id: {item.id} is there twice"
+            if isinstance(item.name, str) and not item.name.isprintable():
+                yield f"{kind}[{i}].name: has control characters"
+            for member in getattr(item, "members", ()) or ():
+                if member not in known:
+                    yield f"{kind}[{i}].members: {member} is no user of the account"
+
+
+def _address_faults(users: tuple[_User, ...]) -> Iterator[str]:
+    emails = Counter(user.email.casefold() for user in users if isinstance(user.email, str))
+    for i, user in enumerate(users):
+        if isinstance(user.email, str):
+            if fault := address_fault(user.email):
+                yield f"users[{i}].email: {fault}"
+            if emails[user.email.casefold()] > 1:
+                yield f"users[{i}].email: {user.email!r} is given to several users"
+
+
+def address_fault(email: str) -> str:
+    """Say what is wrong with an e-mail address; an empty string if nothing is."""
+    local, at, domain = email.rpartition("@")
+    if not at or not local or not domain:
+        return f"{email!r} is no e-mail address"
+    if not email.isprintable() or any(char.isspace() or char in "<>,;" for char in email):
+        return f"{email!r} has characters that an e-mail address can't have"
+    return ""
+
+
+def _remove_missing(
+    change: Change, known: Iterable[User | Inbox | Team], given: tuple[_User | _Group, ...]
+) -> None:
+    kept = {item.id for item in given}
+    for item in list(known):
+        if item.id not in kept:
+            change.remove(item)
+
+
+def _user(known: User | None, item: _User) -> User:
+    known = known or User(item.id)
+    email = known.email if item.email is UNSET else item.email
+    return User(
+        item.id, email, _or(item.name, known.name), known.role if item.role is UNSET else item.role
+    )
+
+
+def _or(given: str | UnsetType, known: str) -> str:
+    return known if isinstance(given, UnsetType) else given
+
+
+def _members(item: _Group) -> tuple[int, ...] | None:
+    return None if isinstance(item.members, UnsetType) else _sorted(item.members)
+
+
+def _sorted(members: Iterable[int] | None) -> tuple[int, ...] | None:
+    return None if members is None else tuple(sorted(set(members)))

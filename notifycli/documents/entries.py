@@ -1,0 +1,140 @@
+"""What the documents of preferences have in common, however they are written: their entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from notifycli.errors import DataError
+from notifycli.rules.preferences import (
+    InvalidPreferenceError,
+    Layer,
+    full_keys,
+    nearest,
+    read_value,
+)
+from notifycli.store.sqlite.connection import EVERY_INBOX
+from notifycli.store.staging import NOBODY, Spoken
+
+LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}
+OF_USERS = (Layer.USER, Layer.INBOX)
+_HIGHEST = 2**63 - 1
+_HINTED = 20
+_REMEMBERED = 10_000
+
+Target = tuple[int, str, int, int]
+"""Account, layer, user (or `NOBODY`), inbox (or `EVERY_INBOX`)."""
+Pairs = tuple[tuple[str, str], ...]
+"""Full keys and their values, as stored."""
+
+
+class References(Protocol):
+    """Knows what names an account's users: a store, for one."""
+
+    def user_references(self, account: int) -> Mapping[str, int]:
+        """Give the users' ids by their ids, addresses, and addresses in lower case."""
+
+
+def references_of(users: Iterable[tuple[int, str | None]]) -> dict[str, int]:
+    """Give users' ids by all that names them, from their ids and addresses."""
+    found: dict[str, int] = {}
+    for id_, email in users:
+        found[str(id_)] = id_
+        if email is not None:
+            found[email] = id_
+            found.setdefault(email.casefold(), id_)
+    return found
+
+
+class Checker:
+    """Tells what the text of a document means; collects its faults and what it speaks of."""
+
+    def __init__(self, store: References, account: int) -> None:
+        self.account = account
+        self.spoken = Spoken()
+        self.faults: list[str] = []
+        self._unknown_users = 0
+        self._store = store
+        self._users: dict[int, Mapping[str, int]] = {}
+        self.known_pairs: dict[tuple[str, str], Pairs] = {}
+        """What `pairs` has given before; for who asks two million times."""
+
+    def fault(self, place: str, fault: object) -> None:
+        """Note that something is wrong."""
+        self.faults.append(f"{place}: {fault}")
+
+    def finish(self) -> None:
+        """Raise `DataError` with all that is wrong, if anything is."""
+        if self.faults:
+            listed = "\n".join(self.faults)
+            remedy = "mend these entries and try again"
+            if len(self.faults) == self._unknown_users:
+                remedy = f"tell who there is first: notifycli directory import FILE; or {remedy}"
+            raise DataError(f"{listed}\nnothing was stored", remedy)
+
+    def target(self, account: str, layer: str, user: str, inbox: str) -> Target:
+        """Give the place in the store that is meant. Raises `ValueError`."""
+        of = _number("account", account.strip()) if account.strip() else self.account
+        known = LAYERS.get(layer.strip().lower())
+        if known is None:
+            near = nearest(layer, tuple(LAYERS)) or ", ".join(LAYERS)
+            raise ValueError(f"layer: {layer!r} is none; did you mean {near}?")
+        given = {"user": user.strip(), "inbox": inbox.strip()}
+        wanted = {"user": known in OF_USERS, "inbox": known is Layer.INBOX}
+        for column, text in given.items():
+            if wanted[column] and not text:
+                raise ValueError(f"{column}: is missing, and layer {known} needs one")
+            if text and not wanted[column]:
+                raise ValueError(f"{column}: layer {known} has none")
+        if known not in OF_USERS:
+            self.spoken.layers.add((of, known.value))
+            return of, known.value, NOBODY, EVERY_INBOX
+        id_ = self.user(of, given["user"])
+        self.speak_of(known, of, id_)
+        in_ = _number("inbox", given["inbox"]) if wanted["inbox"] else EVERY_INBOX
+        return of, known.value, id_, in_
+
+    def speak_of(self, layer: Layer, account: int, user: int) -> None:
+        """Note that the document speaks of a layer of users, and of this one."""
+        self.spoken.user_layers.add(layer.value)
+        self.spoken.users.setdefault(account, set()).add(user)
+
+    def user(self, account: int, reference: str) -> int:
+        """Give the user whom an address or an id names. Raises `ValueError`."""
+        if account not in self._users:
+            self._users[account] = self._store.user_references(account)
+        known = self._users[account]
+        user = known.get(reference, known.get(reference.casefold()))
+        if user is None:
+            self._unknown_users += 1
+            near = nearest(reference, known) if self._hints() else ""
+            hint = f"; did you mean {near}?" if near else ""
+            raise ValueError(f"user: account {account} has no user {reference!r}{hint}")
+        return user
+
+    def pairs(self, key: str, value: str) -> Pairs:
+        """Give the full keys that a key stands for, with the value. Raises `ValueError`."""
+        found = self.known_pairs.get((key, value))
+        if found is None:
+            found = self._read(key, value)
+            if len(self.known_pairs) < _REMEMBERED:
+                self.known_pairs[key, value] = found
+        return found
+
+    def _read(self, key: str, value: str) -> Pairs:
+        try:
+            return tuple((full, read_value(full, value)) for full in full_keys(key))
+        except InvalidPreferenceError as error:
+            near = f"; did you mean {error.nearest}?" if error.nearest else ""
+            raise ValueError(f"{error}{near}") from None
+
+    def _hints(self) -> bool:
+        # The nearest of 100,000 names takes a second to find: a document of another desk, in
+        # which everybody is unknown, must not take a day.
+        return len(self.faults) < _HINTED
+
+
+def _number(column: str, text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= _HIGHEST):
+        raise ValueError(f"{column}: {text!r} is no number from 1 on")
+    return int(text)

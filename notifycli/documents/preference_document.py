@@ -1,0 +1,134 @@
+"""The preferences of many users as one document: TOML, JSON or CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import PurePath
+from typing import BinaryIO, NamedTuple, Protocol
+
+from notifycli.documents.entries import Checker, References
+from notifycli.documents.preference_csv import CsvDocument
+from notifycli.documents.preference_tables import path_text, read_json, read_toml
+from notifycli.errors import DataError
+from notifycli.rules.preferences import Layer
+from notifycli.rules.settings import Preferences
+from notifycli.store.staging import Locked, Row, Spoken, Staging
+from notifycli.store.transaction import Entry, Target
+
+_BATCH = 5_000
+_SNIFFED = 4096
+_BOM = b"\xef\xbb\xbf"
+
+
+class _Format(Protocol):
+    """What reads one way of writing a document."""
+
+    def place(self, number: int) -> str: ...
+
+    def rows(self, checker: Checker) -> Iterator[Row]: ...
+
+
+class Placed(NamedTuple):
+    """An entry of a document, of which account, and where it stands."""
+
+    place: str
+    account: int
+    entry: Entry
+
+
+class Document:
+    """A document that is being read for one account; CSV may name others.
+
+    `file` can be read again from its start; `name` is what errors call it. `format_` is one of
+    `toml`, `json` and `csv`; it is told from the name's ending or from the content, if it is left
+    out.
+    """
+
+    def __init__(
+        self, store: References, file: BinaryIO, name: str, account: int, format_: str | None = None
+    ) -> None:
+        self.read = 0
+        """How many entries there were."""
+        self._store = store
+        self._name = name
+        self._account = account
+        self._checker = Checker(store, account)
+        self._source = _opened(file, name, format_ or _format_of(file, name))
+
+    @property
+    def spoken(self) -> Spoken:
+        """What the document speaks of, as far as it has been read."""
+        return self._checker.spoken
+
+    def rows(self) -> Iterator[Row]:
+        """Give the entries. Raises `DataError` at their end, if any was wrong: it names all."""
+        yield from self._source.rows(self._checker)
+        self._checker.finish()
+
+    def stage(self, staging: Staging, progress: Callable[[], None] | None = None) -> None:
+        """Read all entries into the staging; `progress` is called now and then."""
+        rows = self.rows()
+        while batch := list(islice(rows, _BATCH)):
+            staging.put(batch)
+            self.read += len(batch)
+            if progress is not None:
+                progress()
+
+    def policy(self) -> Preferences:
+        """Read all entries as if they were all that is set in the account."""
+        layers: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}
+        users: dict[int, dict[str, str]] = {}
+        inboxes: dict[tuple[int, int], dict[str, str]] = {}
+        for account, layer, user, inbox, key, value, _ in self.rows():
+            if account != self._account:
+                continue
+            if inbox:
+                values = inboxes.setdefault((user, inbox), {})
+            else:
+                values = users.setdefault(user, {}) if user else layers[layer]
+            if value is not None:
+                values[key] = value
+        return Preferences(layers[Layer.LOCK], inboxes, users, layers[Layer.DEFAULT])
+
+    def placed(self) -> list[Placed]:
+        """Read all entries, of all accounts. Raises `DataError` as `rows` does."""
+        return [
+            Placed(
+                self._source.place(place),
+                account,
+                Entry(Target(Layer(layer), user or None, inbox or None), key, value),
+            )
+            for account, layer, user, inbox, key, value, place in self.rows()
+        ]
+
+    def told(self, locked: Locked) -> str:
+        """Name the place of a value that is locked."""
+        if locked.place:
+            return self._source.place(locked.place)
+        path = (locked.layer,) if locked.user is None else ("users", str(locked.user))
+        inbox = ("inbox", str(locked.inbox)) if locked.inbox else ()
+        return f"{self._name}: lacks {path_text((*path, *inbox, locked.key))}"
+
+
+def _format_of(file: BinaryIO, name: str) -> str:
+    ending = PurePath(name.removesuffix(".gz")).suffix.lower()
+    if ending in (".toml", ".json", ".csv"):
+        return ending[1:]
+    start = file.read(_SNIFFED).removeprefix(_BOM).lstrip()
+    file.seek(0)
+    if start.startswith(b"{"):
+        return "json"
+    first = start.split(b"\n", 1)[0]
+    return "toml" if not first or first.startswith((b"[", b"#")) or b"=" in first else "csv"
+
+
+def _opened(file: BinaryIO, name: str, format_: str) -> _Format:
+    if format_ == "csv":
+        return CsvDocument(file, name)
+    try:
+        text = file.read().removeprefix(_BOM).decode()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{name}:{line}: no UTF-8", "save it as UTF-8") from None
+    return read_json(text, name) if format_ == "json" else read_toml(text, name)

@@ -1,0 +1,173 @@
+"""A document of preferences as nested tables: TOML or JSON, in one shape."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from notifycli.documents.entries import Checker
+from notifycli.errors import DataError
+from notifycli.rules.preferences import Layer, nearest
+from notifycli.store.staging import Row
+
+TOPS = ("default", "lock", "users")
+_MORE = "there is more after the one object that a document is"
+_SHAPE = "nothing was stored; see the shape of one: notifycli prefs export --format json"
+INBOXES = "inbox"
+"""In a user's table, the name of the table of their inboxes."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+
+Path = tuple[str, ...]
+
+
+class TableDocument:
+    """Tables as they were read; the number of a place is that of its path, in order, from 1."""
+
+    def __init__(self, tables: Mapping[str, Any], name: str) -> None:
+        self._tables = tables
+        self._name = name
+        self._paths: list[Path] = []
+
+    def place(self, number: int) -> str:
+        """Name a place."""
+        return self._named(self._paths[number - 1])
+
+    def rows(self, checker: Checker) -> Iterator[Row]:
+        """Give what is right; what is wrong goes to the checker."""
+        for top, table in self._tables.items():
+            if top not in TOPS:
+                near = nearest(top, TOPS) or ", ".join(TOPS)
+                checker.fault(self._named((top,)), f"there is no such table; did you mean {near}?")
+            elif not isinstance(table, dict):
+                checker.fault(self._named((top,)), "is no table")
+            elif top != "users":
+                yield from self._layer(checker, (top,), table, (top, "", ""))
+            else:
+                for user, own in table.items():
+                    yield from self._user(checker, (top, user), own)
+
+    def _user(self, checker: Checker, path: Path, table: Any) -> Iterator[Row]:
+        try:
+            if not isinstance(table, dict):
+                raise ValueError("is no table")  # noqa: TRY004, TRY301 - collected below
+            user = checker.user(checker.account, path[-1])
+        except ValueError as error:
+            checker.fault(self._named(path), error)
+            return
+        inboxes = table.get(INBOXES)
+        own = {key: value for key, value in table.items() if key != INBOXES}
+        if own or inboxes is None:
+            yield from self._layer(checker, path, own, (Layer.USER, path[-1], ""))
+        if inboxes is None:
+            return
+        path = (*path, INBOXES)
+        if not isinstance(inboxes, dict):
+            checker.fault(self._named(path), "is no table")
+            return
+        checker.speak_of(Layer.INBOX, checker.account, user)
+        for inbox, here in inboxes.items():
+            if isinstance(here, dict):
+                where = (Layer.INBOX, path[1], inbox)
+                yield from self._layer(checker, (*path, inbox), here, where)
+            else:
+                checker.fault(self._named((*path, inbox)), "is no table")
+
+    def _layer(
+        self, checker: Checker, path: Path, table: Mapping[str, Any], where: tuple[str, str, str]
+    ) -> Iterator[Row]:
+        try:
+            target = checker.target("", *where)
+        except ValueError as error:
+            checker.fault(self._named(path), error)
+            return
+        for key, value, written in _flat(table):
+            at = (*path, *written)
+            try:
+                pairs = checker.pairs(key, value_text(value))
+            except ValueError as error:
+                checker.fault(self._named(at), error)
+                continue
+            self._paths.append(at)
+            for full, read in pairs:
+                yield *target, full, read, len(self._paths)
+
+    def _named(self, path: Path) -> str:
+        return f"{self._name}: {path_text(path)}"
+
+
+def read_toml(text: str, name: str) -> TableDocument:
+    """Read TOML. Raises `DataError`."""
+    return TableDocument(_toml(text, name), name)
+
+
+def parse_toml(text: str, name: str) -> list[tuple[str, Any]]:
+    """Read keys and values that stand in no table of a layer. Raises `DataError`."""
+    return [(key, value) for key, value, _ in _flat(_toml(text, name))]
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text.replace("\r\n", "\n"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        at = _AT_LINE.search(str(error))
+        place = f"{name}:{at[1]}" if at else name
+        raise DataError(
+            f"{place}: {_AT_LINE.sub('', str(error))}",
+            'keys and addresses stand in quotes: "email.conversation_mention" = "on"',
+        ) from None
+
+
+def read_json(text: str, name: str) -> TableDocument:
+    """Read JSON. Raises `DataError`."""
+    try:
+        tables = json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        fault = _MORE if error.msg == "Extra data" else error.msg
+        raise DataError(f"{name}:{error.lineno}: {fault}", _SHAPE) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name}: {error}", "nothing was stored") from None
+    if not isinstance(tables, dict):
+        raise DataError(f"{name}:1: is no object", _SHAPE)
+    return TableDocument(tables, name)
+
+
+def path_text(path: Path) -> str:
+    """Write a path as TOML does: `users."jane@example.com"."email.created"`."""
+    return ".".join(part if _BARE.fullmatch(part) else quoted(part) for part in path)
+
+
+def quoted(text: str) -> str:
+    """Write a string as TOML and JSON both read it."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return found
+
+
+def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, Path]]:
+    """Give keys, values and how each key is written: `email.mention` may be a table of its own."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            for key, inner, written in _flat(value):
+                yield f"{name}.{key}", inner, (name, *written)
+        else:
+            yield name, value, (name,)
+
+
+def value_text(value: Any) -> str:
+    """Give the text that stands for a value: `true` is "on". Raises `ValueError`."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, (str, int)):
+        return str(value)
+    raise ValueError(f"{value!r} is no text")

@@ -1,0 +1,1 @@
+"""What happened: a webhook body becomes an Event. Pure."""

@@ -1,0 +1,150 @@
+"""Single fields of a body, wherever the server or a relay has put them.
+
+All raise `ValueError`, which names the field, for a value that can't be one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import UNSET
+
+from notifycli.events import payload as sent
+from notifycli.events.event import UNSAID, Message, Unsaid
+from notifycli.events.payload import Payload
+from notifycli.events.timestamps import parse_moment
+from notifycli.rules.directory import LARGEST_ID
+
+MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
+"""By Chatwoot's number."""
+_TYPE_OF: dict[int | str | None, str] = {
+    **dict(enumerate(MESSAGE_TYPES)),
+    **{str(number): type_ for number, type_ in enumerate(MESSAGE_TYPES)},
+    **{type_: type_ for type_ in MESSAGE_TYPES},
+}
+_LONGEST_ID = 40
+
+
+def id_of(field: str, value: sent.Id) -> int | None:
+    """Read an id: a number, or a string of digits."""
+    if value is None or value.__class__ is int:
+        return value
+    assert isinstance(value, str)  # noqa: S101 - what else may be an id
+    if value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID:
+        number = int(value)
+        if number <= LARGEST_ID:
+            return number
+    raise ValueError(f"{field}: {value!r} is no id: a number, or a string of digits")
+
+
+def first_id(field: str, *values: sent.Id) -> int | None:
+    """Read the first id that is there."""
+    return next((id_of(field, value) for value in values if value is not None), None)
+
+
+def time_of_message(body: Payload) -> int | None:
+    """Give when a message was written, in microseconds since 1970 UTC."""
+    value = body.created_at
+    try:
+        return None if value is None else parse_moment(value)
+    except ValueError as error:
+        raise ValueError(f"created_at: {error}") from None
+
+
+def time_of_change(body: Payload) -> int | None:
+    """Give when a conversation was as the body says, in microseconds since 1970 UTC."""
+    for field in ("updated_at", "last_activity_at", "timestamp", "created_at"):
+        value = getattr(body, field)
+        if value is not None:
+            try:
+                return parse_moment(value)
+            except ValueError as error:
+                raise ValueError(f"{field}: {error}") from None
+    return None
+
+
+def account_of(body: Payload) -> int | None:
+    """Give the account that the body, its conversation or that one's messages name."""
+    value = body.account_id if body.account is None else body.account.id
+    if isinstance(value, int):
+        return value
+    if value is None:
+        value = body.account_id
+    inner = body.conversation
+    if value is None and inner is not None:
+        value = inner.account_id
+    if value is not None:
+        return id_of("account_id", value)
+    found = id_of("messages[0].account_id", sent.messages_account(body.messages))
+    if found is None and inner is not None:
+        value = sent.messages_account(inner.messages)
+        found = id_of("conversation.messages[0].account_id", value)
+    return found
+
+
+def inbox_of(body: Payload, inner: sent.Conversation) -> int | None:
+    """Give the inbox."""
+    value = body.inbox_id
+    if value is None and body.inbox is not None:
+        value = body.inbox.id
+    if value is None:
+        value = inner.inbox_id
+    return value if isinstance(value, int) else id_of("inbox_id", value)
+
+
+def assignee_of(body: Payload, inner: sent.Conversation, meta: sent.Meta) -> int | Unsaid | None:
+    """Give the user who is assigned; `None` for nobody, or a bot."""
+    assignee = meta.assignee
+    if assignee is None:
+        return None
+    if meta.assignee_type is not None and meta.assignee_type.lower() != "user":
+        return None
+    if assignee is not UNSET and assignee.id is not None:
+        if assignee.type is not None and not assignee.is_user():
+            return None
+        return id_of("meta.assignee.id", assignee.id)
+    if inner.assignee_id is not UNSET:
+        return id_of("conversation.assignee_id", inner.assignee_id)
+    return UNSAID if body.assignee_id is UNSET else id_of("assignee_id", body.assignee_id)
+
+
+def author_of(body: Payload) -> int | None:
+    """Give the user who wrote the message; contacts and bots are none."""
+    sender = body.sender
+    if sender is not None and sender.id is not None and sender.is_user():
+        return id_of("sender.id", sender.id)
+    if body.sender_type is not None and body.sender_type.lower() == "user":
+        return first_id("sender_id", body.sender_id, None if sender is None else sender.id)
+    return None
+
+
+def blocked_of(body: Payload, meta: sent.Meta, author: int | None) -> bool | None:
+    """Tell whether the conversation's contact is blocked."""
+    contact = meta.sender
+    if contact is not None and contact.blocked is not None:
+        return contact.blocked
+    contact = body.sender
+    if contact is not None and author is None and contact.type in (None, "contact"):
+        return contact.blocked
+    return None
+
+
+def participants_of(given: Iterable[int | str | sent.Reference]) -> tuple[int, ...]:
+    """Give the users that a list of participants names."""
+    ids = (item.id if isinstance(item, sent.Reference) else item for item in given)
+    found = (id_of("participants", value) for value in ids)
+    return tuple(value for value in found if value is not None)
+
+
+def message_of(body: Payload, author: int | None) -> Message:
+    """Give the message."""
+    given = body.message_type
+    type_ = _TYPE_OF.get(given)
+    if type_ is None:
+        if given is not None:
+            kinds = ", ".join(MESSAGE_TYPES)
+            raise ValueError(f"message_type: {given!r} is none of {kinds}, nor 0 to 3")
+        type_ = "incoming" if author is None else "outgoing"
+    content, private = body.content, body.private is True
+    told = content if content and (private or "@" in content) else ""
+    return Message(id_of("id", body.id), type_, private, told)

@@ -1,0 +1,180 @@
+"""The shapes in which Chatwoot and its relays send events: just the fields that are read.
+
+Everything else in a body is skipped without being decoded. Fields that are rarely looked at stay
+raw JSON until they are.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Meta as Limits
+
+from notifycli.rules.directory import LARGEST_ID
+
+Id = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)] | str | None
+Time = float | str | None
+
+
+class Reference(Struct, gc=False):
+    """Something told by its id: an account, an inbox, a team."""
+
+    id: Id = None
+
+
+class Person(Struct, gc=False):
+    """A sender, an assignee, somebody typing: a user, a contact or a bot."""
+
+    id: Id = None
+    type: str | None = None
+    blocked: bool | None = None
+
+    def is_user(self) -> bool:
+        """Whether it says of itself that it is a user; a contact may have the same id."""
+        return self.type == "user" or (self.type is not None and self.type.lower() == "user")
+
+
+class Meta(Struct, gc=False):
+    """A conversation's `meta`."""
+
+    sender: Person | None = None
+    assignee: Person | UnsetType | None = UNSET
+    assignee_type: str | None = None
+    team: Reference | None = None
+
+
+class Conversation(Struct, gc=False):
+    """A conversation inside another object."""
+
+    id: Id = None
+    inbox_id: Id = None
+    messages: Raw | UnsetType = UNSET
+    meta: Meta | None = None
+    status: str | None = None
+    display_id: Id = None
+    account_id: Id = None
+    assignee_id: Id | UnsetType = UNSET
+    participants: list[int | str | Reference] | None = None
+
+
+class Change(Struct, gc=False):
+    """One object of `changed_attributes`."""
+
+    assignee_id: Raw | UnsetType = UNSET
+    status: Raw | UnsetType = UNSET
+
+
+class Payload(Struct, gc=False):
+    """A webhook's body, or the outer object of an envelope around one.
+
+    The fields are in the order in which a server sends them: they are found soonest so.
+    """
+
+    account: Reference | None = None
+    content: str | None = None
+    conversation: Conversation | None = None
+    created_at: Time = None
+    id: Id = None
+    inbox: Reference | None = None
+    message_type: int | str | None = None
+    private: bool | None = None
+    sender: Person | None = None
+    event: str | None = None
+    inbox_id: Id = None
+    messages: Raw | UnsetType = UNSET
+    meta: Meta | None = None
+    status: str | int | None = None
+    last_activity_at: Time = None
+    timestamp: Time = None
+    updated_at: Time = None
+    changed_attributes: list[Change] | Change | None = None
+    user: Person | None = None
+    performed_by: Person | None = None
+    account_id: Id = None
+    conversation_id: Id | UnsetType = UNSET
+    assignee_id: Id | UnsetType = UNSET
+    participants: list[int | str | Reference] | None = None
+    sender_type: str | None = None
+    sender_id: Id = None
+    visible: bool | None = None
+    body: Raw | UnsetType = UNSET
+    payload: Raw | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+
+    def has_own_subject(self) -> bool:
+        """Whether the object has a conversation or message of its own, so is no envelope."""
+        return (
+            self.conversation is not None
+            or self.conversation_id is not UNSET
+            or self.message_type is not None
+            or (self.event is not None and (self._has_id() or self.user is not None))
+        )
+
+    def _has_id(self) -> bool:
+        """Whether it has an id such as conversations have; a delivery's is a word."""
+        return isinstance(self.id, int) or (self.id is not None and self.id.isdigit())
+
+    def wrapped(self) -> Raw | None:
+        """Give the object inside an envelope; `None` if this is none."""
+        if self.body is UNSET and self.payload is UNSET and self.data is UNSET:
+            return None
+        if self.has_own_subject():
+            return None
+        return first_object(self.body, self.payload, self.data)
+
+
+class Envelope(Struct):
+    """An object of whose fields nothing is known but what may be inside."""
+
+    event: str | None = None
+    body: Raw | UnsetType = UNSET
+    payload: Raw | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+
+
+def first_object(*candidates: Raw | UnsetType) -> Raw | None:
+    """Give the first that is a JSON object."""
+    for raw in candidates:
+        if raw is not UNSET and bytes(raw).lstrip().startswith(b"{"):
+            return raw
+    return None
+
+
+class Name(Struct):
+    """An event's name alone, to tell whether a body that can't be decoded matters."""
+
+    event: str
+
+
+class _Message(Struct, gc=False):
+    account_id: Id = None
+
+
+class Difference(Struct):
+    """The two values of a changed attribute."""
+
+    previous_value: Id = None
+    current_value: Id | UnsetType = UNSET
+
+
+decode_payload = msgspec.json.Decoder(Payload).decode
+decode_envelope = msgspec.json.Decoder(Envelope).decode
+decode_name = msgspec.json.Decoder(Name).decode
+_decode_messages = msgspec.json.Decoder(list[_Message] | None).decode
+_decode_change = msgspec.json.Decoder(Difference | tuple[Id, Id] | None).decode
+
+
+def messages_account(raw: Raw | UnsetType) -> Id:
+    """Give the account that a conversation's `messages` name."""
+    messages = () if raw is UNSET else _decode_messages(raw) or ()
+    return next((m.account_id for m in messages if m.account_id is not None), None)
+
+
+def difference(raw: Raw) -> Difference:
+    """Read a changed attribute: an object of two values, or Chatwoot's internal pair."""
+    change = _decode_change(raw)
+    if isinstance(change, tuple):
+        return Difference(*change)
+    return change or Difference()

@@ -1,0 +1,1 @@
+"""What is tried before it is rolled out. Expectations, scenarios, reports."""

@@ -1,0 +1,268 @@
+"""Scenario files: who there is, what they want, what happens, and who must be notified of it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
+from typing import Any, NamedTuple
+
+import msgspec
+
+from notifycli.documents.directory_document import directory_of, faults_of, read_directory
+from notifycli.documents.entries import references_of
+from notifycli.documents.preference_document import Document
+from notifycli.errors import DataError
+from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Event
+from notifycli.events.timestamps import format_moment
+from notifycli.rules.directory import Directory
+from notifycli.rules.overlay import Wish, overlaid
+from notifycli.rules.preferences import nearest
+from notifycli.rules.settings import Preferences
+from notifycli.scenarios.expected import read_expected
+from notifycli.scenarios.scenario_clock import FIRST_DAY, Clock
+from notifycli.scenarios.scenario_tables import read_tables
+
+_SHARED = ("account", "directory", "preferences", "start")
+_OWN = ("name", *_SHARED, "events", "expect", "expect_not")
+_HEADER = re.compile(r"\s*\[\[\s*scenario\s*\]\]")
+ReadFile = Callable[[str], bytes]
+"""Reads a file that a scenario names, relative to the scenario's own; raises `NotifycliError`."""
+Record = dict[str, object]
+
+
+class Scenario(NamedTuple):
+    """One scenario, ready to be tried."""
+
+    name: str
+    file: str
+    line: int
+    account: int
+    directory: Directory
+    preferences: Preferences
+    events: list[Event]
+    expect: list[Record] | None
+    """Exactly what must fire; `None` if that isn't looked at."""
+    expect_not: list[Record]
+    """What must not fire and, where it says why, must be suppressed for that reason."""
+
+
+def read_scenarios(text: bytes, file: str, read_file: ReadFile) -> list[Scenario]:
+    """Read a file of scenarios. Raises `DataError` that names each fault with its place."""
+    try:
+        document = tomllib.loads(text.decode())
+    except UnicodeDecodeError as error:
+        raise DataError(f"{file}: byte {error.start}: no UTF-8", "save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise DataError(f"{file}: {error}", "a scenario file is TOML") from None
+    faults: list[str] = []
+    given = document.get("scenario")
+    if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
+        raise DataError(f"{file}: has no [[scenario]] tables", "see examples/scenarios")
+    _check_names(document, ("scenario", *_SHARED), file, faults.append)
+    lines = [n for n, line in enumerate(text.decode().splitlines(), 1) if _HEADER.match(line)]
+    found = []
+    for number, table in enumerate(given):
+        line = lines[number] if len(lines) == len(given) else 1
+        shared = {key: document[key] for key in _SHARED if key in document}
+        found.append(
+            _Reader(
+                shared, table, file=file, line=line, read_file=read_file, faults=faults
+            ).scenario()
+        )
+    if faults:
+        raise DataError("\n".join(dict.fromkeys(faults)), "nothing of these files was tried")
+    return found
+
+
+def _check_names(
+    table: Mapping[str, Any], known: tuple[str, ...], place: str, fault: Callable[[str], None]
+) -> None:
+    for name in table:
+        if name not in known:
+            near = nearest(name, known)
+            hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}"
+            fault(f"{place}: {name!r} is unknown; {hint}")
+
+
+class _Reader:
+    """Reads one scenario, and collects what is wrong with it."""
+
+    def __init__(
+        self,
+        shared: Mapping[str, Any],
+        own: Mapping[str, Any],
+        *,
+        file: str,
+        line: int,
+        read_file: ReadFile,
+        faults: list[str],
+    ) -> None:
+        self._shared = shared
+        self._own = own
+        self._given = {**shared, **own}
+        self._file, self._line = file, line
+        self._place = f"{file}:{line}"
+        self._read_file = read_file
+        self._faults = faults
+        self._directory = Directory()
+
+    def scenario(self) -> Scenario:
+        """Give the scenario; it can be used if there were no faults."""
+        _check_names(self._own, _OWN, self._place, self._faults.append)
+        if "expect" not in self._own and "expect_not" not in self._own:
+            self._fault("expects nothing: add expect or expect_not")
+        account = self._given.get("account", 1)
+        if not isinstance(account, int):
+            self._fault(f"account: {account!r} is no number")
+            account = 1
+        self._directory = self._read_directory()
+        expect = self._own.get("expect")
+        clock = self._clock()
+        return Scenario(
+            name=str(self._given.get("name") or f"scenario at line {self._line}"),
+            file=self._file,
+            line=self._line,
+            account=account,
+            directory=self._directory,
+            preferences=self._preferences(account),
+            events=list(self._events(clock)),
+            expect=None if expect is None else list(self._expected("expect", clock)),
+            expect_not=list(self._expected("expect_not", clock)),
+        )
+
+    def _fault(self, text: str) -> None:
+        self._faults.append(f"{self._place}: {text}")
+
+    def _shared_fault(self, text: str) -> None:
+        self._faults.append(f"{self._file}: {text}")
+
+    def _clock(self) -> Clock:
+        try:
+            return Clock(self._given.get("start", FIRST_DAY))
+        except ValueError as error:
+            self._fault(f"start: {error}")
+            return Clock()
+
+    def _file_or(self, name: str, given: object) -> bytes | None:
+        """Give the contents of the file that is named instead of a table."""
+        if not isinstance(given, str):
+            return None
+        try:
+            return self._read_file(given)
+        except DataError as error:
+            self._fault(f"{name}: {error.message}")
+            return b""
+
+    def _read_directory(self) -> Directory:
+        given = self._given.get("directory", {})
+        text = self._file_or("directory", given)
+        here = self._place if "directory" in self._own else self._file
+        place = f"{here}: directory" if text is None else str(given)
+        try:
+            document = read_directory(msgspec.json.encode(given) if text is None else text, place)
+        except DataError as error:
+            self._faults.append(error.message)
+            return Directory()
+        for fault in faults_of(document, {user.id for user in document.users}):
+            self._faults.append(f"{place}: {fault}")
+        return directory_of(document)
+
+    def _preferences(self, account: int) -> Preferences:
+        wishes: list[Wish] = []
+        for source, fault in ((self._shared, self._shared_fault), (self._own, self._fault)):
+            given = source.get("preferences", {})
+            text = self._file_or("preferences", given)
+            if text is None:
+                wishes += read_tables(given, self._user, "preferences", fault)
+                continue
+            try:
+                users = _Users(self._directory)
+                placed = Document(users, BytesIO(text), str(given), account).placed()
+            except DataError as error:
+                fault(str(error))
+                continue
+            wishes += (Wish(*p.entry.target, p.entry.key, p.entry.value or "") for p in placed)
+        return overlaid(Preferences(), wishes)
+
+    def _user(self, reference: object) -> int:
+        users = self._directory.users
+        by_id = isinstance(reference, int) or (isinstance(reference, str) and reference.isdigit())
+        user = int(str(reference)) if by_id else self._directory.user_with_email(str(reference))
+        if user is None or (user not in users and not by_id):
+            near = nearest(str(reference), tuple(u.email for u in users.values() if u.email))
+            raise ValueError(
+                f"there is no user {reference!r}" + (f"; did you mean {near}?" if near else "")
+            )
+        return user
+
+    def _events(self, clock: Clock) -> Iterator[Event]:
+        given = self._own.get("events", [])
+        text = self._file_or("events", given)
+        items = [] if text is None and not isinstance(given, list) else given
+        lines = enumerate(items if text is None else text.splitlines(), 1)
+        for number, item in lines:
+            place = f"events[{number}]" if text is None else f"{given}:{number}"
+            try:
+                if not isinstance(item, bytes):
+                    yield self._event(item, number, clock)
+                elif item.strip():
+                    yield decode_event(item, number)
+            except ValueError as error:  # an EventError is one
+                self._fault(f"{place}: {error}")
+
+    def _event(self, item: object, number: int, clock: Clock) -> Event:
+        if not isinstance(item, dict):
+            raise EventError("a table with the fields of an event is expected")
+        at = item.get("at")
+        fields = {key: value for key, value in item.items() if key != "at"}
+        event = decode_event(msgspec.json.encode(fields), number)
+        if at is not None:
+            event.at = clock.set(at)
+        elif event.at is not None:
+            clock.set(format_moment(event.at))
+        return event
+
+    def _expected(self, name: str, clock: Clock) -> Iterator[Record]:
+        given = self._own.get(name, [])
+        if not isinstance(given, list):
+            self._fault(f"{name}: a list is expected")
+            return
+        for number, item in enumerate(given, 1):
+            try:
+                record = _record(item)
+                if "user" in record:
+                    record["user_id"] = self._user(record.pop("user"))
+                if "at" in record:
+                    record["at"] = format_moment(clock.read(record["at"]))
+                yield read_expected(record)
+            except ValueError as error:
+                self._fault(f"{name}[{number}]: {error}")
+
+
+class _Users:
+    """The users of a directory, for a reader that otherwise asks a store."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def user_references(self, account: int) -> Mapping[str, int]:  # noqa: ARG002 - a scenario has one account
+        """Give their ids by all that names them."""
+        return references_of((user.id, user.email) for user in self._directory.users.values())
+
+
+def _record(item: object) -> Record:
+    """Read a table, or `email.mention jane@example.com`, with a reason where one is told."""
+    if isinstance(item, dict):
+        return dict(item)
+    text = item if isinstance(item, str) else ""
+    words = text.split()
+    if not 1 < len(words) <= 3:  # noqa: PLR2004 - what, whom, why
+        raise ValueError(f"{item!r}: what, whom, perhaps why: email.mention jane@example.com")
+    channel, _, type_ = words[0].partition(".")
+    record: Record = {"channel": channel, "user": words[1]}
+    if type_:
+        record["type"] = type_
+    return record | ({"reason": words[2]} if words[2:] else {})

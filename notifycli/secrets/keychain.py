@@ -1,0 +1,82 @@
+"""Where secrets are kept: one contract, and the choice of who fulfils it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from notifycli.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from notifycli.secrets.diagnostics import Health
+    from notifycli.secrets.token_format import Secret
+
+WHICH = "NOTIFYCLI_KEYRING"
+FILE = "NOTIFYCLI_KEYRING_FILE"
+
+
+class Keychain(Protocol):
+    """Secrets by name, kept encrypted, under the service name `notifycli`.
+
+    Names are any text that isn't empty; two names that differ in anything are two secrets. Every
+    method raises `UnavailableError` if the keychain can't be reached in time, is locked or
+    refuses, with the ways out as the hint. After a time-out of `set` or `delete` nobody knows
+    whether it took effect; the caller must be able to repeat it.
+    """
+
+    @property
+    def kind(self) -> str:
+        """Which keychain this is: the value of `NOTIFYCLI_KEYRING` that chooses it."""
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next call may have a person type a passphrase on the terminal."""
+
+    def get(self, name: str) -> Secret | None:
+        """Return the secret kept under `name`, or None if there is none."""
+
+    def set(self, name: str, secret: Secret) -> None:
+        """Keep `secret` under `name`, in the place of any earlier one; it is kept on return."""
+
+    def delete(self, name: str) -> bool:
+        """Forget the secret under `name`; return whether there was one."""
+
+    def describe(self) -> Health:
+        """Tell what this keychain is and whether it works, trying a read; never raises."""
+
+
+def open_keychain(environ: Mapping[str, str] | None = None) -> Keychain:
+    """Return the keychain that the environment chooses: the system's, unless it says `file`.
+
+    The file is never a silent way round a missing keyring: whoever set up the machine decides
+    where its secrets lie. Nothing is opened or asked for until the first secret is.
+
+    Raises `ConfigurationError` for another value of `NOTIFYCLI_KEYRING`.
+    """
+    environ = os.environ if environ is None else environ
+    which = environ.get(WHICH, "")
+    if which in {"", "system"}:
+        from notifycli.secrets.system_keyring import SystemKeyring  # noqa: PLC0415
+
+        return SystemKeyring(environ=environ)
+    if which == "file":
+        from notifycli.secrets.encrypted_file import EncryptedFile  # noqa: PLC0415
+        from notifycli.secrets.passphrase import Passphrase  # noqa: PLC0415
+
+        return EncryptedFile(file_path(environ), Passphrase.from_environment(environ))
+    raise ConfigurationError(
+        f"{WHICH} is {which!r}, which is no keychain",
+        f"Use {WHICH}=system (or unset it) or {WHICH}=file.",
+    )
+
+
+def file_path(environ: Mapping[str, str]) -> Path:
+    """Return where the encrypted file lies: `NOTIFYCLI_KEYRING_FILE`, else beside the store."""
+    if named := environ.get(FILE):
+        return Path(named).expanduser()
+    import platformdirs  # noqa: PLC0415 - 15 ms that the system's keyring doesn't need
+
+    return platformdirs.user_data_path("notifycli", appauthor=False) / "keychain.json"

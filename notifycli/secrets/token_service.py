@@ -1,0 +1,296 @@
+"""A token's life, in the store and in the keychain.
+
+Either can fail at any moment, or come back from a backup. So the writes have an order:
+
+- making: the store has it as `pending`, which opens nothing; the keychain gets its secret; the
+  store makes it `active`, ending in the same transaction what it replaces;
+- ending: the store ends it; then the keychain forgets its secret.
+
+Thus no token is ever valid without its secret being kept, and none can be had after it ended. What
+a crash leaves between two steps is harmless; `mending` finds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from notifycli.errors import (
+    DataError,
+    NotifycliError,
+    NotPermittedError,
+    TryAgainError,
+    UnavailableError,
+    UsageError,
+)
+from notifycli.events.timestamps import format_moment
+from notifycli.secrets import token_format as form
+from notifycli.secrets.token_format import Secret
+from notifycli.store.tokens import Token, TokenState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from notifycli.rules.directory import User
+    from notifycli.secrets.keychain import Keychain
+    from notifycli.store.store import Store
+
+DEFAULT_NAME = "default"
+_SHORTEST_FOREIGN = 20
+_LONGEST_FOREIGN = 4096
+
+
+class TokenOwner(NamedTuple):
+    """Whose token, and which of theirs."""
+
+    account: int
+    user: User
+    name: str = DEFAULT_NAME
+
+    def __str__(self) -> str:
+        which = "" if self.name == DEFAULT_NAME else f" {self.name!r}"
+        return f"{self.user.email or f'user {self.user.id}'}'s token{which}"
+
+    @property
+    def options(self) -> str:
+        """How this token is named on the command line."""
+        which = "" if self.name == DEFAULT_NAME else f" --name {self.name}"
+        return f"-u {self.user.email or self.user.id}{which}"
+
+
+class Wish(NamedTuple):
+    """What is asked of a new token; `expires_at` in microseconds since 1970, None for never."""
+
+    label: str = ""
+    expires_at: int | None = None
+
+
+NO_WISH = Wish()
+
+
+class Ended(NamedTuple):
+    """The tokens that a change ended; `trouble` is why the keychain still holds their secrets."""
+
+    tokens: list[Token]
+    trouble: NotifycliError | None = None
+
+
+class Made(NamedTuple):
+    """The token that is the current one now, and what it ended."""
+
+    token: Token
+    ended: Ended
+
+
+@dataclass(frozen=True, slots=True)
+class TokenService:
+    """The changes of tokens. `command` and `who` go into the history, `now` gives the time."""
+
+    store: Store
+    keychain: Keychain
+    command: str
+    who: str
+    now: Callable[[], int]
+
+    def current(self, owner: TokenOwner) -> Token | None:
+        """Return the current token of a user and name, expired or not; None if there is none."""
+        return self._in_state(owner, TokenState.ACTIVE)
+
+    def obtain(self, owner: TokenOwner, wish: Wish) -> tuple[Token, bool]:
+        """Return the current token, making it if there is none; and whether it was made."""
+        if found := self.current(owner):
+            return self._usable(found, owner), False
+        try:
+            return self._make(owner, form.generate(), wish).token, True
+        except TryAgainError:
+            # Another process was faster: its token is as good.
+            if found := self.current(owner):
+                return self._usable(found, owner), False
+            raise
+
+    def previous(self, owner: TokenOwner) -> Token:
+        """Return the one that was rotated and is still valid. Raises `UsageError`."""
+        found = self._in_state(owner, TokenState.ROTATED)
+        if found is None or found.expired(self.now()):
+            raise UsageError(f"{owner} has no predecessor that is still valid")
+        return found
+
+    def generate(self, owner: TokenOwner, wish: Wish) -> Token:
+        """Make a token where there is none. Raises `UsageError` where there is one."""
+        if self.current(owner):
+            raise UsageError(
+                f"{owner} exists already",
+                f"replace it: notifycli token rotate {owner.options}; "
+                "or make another: notifycli token generate --name NAME",
+            )
+        return self._make(owner, form.generate(), wish).token
+
+    def rotate(self, owner: TokenOwner, grace: int, wish: Wish) -> Made:
+        """Replace the current token; the old one stays valid for `grace` microseconds.
+
+        What isn't wished for stays: the label, and for how long it is valid. Raises `UsageError`
+        where there is no token, or one that only its maker can replace.
+        """
+        old = self.current(owner)
+        if old is None:
+            raise UsageError(f"{owner} doesn't exist", f"notifycli token generate {owner.options}")
+        if old.made_elsewhere:
+            raise UsageError(
+                f"{owner} was made elsewhere and can only be replaced there",
+                f"make a new one there, then: notifycli token set {owner.options}",
+            )
+        now = self.now()
+        again = None if old.expires_at is None else now + old.expires_at - old.created_at
+        wish = Wish(wish.label or old.label, wish.expires_at or again)
+        return self._make(owner, form.generate(), wish, old, now + grace if grace else None)
+
+    def keep(self, owner: TokenOwner, secret: Secret, wish: Wish) -> Made:
+        """Make a token that was made elsewhere the current one, in the place of any other.
+
+        Raises `DataError` for what can't be a token, `UsageError` for one that is on record.
+        """
+        check_foreign(secret.reveal())
+        digest = form.digest(secret.reveal())
+        known = self.store.tokens.with_digest(digest)
+        if known is not None:
+            raise UsageError(
+                f"this token is on record already, as {known.masked}",
+                "see whose it is: notifycli token list",
+            )
+        if self.store.tokens.made_and_revoked(digest):
+            raise UsageError("this token was revoked", "a new one: notifycli token generate")
+        return self._make(owner, secret, wish, self.current(owner), made_elsewhere=True)
+
+    def revoke(self, owner: TokenOwner) -> Ended:
+        """End all tokens of a user and name. Raises `UsageError` where there is none."""
+        found = self.store.tokens.named(owner.account, owner.user.id, owner.name)
+        if all(token.state is TokenState.REVOKED for token in found):
+            raise UsageError(f"{owner} doesn't exist", "see all: notifycli token list")
+        return self.end(owner.account, found)
+
+    def end(self, account: int, tokens: Iterable[Token]) -> Ended:
+        """End tokens of one account, then forget their secrets."""
+        with self.store.change(account, self.command, self.who) as change:
+            ended = change.tokens.revoke(tokens)
+        return Ended(ended, self.forget(token.secret_name for token in ended))
+
+    def forget(self, secret_names: Iterable[str]) -> NotifycliError | None:
+        """Delete secrets that open nothing any more; return why one is still there, or None."""
+        trouble: NotifycliError | None = None
+        for name in secret_names:
+            if elsewhere := self._elsewhere(name):
+                trouble = elsewhere
+                continue
+            try:
+                self.keychain.delete(name)
+                self.store.tokens.note_forgotten(name)
+            except NotifycliError as error:
+                # The next would fail as well, and one that hangs would hang again.
+                return error
+        return trouble
+
+    def reveal(self, token: Token) -> Secret:
+        """Return a token's secret. Raises `UnavailableError` if the keychain has lost it."""
+        if elsewhere := self._elsewhere(token.secret_name):
+            raise elsewhere
+        secret = self.keychain.get(token.secret_name)
+        if secret is None or form.digest(secret.reveal()) != token.digest:
+            raise UnavailableError(
+                f"the keyring doesn't hold the token {token.masked}",
+                "Was it made on another machine, or with another NOTIFYCLI_KEYRING? "
+                "If it is lost: notifycli token rotate",
+            )
+        return secret
+
+    def _elsewhere(self, secret_name: str) -> UnavailableError | None:
+        """Return why not to ask our keychain, which would say that there is no such secret."""
+        kind = secret_name.partition(":")[0]
+        if kind == self.keychain.kind:
+            return None
+        return UnavailableError(
+            f"this token's secret is in another keychain, NOTIFYCLI_KEYRING={kind}",
+            f"export NOTIFYCLI_KEYRING={kind}",
+        )
+
+    def _in_state(self, owner: TokenOwner, state: TokenState) -> Token | None:
+        found = self.store.tokens.named(owner.account, owner.user.id, owner.name)
+        return next((token for token in found if token.state is state), None)
+
+    def _usable(self, token: Token, owner: TokenOwner) -> Token:
+        if token.expires_at is not None and token.expired(self.now()):
+            raise NotPermittedError(
+                f"{owner} expired at {format_moment(token.expires_at)}",
+                f"a new one: notifycli token rotate {owner.options}",
+            )
+        return token
+
+    def _make(
+        self,
+        owner: TokenOwner,
+        secret: Secret,
+        wish: Wish,
+        replaces: Token | None = None,
+        valid_until: int | None = None,
+        *,
+        made_elsewhere: bool = False,
+    ) -> Made:
+        wanted = self._draft(owner, secret, wish, made_elsewhere=made_elsewhere)
+        # A keychain that is missing or locked says so here, before anything is written.
+        self.keychain.get(wanted.secret_name)
+        with self.store.change(owner.account, self.command, self.who) as change:
+            token = change.tokens.add(wanted)
+        try:
+            self.keychain.set(token.secret_name, secret)
+            with self.store.change(owner.account, self.command, self.who) as change:
+                old = None if replaces is None else replaces.id
+                ended = change.tokens.activate(token, old, valid_until)
+        except BaseException:
+            self._drop(token)
+            raise
+        token = msgspec.structs.replace(token, state=TokenState.ACTIVE)
+        return Made(token, Ended(ended, self.forget(gone.secret_name for gone in ended)))
+
+    def _draft(
+        self, owner: TokenOwner, secret: Secret, wish: Wish, *, made_elsewhere: bool
+    ) -> Token:
+        import secrets  # noqa: PLC0415 - only what makes a token needs it
+
+        whose = f"{owner.account}/{owner.user.id}/{owner.name}"
+        return Token(
+            account_id=owner.account,
+            user_id=owner.user.id,
+            name=owner.name,
+            # Random in part: two stores may share a keychain.
+            secret_name=f"{self.keychain.kind}:{whose}/{secrets.token_hex(8)}",
+            digest=form.digest(secret.reveal()),
+            masked=form.masked(secret.reveal()),
+            label=wish.label,
+            made_elsewhere=made_elsewhere,
+            created_at=self.now(),
+            expires_at=wish.expires_at,
+        )
+
+    def _drop(self, token: Token) -> None:
+        """Take back a token that never became valid; what fails here is left for `mending`."""
+        try:
+            self.end(token.account_id, [token])
+        except NotifycliError:
+            return
+
+
+def check_foreign(text: str) -> None:
+    """Refuse what can't be a token; it is also what makes a header safe to build from it.
+
+    Raises `DataError`.
+    """
+    if not all("!" <= character <= "~" for character in text):
+        raise DataError("this is no token: it has spaces or characters that a header can't carry")
+    if not _SHORTEST_FOREIGN <= len(text) <= _LONGEST_FOREIGN:
+        raise DataError(
+            f"this is no token: it has {len(text)} characters, and a token has "
+            f"{_SHORTEST_FOREIGN} to {_LONGEST_FOREIGN}"
+        )
+    if text.startswith(form.PREFIX) and not form.well_formed(text):
+        raise DataError("this token is mistyped: its checksum doesn't fit", "Copy it again.")

@@ -1,0 +1,201 @@
+"""The application that answers Chatwoot's API: who asks, what for, and the way to the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from notifycli.errors import NotifycliError
+from notifycli.rules.directory import LARGEST_ID
+from notifycli.secrets.token_format import Secret
+from notifycli.secrets.verify import matched
+from notifycli.server.handlers import NOT_FOUND, Call
+from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
+from notifycli.server.openapi import document
+from notifycli.server.routes import OPERATIONS, Operation
+from notifycli.server.schemas import ForUser
+from notifycli.server.store_pool import Stores
+from notifycli.server.throttle import Throttle
+from notifycli.store.tokens import NOBODY, Token
+
+Result = TypeVar("Result")
+
+LARGEST_BODY = 256 * 1024
+"""Bytes; a dashboard's whole `ui_settings` takes a few thousand."""
+NOTE_SECONDS = 5.0
+"""How often the last uses of tokens are written down."""
+_BAD_TOKEN = "Invalid Access Token"  # noqa: S105 - what Chatwoot says
+_HEADERS = ("api_access_token", "api-access-token")
+"""The second is what a proxy makes of the first; to Chatwoot the two are one."""
+_LONGEST_NUMBER = 19
+
+
+class Api:
+    """Chatwoot's API on a store, for the owners of our tokens."""
+
+    def __init__(
+        self,
+        path: Path,
+        now: Callable[[], int],
+        log: Callable[[str], None],
+        throttle: Throttle | None = None,
+    ) -> None:
+        self._stores = Stores(path)
+        self._now = now
+        self._log = log
+        self._throttle = throttle or Throttle()
+        self._uses: dict[int, int] = {}
+
+    def application(self) -> ASGIApp:
+        """Give the ASGI application."""
+        by_path: dict[str, dict[str, Operation]] = {}
+        for item in OPERATIONS:
+            by_path.setdefault(item.path, {})[item.method] = item
+        routes = [Route(path, _Path(self, methods)) for path, methods in by_path.items()]
+        router = Router(
+            [*routes, Route("/openapi.json", _Document())],
+            redirect_slashes=False,
+            default=_no_such_path,
+            lifespan=self._lifespan,
+        )
+        return ErrorMiddleware(router, self._log)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: object) -> AsyncIterator[None]:
+        self._stores.open()
+        noting = asyncio.create_task(self._note_now_and_then())
+        try:
+            yield
+        finally:
+            noting.cancel()
+            await self._note_uses()
+            await self._stores.close()
+
+    async def _note_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(NOTE_SECONDS)
+            await self._note_uses()
+
+    async def _note_uses(self) -> None:
+        """Write down who was here; if the store is busy, the next time will do."""
+        uses, self._uses = self._uses, {}
+        if not uses:
+            return
+        try:
+            await self._stores.write(lambda store: store.tokens.note_uses(uses))
+        except NotifycliError as error:
+            self._uses = {**uses, **self._uses}
+            self._log(f"error: the last uses of tokens were not noted: {error.message}")
+
+    async def answer(self, item: Operation, request: Request) -> Response:
+        """Answer one request. Raises `HTTPError` and the store's errors."""
+        now = self._now()
+        token, secret = self._authenticated(request, now)
+        path = _path_numbers(request)
+        if path.pop("account_id", token.account_id) != token.account_id:
+            raise HTTPError(401, "You are not authorized to access this account")
+        caller = self._stores.reader.user(token.account_id, token.user_id)
+        if caller is None:
+            raise HTTPError(401, _BAD_TOKEN)
+        body = await _body(item, request)
+        user = _user_id(request, body) if item.for_user else None
+        call = Call(token, secret, caller, path, now, body, user)
+        if item.writes:
+            return answer(await self._stores.write(lambda store: item.run(store, call)))
+        return answer(item.run(self._stores.reader, call))
+
+    def _authenticated(self, request: Request, now: int) -> tuple[Token, Secret]:
+        """Give the token of a request. Raises `HTTPError` 401, and 429 after too many of them."""
+        address = request.client.host if request.client else ""
+        if wait := self._throttle.wait(address):
+            raise HTTPError(429, "Too many wrong tokens: wait", {"retry-after": str(wait)})
+        text = next(filter(None, map(request.headers.get, _HEADERS)), None)
+        if text is None:
+            raise HTTPError(401, _BAD_TOKEN)
+        token = matched(self._stores.reader, text, now)
+        self._uses[NOBODY if token is None else token.id] = now
+        if token is None:
+            self._throttle.failed(address)
+            raise HTTPError(401, _BAD_TOKEN)
+        return token, Secret(text)
+
+
+class _Path:
+    """The operations of one path, by method."""
+
+    def __init__(self, api: Api, methods: dict[str, Operation]) -> None:
+        self._api = api
+        self._methods = methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation = _of_method(scope, self._methods)
+        response = await self._api.answer(operation, Request(scope, receive))
+        await response(scope, receive, send)
+
+
+class _Document:
+    """The OpenAPI document."""
+
+    def __init__(self) -> None:
+        self._methods = {"GET": document()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(_of_method(scope, self._methods))(scope, receive, send)
+
+
+def _of_method(scope: Scope, methods: Mapping[str, Result]) -> Result:
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    if method not in methods:
+        allowed = {"allow": ", ".join(sorted(methods))}
+        raise HTTPError(405, f"{scope['method']} is not allowed here", allowed)
+    return methods[method]
+
+
+async def _no_such_path(*_: object) -> None:
+    raise HTTPError(404, NOT_FOUND)
+
+
+def _path_numbers(request: Request) -> dict[str, int]:
+    numbers = {name: _number(text) for name, text in request.path_params.items()}
+    if None in numbers.values():
+        raise HTTPError(404, NOT_FOUND)
+    return {name: number for name, number in numbers.items() if number is not None}
+
+
+def _user_id(request: Request, body: Any) -> int | None:
+    """Give whose settings are meant; what the body says wins over the query, as in Rails."""
+    text = request.query_params.get("user_id")
+    number = None if text is None else _number(text)
+    if text is not None and number is None:
+        raise HTTPError(422, "user_id is no user's id")
+    return (body.user_id or number) if isinstance(body, ForUser) else number
+
+
+def _number(text: str) -> int | None:
+    """Give an id, or None for what can't be one."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
+        return None
+    number = int(text)
+    return number if 1 <= number <= LARGEST_ID else None
+
+
+async def _body(item: Operation, request: Request) -> Any:
+    if item.takes is None:
+        return None
+    data = await read_body(request, LARGEST_BODY)
+    try:
+        data.decode()
+        return msgspec.json.decode(data, type=item.takes)
+    except msgspec.ValidationError as error:
+        raise HTTPError(422, str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise HTTPError(400, "the body is no JSON") from None

@@ -1,0 +1,128 @@
+"""What every server of ours does the same: bodies, answers, errors, headers and the log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from notifycli.errors import NotifycliError, TryAgainError
+
+BODY_SECONDS = 10.0
+"""How long a client may take to send a body."""
+HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""For answers that no browser should keep, show, frame or guess the type of."""
+_AGAIN_SECONDS = 1
+_encode = msgspec.json.Encoder().encode
+
+
+class Failure(Struct):
+    """What every answer that is no success says, in Chatwoot's shape."""
+
+    error: str
+
+
+class HTTPError(Exception):
+    """An answer that is no success; its text is shown to whoever asked."""
+
+    def __init__(self, status: int, error: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.headers = headers
+
+
+def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Give an answer in JSON."""
+    return Response(_encode(data), status, headers, "application/json")
+
+
+async def read_body(request: Request, largest: int) -> bytes:
+    """Give a request's body, of at most `largest` bytes.
+
+    Raises `HTTPError` 413 for a larger one, before it is sent if its length is said, and 408 for
+    one that takes too long.
+    """
+    said = request.headers.get("content-length", "")
+    if said.isdigit() and int(said[:20]) > largest:
+        raise too_large(largest)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > largest:
+                    raise too_large(largest)
+    except TimeoutError:
+        raise HTTPError(408, f"the body took longer than {BODY_SECONDS:g} s", _CLOSE) from None
+    return bytes(body)
+
+
+def too_large(largest: int) -> HTTPError:
+    """Give the answer to a body of more than `largest` bytes; what is left of it is not read."""
+    return HTTPError(413, f"the body has more than {largest:,} bytes", _CLOSE)
+
+
+_CLOSE = {"connection": "close"}
+
+
+class ErrorMiddleware:
+    """Stands before an application: adds the headers, writes the log, answers what goes wrong.
+
+    The log has a line a request: who, what and how it ended; no query, no header and no body, in
+    which secrets travel.
+    """
+
+    def __init__(self, app: ASGIApp, log: Callable[[str], None]) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.monotonic()
+        status = 0
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_guarded)
+        except ClientDisconnect:
+            status = 499
+        except Exception as error:  # noqa: BLE001 - a server goes on
+            if not status:
+                await self._answered(error)(scope, receive, send_guarded)
+            else:
+                self._log(f"unexpected {type(error).__name__} after an answer had begun")
+        took = (time.monotonic() - started) * 1000
+        client = scope["client"] or ("-",)
+        self._log(f"{client[0]} {scope['method']} {scope['path']} {status} {took:.0f} ms")
+
+    def _answered(self, error: Exception) -> Response:
+        if isinstance(error, HTTPError):
+            return answer(Failure(error.error), error.status, error.headers)
+        if isinstance(error, TryAgainError):
+            self._log(f"error: {error.message}")
+            return answer(Failure("busy: try again"), 503, {"retry-after": str(_AGAIN_SECONDS)})
+        said = error.message if isinstance(error, NotifycliError) else type(error).__name__
+        self._log(f"error: unexpected: {said}")
+        return answer(Failure("something went wrong here"), 500)

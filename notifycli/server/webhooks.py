@@ -1,0 +1,167 @@
+"""The application that receives Chatwoot's webhooks, and confirms them once they are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from notifycli.errors import NotifycliError
+from notifycli.events.payload import decode_name
+from notifycli.secrets.token_format import Secret
+from notifycli.server.journal import Journal, Line
+from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
+from notifycli.server.signature import Seal, check
+
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes; a body is mostly 3 KB, and a message in it has at most 150,000 characters."""
+_PATIENCE = 4.0
+"""Seconds to wait for the disk: Chatwoot gives up after five."""
+_LONGEST_DELIVERY = 200
+
+
+class _Waiting(NamedTuple):
+    line: Line
+    kept: asyncio.Future[None]
+
+
+class Hooks:
+    """Receives webhooks into a journal. Signed by one of `secrets`, unless `unsigned`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        secrets: Sequence[Secret],
+        log: Callable[[str], None],
+        *,
+        unsigned: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._journal = journal
+        self._secrets = secrets
+        self._log = log
+        self._unsigned = unsigned
+        self._now = now
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self._waiting: list[_Waiting] = []
+        self._on_the_way: dict[str, asyncio.Future[None]] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._full = False
+        self.kept = 0
+        """How many events were written since it was made."""
+
+    def application(self) -> ASGIApp:
+        """Give the ASGI application; every path is a webhook's."""
+        return ErrorMiddleware(Router(default=self._receive, lifespan=self._lifespan), self._log)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: object) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            if self._writing is not None:
+                await self._writing
+            self._thread.shutdown()
+
+    async def _receive(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method != "POST":
+            raise HTTPError(405, "webhooks are posted", {"allow": "POST"})
+        body = await read_body(request, LARGEST_BODY)
+        headers = request.headers
+        seal = Seal(headers.get("x-chatwoot-timestamp"), headers.get("x-chatwoot-signature"))
+        check(seal, body, self._secrets, self._now(), unsigned=self._unsigned)
+        line = Line(_one_line(body), _delivery(headers.get("x-chatwoot-delivery")))
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._keep(line)
+        except TimeoutError:
+            raise HTTPError(503, "the disk is too slow", {"retry-after": "1"}) from None
+        except (OSError, NotifycliError):
+            raise HTTPError(503, "the event can't be kept", {"retry-after": "1"}) from None
+        return answer({})
+
+    async def _keep(self, line: Line) -> None:
+        """Return when the event is on the disk, or was before."""
+        if line.delivery is not None:
+            if self._journal.seen(line.delivery):
+                return
+            if (twin := self._on_the_way.get(line.delivery)) is not None:
+                await asyncio.shield(twin)
+                return
+        kept = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(line, kept))
+        if line.delivery is not None:
+            self._on_the_way[line.delivery] = kept
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write())
+        await asyncio.shield(kept)
+
+    async def _write(self) -> None:
+        """Write what waits, and then what has gathered meanwhile."""
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            trouble = await loop.run_in_executor(
+                self._thread, self._written, [item.line for item in batch]
+            )
+            self._tell(trouble)
+            for line, kept in batch:
+                if line.delivery is not None:
+                    self._on_the_way.pop(line.delivery, None)
+                if trouble is None:
+                    self.kept += 1
+                    kept.set_result(None)
+                else:
+                    kept.set_exception(trouble)
+                    kept.exception()  # so that nobody complains if its client has gone
+
+    def _written(self, lines: list[Line]) -> OSError | NotifycliError | None:
+        try:
+            self._journal.write(lines)
+        except (OSError, NotifycliError) as error:
+            return error
+        return None
+
+    def _tell(self, trouble: OSError | NotifycliError | None) -> None:
+        """Say when events can't be kept, and when they can be again; not for each of them."""
+        if trouble is not None and not self._full:
+            why = trouble.strerror if isinstance(trouble, OSError) else trouble.message
+            self._log(f"error: events can't be kept in {self._journal.path}: {why}")
+        elif trouble is None and self._full:
+            self._log(f"events are kept in {self._journal.path} again")
+        self._full = trouble is not None
+
+
+def _one_line(body: bytes) -> bytes:
+    """Give an event's body without line breaks. Raises `HTTPError` 400 unless it is an event."""
+    try:
+        body.decode()
+        decode_name(body)
+        if b"\n" in body or b"\r" in body:
+            return msgspec.json.format(body, indent=-1)
+    except msgspec.ValidationError as error:
+        raise HTTPError(400, f"the body is no event: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise HTTPError(400, "the body is no JSON") from None
+    return body
+
+
+def _delivery(text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not (0 < len(text) <= _LONGEST_DELIVERY and all("!" <= char <= "~" for char in text)):
+        raise HTTPError(400, "X-Chatwoot-Delivery is no id")
+    return text

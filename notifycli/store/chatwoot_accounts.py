@@ -1,0 +1,108 @@
+"""Which Chatwoot an account is connected to, and what was last seen there of each user."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from notifycli.store.sqlite.connection import translate_errors
+
+
+class Connection(Struct, frozen=True):
+    """An account's Chatwoot. Times are microseconds since 1970 UTC."""
+
+    account_id: int
+    url: str
+    """The base URL, without a slash at its end."""
+    remote_account_id: int
+    """The account's number there."""
+    pulled_at: int | None = None
+
+
+class Known(NamedTuple):
+    """What is on record of a user of Chatwoot."""
+
+    seen: bytes | None
+    """The preferences there as the last pull or push left them, in JSON; `None` before it."""
+    rotating: str | None
+    """The name under which the keychain keeps a new token, while a rotation goes on."""
+
+
+class Connections:
+    """The connections of one store."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def of(self, account: int) -> Connection | None:
+        """Give an account's connection."""
+        return next((found for found in self.all() if found.account_id == account), None)
+
+    def all(self) -> list[Connection]:
+        """Give every connection, by account."""
+        with translate_errors(self._path):
+            rows = self._connection.execute(
+                "SELECT account_id, url, remote_account_id, pulled_at FROM chatwoot ORDER BY 1"
+            ).fetchall()
+        return [Connection(*row) for row in rows]
+
+    def known(self, account: int, user: int) -> Known:
+        """Give what is on record of a user."""
+        with translate_errors(self._path):
+            row = self._connection.execute(
+                "SELECT seen, rotating FROM chatwoot_user WHERE account_id = ? AND user_id = ?",
+                (account, user),
+            ).fetchone()
+        return Known(*row) if row else Known(None, None)
+
+
+class ConnectionChanges:
+    """The changes of an account's connection, in a transaction of its change.
+
+    They are no preferences, so the history doesn't tell of them.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
+        self._connection = connection
+        self._account = account
+
+    def connect(self, url: str, remote_account: int) -> None:
+        """Connect the account."""
+        self._connection.execute(
+            "INSERT INTO chatwoot (account_id, url, remote_account_id) VALUES (?, ?, ?)"
+            " ON CONFLICT (account_id) DO NOTHING",
+            (self._account, url, remote_account),
+        )
+
+    def disconnect(self) -> None:
+        """Forget the connection and all that was seen there."""
+        for table in ("chatwoot", "chatwoot_user"):
+            self._connection.execute(
+                f"DELETE FROM {table} WHERE account_id = ?",  # noqa: S608 - one of two literals
+                (self._account,),
+            )
+
+    def pulled(self, at: int) -> None:
+        """Note when the account was last pulled."""
+        self._connection.execute(
+            "UPDATE chatwoot SET pulled_at = ? WHERE account_id = ?", (at, self._account)
+        )
+
+    def saw(self, user: int, seen: bytes) -> None:
+        """Note a user's preferences as they are there."""
+        self._put("seen", user, seen)
+
+    def rotating(self, user: int, secret_name: str | None) -> None:
+        """Note under which name a new token will be kept; `None` ends the rotation."""
+        self._put("rotating", user, secret_name)
+
+    def _put(self, column: str, user: int, value: bytes | str | None) -> None:
+        self._connection.execute(
+            f"INSERT INTO chatwoot_user (account_id, user_id, {column}) VALUES (?, ?, ?)"  # noqa: S608 - one of two literals
+            f" ON CONFLICT (account_id, user_id) DO UPDATE SET {column} = excluded.{column}",
+            (self._account, user, value),
+        )

@@ -1,0 +1,213 @@
+"""What the channels need to be told: one table of settings, their values and where from.
+
+A value comes from the environment, else from the store, else it is the built-in one. Secrets are
+settings too, but their values are the keychain's (`notifycli.secrets.secret_settings`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from notifycli.errors import ConfigurationError, UsageError
+from notifycli.rules.preferences import nearest
+from notifycli.store.sqlite.connection import transaction, translate_errors
+
+_HIGHEST_PORT = 65535
+_MOST_AT_ONCE = 100
+CHOICES: Mapping[str, tuple[str, ...]] = {"smtp.security": ("starttls", "tls", "plain")}
+"""The values of the settings that have just a few."""
+
+
+class Origin(StrEnum):
+    """Where a setting's value comes from."""
+
+    ENVIRONMENT = "environment"
+    STORE = "store"
+    DEFAULT = "default"
+
+
+class Setting(NamedTuple):
+    """One setting. `read` gives a value as it is kept, and raises `ValueError`."""
+
+    key: str
+    summary: str
+    read: Callable[[str], str]
+    default: str | None = None
+    secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that overrides it."""
+        return f"NOTIFYCLI_{self.key.replace('.', '_').upper()}"
+
+
+class Configured(NamedTuple):
+    """A setting's value, `None` if it has none, and where that comes from."""
+
+    value: str | None
+    origin: Origin
+
+
+def _word(text: str) -> str:
+    if not text or not text.isprintable() or " " in text:
+        raise ValueError("it is a word without spaces")
+    return text
+
+
+def _line(text: str) -> str:
+    if not text or not text.isprintable():
+        raise ValueError("it is one line of text")
+    return text
+
+
+def _number(lowest: int, highest: int) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if not (text.isascii() and text.isdigit() and lowest <= int(text[:9]) <= highest):
+            raise ValueError(f"it is a number from {lowest} to {highest}")
+        return str(int(text))
+
+    return read
+
+
+def _folder(text: str) -> str:
+    folder = Path(_line(text)).expanduser().absolute()
+    if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
+        raise ValueError(
+            "there is no such folder; make it: notifycli email templates --copy FOLDER"
+        )
+    return str(folder)
+
+
+def _security(text: str) -> str:
+    if text.lower() not in CHOICES["smtp.security"]:
+        raise ValueError(f"it is one of {', '.join(CHOICES['smtp.security'])}")
+    return text.lower()
+
+
+def _web_address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("it is an address such as https://desk.example.com")
+    if parts.username is not None:
+        raise ValueError("it can't hold a user name or password")
+    return text.rstrip("/")
+
+
+def _subject(text: str) -> str:
+    parts = urlsplit(text)
+    is_mail = parts.scheme == "mailto" and "@" in parts.path
+    if not text.isprintable() or not (is_mail or (parts.scheme == "https" and parts.hostname)):
+        raise ValueError("it is mailto:you@example.com or an https address (RFC 8292, 2.1)")
+    return text
+
+
+def _sender(text: str) -> str:
+    from email.headerregistry import Address  # noqa: PLC0415 - 20 ms that only setting it needs
+    from email.utils import parseaddr  # noqa: PLC0415
+
+    name, address = parseaddr(_line(text))
+    try:
+        Address(name, addr_spec=address)
+    except (ValueError, IndexError) as error:
+        raise ValueError("it is an address such as Support <desk@example.com>") from error
+    if "@" not in address:
+        raise ValueError("it is an address such as Support <desk@example.com>")
+    return text
+
+
+SETTINGS: Mapping[str, Setting] = {
+    setting.key: setting
+    for setting in (
+        Setting("desk.url", "the desk's own address, for links to conversations", _web_address),
+        Setting("email.sender", "who mails come from: Support <desk@example.com>", _sender),
+        Setting("email.templates", "a folder with templates of your own", _folder),
+        Setting("smtp.host", "the mail server", _word),
+        Setting("smtp.port", "its port; 587, or 465 for tls", _number(1, _HIGHEST_PORT)),
+        Setting("smtp.security", "starttls, tls, or plain on loopback", _security, "starttls"),
+        Setting("smtp.username", "whom to log in as; nobody if unset", _word),
+        Setting("smtp.password", "kept in the keyring", _line, secret=True),
+        Setting("push.subject", "whom push services can reach: mailto: or https:", _subject),
+        Setting(
+            "listen.secret", "what webhooks are signed with; in the keyring", _line, secret=True
+        ),
+        Setting("deliver.concurrency", "sends at the same time", _number(1, _MOST_AT_ONCE), "20"),
+    )
+}
+"""By key. Validation, help, listing and the environment's variables derive from it."""
+
+
+def setting_of(key: str) -> Setting:
+    """Give the setting that a key names. Raises `UsageError` with the nearest one."""
+    found = SETTINGS.get(key.strip().lower())
+    if found is None:
+        near = nearest(key, tuple(SETTINGS))
+        hint = f"did you mean {near}?" if near else "see them all: notifycli config list"
+        raise UsageError(f"there is no setting {key!r}", hint)
+    return found
+
+
+class Configuration:
+    """The settings of one store."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._path = path
+
+    def value(self, key: str, environ: Mapping[str, str] | None = None) -> Configured:
+        """Give the value in force. Raises `ConfigurationError` for a bad one in the environment.
+
+        A secret's value is never here: ask `notifycli.secrets.secret_settings`.
+        """
+        setting = SETTINGS[key]
+        environ = os.environ if environ is None else environ
+        if not setting.secret and (text := environ.get(setting.variable)):
+            try:
+                return Configured(setting.read(text.strip()), Origin.ENVIRONMENT)
+            except ValueError as error:
+                raise ConfigurationError(
+                    f"{setting.variable} is {text!r}: {error}",
+                    f"set it anew, or: unset {setting.variable}",
+                ) from None
+        with translate_errors(self._path):
+            row = self._connection.execute(
+                "SELECT value FROM setting WHERE key = ?", (key,)
+            ).fetchone()
+        return (
+            Configured(row[0], Origin.STORE) if row else Configured(setting.default, Origin.DEFAULT)
+        )
+
+    def get(self, key: str) -> str | None:
+        """Give the value in force alone."""
+        return self.value(key).value
+
+    def needed(self, *keys: str) -> tuple[str, ...]:
+        """Give the values of settings that must have one. Raises `ConfigurationError`."""
+        values = {key: self.get(key) for key in keys}
+        for key, value in values.items():
+            if value is None:
+                raise ConfigurationError(
+                    f"{key} is not set", f"set it: notifycli config set {key}=…"
+                )
+        return tuple(value for value in values.values() if value is not None)
+
+    def set(self, values: Mapping[str, str]) -> None:
+        """Keep values, as `Setting.read` gave them, all or nothing."""
+        with translate_errors(self._path), transaction(self._connection):
+            self._connection.executemany(
+                "INSERT INTO setting VALUES (?, ?)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                values.items(),
+            )
+
+    def unset(self, keys: Iterable[str]) -> None:
+        """Forget values, as far as there are any."""
+        with translate_errors(self._path), transaction(self._connection):
+            self._connection.executemany(
+                "DELETE FROM setting WHERE key = ?", ((key,) for key in keys)
+            )

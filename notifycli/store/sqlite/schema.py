@@ -1,0 +1,244 @@
+"""The schema, as the migrations that lead to it from an empty file and every earlier version.
+
+A migration that has been released is never edited: the next one mends it.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database
+from sqlite_utils.migrations import Migrations
+
+from notifycli.store.sqlite.outbox_schema import OUTBOX
+from notifycli.store.sqlite.push_schema import PUSH
+
+migrations = Migrations("notifycli")
+
+_DIRECTORY = """
+CREATE TABLE account (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL DEFAULT ''
+);
+CREATE TABLE user (
+  account_id INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  id INTEGER NOT NULL,
+  email TEXT COLLATE NOCASE,
+  name TEXT NOT NULL DEFAULT '',
+  role TEXT NOT NULL CHECK (role IN ('agent', 'administrator')),
+  PRIMARY KEY (account_id, id),
+  UNIQUE (account_id, email)
+) WITHOUT ROWID;
+CREATE TABLE inbox (
+  account_id INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  id INTEGER NOT NULL,
+  name TEXT NOT NULL DEFAULT '',
+  members_known INTEGER NOT NULL,
+  PRIMARY KEY (account_id, id)
+) WITHOUT ROWID;
+CREATE TABLE inbox_member (
+  account_id INTEGER NOT NULL,
+  inbox_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  PRIMARY KEY (account_id, inbox_id, user_id),
+  FOREIGN KEY (account_id, inbox_id) REFERENCES inbox ON DELETE CASCADE,
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX inbox_member_user ON inbox_member (account_id, user_id);
+CREATE TABLE team (
+  account_id INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  id INTEGER NOT NULL,
+  name TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (account_id, id)
+) WITHOUT ROWID;
+CREATE TABLE team_member (
+  account_id INTEGER NOT NULL,
+  team_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  PRIMARY KEY (account_id, team_id, user_id),
+  FOREIGN KEY (account_id, team_id) REFERENCES team ON DELETE CASCADE,
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+) WITHOUT ROWID;
+CREATE INDEX team_member_user ON team_member (account_id, user_id);
+"""
+
+# Inbox 0 stands for "in every inbox": a primary key can't hold NULL, and no inbox has that id.
+_PREFERENCES = """
+CREATE TABLE account_preference (
+  account_id INTEGER NOT NULL REFERENCES account ON DELETE CASCADE,
+  layer TEXT NOT NULL CHECK (layer IN ('lock', 'default')),
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (account_id, layer, key)
+) WITHOUT ROWID;
+CREATE TABLE user_preference (
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  inbox_id INTEGER NOT NULL DEFAULT 0,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (account_id, user_id, inbox_id, key),
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+) WITHOUT ROWID;
+"""
+
+# History outlives what it tells of, so nothing in it refers to the directory.
+_HISTORY = """
+CREATE TABLE change (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  at TEXT NOT NULL,
+  who TEXT NOT NULL,
+  account_id INTEGER NOT NULL,
+  command TEXT NOT NULL
+);
+CREATE TABLE preference_change (
+  change_id INTEGER NOT NULL REFERENCES change ON DELETE CASCADE,
+  layer TEXT NOT NULL,
+  user_id INTEGER,
+  inbox_id INTEGER,
+  key TEXT NOT NULL,
+  old TEXT,
+  new TEXT
+);
+CREATE INDEX preference_change_change ON preference_change (change_id);
+CREATE TABLE directory_change (
+  change_id INTEGER NOT NULL REFERENCES change ON DELETE CASCADE,
+  kind TEXT NOT NULL CHECK (kind IN ('account', 'user', 'inbox', 'team')),
+  item_id INTEGER NOT NULL,
+  old TEXT,
+  new TEXT
+);
+CREATE INDEX directory_change_change ON directory_change (change_id);
+"""
+
+# `secret_name` is unique among all stores, since several may share one keychain.
+_TOKENS = (
+    """
+CREATE TABLE token (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  secret_name TEXT NOT NULL UNIQUE,
+  digest TEXT NOT NULL,
+  masked TEXT NOT NULL,
+  label TEXT NOT NULL,
+  made_elsewhere INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'active', 'rotated', 'revoked')),
+  secret_kept INTEGER NOT NULL,
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+)""",
+    "CREATE INDEX token_name ON token (account_id, user_id, name)",
+    "CREATE UNIQUE INDEX token_current ON token (account_id, user_id, name) WHERE state = 'active'",
+    # A token made elsewhere may be stored again after it was revoked here.
+    "CREATE UNIQUE INDEX token_live_digest ON token (digest) WHERE state IN ('active', 'rotated')",
+    # Refers to no token: its row 0 says when one was last refused.
+    """
+CREATE TABLE token_use (
+  token_id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL
+)""",
+    "CREATE TABLE token_leftover (secret_name TEXT PRIMARY KEY) WITHOUT ROWID",
+    # Whatever removes a user removes their tokens; the secrets must not be forgotten with them.
+    """
+CREATE TRIGGER token_removed AFTER DELETE ON token BEGIN
+  DELETE FROM token_use WHERE token_id = OLD.id;
+  INSERT OR IGNORE INTO token_leftover SELECT OLD.secret_name WHERE OLD.secret_kept;
+END""",
+    """
+CREATE TABLE token_change (
+  change_id INTEGER NOT NULL REFERENCES change ON DELETE CASCADE,
+  user_id INTEGER NOT NULL,
+  token_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  masked TEXT NOT NULL,
+  old TEXT,
+  new TEXT NOT NULL
+)""",
+    "CREATE INDEX token_change_change ON token_change (change_id)",
+)
+
+
+@migrations()
+def m001_create_directory_preferences_and_history(db: Database) -> None:
+    """Lay out the first version."""
+    for script in (_DIRECTORY, _PREFERENCES, _HISTORY):
+        # Not executescript: it would commit the transaction that the migration runs in.
+        for statement in script.split(";\n"):
+            if statement.strip():
+                db.execute(statement)
+
+
+@migrations()
+def m002_add_tokens(db: Database) -> None:
+    """Make room for access tokens: digests and dates, last uses, and the trace they leave."""
+    for statement in _TOKENS:
+        db.execute(statement)
+
+
+@migrations()
+def m003_add_presets(db: Database) -> None:
+    """Make room for named sets of preferences."""
+    db.execute(
+        "CREATE TABLE preset (name TEXT NOT NULL COLLATE NOCASE, key TEXT NOT NULL,"
+        " value TEXT NOT NULL, PRIMARY KEY (name, key)) WITHOUT ROWID"
+    )
+
+
+@migrations()
+def m004_add_settings(db: Database) -> None:
+    """Make room for what the channels need to be told."""
+    db.execute("CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+
+
+@migrations()
+def m005_add_ui_settings(db: Database) -> None:
+    """Make room for what a dashboard keeps of a user besides preferences."""
+    db.execute(
+        "CREATE TABLE ui_setting (account_id INTEGER NOT NULL, user_id INTEGER NOT NULL,"
+        " key TEXT NOT NULL, value TEXT NOT NULL, place INTEGER NOT NULL,"
+        " PRIMARY KEY (account_id, user_id, key),"
+        " FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE) WITHOUT ROWID"
+    )
+
+
+# No token is in here: what is kept under `rotating` is a name in the keychain.
+_CHATWOOT = (
+    """
+CREATE TABLE chatwoot (
+  account_id INTEGER PRIMARY KEY REFERENCES account ON DELETE CASCADE,
+  url TEXT NOT NULL,
+  remote_account_id INTEGER NOT NULL,
+  pulled_at INTEGER
+)""",
+    """
+CREATE TABLE chatwoot_user (
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  seen BLOB,
+  rotating TEXT,
+  PRIMARY KEY (account_id, user_id),
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+) WITHOUT ROWID""",
+)
+
+
+@migrations()
+def m006_add_chatwoot(db: Database) -> None:
+    """Make room for the connection to a Chatwoot, and for what was seen there."""
+    for statement in _CHATWOOT:
+        db.execute(statement)
+
+
+@migrations()
+def m007_add_outbox(db: Database) -> None:
+    """Make room for notifications that are to be sent, and for how far files were followed."""
+    for statement in OUTBOX:
+        db.execute(statement)
+
+
+@migrations()
+def m008_add_push_subscriptions(db: Database) -> None:
+    """Make room for push keys and the subscriptions that are bound to them."""
+    for statement in PUSH:
+        db.execute(statement)

@@ -1,0 +1,293 @@
+"""One change of the store: what it may do, and the trace it leaves in the history."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from notifycli.errors import DataError, NotPermittedError
+from notifycli.rules.directory import Inbox, Team, User
+from notifycli.rules.preferences import Layer
+from notifycli.store.chatwoot_accounts import ConnectionChanges
+from notifycli.store.sqlite.connection import EVERY_INBOX
+from notifycli.store.staging import NO_PLACE, NOBODY, Locked, Staging
+from notifycli.store.subscriptions import SubscriptionChanges
+from notifycli.store.tokens import TokenChanges
+
+Item = User | Inbox | Team
+Kind = Literal["account", "user", "inbox", "team"]
+
+
+class Target(NamedTuple):
+    """Where a value is set: a layer and, where the layer has them, a user and an inbox."""
+
+    layer: Layer
+    user: int | None = None
+    inbox: int | None = None
+
+
+class Entry(NamedTuple):
+    """One value to set at its place; `None` takes it away."""
+
+    target: Target
+    key: str
+    value: str | None
+
+
+class DirectoryDifference(NamedTuple):
+    """What a change did to one thing of the directory; `None` is "not there"."""
+
+    kind: Kind
+    id: int
+    old: str | None
+    """JSON; of an account, its name."""
+    new: str | None
+
+
+class Trace(NamedTuple):
+    """What the history tells of a change, besides what differs."""
+
+    command: str
+    who: str
+    at: str
+    """ISO 8601 in UTC, to the second."""
+
+
+class Change:
+    """A change in the making; `Store.change` makes them. Everything happens in its account."""
+
+    def __init__(self, connection: sqlite3.Connection, account: int, trace: Trace) -> None:
+        self._connection = connection
+        self._account = account
+        self.tokens = TokenChanges(connection, account)
+        self.subscriptions = SubscriptionChanges(connection, account)
+        self.chatwoot = ConnectionChanges(connection, account)
+        self._trace = trace
+        self._id: int | None = None
+        self._preferences = 0
+        self._directory: list[DirectoryDifference] = []
+        if not self._one("SELECT 1 FROM account WHERE id = ?", account):
+            self._execute("INSERT INTO account (id) VALUES (?)", account)
+
+    def __len__(self) -> int:
+        """How many things differ from what they were."""
+        traced = len(self._directory) + len(self.tokens) + len(self.subscriptions)
+        return self._preferences + traced
+
+    @property
+    def directory(self) -> Sequence[DirectoryDifference]:
+        """What differs in the directory from what it was, in the order of the changes."""
+        return self._directory
+
+    def set(self, entries: Iterable[Entry], *, again: bool = False) -> int:
+        """Set or take away values; gives how many differ from before.
+
+        Raises `NotPermittedError` where a lock that was there before forbids to set a value of a
+        lower layer; with `again`, a value that is there already may be set again.
+        """
+        staging = Staging(self._connection)
+        staging.put(
+            (
+                self._account,
+                *(target.layer, target.user or NOBODY, target.inbox or EVERY_INBOX),
+                *(key, value, NO_PLACE),
+            )
+            for target, key, value in entries
+        )
+        return self.settle(staging, again=again)
+
+    def settle(
+        self,
+        staging: Staging,
+        told: Callable[[Locked], str] | None = None,
+        *,
+        again: bool = True,
+    ) -> int:
+        """Set the account's values that were staged; gives how many differ from before.
+
+        Raises `NotPermittedError` as `set` does, of all values that are locked; `told` names one.
+        """
+        if locked := staging.locked(self._account, again=again):
+            raise _refused(self._account, locked, told)
+        if not staging.differ(self._account):
+            return 0
+        changed = staging.write(self._account, self._change_id())
+        self._preferences += changed
+        return changed
+
+    def name_account(self, name: str) -> None:
+        """Name the account."""
+        old = self._one("SELECT name FROM account WHERE id = ?", self._account)
+        if old is not None and old[0] != name:
+            self._execute("UPDATE account SET name = ? WHERE id = ?", name, self._account)
+            self._directory.append(DirectoryDifference("account", self._account, old[0], name))
+
+    def put_users(self, users: Iterable[User]) -> None:
+        """Add users, or make those with their ids like them.
+
+        Raises `DataError` where an address would belong to two users.
+        """
+        changed = [user for user in users if self._noted("user", user.id, self._user(user), user)]
+        # First nobody keeps an address that changes, so that two users can swap theirs.
+        self._connection.executemany(
+            "UPDATE user SET email = NULL WHERE account_id = ? AND id = ?",
+            ((self._account, user.id) for user in changed),
+        )
+        for user in changed:
+            try:
+                self._execute(
+                    "INSERT INTO user (account_id, id, email, name, role) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT (account_id, id) DO UPDATE SET email = excluded.email,"
+                    " name = excluded.name, role = excluded.role",
+                    *(self._account, user.id, user.email, user.name, user.role),
+                )
+            except sqlite3.IntegrityError as error:
+                raise DataError(
+                    f"user {user.id}: the address {user.email} belongs to another user already",
+                    "see who has it: notifycli user list",
+                ) from error
+
+    def put_inbox(self, inbox: Inbox) -> None:
+        """Add an inbox, or make the one with this id like it."""
+        if self._noted("inbox", inbox.id, self._inbox(inbox.id), inbox):
+            self._execute(
+                "INSERT INTO inbox (account_id, id, name, members_known) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (account_id, id) DO UPDATE SET name = excluded.name,"
+                " members_known = excluded.members_known",
+                *(self._account, inbox.id, inbox.name, inbox.members is not None),
+            )
+            self._replace_members("inbox", inbox.id, inbox.members or ())
+
+    def put_team(self, team: Team) -> None:
+        """Add a team, or make the one with this id like it."""
+        if self._noted("team", team.id, self._team(team.id), team):
+            self._execute(
+                "INSERT INTO team (account_id, id, name) VALUES (?, ?, ?)"
+                " ON CONFLICT (account_id, id) DO UPDATE SET name = excluded.name",
+                *(self._account, team.id, team.name),
+            )
+            self._replace_members("team", team.id, team.members)
+
+    def remove(self, item: Item) -> None:
+        """Remove a user with their tokens and all that is set for them, an inbox or a team.
+
+        The keychain still holds the tokens' secrets then: `Tokens.leftovers` names them.
+        """
+        kind: Kind = "user" if isinstance(item, User) else "inbox"
+        if isinstance(item, Team):
+            kind = "team"
+        self._noted(kind, item.id, item, None)
+        if isinstance(item, User):
+            self.tokens.revoke_of_user(item.id)
+            self._leave_all("inbox", item.id)
+            self._leave_all("team", item.id)
+            self._preferences += self._execute(
+                "INSERT INTO preference_change SELECT ?,"
+                " CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id, nullif(inbox_id, 0),"
+                " key, value, NULL FROM user_preference WHERE account_id = ? AND user_id = ?",
+                *(self._change_id(), self._account, item.id),
+            ).rowcount
+        self._execute(f"DELETE FROM {kind} WHERE account_id = ? AND id = ?", self._account, item.id)  # noqa: S608 - one of three literals
+
+    def _leave_all(self, kind: Literal["inbox", "team"], user: int) -> None:
+        for (id_,) in self._rows(
+            f"SELECT {kind}_id FROM {kind}_member WHERE account_id = ? AND user_id = ?",  # noqa: S608 - one of two literals
+            *(self._account, user),
+        ):
+            group = self._inbox(id_) if kind == "inbox" else self._team(id_)
+            if group is not None:
+                left = tuple(member for member in group.members or () if member != user)
+                self._noted(kind, id_, group, msgspec.structs.replace(group, members=left))
+
+    def record(self) -> None:
+        """Write the trace of all that differs."""
+        if self:
+            self._connection.executemany(
+                "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
+                [(self._change_id(), *row) for row in self._directory],
+            )
+            self.tokens.record(self._change_id())
+            self.subscriptions.record(self._change_id())
+
+    def _change_id(self) -> int:
+        if self._id is None:
+            self._id = self._execute(
+                "INSERT INTO change (at, who, account_id, command) VALUES (?, ?, ?, ?)",
+                *(self._trace.at, self._trace.who, self._account, self._trace.command),
+            ).lastrowid
+        if self._id is None:
+            raise AssertionError("SQLite gives every new row a number")
+        return self._id
+
+    def _noted(self, kind: Kind, id_: int, old: Item | None, new: Item | None) -> bool:
+        if old == new:
+            return False
+        before, after = (
+            None if item is None else msgspec.json.encode(item).decode() for item in (old, new)
+        )
+        self._directory.append(DirectoryDifference(kind, id_, before, after))
+        return True
+
+    def _user(self, user: User) -> User | None:
+        row = self._one(
+            "SELECT id, email, name, role FROM user WHERE account_id = ? AND id = ?",
+            *(self._account, user.id),
+        )
+        return None if row is None else User(*row)
+
+    def _inbox(self, id_: int) -> Inbox | None:
+        row = self._one(
+            "SELECT name, members_known FROM inbox WHERE account_id = ? AND id = ?",
+            *(self._account, id_),
+        )
+        if row is None:
+            return None
+        return Inbox(id_, row[0], self._members("inbox", id_) if row[1] else None)
+
+    def _team(self, id_: int) -> Team | None:
+        row = self._one("SELECT name FROM team WHERE account_id = ? AND id = ?", self._account, id_)
+        return None if row is None else Team(id_, row[0], self._members("team", id_))
+
+    def _members(self, kind: Kind, id_: int) -> tuple[int, ...]:
+        rows = self._rows(
+            f"SELECT user_id FROM {kind}_member WHERE account_id = ? AND {kind}_id = ?"  # noqa: S608 - one of two literals
+            " ORDER BY user_id",
+            *(self._account, id_),
+        )
+        return tuple(user for (user,) in rows)
+
+    def _replace_members(self, kind: Kind, id_: int, members: Iterable[int]) -> None:
+        self._execute(
+            f"DELETE FROM {kind}_member WHERE account_id = ? AND {kind}_id = ?",  # noqa: S608 - one of two literals
+            *(self._account, id_),
+        )
+        self._connection.executemany(
+            f"INSERT INTO {kind}_member (account_id, {kind}_id, user_id) VALUES (?, ?, ?)",  # noqa: S608 - one of two literals
+            ((self._account, id_, user) for user in members),
+        )
+
+    def _execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
+        return self._connection.execute(sql, parameters)
+
+    def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        yield from self._execute(sql, *parameters).fetchall()
+
+    def _one(self, sql: str, *parameters: object) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self._execute(sql, *parameters).fetchone()
+        return row
+
+
+def _refused(
+    account: int, locked: Sequence[Locked], told: Callable[[Locked], str] | None
+) -> NotPermittedError:
+    keys = " ".join(sorted({item.key for item in locked}))
+    hint = f"an administrator can unlock it: notifycli prefs unset --lock {keys}"
+    if told is None:
+        first = locked[0]
+        message = f"{first.key} is locked to {first.lock} for account {account}"
+        return NotPermittedError(message, hint)
+    listed = "\n".join(f"{told(item)}: {item.key} is locked to {item.lock}" for item in locked)
+    return NotPermittedError(f"{listed}\nnothing was stored", hint)

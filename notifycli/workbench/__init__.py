@@ -1,1 +1,0 @@
-"""The workbench: what is tried before it is rolled out. Expectations, scenarios, reports."""

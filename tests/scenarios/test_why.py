@@ -1,0 +1,229 @@
+"""`notifycli why`: sentences, and commands that do what they say."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.desk import ASSIGNED, MESSAGE, Desk, Json
+
+SEEN: Json = {
+    "event": "presence_update",
+    "user": {"id": 7},
+    "visible": True,
+    "created_at": "2026-03-03T13:29:45Z",
+}
+ANSWER: Json = {
+    **MESSAGE,
+    "id": 6,
+    "message_type": "outgoing",
+    "sender": {"id": 7, "type": "user"},
+    "created_at": "2026-03-03T14:00:00Z",
+}
+CREATED: Json = {
+    "event": "conversation_created",
+    "id": 43,
+    "inbox_id": 4,
+    "updated_at": "2026-03-03T15:00:00Z",
+}
+TO_OMAR: Json = {**CREATED, "event": "assignee_changed", "inbox_id": 4, "assignee_id": 8}
+EVENTS = [ASSIGNED, SEEN, MESSAGE, ANSWER, CREATED, TO_OMAR]
+
+
+@pytest.fixture
+def busy(desk: Desk) -> Desk:
+    """A desk on which every layer has its say."""
+    desk.run("inbox", "add", "4", "--member", "7")
+    desk.run("prefs", "set", "email.message=on", "push.message=on", "--default")
+    desk.run("prefs", "set", "-u", "7", "audio=assigned", "quiet_hours=13:00-13:45 UTC")
+    desk.run("prefs", "set", "-u", "7", "--inbox", "3", "push.message=off", "push.assigned=off")
+    desk.run("prefs", "set", "push.assigned=off", "--lock")
+    return desk
+
+
+def asked(desk: Desk, user: str) -> list[Json]:
+    return desk.run("why", "-u", user, desk.events(*EVENTS)).records()
+
+
+def key(record: Json) -> tuple[object, ...]:
+    return record["line"], record["type"], record["channel"]
+
+
+def typed(command: str) -> Iterator[list[str]]:
+    for part in command.split(" && "):
+        program, *arguments = shlex.split(part)
+        assert program == "notifycli"
+        yield arguments
+
+
+@pytest.mark.parametrize("user", ["jane@example.com", "omar@example.com", "9"])
+def test_each_command_that_is_told_turns_its_decision_round(
+    busy: Desk, user: str, tmp_path: Path
+) -> None:
+    before = asked(busy, user)
+    with_command = [record for record in before if record["command"]]
+    assert with_command
+    for record in with_command:
+        shutil.copy(tmp_path / "store.db", tmp_path / "kept.db")
+        for arguments in typed(record["command"]):
+            ran = busy.run(*arguments)
+            assert (ran.status, "error" in ran.err) == (0, False), record["command"]
+        after = {key(one): one["outcome"] for one in asked(busy, user)}
+        assert after[key(record)] != record["outcome"], record["command"]
+        shutil.move(tmp_path / "kept.db", tmp_path / "store.db")
+
+
+TOLD_JANE = """\
+1 email fire: it is switched on: email.assigned is on (builtin)
+  notifycli prefs set -u jane@example.com email.assigned=off
+1 push suppress: it is switched off: push.assigned is off (lock)
+  notifycli prefs unset --lock push.assigned && \
+notifycli prefs set -u jane@example.com --inbox 3 push.assigned=on
+3 email suppress: it was in jane@example.com's quiet hours: quiet_hours is 13:00-13:45 UTC (user)
+  notifycli prefs set -u jane@example.com quiet_hours=off inactive_after=0s
+3 push suppress: it is switched off: push.message is off (inbox)
+  notifycli prefs set -u jane@example.com --inbox 3 push.message=on && \
+notifycli prefs set -u jane@example.com quiet_hours=off inactive_after=0s
+3 email suppress: it is switched off: email.participating is off (builtin)
+3 push suppress: it is switched off: push.participating is off (builtin)
+3 audio suppress: it was in jane@example.com's quiet hours: quiet_hours is 13:00-13:45 UTC (user)
+  notifycli prefs set -u jane@example.com quiet_hours=off audio.when=always
+4 email suppress: jane@example.com wrote the message
+4 push suppress: jane@example.com wrote the message
+4 email suppress: jane@example.com wrote the message
+4 push suppress: jane@example.com wrote the message
+4 audio suppress: only customers' messages and private notes sound
+5 email suppress: it is switched off: email.created is off (builtin)
+  notifycli prefs set -u jane@example.com email.created=on
+5 push suppress: it is switched off: push.created is off (builtin)
+  notifycli prefs set -u jane@example.com push.created=on
+"""
+
+
+def test_what_jane_got_and_did_not_get(busy: Desk) -> None:
+    told = ""
+    for one in asked(busy, "jane@example.com"):
+        told += f"{one['line']} {one['channel']} {one['outcome']}: {one['sentence']}\n"
+        told += f"  {one['command']}\n" if one["command"] else ""
+    assert told == TOLD_JANE
+
+
+def test_who_can_t_see_it_is_told_how_they_could(busy: Desk) -> None:
+    told = [(one["sentence"], one["command"]) for one in asked(busy, "8") if one["line"] == 6]
+    assert told[0] == (
+        "omar@example.com can't see the conversation, or has left the account",
+        "notifycli inbox add 4 --member omar@example.com",
+    )
+
+
+def test_on_a_terminal_it_is_told_in_sentences(busy: Desk) -> None:
+    ran = busy.run(
+        "why", "-u", "8", "--conversation", "42", busy.events(ASSIGNED, MESSAGE), "-o", "table"
+    )
+    assert (
+        ran.out
+        == """\
+line 1 · assignee_changed · conversation 42
+  Nothing: this concerns others, not omar@example.com.
+line 2 · 2026-03-03T13:30:00Z · message_created · conversation 42 · message 5
+  ✗ no sound: it is switched off: audio is none (builtin).
+    notifycli prefs set -u omar@example.com audio=all
+"""
+    )
+    assert ran.err == "omar@example.com: 0 notifications, 1 suppressed\n"
+
+
+def test_what_has_been_said_is_not_said_again_and_lines_are_not_broken_in_a_pipe(
+    busy: Desk,
+) -> None:
+    names = ("conversation_created", "conversation_updated")
+    hidden: list[Json] = [{**CREATED, "event": name, "id": 44} for name in names]
+    events = busy.events(ASSIGNED, TO_OMAR, *hidden, ASSIGNED, SEEN, {**ASSIGNED, "assignee_id": 8})
+    ran = busy.run("why", "-u", "8", events, "-o", "table")
+    assert (
+        ran.out
+        == """\
+line 1 · assignee_changed · conversation 42
+  Nothing: this concerns others, not omar@example.com.
+line 2 · 2026-03-03T15:00:00Z · assignee_changed · conversation 43
+  ✗ no e-mail (email.assigned): omar@example.com can't see the conversation, \
+or has left the account.
+    notifycli inbox add 4 --member omar@example.com
+  ✗ no push (push.assigned): omar@example.com can't see the conversation, or has left the account.
+    notifycli inbox add 4 --member omar@example.com && notifycli prefs unset --lock push.assigned
+    (this takes the lock away for everybody in the account)
+lines 3 to 4 · conversation_created, conversation_updated · conversation 44
+  Nothing: omar@example.com can't see the conversation (inbox 4); see line 2.
+line 5 · assignee_changed · conversation 42
+  Nothing: this concerns others, not omar@example.com.
+line 6 · presence_update
+  Nothing: this notifies nobody.
+line 7 · 2026-03-03T12:00:00Z · assignee_changed · conversation 42
+  ✓ got an e-mail: it is switched on: email.assigned is on (builtin).
+    notifycli prefs set -u omar@example.com email.assigned=off
+  ✗ no push: it is switched off: push.assigned is off (lock).
+    notifycli prefs unset --lock push.assigned
+    (this takes the lock away for everybody in the account)
+"""
+    )
+    assert ran.err.splitlines()[0] == "omar@example.com: 1 notification, 3 suppressed"
+
+
+def test_what_fires_and_can_t_be_delivered_is_no_notification(desk: Desk) -> None:
+    ran = desk.run("why", "-u", "7", desk.events(ASSIGNED), "-o", "table")
+    assert (
+        ran.out
+        == """\
+line 1 · 2026-03-03T12:00:00Z · assignee_changed · conversation 42
+  ✓ got an e-mail: it is switched on: email.assigned is on (builtin).
+    notifycli prefs set -u jane@example.com email.assigned=off
+  ! a push fires, undeliverable: it is switched on: push.assigned is on (builtin), \
+but there is no subscription to send it to.
+    notifycli prefs set -u jane@example.com push.assigned=off
+"""
+    )
+    assert ran.err == "jane@example.com: 1 notification, 1 undeliverable, 0 suppressed\n"
+
+
+@pytest.mark.parametrize("options", [[], ["-o", "table"]], ids=["records", "sentences"])
+@pytest.mark.parametrize(
+    ("events", "conversation", "told"),
+    [
+        pytest.param([], [], "there were no events\n", id="no events"),
+        pytest.param([], ["--conversation", "42"], "there were no events\n", id="none of none"),
+        pytest.param(
+            [ASSIGNED],
+            ["--conversation", "9999", "--conversation", "42", "--conversation", "43"],
+            "no event is of conversation 43, 9999\n",
+            id="conversations that no event is of",
+        ),
+    ],
+)
+def test_where_there_is_nothing_it_says_why(
+    desk: Desk, options: list[str], events: list[Json], conversation: list[str], told: str
+) -> None:
+    ran = desk.run("why", "-u", "7", desk.events(*events), *conversation, *options)
+    counted = "jane@example.com: 1 notification, 1 undeliverable, 0 suppressed\n"
+    assert (ran.status, ran.err.removeprefix(counted)) == (0, told)
+
+
+def test_who_is_concerned_by_nothing_is_told_so(desk: Desk) -> None:
+    ran = desk.run("why", "-u", "8", desk.events(ASSIGNED), "-o", "table")
+    assert ran.err == "nothing in these events is about omar@example.com\n"
+
+
+def test_with_several_accounts_the_command_names_the_account(busy: Desk) -> None:
+    other: Json = {"account": {"id": 2}, "users": [{"id": 7, "email": "jane@example.com"}]}
+    busy.run("directory", "import", "-a", "2", str(busy.write("other.json", other)))
+    events = busy.events({**ASSIGNED, "account": {"id": 1}})
+    (first, *_) = busy.run("why", "-a", "1", "-u", "7", events).records()
+    assert first["command"] == "notifycli prefs set -u jane@example.com -a 1 email.assigned=off"
+
+
+def test_nobody_named_and_nobody_known_are_refused(busy: Desk) -> None:
+    assert busy.run("why", busy.events(ASSIGNED)).status == 2
+    assert busy.run("why", "-u", "jan@example.com", busy.events(ASSIGNED)).status == 2
