@@ -253,7 +253,7 @@ class TestNone:
         assert "notifycli token show | " in done.stdout
         assert CANARY not in done.stdout
         health = services.run_python(
-            "import os; os.setsid(); from notifycli.secrets import clipboard as c\n"
+            "import os; os.setsid(); from notifycli.clipboard import copy as c\n"
             "print(c.describe().works, bool(c.describe().hint))",
             "",
             **environ,
