@@ -27,12 +27,18 @@ class User(Struct, frozen=True):
     role: Role = "agent"
     subscribed: bool = False
     """Whether a push has a subscription to go to."""
+    confirmed: bool | None = None
+    """Whether the address is confirmed; `None` while that isn't known."""
+    permissions: tuple[str, ...] | None = None
+    """What the custom role allows (Chatwoot Enterprise); `None` without one."""
 
     def reachable(self, channel: Channel) -> bool:
         """Whether what fires on the channel has somewhere to go."""
         if channel is Channel.AUDIO:
             return True
-        return bool(self.email) if channel is Channel.EMAIL else self.subscribed
+        if channel is Channel.EMAIL:
+            return bool(self.email) and self.confirmed is not False
+        return self.subscribed
 
 
 class Inbox(Struct, frozen=True):
@@ -41,6 +47,8 @@ class Inbox(Struct, frozen=True):
     id: int
     name: str = ""
     members: tuple[int, ...] | None = None
+    bot: bool | None = None
+    """Whether a bot works in it; `None` while that isn't known."""
 
 
 class Team(Struct, frozen=True):
