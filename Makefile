@@ -28,7 +28,6 @@ format: $(READY)
 	$(BIN)/python scripts/write_reference.py
 	$(BIN)/python scripts/write_completions.py
 	$(BIN)/python scripts/write_manual.py
-	$(BIN)/python scripts/write_modules.py
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

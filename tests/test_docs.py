@@ -10,8 +10,6 @@ import pytest
 from scripts.write_completions import completions
 from scripts.write_manual import TARGET as MANUAL
 from scripts.write_manual import manual
-from scripts.write_modules import TARGET as MODULES
-from scripts.write_modules import modules
 from scripts.write_reference import TARGET, reference
 
 
@@ -27,12 +25,6 @@ def test_the_completion_scripts_are_the_ones_that_the_program_prints() -> None:
     committed = {path: path.read_text(encoding="utf-8") for path in completions()}
 
     assert committed == completions(), "run: make format"
-
-
-def test_commands_import_what_is_committed_and_nothing_more() -> None:
-    committed = MODULES.read_text(encoding="utf-8").splitlines()
-
-    assert committed == modules().splitlines(), "if that has to be: make format"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,177 @@
+"""What commands import: nothing heavy that they don't need, and no more of our own than a ceiling.
+
+Start-up is most of what a short command costs, and imports are most of start-up.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from notifycli.cli.completion import VARIABLE
+from notifycli.cli.main import app
+from notifycli.rules.directory import User
+from notifycli.store.store import Store
+
+_ROOT = Path(__file__).parent.parent
+_HEAVY = {
+    *("aiohttp", "copykitten", "cryptography", "idna", "keyring", "pkg_resources", "platformdirs"),
+    *("py_vapid", "pygments", "pywebpush", "requests", "rich", "shellingham", "sqlite_utils"),
+    *("starlette", "tomlkit", "urllib3", "uvicorn", "zstandard"),
+    *("asyncio", "bz2", "concurrent", "csv", "ctypes", "dataclasses", "email", "gzip", "http"),
+    *("logging", "lzma", "multiprocessing", "smtplib", "socket", "ssl", "tempfile", "tomllib"),
+    *("unittest", "xml", "zipfile"),
+}
+"""What takes a millisecond or more, and Typer itself doesn't import."""
+_READS_FILES = {"csv", "gzip", "tomllib"}
+_NEEDED = {
+    "TAB": {"dataclasses"},
+    "chatwoot": {"dataclasses"},
+    "deliver": {"gzip"},
+    "directory": {"gzip"},
+    "doctor": {"dataclasses", "tempfile"},
+    "email": {"asyncio", "concurrent", "logging", "socket", "ssl"},
+    "prefs apply": _READS_FILES,
+    "prefs diff": _READS_FILES,
+    "prefs drift": _READS_FILES,
+    "prefs edit": {"tempfile", "tomllib"},
+    "prefs export": _READS_FILES,
+    "prefs import": _READS_FILES,
+    "push": {"dataclasses"},
+    "simulate": {"gzip"},
+    "test": _READS_FILES,
+    "token": {"dataclasses"},
+    "why": {"gzip"},
+}
+"""What of it a command, or all commands of a group, may import before they do anything."""
+_CEILINGS = {
+    "": 62,
+    "--help": 24,
+    "--version": 24,
+    "TAB": 38,
+    "prefs get": 30,
+    "prefs list": 30,
+    "prefs set": 36,
+    "prefs unset": 36,
+    "simulate": 62,
+    "test": 68,
+    "user": 30,
+}
+"""How many of our own modules may be imported: by a command, by all of a group, by any other."""
+
+# Each command runs in a fork of a process that knows Typer: 20 ms instead of 80.
+_PROGRAM = """
+import json, os, sys, typer
+known = {*sys.modules}
+answer = os.dup(1)
+for command in json.load(sys.stdin):
+    if not os.fork():
+        for stream in 1, 2:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
+        sys.argv[1:] = command["words"]
+        os.environ.update(command["environment"])
+        from notifycli.cli.main import main
+        try:
+            main()
+        except SystemExit as end:
+            imported = {*sys.modules} - known if not end.code else {f"ended-with-{end.code}"}
+            os.write(answer, json.dumps(sorted(imported)).encode() + b"\\n")
+        finally:
+            os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    folder = tmp_path_factory.mktemp("imports")
+    store = folder / "store.db"
+    with Store(store) as opened, opened.change(1, "imports", "imports") as change:
+        change.put_users([User(7, "jane@example.com")])
+    commands = list(_commands())
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        input=json.dumps(commands),
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "NOTIFYCLI_DB": str(store)},
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answers = map(json.loads, done.stdout.splitlines())
+    return {command["name"]: {*answer} for command, answer in zip(commands, answers, strict=True)}
+
+
+def _commands() -> Iterator[dict[str, Any]]:
+    """Give what is typed most, as it is typed, and the help of every command."""
+    yield _command("TAB", "prefs", "get", "", environment={VARIABLE: "zsh"})
+    yield _command("TAB on a user", "prefs", "get", "-u", "ja", environment={VARIABLE: "zsh"})
+    for line in (
+        "--version",
+        "--help",
+        "prefs get audio",
+        "prefs list",
+        "prefs set audio=all",
+        "prefs unset audio",
+        "user list",
+        "simulate examples/day.jsonl",
+    ):
+        yield _command(line, *line.split())
+    for path in _leaves(get_command(app), ()):
+        yield _command(f"{' '.join(path)} --help", *path, "--help")
+
+
+def _command(name: str, *words: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"name": name, "words": words, "environment": environment or {}}
+
+
+def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path
+        return
+    for name in inner:
+        yield from _leaves(inner[name], (*path, name))
+
+
+def test_every_command_ends_well(imported: dict[str, set[str]]) -> None:
+    assert not [name for name, modules in imported.items() if "notifycli" not in modules]
+
+
+def test_no_command_imports_what_is_heavy_and_it_does_not_need(
+    imported: dict[str, set[str]],
+) -> None:
+    needless = {}
+    for name, modules in imported.items():
+        tops = {module.partition(".")[0] for module in modules}
+        needed = set[str]().union(*(_NEEDED.get(names, set()) for names in _beginnings(name)))
+        if heavy := tops & _HEAVY - needed:
+            needless[name] = sorted(heavy)
+
+    assert not needless
+
+
+def test_no_command_imports_more_of_our_modules_than_its_ceiling(
+    imported: dict[str, set[str]],
+) -> None:
+    above = {}
+    for name, modules in imported.items():
+        own = sum(module.startswith("notifycli.") for module in modules)
+        ceiling = next(_CEILINGS[names] for names in _beginnings(name) if names in _CEILINGS)
+        if own > ceiling:
+            above[name] = own, ceiling
+
+    assert not above
+
+
+def _beginnings(name: str) -> Sequence[str]:
+    words = name.split()
+    return [" ".join(words[:count]) for count in range(len(words), -1, -1)]
