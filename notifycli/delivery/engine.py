@@ -56,13 +56,13 @@ class Engine:
         self,
         outbox: Outbox,
         channels: Channels,
-        users: frozenset[tuple[int, int]] | None,
+        scope: Scope,
         pace: Pace,
     ) -> None:
         self.report = Report()
         self._outbox = outbox
         self.channels = channels
-        self._users = users
+        self._scope = scope
         self._pace = pace
         self._owner = uuid.uuid4().hex
         self._ready: deque[Leased] = deque()
@@ -145,7 +145,7 @@ class Engine:
         renew = holds and self._held_until - now < LEASE * 3 // 4
         try:
             leased = self._outbox.turn(
-                self._owner, self._settled, room, self._scope(now), now, until, renew=renew
+                self._owner, self._settled, room, self._open_scope(now), now, until, renew=renew
             )
         except TryAgainError:
             # What was sent must get on record: whoever is writing will be done some time.
@@ -219,9 +219,9 @@ class Engine:
         self.report.count(notice.channel, end.state)
         self._settled.append(end)
 
-    def _scope(self, now: int) -> Scope:
+    def _open_scope(self, now: int) -> Scope:
         ready = (c for c in self.channels.opened() if self._breakers[c].closed_until <= now)
-        return Scope(frozenset(ready), self._users)
+        return self._scope._replace(channels=frozenset(ready))
 
     def _next_due(self) -> int | None:
         """Give the first moment at which something can be leased; `None` if nothing is open."""
@@ -230,7 +230,8 @@ class Engine:
         moments = [
             max(due, self._breakers[channel].closed_until)
             for channel in ready
-            if (due := self._outbox.next_due(Scope(frozenset({channel}), self._users))) is not None
+            if (due := self._outbox.next_due(self._scope._replace(channels=frozenset({channel}))))
+            is not None
         ]
         return min(moments, default=None)
 

@@ -28,6 +28,8 @@ from notifycli.store.outbox_records import Entry, Place
 from notifycli.store.store import Store
 
 HOUR = 3_600 * SECOND
+AGE_OF_UNTIMED = 365 * 24 * HOUR
+"""How old an event counts that doesn't say when it was: it may be of a log of years."""
 _REFRESH_SECONDS = 1.0
 
 
@@ -36,7 +38,7 @@ class Terms(Struct, frozen=True):
 
     selection: Selection = Selection()
     max_age: int = HOUR
-    """How old an event may be, in microseconds. One without a time is new."""
+    """How old an event may be, in microseconds."""
     limit: int | None = None
     """How many notices may be written."""
 
@@ -49,6 +51,8 @@ class Fed(Struct):
     known: Counter[Channel] = field(default_factory=Counter)
     """They were written before: the event has been received again."""
     old: Counter[Channel] = field(default_factory=Counter)
+    untimed: Counter[Channel] = field(default_factory=Counter)
+    """Old, as far as anybody can tell: their events don't say when they were."""
     undeliverable: Counter[Channel] = field(default_factory=Counter)
     """No address, no subscription."""
     closed: Counter[Channel] = field(default_factory=Counter)
@@ -72,6 +76,8 @@ class Enqueuer:
         self._terms = terms
         self.channels = channels
         self._entries: list[tuple[Entry, Decision]] = []
+        self._identities: set[tuple[object, ...]] = set()
+        """Of what is kept; in a dry run, of all that was."""
         self._room = terms.limit
         self.fed = Fed()
 
@@ -117,6 +123,7 @@ class Enqueuer:
         self.fed.known.update(entry.channel for entry in entries)
         self.fed.known.subtract(entry.channel for entry in new)
         self._entries.clear()
+        self._identities.clear()
         return len(new)
 
     def keep_up(self) -> None:
@@ -141,11 +148,14 @@ class Enqueuer:
                 account.directory, account.stored.settings = directory, SettingsBook(preferences)
 
     def _keep(self, fired: list[Decision], event: Event, own_time: int | None, line: bytes) -> None:
-        old = event.at is not None and event.at < _now() - self._terms.max_age
+        own_age = AGE_OF_UNTIMED if own_time is None else _now() - own_time
+        too_old = None
+        if own_age > self._terms.max_age:
+            too_old = self.fed.untimed if own_time is None else self.fed.old
         said = key = None
         for decision in fired:
-            if old:
-                self.fed.old[decision.channel] += 1
+            if too_old is not None:
+                too_old[decision.channel] += 1
             elif not decision.deliverable:
                 self.fed.undeliverable[decision.channel] += 1
             elif not self.channels.takes(decision.channel):
@@ -156,15 +166,19 @@ class Enqueuer:
                 self._admit(_entry(decision, event, key, said), decision)
 
     def _admit(self, entry: Entry, decision: Decision) -> None:
+        identity = (entry.event_key, entry.user_id, entry.type, entry.channel)
+        # What was written before takes no room; without a limit, writing finds that out.
+        if identity in self._identities or (
+            self._room is not None and self._store.outbox.known(entry)
+        ):
+            self.fed.known[entry.channel] += 1
+            return
         if self._room is not None:
-            # What was written before takes no room; without a limit, writing finds that out.
-            if self._store.outbox.known(entry):
-                self.fed.known[entry.channel] += 1
-                return
             if not self._room:
                 self.fed.beyond[entry.channel] += 1
                 return
             self._room -= 1
+        self._identities.add(identity)
         self._entries.append((entry, decision))
 
 

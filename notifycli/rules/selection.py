@@ -21,6 +21,7 @@ class Selection(Struct, frozen=True):
     types: frozenset[NotificationType] = frozenset()
     inboxes: frozenset[int] = frozenset()
     conversations: frozenset[int] = frozenset()
+    account: int | None = None
     since: int | None = None
     """The first moment that is looked at, in microseconds since 1970 UTC."""
     until: int | None = None
@@ -28,6 +29,8 @@ class Selection(Struct, frozen=True):
 
     def takes_event(self, event: Event) -> bool:
         """Whether decisions of the event are looked at. The event has been replayed."""
+        if self.account is not None and event.account != self.account:
+            return False
         if self.since is not None and (event.at is None or event.at < self.since):
             return False
         if self.until is not None and (event.at is None or event.at >= self.until):
@@ -38,7 +41,8 @@ class Selection(Struct, frozen=True):
 
     def takes_every_event(self) -> bool:
         """Whether decisions of all events are looked at."""
-        return self.since is self.until is None and not self.inboxes and not self.conversations
+        somewhere = self.inboxes or self.conversations
+        return self.account is self.since is self.until is None and not somewhere
 
     def takes(self, decision: Decision) -> bool:
         """Whether this decision of such an event is looked at."""

@@ -97,11 +97,16 @@ class Scope(NamedTuple):
     channels: frozenset[Channel]
     users: frozenset[tuple[int, int]] | None = None
     """(account, user); `None` for everybody."""
+    account: int | None = None
+    """`None` for all accounts."""
 
     def where(self) -> tuple[str, list[object]]:
         """Give the condition on the table `n`, and its parameters."""
         condition = f"n.channel IN ({', '.join('?' * len(self.channels))})"
         parameters: list[object] = [*sorted(self.channels)]
+        if self.account is not None:
+            condition += " AND n.account_id = ?"
+            parameters.append(self.account)
         if self.users is not None:
             # VALUES of no row is no SQL.
             pairs = sorted(self.users) or [(-1, -1)]

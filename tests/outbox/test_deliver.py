@@ -93,7 +93,7 @@ def test_what_waits_on_a_channel_that_was_not_named_is_not_told(
     told("deliver", told.write_events("e.jsonl", [asked(100)]), "-u", "7")
 
     mails = told("deliver", "--pending", "--channel", "email")
-    sounds = told("deliver", "--pending", "--channel", "audio")
+    sounds = told("deliver", "--pending", "--channel", "audio", "-u", "7")
     assert mails.records == mailed(waiting=1)
     assert sounds.records == [{"channel": "audio", **NOTHING, "waiting": 1}]
 
@@ -151,7 +151,7 @@ def test_sounds_are_played_for_the_one_user_who_is_named(told: Notifycli, post: 
 
     everybody = told.ok("deliver", events)
     assert everybody.records == [{"channel": "audio", **NOTHING, "skipped": 3}]
-    assert "3 sounds not sent: sounds are played for one user: -u USER" in everybody.stderr
+    assert "3 sounds not sent: sounds are played for one person: -u USER" in everybody.stderr
     told.ok("deliver", events, "-u", "jane@example.com")
     assert [(n.channel, n.user_id) for n in post.sent] == [(Channel.AUDIO, 7)]
 

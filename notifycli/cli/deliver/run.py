@@ -115,18 +115,18 @@ def run(
         named = frozenset(map(Channel, channel or ()))
         channels = _channels(session, store, named, needed=not dry_run)
         users = selected_users(session, store)
-        feeder = None
+        feeder, account = None, session.given_account
         if files:
-            terms = Terms(Selection(users=users, channels=named), max_age, limit)
+            terms = Terms(Selection(users=users, channels=named, account=account), max_age, limit)
             feeder = Enqueuer(store, session.fallback_account(store), terms, channels)
         if dry_run:
             status = _show(session, files, feeder, strict=strict)
         else:
             source = Source(session, store, files, follow=follow)
             pace = Pace(int(store.configuration.get("deliver.concurrency") or 1), limit)
-            engine = Engine(store.outbox, channels, users, pace)
+            scope = Scope(named or frozenset(Channel), users, account)
+            engine = Engine(store.outbox, channels, scope, pace)
             work = Run(feeder, engine, source, BadLines(strict=strict))
-            scope = Scope(named or frozenset(Channel), users)
             status = _send(session, store, work, scope, progress=progress)
     raise typer.Exit(status)
 
@@ -152,12 +152,25 @@ def _channels(
     """
     from notifycli.delivery.channels import Channels  # noqa: PLC0415 - not for the help
 
-    usual = Channel if len(session.given_users) == 1 else SWITCHED_CHANNELS
+    one_person = len(session.given_users) == 1
+    if Channel.AUDIO in named and not one_person and not _is_alone(session, store):
+        raise UsageError(
+            "sounds are played for one person: whose speaker is this?",
+            "name who sits here: -u EMAIL or -u ID",
+        )
+    usual = Channel if one_person else SWITCHED_CHANNELS
     channels = Channels(store, named or frozenset(usual))
     for each in named if needed else ():
         if not channels.ready(each) and (trouble := channels.trouble(each)):
             raise trouble
     return channels
+
+
+def _is_alone(session: Session, store: Store) -> bool:
+    """Whether one user in one account is all that a run could be about."""
+    accounts = store.accounts()
+    only = session.given_account or (accounts[0].id if len(accounts) == 1 else None)
+    return not session.given_users and only is not None and store.only_user(only) is not None
 
 
 def _show(session: Session, files: list[str], feeder: Enqueuer | None, *, strict: bool) -> int:

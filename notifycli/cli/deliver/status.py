@@ -195,13 +195,14 @@ def _chosen(
             "name the notifications by their ids, or all of them by --all",
             "see them: notifycli deliver status --state dead",
         )
+    scope = _scope(session, store, channel)
     if everything:
-        scope = _scope(session, store, channel)
         return [notice.id for state in states for notice in store.outbox.in_state(state, scope)]
-    found = store.outbox.states(ids or ())
+    found = store.outbox.states(ids or (), scope)
+    where = "" if scope.account is None else f" in account {scope.account}"
     for id_ in ids or ():
         if id_ not in found:
-            raise UsageError(f"there is no notification {id_}", "notifycli deliver status")
+            raise UsageError(f"there is no notification {id_}{where}", "notifycli deliver status")
         if found[id_] not in states:
             named = " or ".join(states)
             raise UsageError(f"notification {id_} is {found[id_]}, not {named}: nothing was done")
@@ -210,7 +211,7 @@ def _chosen(
 
 def _scope(session: Session, store: Store, channel: list[str] | None) -> Scope:
     channels = frozenset(map(Channel, channel)) if channel else frozenset(Channel)
-    return Scope(channels, selected_users(session, store))
+    return Scope(channels, selected_users(session, store), session.given_account)
 
 
 def _show_notices(session: Session, notices: list[Noted]) -> None:

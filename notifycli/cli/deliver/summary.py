@@ -94,14 +94,16 @@ def tell_skipped(session: Session, fed: Fed, channels: Channels) -> None:
             f"{plural(fed.old.total(), 'notification')} of old events not sent: --max-age SPAN"
             " takes older ones"
         )
+    if fed.untimed.total():
+        session.info(
+            f"{plural(fed.untimed.total(), 'notification')} of events without a time not sent:"
+            " they may be old; --max-age 1y takes them"
+        )
     for channel, count in _counted(fed.undeliverable):
         session.info(f"{_of(channel, count)} not sent: {_WHAT_IS_MISSING[channel]}")
     for channel, count in _counted(fed.closed):
         error = channels.closed.get(channel)
-        if error is None:
-            why = "sounds are played for one user: -u USER, or --channel audio"
-        else:
-            why = _in_words(error)
+        why = "sounds are played for one person: -u USER" if error is None else _in_words(error)
         session.info(f"{_of(channel, count)} not sent: {why}")
     if fed.beyond.total():
         session.info(f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent")
@@ -119,7 +121,9 @@ def _in_words(error: NotifycliError) -> str:
 
 def _record(channel: Channel, run: Run, fed: Fed | None, waiting: int) -> Delivery:
     report = run.engine.report
-    skipped = () if fed is None else (fed.old, fed.undeliverable, fed.closed, fed.beyond)
+    skipped = (
+        () if fed is None else (fed.old, fed.untimed, fed.undeliverable, fed.closed, fed.beyond)
+    )
     return Delivery(
         channel,
         sent=report.sent[channel],

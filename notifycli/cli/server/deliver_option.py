@@ -67,15 +67,20 @@ class _Delivery:
         from notifycli.delivery.channels import Channels  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
+        from notifycli.rules.selection import Selection  # noqa: PLC0415
+        from notifycli.store.outbox_records import Scope  # noqa: PLC0415
 
         channels = Channels(store, frozenset(SWITCHED_CHANNELS))
         for channel in SWITCHED_CHANNELS:
             if not channels.ready(channel) and (trouble := channels.trouble(channel)):
                 next_step = f" ({trouble.hint})" if trouble.hint else ""
                 self._log(f"nothing is sent by {channel}: {trouble.message}{next_step}")
-        feeder = Enqueuer(store, self._this.fallback_account(store), Terms(), channels)
+        account = self._this.given_account
+        terms = Terms(Selection(account=account))
+        scope = Scope(frozenset(SWITCHED_CHANNELS), account=account)
+        feeder = Enqueuer(store, self._this.fallback_account(store), terms, channels)
         pace = Pace(int(store.configuration.get("deliver.concurrency") or 1))
-        engine = Engine(store.outbox, channels, None, pace)
+        engine = Engine(store.outbox, channels, scope, pace)
         source = Source(self._this, store, [str(self._path)], follow=True)
         self._run = Run(feeder, engine, source, BadLines(strict=False))
         if self._stopped.is_set():

@@ -192,6 +192,7 @@ def simulate(
         wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None
         selection = Selection(
             users=selected_users(session, store),
+            account=session.given_account,
             channels=frozenset(map(Channel, channel or ())),
             types=frozenset(map(read_type, type_ or ())),
             inboxes=frozenset(inbox or ()),

@@ -221,9 +221,11 @@ class Outbox:
         )
         return (_record(Noted, row) for row in rows)
 
-    def states(self, ids: Iterable[int]) -> dict[int, State]:
+    def states(self, ids: Iterable[int], scope: Scope = EVERY_CHANNEL) -> dict[int, State]:
         """Give the states of the notices with these ids; one that isn't there is left out."""
-        found = {id_: self._one("SELECT state FROM notice WHERE id = ?", id_) for id_ in ids}
+        condition, parameters = scope.where()
+        one = f"SELECT state FROM notice n WHERE id = ? AND {condition}"  # noqa: S608 - constants
+        found = {id_: self._one(one, id_, *parameters) for id_ in ids}
         return {id_: State(state) for id_, state in found.items() if state is not None}
 
     def retry(self, ids: Iterable[int], now: int) -> int:
