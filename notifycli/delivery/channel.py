@@ -21,6 +21,8 @@ class Later(Struct, frozen=True):
     why: str
     after: float | None = None
     """The seconds that the service asked to wait (RFC 9110, 10.2.3), if it did."""
+    tried: bool = True
+    """Whether the service was asked; one that is left alone for a while isn't."""
 
 
 class Refused(Struct, frozen=True):

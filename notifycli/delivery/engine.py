@@ -17,11 +17,10 @@ from contextlib import AsyncExitStack
 
 from msgspec import Struct
 
-from notifycli.delivery.breaker import Breaker
 from notifycli.delivery.channel import Delivered, Later, Outcome, Sender
 from notifycli.delivery.channels import Channels
 from notifycli.delivery.delivery_report import Report
-from notifycli.delivery.retry import outlived, settle
+from notifycli.delivery.retry import Breaker, outlived, settle
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
@@ -70,7 +69,9 @@ class Engine:
         self._settled: list[Settled] = []
         self._held_until = 0
         self._budget = pace.limit
-        self._breakers = {channel: Breaker() for channel in Channel}
+        # Push has many services, and its sender a breaker for each.
+        one_service = (c for c in Channel if c is not Channel.PUSH)
+        self._breakers: dict[Channel, Breaker] = {channel: Breaker() for channel in one_service}
         self._senders: dict[Channel, asyncio.Task[Sender | None]] = {}
         self._wake = asyncio.Event()
         self._more = True
@@ -205,12 +206,13 @@ class Engine:
         if task.cancelled() or (outcome := task.result()) is None:
             self._untouched([notice])
             return
-        breaker, now = self._breakers[notice.channel], _now()
+        breaker, now = self._breakers.get(notice.channel, Breaker()), _now()
         if isinstance(outcome, Later):
-            breaker.failed(now)
+            if outcome.tried:
+                breaker.fail(now)
             self.report.last_trouble[notice.channel] = outcome.why
         else:
-            breaker.worked()
+            breaker.reset()
         if isinstance(outcome, Delivered):
             self.report.last_trouble.pop(notice.channel, None)
         self._settle(notice, settle(notice, outcome, now, random.uniform))
@@ -220,15 +222,19 @@ class Engine:
         self._settled.append(end)
 
     def _open_scope(self, now: int) -> Scope:
-        ready = (c for c in self.channels.opened() if self._breakers[c].closed_until <= now)
+        ready = (c for c in self.channels.opened() if self._closed_until(c) <= now)
         return self._scope._replace(channels=frozenset(ready))
+
+    def _closed_until(self, channel: Channel) -> int:
+        breaker = self._breakers.get(channel)
+        return 0 if breaker is None else breaker.closed_until
 
     def _next_due(self) -> int | None:
         """Give the first moment at which something can be leased; `None` if nothing is open."""
         # Another process may have written for a channel that hasn't been needed here before.
         ready = filter(self.channels.ready, self._outbox.open_channels())
         moments = [
-            max(due, self._breakers[channel].closed_until)
+            max(due, self._closed_until(channel))
             for channel in ready
             if (due := self._outbox.next_due(self._scope._replace(channels=frozenset({channel}))))
             is not None
@@ -278,6 +284,8 @@ async def _sent(opening: asyncio.Task[Sender | None], notice: Notice) -> Outcome
             return await sender.send(notice)
     except TimeoutError:
         return Later(f"no answer within {_LONGEST_SEND:.0f} s")
+    except NotifycliError as error:
+        return Later(error.message)
     except Exception as error:  # noqa: BLE001 - a fault of one channel must not lose the others'
         return Later(f"unexpected {type(error).__name__}")
 

@@ -1,4 +1,4 @@
-"""When a notice is tried again, and when it is given up."""
+"""When a notice is tried again, when it is given up, and when a service is left alone."""
 
 from __future__ import annotations
 
@@ -19,6 +19,29 @@ _WORDS = {24 * HOUR: "24 hours", 60 * SECOND: "a minute"}
 
 Jitter = Callable[[float, float], float]
 """`random.uniform`, or what a test puts in its place."""
+
+
+class Breaker:
+    """Leaves a service alone for a while by which nothing gets through, for anybody."""
+
+    FAILURES = 8
+    LONGEST = 60 * SECOND
+
+    def __init__(self) -> None:
+        self.closed_until = 0
+        self._failures = 0
+        self._rounds = 0
+
+    def fail(self, now: int) -> None:
+        """Count a failure; those of one round count once."""
+        self._failures += 1
+        if self._failures >= self.FAILURES and self.closed_until <= now:
+            self._rounds += 1
+            self.closed_until = now + min(self.LONGEST, SECOND * 2**self._rounds)
+
+    def reset(self) -> None:
+        """Take the service up again."""
+        self.closed_until = self._failures = self._rounds = 0
 
 
 def delay(failures: int, after: float | None, jitter: Jitter) -> int:
@@ -56,13 +79,13 @@ def settle(notice: Leased, outcome: Outcome, now: int, jitter: Jitter) -> Settle
             remedy = outcome.remedy or f"notifycli deliver retry {notice.id}, once it is mended"
             return _dead(notice, now, outcome.why, remedy)
         case Later():
-            due = now + delay(notice.attempts, outcome.after, jitter)
-            if notice.attempts + 1 >= MOST_ATTEMPTS:
+            due = now + delay(notice.attempts if outcome.tried else 0, outcome.after, jitter)
+            if outcome.tried and notice.attempts + 1 >= MOST_ATTEMPTS:
                 why = f"given up after {MOST_ATTEMPTS} attempts: {outcome.why}"
             elif due - notice.since > USEFUL[notice.channel]:
                 why = f"given up, since the next attempt would come too late: {outcome.why}"
             else:
-                return Settled(notice.id, State.PENDING, due, outcome.why)
+                return Settled(notice.id, State.PENDING, due, outcome.why, tried=outcome.tried)
             return _dead(notice, now, why, f"notifycli deliver retry {notice.id}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from notifycli.errors import DataError
+from notifycli.errors import DataError, UsageError
 from notifycli.server.handlers import Call
 from notifycli.server.middleware import HTTPError
 from notifycli.server.schemas import KeptSubscription, Nothing, PushSubscription
@@ -29,19 +29,21 @@ def subscribe(store: Store, call: Call) -> KeptSubscription:
     pairs = store.subscriptions.push_keys()
     if not pairs:
         raise HTTPError(422, "there is no VAPID key yet that a browser could have subscribed with")
-    with store.change(call.account, _COMMAND, call.who) as change:
-        kept = change.subscriptions.put(
-            Subscription(
-                account_id=call.account,
-                user_id=call.caller.id,
-                key_id=pairs[0].id,
-                endpoint=offer.endpoint,
-                p256dh=offer.p256dh,
-                auth=offer.auth,
-                created_at=call.now,
-                expires_at=offer.expires_at,
-            )
-        )
+    subscription = Subscription(
+        account_id=call.account,
+        user_id=call.caller.id,
+        key_id=pairs[0].id,
+        endpoint=offer.endpoint,
+        p256dh=offer.p256dh,
+        auth=offer.auth,
+        created_at=call.now,
+        expires_at=offer.expires_at,
+    )
+    try:
+        with store.change(call.account, _COMMAND, call.who) as change:
+            kept = change.subscriptions.put(subscription)
+    except UsageError as error:  # there are too many
+        raise HTTPError(422, error.message) from None
     return KeptSubscription(kept.id, call.caller.id, "browser_push", kept.endpoint, given)
 
 

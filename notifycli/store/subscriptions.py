@@ -15,9 +15,11 @@ from typing import Any
 
 import msgspec
 
-from notifycli.errors import TryAgainError
+from notifycli.errors import TryAgainError, UsageError
 from notifycli.store.sqlite.connection import transaction, translate_errors
 
+MOST_FOR_A_USER = 20
+"""More browsers than anybody has; each of them is asked for every push."""
 NEW = 0
 """The id of what isn't on record yet."""
 
@@ -153,7 +155,11 @@ class SubscriptionChanges:
         return len(self._traces)
 
     def put(self, wanted: Subscription) -> Subscription:
-        """Add a subscription, or renew the user's one with that endpoint; gives it with its id."""
+        """Add a subscription, or renew the user's one with that endpoint; gives it with its id.
+
+        Raises `UsageError` if the user has as many as there may be.
+        """
+        self._check_room(wanted)
         marks = ", ".join("?" * len(_STORED))
         row = self._connection.execute(
             f"INSERT INTO push_subscription ({', '.join(_STORED)}) VALUES ({marks})"  # noqa: S608 - our own fields
@@ -165,6 +171,20 @@ class SubscriptionChanges:
         stored = msgspec.structs.replace(wanted, id=row[0])
         self._traced(stored, "added")
         return stored
+
+    def _check_room(self, wanted: Subscription) -> None:
+        whose = (wanted.account_id, wanted.user_id)
+        (others,) = self._connection.execute(
+            "SELECT count(*) FROM push_subscription"
+            " WHERE account_id = ? AND user_id = ? AND endpoint <> ?",
+            (*whose, wanted.endpoint),
+        ).fetchone()
+        if others >= MOST_FOR_A_USER:
+            raise UsageError(
+                f"user {wanted.user_id} of account {wanted.account_id} has {MOST_FOR_A_USER} "
+                "subscriptions already, which is the most",
+                "remove one: notifycli push list; notifycli push remove ID",
+            )
 
     def remove(self, subscriptions: Iterable[Subscription]) -> int:
         """Remove subscriptions; gives how many were still there."""

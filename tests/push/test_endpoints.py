@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from notifycli.delivery.push.endpoint import guarded
+from notifycli.delivery.push.endpoint import guarded, origin_of, read_subscription, service_of
+from notifycli.errors import DataError
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
 from tests.push.receiver import UserAgent, b64
@@ -50,6 +54,18 @@ HOSTILE = [
     ("https://push.example.com/" + "x" * 2048, "this is no URL"),
     ("https://pü.example.com/x", "this is no URL"),
     ("", "this is no URL"),
+    ("https://push.example.com:99999/x", "this is no URL"),
+    ("https://push.example.com:-1/x", "this is no URL"),
+    ("https://push.example.com:x/x", "this is no URL"),
+    ("https://[2606:4700::1111]/x", "no push can be signed for an address of IPv6"),
+    (
+        "https://permanently-removed.invalid/fcm/send/x",
+        "the browser has removed this subscription: nothing below .invalid can be reached",
+    ),
+    (
+        "https://PERMANENTLY-REMOVED.INVALID./x",
+        "the browser has removed this subscription: nothing below .invalid can be reached",
+    ),
 ]
 
 
@@ -70,7 +86,6 @@ def test_a_hostile_endpoint_is_refused_by_its_form(
         "https://push.example.com:8443/x?y=z",
         "https://fcm.googleapis.com/fcm/send/abc:def",
         "https://203.0.112.1/x",
-        "https://[2606:4700::1111]/x",
     ],
 )
 def test_a_public_endpoint_is_taken(ready: Notifycli, endpoint: str) -> None:
@@ -106,12 +121,12 @@ WRONG: list[tuple[str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("given", "fault"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
+@pytest.mark.parametrize(("written", "fault"), [w[1:] for w in WRONG], ids=[w[0] for w in WRONG])
 def test_what_is_no_subscription_is_told_with_its_place(
-    ready: Notifycli, given: Any, fault: str
+    ready: Notifycli, written: Any, fault: str
 ) -> None:
     endpoint = "https://push.example.com/x"
-    data = given if isinstance(given, bytes) else AGENT.subscription(endpoint, **given)
+    data = written if isinstance(written, bytes) else AGENT.subscription(endpoint, **written)
     told = ready("push", "add", "-u", "7", stdin=data)
     assert told.status == 65
     first, hint = told.stderr.splitlines()
@@ -120,11 +135,67 @@ def test_what_is_no_subscription_is_told_with_its_place(
     assert first == place + fault if "…" not in fault else first.startswith(place + fault[:-1])
 
 
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.builds(
+            lambda *parts: AGENT.subscription("".join(parts)),
+            st.sampled_from(["https://", "http://", "HTTPS:", "//", ""]),
+            st.one_of(
+                st.sampled_from(["push.example.com", "[::1]", "[", "1.1.1.1", "x.invalid", "a@b"]),
+                st.text(max_size=20),
+            ),
+            st.sampled_from(["", ":", ":0", ":65535", ":65536", ":99999999999", ":x", ":\u0663"]),
+            st.one_of(st.just("/x"), st.text(max_size=10)),
+        ),
+        st.builds(
+            lambda *keys: AGENT.subscription(
+                "https://push.example.com/x", keys=dict(zip(("p256dh", "auth"), keys, strict=True))
+            ),
+            st.text(max_size=90),
+            st.text(max_size=30),
+        ),
+    )
+)
+def test_what_is_read_can_be_signed_for_and_all_else_is_refused(data: bytes) -> None:
+    try:
+        offer = read_subscription(data, "standard input", allow_loopback=True)
+    except DataError:
+        return
+    # py_vapid's own condition on the audience, without which it raises.
+    assert re.fullmatch(r"https?://[^/:]+(:\d+)?", origin_of(offer.endpoint))
+    assert service_of(offer.endpoint) != "?"
+
+
+def test_deep_json_is_no_subscription(ready: Notifycli) -> None:
+    told = ready("push", "add", "-u", "7", stdin=b'{"x":' + b"[" * 60_000)
+    assert told.status == 65
+    assert told.stderr.startswith("error: standard input: this is no push subscription: ")
+
+
+def test_a_user_has_at_most_twenty_browsers(ready: Notifycli) -> None:
+    for number in range(20):
+        endpoint = f"https://push.example.com/{number}"
+        ready.ok("push", "add", "-u", "7", stdin=AGENT.subscription(endpoint))
+    more = AGENT.subscription("https://push.example.com/more")
+    refused = ready("push", "add", "-u", "7", stdin=more)
+    assert (refused.status, refused.stderr) == (
+        2,
+        (
+            "error: user 7 of account 1 has 20 subscriptions already, which is the most\n"
+            "  remove one: notifycli push list; notifycli push remove ID\n"
+        ),
+    )
+    ready.ok("push", "add", "-u", "8", stdin=more)
+    ready.ok("push", "add", "-u", "7", stdin=AGENT.subscription("https://push.example.com/3"))
+    assert len(ready.ok("push", "list").records) == 21
+
+
 def test_padded_keys_and_an_expiry_are_taken(ready: Notifycli) -> None:
     keys = {"p256dh": KEYS["p256dh"] + "=", "auth": KEYS["auth"] + "=="}
     endpoint = "https://push.example.com/x"
-    given = json.dumps({"endpoint": endpoint, "keys": keys, "expirationTime": 1893456000000.0})
-    ready.ok("push", "add", "-u", "7", "--label", "Firefox", stdin=given.encode())
+    data = json.dumps({"endpoint": endpoint, "keys": keys, "expirationTime": 1893456000000.0})
+    ready.ok("push", "add", "-u", "7", "--label", "Firefox", stdin=data.encode())
     [kept] = ready.ok("push", "list").records
     assert (kept["label"], kept["expires_at"]) == ("Firefox", "2030-01-01T00:00:00Z")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +17,12 @@ from aiohttp import ClientTimeout
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push import push_channel as push
 from notifycli.delivery.push.push_channel import PushSender, open_sender
+from notifycli.store.sqlite import connection
 from notifycli.store.store import Store
+from notifycli.store.subscriptions import Subscription
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
-from tests.push.receiver import UserAgent
+from tests.push.receiver import UserAgent, b64
 from tests.push.service import Answer, PushService
 from tests.push.test_message import notice
 
@@ -26,6 +30,12 @@ AGAIN = "subscribe the browser again: notifycli push subscribe"
 KEY = (
     "it doesn't accept the push key: see whether this machine's clock is right and push.subject is "
     f"an address; else {AGAIN}"
+)
+DROPPED = "are notifications allowed for this browser in its and the system's settings?"
+SUBJECT = (
+    "is push.subject an address under a public domain, not localhost? notifycli config set "
+    "push.subject=mailto:you@your-domain; then see whether this machine's clock is right; "
+    f"else {AGAIN}"
 )
 
 
@@ -125,10 +135,67 @@ ANSWERS = [
         "later",
         "the service answered 503; it asks to wait 0 s",
     ),
+    Case(
+        Answer(
+            200,
+            {
+                "X-WNS-NOTIFICATIONSTATUS": "dropped",
+                "X-WNS-ERROR-DESCRIPTION": "The channel  is off.",
+            },
+        ),
+        "refused",
+        "the service answered 200, but dropped the push (it says: The channel is off.)",
+        DROPPED,
+    ),
+    Case(
+        Answer(200, {"X-WNS-Status": "received", "X-WNS-NotificationStatus": "received"}),
+        "delivered",
+        "answered 200",
+    ),
+    Case(
+        Answer(200, {"X-WNS-NotificationStatus": "channelThrottled"}),
+        "later",
+        "the service answered 200, but takes no more pushes for now",
+    ),
+    Case(
+        Answer(400, {"X-WNS-ERROR-DESCRIPTION": "Ttl value conflicts with X-WNS-Cache-Policy."}),
+        "refused",
+        "the service answered 400: it doesn't understand the push"
+        " (it says: Ttl value conflicts with X-WNS-Cache-Policy.)",
+        AGAIN,
+    ),
+    Case(
+        Answer(406, {"Retry-After": "60"}),
+        "later",
+        "the service answered 406; it asks to wait 60 s",
+    ),
+    Case(Answer(406), "later", "the service answered 406"),
+    *(
+        Case(
+            Answer(status, {"Retry-After": "5"}),
+            "later",
+            f"the service answered {status}; it asks to wait 5 s",
+        )
+        for status in (400, 403, 404, 413, 418)
+    ),
+    Case(
+        Answer(410, {"Retry-After": "5"}),
+        "refused",
+        "the service answered 410: the subscription has ended and was removed",
+        AGAIN,
+        kept=False,
+    ),
+    Case(
+        Answer(403, text='{"reason":"BadJwtToken"}'),
+        "refused",
+        "the service answered 403: it doesn't accept the signature"
+        ' (it says: {"reason":"BadJwtToken"})',
+        SUBJECT,
+    ),
 ]
 
 
-@pytest.mark.parametrize("case", ANSWERS, ids=lambda case: str(case.answer.status))
+@pytest.mark.parametrize("case", ANSWERS, ids=lambda case: f"{case.answer.status} {case.outcome}")
 def test_every_answer_of_a_service_has_its_meaning(
     ready: Notifycli, service: PushService, case: Case
 ) -> None:
@@ -188,6 +255,109 @@ def test_where_no_browser_takes_it_one_that_may_do_so_later_decides(
         "/c": Answer(503, {"Retry-After": "9"}),
     }
     assert sent(ready, "hello") == [Later("the service answered 503", 9.0)]
+
+
+def put(ready: Notifycli, endpoint: str) -> None:
+    """Keep a subscription as an earlier version took it."""
+    agent = UserAgent()
+    with Store(ready.store) as store, store.change(1, "test", "tester") as change:
+        change.subscriptions.put(
+            Subscription(
+                account_id=1,
+                user_id=7,
+                key_id=1,
+                endpoint=endpoint,
+                p256dh=agent.p256dh,
+                auth=b64(agent.auth),
+                created_at=0,
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "kept"),
+    [
+        ("https://[2606:4700::1111]/x", True),
+        ("https://push.example.com:99999/x", True),
+        ("https://permanently-removed.invalid/fcm/send/x", False),
+    ],
+)
+def test_one_browser_that_nothing_can_be_sent_to_makes_no_other_ring_again(
+    ready: Notifycli, service: PushService, endpoint: str, kept: bool
+) -> None:
+    subscribe(ready, f"{service.origin}/a")
+    put(ready, endpoint)
+    assert sent(ready, "one") == [Delivered("1 of 2 browsers")]
+    assert service.asked == ["POST /a"]
+    left = [item["id"] for item in ready.ok("push", "list").records]
+    assert left == ([1, 2] if kept else [1])
+
+
+def test_whatever_one_browser_raises_the_others_have_an_outcome_of_their_own(
+    ready: Notifycli, service: PushService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in ("/a", "/b"):
+        subscribe(ready, service.origin + path)
+    asked = push.encrypted
+    faults = iter([RuntimeError("anything")])
+
+    def once(p256dh: str, auth: str, plaintext: bytes) -> bytes:
+        for fault in faults:
+            raise fault
+        return asked(p256dh, auth, plaintext)
+
+    monkeypatch.setattr(push, "encrypted", once)
+    assert sent(ready, "one") == [Delivered("1 of 2 browsers")]
+    assert service.asked == ["POST /b"]
+
+
+def test_a_subscription_that_ended_while_the_store_is_locked_is_removed_later(
+    ready: Notifycli, service: PushService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
+    for path in ("/a", "/gone"):
+        subscribe(ready, service.origin + path)
+    service.answers["/gone"] = Answer(410)
+
+    async def send(sender: PushSender) -> list[Outcome]:
+        async with sender:
+            with closing(sqlite3.connect(ready.store)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                first = await sender.send(notice(text="one"))
+            return [first, await sender.send(notice(text="two"))]
+
+    with Store(ready.store) as store:
+        outcomes = asyncio.run(send(open_sender(store)))
+    assert outcomes == [Delivered("1 of 2 browsers"), Delivered("answered 201")]
+    assert sorted(service.asked) == ["POST /a", "POST /a", "POST /gone"]
+    assert [item["id"] for item in ready.ok("push", "list").records] == [1]
+
+
+def test_a_push_service_that_is_down_is_left_alone_and_the_others_are_not(
+    ready: Notifycli, service: PushService
+) -> None:
+    with PushService() as down:
+        down.answers["/b"] = Answer(503)
+        subscribe(ready, f"{down.origin}/b")
+        subscribe(ready, f"{service.origin}/a", user="8")
+        texts = [str(number) for number in range(10)]
+        host = down.origin.removeprefix("http://")
+
+        async def send(sender: PushSender) -> list[Outcome]:
+            async with sender:
+                failed = [await sender.send(notice(text=text)) for text in texts]
+                return [*failed, await sender.send(notice(user_id=8))]
+
+        with Store(ready.store) as store:
+            *failed, taken = asyncio.run(send(open_sender(store)))
+    assert len(down.asked) == 8
+    assert failed[:8] == [Later("the service answered 503")] * 8
+    for outcome in failed[8:]:
+        assert isinstance(outcome, Later)
+        assert outcome.why == f"{host} is left alone for a moment: the service answered 503"
+        assert not outcome.tried
+        assert 0 < (outcome.after or 0) <= 2
+    assert taken == Delivered("answered 201")
 
 
 def test_a_user_without_a_browser_is_refused_with_the_way_out(ready: Notifycli) -> None:

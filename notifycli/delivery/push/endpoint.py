@@ -20,6 +20,7 @@ from notifycli.errors import DataError
 from notifycli.secrets.vapid import decoded, encoded
 
 Address = IPv4Address | IPv6Address
+SUBSCRIBE_AGAIN = "subscribe the browser again: notifycli push subscribe"
 ALLOW = "for a service of your own on this machine: --allow-loopback"
 FORBIDDEN = errno.EACCES
 """The `errno` of the error that `guarded` raises."""
@@ -61,7 +62,7 @@ def read_subscription(data: bytes, place: str, *, allow_loopback: bool = False) 
     """
     try:
         given = msgspec.json.decode(data, type=_Given)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{place}: this is no push subscription: {error}", _HOW) from None
     if fault := endpoint_fault(given.endpoint, allow_loopback=allow_loopback):
         raise DataError(f"{place}: endpoint: {fault[0]}", fault[1])
@@ -76,17 +77,33 @@ def read_subscription(data: bytes, place: str, *, allow_loopback: bool = False) 
 def endpoint_fault(endpoint: str, *, allow_loopback: bool) -> tuple[str, str] | None:
     """Say what is wrong with an endpoint, and what helps; None if it may be used."""
     url = _parsed(endpoint)
-    if url is None or not url.host:
+    if url is None or url.host is None:
         return "this is no URL", _HOW
     if is_loopback(url) and not allow_loopback:
         return f"{url.host} is this machine", ALLOW
+    if is_removed(url):
+        return (
+            "the browser has removed this subscription: nothing below .invalid can be reached",
+            SUBSCRIBE_AGAIN,
+        )
     faults = (
         (url.raw_user is not None or url.raw_password is not None, "it has a user name"),
         (bool(url.raw_fragment), "it has a fragment"),
         (url.scheme != "https" and not is_loopback(url), "it is not https (RFC 8030, 8)"),
         (_is_private_literal(url), f"{url.host} is no public address"),
+        # py_vapid's own condition; no push service is named by one.
+        (":" in url.host, "no push can be signed for an address of IPv6"),
     )
     return next(((what, _HOW) for holds, what in faults if holds), None)
+
+
+def is_removed(endpoint: str | URL) -> bool:
+    """Whether it is what browsers put in the place of a subscription that they have removed.
+
+    Such as permanently-removed.invalid; no name below .invalid ever resolves (RFC 6761, 6.4).
+    """
+    url = _parsed(endpoint) if isinstance(endpoint, str) else endpoint
+    return url is not None and (url.host or "").lower().rstrip(".").endswith(".invalid")
 
 
 def is_loopback(endpoint: str | URL) -> bool:
@@ -103,7 +120,7 @@ def is_loopback(endpoint: str | URL) -> bool:
 def service_of(endpoint: str) -> str:
     """Give what may be shown of an endpoint: its host, and the port if it isn't the usual one."""
     url = _parsed(endpoint)
-    return (url and url.host_port_subcomponent) or "?"
+    return "?" if url is None else url.host_port_subcomponent or "?"
 
 
 def origin_of(endpoint: str) -> str:
@@ -134,9 +151,11 @@ def _parsed(endpoint: str) -> URL | None:
     if not fit or len(endpoint) > _LONGEST_ENDPOINT:
         return None
     try:
-        return URL(endpoint, encoded=True)
+        url = URL(endpoint, encoded=True)
+        has_host = bool(url.host)  # which is where it tells of a bad port
     except ValueError:
         return None
+    return url if has_host else None
 
 
 def _is_private_literal(url: URL) -> bool:

@@ -12,6 +12,8 @@ import socket
 import ssl
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from itertools import groupby
 from typing import Any, Self
 
 import aiohttp
@@ -23,14 +25,18 @@ from notifycli import __version__
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push.endpoint import (
     FORBIDDEN,
+    SUBSCRIBE_AGAIN,
     endpoint_fault,
     guarded,
     is_loopback,
+    is_removed,
     origin_of,
+    service_of,
 )
 from notifycli.delivery.push.push_message import Message, message_of
-from notifycli.delivery.push.push_response import GONE, outcome_of
-from notifycli.errors import NotifycliError, TryAgainError
+from notifycli.delivery.push.push_response import has_ended, outcome_of
+from notifycli.delivery.retry import Breaker
+from notifycli.errors import NotifycliError
 from notifycli.events.timestamps import SECOND
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.vapid import PushKeys
@@ -44,7 +50,8 @@ _VALID_SECONDS = 12 * _HOUR
 _TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=10)
 _NOTED_SECONDS = 5
 _READ_BYTES = 1000
-_SHOWN = 200
+_LONGEST_SECONDS = 90.0
+"""For one subscription, the wait for its turn included; the engine gives a notice a little more."""
 
 
 def open_sender(store: Store) -> PushSender:
@@ -76,6 +83,9 @@ class PushSender:
         self._signatures: dict[tuple[int, str], tuple[float, str]] = {}
         self._taken: dict[int, int] = {}
         self._failed: list[int] = []
+        self._ended: dict[int, Subscription] = {}
+        self._breakers: dict[str, tuple[Breaker, str]] = {}
+        """By origin, each with what went wrong there last."""
         self._noted_at = time.monotonic()
 
     async def __aenter__(self) -> Self:
@@ -92,9 +102,11 @@ class PushSender:
     async def send(self, notice: Notice) -> Outcome:
         """Send a notice to each of its user's subscriptions: it is delivered if one takes it.
 
-        Those that have ended are removed. What one took is never sent again for another's sake.
+        Those that have ended are removed. What one took is never sent again for another's sake,
+        whatever becomes of that.
         """
-        to = self._store.subscriptions.of_user(notice.account_id, notice.user_id)
+        of_user = self._store.subscriptions.of_user(notice.account_id, notice.user_id)
+        to = [item for item in of_user if item.id not in self._ended]
         if not to:
             whose = notice.email or notice.user_id
             return Refused("no browser is subscribed", f"notifycli push subscribe -u {whose}")
@@ -106,13 +118,17 @@ class PushSender:
         return message_of(notice, self._desk_url)
 
     async def post(self, to: Subscription, message: Message) -> Outcome:
-        """Send a message to one subscription, and note how it came out."""
-        async with self._room:
-            status, outcome = await self._post(to, message)
-        if status in GONE:
-            with self._store.change(to.account_id, "push", "the push service") as change:
-                change.subscriptions.remove([to])
-        elif isinstance(outcome, Delivered):
+        """Send a message to one subscription, and note how it came out. Raises nothing."""
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS), self._room:
+                outcome = await self._post(to, message)
+        except TimeoutError:
+            outcome = Later(f"{service_of(to.endpoint)} didn't answer in time")
+        except NotifycliError as error:
+            outcome = Refused(error.message, error.hint)
+        except Exception as error:  # noqa: BLE001 - or all other browsers would ring again
+            outcome = Later(f"unexpected {type(error).__name__}")
+        if isinstance(outcome, Delivered):
             self._taken[to.id] = now()
         else:
             self._failed.append(to.id)
@@ -120,15 +136,32 @@ class PushSender:
             self._note_results()
         return outcome
 
-    async def _post(self, to: Subscription, message: Message) -> tuple[int | None, Outcome]:
+    async def _post(self, to: Subscription, message: Message) -> Outcome:
+        if is_removed(to.endpoint):
+            return self._end(
+                to, Refused("the browser has removed the subscription", SUBSCRIBE_AGAIN)
+            )
         at_home = is_loopback(to.endpoint)
         if fault := endpoint_fault(to.endpoint, allow_loopback=at_home):
-            return None, Refused(": ".join(("its endpoint", fault[0])), fault[1])
-        try:
-            body = encrypted(to.p256dh, to.auth, message.plaintext)
-            headers = {**message.headers, "Authorization": self._signature(to)}
-        except NotifycliError as error:
-            return None, Refused(error.message, error.hint)
+            return Refused(f"its endpoint: {fault[0]}", fault[1])
+        breaker, trouble = self._breakers.setdefault(origin_of(to.endpoint), (Breaker(), ""))
+        rest = (breaker.closed_until - time.time_ns() // 1_000) / SECOND
+        if rest > 0:
+            service = service_of(to.endpoint)
+            return Later(f"{service} is left alone for a moment: {trouble}", rest, tried=False)
+        body = encrypted(to.p256dh, to.auth, message.plaintext)
+        headers = {**message.headers, "Authorization": self._signature(to)}
+        outcome = await self._request(to, body, headers, at_home=at_home)
+        if isinstance(outcome, Later):
+            breaker.fail(time.time_ns() // 1_000)
+            self._breakers[origin_of(to.endpoint)] = breaker, outcome.why
+        else:
+            breaker.reset()
+        return outcome
+
+    async def _request(
+        self, to: Subscription, body: bytes, headers: dict[str, str], *, at_home: bool
+    ) -> Outcome:
         session = self._at_home if at_home else self._abroad
         url = URL(to.endpoint, encoded=True)
         try:
@@ -137,12 +170,16 @@ class PushSender:
             ) as answer:
                 said = await answer.content.read(_READ_BYTES)
         except TimeoutError:
-            return None, Later(f"{url.host} didn't answer in time")
+            return Later(f"{url.host} didn't answer in time")
         except (aiohttp.ClientError, OSError) as error:
-            return None, _unreached(error, url.host or "")
-        retry_after = answer.headers.get("Retry-After")
-        outcome = outcome_of(answer.status, retry_after, time.time())
-        return answer.status, _with_reason(outcome, said)
+            return _unreached(error, url.host or "")
+        outcome = outcome_of(answer.status, answer.headers, said, time.time())
+        return self._end(to, outcome) if has_ended(answer.status, outcome) else outcome
+
+    def _end(self, to: Subscription, outcome: Outcome) -> Outcome:
+        """Note that a subscription is no more; it is removed with the next results."""
+        self._ended[to.id] = to
+        return outcome
 
     def _signature(self, to: Subscription) -> str:
         """Give the header that signs for an origin; it is made once an hour (RFC 8292, 3)."""
@@ -166,12 +203,15 @@ class PushSender:
         return self._signers[key_id]
 
     def _note_results(self) -> None:
-        try:
-            self._store.subscriptions.note_results(self._taken.items(), self._failed)
-        except TryAgainError:  # another process is writing: the next time will do
-            return
-        self._taken, self._failed = {}, []
+        """Record what came out; what can't be recorded now will be the next time."""
         self._noted_at = time.monotonic()
+        with suppress(NotifycliError):
+            self._store.subscriptions.note_results(self._taken.items(), self._failed)
+            self._taken, self._failed = {}, []
+            by_account = groupby(sorted(self._ended.values(), key=_account), key=_account)
+            for account, ended in by_account:
+                with self._store.change(account, "push", "the push service") as change:
+                    change.subscriptions.remove(ended)
 
 
 async def unreached(endpoints: Iterable[str]) -> list[str]:
@@ -234,13 +274,8 @@ def _said(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _with_reason(outcome: Outcome, said: bytes) -> Outcome:
-    """Add to a refusal what the service says of it."""
-    text = " ".join(said.decode(errors="replace").split())
-    if not isinstance(outcome, Refused) or not text:
-        return outcome
-    shown = "".join(char for char in text[:_SHOWN] if char.isprintable())
-    return Refused(f"{outcome.why} (it says: {shown})", outcome.remedy)
+def _account(subscription: Subscription) -> int:
+    return subscription.account_id
 
 
 def _joined(outcomes: Sequence[Outcome]) -> Outcome:
@@ -252,6 +287,7 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
     later = [outcome for outcome in outcomes if isinstance(outcome, Later)]
     if later:
         why = "; ".join(dict.fromkeys(outcome.why for outcome in later))
-        return Later(why, max((o.after for o in later if o.after is not None), default=None))
+        after = max((o.after for o in later if o.after is not None), default=None)
+        return Later(why, after, tried=any(o.tried for o in later))
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
     return Refused("; ".join(dict.fromkeys(o.why for o in refused)), refused[0].remedy)
