@@ -16,7 +16,7 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,30 +95,33 @@ class Notifycli:
         *arguments: str,
         stdin: bytes = b"",
         environment: Mapping[str, str] | None = None,
+        closed: Collection[str] = (),
+        encoding: str = "utf-8",
     ) -> Result:
+        """Run it; streams may be `closed`, and those that it writes to have an encoding."""
         given = self.folder.parent / "stdin"
         given.write_bytes(stdin)
-        out = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
-        err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="")
+        out = io.TextIOWrapper(io.BytesIO(), encoding, newline="")
+        err = io.TextIOWrapper(io.BytesIO(), encoding, newline="")
         with given.open(encoding="utf-8") as typed, self._monkeypatch.context() as patch:
             for name, value in (environment or {}).items():
                 patch.setenv(name, value)
-            patch.setattr(sys, "stdin", typed)
-            patch.setattr(sys, "stdout", out)
-            patch.setattr(sys, "stderr", err)
+            for name, stream in (("stdin", typed), ("stdout", out), ("stderr", err)):
+                patch.setattr(sys, name, None if name in closed else stream)
             status = run(list(arguments))
         out.flush()
         err.flush()
-        return Result(status, _bytes(out), _bytes(err).decode())
+        return Result(status, _bytes(out), _bytes(err).decode(encoding))
 
     def ok(
         self,
         *arguments: str,
         stdin: bytes = b"",
         environment: Mapping[str, str] | None = None,
+        encoding: str = "utf-8",
     ) -> Result:
         """Run it where nothing may go wrong."""
-        result = self(*arguments, stdin=stdin, environment=environment)
+        result = self(*arguments, stdin=stdin, environment=environment, encoding=encoding)
         assert result.status == 0, result.stderr
         return result
 

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from notifycli.cli.command import USER, command_class, examples, group, session_of
 from notifycli.cli.output import show, show_one, write
-from notifycli.cli.session import Session, plural, print_error
+from notifycli.cli.session import Session, plural
+from notifycli.cli.terminal import print_error
 from notifycli.cli.times import now
 from notifycli.delivery.channel import Delivered, Later, Outcome
 from notifycli.delivery.sample_notice import sample

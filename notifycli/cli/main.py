@@ -13,7 +13,8 @@ from typer.main import get_command
 from notifycli import __version__
 from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
 from notifycli.cli.completion import VARIABLE
-from notifycli.cli.session import Session, leave_line, print_error
+from notifycli.cli.session import Session
+from notifycli.cli.terminal import leave_line, prepare_streams, print_error
 from notifycli.errors import NotifycliError, UsageError
 
 _UNEXPECTED = 70
@@ -109,6 +110,7 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run the program and give its exit status; no traceback reaches a user without `--verbose`."""
+    prepare_streams()
     session = Session()
     try:
         result = get_command(app)(

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import typer
 
 from notifycli.cli.session import Session
-from notifycli.errors import TryAgainError
+from notifycli.cli.terminal import encode, write_output
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -62,8 +60,7 @@ def show_one(session: Session, item: msgspec.Struct) -> None:
 def write(blocks: Iterable[bytes]) -> None:
     """Write to standard output, in large pieces; what comes before a fault is written too.
 
-    A reader that has gone away ends the program quietly. Raises `TryAgainError` where the output
-    can't be written, to a full disk for one.
+    Raises as `write_output` does.
     """
     pending: list[bytes] = []
     size = 0
@@ -72,24 +69,11 @@ def write(blocks: Iterable[bytes]) -> None:
             pending.append(block)
             size += len(block)
             if size >= _BLOCK:
-                _send(b"".join(pending))
+                write_output(b"".join(pending))
                 pending, size = [], 0
     finally:
-        _send(b"".join(pending))
-
-
-def _send(data: bytes) -> None:
-    if sys.stdout is None:
-        raise TryAgainError("standard output is closed")
-    try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-    except OSError as error:
-        # What is still buffered has nowhere to go: without this the interpreter would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            raise typer.Exit(0) from None
-        raise TryAgainError(f"standard output can't be written: {error.strerror}") from None
+        if pending:
+            write_output(b"".join(pending))
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:
@@ -97,8 +81,21 @@ def console(session: Session, *, stderr: bool = False) -> Console:
     from rich.console import Console  # noqa: PLC0415 - 40 ms that a pipe can spare
 
     return Console(
-        stderr=stderr, no_color=session.no_color or None, highlight=False, emoji=False, markup=False
+        # Named, since rich asks no other for its encoding.
+        file=sys.stderr if stderr else sys.stdout,
+        stderr=stderr,
+        no_color=session.no_color or None,
+        highlight=False,
+        emoji=False,
+        markup=False,
     )
+
+
+def print_rich(screen: Console, *renderables: RenderableType, **options: Any) -> None:
+    """Print on standard output what rich lays out, as `screen.print` would."""
+    with screen.capture() as captured:
+        screen.print(*renderables, **options)
+    write([encode(captured.get(), screen.encoding)])
 
 
 def text(value: object) -> str:
@@ -127,10 +124,8 @@ def _print_table(
     from notifycli.cli.table import table  # noqa: PLC0415 - see console()
 
     screen = console(session)
-    if laid_out := table(heads, rows, screen.width):
-        with screen.capture() as captured:
-            screen.print(laid_out)
-        write([captured.get().encode(screen.encoding, errors="replace")])
+    if laid_out := table(heads, rows, screen.width, screen.encoding):
+        print_rich(screen, laid_out)
 
 
 def _jsonl(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from notifycli.cli.terminal import is_terminal, read_input
 from notifycli.errors import DataError
 
 _LONGEST_INPUT = 1 << 16
@@ -14,7 +15,7 @@ def read_secret(prompt: str, what: str, example: str) -> str:
 
     Raises `DataError` for nothing, with `example` as the way to pipe it, and for what isn't text.
     """
-    if sys.stdin.isatty():
+    if is_terminal(sys.stdin):
         import getpass  # noqa: PLC0415 - only a terminal needs it
 
         try:
@@ -23,7 +24,7 @@ def read_secret(prompt: str, what: str, example: str) -> str:
             text = ""
     else:
         try:
-            text = sys.stdin.buffer.read(_LONGEST_INPUT).decode()
+            text = read_input(_LONGEST_INPUT).decode()
         except UnicodeDecodeError:
             # Not even from that error's context: it holds what was read.
             text = "\N{REPLACEMENT CHARACTER}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
+from notifycli.cli.terminal import is_terminal, print_error
 from notifycli.cli.types import number_in
 from notifycli.errors import UsageError
 from notifycli.rules.directory import LARGEST_ID, Inbox, Team, User
@@ -60,8 +60,7 @@ class Session:
     @property
     def shows_table(self) -> bool:
         """Whether records are laid out for people: on a terminal, or where a table is asked for."""
-        on_terminal = sys.stdout is not None and sys.stdout.isatty()
-        return self.output == "table" or (self.output is None and on_terminal)
+        return self.output == "table" or (self.output is None and is_terminal(sys.stdout))
 
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
@@ -187,32 +186,17 @@ class Session:
 
     def awaits(self, *files: str) -> None:
         """Tell whoever sits at a terminal, if one of the files is what they are to type."""
-        if "-" in files and sys.stdin is not None and sys.stdin.isatty():
+        if "-" in files and is_terminal(sys.stdin):
             self.info("reading standard input; end it with Ctrl-D")
 
     def info(self, text: str) -> None:
         """Tell something on standard error that is no data and no error."""
         if not self.quiet:
-            print_error(_at_words(text) if sys.stderr is not None and sys.stderr.isatty() else text)
+            print_error(_at_words(text) if is_terminal(sys.stderr) else text)
 
     def warn(self, text: str) -> None:
         """Tell on standard error what may be a mistake."""
         print_error(f"warning: {text}")
-
-
-def print_error(text: str) -> None:
-    """Write a line, or several, to standard error, free of control characters."""
-    safe = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-    # Whoever has stopped listening to the talk may still want the data.
-    with suppress(BrokenPipeError):
-        sys.stderr.write(f"{safe}\n")
-        sys.stderr.flush()
-
-
-def leave_line() -> None:
-    """Begin a new line on a terminal, where Ctrl-C has left `^C` or a prompt on the last one."""
-    if sys.stderr is not None and sys.stderr.isatty():
-        print_error("")
 
 
 def _at_words(text: str) -> str:

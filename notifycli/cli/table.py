@@ -10,16 +10,28 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from notifycli.cli.terminal import encode
+
+_ASCII = box.Box("    \n    \n -- \n" + "    \n" * 5, ascii=True)
+"""`SIMPLE_HEAD` for encodings without a line: rich's own would draw edges too."""
+
 
 def table(
-    heads: Sequence[str], rows: Iterable[Sequence[RenderableType]], width: int
+    heads: Sequence[str],
+    rows: Iterable[Sequence[RenderableType]],
+    width: int,
+    encoding: str = "utf-8",
 ) -> Table | None:
-    """Lay out rows for a terminal that is so many cells wide; gives nothing if there are none."""
-    laid_out = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    """Lay out rows for a terminal that is so many cells wide; gives nothing if there are none.
+
+    What its encoding hasn't is replaced before there are columns, so that they stay straight.
+    """
+    edges = box.SIMPLE_HEAD if encoding.startswith("utf") else _ASCII
+    laid_out = Table(box=edges, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for head in heads:
         laid_out.add_column(head, overflow="fold")
     for row in rows:
-        laid_out.add_row(*row)
+        laid_out.add_row(*(_encodable(cell, encoding) for cell in row))
     if not laid_out.row_count:
         return None
     columns = [[*map(_plain, column.cells)] for column in laid_out.columns]
@@ -28,6 +40,14 @@ def table(
     for column, fitting in zip(laid_out.columns, widths, strict=False):
         column.width = fitting
     return laid_out
+
+
+def _encodable(cell: RenderableType, encoding: str) -> RenderableType:
+    text = _plain(cell)
+    spelt = encode(text, encoding).decode(encoding)
+    if spelt == text:
+        return cell
+    return Text(spelt, style=cell.style) if isinstance(cell, Text) else spelt
 
 
 def _plain(cell: RenderableType) -> str:

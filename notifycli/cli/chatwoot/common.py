@@ -12,6 +12,7 @@ import typer
 from notifycli.chatwoot.account import Desk, ProgressCallback, Report, SyncResult, the_desk
 from notifycli.cli.output import console, printable, show
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import is_terminal
 from notifycli.cli.tokens import life
 from notifycli.errors import UsageError
 from notifycli.rules.directory import User
@@ -54,7 +55,7 @@ def chosen(session: Session, desk: Desk) -> list[User]:
 @contextmanager
 def progress(session: Session, label: str) -> Iterator[ProgressCallback]:
     """Show how far it is, on a terminal."""
-    if not sys.stderr.isatty() or session.quiet:
+    if not is_terminal(sys.stderr) or session.quiet:
         yield lambda _done, _total: None
         return
     from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it

@@ -13,6 +13,7 @@ from notifycli.cli.input.lines import BadLines, read_lines
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.filters import a_channel
 from notifycli.cli.simulate.run import selected_users, tell_assumptions
+from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import read_span
 from notifycli.cli.types import a_number
 from notifycli.errors import UsageError
@@ -135,7 +136,7 @@ def _files(session: Session, events: list[str] | None, *, follow: bool, pending:
     """Give what is to be read; nothing, where only what is left over is to be sent."""
     if pending and (events or follow):
         raise UsageError("--pending reads no events", "leave it out: what is left over is sent too")
-    alone = not events and sys.stdin is not None and sys.stdin.isatty()
+    alone = not events and is_terminal(sys.stdin)
     if alone and follow:
         raise UsageError("--follow needs a file to follow", "name one, or give - for a pipe")
     if alone and not pending:
@@ -207,7 +208,7 @@ def _send(session: Session, store: Store, work: Run, scope: Scope, *, progress: 
     from notifycli.cli.deliver.summary import tell_result  # noqa: PLC0415 - not for the help
     from notifycli.cli.deliver.worker import carry_out  # noqa: PLC0415
 
-    on_terminal = not session.quiet and sys.stderr is not None and sys.stderr.isatty()
+    on_terminal = not session.quiet and is_terminal(sys.stderr)
     try:
         carry_out(session, work, progress=on_terminal if progress is None else progress)
     finally:

@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import now
 from notifycli.clipboard import copy as clipboard
 from notifycli.errors import NotifycliError
@@ -197,9 +198,9 @@ def completion_places(home: Path, environ: Mapping[str, str]) -> dict[str, list[
 
 def check_terminal(_: Facts) -> Finding:
     """Look what the terminal can show."""
-    encoding = (sys.stdout.encoding or "unknown").lower()
+    encoding = str(getattr(sys.stdout, "encoding", None) or "unknown").lower()
     name = os.environ.get("TERM", "no TERM")
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         found, meaning = f"none, {encoding}", "standard output goes elsewhere: plain records"
     else:
         width = shutil.get_terminal_size().columns

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import os
 import stat
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from notifycli.cli.session import plural, print_error
+from notifycli.cli.session import plural
+from notifycli.cli.terminal import input_descriptor, print_error
 from notifycli.errors import DataError, InputMissingError
 
 STDIN = "-"
@@ -174,10 +174,8 @@ class _EndingOnce(FileIO):
 
 
 def _open(name: str) -> BufferedReader:
-    if name == STDIN and sys.stdin is None:
-        raise InputMissingError("standard input is closed", "name a file")
     # A duplicate, so that closing it leaves the process its standard input.
-    source = _EndingOnce(os.dup(sys.stdin.fileno())) if name == STDIN else FileIO(name)
+    source = _EndingOnce(os.dup(input_descriptor())) if name == STDIN else FileIO(name)
     return BufferedReader(source, _BUFFER)
 
 

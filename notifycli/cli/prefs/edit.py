@@ -19,6 +19,7 @@ from notifycli.cli.command import USER, command_class, examples, part, session_o
 from notifycli.cli.prefs.common import InboxId, check_inbox, one_inbox
 from notifycli.cli.prefs.edit_text import EditError, Shown, edit_text, edited, with_faults, written
 from notifycli.cli.session import display_name, plural
+from notifycli.cli.terminal import print_error
 from notifycli.errors import ConfigurationError, DataError, NotifycliError
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.store.transaction import Entry, Target
@@ -101,7 +102,7 @@ class _Draft:
             kept = f"what you wrote is kept in {self._file}"
             error.hint = f"{error.hint}\n  {kept}" if error.hint else kept
         else:
-            sys.stderr.write(f"what you wrote is kept in {self._file}\n")
+            print_error(f"what you wrote is kept in {self._file}")
 
     def edit(self, shown: Shown, own: list[str]) -> Mapping[str, str | None]:
         """Let it be edited until it has no fault, and give what was changed.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from notifycli.cli.input.lines import STDIN, total_size
 from notifycli.cli.output import console
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import is_terminal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -42,7 +43,7 @@ class Bar:
 @contextmanager
 def bar_over(session: Session, file: str, label: str, *, wanted: bool | None) -> Iterator[Bar]:
     """Show a bar while a file is read; if it isn't said, only on a terminal."""
-    if not (sys.stderr.isatty() and not session.quiet if wanted is None else wanted):
+    if not (is_terminal(sys.stderr) and not session.quiet if wanted is None else wanted):
         yield Bar(None, label, None)
         return
     from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it

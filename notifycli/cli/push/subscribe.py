@@ -12,6 +12,7 @@ from notifycli.cli.command import USER, command_class, examples, session_of
 from notifycli.cli.output import write
 from notifycli.cli.push.common import AllowLoopback, keep
 from notifycli.cli.session import display_name
+from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import now
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.vapid import PushKeys
@@ -64,7 +65,7 @@ def _open_browser(address: str) -> None:
     on_screen = sys.platform in {"darwin", "win32"} or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )
-    if on_screen and sys.stderr.isatty():
+    if on_screen and is_terminal(sys.stderr):
         import webbrowser  # noqa: PLC0415 - see above
 
         webbrowser.open(address)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, command_class, ex
 from notifycli.cli.output import printable, show
 from notifycli.cli.push.common import AllowLoopback, keep
 from notifycli.cli.session import plural
+from notifycli.cli.terminal import read_input
 from notifycli.cli.times import in_words, now, written
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import parse_moment
@@ -75,7 +75,7 @@ def push_add(
 
     session = session_of(ctx)
     session.awaits("-")
-    data = sys.stdin.buffer.read(_LONGEST_INPUT)
+    data = read_input(_LONGEST_INPUT)
     offer = read_subscription(data, "standard input", allow_loopback=allow_loopback)
     with session.store(create=True) as store:
         account = session.resolve_account(store)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.session import Session, leave_line
+from notifycli.cli.session import Session
+from notifycli.cli.terminal import leave_line
 from notifycli.cli.types import a_number
 from notifycli.errors import UnavailableError
 

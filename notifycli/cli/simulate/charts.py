@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from rich.text import Text
 
-from notifycli.cli.output import console, printable
+from notifycli.cli.output import console, print_rich, printable
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.simulate.run import Run
@@ -42,7 +42,7 @@ def show_insights(session: Session, run: Run, zone: str | None, *, compared: boo
     canvas = _Canvas(min(out.width, _WIDEST), compared=compared)
     for line in _lines(canvas, before, after, zone or "local time"):
         line.rstrip()
-        out.print(line, no_wrap=True, overflow="ellipsis", crop=False)
+        print_rich(out, line, no_wrap=True, overflow="ellipsis", crop=False)
 
 
 def _lines(canvas: _Canvas, before: Insight, after: Insight, zone: str) -> Iterator[Text]:

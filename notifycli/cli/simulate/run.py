@@ -12,6 +12,7 @@ from notifycli.cli.input.lines import BadLines, total_size
 from notifycli.cli.output import console
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.proposal import Wishes, find_users, proposed
+from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
 from notifycli.rules.decision import Decision, Facts, Verdict, joined
@@ -171,7 +172,7 @@ def progress_bar(
     session: Session, files: list[str], *, wanted: bool | None
 ) -> Iterator[Callable[[int], None] | None]:
     """Show a progress bar if it is wanted; by default, where standard error is a terminal."""
-    by_default = not session.quiet and sys.stderr is not None and sys.stderr.isatty()
+    by_default = not session.quiet and is_terminal(sys.stderr)
     if not (by_default if wanted is None else wanted):
         yield None
         return

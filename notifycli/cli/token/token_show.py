@@ -11,6 +11,7 @@ from msgspec import Struct
 from notifycli.cli.command import USER, command_class, examples, part, session_of
 from notifycli.cli.output import show_one, write
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import in_words, now, written
 from notifycli.cli.token.common import ClearAfter, Expires, Label, Name, Previous, the_owner, wish
 from notifycli.cli.tokens import life, read_token
@@ -70,7 +71,7 @@ def token_show(
         raise UsageError("--clear-after is for --copy", "add --copy")
     owner, token, secret = _taken(session, name, previous=previous, asked=asked)
     write([f"{secret.reveal()}\n".encode()])
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         _explain(session, owner, token)
 
 

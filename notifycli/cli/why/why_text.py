@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from notifycli.cli.output import console, printable
+from notifycli.cli.output import console, print_rich, printable
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.why.suggestions import UNLOCKING, joining
@@ -103,14 +103,14 @@ class _Teller:
         else:
             self._said[command] = f"line {answer.event.line}"
             self._print(f"  {told}.")
-            self._out.print(f"    {command}", style="cyan", soft_wrap=True)
+            print_rich(self._out, f"    {command}", style="cyan", soft_wrap=True)
             if UNLOCKING in command:
                 self._print(f"    {_FOR_EVERYBODY}")
 
     def _print(self, text: str, style: str = "") -> None:
         self.told = True
         # A pipe has no width that lines would have to be broken for.
-        self._out.print(Text(text, style=style), soft_wrap=not self._out.is_terminal)
+        print_rich(self._out, Text(text, style=style), soft_wrap=not self._out.is_terminal)
 
 
 def _absence(answer: Answer, asker: Asker) -> _Absence | None:

@@ -1,0 +1,126 @@
+"""Standard input, output and error: each may be closed, or unable to write a sign.
+
+Everything that a command reads, prints or tells goes through here.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from contextlib import suppress
+from typing import TextIO
+
+import typer
+
+from notifycli.errors import InputMissingError, TryAgainError
+
+_SIGNS = {
+    "✓": "yes",
+    "✗": "no",
+    "→": "->",
+    "█": "#",
+    "▓": "+",
+    "▒": "=",
+    "░": "-",
+    "│": "|",
+    "─": "-",
+    "·": ".",
+    "…": "...",
+}
+"""What our own signs become where an encoding has none of them; no two that differ look the same.
+
+The shades of a bar and of the map stay one cell wide.
+"""
+_REPLACE = "notifycli-signs"
+
+
+def prepare_streams() -> None:
+    """Have each stream write what its encoding has, and no file take the place of a closed one.
+
+    A store that was opened as descriptor 2 would be written into by whatever reports an error.
+    The place is held the wrong way round, such that reading or writing there stays an error.
+    """
+    for descriptor, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_RDONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, mode)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=_REPLACE)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a stream is there and leads to a terminal."""
+    return stream is not None and stream.isatty()
+
+
+def write_output(data: bytes) -> None:
+    """Write to standard output.
+
+    A reader that has gone away ends the program quietly. Raises `TryAgainError` where the output
+    can't be written, to a full disk for one.
+    """
+    if sys.stdout is None:
+        raise TryAgainError("standard output is closed")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still buffered has nowhere to go: without this the interpreter would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise typer.Exit(0) from None
+        raise TryAgainError(f"standard output can't be written: {error.strerror}") from None
+
+
+def print_error(text: str) -> None:
+    """Write a line, or several, to standard error, free of control characters."""
+    if sys.stderr is None:
+        return
+    safe = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    # Whoever has stopped listening to the talk may still want the data.
+    with suppress(OSError):
+        sys.stderr.write(f"{safe}\n")
+        sys.stderr.flush()
+
+
+def leave_line() -> None:
+    """Begin a new line on a terminal, where Ctrl-C has left `^C` or a prompt on the last one."""
+    if is_terminal(sys.stderr):
+        print_error("")
+
+
+def input_descriptor() -> int:
+    """Return the descriptor of standard input. Raises `InputMissingError` if it is closed."""
+    if sys.stdin is None:
+        raise InputMissingError("standard input is closed", "name a file, or pipe something in")
+    return sys.stdin.fileno()
+
+
+def read_input(most: int) -> bytes:
+    """Read at most so many bytes of standard input. Raises `InputMissingError`."""
+    input_descriptor()
+    return sys.stdin.buffer.read(most)
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """Encode a text, with what the encoding hasn't replaced by what it has."""
+    return text.encode(encoding, errors=_REPLACE)
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    """Spell out our own signs, take accents off letters, and put `?` for the rest."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    import unicodedata  # noqa: PLC0415 - few terminals need it
+
+    spelt = []
+    for char in error.object[error.start : error.end]:
+        bare = unicodedata.normalize("NFKD", char)[:1]
+        spelt.append(_SIGNS.get(char) or (bare if bare.isascii() else "?"))
+    return "".join(spelt), error.end
+
+
+codecs.register_error(_REPLACE, _replace)
