@@ -31,10 +31,12 @@ def decode_event(line: bytes, number: int) -> Event:
         try:
             body = sent.decode_payload(line)
         except msgspec.ValidationError:
-            body, _ = _inside(line)
+            body, place = _inside(line)
+        else:
+            place = line
         if body.conversation is None:
-            body, _ = _unwrapped(body, line)
-        return read_facts(body, number)
+            body, place = _unwrapped(body, place)
+        return read_facts(body, number, place)
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         name = _name_if_readable(line)
         if name is not None and name not in READ_EVENTS:
@@ -52,13 +54,14 @@ def unwrap(line: bytes) -> bytes | Raw:
 
 
 def _unwrapped(body: Payload, place: bytes | Raw) -> tuple[Payload, bytes | Raw]:
-    name = body.event
+    name, received = body.event, body.received_at
     for _ in range(_MAXIMUM_ENVELOPES):
         inner = body.wrapped()
         if inner is None:
             break
         body, place = sent.decode_payload(inner), inner
         name = body.event = body.event or name
+        received = body.received_at = body.received_at or received
     return body, place
 
 
@@ -69,6 +72,7 @@ def _inside(line: bytes) -> tuple[Payload, bytes | Raw]:
     place = sent.first_object(envelope.body, envelope.payload, envelope.data) or line
     body = sent.decode_payload(place)
     body.event = body.event or envelope.event
+    body.received_at = body.received_at or envelope.received_at
     return body, place
 
 

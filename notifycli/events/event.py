@@ -29,8 +29,8 @@ class Message(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def is_private_note(self) -> bool:
-        """Whether only the desk can read it: an outgoing message that is private."""
-        return self.private and self.type == "outgoing"
+        """Whether only the desk can read it, whatever its type."""
+        return self.private
 
 
 class Event(Struct, array_like=True, gc=False):
@@ -53,17 +53,34 @@ class Event(Struct, array_like=True, gc=False):
     """A user id, or `None` for nobody (or a bot)."""
     assignment: bool = False
     """Whether the event says that the assignee was changed."""
-    team: int | None = None
+    team: int | Unsaid | None = UNSAID
+    """The team that the conversation is given to, or `None` for none."""
     performed_by: int | None = None
+    """The user who did it."""
+    performed_by_other: bool = False
+    """Whether an automation rule or a bot did it: the actor is known, and is no user."""
     blocked: bool | None = None
     participants: tuple[int, ...] | None = None
     author: int | None = None
     """The user who wrote the message; contacts and bots are none."""
+    sender: int | None = None
+    """The number of whoever wrote the message: a user's, a contact's or a bot's."""
     message: Message | None = None
     present: int | None = None
     """The user whose presence the event tells of, by typing or by a presence event."""
     visible: bool | None = None
     open_conversation: int | Unsaid | None = UNSAID
+    connected: tuple[int, ...] | None = None
+    """The users who are online or busy, where the event tells it of all: others are not."""
+    automation: bool = False
+    """Whether an automation rule or a macro sent it: then it notifies nobody."""
+    digest: bytes | None = None
+    """Of an event of a conversation: the same for a body that is the same to the letter."""
+
+    @property
+    def known_team(self) -> int | None:
+        """The team that the conversation is given to, as far as the event says it."""
+        return None if self.team is UNSAID else self.team
 
     def agents(self) -> Iterator[int]:
         """Give the ids of the users whom the event shows to be agents."""
@@ -71,3 +88,4 @@ class Event(Struct, array_like=True, gc=False):
             if isinstance(user, int):
                 yield user
         yield from self.participants or ()
+        yield from self.connected or ()

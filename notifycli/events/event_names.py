@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PRESENCE = "presence_update"
+CREATED = "conversation_created"
 MESSAGE_CREATED = "message_created"
 SLA_EVENTS = ("sla_missed_first_response", "sla_missed_next_response", "sla_missed_resolution")
 STATUS_EVENTS = ("conversation_status_changed", "conversation_opened", "conversation_resolved")
@@ -15,7 +16,7 @@ STATUS_BY_EVENT = {
 """The status that an event's name tells, where the event carries none."""
 CONVERSATION_EVENTS = frozenset(
     {
-        "conversation_created",
+        CREATED,
         "conversation_updated",
         "conversation_status_changed",
         "conversation_opened",
@@ -31,6 +32,8 @@ CONVERSATION_EVENTS = frozenset(
 MESSAGE_EVENTS = frozenset(
     {MESSAGE_CREATED, "message_updated", "first_reply_created", "reply_created"}
 )
+AUTOMATION = "automation_event_"
+"""What the names begin with of events that an automation rule or a macro sends."""
 TYPING_ON = "conversation_typing_on"
 READ_EVENTS = CONVERSATION_EVENTS.union(
     MESSAGE_EVENTS, SLA_EVENTS, (PRESENCE, TYPING_ON, "conversation_typing_off")

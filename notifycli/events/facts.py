@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from msgspec import UNSET, Raw, Struct
 
 from notifycli.events import payload as sent
 from notifycli.events.event import UNSAID, Event
 from notifycli.events.event_names import (
+    AUTOMATION,
     CONVERSATION_EVENTS,
+    CREATED,
     KNOWN_EVENTS,
     MESSAGE_CREATED,
     MESSAGE_EVENTS,
@@ -23,13 +27,20 @@ from notifycli.events.fields import (
     assignee_of,
     author_of,
     blocked_of,
+    connected_of,
     first_id,
     id_of,
     inbox_of,
+    maker_of,
     message_of,
     participants_of,
+    performer_of,
+    sender_of,
+    status_of,
+    team_of,
     time_of_change,
     time_of_message,
+    time_of_receipt,
 )
 from notifycli.events.payload import Payload
 
@@ -47,6 +58,7 @@ class _Kind(Struct, frozen=True):
     """Whether the body is the conversation itself."""
     message: bool
     sla: bool
+    automation: bool
     own_time: bool
     """Whether the time is that of the message, or whatever else happened, itself."""
 
@@ -59,6 +71,7 @@ def _kind(name: str) -> _Kind:
         flat=name in CONVERSATION_EVENTS,
         message=name in MESSAGE_EVENTS,
         sla=name in SLA_EVENTS,
+        automation=name.startswith(AUTOMATION),
         own_time=name in MESSAGE_EVENTS or name == PRESENCE,
     )
 
@@ -66,17 +79,33 @@ def _kind(name: str) -> _Kind:
 _KINDS = {name: _kind(name) for name in KNOWN_EVENTS}
 
 
-def read_facts(body: Payload, number: int) -> Event:
-    """Give the event that a body tells of. Raises `ValueError`, which names the field."""
+def read_facts(body: Payload, number: int, place: bytes | Raw) -> Event:
+    """Give the event that a body at a place tells of.
+
+    Raises `ValueError`, which names the field.
+    """
     if body.event is None:
         raise ValueError('no "event" with the name of what happened')
     kind = _KINDS.get(body.event) or _kind(normal_name(body.event))
-    if not kind.known:
+    if not kind.known and not kind.automation:
         return Event(number, kind.name, known=False)
     at = time_of_message(body) if kind.own_time else time_of_change(body)
+    if at is None and body.received_at is not None:
+        at = time_of_receipt(body)
     if not kind.read:
-        return Event(number, kind.name, known=True, at=at, account=account_of(body))
-    return _read(body, number, kind, at)
+        event = Event(number, kind.name, known=True, at=at, account=account_of(body))
+        event.automation = kind.automation
+        return event
+    event = _read(body, number, kind, at)
+    if kind.flat or kind.sla:
+        event.digest = _digest(place)
+    return event
+
+
+def _digest(place: bytes | Raw) -> bytes:
+    # Two bodies that differ in four bytes in a row at most, as by their time, never have the same.
+    body = bytes(place).strip()
+    return (crc32(body) << 32 | len(body)).to_bytes(8)
 
 
 def _read(body: Payload, number: int, kind: _Kind, at: int | None) -> Event:
@@ -86,7 +115,6 @@ def _read(body: Payload, number: int, kind: _Kind, at: int | None) -> Event:
         inner = _NO_CONVERSATION
     meta = (body.meta if flat else inner.meta) or body.meta or inner.meta or _NO_META
     author = author_of(body) if kind.message else None
-    team, by = meta.team, body.performed_by
     event = Event(
         number,
         kind.name,
@@ -95,17 +123,23 @@ def _read(body: Payload, number: int, kind: _Kind, at: int | None) -> Event:
         account_of(body),
         _conversation(body, inner, kind),
         inbox_of(body, inner),
-        (_own_status(body) if flat else None) or inner.status,
+        status_of((_own_status(body) if flat else None) or inner.status),
         None,
         assignee_of(body, inner, meta),
         False,
-        None if team is None else id_of("meta.team.id", team.id),
-        # An automation rule has an id as well, and says of itself nothing at all.
-        id_of("performed_by.id", by.id) if by is not None and by.is_user() else None,
+        team_of(meta),
+        None,
+        False,
         blocked_of(body, meta, author),
         None,
         author,
+        sender_of(body) if kind.message else None,
     )
+    if body.performed_by is not None or body.performer is not None:
+        event.performed_by = performer_of(body)
+        event.performed_by_other = event.performed_by is None
+    elif kind.name == CREATED:
+        event.performed_by = maker_of(body)
     told = inner.participants if body.participants is None else body.participants
     if told is not None:
         event.participants = participants_of(told)
@@ -117,6 +151,8 @@ def _read(body: Payload, number: int, kind: _Kind, at: int | None) -> Event:
         event.message = message_of(body, author)
     elif body.user is not None:
         _read_presence(event, body, body.user)
+    elif kind.name == PRESENCE and body.users is not UNSET:
+        event.connected = connected_of(body.users)
     return event
 
 
@@ -154,9 +190,9 @@ def _read_changes(event: Event, changed: list[sent.Change] | sent.Change | None)
         if isinstance(change.status, Raw):
             status = sent.difference(change.status)
             if isinstance(status.previous_value, str):
-                event.previous_status = status.previous_value
+                event.previous_status = status_of(status.previous_value)
             if event.status is None and isinstance(status.current_value, str):
-                event.status = status.current_value
+                event.status = status_of(status.current_value)
 
 
 def _read_presence(event: Event, body: Payload, user: sent.Person) -> None:

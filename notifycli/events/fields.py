@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from notifycli.events import payload as sent
 from notifycli.events.event import UNSAID, Message, Unsaid
@@ -63,6 +63,14 @@ def time_of_change(body: Payload) -> int | None:
     return None
 
 
+def time_of_receipt(body: Payload) -> int | None:
+    """Give when a body was received, in microseconds since 1970 UTC, where that stands by it."""
+    try:
+        return None if body.received_at is None else parse_moment(body.received_at)
+    except ValueError as error:
+        raise ValueError(f"received_at: {error}") from None
+
+
 def account_of(body: Payload) -> int | None:
     """Give the account that the body, its conversation or that one's messages name."""
     value = body.account_id if body.account is None else body.account.id
@@ -92,6 +100,18 @@ def inbox_of(body: Payload, inner: sent.Conversation) -> int | None:
     return value if isinstance(value, int) else id_of("inbox_id", value)
 
 
+def status_of(word: str | None) -> str | None:
+    """Give a status by the name that servers have for it now."""
+    return "pending" if word == "bot" else word
+
+
+def team_of(meta: sent.Meta) -> int | Unsaid | None:
+    """Give the team that the conversation is given to; `None` for none."""
+    if meta.team is None:
+        return None
+    return UNSAID if meta.team is UNSET else id_of("meta.team.id", meta.team.id)
+
+
 def assignee_of(body: Payload, inner: sent.Conversation, meta: sent.Meta) -> int | Unsaid | None:
     """Give the user who is assigned; `None` for nobody, or a bot."""
     assignee = meta.assignee
@@ -108,14 +128,63 @@ def assignee_of(body: Payload, inner: sent.Conversation, meta: sent.Meta) -> int
     return UNSAID if body.assignee_id is UNSET else id_of("assignee_id", body.assignee_id)
 
 
-def author_of(body: Payload) -> int | None:
-    """Give the user who wrote the message; contacts and bots are none."""
+def sender_of(body: Payload | sent.WrittenMessage) -> int | None:
+    """Give the number of whoever wrote a message, be it a user, a contact or a bot.
+
+    What is no number, as in a log without names, is nobody's.
+    """
+    sender = body.sender
+    value = body.sender_id if sender is None or sender.id is None else sender.id
+    if isinstance(value, str):
+        return id_of("sender.id", value) if value.isdecimal() else None
+    return value
+
+
+def author_of(body: Payload | sent.WrittenMessage) -> int | None:
+    """Give the user who wrote the message; contacts and bots are none.
+
+    Only contacts and old servers' agents say nothing of what they are; contacts send no outgoing
+    messages.
+    """
     sender = body.sender
     if sender is not None and sender.id is not None and sender.is_user():
         return id_of("sender.id", sender.id)
-    if body.sender_type is not None and body.sender_type.lower() == "user":
+    if body.sender_type is not None:
+        if body.sender_type.lower() != "user":
+            return None
         return first_id("sender_id", body.sender_id, None if sender is None else sender.id)
+    if sender is not None and sender.type is None:
+        outgoing = _TYPE_OF.get(body.message_type) == "outgoing"
+        return id_of("sender.id", sender.id) if outgoing else None
     return None
+
+
+def performer_of(body: Payload) -> int | None:
+    """Give the user who did it; an automation rule has an id as well, and says of itself nothing.
+
+    The live socket's performer may say nothing of itself either, and is always a user.
+    """
+    by = body.performed_by
+    if by is not None and by.is_user():
+        return id_of("performed_by.id", by.id)
+    by = body.performer
+    if by is not None and (by.type is None or by.is_user()):
+        return id_of("performer.id", by.id)
+    return None
+
+
+def maker_of(body: Payload) -> int | None:
+    """Give who began a conversation: whoever wrote the last outgoing message that came with it."""
+    written = reversed(sent.written_messages(body.messages))
+    outgoing = (one for one in written if _TYPE_OF.get(one.message_type) == "outgoing")
+    return next(map(author_of, outgoing), None)
+
+
+def connected_of(users: Raw) -> tuple[int, ...]:
+    """Give the users whom a map of presences shows to be online or busy."""
+    told = sent.presences(users).items()
+    ids = (id_of("users", user) for user, state in told if state in ("online", "busy"))
+    return tuple(sorted(user for user in ids if user is not None))
 
 
 def blocked_of(body: Payload, meta: sent.Meta, author: int | None) -> bool | None:

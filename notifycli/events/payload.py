@@ -42,7 +42,7 @@ class Meta(Struct, gc=False):
     sender: Person | None = None
     assignee: Person | UnsetType | None = UNSET
     assignee_type: str | None = None
-    team: Reference | None = None
+    team: Reference | UnsetType | None = UNSET
 
 
 class Conversation(Struct, gc=False):
@@ -92,6 +92,7 @@ class Payload(Struct, gc=False):
     changed_attributes: list[Change] | Change | None = None
     user: Person | None = None
     performed_by: Person | None = None
+    performer: Person | None = None
     account_id: Id = None
     conversation_id: Id | UnsetType = UNSET
     assignee_id: Id | UnsetType = UNSET
@@ -99,6 +100,8 @@ class Payload(Struct, gc=False):
     sender_type: str | None = None
     sender_id: Id = None
     visible: bool | None = None
+    users: Raw | UnsetType = UNSET
+    received_at: Time = None
     body: Raw | UnsetType = UNSET
     payload: Raw | UnsetType = UNSET
     data: Raw | UnsetType = UNSET
@@ -129,6 +132,7 @@ class Envelope(Struct):
     """An object of whose fields nothing is known but what may be inside."""
 
     event: str | None = None
+    received_at: Time = None
     body: Raw | UnsetType = UNSET
     payload: Raw | UnsetType = UNSET
     data: Raw | UnsetType = UNSET
@@ -152,6 +156,15 @@ class _Message(Struct, gc=False):
     account_id: Id = None
 
 
+class WrittenMessage(Struct, gc=False):
+    """One of the messages that a conversation's body carries."""
+
+    message_type: int | str | None = None
+    sender: Person | None = None
+    sender_type: str | None = None
+    sender_id: Id = None
+
+
 class Difference(Struct):
     """The two values of a changed attribute."""
 
@@ -163,6 +176,8 @@ decode_payload = msgspec.json.Decoder(Payload).decode
 decode_envelope = msgspec.json.Decoder(Envelope).decode
 decode_name = msgspec.json.Decoder(Name).decode
 _decode_messages = msgspec.json.Decoder(list[_Message] | None).decode
+_decode_written = msgspec.json.Decoder(list[WrittenMessage] | None).decode
+_decode_users = msgspec.json.Decoder(dict[str, str | None]).decode
 _decode_change = msgspec.json.Decoder(Difference | tuple[Id, Id] | None).decode
 
 
@@ -170,6 +185,19 @@ def messages_account(raw: Raw | UnsetType) -> Id:
     """Give the account that a conversation's `messages` name."""
     messages = () if raw is UNSET else _decode_messages(raw) or ()
     return next((m.account_id for m in messages if m.account_id is not None), None)
+
+
+def written_messages(raw: Raw | UnsetType) -> list[WrittenMessage]:
+    """Give the messages that a conversation's body carries; none, if they are of another shape."""
+    try:
+        return [] if raw is UNSET else _decode_written(raw) or []
+    except msgspec.ValidationError:
+        return []
+
+
+def presences(raw: Raw) -> dict[str, str | None]:
+    """Read a map of presences: `online`, `busy` or `offline` by user."""
+    return _decode_users(raw)
 
 
 def difference(raw: Raw) -> Difference:

@@ -42,7 +42,7 @@ def kind_of_message(event: Event) -> Hashable | None:
     message = event.message
     if message is None or message.private or message.content:
         return None
-    return message.type, event.team, event.author
+    return message.type, event.known_team, event.author
 
 
 def _named_by_message(
@@ -54,7 +54,7 @@ def _named_by_message(
         if message.content or message.is_private_note:
             mentioned = mentioned_users(message.content, directory, private=message.is_private_note)
             conversation.join(
-                user for user in mentioned if directory.can_see(user, event.inbox, event.team)
+                user for user in mentioned if directory.can_see(user, event.inbox, event.known_team)
             )
             yield Named(NotificationType.MENTION, sorted(mentioned))
         if not message.is_private_note:
@@ -64,6 +64,6 @@ def _named_by_message(
             if assignee is None and message.type == "incoming":
                 recipients = directory.recipients(event.inbox)
                 yield Named(NotificationType.UNASSIGNED_MESSAGE, recipients, audience=True)
-    viewers = directory.viewers(event.inbox, event.team)
+    viewers = directory.viewers(event.inbox, event.known_team)
     usual = viewers is directory.viewers(event.inbox)
     yield Named(NotificationType.NEW_MESSAGE, viewers, audience=usual)

@@ -84,7 +84,7 @@ def _blocked(case: Case) -> bool:
 
 
 def _no_access(case: Case) -> bool:
-    return not case.directory.can_see(case.user, case.event.inbox, case.event.team)
+    return not case.directory.can_see(case.user, case.event.inbox, case.event.known_team)
 
 
 def _self_authored(case: Case) -> bool:

@@ -117,7 +117,7 @@ def _absence(answer: Answer, asker: Asker) -> _Absence | None:
     event = answer.event
     if answer.records:
         return None
-    if not asker.directory.can_see(asker.user.id, event.inbox, event.team):
+    if not asker.directory.can_see(asker.user.id, event.inbox, event.known_team):
         told = f"Nothing: {asker.name} can't see the conversation (inbox {event.inbox})"
         return _Absence(told, joining(asker.user, event.inbox, asker.option))
     if answer.others:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import copy
 from typing import Any
 
 import pytest
@@ -74,6 +75,12 @@ def message(**more: Any) -> Json:
     }
 
 
+def without_digest(event: Event) -> Event:
+    event = copy(event)
+    event.digest = None
+    return event
+
+
 CONVERSATION_FACTS: Json = {
     "known": True,
     "account": 1,
@@ -84,6 +91,7 @@ CONVERSATION_FACTS: Json = {
     "team": 2,
     "blocked": False,
 }
+BY_MIA: Json = {"at": NOON, "sender": 6}
 LATE = Message(500, "incoming", private=False, content="")
 
 
@@ -91,11 +99,12 @@ def event(name: str, **facts: Any) -> Event:
     return Event(**{"line": 1, "name": name, **CONVERSATION_FACTS, **facts})
 
 
-BARE: Json = dict.fromkeys(("account", "inbox", "status", "team", "blocked"))
-BARE["assignee"] = UNSAID
+BARE: Json = dict.fromkeys(("account", "inbox", "status", "blocked"))
+BARE["assignee"] = BARE["team"] = UNSAID
+NOWHERE = BARE | {"conversation": None}
 
 BODIES = [
-    ("a message of a contact", message(), event("message_created", at=NOON, message=LATE)),
+    ("a message of a contact", message(), event("message_created", **BY_MIA, message=LATE)),
     (
         "a message of an agent says so in its sender",
         message(sender={"id": 7, "type": "user"}, message_type="outgoing"),
@@ -103,7 +112,43 @@ BODIES = [
             "message_created",
             at=NOON,
             author=7,
+            sender=7,
             message=Message(500, "outgoing", private=False, content=""),
+        ),
+    ),
+    (
+        "a sender who says nothing of being one is an agent, where the message is outgoing",
+        message(sender={"id": 7, "name": "Jane"}, message_type=1),
+        event(
+            "message_created",
+            at=NOON,
+            author=7,
+            sender=7,
+            message=Message(500, "outgoing", private=False, content=""),
+        ),
+    ),
+    (
+        "a bot that writes has a number, and is no user",
+        message(sender={"id": 7, "type": "agent_bot"}, message_type="outgoing"),
+        event(
+            "message_created",
+            at=NOON,
+            sender=7,
+            message=Message(500, "outgoing", private=False, content=""),
+        ),
+    ),
+    (
+        "a contact of a log without names has no number",
+        message(sender={"id": "d41d8cd9"}),
+        event("message_created", at=NOON, message=LATE),
+    ),
+    (
+        "a private message is a note, whatever its type",
+        message(private=True),
+        event(
+            "message_created",
+            **BY_MIA,
+            message=Message(500, "incoming", private=True, content="The parcel is late"),
         ),
     ),
     (
@@ -155,7 +200,12 @@ BODIES = [
     (
         "an explicit null assignee is nobody",
         message(conversation=conversation(meta={"assignee": None})),
-        event("message_created", at=NOON, assignee=None, team=None, blocked=False, message=LATE),
+        event("message_created", **BY_MIA, assignee=None, team=UNSAID, message=LATE),
+    ),
+    (
+        "an explicit null team is none",
+        message(conversation=conversation(meta={"team": None})),
+        event("message_created", **BY_MIA, assignee=UNSAID, team=None, message=LATE),
     ),
     (
         "a bot as the assignee is nobody",
@@ -164,7 +214,7 @@ BODIES = [
                 meta={"assignee": {"id": 7, "name": "Bot"}, "assignee_type": "AgentBot"}
             )
         ),
-        event("message_created", at=NOON, assignee=None, team=None, blocked=False, message=LATE),
+        event("message_created", **BY_MIA, assignee=None, team=UNSAID, message=LATE),
     ),
     (
         "a contact who types says nothing of being one, and the event has no time of its own",
@@ -232,31 +282,75 @@ BODIES = [
             "message_created",
             at=NOON,
             status=None,
-            team=None,
+            team=UNSAID,
             blocked=None,
             author=8,
+            sender=8,
             message=Message(500, "outgoing", private=True, content="The parcel is late"),
         ),
     ),
     (
         "a body in an envelope in an envelope",
         {"id": "delivery-1", "payload": {"body": message(), "headers": {}}},
-        event("message_created", at=NOON, message=LATE),
+        event("message_created", **BY_MIA, message=LATE),
     ),
     (
         "an envelope with an id and a user of its own, that are none of ours",
         {"id": "evt_1", "user": "relay", "event": "message_created", "data": message()},
-        event("message_created", at=NOON, message=LATE),
+        event("message_created", **BY_MIA, message=LATE),
+    ),
+    (
+        "a map of presences tells of all, and those who are offline are not connected",
+        {
+            "event": "presence.update",
+            "data": {"account_id": 1, "users": {"8": "busy", "7": "online", "9": "offline"}},
+        },
+        event("presence_update", **NOWHERE | {"account": 1, "connected": (7, 8)}),
+    ),
+    (
+        "the old name of pending",
+        conversation(
+            event="conversation_status_changed",
+            status="bot",
+            changed_attributes=[{"status": {"previous_value": "bot", "current_value": "open"}}],
+        ),
+        event(
+            "conversation_status_changed",
+            at=NOON + 1,
+            status="pending",
+            previous_status="pending",
+        ),
+    ),
+    (
+        "what an automation rule sends is known",
+        conversation(event="automation_event.conversation_updated", account_id=1),
+        event(
+            "automation_event_conversation_updated",
+            **NOWHERE | {"account": 1, "at": NOON + 1, "automation": True},
+        ),
+    ),
+    (
+        "what is received has no other time than that, if it has none of its own",
+        {
+            "received_at": "2026-03-03T12:00:00Z",
+            "body": {"event": "conversation_typing_on", "conversation": {"id": 42}},
+        },
+        event("conversation_typing_on", **BARE, at=NOON),
+    ),
+    (
+        "a time of its own wins over when it was received",
+        {"received_at": "2026-04-04T12:00:00Z", **message()},
+        event("message_created", **BY_MIA, message=LATE),
     ),
     (
         "a contact's event need not have the types of a conversation's",
         {"event": "contact_created", "id": {"uuid": "x"}, "account": {"id": 1}},
-        event("contact_created", **BARE | {"conversation": None}),
+        event("contact_created", **NOWHERE),
     ),
     (
         "a name that isn't known tells nothing",
         {"event": "conversation.teleported", "id": 42, "account": {"id": 1}},
-        event("conversation_teleported", **BARE | {"conversation": None, "known": False}),
+        event("conversation_teleported", **NOWHERE | {"known": False}),
     ),
 ]
 
@@ -265,7 +359,77 @@ BODIES = [
     ("body", "expected"), [row[1:] for row in BODIES], ids=[r[0] for r in BODIES]
 )
 def test_an_event_is_read(body: Json, expected: Event) -> None:
-    assert decode_event(json.dumps(body).encode(), 1) == expected
+    assert without_digest(decode_event(json.dumps(body).encode(), 1)) == expected
+
+
+OUTGOING = {"message_type": 1, "sender": {"id": 8, "type": "user"}}
+PERFORMERS = [
+    ("nobody says", {}, (None, False)),
+    ("a user", {"performed_by": {"id": 7, "type": "user"}}, (7, False)),
+    ("an automation rule", {"performed_by": {"id": 7, "name": "Rule"}}, (None, True)),
+    ("a bot", {"performed_by": {"id": 7, "type": "agent_bot"}}, (None, True)),
+    ("the live socket's performer", {"performer": {"id": 7, "name": "Jane"}}, (7, False)),
+    ("… says of itself what it is", {"performer": {"id": 7, "type": "user"}}, (7, False)),
+    ("… or that it is none", {"performer": {"id": 7, "type": "agent_bot"}}, (None, True)),
+    (
+        "a user who set off an automation rule",
+        {"performed_by": {"id": 3}, "performer": {"id": 7, "type": "user"}},
+        (7, False),
+    ),
+    (
+        "whoever wrote the last outgoing message of a creation",
+        {
+            "messages": [
+                {"message_type": 1, "sender": {"id": 7, "type": "user"}},
+                OUTGOING,
+                {"message_type": 0, "sender": {"id": 6}},
+            ]
+        },
+        (8, False),
+    ),
+    (
+        "… told by the type of the sender",
+        {"messages": [{"message_type": "outgoing", "sender_type": "User", "sender_id": "8"}]},
+        (8, False),
+    ),
+    ("… which may be a bot", {"messages": [{**OUTGOING, "sender": {"type": "x"}}]}, (None, False)),
+    (
+        "… but not where an automation rule did it",
+        {"performed_by": {"id": 7}, "messages": [OUTGOING]},
+        (None, True),
+    ),
+    (
+        "… and only of a creation",
+        {"event": "conversation_updated", "messages": [OUTGOING]},
+        (None, False),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"), [row[1:] for row in PERFORMERS], ids=[r[0] for r in PERFORMERS]
+)
+def test_who_did_it(more: Json, expected: tuple[int | None, bool]) -> None:
+    body = conversation(account_id=1) | {"event": "conversation_created"} | more
+    event = decode_event(json.dumps(body).encode(), 1)
+    assert (event.performed_by, event.performed_by_other) == expected
+
+
+def test_a_digest_is_of_the_body_and_not_of_what_is_around_it() -> None:
+    body = conversation(event="conversation_updated")
+    text = json.dumps(body)
+    wrapped = f'{{"received_at": 1772539200, "body": {text} }}'
+    other = json.dumps({**body, "updated_at": 1772539200.000002})
+    digests = [
+        decode_event(one.encode(), 1).digest for one in (text, text + "\r\n", wrapped, other)
+    ]
+    assert digests[:3] == [digests[0]] * 3
+    assert None not in digests
+    assert digests[3] != digests[0]
+
+
+def test_what_is_told_apart_by_an_id_has_no_digest() -> None:
+    assert decode_event(json.dumps(message()).encode(), 1).digest is None
 
 
 BAD_LINES = [
