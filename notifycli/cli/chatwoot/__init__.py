@@ -13,5 +13,6 @@ app = group_of_parts(
         "pull": f"{_HERE}.pull_command",
         **dict.fromkeys(("diff", "push"), f"{_HERE}.push_command"),
         "rotate": f"{_HERE}.rotate_command",
+        **dict.fromkeys(("export-sql", "import-export"), f"{_HERE}.database"),
     },
 )

@@ -1,0 +1,188 @@
+"""What Chatwoot wrote into a conversation when it changed: prose, in the account's language.
+
+`Assigned to Jane by Omar` is all that Chatwoot keeps of an assignment. The sentences are those of
+its translations (`config/locales`, `conversations.activity`). A name in them is looked for among
+the account's users and teams; one that two of them have, or none, is not guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from notifycli.rules.directory import Team, User
+
+
+class Change(StrEnum):
+    """What a sentence says has changed."""
+
+    SELF_ASSIGNED = "self_assigned"
+    ASSIGNED = "assigned"
+    UNASSIGNED = "unassigned"
+    TEAM_ASSIGNED = "team_assigned"
+    ASSIGNED_VIA_TEAM = "assigned_via_team"
+    TEAM_REMOVED = "team_removed"
+    RESOLVED = "resolved"
+    OPEN = "open"
+    PENDING = "pending"
+    SNOOZED = "snoozed"
+
+
+class Activity(NamedTuple):
+    """A sentence, as far as its names could be resolved."""
+
+    change: Change
+    name: str = ""
+    """The name of whom it was assigned to."""
+    assignee: int | None = None
+    team: int | None = None
+    actor: int | None = None
+    """The user who did it; `None` for a rule or a policy, and where the name isn't known."""
+    unresolved: str | None = None
+    """The name of the assignee or the team, where it is nobody's or more than one's."""
+
+    @property
+    def knows(self) -> tuple[bool, bool, int]:
+        """How much of the sentence is known."""
+        return self.unresolved is None, self.actor is not None, len(self.name)
+
+
+SENTENCES: Mapping[str, Mapping[Change, tuple[str, ...]]] = {
+    "en": {
+        Change.SELF_ASSIGNED: ("{actor} self-assigned this conversation",),
+        Change.ASSIGNED_VIA_TEAM: ("Assigned to {assignee} via {team} by {actor}",),
+        Change.ASSIGNED: ("Assigned to {assignee} by {actor}",),
+        Change.UNASSIGNED: ("Conversation unassigned by {actor}",),
+        Change.TEAM_ASSIGNED: ("Assigned to {team} by {actor}",),
+        Change.TEAM_REMOVED: ("Unassigned from {team} by {actor}",),
+        Change.RESOLVED: (
+            "Conversation was marked resolved by {actor}",
+            "Conversation was resolved by {actor}",
+            "Conversation was marked resolved by system due to {actor} of inactivity",
+        ),
+        Change.OPEN: (
+            "Conversation was reopened by {actor}",
+            "Conversation was marked open by {actor}",
+            "System reopened the conversation due to a new incoming message.",
+        ),
+        Change.PENDING: ("Conversation was marked as pending by {actor}",),
+        Change.SNOOZED: ("Conversation was snoozed by {actor}",),
+    },
+    "de": {
+        Change.SELF_ASSIGNED: ("{actor} hat sich dieses Gespräch selbst zugewiesen",),
+        Change.ASSIGNED_VIA_TEAM: ("Zugewiesen an {assignee} über {team} von {actor}",),
+        # The translation has the two the other way round.
+        Change.ASSIGNED: ("{actor} von {assignee} zugewiesen",),
+        Change.UNASSIGNED: ("Gespräch nicht zugewiesen von {actor}",),
+        Change.TEAM_ASSIGNED: ("Zugewiesen an {team} von {actor}",),
+        Change.TEAM_REMOVED: ("Entfernt aus {team} von {actor}",),
+    },
+    "es": {
+        Change.SELF_ASSIGNED: ("{actor} auto-asignado a esta conversación",),
+        Change.ASSIGNED_VIA_TEAM: ("Asignado a {assignee} via {team} por {actor}",),
+        Change.ASSIGNED: ("Asignado a {assignee} por {actor}",),
+        Change.UNASSIGNED: ("Conversación no asignada por {actor}",),
+        Change.TEAM_ASSIGNED: ("Asignado a {team} por {actor}",),
+        Change.TEAM_REMOVED: ("Desasignado de {team} por {actor}",),
+        Change.RESOLVED: (
+            "La conversación fue marcada por {actor}",
+            "Conversación fue resuelta por {actor}",
+        ),
+        Change.OPEN: (
+            "La conversación fue reabierta por {actor}",
+            "El sistema reabrió la conversación debido a un nuevo mensaje entrante.",
+        ),
+        Change.PENDING: ("La conversación fue marcada como pendiente por {actor}",),
+        Change.SNOOZED: ("La conversación fue pospuesta por {actor}",),
+    },
+    "pt_BR": {
+        Change.SELF_ASSIGNED: ("{actor} atribuiu a si mesmo essa conversa",),
+        Change.ASSIGNED_VIA_TEAM: ("Atribuído a {assignee} via {team} por {actor}",),
+        Change.ASSIGNED: ("Atribuído a {assignee} por {actor}",),
+        Change.UNASSIGNED: ("Conversa desatribuída por {actor}",),
+        Change.TEAM_ASSIGNED: ("Atribuído a {team} por {actor}",),
+        Change.TEAM_REMOVED: ("Desatribuído de {team} por {actor}",),
+        Change.RESOLVED: (
+            "Conversa foi marcada como resolvida por {actor}",
+            "A conversa foi resolvida por {actor}",
+        ),
+        Change.OPEN: (
+            "Conversa foi reaberta por {actor}",
+            "A conversa foi aberta por {actor}",
+            "O sistema reabriu a conversa devido a uma nova mensagem recebida.",
+        ),
+        Change.PENDING: ("Conversa foi marcada como pendente por {actor}",),
+        Change.SNOOZED: ("Conversa foi adiada por {actor}",),
+    },
+}
+"""By language, as Chatwoot names it. What only labels, mutes or sets a priority isn't here."""
+
+
+class Names:
+    """The users and teams of an account by the names that sentences use."""
+
+    def __init__(self, users: Iterable[User], teams: Iterable[Team]) -> None:
+        self._users = _by_name(users)
+        self._teams = _by_name(teams)
+
+    def read(self, text: str) -> Activity | None:
+        """Return what a sentence says; `None` for one that changes nothing which matters here.
+
+        A name may hold the words between names: of the readings that know most of their names, the
+        one with the longest is taken. Two that know equally much, a user and a team of one name,
+        are not told apart.
+        """
+        readings = (self._resolve(change, names) for change, names in _readings(text.strip()))
+        found = dict.fromkeys(readings)
+        if not found:
+            return None
+        best, *others = sorted(found, key=lambda reading: reading.knows, reverse=True)
+        if others and others[0].knows == best.knows and best.unresolved is None:
+            return best._replace(assignee=None, team=None, unresolved=best.name)
+        return best
+
+    def _resolve(self, change: Change, names: Mapping[str, str]) -> Activity:
+        actor = self._users.get(names.get("actor", ""))
+        assignee = self._users.get(names.get("assignee", ""))
+        team = self._teams.get(names.get("team", ""))
+        if change is Change.SELF_ASSIGNED:
+            assignee, names = actor, {"assignee": names["actor"]}
+        known = {"assignee": assignee, "team": team}
+        missing = [name for field, name in names.items() if field in known and not known[field]]
+        name = names.get("assignee") or names.get("team") or ""
+        return Activity(change, name, assignee, team, actor, missing[0] if missing else None)
+
+
+def _by_name(items: Iterable[User] | Iterable[Team]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    for item in items:
+        found[item.name] = None if item.name in found else item.id
+    return found
+
+
+def _readings(text: str) -> Iterator[tuple[Change, dict[str, str]]]:
+    for sentences in SENTENCES.values():
+        for change, patterns in sentences.items():
+            for pattern in patterns:
+                for names in _matches(pattern, text):
+                    yield change, names
+
+
+def _matches(pattern: str, text: str) -> Iterator[dict[str, str]]:
+    """Give each way in which a text can be the pattern: a name may hold the words between them."""
+    literal, brace, rest = pattern.partition("{")
+    if not text.startswith(literal):
+        return
+    text = text[len(literal) :]
+    if not brace:
+        if not text:
+            yield {}
+        return
+    field, _, rest = rest.partition("}")
+    following = rest.partition("{")[0]
+    at = text.find(following, 1) if following else len(text)
+    while at > 0:
+        for names in _matches(rest, text[at:]):
+            yield {field: text[:at], **names}
+        at = text.find(following, at + 1) if following else -1

@@ -1,0 +1,285 @@
+"""Events as Chatwoot's webhooks would have sent them, from what it keeps of the past.
+
+What is kept are conversations as they are now, messages, sentences about changes, and a few rows
+with times. The events are today's webhook bodies, in the order of time. What had to be guessed is
+named in each (`"approximate": ["assignee"]`) and counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct, field
+
+from notifycli.chatwoot.activity import Activity, Change, Names
+
+Json = dict[str, Any]
+STATUSES = ("open", "resolved", "pending", "snoozed")
+"""By Chatwoot's number, as of `conversations.status`."""
+_MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
+_SLA_EVENTS = (
+    "sla_missed_first_response",
+    "sla_missed_next_response",
+    "sla_missed_resolution",
+)
+_STATUS_OF_REPORT = {"conversation_resolved": "resolved", "conversation_opened": "open"}
+_STATUS_OF_CHANGE = {
+    Change.RESOLVED: "resolved",
+    Change.OPEN: "open",
+    Change.PENDING: "pending",
+    Change.SNOOZED: "snoozed",
+}
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """Something with a time (ISO 8601, UTC) in a conversation, by its display id."""
+
+    at: str
+    account: int
+    conversation: int
+
+
+class ConversationRow(Struct, frozen=True, kw_only=True):
+    """A conversation as it is now; `at` is when it was created."""
+
+    at: str
+    account: int
+    id: int
+    inbox: int
+    status: int
+    assignee: int | None = None
+    bot_assignee: int | None = None
+    team: int | None = None
+    blocked: bool | None = None
+    handed_over: bool = False
+    """Whether a bot once handed it over."""
+
+
+class MessageRow(Row, frozen=True, kw_only=True):
+    """A message. `content` is the text of an activity; of others, the markup of mentions alone."""
+
+    id: int
+    type: int
+    private: bool = False
+    sender_type: str | None = None
+    sender: int | None = None
+    content: str | None = None
+    status: str | None = None
+    """The status that an activity says outright (4.16)."""
+
+
+class JoinedRow(Row, frozen=True, kw_only=True):
+    """A user who began to take part when nothing was said, and was assigned at some time."""
+
+    user: int
+
+
+class ReportRow(Row, frozen=True, kw_only=True):
+    """A row of `reporting_events`. `user` was the assignee at that moment."""
+
+    name: str
+    user: int | None = None
+
+
+class SlaRow(Row, frozen=True, kw_only=True):
+    """A missed service level: 0 first response, 1 next response, 2 resolution."""
+
+    type: int
+
+
+AnyRow = ConversationRow | MessageRow | JoinedRow | ReportRow | SlaRow
+
+
+class Inexact(Struct):
+    """What the rebuilt events don't know, counted."""
+
+    approximate: Counter[str] = field(default_factory=Counter)
+    """By field: `status`, `assignee`."""
+    unresolved: Counter[str] = field(default_factory=Counter)
+    """Names in sentences that are nobody's, or more than one's."""
+    unexplained: int = 0
+    """Conversations whose assignee of today no sentence tells of."""
+
+
+class _State(Struct):
+    row: ConversationRow
+    status: str
+    assignee: int | None = None
+    team: int | None = None
+    told: bool = False
+    """Whether anything was said of an assignee."""
+
+
+class Rebuilder:
+    """Rows in the order of time in, events out; those before `since` only lead up to them.
+
+    `names` and `bot_inboxes` by account.
+    """
+
+    def __init__(
+        self, names: Mapping[int, Names], bot_inboxes: Mapping[int, frozenset[int]], since: str = ""
+    ) -> None:
+        self.inexact = Inexact()
+        self._names = names
+        self._bot_inboxes = bot_inboxes
+        self._since = since
+        self._conversations: dict[tuple[int, int], _State] = {}
+
+    def events(self, rows: Iterable[AnyRow]) -> Iterator[Json]:
+        """Return the events of rows, oldest first."""
+        for row in rows:
+            for event in self._events_of(row):
+                if row.at >= self._since:
+                    for what in event.get("approximate", ()):
+                        self.inexact.approximate[what] += 1
+                    yield event
+        self.inexact.unexplained = sum(
+            state.row.assignee is not None and not state.told
+            for state in self._conversations.values()
+        )
+
+    def _events_of(self, row: AnyRow) -> Iterator[Json]:
+        if isinstance(row, ConversationRow):
+            yield self._created(row)
+            return
+        state = self._conversations.get((row.account, row.conversation))
+        if state is None:
+            return
+        match row:
+            case MessageRow(type=2):
+                yield from self._activity(row, state)
+            case MessageRow():
+                yield _message(row, state)
+            case JoinedRow():
+                yield from _assigned(row, state, row.user, None, ["assignee"])
+            case ReportRow():
+                yield from _report(row, state)
+            case SlaRow():
+                yield {**_conversation(state), "event": _SLA_EVENTS[row.type], "updated_at": row.at}
+
+    def _created(self, row: ConversationRow) -> Json:
+        with_bot = row.inbox in self._bot_inboxes.get(row.account, frozenset())
+        status = "pending" if row.handed_over or with_bot else "open"
+        state = self._conversations[row.account, row.id] = _State(row, status)
+        guessed = with_bot and not row.handed_over
+        event = {**_conversation(state), "event": "conversation_created"}
+        return _approximate(event, ["status"] if guessed else [])
+
+    def _activity(self, row: MessageRow, state: _State) -> Iterator[Json]:
+        if row.status is not None:
+            yield from _status(row, state, row.status)
+            return
+        names = self._names.get(row.account)
+        said = names.read(row.content or "") if names else None
+        if said is None:
+            return
+        if said.unresolved is not None:
+            self.inexact.unresolved[said.unresolved] += 1
+        status = _STATUS_OF_CHANGE.get(said.change)
+        if status is not None:
+            yield from _status(row, state, status)
+        else:
+            yield from _given(row, state, said)
+
+
+def _given(row: MessageRow, state: _State, said: Activity) -> Iterator[Json]:
+    """Return the event of a sentence that says to whom a conversation was given."""
+    state.told = True
+    if said.change in {Change.TEAM_ASSIGNED, Change.TEAM_REMOVED}:
+        if said.unresolved is None:
+            before, state.team = (
+                state.team,
+                said.team if said.change is Change.TEAM_ASSIGNED else None,
+            )
+            yield _changed(row, state, "team_id", (before, state.team), said.actor)
+        return
+    if said.change is Change.UNASSIGNED:
+        yield from _assigned(row, state, None, said.actor, [])
+    elif said.unresolved is None:
+        if said.change is Change.ASSIGNED_VIA_TEAM:
+            state.team = said.team
+        yield from _assigned(row, state, said.assignee, said.actor, [])
+
+
+def _assigned(
+    row: Row, state: _State, user: int | None, actor: int | None, approximate: list[str]
+) -> Iterator[Json]:
+    state.told = True
+    if user != state.assignee:
+        before, state.assignee = state.assignee, user
+        event = _changed(row, state, "assignee_id", (before, user), actor)
+        yield _approximate(event, approximate)
+
+
+def _report(row: ReportRow, state: _State) -> Iterator[Json]:
+    if row.name == "conversation_bot_handoff":
+        state.status = "open"
+        yield {**_conversation(state), "event": row.name, "updated_at": row.at}
+    else:
+        yield from _status(row, state, _STATUS_OF_REPORT[row.name])
+
+
+def _status(row: Row, state: _State, status: str) -> Iterator[Json]:
+    if status != state.status:
+        state.status = status
+        yield {
+            **_conversation(state),
+            "event": "conversation_status_changed",
+            "updated_at": row.at,
+        }
+
+
+def _changed(
+    row: Row, state: _State, what: str, values: tuple[int | None, int | None], actor: int | None
+) -> Json:
+    before, now = values
+    event = {
+        **_conversation(state),
+        "event": "conversation_updated",
+        "updated_at": row.at,
+        "changed_attributes": [{what: {"previous_value": before, "current_value": now}}],
+    }
+    if actor is not None:
+        event["performed_by"] = {"id": actor, "type": "user"}
+    return event
+
+
+def _message(row: MessageRow, state: _State) -> Json:
+    conversation = _conversation(state)
+    body: Json = {
+        "event": "message_created",
+        "id": row.id,
+        "content": row.content,
+        "message_type": _MESSAGE_TYPES[row.type],
+        "private": row.private,
+        "created_at": row.at,
+        "account": conversation.pop("account"),
+        "inbox": {"id": state.row.inbox},
+        "conversation": conversation,
+    }
+    if row.sender is not None:
+        kind = {"User": "user", "Contact": "contact"}.get(row.sender_type or "", "agent_bot")
+        body["sender"] = {"id": row.sender, "type": kind}
+    return body
+
+
+def _conversation(state: _State) -> Json:
+    row = state.row
+    return {
+        "id": row.id,
+        "account": {"id": row.account},
+        "inbox_id": row.inbox,
+        "status": state.status,
+        "created_at": row.at,
+        "meta": {
+            "assignee": None if state.assignee is None else {"id": state.assignee, "type": "user"},
+            "team": None if state.team is None else {"id": state.team},
+            "sender": {"blocked": bool(row.blocked), "type": "contact"},
+        },
+    }
+
+
+def _approximate(event: Json, fields: list[str]) -> Json:
+    return {**event, "approximate": fields} if fields else event

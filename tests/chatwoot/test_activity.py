@@ -1,0 +1,123 @@
+"""The sentences that Chatwoot writes into a conversation, and whom they are about."""
+
+from __future__ import annotations
+
+import pytest
+
+from notifycli.chatwoot.activity import SENTENCES, Activity, Change, Names
+from notifycli.rules.directory import Team, User
+
+NAMES = Names(
+    [
+        User(7, name="Jane"),
+        User(8, name="Omar"),
+        User(9, name="Jane by Omar"),
+        User(10, name="Kim"),
+        User(11, name="Kim"),
+        User(12, name="Billing"),
+    ],
+    [Team(2, "Support"), Team(3, "Billing")],
+)
+ASSIGNED, VIA = Change.ASSIGNED, Change.ASSIGNED_VIA_TEAM
+
+
+@pytest.mark.parametrize(
+    ("sentence", "read"),
+    [
+        pytest.param(
+            "Assigned to Jane by Omar", Activity(ASSIGNED, "Jane", 7, None, 8), id="an agent"
+        ),
+        pytest.param(
+            "Jane self-assigned this conversation",
+            Activity(Change.SELF_ASSIGNED, "Jane", 7, None, 7),
+            id="oneself",
+        ),
+        pytest.param(
+            "Assigned to Support by Omar",
+            Activity(Change.TEAM_ASSIGNED, "Support", None, 2, 8),
+            id="a team, by the sentence of an agent",
+        ),
+        pytest.param(
+            "Assigned to Jane via Support by Omar",
+            Activity(VIA, "Jane", 7, 2, 8),
+            id="an agent of a team",
+        ),
+        pytest.param(
+            "Assigned to Jane by Omar by Omar",
+            Activity(ASSIGNED, "Jane by Omar", 9, None, 8),
+            id="a name with the word between names in it",
+        ),
+        pytest.param(
+            "Assigned to Jane by Automation System",
+            Activity(ASSIGNED, "Jane", 7, None, None),
+            id="a rule did it: nobody",
+        ),
+        pytest.param(
+            "Assigned to Kim by Omar",
+            Activity(ASSIGNED, "Kim", None, None, 8, "Kim"),
+            id="two have the name: not guessed",
+        ),
+        pytest.param(
+            "Assigned to Billing by Omar",
+            Activity(ASSIGNED, "Billing", None, None, 8, "Billing"),
+            id="a user and a team have the name: not guessed",
+        ),
+        pytest.param(
+            "Assigned to Ann by Omar",
+            Activity(ASSIGNED, "Ann", None, None, 8, "Ann"),
+            id="nobody has the name",
+        ),
+        pytest.param(
+            "Conversation unassigned by Omar",
+            Activity(Change.UNASSIGNED, "", None, None, 8),
+            id="no longer assigned",
+        ),
+        pytest.param(
+            "Conversation was reopened by Omar",
+            Activity(Change.OPEN, "", None, None, 8),
+            id="opened",
+        ),
+        pytest.param(
+            "System reopened the conversation due to a new incoming message.",
+            Activity(Change.OPEN),
+            id="opened by a message",
+        ),
+        pytest.param(
+            "Conversation was marked resolved by system due to 3 days of inactivity",
+            Activity(Change.RESOLVED),
+            id="resolved by the clock",
+        ),
+        pytest.param(
+            "Jane von Omar zugewiesen", Activity(ASSIGNED, "Omar", 8, None, 7), id="German"
+        ),
+        pytest.param(
+            "Asignado a Jane por Omar", Activity(ASSIGNED, "Jane", 7, None, 8), id="Spanish"
+        ),
+        pytest.param(
+            "Atribuído a Jane por Omar", Activity(ASSIGNED, "Jane", 7, None, 8), id="Portuguese"
+        ),
+        pytest.param("Omar added billing, urgent", None, id="labels change nothing here"),
+        pytest.param("Omar has muted the conversation", None, id="nor does muting"),
+    ],
+)
+def test_what_a_sentence_says(sentence: str, read: Activity | None) -> None:
+    assert NAMES.read(sentence) == read
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_every_language_says_each_assignment_so_that_it_is_read_back(language: str) -> None:
+    said = {
+        Change.ASSIGNED: Activity(Change.ASSIGNED, "Jane", 7, None, 8),
+        Change.SELF_ASSIGNED: Activity(Change.SELF_ASSIGNED, "Omar", 8, None, 8),
+        Change.ASSIGNED_VIA_TEAM: Activity(Change.ASSIGNED_VIA_TEAM, "Jane", 7, 2, 8),
+        Change.TEAM_ASSIGNED: Activity(Change.TEAM_ASSIGNED, "Support", None, 2, 8),
+        Change.UNASSIGNED: Activity(Change.UNASSIGNED, "", None, None, 8),
+        Change.TEAM_REMOVED: Activity(Change.TEAM_REMOVED, "Support", None, 2, 8),
+    }
+    read = {
+        change: NAMES.read(
+            SENTENCES[language][change][0].format(actor="Omar", assignee="Jane", team="Support")
+        )
+        for change in said
+    }
+    assert read == said

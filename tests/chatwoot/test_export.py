@@ -1,0 +1,318 @@
+"""All of a Chatwoot from a real PostgreSQL: what comes out, and what never does."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chatwoot.database import SECRET, VERSIONS, Postgres, postgres
+from tests.conftest import Notifycli
+
+Json = dict[str, Any]
+ODD = 'O\'Neil "Q" \\ \N{GRINNING FACE}'
+DAY = f"""
+INSERT INTO accounts (name) VALUES ('Acme'), ('Other');
+INSERT INTO users (name, display_name, email, confirmed_at, ui_settings) VALUES
+  ('Jane', 'Janie', 'jane@example.com', '2026-01-01',
+   '{{"enable_audio_alerts": "mine", "rtl_view": true}}'),
+  ('Omar', NULL, 'omar@example.com', NULL, '{{}}'),
+  ('{ODD.replace("'", "''")}', NULL, 'odd@example.com', '2026-01-01', NULL),
+  ('Zoe', NULL, 'zoe@other.example', '2026-01-01', '{{}}');
+INSERT INTO account_users (account_id, user_id, role) VALUES
+  (1, 1, 0), (1, 2, 1), (1, 3, 0), (2, 4, 0);
+INSERT INTO inboxes (account_id, name) VALUES (1, 'Website'), (1, 'Bot'), (2, 'Mail');
+INSERT INTO inbox_members (user_id, inbox_id) VALUES (1, 1), (2, 1), (4, 3), (99, 1);
+INSERT INTO agent_bot_inboxes (inbox_id, agent_bot_id) VALUES (2, 1);
+INSERT INTO teams (account_id, name) VALUES (1, 'Support');
+INSERT INTO team_members (user_id, team_id) VALUES (1, 1);
+INSERT INTO notification_settings (account_id, user_id, email_flags, push_flags) VALUES
+  (1, 1, 2 + 8, 0), (1, 2, 255, 4);
+INSERT INTO contacts DEFAULT VALUES;
+INSERT INTO conversations
+  (display_id, account_id, inbox_id, status, assignee_id, contact_id, created_at, last_activity_at)
+VALUES
+  (41, 1, 1, 1, 1, 1, '2026-03-03 09:00:00.5', '2026-03-03 12:00'),
+  (42, 1, 2, 0, NULL, 1, '2026-03-03 09:30', '2026-03-03 12:00'),
+  (43, 1, 1, 0, 2, 1, '2026-03-03 10:30', '2026-03-03 12:00'),
+  (1, 2, 3, 0, 4, 1, '2026-03-03 09:00', '2026-03-03 12:00');
+INSERT INTO messages
+  (conversation_id, message_type, private, sender_type, sender_id, content, content_attributes,
+   created_at)
+VALUES
+  (1, 0, false, 'Contact', 1, '{SECRET}', '{{}}', '2026-03-03 09:00:01'),
+  (1, 2, false, NULL, NULL, 'Assigned to Jane by Omar', '{{}}', '2026-03-03 09:05'),
+  (1, 1, true, 'User', 2, '{SECRET} [@Jane](mention://user/1/Jane) {SECRET}', '{{}}',
+   '2026-03-03 09:06'),
+  (1, 2, false, NULL, NULL, '{SECRET.lower()} was resolved',
+   '"{{\\"activity\\": {{\\"type\\": \\"status_changed\\", \\"status\\": \\"resolved\\"}}}}"',
+   '2026-03-03 09:10'),
+  (3, 2, false, NULL, NULL, 'Assigned to Nobody by Omar', '{{}}', '2026-03-03 10:31');
+INSERT INTO conversation_participants (user_id, conversation_id, created_at) VALUES
+  (1, 1, '2026-03-03 09:05'), (2, 3, '2026-03-03 10:40');
+INSERT INTO reporting_events (name, conversation_id, event_end_time) VALUES
+  ('conversation_bot_handoff', 2, '2026-03-03 09:45'),
+  ('conversation_resolved', 1, '2026-03-03 09:10');
+INSERT INTO notifications
+  (account_id, user_id, notification_type, primary_actor_type, primary_actor_id,
+   secondary_actor_type, secondary_actor_id, created_at)
+VALUES (1, 1, 4, 'Conversation', 1, 'Message', 3, '2026-03-03 09:06:01');
+"""
+SLA = """
+INSERT INTO sla_events (conversation_id, event_type, created_at)
+VALUES (1, 1, '2026-03-03 09:20');
+"""
+ROLES = """
+INSERT INTO custom_roles (account_id, name, permissions) VALUES (1, 'r', '{conversation_manage}');
+UPDATE account_users SET custom_role_id = 1 WHERE user_id = 3;
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    # Not pytest's own folder: a socket's path is short, and PostgreSQL's own user has to reach it.
+    with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
+        place = Path(folder)
+        place.chmod(0o755)
+        with postgres(place / "pg") as running:
+            yield running
+
+
+def filled(server: Postgres, version: str, name: str) -> str:
+    database = server.create(version, name)
+    server.psql(database, DAY)
+    if version != "2.14":
+        server.psql(database, SLA)
+    if version in {"4.8", "4.16"}:
+        server.psql(database, ROLES)
+    return database
+
+
+def exported(notifycli: Notifycli, server: Postgres, database: str, *options: str) -> str:
+    return server.psql(database, notifycli.ok("chatwoot", "export-sql", *options).stdout.decode())
+
+
+def conversation(id_: int, inbox: int, at: str, **state: Any) -> Json:
+    assignee, team = state.get("assignee"), state.get("team")
+    return {
+        "id": id_,
+        "account": {"id": 1},
+        "inbox_id": inbox,
+        "status": state.get("status", "open"),
+        "created_at": f"2026-03-03T{at}Z",
+        "meta": {
+            "assignee": assignee and {"id": assignee, "type": "user"},
+            "team": team,
+            "sender": {"blocked": False, "type": "contact"},
+        },
+    }
+
+
+def in_message(body: Json) -> Json:
+    return {key: value for key, value in body.items() if key != "account"}
+
+
+FIRST, SECOND, THIRD = "09:00:00.500000", "09:30:00.000000", "10:30:00.000000"
+EVENTS: list[Json] = [
+    {**conversation(41, 1, FIRST), "event": "conversation_created"},
+    {
+        "event": "message_created",
+        "id": 1,
+        "content": None,
+        "message_type": "incoming",
+        "private": False,
+        "created_at": "2026-03-03T09:00:01.000000Z",
+        "account": {"id": 1},
+        "inbox": {"id": 1},
+        "conversation": in_message(conversation(41, 1, FIRST)),
+        "sender": {"id": 1, "type": "contact"},
+    },
+    {
+        **conversation(41, 1, FIRST, assignee=1),
+        "event": "conversation_updated",
+        "updated_at": "2026-03-03T09:05:00.000000Z",
+        "changed_attributes": [{"assignee_id": {"previous_value": None, "current_value": 1}}],
+        "performed_by": {"id": 2, "type": "user"},
+    },
+    {
+        "event": "message_created",
+        "id": 3,
+        "content": "(mention://user/1/Jane)",
+        "message_type": "outgoing",
+        "private": True,
+        "created_at": "2026-03-03T09:06:00.000000Z",
+        "account": {"id": 1},
+        "inbox": {"id": 1},
+        "conversation": in_message(conversation(41, 1, FIRST, assignee=1)),
+        "sender": {"id": 2, "type": "user"},
+    },
+    {
+        **conversation(41, 1, FIRST, assignee=1, status="resolved"),
+        "event": "conversation_status_changed",
+        "updated_at": "2026-03-03T09:10:00.000000Z",
+    },
+    {
+        **conversation(41, 1, FIRST, assignee=1, status="resolved"),
+        "event": "sla_missed_next_response",
+        "updated_at": "2026-03-03T09:20:00.000000Z",
+    },
+    {**conversation(42, 2, SECOND, status="pending"), "event": "conversation_created"},
+    {
+        **conversation(42, 2, SECOND),
+        "event": "conversation_bot_handoff",
+        "updated_at": "2026-03-03T09:45:00.000000Z",
+    },
+    {**conversation(43, 1, THIRD), "event": "conversation_created"},
+    {
+        **conversation(43, 1, THIRD, assignee=2),
+        "event": "conversation_updated",
+        "updated_at": "2026-03-03T10:40:00.000000Z",
+        "changed_attributes": [{"assignee_id": {"previous_value": None, "current_value": 2}}],
+        "approximate": ["assignee"],
+    },
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_database_of_any_version_gives_all_that_happened_and_no_secret(
+    notifycli: Notifycli, server: Postgres, version: str
+) -> None:
+    text = exported(notifycli, server, filled(server, version, "whole"), "-a", "1")
+    assert SECRET not in text
+    done = notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())
+    assert done.stderr.splitlines() == [
+        "account 1: 3 users, 2 inboxes and 1 team, with everybody's preferences",
+        "approximate: the assignee of 1 event",
+        "warning: 1 assignment to names that are nobody's, or more than one's: Nobody",
+        (
+            f"{len(expected(version))} events in chatwoot-export/events.jsonl, 1 notification of "
+            "Chatwoot's in chatwoot-export/notifications.jsonl; next: notifycli why -u EMAIL "
+            "chatwoot-export/events.jsonl"
+        ),
+    ]
+    folder = notifycli.folder / "chatwoot-export"
+    events = [json.loads(line) for line in (folder / "events.jsonl").read_text().splitlines()]
+    assert events == expected(version)
+    noted = [json.loads(line) for line in (folder / "notifications.jsonl").read_text().splitlines()]
+    assert noted == [
+        {
+            "at": "2026-03-03T09:06:01.000000Z",
+            "account_id": 1,
+            "user_id": 1,
+            "type": "conversation_mention",
+            "conversation_id": 41,
+            "message_id": 3,
+            "read": False,
+        }
+    ]
+
+
+def expected(version: str) -> list[Json]:
+    if version == "2.14":
+        return [event for event in EVENTS if not event["event"].startswith("sla_")]
+    return EVENTS
+
+
+def test_everybodys_preferences_are_taken_over(notifycli: Notifycli, server: Postgres) -> None:
+    text = exported(notifycli, server, filled(server, "4.16", "preferences"), "-a", "1")
+    notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())
+    jane = {
+        record["key"]: record["value"]
+        for record in notifycli.ok("prefs", "list", "-u", "jane@example.com").records
+        if record["origin"] == "user" and record["value"] != "off"
+    }
+    assert jane == {
+        "audio": "assigned",
+        "email.conversation_assignment": "on",
+        "email.conversation_mention": "on",
+    }
+    assert [record["name"] for record in notifycli.ok("user", "list").records] == [
+        "Jane",
+        "Omar",
+        ODD,
+    ]
+
+
+def test_what_is_locked_here_stays(notifycli: Notifycli, server: Postgres) -> None:
+    text = exported(notifycli, server, filled(server, "4.16", "locked"), "-a", "1")
+    notifycli.ok("prefs", "set", "email.mention=off", "--lock", "-a", "1")
+    done = notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())
+    assert "warning: what is locked here stays as it is" in done.stderr
+    value = notifycli.ok("prefs", "get", "email.mention", "-u", "jane@example.com").stdout
+    assert value == b"off\n"
+
+
+def test_from_a_time_on_only_what_happened_then(notifycli: Notifycli, server: Postgres) -> None:
+    database = filled(server, "4.16", "since")
+    span = ("--since", "2026-03-03T09:06:00Z", "--until", "2026-03-03T09:20:00Z")
+    text = exported(notifycli, server, database, "-a", "1", *span)
+    notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())
+    lines = (notifycli.folder / "chatwoot-export" / "events.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == EVENTS[3:5]
+
+
+def test_without_an_account_all_are_taken_over(notifycli: Notifycli, server: Postgres) -> None:
+    text = exported(notifycli, server, filled(server, "3.8", "accounts"))
+    notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())
+    found = {
+        account: [r["email"] for r in notifycli.ok("user", "list", "-a", account).records]
+        for account in ("1", "2")
+    }
+    assert found == {
+        "1": ["jane@example.com", "omar@example.com", "odd@example.com"],
+        "2": ["zoe@other.example"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "the export: it breaks off before its end", id="nothing"),
+        pytest.param(
+            '{"chatwoot_export": {"version": 1}}\n',
+            "<stdin>:1: it breaks off before its end",
+            id="a broken pipe",
+        ),
+        pytest.param(
+            '{"chatwoot_export": {"version": 2}}\n',
+            "<stdin>:1: an export of form 2; this program reads form 1",
+            id="of a newer program",
+        ),
+        pytest.param("ERROR: relation\n", "<stdin>:1: JSON is malformed", id="psql's error"),
+        pytest.param(
+            '{"secrets": 1}\n', "<stdin>:1: 'secrets' is nothing that the script prints", id="else"
+        ),
+    ],
+)
+def test_what_is_no_whole_export_stores_nothing(
+    notifycli: Notifycli, text: str, message: str
+) -> None:
+    done = notifycli("chatwoot", "import-export", "-", stdin=text.encode())
+    assert done.status == 65
+    assert message in done.stderr
+    assert not notifycli.store.exists()
+    assert not (notifycli.folder / "chatwoot-export").exists()
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_messages_come_out_whole(notifycli: Notifycli, server: Postgres) -> None:
+    database = filled(server, "4.16", "large")
+    server.psql(
+        database,
+        f"""
+        INSERT INTO messages
+          (conversation_id, message_type, sender_type, sender_id, content, created_at)
+        SELECT 1, i % 2, CASE i % 2 WHEN 0 THEN 'Contact' ELSE 'User' END, 1, '{SECRET}',
+          '2026-03-04'::timestamp + i * interval '1 s'
+        FROM generate_series(1, 100000) i
+        """,
+    )
+    text = exported(notifycli, server, database, "-a", "1")
+    assert SECRET not in text
+    notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())
+    lines = (notifycli.folder / "chatwoot-export" / "events.jsonl").read_text().splitlines()
+    assert len(lines) == 100_000 + len(EVENTS)
