@@ -114,19 +114,23 @@ class Api:
         return answer(item.run(self._stores.reader, call))
 
     def _authenticated(self, request: Request, now: int) -> tuple[Token, Secret]:
-        """Give the token of a request. Raises `HTTPError` 401, and 429 after too many of them."""
-        address = request.client.host if request.client else ""
-        if wait := self._throttle.wait(address):
-            raise HTTPError(429, "Too many wrong tokens: wait", {"retry-after": str(wait)})
+        """Return the token of a request. Raises `HTTPError` 401, and 429 after too many of them.
+
+        A right token is let in whatever else came from its address: others may be behind it.
+        """
         text = next(filter(None, map(request.headers.get, _HEADERS)), None)
         if text is None:
             raise HTTPError(401, _BAD_TOKEN)
         token = matched(self._stores.reader, text, now)
-        self._uses[NOBODY if token is None else token.id] = now
-        if token is None:
-            self._throttle.failed(address)
-            raise HTTPError(401, _BAD_TOKEN)
-        return token, Secret(text)
+        if token is not None:
+            self._uses[token.id] = now
+            return token, Secret(text)
+        address = request.client.host if request.client else ""
+        if wait := self._throttle.wait(address):
+            raise HTTPError(429, "Too many wrong tokens: wait", {"retry-after": str(wait)})
+        self._uses[NOBODY] = now
+        self._throttle.failed(address)
+        raise HTTPError(401, _BAD_TOKEN)
 
 
 class _Path:

@@ -13,6 +13,7 @@ WINDOW = 60.0
 """Seconds after which all of that is forgiven; a part of it after a part of them."""
 _MOST = 10_000
 _IPV6_PREFIX = 64
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 class Throttle:
@@ -29,13 +30,13 @@ class Throttle:
 
     def wait(self, address: str) -> int:
         """Give the whole seconds that the address has to wait; 0 if it needn't."""
-        left = self._level(_source(address))
+        left = self._level(source_of(address))
         over = left - (self._most - 1)
         return math.ceil(over / self._a_second) if over > 0 else 0
 
     def failed(self, address: str) -> None:
         """Count a failure."""
-        source = _source(address)
+        source = source_of(address)
         level = self._level(source) + 1
         self._failed.pop(source, None)
         self._failed[source] = (level, self._now())
@@ -47,10 +48,21 @@ class Throttle:
         return max(0.0, level - (self._now() - at) * self._a_second)
 
 
-def _source(address: str) -> str:
-    """Give what counts as one: an IPv4 address, or the network that one customer gets in IPv6."""
+def source_of(address: str) -> str:
+    """Return what counts as one: an IPv4 address, or the network that one customer gets in IPv6.
+
+    An IPv4 address inside an IPv6 one is itself: as a socket for both families shows it (RFC 4291,
+    2.5.5.2), and as a translator does (RFC 6052, 2.1).
+    """
     host = address.partition("%")[0]
     try:
-        return str(ipaddress.IPv6Network(f"{host}/{_IPV6_PREFIX}", strict=False))
+        found = ipaddress.ip_address(host)
     except ValueError:
         return host
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    if found in _TRANSLATED:
+        return str(ipaddress.IPv4Address(found.packed[-4:]))
+    return str(ipaddress.IPv6Network(f"{found}/{_IPV6_PREFIX}", strict=False))
