@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -13,7 +14,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from notifycli.errors import NotifycliError, TryAgainError
+from notifycli.errors import (
+    DataError,
+    NotifycliError,
+    NotPermittedError,
+    TryAgainError,
+    UsageError,
+)
 
 BODY_SECONDS = 10.0
 """How long a client may take to send a body."""
@@ -25,6 +32,8 @@ HEADERS = (
 )
 """For answers that no browser should keep, show, frame or guess the type of."""
 _AGAIN_SECONDS = 1
+_LONGEST_PATH = 200
+"""Of a path in the log; a request's head may have 32 KB."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -82,7 +91,8 @@ class ErrorMiddleware:
     """Stands before an application: adds the headers, writes the log, answers what goes wrong.
 
     The log has a line a request: who, what and how it ended; no query, no header and no body, in
-    which secrets travel.
+    which secrets travel. What a client chose in it is quoted as in a URL (RFC 3986, 2.1), so that
+    nothing that is sent looks like another line or another word of it.
     """
 
     def __init__(self, app: ASGIApp, log: Callable[[str], None]) -> None:
@@ -101,7 +111,9 @@ class ErrorMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *HEADERS]
+                own = {name.lower() for name, _ in message["headers"]}
+                added = [(name, value) for name, value in HEADERS if name not in own]
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         try:
@@ -114,15 +126,26 @@ class ErrorMiddleware:
             else:
                 self._log(f"unexpected {type(error).__name__} after an answer had begun")
         took = (time.monotonic() - started) * 1000
-        client = scope["client"] or ("-",)
-        self._log(f"{client[0]} {scope['method']} {scope['path']} {status} {took:.0f} ms")
+        self._log(f"{_request_line(scope)} {status} {took:.0f} ms")
 
     def _answered(self, error: Exception) -> Response:
         if isinstance(error, HTTPError):
             return answer(Failure(error.error), error.status, error.headers)
-        if isinstance(error, TryAgainError):
+        if isinstance(error, NotPermittedError):
+            return answer(Failure(error.message), 403)
+        if isinstance(error, (UsageError, DataError)):
+            return answer(Failure(error.message), 422)
+        if isinstance(error, NotifycliError):
             self._log(f"error: {error.message}")
-            return answer(Failure("busy: try again"), 503, {"retry-after": str(_AGAIN_SECONDS)})
-        said = error.message if isinstance(error, NotifycliError) else type(error).__name__
-        self._log(f"error: unexpected: {said}")
+            busy = isinstance(error, TryAgainError)
+            said = "busy: try again" if busy else "not available now: see the log of the server"
+            return answer(Failure(said), 503, {"retry-after": str(_AGAIN_SECONDS)})
+        self._log(f"error: unexpected: {type(error).__name__}")
         return answer(Failure("something went wrong here"), 500)
+
+
+def _request_line(scope: Scope) -> str:
+    client = scope["client"] or ("-",)
+    path = quote(scope["path"], safe="/:@!$&'()*+,;=~", errors="replace")
+    shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
+    return f"{quote(str(client[0]), safe=':%')} {scope['method']} {shown}"

@@ -79,6 +79,7 @@ def logger(session: Session) -> Callable[[str], None]:
 
     def log(text: str) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-        session.info(f"{at}Z {text}")
+        # One entry is one line, whatever its words are.
+        session.info(f"{at}Z {' '.join(text.split())}")
 
     return log
