@@ -22,6 +22,8 @@ from notifycli.store.store import Store
 from tests.conftest import Notifycli
 from tests.tokens.harness import MemoryKeychain
 
+from .certificates import Certificate, make_certificate
+
 JANE, OMAR, ROOT = 7, 8, 9
 """Two agents and an administrator."""
 
@@ -82,3 +84,8 @@ def serving(desk: Notifycli, keychain: MemoryKeychain) -> Iterator[Serving]:
 
 def as_json(data: bytes) -> Any:
     return json.loads(data)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("certificate"))

@@ -18,6 +18,7 @@ import pytest
 
 from tests.conftest import Notifycli, Program
 
+from .certificates import Certificate
 from .webhooks import SECRET, Process, body, kept, running, signed
 
 CLIENTS = 24
@@ -182,20 +183,10 @@ def test_a_port_that_is_taken_is_told(notifycli: Notifycli, tmp_path: Path) -> N
     assert f"127.0.0.1 port {server.port} can't be listened at" in result.stderr
 
 
-def test_with_a_certificate_it_speaks_tls(tmp_path: Path) -> None:
-    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key),
-            *("-out", cert, "-days", "2", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    with running("serve", "--tls-cert", cert, "--tls-key", key) as server:
+def test_with_a_certificate_it_speaks_tls(certificate: Certificate) -> None:
+    with running("serve", *certificate.options) as server:
         assert server.url.startswith("https://")
-        context = ssl.create_default_context(cafile=cert)
+        context = ssl.create_default_context(cafile=certificate.cert)
         answer = httpx2.get(f"{server.url}/openapi.json", verify=context)
         assert answer.status_code == 200
         assert server.stop() == 0
@@ -242,3 +233,26 @@ def test_without_its_extra_a_server_says_what_to_install(program: Program) -> No
             "  in the folder with the source of notifycli: pipx install --force '.[server]'\n"
         )
         assert json.dumps(done.stderr).count("Traceback") == 0
+
+
+NO_STORES = [
+    ("a file that is no store", b"no store" * 100, 78, "error: "),
+    ("a file of a byte", b"x", 78, "error: "),
+]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "error"),
+    [row[1:] for row in NO_STORES],
+    ids=[row[0] for row in NO_STORES],
+)
+def test_a_store_that_cannot_be_opened_is_not_served(
+    notifycli: Notifycli, tmp_path: Path, content: bytes, status: int, error: str
+) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(content)
+    result = notifycli("serve", "--port", "0", "--db", str(path))
+    assert (result.status, result.stderr[: len(error)]) == (status, error)
+    assert str(path) in result.stderr
+    assert " at http" not in result.stderr
+    assert path.read_bytes() == content

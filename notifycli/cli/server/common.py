@@ -15,7 +15,7 @@ from notifycli.cli.types import a_number
 from notifycli.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from notifycli.server.runner import Place
+    from notifycli.server.http_server import Place
 
 JOURNAL = "events.jsonl"
 """Where `listen` keeps events until it is told otherwise: beside the store."""
@@ -49,13 +49,13 @@ BehindProxy = Annotated[
 def loaded_server() -> ModuleType:
     """Give the module that runs servers. Raises `UnavailableError` where its extra is missing."""
     try:
-        from notifycli.server import runner as running  # noqa: PLC0415 - 0.1 s, and an extra
+        from notifycli.server import http_server  # noqa: PLC0415 - 0.1 s, and an extra
     except ModuleNotFoundError as error:
         raise UnavailableError(
             f"this needs the package {error.name}, which isn't installed",
             "in the folder with the source of notifycli: pipx install --force '.[server]'",
         ) from None
-    return running
+    return http_server
 
 
 def tell_stopped(session: Session, done: str = "") -> None:
@@ -68,7 +68,7 @@ def place(
     host: str, port: int, tls_cert: Path | None, tls_key: Path | None, behind_proxy: str | None
 ) -> Place:
     """Give where to listen."""
-    from notifycli.server.runner import Place  # noqa: PLC0415 - see loaded_server()
+    from notifycli.server.http_server import Place  # noqa: PLC0415 - see loaded_server()
 
     return Place(host, port, tls_cert, tls_key, behind_proxy)
 

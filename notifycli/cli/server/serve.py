@@ -53,6 +53,8 @@ def serve(
     from notifycli.server.app import Api  # noqa: PLC0415 - needs what is an extra
 
     log = logger(session)
+    with session.store(create=True):
+        pass  # What is wrong with it is told here, and not of each request.
     running.run(
         Api(session.path, now, log).application(),
         place(host, port, tls_cert, tls_key, behind_proxy),

@@ -8,11 +8,12 @@ import logging
 import signal
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from msgspec import Struct
@@ -20,13 +21,17 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
+from notifycli.server.connection_limits import (
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    REQUEST_SECONDS,
+    ConnectionLimits,
+    Held,
+    LimitedSocket,
+    Network,
+)
 
-MOST_CONNECTIONS = 1000
-"""What is open at once; a further request is answered 503."""
-HEADER_SECONDS = 10.0
-"""How long a client may take to send a request's head."""
 LARGEST_HEAD = 32 * 1024
-IDLE_SECONDS = 20
 STOP_SECONDS = 10
 """How long requests may go on that were being answered when the server was told to stop."""
 _BACKLOG = 2048
@@ -41,6 +46,11 @@ class Place(Struct, frozen=True):
     tls_key: Path | None = None
     behind_proxy: str | None = None
     """The address or network of a reverse proxy that does TLS, and says who is asking."""
+
+    @property
+    def proxy(self) -> Network | None:
+        """The network of the reverse proxy."""
+        return None if self.behind_proxy is None else ipaddress.ip_network(self.behind_proxy)
 
     def check(self) -> None:
         """Raise `UsageError` for a place where tokens would travel in the clear."""
@@ -81,12 +91,20 @@ def _is_loopback(host: str) -> bool:
 class _Server(uvicorn.Server):
     """Uvicorn, which would otherwise end the process with the signal that stopped it.
 
-    `ready` is called once a signal no longer does that.
+    `ready` is called once it listens.
     """
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        limits: ConnectionLimits,
+        ready: Callable[[], None],
+        log: Callable[[str], None],
+    ) -> None:
         super().__init__(config)
+        self._limits = limits
         self._ready = ready
+        self._log = log
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -95,34 +113,79 @@ class _Server(uvicorn.Server):
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
-            self._ready()
             yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        def say(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            error = context.get("exception")
+            self._log(f"error: {context['message']}{f': {error}' if error else ''}")
+
+        asyncio.get_running_loop().set_exception_handler(say)
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        self._limits.sweep()
+        return await super().on_tick(counter)
+
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 that doesn't wait for ever for a request's head."""
+    """HTTP/1.1 that notes whose turn it is, for the limits of the connection."""
 
     if TYPE_CHECKING:
         transport: asyncio.Transport
+    limits: ConnectionLimits
+    """Of the server: a class of its own has it."""
+    _held: Held | None = None
+    _noted: object = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
-        self._waiting = self.loop.call_later(HEADER_SECONDS, self._give_up)
+        number = transport.get_extra_info("socket").fileno()
+        self._held = held = self.limits.held(number)
+        if held is not None:
+            held.close, held.waits = self.transport.abort, self._waits
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._waiting.cancel()
-        super().connection_lost(exc)
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._note()
 
-    def _give_up(self) -> None:
-        if self.cycle is None:
-            self.transport.close()
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._note()
+
+    def _is_answering(self) -> bool:
+        return bool(self.cycle) and not self.cycle.response_complete
+
+    def _waits(self) -> bool:
+        """Whether it is the client's turn: to send a head or a body, or to read an answer."""
+        return not self._is_answering() or self.cycle.more_body or self.flow.write_paused
+
+    def _note(self) -> None:
+        """Note when the client must have done its part; more of the same part gives no more time.
+
+        Uvicorn's own limit between requests ends with the first byte of the next.
+        """
+        held, now = self._held, time.monotonic()
+        if held is None:
+            return
+        if self._is_answering():
+            if self.cycle is not self._noted:
+                self._noted = self.cycle
+                held.since, held.until = now, now + REQUEST_SECONDS
+        elif self._noted is not None:
+            self._noted = None
+            held.since, held.until = now, now + IDLE_SECONDS
+        else:
+            held.until = min(held.until, now + HEAD_SECONDS)
 
 
 class _Log(logging.Handler):
-    """Hands on what uvicorn says, without its tracebacks."""
+    """Hands on what uvicorn and asyncio say, without their tracebacks."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -138,33 +201,41 @@ def run(
     """Listen at `place` until a signal says to stop; `told` is given the address.
 
     What is being answered then is finished first. Raises `UsageError`, `ConfigurationError` for a
-    certificate that can't be used, and `UnavailableError` for a port that is taken.
+    certificate that can't be used, and `UnavailableError` for a port that is taken and for an
+    application that can't start.
     """
     place.check()
     _check_certificate(place)
+    limits = ConnectionLimits(log, place.proxy)
     with _bound(place) as listening:
+        listening.limits = limits
         host, port = listening.getsockname()[:2]
         scheme = "http" if place.tls_cert is None else "https"
         shown = f"[{host}]" if ":" in host else host
         config = uvicorn.Config(
             app,
-            http=_Protocol,
+            http=type("_LimitedProtocol", (_Protocol,), {"limits": limits}),
             ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=place.behind_proxy is not None,
             forwarded_allow_ips=place.behind_proxy,
-            limit_concurrency=MOST_CONNECTIONS,
             h11_max_incomplete_event_size=LARGEST_HEAD,
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
             ssl_certfile=place.tls_cert,
             ssl_keyfile=place.tls_key,
         )
-        logging.getLogger("uvicorn").handlers = [_Log(log)]
-        server = _Server(config, lambda: told(f"{scheme}://{shown}:{port}"))
-        asyncio.run(server.serve(sockets=[listening]))
+        for name in ("uvicorn", "asyncio"):
+            logging.getLogger(name).handlers = [_Log(log)]
+        server = _Server(config, limits, lambda: told(f"{scheme}://{shown}:{port}"), log)
+        try:
+            asyncio.run(server.serve(sockets=[listening]))
+        except SystemExit:
+            raise UnavailableError(
+                "the server could not start", "the line above says why"
+            ) from None
 
 
 def _check_certificate(place: Place) -> None:
@@ -180,12 +251,13 @@ def _check_certificate(place: Place) -> None:
         ) from None
 
 
-def _bound(place: Place) -> socket.socket:
+def _bound(place: Place) -> LimitedSocket:
     try:
         family = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((place.host, place.port), family=family, backlog=_BACKLOG)
+        plain = socket.create_server((place.host, place.port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise UnavailableError(
             f"{place.host} port {place.port} can't be listened at: {error.strerror or error}",
             "another program may have it: name another with --port",
         ) from None
+    return LimitedSocket(fileno=plain.detach())

@@ -1,0 +1,33 @@
+"""A certificate of the tests' own."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Certificate(NamedTuple):
+    """Where it and its key are."""
+
+    cert: str
+    key: str
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        return ("--tls-cert", self.cert, "--tls-key", self.key)
+
+
+def make_certificate(folder: Path) -> Certificate:
+    """Make one for 127.0.0.1 and localhost."""
+    made = Certificate(str(folder / "cert.pem"), str(folder / "key.pem"))
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", made.key),
+            *("-out", made.cert, "-days", "2", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return made
