@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Self, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from notifycli.chatwoot.http import Answer, Transport
 from notifycli.chatwoot.mapping import NotificationSettings
@@ -61,6 +61,16 @@ class Agent(Struct, frozen=True):
     email: str
     name: str | None = None
     role: str | None = None
+    confirmed: bool | None = None
+    custom_role_id: int | UnsetType | None = UNSET
+    """Chatwoot Enterprise has it, and it is null without a custom role."""
+
+
+class CustomRole(Struct, frozen=True):
+    """What an agent may see, where an administrator has said so (Chatwoot Enterprise)."""
+
+    id: int
+    permissions: tuple[str, ...] = ()
 
 
 class Group(Struct, frozen=True):
@@ -74,6 +84,10 @@ class Member(Struct, frozen=True):
     """A member of an inbox or of a team."""
 
     id: int
+
+
+class _AgentBot(Struct, frozen=True):
+    agent_bot: dict[str, Any] | None = None
 
 
 class _Payload(Struct, frozen=True):
@@ -123,6 +137,16 @@ class Api:
         """Give the inboxes that the user may see."""
         return self._payload(f"{self._account}/inboxes", list[Group])
 
+    def custom_roles(self) -> list[CustomRole] | None:
+        """Give the custom roles; `None` where there are none, or the user may not see them."""
+        return self._get_if_there(f"{self._account}/custom_roles", list[CustomRole])
+
+    def has_bot(self, inbox: int) -> bool | None:
+        """Tell whether a bot works in an inbox; `None` where the user may not see that."""
+        path = f"{self._account}/inboxes/{inbox}/agent_bot"
+        found = self._get_if_there(path, _AgentBot)
+        return None if found is None else bool(found.agent_bot)
+
     def inbox_members(self, inbox: int) -> list[Member]:
         """Give the members of an inbox."""
         return self._payload(f"{self._account}/inbox_members/{inbox}", list[Member])
@@ -156,6 +180,12 @@ class Api:
 
     def _get(self, path: str, type_: type[T]) -> T:
         return self._read(self._transport.ask("GET", path), "GET", path, type_)
+
+    def _get_if_there(self, path: str, type_: type[T]) -> T | None:
+        answer = self._transport.ask("GET", path)
+        if answer.status in (_UNAUTHORIZED, _FORBIDDEN, _MISSING):
+            return None
+        return self._read(answer, "GET", path, type_)
 
     def _payload(self, path: str, type_: type[T]) -> T:
         answer = self._transport.ask("GET", path)

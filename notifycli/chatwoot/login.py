@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from msgspec import structs
+
 from notifycli.chatwoot.account import Desk, end_rotation, is_for
 from notifycli.chatwoot.client import Api, Profile, ProfileAccount, role_of
 from notifycli.chatwoot.http import Transport, base_url
@@ -74,7 +76,10 @@ def keep(life: TokenService, login: Login, secret: Secret) -> Ended | None:
         change.chatwoot.connect(connection.url, connection.remote_account_id)
         if login.name:
             change.name_account(login.name)
-        change.put_users([user])
+        change.settle_ids([(user.id, user.email)])
+        known = life.store.user(connection.account_id, user.id) or user
+        told = {"email": user.email, "name": user.name, "role": user.role}
+        change.put_users([structs.replace(known, **told)])
     desk = Desk(life, connection)
     current = desk.token(user)
     if current is not None and current.digest == digest(secret.reveal()):

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import UnsetType
 
 from notifycli.chatwoot.account import (
     Desk,
@@ -18,7 +19,7 @@ from notifycli.chatwoot.account import (
     check_owner,
     reading_order,
 )
-from notifycli.chatwoot.client import Api, Group, Member, role_of
+from notifycli.chatwoot.client import Agent, Api, CustomRole, Group, Member, role_of
 from notifycli.chatwoot.merge import (
     ChangedBy,
     Seen,
@@ -97,6 +98,7 @@ def read_there(desk: Desk, told: ProgressCallback, *, replace: bool) -> Director
 
 def _document(api: Api, account: int, name: str, told: ProgressCallback) -> Directory:
     agents = api.agents()
+    roles = {role.id: role.permissions for role in _custom_roles(api, agents)}
     known = {agent.id for agent in agents}
     inboxes, teams = api.inboxes(), api.teams()
     unread: list[str] = []
@@ -110,19 +112,40 @@ def _document(api: Api, account: int, name: str, told: ProgressCallback) -> Dire
             groups[kind].append(_group(api, kind, item, known, unread))
     document = {
         "account": {"id": account, "name": name},
-        "users": [
-            {"id": a.id, "email": a.email, "name": a.name or "", "role": role_of(a.role)}
-            for a in agents
-        ],
+        "users": [_user(agent, roles) for agent in agents],
         "inboxes": groups["inbox"],
         "teams": groups["team"],
     }
     return Directory(read_directory(msgspec.json.encode(document), "Chatwoot"), tuple(unread))
 
 
+def _custom_roles(api: Api, agents: Sequence[Agent]) -> Sequence[CustomRole]:
+    # Without an agent who has one, nobody need be asked what they are.
+    return (api.custom_roles() or ()) if any(agent.custom_role_id for agent in agents) else ()
+
+
+def _user(agent: Agent, roles: Mapping[int, Sequence[str]]) -> dict[str, Any]:
+    user = {
+        "id": agent.id,
+        "email": agent.email,
+        "name": agent.name or "",
+        "role": role_of(agent.role),
+    }
+    if agent.confirmed is not None:
+        user["confirmed"] = agent.confirmed
+    if agent.custom_role_id is None:
+        user["permissions"] = None
+    elif not isinstance(agent.custom_role_id, UnsetType) and agent.custom_role_id in roles:
+        user["permissions"] = roles[agent.custom_role_id]
+    return user
+
+
 def _group(api: Api, kind: str, item: Group, known: set[int], unread: list[str]) -> dict[str, Any]:
     """Read one inbox or team; members whom its reader may not see are left as they are."""
     group: dict[str, Any] = {"id": item.id, "name": item.name or ""}
+    bot = api.has_bot(item.id) if kind == "inbox" else None
+    if bot is not None:
+        group["bot"] = bot
     try:
         members: Sequence[Member] = (
             api.inbox_members(item.id) if kind == "inbox" else api.team_members(item.id)
@@ -231,7 +254,7 @@ def _told_of(difference: DirectoryDifference) -> SyncResult:
     name = str((after or before).get("email") or (after or before).get("name") or "")
     if old is None or new is None:
         return SyncResult(kind, id_, name, "added" if old is None else "removed", "")
-    differing = [key for key in after if after[key] != before.get(key)]
+    differing = [k for k in after if after[k] != before.get(k) and k != "made_up"]
     detail = ", ".join(f"{k} {_text(before.get(k))}→{_text(after[k])}" for k in differing)
     return SyncResult(kind, id_, name, "changed", detail)
 
@@ -239,6 +262,8 @@ def _told_of(difference: DirectoryDifference) -> SyncResult:
 def _text(value: object) -> str:
     if isinstance(value, list):
         return " ".join(map(str, value)) or "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return "-" if value in (None, "") else str(value)
 
 

@@ -100,7 +100,7 @@ def print_rich(screen: Console, *renderables: RenderableType, **options: Any) ->
 
 def text(value: object) -> str:
     """Write a value for people, free of control characters."""
-    if value is None:
+    if value is None or value is msgspec.UNSET:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -17,7 +17,9 @@ from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
 from notifycli.store.transaction import Change
 
+T = TypeVar("T")
 _Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
+_Permission = Annotated[str, msgspec.Meta(pattern=r"\A[a-z_]+\Z")]
 
 
 class _Account(Struct):
@@ -30,15 +32,21 @@ class _User(Struct):
     email: str | UnsetType | None = UNSET
     name: str | UnsetType = UNSET
     role: Role | UnsetType = UNSET
+    confirmed: bool | UnsetType | None = UNSET
+    permissions: tuple[_Permission, ...] | UnsetType | None = UNSET
 
 
-class _Group(Struct):
+class _Team(Struct):
     id: _Id
     name: str | UnsetType = UNSET
     members: tuple[int, ...] | UnsetType | None = UNSET
 
 
-_ENTRIES: dict[str, type[Struct]] = {"users": _User, "inboxes": _Group, "teams": _Group}
+class _Inbox(_Team):
+    bot: bool | UnsetType | None = UNSET
+
+
+_ENTRIES: dict[str, type[Struct]] = {"users": _User, "inboxes": _Inbox, "teams": _Team}
 _AT = re.compile(r" - at `\$\.?(.*)`$")
 
 
@@ -47,8 +55,8 @@ class DirectoryDocument(Struct, forbid_unknown_fields=True):
 
     account: _Account = msgspec.field(default_factory=_Account)
     users: tuple[_User, ...] = ()
-    inboxes: tuple[_Group, ...] = ()
-    teams: tuple[_Group, ...] = ()
+    inboxes: tuple[_Inbox, ...] = ()
+    teams: tuple[_Team, ...] = ()
 
 
 def read_directory(text: bytes, place: str) -> DirectoryDocument:
@@ -91,12 +99,15 @@ def import_directory(
     place: str,
     *,
     replace: bool,
+    certain: bool = True,
 ) -> None:
     """Make the account's directory have what the document says, and with `replace` nothing else.
 
-    Raises `DataError` that names each fault with its place; the transaction of `change` is then
-    undone.
+    Made-up ids give way to the document's; where they come from Chatwoot it is `certain` that none
+    of those is made up itself. Raises `DataError` that names each fault with its place; the
+    transaction of `change` is then undone.
     """
+    change.settle_ids(((u.id, u.email or None) for u in document.users), certain=certain)
     users = {user.id: user for user in store.users(account)}
     inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
     teams = {team.id: team for team in store.teams(account)}
@@ -115,11 +126,12 @@ def import_directory(
     for item in document.inboxes:
         inbox = inboxes.get(item.id, Inbox(item.id))
         members = _staying(inbox.members, known) if item.members is UNSET else item.members
-        change.put_inbox(Inbox(item.id, _or(item.name, inbox.name), _sorted(members)))
-    for item in document.teams:
-        team = teams.get(item.id, Team(item.id))
-        members = _staying(team.members, known) if item.members is UNSET else item.members
-        change.put_team(Team(item.id, _or(item.name, team.name), _sorted(members) or ()))
+        name, bot = _or(item.name, inbox.name), _or(item.bot, inbox.bot)
+        change.put_inbox(Inbox(item.id, name, _sorted(members), bot))
+    for given in document.teams:
+        team = teams.get(given.id, Team(given.id))
+        members = _staying(team.members, known) if given.members is UNSET else given.members
+        change.put_team(Team(given.id, _or(given.name, team.name), _sorted(members) or ()))
 
 
 def export_directory(store: Store, account: int) -> dict[str, object]:
@@ -129,19 +141,29 @@ def export_directory(store: Store, account: int) -> dict[str, object]:
         "account": {"id": account, "name": names.get(account, "")},
         "users": [
             {"id": u.id, "email": u.email, "name": u.name, "role": u.role}
+            | _known(confirmed=u.confirmed, permissions=u.permissions)
             for u in store.users(account)
         ],
-        "inboxes": store.inboxes(account),
+        "inboxes": [
+            {"id": i.id, "name": i.name, "members": i.members} | _known(bot=i.bot)
+            for i in store.inboxes(account)
+        ],
         "teams": store.teams(account),
     }
 
 
+def _known(**fields: object) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def add_learnt(change: Change, store: Store, account: int, learnt: Learnt) -> None:
     """Add what events told of an account; what is on record already is only completed."""
+    people = learnt.users.get(account, {}).values()
+    change.settle_ids((told.id, told.email) for told in people)
     known = {user.id: user for user in store.users(account)}
     taken = {user.email.casefold(): user.id for user in known.values() if user.email}
     users = []
-    for told in learnt.users.get(account, {}).values():
+    for told in people:
         if told.email and taken.setdefault(told.email.casefold(), told.id) != told.id:
             told = User(told.id, None, told.name)  # noqa: PLW2901 - the address is somebody else's
         users.append(merged(known.get(told.id), told))
@@ -149,7 +171,8 @@ def add_learnt(change: Change, store: Store, account: int, learnt: Learnt) -> No
     inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
     for told_inbox in learnt.inboxes.get(account, {}).values():
         inbox = inboxes.get(told_inbox.id, told_inbox)
-        change.put_inbox(Inbox(inbox.id, inbox.name or told_inbox.name, inbox.members))
+        name = inbox.name or told_inbox.name
+        change.put_inbox(msgspec.structs.replace(inbox, name=name))
 
 
 def _staying(members: Iterable[int] | None, known: set[int]) -> Iterable[int] | None:
@@ -163,14 +186,17 @@ def _taken(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
     for i, user in enumerate(document.users):
         owner = owners.get(user.email.casefold()) if isinstance(user.email, str) else None
         if owner is not None:
-            yield f"users[{i}].email: {user.email!r} belongs to user {owner} already"
+            yield (
+                f"users[{i}].email: {user.email!r} belongs to user {owner} already; if that is the"
+                f" same person: notifycli user set {owner} --id {user.id}"
+            )
 
 
 def directory_of(document: DirectoryDocument) -> Directory:
     """Give the directory that a document describes by itself, as the rules use it."""
     return Directory(
         [_user(None, item) for item in document.users],
-        [Inbox(i.id, _or(i.name, ""), _members(i)) for i in document.inboxes],
+        [Inbox(i.id, _or(i.name, ""), _members(i), _or(i.bot, None)) for i in document.inboxes],
         [Team(t.id, _or(t.name, ""), _members(t) or ()) for t in document.teams],
     )
 
@@ -179,7 +205,7 @@ def faults_of(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
     """Name each fault of a document, of whose members `known` are users."""
     yield from _address_faults(document.users)
     for kind in _ENTRIES:
-        items: tuple[_User | _Group, ...] = getattr(document, kind)
+        items: tuple[_User | _Team, ...] = getattr(document, kind)
         ids = Counter(item.id for item in items)
         for i, item in enumerate(items):
             if ids[item.id] > 1:
@@ -212,7 +238,7 @@ def address_fault(email: str) -> str:
 
 
 def _remove_missing(
-    change: Change, known: Iterable[User | Inbox | Team], given: tuple[_User | _Group, ...]
+    change: Change, known: Iterable[User | Inbox | Team], given: tuple[_User | _Team, ...]
 ) -> None:
     kept = {item.id for item in given}
     for item in list(known):
@@ -222,17 +248,21 @@ def _remove_missing(
 
 def _user(known: User | None, item: _User) -> User:
     known = known or User(item.id)
-    email = known.email if item.email is UNSET else item.email
-    return User(
-        item.id, email, _or(item.name, known.name), known.role if item.role is UNSET else item.role
+    return msgspec.structs.replace(
+        known,
+        email=_or(item.email, known.email),
+        name=_or(item.name, known.name),
+        role=_or(item.role, known.role),
+        confirmed=_or(item.confirmed, known.confirmed),
+        permissions=_or(item.permissions, known.permissions),
     )
 
 
-def _or(given: str | UnsetType, known: str) -> str:
+def _or(given: T | UnsetType, known: T) -> T:
     return known if isinstance(given, UnsetType) else given
 
 
-def _members(item: _Group) -> tuple[int, ...] | None:
+def _members(item: _Team) -> tuple[int, ...] | None:
     return None if isinstance(item.members, UnsetType) else _sorted(item.members)
 
 

@@ -76,7 +76,8 @@ def merged(known: User | None, told: User) -> User:
     """Give the known user with what is missing taken from what was told."""
     if known is None:
         return told
-    return User(known.id, known.email or told.email, known.name or told.name, known.role)
+    email, name = known.email or told.email, known.name or told.name
+    return msgspec.structs.replace(known, email=email, name=name)
 
 
 def _people(body: _Body, event: str) -> Iterator[_Person]:

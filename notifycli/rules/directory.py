@@ -31,6 +31,8 @@ class User(Struct, frozen=True):
     """Whether the address is confirmed; `None` while that isn't known."""
     permissions: tuple[str, ...] | None = None
     """What the custom role allows (Chatwoot Enterprise); `None` without one."""
+    made_up: bool = False
+    """Whether the id is ours alone, and gives way to Chatwoot's once that is known."""
 
     def reachable(self, channel: Channel) -> bool:
         """Whether what fires on the channel has somewhere to go."""

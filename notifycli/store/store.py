@@ -5,7 +5,7 @@ Most commands read a little and are waited for: what the others need is imported
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,21 @@ from notifycli.store.sqlite.connection import EVERY_INBOX, transaction, translat
 if TYPE_CHECKING:
     from notifycli.store.staging import Staging, Written
     from notifycli.store.transaction import Change
+
+
+USER_COLUMNS = "id, email, name, role, confirmed, permissions, made_up"
+
+
+def user_of(row: Sequence[Any]) -> User:
+    """Give the user whom a row of `USER_COLUMNS` tells of."""
+    id_, email, name, role, confirmed, permissions, made_up = row
+    allowed = None if permissions is None else tuple(permissions.split())
+    return User(id_, email, name, role, False, known(confirmed), allowed, bool(made_up))
+
+
+def known(flag: int | None) -> bool | None:
+    """Give what a column says that may not know."""
+    return None if flag is None else bool(flag)
 
 
 class AccountName(NamedTuple):
@@ -81,26 +96,20 @@ class Store(Parts):
     def users(self, account: int) -> list[User]:
         """Give the users of an account, by id."""
         rows = self._rows(
-            "SELECT id, email, name, role FROM user WHERE account_id = ? ORDER BY id", account
+            f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? ORDER BY id",  # noqa: S608 - a constant
+            account,
         )
-        return [User(*row) for row in rows]
+        return list(map(user_of, rows))
 
     def user(self, account: int, reference: int | str) -> User | None:
         """Give a user by id or, without regard to case, by e-mail address."""
         column = "id" if isinstance(reference, int) else "email"
         rows = self._rows(
-            f"SELECT id, email, name, role FROM user WHERE account_id = ? AND {column} = ?",  # noqa: S608 - one of two literals
+            f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? AND {column} = ?",  # noqa: S608 - constants
             account,
             reference,
         )
-        return next((User(*row) for row in rows), None)
-
-    def free_user_id(self, account: int) -> int:
-        """Give the id after the highest that a user of the account has."""
-        rows = self._rows(
-            "SELECT id FROM user WHERE account_id = ? ORDER BY id DESC LIMIT 1", account
-        )
-        return next((id_ + 1 for (id_,) in rows), 1)
+        return next(map(user_of, rows), None)
 
     def user_references(self, account: int) -> dict[str, int]:
         """Give the ids of an account's users by everything that names them.
@@ -115,11 +124,9 @@ class Store(Parts):
     def only_user(self, account: int) -> User | None:
         """Give the account's one user; `None` if there are none or several."""
         rows = list(
-            self._rows(
-                "SELECT id, email, name, role FROM user WHERE account_id = ? LIMIT 2", account
-            )
+            self._rows(f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? LIMIT 2", account)  # noqa: S608 - a constant
         )
-        return User(*rows[0]) if len(rows) == 1 else None
+        return user_of(rows[0]) if len(rows) == 1 else None
 
     def has_inbox(self, account: int, id_: int) -> bool:
         """Whether an inbox is on record."""
@@ -130,11 +137,12 @@ class Store(Parts):
         """Give the inboxes of an account with their members, by id."""
         members = self._members("inbox", account)
         rows = self._rows(
-            "SELECT id, name, members_known FROM inbox WHERE account_id = ? ORDER BY id", account
+            "SELECT id, name, members_known, bot FROM inbox WHERE account_id = ? ORDER BY id",
+            account,
         )
         return [
-            Inbox(id_, name, tuple(members.get(id_, ())) if known else None)
-            for id_, name, known in rows
+            Inbox(id_, name, tuple(members.get(id_, ())) if members_known else None, known(bot))
+            for id_, name, members_known, bot in rows
         ]
 
     def teams(self, account: int) -> list[Team]:

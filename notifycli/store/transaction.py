@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from notifycli.errors import DataError, NotPermittedError
-from notifycli.rules.directory import Inbox, Team, User
+from notifycli.errors import DataError, NotPermittedError, UsageError
+from notifycli.rules.directory import LARGEST_ID, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.chatwoot_accounts import ConnectionChanges
+from notifycli.store.renumber import renumber
 from notifycli.store.sqlite.connection import EVERY_INBOX
 from notifycli.store.staging import NO_PLACE, NOBODY, Locked, Staging
+from notifycli.store.store import USER_COLUMNS, known, user_of
 from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges
 
@@ -130,7 +133,9 @@ class Change:
 
         Raises `DataError` where an address would belong to two users.
         """
-        changed = [user for user in users if self._noted("user", user.id, self._user(user), user)]
+        changed = [
+            user for user in users if self._noted("user", user.id, self._user(user.id), user)
+        ]
         # First nobody keeps an address that changes, so that two users can swap theirs.
         self._connection.executemany(
             "UPDATE user SET email = NULL WHERE account_id = ? AND id = ?",
@@ -139,10 +144,12 @@ class Change:
         for user in changed:
             try:
                 self._execute(
-                    "INSERT INTO user (account_id, id, email, name, role) VALUES (?, ?, ?, ?, ?)"
+                    f"INSERT INTO user (account_id, {USER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - a constant
                     " ON CONFLICT (account_id, id) DO UPDATE SET email = excluded.email,"
-                    " name = excluded.name, role = excluded.role",
-                    *(self._account, user.id, user.email, user.name, user.role),
+                    " name = excluded.name, role = excluded.role, confirmed = excluded.confirmed,"
+                    " permissions = excluded.permissions, made_up = excluded.made_up",
+                    *(self._account, user.id, user.email, user.name, user.role, user.confirmed),
+                    *(_words(user.permissions), user.made_up),
                 )
             except sqlite3.IntegrityError as error:
                 raise DataError(
@@ -150,14 +157,70 @@ class Change:
                     "see who has it: notifycli user list",
                 ) from error
 
+    def free_user_id(self, taken: Iterable[int] = ()) -> int:
+        """Give an id that no user of the account has, and that isn't one of `taken`."""
+        row = self._one(
+            "SELECT id FROM user WHERE account_id = ? ORDER BY id DESC LIMIT 1", self._account
+        )
+        beside = {*taken, row[0] if row else 0}
+        if max(beside) < LARGEST_ID:
+            return int(max(beside)) + 1
+        return next(i for i in count(1) if i not in beside and self._user(i) is None)
+
+    def settle_ids(self, told: Iterable[tuple[int, str | None]], *, certain: bool = True) -> None:
+        """Have made-up ids give way to those told, each with the address of whose it is, if known.
+
+        Who has an address under a made-up id gets the id that is told of it, with all that is
+        theirs. Who has a made-up id that is told of somebody else gets another one. Who has the
+        very id that is told keeps it, and with `certain` it is made up no longer.
+        """
+        made_up = {user.id: user for user in self._made_up()}
+        owners = {user.email.casefold(): user.id for user in made_up.values() if user.email}
+        real = dict(told) if made_up else {}
+        moves: dict[int, int | None] = {}
+        for id_, email in real.items():
+            owner = None if email is None else owners.get(email.casefold())
+            if owner is not None and owner != id_:
+                moves[owner] = id_
+            if id_ in made_up and owner != id_:
+                moves.setdefault(id_, None)
+            elif id_ in made_up and certain:
+                self.put_users([msgspec.structs.replace(made_up[id_], made_up=False)])
+        # Two may swap their ids: first all of them go where nobody is.
+        beside: dict[int, int] = {}
+        for id_ in moves:
+            beside[id_] = self.free_user_id(real)
+            renumber(self._connection, self._account, id_, beside[id_], made_up=True)
+        for id_, new in moves.items():
+            if new is not None:
+                renumber(self._connection, self._account, beside[id_], new, made_up=False)
+            settled = new or beside[id_]
+            self._noted("user", settled, made_up[id_], self._user(settled))
+
+    def give_id(self, user: User, id_: int) -> None:
+        """Give a user an id, with all that is theirs; they take over who has it without an address.
+
+        Raises `UsageError` if the id is somebody else's.
+        """
+        self.settle_ids([(id_, user.email)])
+        there = self._user(id_)
+        if there is not None and there.email not in (None, user.email):
+            raise UsageError(
+                f"user {id_} is {there.email}", "see who there is: notifycli user list"
+            )
+        if self._user(user.id) is not None and id_ != user.id:
+            renumber(self._connection, self._account, user.id, id_, made_up=False)
+            self._noted("user", id_, user, self._user(id_))
+
     def put_inbox(self, inbox: Inbox) -> None:
         """Add an inbox, or make the one with this id like it."""
         if self._noted("inbox", inbox.id, self._inbox(inbox.id), inbox):
             self._execute(
-                "INSERT INTO inbox (account_id, id, name, members_known) VALUES (?, ?, ?, ?)"
+                "INSERT INTO inbox (account_id, id, name, members_known, bot)"
+                " VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (account_id, id) DO UPDATE SET name = excluded.name,"
-                " members_known = excluded.members_known",
-                *(self._account, inbox.id, inbox.name, inbox.members is not None),
+                " members_known = excluded.members_known, bot = excluded.bot",
+                *(self._account, inbox.id, inbox.name, inbox.members is not None, inbox.bot),
             )
             self._replace_members("inbox", inbox.id, inbox.members or ())
 
@@ -231,21 +294,29 @@ class Change:
         self._directory.append(DirectoryDifference(kind, id_, before, after))
         return True
 
-    def _user(self, user: User) -> User | None:
-        row = self._one(
-            "SELECT id, email, name, role FROM user WHERE account_id = ? AND id = ?",
-            *(self._account, user.id),
+    def _made_up(self) -> list[User]:
+        rows = self._rows(
+            f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? AND made_up = 1",  # noqa: S608 - a constant
+            self._account,
         )
-        return None if row is None else User(*row)
+        return list(map(user_of, rows))
+
+    def _user(self, id_: int) -> User | None:
+        row = self._one(
+            f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? AND id = ?",  # noqa: S608 - a constant
+            *(self._account, id_),
+        )
+        return None if row is None else user_of(row)
 
     def _inbox(self, id_: int) -> Inbox | None:
         row = self._one(
-            "SELECT name, members_known FROM inbox WHERE account_id = ? AND id = ?",
+            "SELECT name, members_known, bot FROM inbox WHERE account_id = ? AND id = ?",
             *(self._account, id_),
         )
         if row is None:
             return None
-        return Inbox(id_, row[0], self._members("inbox", id_) if row[1] else None)
+        members = self._members("inbox", id_) if row[1] else None
+        return Inbox(id_, row[0], members, known(row[2]))
 
     def _team(self, id_: int) -> Team | None:
         row = self._one("SELECT name FROM team WHERE account_id = ? AND id = ?", self._account, id_)
@@ -278,6 +349,10 @@ class Change:
     def _one(self, sql: str, *parameters: object) -> tuple[Any, ...] | None:
         row: tuple[Any, ...] | None = self._execute(sql, *parameters).fetchone()
         return row
+
+
+def _words(permissions: Iterable[str] | None) -> str | None:
+    return None if permissions is None else " ".join(permissions)
 
 
 def _refused(

@@ -43,6 +43,8 @@ class Person:
     email_flags: list[str] = field(default_factory=lambda: ["email_conversation_assignment"])
     push_flags: list[str] = field(default_factory=lambda: ["push_conversation_assignment"])
     ui_settings: Json | None = field(default_factory=dict)
+    told: Json = field(default_factory=dict)
+    """What newer versions and other editions tell of an agent besides."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,10 @@ class Chatwoot:
         }
         self.inboxes: dict[int, tuple[str, list[int]]] = {3: ("Website", [7, 8])}
         self.teams: dict[int, tuple[str, list[int]]] = {2: ("Support", [7])}
+        self.custom_roles: list[Json] | None = None
+        """None but Chatwoot Enterprise has them."""
+        self.bots: dict[int, Json] | None = None
+        """By inbox; `None` is a version without them."""
         self.accounts = [(1, "Acme")]
         self.further_flags: list[str] = []
         self.asked: list[Asked] = []
@@ -138,6 +144,7 @@ class Chatwoot:
         if what == "agents":
             return [
                 {"id": p.id, "account_id": 1, "email": p.email, "name": p.name, "role": p.role}
+                | p.told
                 for p in self.people.values()
             ]
         if what == "inboxes":
@@ -152,6 +159,16 @@ class Chatwoot:
             return {"payload": self._members(self.inboxes[int(found[1])][1])}
         if found := re.fullmatch(r"teams/(\d+)/team_members", what):
             return self._members(self.teams[int(found[1])][1])
+        return self._of_newer(person, what)
+
+    def _of_newer(self, person: Person, what: str) -> Any:
+        if what == "custom_roles" and self.custom_roles is not None:
+            if person.role == "agent":
+                raise Reply(401, {"error": "You are not authorized to do this action"})
+            return self.custom_roles
+        if (found := re.fullmatch(r"inboxes/(\d+)/agent_bot", what)) and self.bots is not None:
+            bot = self.bots.get(int(found[1]))
+            return {} if bot is None else {"agent_bot": bot}
         raise Reply(404, {"error": "Resource could not be found"})
 
     def _members(self, ids: list[int]) -> list[Json]:

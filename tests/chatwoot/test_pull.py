@@ -239,3 +239,78 @@ def test_a_token_that_is_somebody_elses_by_now_is_told(
     result = everybody("chatwoot", "pull", "-u", "7")
     assert result.status == 65
     assert "the token of jane@example.com is user 8's there" in result.records[0]["detail"]
+
+
+def test_pull_tells_of_confirmed_addresses_custom_roles_and_bots(
+    everybody: Notifycli, chatwoot: Chatwoot
+) -> None:
+    chatwoot.person(7).told = {"confirmed": False, "custom_role_id": 4}
+    chatwoot.person(8).told = {"confirmed": True, "custom_role_id": None}
+    chatwoot.person(9).told = {"confirmed": True, "custom_role_id": 5}
+    chatwoot.custom_roles = [
+        {"id": 4, "name": "Own", "permissions": ["conversation_participating_manage"]}
+    ]
+    chatwoot.inboxes[4] = ("Mail", [7])
+    chatwoot.bots = {4: {"id": 1, "name": "Helper", "bot_type": "webhook"}}
+    records = everybody.ok("chatwoot", "pull").records
+    assert records[0] == step(
+        *("user", 7, "jane@example.com", "changed"),
+        "confirmed -→no, permissions -→conversation_participating_manage",
+    )
+    jane = {"id": 7, "email": "jane@example.com", "name": "Jane", "role": "agent"}
+    assert everybody.ok("user", "list").records == [
+        {**jane, "confirmed": False, "permissions": ["conversation_participating_manage"]},
+        {**jane, "id": 8, "email": "omar@example.com", "name": "Omar", "confirmed": True},
+        {
+            "id": 9,
+            "email": "root@example.com",
+            "name": "Root",
+            "role": "administrator",
+            "confirmed": True,
+        },
+    ]
+    assert everybody.ok("inbox", "list").records == [
+        {"id": 3, "name": "Website", "members": [7, 8], "bot": False},
+        {"id": 4, "name": "Mail", "members": [7], "bot": True},
+    ]
+    assert {s["result"] for s in everybody.ok("chatwoot", "pull").records} == {"same"}
+    # Whoever has no custom role any more has all that an agent has.
+    chatwoot.person(7).told = {"confirmed": True, "custom_role_id": None}
+    everybody.ok("chatwoot", "pull")
+    assert everybody.ok("user", "show", "7").records == [{**jane, "confirmed": True}]
+
+
+def test_what_an_older_version_does_not_tell_stays_as_it_is_known(
+    pulled: Notifycli, chatwoot: Chatwoot
+) -> None:
+    known = {
+        "users": [{"id": 7, "confirmed": False, "permissions": ["conversation_manage"]}],
+        "inboxes": [{"id": 3, "bot": True}],
+    }
+    pulled.ok("directory", "import", "-", stdin=json.dumps(known).encode())
+    before = pulled.ok("directory", "export").stdout
+    pulled.ok("chatwoot", "pull")
+    assert pulled.ok("directory", "export").stdout == before
+    assert chatwoot.bots is None
+
+
+def test_pull_finds_again_who_was_added_without_an_id(
+    member: Notifycli, chatwoot: Chatwoot
+) -> None:
+    member.ok("user", "add", "jane@example.com")
+    member.ok("prefs", "set", "audio=all", "-u", "jane@example.com")
+    records = member.ok("chatwoot", "pull").records
+    assert step("user", 7, "jane@example.com", "changed", "id 10→7") in records
+    assert [user["id"] for user in member.ok("user", "list").records] == [7, 8, 9]
+    assert value(member, "audio") == "all"
+    assert chatwoot.person(7).email == "jane@example.com"
+
+
+def test_login_takes_over_who_was_added_without_an_id(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    notifycli.ok("user", "add", "jane@example.com", "--name", "J")
+    notifycli.ok("prefs", "set", "audio=all")
+    notifycli.ok("chatwoot", "login", chatwoot.url, stdin=JANE.encode())
+    assert [user["id"] for user in notifycli.ok("user", "list").records] == [7]
+    assert value(notifycli, "audio") == "all"

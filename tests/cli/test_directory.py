@@ -108,6 +108,39 @@ IMPORTS = [
         id="--replace of a member whose inbox does not say its members",
     ),
     pytest.param(
+        {
+            "users": [{"id": 7, "confirmed": False, "permissions": ["conversation_manage"]}],
+            "inboxes": [{"id": 3, "bot": True}],
+        },
+        [],
+        {
+            **DESK,
+            "users": [
+                {**JANE, "confirmed": False, "permissions": ["conversation_manage"]},
+                OMAR,
+                ROOT,
+            ],
+            "inboxes": [{**DESK["inboxes"][0], "bot": True}],
+        },
+        id="what only Chatwoot knows of users and inboxes",
+    ),
+    pytest.param(
+        {
+            "users": [
+                {"id": 7, "confirmed": None, "permissions": []},
+                {"id": 8, "confirmed": True},
+            ],
+            "inboxes": [{"id": 3, "bot": False}],
+        },
+        [],
+        {
+            **DESK,
+            "users": [{**JANE, "permissions": []}, {**OMAR, "confirmed": True}, ROOT],
+            "inboxes": [{**DESK["inboxes"][0], "bot": False}],
+        },
+        id="null is not known, and an empty list is nothing at all",
+    ),
+    pytest.param(
         {"account": {"id": 1, "name": "Renamed"}},
         [],
         {**DESK, "account": {"id": 1, "name": "Renamed"}},
@@ -150,12 +183,13 @@ def test_the_account_on_the_command_line_beats_that_of_the_document(desk: Notify
     assert exported(desk, "-a", "2") == {**DESK, "account": {"id": 2, "name": "Acme"}}
 
 
+USER_FIELDS = "id, email, name, role, confirmed, permissions"
 UNKNOWN = [
     pytest.param(
         {"users": [{"id": 77, "emial": "x@y.de"}, {"id": 78, "emial": "z@y.de", "age": 3}]},
         [
             "users[0].emial: is no field, and means nothing; did you mean email?",
-            "users[1].age: is no field, and means nothing; there are id, email, name, role",
+            f"users[1].age: is no field, and means nothing; there are {USER_FIELDS}",
         ],
         id="of users, each once",
     ),

@@ -242,7 +242,8 @@ def test_remove_without_a_name_does_not_remove_the_user_of_the_environment(
             [],
             (
                 "added new@example.com as user 10 of account 1\n"
-                "the id 10 is made up; events know the user by the one of Chatwoot: --id N\n"
+                "the id 10 is made up; events know the user by the one of Chatwoot:"
+                " notifycli user set new@example.com --id N\n"
             ),
         ),
         (["--id", "12"], "added new@example.com as user 12 of account 1\n"),

@@ -42,7 +42,9 @@ def test_the_nouns_complete_with_what_the_help_says_of_them() -> None:
 
 
 def test_the_verbs_of_a_noun_complete_under_its_alias_too() -> None:
-    assert offered("user", "") == offered("users", "") == ["add", "list", "show", "remove"]
+    assert (
+        offered("user", "") == offered("users", "") == [*("add", "set", "list", "show", "remove")]
+    )
 
 
 def test_where_no_verb_follows_its_noun_the_one_that_is_meant_completes() -> None:

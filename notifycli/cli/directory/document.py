@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from notifycli.cli.command import command_class, examples, group, session_of
+from notifycli.cli.directory.members import tell_new_ids
 from notifycli.cli.input.lines import STDIN, BadLines, read_lines, read_whole
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
@@ -66,7 +67,10 @@ def directory_import(
             session.warn(f"{place} is of account {own}: imported into account {given} all the same")
         account = given or own or session.resolve_account(store)
         with store.change(account, session.command, session.who) as change:
-            import_directory(change, store, account, document, place, replace=replace)
+            import_directory(
+                change, store, account, document, place, replace=replace, certain=False
+            )
+            tell_new_ids(session, change)
             gone = [_named(one) for one in change.directory if one.new is None]
         forget_leftovers(session, store)
         users = plural(len(store.users(account)), "user")
@@ -120,6 +124,7 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
             for account in sorted({*learnt.users, *learnt.inboxes}):
                 change = changes(account)
                 add_learnt(change, store, account, learnt)
+                tell_new_ids(session, change)
                 told = f"{len(change)} users and inboxes"
                 session.info(f"account {account}: {told} added or completed")
     raise typer.Exit(bad.finish())

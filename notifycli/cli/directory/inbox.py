@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.directory.members import Id, Members, Name, member_ids, remove
@@ -11,6 +14,29 @@ from notifycli.cli.session import plural
 from notifycli.rules.directory import Inbox
 
 app = group("Inboxes and who their members are: they see its conversations.")
+
+
+class InboxRecord(Struct):
+    """An inbox, as printed."""
+
+    id: int
+    name: str
+    members: tuple[int, ...] | None
+
+
+class PulledInboxRecord(InboxRecord):
+    """An inbox of which a Chatwoot has told more."""
+
+    bot: bool | UnsetType
+
+
+def _records(inboxes: Sequence[Inbox]) -> tuple[list[InboxRecord], type[InboxRecord]]:
+    if all(inbox.bot is None for inbox in inboxes):
+        return [InboxRecord(i.id, i.name, i.members) for i in inboxes], InboxRecord
+    return [
+        PulledInboxRecord(i.id, i.name, i.members, UNSET if i.bot is None else i.bot)
+        for i in inboxes
+    ], PulledInboxRecord
 
 
 @app.command(
@@ -35,7 +61,8 @@ def inbox_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members =
             old = {inbox.id: inbox for inbox in store.inboxes(account)}.get(id_, Inbox(id_))
             added = member_ids(store, account, members or ())
             everyone = tuple(sorted({*(old.members or ()), *added})) if added else old.members
-            change.put_inbox(Inbox(id_, old.name if name is None else name, everyone))
+            named = old.name if name is None else name
+            change.put_inbox(structs.replace(old, name=named, members=everyone))
     known = "no members on record: every user sees it" if everyone is None else ""
     session.info(f"inbox {id_} has {known or plural(len(everyone or ()), 'member')}")
 
@@ -46,7 +73,7 @@ def inbox_list(ctx: typer.Context) -> None:
     session = session_of(ctx)
     with session.store() as store:
         inboxes = store.inboxes(session.resolve_account(store))
-    show(session, inboxes, Inbox)
+    show(session, *_records(inboxes))
     if not inboxes:
         session.info("no inboxes yet; add one: notifycli inbox add ID")
 

@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+from msgspec import json
 
 from notifycli.cli.session import Group, Session, find_user, found
 from notifycli.cli.types import a_number
+from notifycli.rules.directory import User
 from notifycli.store.store import Store
+from notifycli.store.transaction import Change
 
 
 def shown_name(text: str | None) -> str | None:
@@ -31,6 +34,15 @@ Members = Annotated[
     list[str] | None,
     typer.Option("--member", metavar="USER", help="A member, by e-mail or id; may be repeated."),
 ]
+
+
+def tell_new_ids(session: Session, change: Change) -> None:
+    """Tell who had a made-up id and has another one now."""
+    for one in change.directory:
+        if one.kind == "user" and one.old is not None and one.new is not None:
+            old, new = (json.decode(side, type=User) for side in (one.old, one.new))
+            if old.id != new.id:
+                session.info(f"{new.email or new.name}: the id {old.id} has become {new.id}")
 
 
 def member_ids(store: Store, account: int, references: Iterable[str]) -> tuple[int, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from notifycli.cli.command import USER, command_class, examples, group, none_of, session_of
-from notifycli.cli.directory.members import Name
+from notifycli.cli.directory.members import Name, tell_new_ids
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import NO_USERS_YET, Session, display_name, find_user
 from notifycli.cli.types import a_number
@@ -23,6 +24,12 @@ Reference = Annotated[
 ]
 
 
+_MADE_UP = (
+    "the id {id} is made up; events know the user by the one of Chatwoot:"
+    " notifycli user set {user} --id N"
+)
+
+
 class UserRecord(Struct):
     """A user, as printed."""
 
@@ -32,8 +39,25 @@ class UserRecord(Struct):
     role: str
 
 
-def _record(user: User) -> UserRecord:
-    return UserRecord(user.id, user.email, user.name, user.role)
+class PulledUserRecord(UserRecord):
+    """A user of whom a Chatwoot has told more."""
+
+    confirmed: bool | UnsetType
+    permissions: tuple[str, ...] | UnsetType
+
+
+def _records(users: Sequence[User]) -> tuple[list[UserRecord], type[UserRecord]]:
+    """Give what is printed of users: what nobody has told of any of them isn't there."""
+    if all(user.confirmed is None and user.permissions is None for user in users):
+        return [UserRecord(u.id, u.email, u.name, u.role) for u in users], UserRecord
+    return [
+        PulledUserRecord(
+            *(u.id, u.email, u.name, u.role),
+            UNSET if u.confirmed is None else u.confirmed,
+            UNSET if u.permissions is None else u.permissions,
+        )
+        for u in users
+    ], PulledUserRecord
 
 
 def _named(session: Session, store: Store, reference: str | None) -> User:
@@ -48,6 +72,12 @@ def _role(text: str) -> Role:
         if text == role:
             return role
     raise none_of(text, ROLES)
+
+
+RoleOption = Annotated[
+    Any,  # Typer takes no Literal beside a parser
+    typer.Option("--role", parser=_role, metavar="|".join(ROLES), help="What the user may do."),
+]
 
 
 @app.command(
@@ -73,29 +103,101 @@ def user_add(
         ),
     ] = None,
     name: Name = None,
-    role: Annotated[
-        str, typer.Option(parser=_role, metavar="|".join(ROLES), help="What the user may do.")
-    ] = "agent",
+    role: RoleOption = None,
 ) -> None:
     """Add a user; the account is created with its first one."""
-    from notifycli.documents.directory_document import address_fault  # noqa: PLC0415 - used here alone
-
     session = session_of(ctx)
-    if fault := address_fault(email):
-        raise UsageError(fault, "an address looks like jane@example.com")
+    _check_address(email)
     with session.store(create=True) as store:
         account = session.resolve_account(store, may_be_new=True)
         with store.change(account, session.command, session.who) as change:
-            for reference in (id_, email):
-                if reference is not None and store.user(account, reference):
-                    raise UsageError(f"account {account} has a user {reference} already")
-            new = store.free_user_id(account) if id_ is None else id_
-            change.put_users([User(new, email, name or "", _role(role))])
-    session.info(f"added {email} as user {new} of account {account}")
+            known = store.user(account, email)
+            if known is not None and (id_ is None or not known.made_up):
+                raise UsageError(
+                    f"account {account} has a user {email} already",
+                    f"change what is known of them: notifycli user set {email} --name NAME",
+                )
+            if known is not None and id_ is not None:
+                change.give_id(known, id_)
+            elif id_ is not None:
+                change.settle_ids([(id_, email)])
+                if (taken := store.user(account, id_)) is not None:
+                    raise UsageError(
+                        f"account {account} has a user {id_} already: {display_name(taken)}",
+                        f"if they are the same: notifycli user set {id_} --email {email}",
+                    )
+            new = change.free_user_id() if id_ is None else id_
+            user = store.user(account, new) or User(new, email, made_up=id_ is None)
+            change.put_users([_with(user, email, name, role)])
+            tell_new_ids(session, change)
+    if known is None:
+        session.info(f"added {email} as user {new} of account {account}")
     if id_ is None:
-        session.info(
-            f"the id {new} is made up; events know the user by the one of Chatwoot: --id N"
-        )
+        session.info(_MADE_UP.format(id=new, user=email))
+
+
+@app.command(
+    "set",
+    cls=command_class(USER),
+    epilog=examples(
+        """
+notifycli user set jane@example.com --name 'Jane Doe' --role administrator
+notifycli user set jane@example.com --email jane.doe@example.com
+notifycli user set jane@example.com --id 7
+"""
+    ),
+)
+def user_set(
+    ctx: typer.Context,
+    reference: Reference = None,
+    *,
+    email: Annotated[
+        str | None, typer.Option("--email", metavar="EMAIL", help="The new e-mail address.")
+    ] = None,
+    name: Name = None,
+    role: RoleOption = None,
+    id_: Annotated[
+        int | None,
+        typer.Option(
+            "--id",
+            parser=a_number("id"),
+            metavar="N",
+            help="The id that Chatwoot gives the user; all that is theirs goes with them.",
+        ),
+    ] = None,
+) -> None:
+    """Change the e-mail address, the name, the role or the id of a user."""
+    session = session_of(ctx)
+    if email is None and name is None and role is None and id_ is None:
+        raise UsageError("nothing to change", "name --email, --name, --role or --id")
+    if email is not None:
+        _check_address(email)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        user = _named(session, store, reference)
+        with store.change(account, session.command, session.who) as change:
+            if id_ is not None:
+                change.give_id(user, id_)
+                user = store.user(account, id_) or user
+            change.put_users([_with(user, email or user.email, name, role)])
+            tell_new_ids(session, change)
+    session.info(f"user {user.id} of account {account} is changed")
+
+
+def _check_address(email: str) -> None:
+    from notifycli.documents.directory_document import address_fault  # noqa: PLC0415 - see user_add
+
+    if fault := address_fault(email):
+        raise UsageError(fault, "an address looks like jane@example.com")
+
+
+def _with(user: User, email: str | None, name: str | None, role: Role | None) -> User:
+    return structs.replace(
+        user,
+        email=email,
+        name=user.name if name is None else name,
+        role=role or user.role,
+    )
 
 
 @app.command(
@@ -113,7 +215,7 @@ def user_list(ctx: typer.Context) -> None:
     session = session_of(ctx)
     with session.store() as store:
         users = store.users(session.resolve_account(store))
-    show(session, map(_record, users), UserRecord)
+    show(session, *_records(users))
     if not users:
         session.info(f"no users yet; {NO_USERS_YET}")
 
@@ -128,7 +230,9 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
     session = session_of(ctx)
     with session.store() as store:
         user = _named(session, store, reference)
-    show_one(session, _record(user))
+    show_one(session, _records([user])[0][0])
+    if user.made_up:
+        session.info(_MADE_UP.format(id=user.id, user=display_name(user)))
 
 
 @app.command(

@@ -242,3 +242,12 @@ def m008_add_push_subscriptions(db: Database) -> None:
     """Make room for push keys and the subscriptions that are bound to them."""
     for statement in PUSH:
         db.execute(statement)
+
+
+@migrations()
+def m009_add_what_profiles_ask(db: Database) -> None:
+    """Make room for what Chatwoot says of users and inboxes, and mark ids that are made up."""
+    for column in ("confirmed INTEGER", "permissions TEXT", "made_up INTEGER NOT NULL DEFAULT 0"):
+        db.execute(f"ALTER TABLE user ADD COLUMN {column}")
+    db.execute("ALTER TABLE inbox ADD COLUMN bot INTEGER")
+    db.execute("CREATE INDEX user_made_up ON user (account_id) WHERE made_up = 1")
