@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.rules.cases import (
+from tests.rules.slow import evaluate
+from tests.rules.slow.cases import (
     ASSIGNED,
     CREATED,
     MENTION,
@@ -33,7 +34,6 @@ from tests.rules.cases import (
     seen,
     status,
 )
-from tests.rules.slow import evaluate
 
 VERSIONS = (
     "2.13",

@@ -81,6 +81,8 @@ class Event:
     """The sender's number, whatever the sender is: Chatwoot's own sounds go by it."""
     time: int | None
     present_user: int | None
+    """Whom a presence event is about."""
+    typist: int | None
     connected: set[int] | None
     visible: bool | None
     shown_conversation: int | Absent | None
@@ -335,8 +337,12 @@ def read_time(body: Json, name: str) -> int | None:
 
 
 def read_present_user(body: Json, name: str) -> int | None:
+    return as_id(first(body, "user.id")) if name == "presence_update" else None
+
+
+def read_typist(body: Json, name: str) -> int | None:
     typing = name in TYPING_EVENTS and first(body, "user.type") == "user"
-    return as_id(first(body, "user.id")) if typing or name == "presence_update" else None
+    return as_id(first(body, "user.id")) if typing else None
 
 
 def read_connected(body: Json, name: str) -> set[int] | None:
@@ -408,6 +414,7 @@ def read_event(number: int, line: str, fallback_account: int) -> Event | None:
         sender=as_id(first(body, "sender.id", "sender_id")) if is_message else None,
         time=read_time(body, name),
         present_user=read_present_user(body, name),
+        typist=read_typist(body, name),
         connected=read_connected(body, name),
         visible=as_kind(body.get("visible"), bool) if is_presence else None,
         shown_conversation=as_id(shown) if is_presence and shown is not ABSENT else ABSENT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
@@ -162,6 +163,10 @@ def mentioned_users(event: Event, directory: Directory) -> set[int]:
 
 
 def mentions_address(content: str, address: str) -> bool:
+    content, address = (
+        unicodedata.normalize("NFKC", content),
+        unicodedata.normalize("NFKC", address),
+    )
     for at in [place for place, character in enumerate(content) if character == "@"]:
         before = content[:at][-1:]
         written = content[at + 1 : at + 1 + len(address)]
@@ -174,7 +179,10 @@ def mentions_address(content: str, address: str) -> bool:
 
 
 def continues_address(character: str) -> bool:
-    return character.isalnum() or character in ("+", "%")
+    """A letter of a script without case, such as a Chinese one, is written beside an address."""
+    if character.isalnum():
+        return unicodedata.category(character) != "Lo"
+    return character in ("+", "%")
 
 
 # rules.md, section 6: presence
@@ -308,8 +316,8 @@ class Replay:
         now = self.clocks.get(event.account)
         if event.name == "message_created" and event.author is not None:
             self.presence(event.account, event.author).last_seen = now
-        if event.name == "conversation_typing_on" and event.present_user is not None:
-            self.presence(event.account, event.present_user).last_seen = now
+        if event.name == "conversation_typing_on" and event.typist is not None:
+            self.presence(event.account, event.typist).last_seen = now
         if event.name != "presence_update":
             return
         if event.connected is not None:
@@ -353,7 +361,8 @@ def read_hand_over(event: Event, kept: Conversation, directory: Directory) -> st
     inbox = event.inbox if event.inbox is not None else kept.inbox
     if event.name in STATUS_EVENTS and appears:
         return "person"
-    if event.performer is not None or event.author is not None:
+    # Who did it: also whoever wrote the message or was typing.
+    if {event.performer, event.author, event.typist} != {None}:
         return "person"
     if inbox in directory.inboxes_without_a_bot:
         return "person"
