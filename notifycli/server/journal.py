@@ -10,6 +10,10 @@ An id is written before its line, and both are on the disk before the delivery i
 whatever moment the power goes, what is found afterwards can be mended: a line without an end was
 never confirmed and is taken away, and an id whose line isn't there is forgotten.
 
+Whoever puts the file aside, takes it away or shortens it while it is written to (logrotate, `rm`)
+is noticed before each writing and after it: a new one is begun, and what is confirmed lies in a
+file that has a name. A file that isn't one of events is never touched.
+
 Many deliveries that come at once share one writing (group commit): while the disk is busy with
 some, the others gather.
 """
@@ -17,6 +21,7 @@ some, the others gather.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -27,7 +32,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from notifycli.errors import ConfigurationError, TryAgainError
+from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError
 from notifycli.events.payload import decode_name
 from notifycli.secrets.private_file import locked, replace_private, sync_folder
 
@@ -36,6 +41,8 @@ MOST_DELIVERIES = 100_000
 """How many ids are remembered: a day of a desk with a message a second."""
 _DAY = 86_400
 _BLOCK = 1 << 16
+_LONGEST_LINE = 1 << 24
+_ANOTHER = "name another file with --path"
 
 
 class Line(NamedTuple):
@@ -76,6 +83,7 @@ class Journal:
         Raises `TryAgainError` if another process has them, `ConfigurationError` if they can't be
         written.
         """
+        self._check()
         lock = self.path.with_name(f".{self.path.name}.lock")
         try:
             self._stack.enter_context(locked(lock, 0))
@@ -91,8 +99,11 @@ class Journal:
         except OSError as error:
             self.close()
             raise ConfigurationError(
-                f"{self.path} can't be written: {error.strerror}", "name another file with --path"
+                f"{self.path} can't be written: {error.strerror}", _ANOTHER
             ) from None
+        except NotifycliError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of the files."""
@@ -110,7 +121,15 @@ class Journal:
         """Put lines on the disk, all or none. Raises `OSError`, and can be called again then."""
         if self._torn:
             self._take_back()
+        self._begin_anew_if_changed()
         self._rotate_if_due(sum(len(line.body) + 1 for line in lines))
+        self._append_lines(lines)
+        if os.fstat(self._file).st_nlink == 0:
+            # Taken away between the look and the writing.
+            self._begin_anew_if_changed()
+            self._append_lines(lines)
+
+    def _append_lines(self, lines: list[Line]) -> None:
         end, ids = self._size, []
         for line in lines:
             end += len(line.body) + 1
@@ -130,9 +149,30 @@ class Journal:
 
     def _take_back(self) -> None:
         """Cut off what a writing that failed may have left."""
-        os.ftruncate(self._file, self._size)
-        os.ftruncate(self._ids, self._ids_size)
+        for descriptor, size in ((self._file, self._size), (self._ids, self._ids_size)):
+            # Never longer: that would fill it with zeros, if somebody has shortened it.
+            os.ftruncate(descriptor, min(size, os.fstat(descriptor).st_size))
         self._torn = False
+
+    def _begin_anew_if_changed(self) -> None:
+        """Open what is at the path now, if that isn't the file as this process has left it."""
+        ours = os.fstat(self._file)
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            found = None
+        if found is not None and os.path.samestat(ours, found) and found.st_size == self._size:
+            return
+        before = self._file
+        # The ids said where their lines are in the file that was.
+        self._open_file()
+        os.close(before)
+        self._forget_old()
+        if self._last_line():
+            # Somebody may still be writing it: it is for a reader to judge.
+            _append(self._file, b"\n")
+            self._size += 1
+        self._told(f"{self.path} was taken away or changed: writing to what is there now")
 
     def _today(self) -> int:
         return int(self._now() // _DAY)
@@ -152,11 +192,35 @@ class Journal:
         os.close(before)
         self._told(f"put aside: {aside}")
 
+    def _check(self) -> None:
+        """Raise `ConfigurationError` for what is no file of events; its first line tells."""
+        try:
+            kind = self.path.stat().st_mode
+            # Opening a device may do something, and a pipe waits for its other end.
+            first = _first_line(self.path) if stat.S_ISREG(kind) else b""
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self.path} can't be written: {error.strerror}", _ANOTHER
+            ) from None
+        if not stat.S_ISREG(kind):
+            raise ConfigurationError(f"{self.path} is no file", _ANOTHER)
+        if first and not (_is_event(first) or self._is_torn(first)):
+            raise ConfigurationError(
+                f"{self.path} holds something else than events: its first line is none", _ANOTHER
+            )
+
+    def _is_torn(self, line: bytes) -> bool:
+        """Whether this can be the beginning of an event that this program was writing."""
+        return line.startswith(b"{") and not _is_json(line) and self._ids_path.exists()
+
     def _open_file(self) -> None:
+        """Open the file, or make one for its owner alone; one that is there keeps its rights."""
+        self._check()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         opened = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.fchmod(opened, 0o600)
             sync_folder(self.path.parent)
             status = os.fstat(opened)
         except BaseException:
@@ -167,21 +231,23 @@ class Journal:
         self._day = int(status.st_mtime // _DAY)
 
     def _mend(self) -> None:
-        """End the last line: with its end, if it is whole, else where the one before it ends."""
+        """End the last line: with its end, if it is whole, else where the one before it ends.
+
+        Raises `ConfigurationError` for a broken one that this program can't have written.
+        """
         last = self._last_line()
         if not last:
             return
-        try:
-            decode_name(last)
+        if _is_event(last):
             _append(self._file, b"\n")
             self._size += 1
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._size -= len(last)
-            os.ftruncate(self._file, self._size)
-            os.fsync(self._file)
-            self._told(
-                f"{self.path}: took away {len(last)} bytes of an event that never came whole"
-            )
+            return
+        if not self._is_torn(last):
+            raise ConfigurationError(f"{self.path} ends with what is no event", _ANOTHER)
+        self._size -= len(last)
+        os.ftruncate(self._file, self._size)
+        os.fsync(self._file)
+        self._told(f"{self.path}: took away {len(last)} bytes of an event that never came whole")
 
     def _last_line(self) -> bytes:
         """Give what follows the last line break."""
@@ -217,6 +283,27 @@ class Journal:
     def _open_ids(self) -> None:
         self._ids = os.open(self._ids_path, os.O_WRONLY | os.O_APPEND)
         self._ids_size = os.fstat(self._ids).st_size
+
+
+def _first_line(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.readline(_LONGEST_LINE)
+
+
+def _is_event(line: bytes) -> bool:
+    try:
+        decode_name(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _append(descriptor: int, data: bytes) -> None:

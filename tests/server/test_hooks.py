@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from notifycli.errors import TryAgainError
+from notifycli.errors import ConfigurationError, TryAgainError
 from notifycli.secrets.token_format import Secret
 from notifycli.server import journal as journals
 from notifycli.server.journal import Journal
@@ -231,6 +234,141 @@ def test_a_line_that_a_crash_left_open_is_mended(
         receiver.post(ONE, **{"x-chatwoot-delivery": "one"})
         receiver.post(body(2), **{"x-chatwoot-delivery": "two"})
     assert sorted(event["id"] for event in kept(path)) == [1, 2]
+
+
+def move(path: Path, how: str) -> None:
+    """Do to the file what others do, while it is written to."""
+    aside = path.with_name("events.jsonl.1")
+    if how in {"renamed", "renamed and made anew"}:
+        path.rename(aside)
+        if how == "renamed and made anew":
+            path.touch(0o640)
+    elif how == "copied and cut":
+        aside.write_bytes(path.read_bytes())
+        os.truncate(path, 0)
+    elif how == "removed":
+        path.unlink()
+    elif how == "its folder removed":
+        shutil.rmtree(path.parent)
+    elif how == "added to":
+        with path.open("ab") as file:
+            file.write(body(99))
+
+
+MOVES = [
+    ("renamed", ["events.jsonl", "events.jsonl.1"], [1, 2, 3]),
+    ("renamed and made anew", ["events.jsonl", "events.jsonl.1"], [1, 2, 3]),
+    ("copied and cut", ["events.jsonl", "events.jsonl.1"], [1, 2, 3]),
+    ("removed", ["events.jsonl"], [2, 3]),
+    ("its folder removed", ["events.jsonl"], [2, 3]),
+    ("added to", ["events.jsonl"], [1, 2, 3, 99]),
+]
+
+
+@pytest.mark.parametrize(("how", "names", "ids"), MOVES, ids=[row[0] for row in MOVES])
+def test_a_file_that_others_move_while_it_is_written_loses_nothing_that_is_confirmed(
+    path: Path, how: str, names: list[str], ids: list[int]
+) -> None:
+    with listening(path, clock=Clock(time.time())) as receiver:
+        assert receiver.post(ONE, **{"x-chatwoot-delivery": "n1"})[0] == 200
+        move(path, how)
+        assert receiver.post(body(2), **{"x-chatwoot-delivery": "n2"})[0] == 200
+        assert receiver.post(body(3), **{"x-chatwoot-delivery": "n3"})[0] == 200
+        told = [line for line in receiver.told if "was taken away or changed" in line]
+        assert len(told) == 1
+    found = sorted(file.name for file in path.parent.glob("events*"))
+    assert found == names
+    lines = [line for name in names for line in (path.parent / name).read_bytes().splitlines()]
+    assert sorted(json.loads(line)["id"] for line in lines) == ids
+    # What was confirmed is known again after a restart.
+    with listening(path, clock=Clock(time.time())) as receiver:
+        for number in (1, 2, 3):
+            again = receiver.post(body(number), **{"x-chatwoot-delivery": f"n{number}"})
+            assert again[0] == 200
+    assert [json.loads(line)["id"] for line in path.read_bytes().splitlines()].count(3) == 1
+
+
+def test_a_file_taken_away_between_the_look_and_the_writing_is_noticed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(path) as receiver:
+        assert receiver.post(ONE)[0] == 200
+        append = journals._append  # noqa: SLF001 - the moment is between two calls
+        removed: list[Path] = []
+
+        def remove_first(descriptor: int, data: bytes) -> None:
+            if data.startswith(b"{") and not removed:
+                path.unlink()
+                removed.append(path)
+            append(descriptor, data)
+
+        monkeypatch.setattr(journals, "_append", remove_first)
+        assert receiver.post(body(2))[0] == 200
+        assert [event["id"] for event in kept(path)] == [2]
+
+
+def test_while_something_else_lies_in_its_place_events_are_refused(path: Path) -> None:
+    with listening(path) as receiver:
+        assert receiver.post(ONE)[0] == 200
+        path.rename(path.with_name("aside"))
+        path.write_bytes(b"id,name\n1,Jane\n")
+        assert receiver.post(body(2)) == (503, {"error": "the event can't be kept"})
+        assert path.read_bytes() == b"id,name\n1,Jane\n"
+        assert "holds something else than events" in "".join(receiver.told)
+        path.unlink()
+        assert receiver.post(body(2))[0] == 200
+    assert [event["id"] for event in kept(path)] == [2]
+
+
+WHOLE = ONE + b"\n"
+FOREIGN: list[tuple[str, bytes]] = [
+    ("a CSV", b"id,name\n1,Jane"),
+    ("a CSV of one line", b"id,name"),
+    ("a store", b"SQLite format 3\x00" + b"\x10\x00" * 100 + b"\n" * 5),
+    ("a private key", b"-----BEGIN PRIVATE KEY-----\nMIIE\n-----END"),
+    ("another object", b'{"name": "Jane"}'),
+    ("other objects", b'{"name": "Jane"}\n{"name": "Om'),
+    ("a document over lines", b'{\n  "event": "x"\n}'),
+    ("an array", b'[{"event": "x"}]'),
+    ("what gzip made", b"\x1f\x8b\x08\x00" + b"\x00" * 20),
+    ("a blank first line", b"\n" + WHOLE),
+    ("events, and an end that is none", WHOLE + b"the end"),
+    ("events of another program, cut off", WHOLE + ONE[:30]),
+]
+
+
+@pytest.mark.parametrize("content", [row[1] for row in FOREIGN], ids=[row[0] for row in FOREIGN])
+def test_a_file_that_is_none_of_events_is_refused_and_stays_as_it_is(
+    path: Path, content: bytes
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    path.chmod(0o644)
+    with pytest.raises(ConfigurationError, match=r"holds something else|ends with what is no"):
+        Journal(path, print).open()
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (content, 0o644)
+
+
+def test_what_is_no_file_is_refused_and_not_opened(tmp_path: Path) -> None:
+    pipe, link, folder = tmp_path / "pipe", tmp_path / "link", tmp_path / "folder"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    link.symlink_to("/dev/null")
+    for path in (pipe, link, folder, Path("/dev/null")):
+        with pytest.raises(ConfigurationError, match="is no file"):
+            Journal(path, print).open()
+        assert not path.with_name(f".{path.name}.lock").exists()
+
+
+def test_a_file_of_events_that_is_there_keeps_its_rights(path: Path) -> None:
+    path.parent.mkdir(mode=0o750)
+    path.write_bytes(WHOLE)
+    path.chmod(0o640)
+    with listening(path, clock=Clock(path.stat().st_mtime)) as receiver:
+        assert receiver.post(body(2))[0] == 200
+    assert [event["id"] for event in kept(path)] == [1, 2]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
 
 
 def test_two_receivers_do_not_share_a_file(path: Path) -> None:
