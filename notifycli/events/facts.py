@@ -78,6 +78,8 @@ def _kind(name: str) -> _Kind:
 
 _KINDS = {name: _kind(name) for name in KNOWN_EVENTS}
 
+_STAMP = b'{"received_at":"'
+
 
 def read_facts(body: Payload, number: int, place: bytes | Raw) -> Event:
     """Give the event that a body at a place tells of.
@@ -102,9 +104,27 @@ def read_facts(body: Payload, number: int, place: bytes | Raw) -> Event:
     return event
 
 
+def stamped(body: bytes, received_at: str) -> bytes:
+    """Return a body with the time of its receipt as its first field, and its own bytes after it.
+
+    So that a line stays a body, and tells the time of what has no other, such as typing. One that
+    has a stamp from where it was received before keeps it.
+    """
+    body = body.strip()
+    return (
+        body if body.startswith(_STAMP) else b'%b%b",%b' % (_STAMP, received_at.encode(), body[1:])
+    )
+
+
+def _without_stamp(body: bytes) -> bytes:
+    end = body.find(b'",', len(_STAMP)) if body.startswith(_STAMP) else -1
+    return body if end < 0 else b"{" + body[end + 2 :]
+
+
 def _digest(place: bytes | Raw) -> bytes:
-    # Two bodies that differ in four bytes in a row at most, as by their time, never have the same.
-    body = bytes(place).strip()
+    # Two bodies that differ in four bytes in a row at most, as by their time, never have the same;
+    # when they were received makes no difference.
+    body = _without_stamp(bytes(place).strip())
     return (crc32(body) << 32 | len(body)).to_bytes(8)
 
 

@@ -52,6 +52,11 @@ class Place(Struct, frozen=True):
         """The network of the reverse proxy."""
         return None if self.behind_proxy is None else ipaddress.ip_network(self.behind_proxy)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it, and nobody speaks for others."""
+        return self.behind_proxy is None and is_loopback(self.host)
+
     def check(self) -> None:
         """Raise `UsageError` for a place where tokens would travel in the clear."""
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -61,7 +66,7 @@ class Place(Struct, frozen=True):
             )
         if self.behind_proxy is not None:
             _check_network(self.behind_proxy)
-        elif self.tls_cert is None and not _is_loopback(self.host):
+        elif self.tls_cert is None and not is_loopback(self.host):
             raise UsageError(
                 f"at {self.host} others could read the secrets of every request on their way",
                 "add --tls-cert FILE --tls-key FILE, or --behind-proxy ADDRESS "
@@ -79,7 +84,8 @@ def _check_network(text: str) -> None:
         ) from None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine's own, that no other can reach."""
     if host == "localhost":
         return True
     try:

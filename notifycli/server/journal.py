@@ -33,6 +33,7 @@ from typing import NamedTuple
 import msgspec
 
 from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError
+from notifycli.events.decode import unwrap
 from notifycli.events.payload import decode_name
 from notifycli.secrets.private_file import locked, replace_private, sync_folder
 
@@ -292,7 +293,7 @@ def _first_line(path: Path) -> bytes:
 
 def _is_event(line: bytes) -> bool:
     try:
-        decode_name(line)
+        decode_name(unwrap(line))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True

@@ -7,17 +7,22 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notifycli.errors import NotifycliError
+from notifycli.events.facts import stamped
 from notifycli.events.payload import decode_name
 from notifycli.secrets.token_format import Secret
+from notifycli.server.http_server import is_loopback
 from notifycli.server.journal import Journal, Line
 from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
 from notifycli.server.signature import Seal, check
@@ -35,7 +40,11 @@ class _Waiting(NamedTuple):
 
 
 class Hooks:
-    """Receives webhooks into a journal. Signed by one of `secrets`, unless `unsigned`."""
+    """Receives webhooks into a journal. Signed by one of `secrets`, unless `unsigned`.
+
+    `local`: it listens on loopback, and no proxy stands before it. Then a web page in a browser on
+    this machine can reach it, by its address or by a name that its owner has led there.
+    """
 
     def __init__(
         self,
@@ -44,12 +53,14 @@ class Hooks:
         log: Callable[[str], None],
         *,
         unsigned: bool = False,
+        local: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._journal = journal
         self._secrets = secrets
         self._log = log
         self._unsigned = unsigned
+        self._local = local
         self._now = now
         self._thread = ThreadPoolExecutor(1, "journal")
         self._waiting: list[_Waiting] = []
@@ -82,8 +93,13 @@ class Hooks:
         body = await read_body(request, LARGEST_BODY)
         headers = request.headers
         seal = Seal(headers.get("x-chatwoot-timestamp"), headers.get("x-chatwoot-signature"))
-        check(seal, body, self._secrets, self._now(), unsigned=self._unsigned)
-        line = Line(_one_line(body), _delivery(headers.get("x-chatwoot-delivery")))
+        now = self._now()
+        check(seal, body, self._secrets, now, unsigned=self._unsigned)
+        if seal.signature is None:
+            _check_sender(request.headers, local=self._local)
+        received_at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
+        event = stamped(_one_line(body), received_at.replace("+00:00", "Z"))
+        line = Line(event, _delivery(headers.get("x-chatwoot-delivery")))
         try:
             async with asyncio.timeout(_PATIENCE):
                 await self._keep(line)
@@ -143,6 +159,27 @@ class Hooks:
         elif trouble is None and self._full:
             self._log(f"events are kept in {self._journal.path} again")
         self._full = trouble is not None
+
+
+def _check_sender(headers: Headers, *, local: bool) -> None:
+    """Raise `HTTPError` 403 for what a web page may have sent: nothing else vouches for it."""
+    host, origin = headers.get("host", ""), headers.get("origin")
+    if origin is not None and origin not in {f"http://{host}", f"https://{host}"}:
+        raise HTTPError(403, "a web page sent this: only a signed webhook is taken from there")
+    if local and not is_loopback(_name_of(host)):
+        raise HTTPError(
+            403,
+            f"this isn't {host}: if a proxy or tunnel stands before this server, start it with "
+            "--behind-proxy 127.0.0.1, or let webhooks be signed",
+        )
+
+
+def _name_of(host: str) -> str:
+    """Return a `Host` without its port; "" for what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _one_line(body: bytes) -> bytes:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from notifycli.errors import ConfigurationError, TryAgainError
+from notifycli.events.decode import decode_event
 from notifycli.secrets.token_format import Secret
 from notifycli.server import journal as journals
 from notifycli.server.journal import Journal
@@ -27,6 +29,7 @@ from .webhooks import SECRET, body, kept, signed
 
 DAY = 86_400.0
 NOON = 20_000 * DAY + DAY / 2
+NOON_STAMP = b'{"received_at":"2024-10-04T12:00:00.000Z",'
 ONE = body(1)
 OTHER = "whsec-another"
 
@@ -61,6 +64,7 @@ def listening(
     *,
     secrets: tuple[str, ...] = (SECRET,),
     unsigned: bool = False,
+    local: bool = False,
     largest: int = journals.LARGEST_FILE,
     clock: Clock | None = None,
 ) -> Iterator[Listening]:
@@ -68,7 +72,14 @@ def listening(
     told: list[str] = []
     journal = Journal(path, told.append, largest, clock)
     journal.open()
-    hooks = Hooks(journal, [*map(Secret, secrets)], told.append, unsigned=unsigned, now=clock)
+    hooks = Hooks(
+        journal,
+        [*map(Secret, secrets)],
+        told.append,
+        unsigned=unsigned,
+        local=local,
+        now=clock,
+    )
     try:
         with TestClient(hooks.application()) as client:
             yield Listening(client, path, clock, told)
@@ -87,7 +98,7 @@ def test_a_signed_event_is_kept_as_it_came_for_its_owner_alone(
     odd = ONE.replace(b'"id":1,', b'"id":1, "big":12345678901234567890123,"f":1.50,"t":"\xc3\xa9",')
     with listening(path) as receiver:
         assert receiver.post(odd) == (200, {})
-        assert path.read_bytes() == odd + b"\n"
+        assert path.read_bytes() == NOON_STAMP + odd[1:] + b"\n"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert notifycli("simulate", str(path), "--explain").status == 0
@@ -97,7 +108,45 @@ def test_a_body_of_several_lines_is_kept_in_one(path: Path) -> None:
     data = json.dumps(json.loads(ONE), indent=2).replace("\n", "\r\n").encode()
     with listening(path) as receiver:
         assert receiver.post(data) == (200, {})
-    assert path.read_bytes() == ONE + b"\n"
+    assert path.read_bytes() == NOON_STAMP + ONE[1:] + b"\n"
+
+
+TYPING = b"""{"event": "conversation_typing_on", "account": {"id": 1}, "is_private": false,
+ "conversation": {"id": 42, "inbox_id": 3, "status": "open"}, "user": {"id": 7, "type": "user"}}"""
+
+
+def test_the_time_of_receipt_is_the_time_of_what_has_no_other(path: Path) -> None:
+    with listening(path) as receiver:
+        assert receiver.post(TYPING)[0] == 200
+        receiver.clock.at += 1.5
+        assert receiver.post(ONE)[0] == 200
+        relayed = b'{"received_at":"2024-10-04T11:00:00Z",' + TYPING[1:]
+        assert receiver.post(relayed)[0] == 200
+    events = [decode_event(line, 0) for line in path.read_bytes().splitlines()]
+    shown = [datetime.fromtimestamp((e.at or 0) / 1e6, UTC).isoformat() for e in events]
+    # A message has a time of its own; what was received before elsewhere, that of then.
+    assert [event["received_at"] for event in kept(path)] == [
+        "2024-10-04T12:00:00.000Z",
+        "2024-10-04T12:00:01.500Z",
+        "2024-10-04T11:00:00Z",
+    ]
+    assert shown == [
+        "2024-10-04T12:00:00+00:00",
+        "2026-03-03T20:20:20.250000+00:00",
+        "2024-10-04T11:00:00+00:00",
+    ]
+
+
+def test_an_event_received_twice_is_still_the_same(path: Path) -> None:
+    changed = b'{"event":"conversation_updated","id":42,"inbox_id":3,"account":{"id":1}}'
+    with listening(path) as receiver:
+        for data in (changed, changed, changed.replace(b"42", b"43")):
+            receiver.clock.at += 1
+            assert receiver.post(data)[0] == 200
+    one, again, other = (decode_event(line, 0).digest for line in path.read_bytes().splitlines())
+    assert one == again == decode_event(changed, 0).digest
+    assert one is not None
+    assert one != other
 
 
 WRONG: list[tuple[bytes, dict[str, str], int, str]] = [
@@ -156,6 +205,41 @@ def test_what_is_not_signed_is_taken_only_if_that_is_said(
     with listening(path, secrets=secrets, unsigned=unsigned) as receiver:
         assert receiver.client.post("/", content=ONE).status_code == bare
         assert receiver.post(ONE, **signed(ONE, OTHER, NOON))[0] == wrong
+
+
+SENDERS: list[tuple[str, dict[str, str], bool, int]] = [
+    ("Chatwoot on this machine", {"host": "127.0.0.1:8787"}, True, 200),
+    ("Chatwoot by a name", {"host": "localhost:8787"}, True, 200),
+    ("Chatwoot over IPv6", {"host": "[::1]:8787"}, True, 200),
+    ("Chatwoot by way of a proxy", {"host": "desk.example.com"}, False, 200),
+    ("a page of ours", {"host": "localhost:8787", "origin": "http://localhost:8787"}, True, 200),
+    ("a page", {"host": "127.0.0.1:8787", "origin": "https://evil.example"}, True, 403),
+    ("a page of no origin", {"host": "127.0.0.1:8787", "origin": "null"}, True, 403),
+    ("a page of another port", {"host": "localhost:8787", "origin": "http://localhost"}, True, 403),
+    ("a page through the proxy", {"host": "desk.example.com", "origin": "https://e"}, False, 403),
+    ("a page by a name led here", {"host": "evil.example:8787"}, True, 403),
+    (
+        "the same, to its own name",
+        {"host": "evil.example", "origin": "http://evil.example"},
+        True,
+        403,
+    ),
+    ("a name that looks like ours", {"host": "127.0.0.1.evil.example"}, True, 403),
+    ("a broken name", {"host": "[::1"}, True, 403),
+]
+
+
+@pytest.mark.parametrize(
+    ("headers", "local", "status"), [row[1:] for row in SENDERS], ids=[row[0] for row in SENDERS]
+)
+def test_an_unsigned_webhook_comes_from_no_web_page(
+    path: Path, headers: dict[str, str], local: bool, status: int
+) -> None:
+    with listening(path, unsigned=True, local=local) as receiver:
+        assert receiver.client.post("/", content=ONE, headers=headers).status_code == status
+        # A signature is enough: a tunnel may give it any name.
+        assert receiver.post(body(2), **headers) == (200, {})
+    assert [event["id"] for event in kept(path)] == [1, 2][status == 403 :]
 
 
 def test_a_delivery_that_was_seen_is_answered_and_not_kept_again(path: Path) -> None:
@@ -360,13 +444,14 @@ def test_what_is_no_file_is_refused_and_not_opened(tmp_path: Path) -> None:
         assert not path.with_name(f".{path.name}.lock").exists()
 
 
-def test_a_file_of_events_that_is_there_keeps_its_rights(path: Path) -> None:
+@pytest.mark.parametrize("first", [WHOLE, b'{"headers":{},"body":' + ONE + b"}\n"])
+def test_a_file_of_events_that_is_there_keeps_its_rights(path: Path, first: bytes) -> None:
     path.parent.mkdir(mode=0o750)
-    path.write_bytes(WHOLE)
+    path.write_bytes(first)
     path.chmod(0o640)
     with listening(path, clock=Clock(path.stat().st_mtime)) as receiver:
         assert receiver.post(body(2))[0] == 200
-    assert [event["id"] for event in kept(path)] == [1, 2]
+    assert path.read_bytes().startswith(first + b'{"received_at":')
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o750
 

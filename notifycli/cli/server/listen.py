@@ -94,7 +94,7 @@ def listen(
         stack.callback(journal.close)
         if deliver:
             stack.enter_context(delivering(session, journal.path, log))
-        hooks = Hooks(journal, secrets, log, unsigned=unsigned)
+        hooks = Hooks(journal, secrets, log, unsigned=unsigned, local=at.is_local)
         running.run(
             hooks.application(),
             at,
