@@ -101,13 +101,18 @@ class Desk:
 
     def open(self, user: User) -> Api:
         """Speak as this user. Raises `NotPermittedError` without a token that can be used."""
+        return self.open_many(user, 1)[0]
+
+    def open_many(self, user: User, count: int) -> list[Api]:
+        """Speak as this user in so many threads; raises as `open` does."""
         token, named = self.held(user), user.email or str(user.id)
         if self.life.store.chatwoot.known(self.account, user.id).rotating:
             raise NotPermittedError(
                 f"a rotation of {named}'s token was broken off",
                 f"finish it: notifycli chatwoot rotate -u {named}",
             )
-        return self.speak(self.life.reveal(token))
+        secret = self.life.reveal(token)
+        return [self.speak(secret) for _ in range(count)]
 
     def speak(self, secret: Secret) -> Api:
         """Speak with this token."""

@@ -26,6 +26,10 @@ T = TypeVar("T")
 
 _PROFILE = "/api/v1/profile"
 _RESET = f"{_PROFILE}/reset_access_token"
+_LAST_MESSAGE = 2**31 - 1
+_MESSAGES_A_PAGE = 100
+"""Chatwoot gives up to 1,000 between two ids, but older ones 100."""
+_CANNOT_TELL = frozenset({401, 403, 404, 406})
 _FIRST_REFUSAL = 300
 _UNAUTHORIZED, _FORBIDDEN, _MISSING = 401, 403, 404
 
@@ -88,6 +92,83 @@ class Member(Struct, frozen=True):
 
 class _AgentBot(Struct, frozen=True):
     agent_bot: dict[str, Any] | None = None
+
+
+class _Person(Struct, frozen=True):
+    id: int | None = None
+    type: str | None = None
+    blocked: bool | None = None
+
+
+class _Meta(Struct, frozen=True):
+    sender: _Person | None = None
+    assignee: _Person | None = None
+    team: _Person | None = None
+
+
+class Conversation(Struct, frozen=True):
+    """A conversation as it is now; `id` is the display id, times are Unix seconds."""
+
+    id: int
+    inbox_id: int
+    status: str
+    created_at: float
+    last_activity_at: float
+    meta: _Meta = _Meta()
+
+
+class _Attributes(Struct, frozen=True):
+    activity: _Changed | None = None
+
+
+class _Changed(Struct, frozen=True):
+    status: str | None = None
+
+
+class Message(Struct, frozen=True):
+    """A message of a conversation; `message_type` is Chatwoot's number, the time Unix seconds."""
+
+    id: int
+    message_type: int
+    created_at: float
+    content: str | None = None
+    private: bool = False
+    sender: _Person | None = None
+    content_attributes: _Attributes | str | None = None
+    """Some versions keep it as JSON in a string."""
+
+    @property
+    def status(self) -> str | None:
+        """The status that an activity message says outright (4.16)."""
+        attributes = self.content_attributes
+        if isinstance(attributes, str):
+            try:
+                attributes = msgspec.json.decode(attributes, type=_Attributes)
+            except msgspec.MsgspecError:
+                return None
+        changed = attributes.activity if attributes else None
+        return changed.status if changed else None
+
+
+class ReportingEvent(Struct, frozen=True):
+    """Something that Chatwoot counts in its reports, such as a hand-over by a bot."""
+
+    name: str
+    event_end_time: str | float | None = None
+    created_at: str | float | None = None
+    user_id: int | None = None
+
+
+class _Listed(Struct, frozen=True):
+    payload: list[Conversation]
+
+
+class _ConversationPage(Struct, frozen=True):
+    data: _Listed
+
+
+class _MessagePage(Struct, frozen=True):
+    payload: list[Message]
 
 
 class _Payload(Struct, frozen=True):
@@ -177,6 +258,35 @@ class Api:
         """Replace the token, and give the new one: nobody else has it."""
         answer = self._transport.ask("POST", _RESET)
         return Secret(self._read(answer, "POST", _RESET, _Reset).access_token)
+
+    def conversations(self, page: int) -> list[Conversation]:
+        """Return a page of all conversations, those with the latest activity first."""
+        query = f"status=all&sort_by=last_activity_at_desc&page={page}"
+        return self._get(f"{self._account}/conversations?{query}", _ConversationPage).data.payload
+
+    def conversation(self, id_: int) -> Conversation:
+        """Return a conversation by its display id."""
+        return self._get(f"{self._account}/conversations/{id_}", Conversation)
+
+    def messages(self, conversation: int) -> list[Message]:
+        """Return all messages of a conversation, with activities and private notes, by id."""
+        found: dict[int, Message] = {}
+        while True:
+            after = max(found, default=0)
+            query = f"after={after}&before={_LAST_MESSAGE}"
+            path = f"{self._account}/conversations/{conversation}/messages?{query}"
+            page = [m for m in self._get(path, _MessagePage).payload if m.id not in found]
+            found.update((message.id, message) for message in page)
+            if len(page) < _MESSAGES_A_PAGE:
+                return [found[id_] for id_ in sorted(found)]
+
+    def reporting_events(self, conversation: int) -> list[ReportingEvent] | None:
+        """Return what the reports count of a conversation; `None` where the server can't tell."""
+        path = f"{self._account}/conversations/{conversation}/reporting_events"
+        answer = self._transport.ask("GET", path)
+        if answer.status in _CANNOT_TELL:
+            return None
+        return self._read(answer, "GET", path, list[ReportingEvent])
 
     def _get(self, path: str, type_: type[T]) -> T:
         return self._read(self._transport.ask("GET", path), "GET", path, type_)

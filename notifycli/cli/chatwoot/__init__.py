@@ -13,6 +13,7 @@ app = group_of_parts(
         "pull": f"{_HERE}.pull_command",
         **dict.fromkeys(("diff", "push"), f"{_HERE}.push_command"),
         "rotate": f"{_HERE}.rotate_command",
+        "history": f"{_HERE}.history_command",
         **dict.fromkeys(("export-sql", "import-export"), f"{_HERE}.database"),
     },
 )

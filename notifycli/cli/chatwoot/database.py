@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from notifycli.chatwoot.export import Export, script
-from notifycli.chatwoot.rebuild import Inexact
+from notifycli.cli.chatwoot.history_command import say_inexact
 from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.input.lines import read_lines
 from notifycli.cli.output import write
@@ -28,7 +28,6 @@ from notifycli.store.transaction import Entry, Target
 app = part()
 
 EVENTS, NOTIFICATIONS = "events.jsonl", "notifications.jsonl"
-_NAMED = 5
 _READ_IT = (
     "notifycli chatwoot export-sql | psql -qAt chatwoot_production | "
     "notifycli chatwoot import-export -"
@@ -98,7 +97,7 @@ def chatwoot_import_export(
             events = _write_lines(out / EVENTS, rebuilder.events(export.rows()))
             noted = _write_lines(out / NOTIFICATIONS, export.notifications())
             _store(session, store, export, file)
-    _say_inexact(session, rebuilder.inexact)
+    say_inexact(session, rebuilder.inexact)
     session.info(
         f"{plural(events, 'event')} in {out / EVENTS}, {plural(noted, 'notification')} of "
         f"Chatwoot's in {out / NOTIFICATIONS}; next: notifycli why -u EMAIL {out / EVENTS}"
@@ -126,22 +125,6 @@ def _store(session: Session, store: Store, export: Export, file: str) -> None:
             )
             if len(free) < len(entries.get(account, ())):
                 session.warn("what is locked here stays as it is: notifycli prefs list --lock")
-
-
-def _say_inexact(session: Session, inexact: Inexact) -> None:
-    for what, count in sorted(inexact.approximate.items()):
-        session.info(f"approximate: the {what} of {plural(count, 'event')}")
-    if inexact.unresolved:
-        names = ", ".join(name for name, _ in inexact.unresolved.most_common(_NAMED))
-        session.warn(
-            f"{plural(inexact.unresolved.total(), 'assignment')} to names that are nobody's, or "
-            f"more than one's: {names}"
-        )
-    if inexact.unexplained:
-        session.warn(
-            f"{plural(inexact.unexplained, 'conversation')} have an assignee, and nothing says "
-            "since when: they are replayed without one"
-        )
 
 
 @contextmanager

@@ -1,0 +1,294 @@
+"""What happened in a Chatwoot, by its API, as the events that its webhooks would have sent.
+
+An administrator's token reads every conversation. Several are read at once, within the server's
+limit; each is kept in a file of the cache as soon as it is there, so that whoever breaks off goes
+on where they were, and what has not changed since isn't read again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, as_completed
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from notifycli.chatwoot.activity import Names
+from notifycli.chatwoot.client import Api, Conversation, Message, ReportingEvent
+from notifycli.chatwoot.rebuild import (
+    STATUSES,
+    AnyRow,
+    ConversationRow,
+    Inexact,
+    MessageRow,
+    Rebuilder,
+    ReportRow,
+)
+from notifycli.events.timestamps import SECOND, parse_moment
+from notifycli.rules.directory import Team, User
+from notifycli.threads import Daemons
+
+Json = dict[str, Any]
+AT_ONCE = 8
+"""How many conversations are read at the same time."""
+REQUESTS_A_MINUTE = 2_400
+"""A little below the 3,000 that a Chatwoot takes from one address: a dashboard wants some too."""
+_HANDED_OVER = "conversation_bot_handoff"
+_REPORTS = frozenset({_HANDED_OVER, "conversation_resolved", "conversation_opened"})
+
+
+class Wanted(NamedTuple):
+    """What is asked for: a span of microseconds since 1970 UTC, conversations and inboxes."""
+
+    since: int | None = None
+    until: int | None = None
+    conversations: Sequence[int] = ()
+    inboxes: frozenset[int] = frozenset()
+
+
+class Found(Struct):
+    """A conversation with all that was read of it."""
+
+    conversation: Conversation
+    messages: list[Message]
+    reports: list[ReportingEvent] | None
+
+    def is_of(self, conversation: Conversation) -> bool:
+        """Whether nothing has happened in the conversation since it was read."""
+        return self.conversation.last_activity_at == conversation.last_activity_at
+
+
+class Past(NamedTuple):
+    """The events, by time, and what they don't know."""
+
+    events: list[Json]
+    inexact: Inexact
+
+
+class Pace:
+    """Spreads requests of several threads evenly, so that no limit is met."""
+
+    def __init__(self, a_minute: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._between = 60 / a_minute
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> None:
+        """Wait for one's turn."""
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + self._between
+        if turn > now:
+            self._sleep(turn - now)
+
+
+class Cache:
+    """What was read of conversations, a line each, in a file that only its owner reads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+        self.found: dict[int, Found] = {}
+
+    def open(self) -> None:
+        """Read what is there; a line that was broken off is as good as none."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path.touch(mode=0o600)
+        decode = msgspec.json.Decoder(Found).decode
+        with self._path.open("rb") as file:
+            for line in file:
+                try:
+                    found = decode(line)
+                except (msgspec.MsgspecError, UnicodeDecodeError):
+                    continue
+                self.found[found.conversation.id] = found
+        self._file = self._path.open("ab")
+
+    def add(self, found: Found) -> None:
+        """Keep a conversation from now on."""
+        assert self._file is not None  # noqa: S101 - open() comes first
+        self.found[found.conversation.id] = found
+        self._file.write(b"\n" + msgspec.json.encode(found) + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+
+
+class Reader:
+    """Reads conversations with one `Api` a thread. `progress` hears of how many of how many."""
+
+    def __init__(
+        self, apis: Sequence[Api], cache: Cache, progress: Callable[[int, int], None], pace: Pace
+    ) -> None:
+        self._apis = apis
+        self._cache = cache
+        self._progress = progress
+        self._pace = pace
+        self._can_report = True
+
+    def read(self, wanted: Wanted, may_have_bot: Callable[[int], bool]) -> list[Found]:
+        """Return the conversations that are wanted, by id. Raises the API's errors.
+
+        Reports are asked of conversations in inboxes that `may_have_bot`.
+        """
+        conversations = {c.id: c for c in self._listed(wanted)}
+        missing = [c for c in conversations.values() if not self._is_known(c)]
+        known = len(conversations) - len(missing)
+        self._progress(known, len(conversations))
+        threads, free = Daemons(len(self._apis), "history"), list(self._apis)
+
+        def fetch(conversation: Conversation) -> Found:
+            api = free.pop()
+            try:
+                return self._fetch(api, conversation, bot=may_have_bot(conversation.inbox_id))
+            finally:
+                free.append(api)
+
+        try:
+            jobs: list[Future[Found]] = [threads.submit(partial(fetch, one)) for one in missing]
+            for count, job in enumerate(as_completed(jobs), known + 1):
+                self._cache.add(job.result())
+                self._progress(count, len(conversations))
+        except BaseException:
+            for job in jobs:
+                job.cancel()
+            raise
+        finally:
+            threads.end()
+        return [self._cache.found[id_] for id_ in sorted(conversations)]
+
+    def _is_known(self, conversation: Conversation) -> bool:
+        found = self._cache.found.get(conversation.id)
+        return found is not None and found.is_of(conversation)
+
+    def _listed(self, wanted: Wanted) -> Iterator[Conversation]:
+        if wanted.conversations:
+            for id_ in wanted.conversations:
+                self._pace.wait()
+                yield self._apis[0].conversation(id_)
+            return
+        yield from (
+            c for c in self._pages(wanted) if not wanted.inboxes or c.inbox_id in wanted.inboxes
+        )
+
+    def _pages(self, wanted: Wanted) -> Iterator[Conversation]:
+        """Return the conversations with activity since; pages shift while they are read.
+
+        What becomes active meanwhile moves to the first page, and pushes another to the next one:
+        so they are read again until they hold nothing new.
+        """
+        since = (wanted.since or 0) / SECOND
+        newest: dict[int, float] = {}
+        first_pass = news = True
+        while news:
+            news, page = False, 1
+            while True:
+                self._pace.wait()
+                found = self._apis[0].conversations(page)
+                recent = [c for c in found if c.last_activity_at >= since]
+                new = [c for c in recent if newest.get(c.id) != c.last_activity_at]
+                newest.update((c.id, c.last_activity_at) for c in new)
+                yield from new
+                news = news or bool(new)
+                if not recent or len(recent) < len(found) or not (new or first_pass):
+                    break
+                page += 1
+            first_pass = False
+
+    def _fetch(self, api: Api, conversation: Conversation, *, bot: bool) -> Found:
+        self._pace.wait()
+        messages = api.messages(conversation.id)
+        reports = None
+        if bot and self._can_report:
+            self._pace.wait()
+            reports = api.reporting_events(conversation.id)
+            self._can_report = reports is not None
+        return Found(conversation, messages, reports)
+
+
+def rebuild(
+    account: int, found: Iterable[Found], wanted: Wanted, names: Names, bots: frozenset[int]
+) -> Past:
+    """Return the events of conversations in the span that is wanted, by time."""
+    since = "" if wanted.since is None else _iso(wanted.since / SECOND)
+    until = None if wanted.until is None else _iso(wanted.until / SECOND)
+    rebuilder = Rebuilder({account: names}, {account: bots}, since)
+    rows = (row for one in found for row in _rows(account, one) if until is None or row.at < until)
+    events = list(rebuilder.events(rows))
+    events.sort(key=_time_of)
+    return Past(events, rebuilder.inexact)
+
+
+def names_of(api: Api) -> Names:
+    """Return the names of the account's users and teams."""
+    return Names(
+        [User(agent.id, agent.email, agent.name or "") for agent in api.agents()],
+        [Team(team.id, team.name or "") for team in api.teams()],
+    )
+
+
+def _time_of(event: Json) -> str:
+    of_conversation = event["event"] != "message_created" and event.get("updated_at")
+    return str(of_conversation or event["created_at"])
+
+
+def _rows(account: int, found: Found) -> list[AnyRow]:
+    conversation, meta = found.conversation, found.conversation.meta
+    reports = [r for r in found.reports or () if r.name in _REPORTS]
+    status = conversation.status if conversation.status in STATUSES else "open"
+    first = ConversationRow(
+        at=_iso(conversation.created_at),
+        account=account,
+        id=conversation.id,
+        inbox=conversation.inbox_id,
+        status=STATUSES.index(status),
+        assignee=meta.assignee.id if meta.assignee else None,
+        team=meta.team.id if meta.team else None,
+        blocked=meta.sender.blocked if meta.sender else None,
+        handed_over=any(report.name == _HANDED_OVER for report in reports),
+    )
+    rows: list[AnyRow] = [_message(account, conversation.id, message) for message in found.messages]
+    rows += [
+        ReportRow(at=at, account=account, conversation=conversation.id, name=r.name, user=r.user_id)
+        for r in reports
+        if (at := _report_time(r)) is not None
+    ]
+    return [first, *sorted(rows, key=lambda row: row.at)]
+
+
+def _message(account: int, conversation: int, message: Message) -> MessageRow:
+    sender = message.sender
+    kinds = {"user": "User", "contact": "Contact"}
+    return MessageRow(
+        at=_iso(message.created_at),
+        account=account,
+        conversation=conversation,
+        id=message.id,
+        type=message.message_type,
+        private=message.private,
+        sender_type=kinds.get(sender.type or "contact", "AgentBot") if sender else None,
+        sender=sender.id if sender else None,
+        content=message.content,
+        status=message.status,
+    )
+
+
+def _report_time(report: ReportingEvent) -> str | None:
+    at = report.event_end_time or report.created_at
+    return None if at is None else _iso(parse_moment(at) / SECOND)
+
+
+def _iso(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"

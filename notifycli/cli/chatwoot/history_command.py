@@ -1,0 +1,168 @@
+"""`notifycli chatwoot history`: what happened, for whoever has logged no webhooks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from notifycli.chatwoot.account import Desk, reading_order
+from notifycli.chatwoot.fill import fill
+from notifycli.chatwoot.history import (
+    AT_ONCE,
+    REQUESTS_A_MINUTE,
+    Cache,
+    Pace,
+    Past,
+    Reader,
+    Wanted,
+    names_of,
+    rebuild,
+)
+from notifycli.chatwoot.rebuild import Inexact
+from notifycli.cli.chatwoot.common import desk_of, progress
+from notifycli.cli.command import command_class, examples, part, session_of
+from notifycli.cli.output import write
+from notifycli.cli.session import Session, plural
+from notifycli.cli.simulate.filters import check_order
+from notifycli.cli.times import read_time
+from notifycli.cli.types import CONVERSATION_ID, INBOX_ID
+from notifycli.errors import NotPermittedError, UnavailableError
+from notifycli.rules.directory import User
+from notifycli.secrets.private_file import locked, replace_private
+
+app = part()
+
+_NAMED = 5
+
+
+@app.command(
+    "history",
+    cls=command_class(),
+    epilog=examples(
+        """
+notifycli chatwoot history --since 2d | notifycli why -u jane@example.com
+notifycli chatwoot history --since 2026-03-01 --until 2026-04-01 -O march.jsonl
+notifycli chatwoot history --conversation 615 | notifycli simulate --explain
+"""
+    ),
+)
+def chatwoot_history(
+    ctx: typer.Context,
+    *,
+    since: Annotated[
+        int | None,
+        typer.Option(parser=read_time, metavar="TIME", help="Only what happened from then on."),
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
+    ] = None,
+    conversation: Annotated[
+        list[int] | None,
+        typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
+    ] = None,
+    inbox: Annotated[
+        list[int] | None, typer.Option(parser=INBOX_ID, metavar="ID", help="Only this inbox.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-O",
+            "--out",
+            metavar="FILE",
+            help="Write there; a log that is there already gets what it lacks.",
+        ),
+    ] = None,
+) -> None:
+    """Fetch what happened from your Chatwoot, as the events that webhooks would have sent.
+
+    It needs an administrator's token. What was read stays in the cache, so after Ctrl-C it goes on
+    where it was. What Chatwoot keeps of the past isn't everything: each guess is marked in its
+    event, and counted at the end.
+    """
+    session = session_of(ctx)
+    check_order(since, until)
+    wanted = Wanted(since, until, tuple(conversation or ()), frozenset(inbox or ()))
+    past = fetch(session, wanted)
+    lines = [msgspec.json.encode(event) for event in past.events]
+    if out is None:
+        write(line + b"\n" for line in lines)
+        say_inexact(session, past.inexact)
+        return
+    with locked(out.with_name(f".{out.name}.lock"), 0):
+        filled = fill(_lines(out), past.events)
+        replace_private(out, b"".join(line + b"\n" for line in filled.lines))
+    say_inexact(session, past.inexact)
+    known = len(lines) - filled.added
+    session.info(
+        f"{plural(filled.added, 'event')} written to {out}, {known} were there; "
+        f"next: notifycli why -u EMAIL {out}"
+    )
+
+
+def fetch(session: Session, wanted: Wanted) -> Past:
+    """Return what happened in the account's Chatwoot. Raises the API's errors."""
+    with session.store() as store, ExitStack() as stack:
+        desk = desk_of(session, store)
+        apis = [stack.enter_context(api) for api in desk.open_many(_reader(desk), AT_ONCE)]
+        cache = Cache(_cache_path(desk))
+        bots = {one.id: one.bot for one in store.inboxes(desk.account)}
+        stack.callback(cache.close)
+        cache.open()
+        with progress(session, "reading conversations") as told:
+            reader = Reader(apis, cache, told, Pace(REQUESTS_A_MINUTE))
+            found = reader.read(wanted, lambda inbox: bots.get(inbox) is not False)
+        with_bots = frozenset(id_ for id_, bot in bots.items() if bot)
+        return rebuild(desk.account, found, wanted, names_of(apis[0]), with_bots)
+
+
+def say_inexact(session: Session, inexact: Inexact) -> None:
+    """Say what the events don't know, and how often."""
+    for what, count in sorted(inexact.approximate.items()):
+        session.info(f"approximate: the {what} of {plural(count, 'event')}")
+    if inexact.unresolved:
+        names = ", ".join(name for name, _ in inexact.unresolved.most_common(_NAMED))
+        session.warn(
+            f"{plural(inexact.unresolved.total(), 'assignment')} to names that are nobody's, or "
+            f"more than one's: {names}"
+        )
+    if inexact.unexplained:
+        have = "conversation has" if inexact.unexplained == 1 else "conversations have"
+        session.warn(
+            f"{inexact.unexplained} {have} an assignee, and nothing says since when: replayed "
+            "without one"
+        )
+
+
+def _reader(desk: Desk) -> User:
+    """Return the user who sees most: an administrator. Raises `NotPermittedError`."""
+    user = next(reading_order(desk.users()), None)
+    if user is None or user.role != "administrator":
+        raise NotPermittedError(
+            f"no administrator's token for {desk.connection.url} is held",
+            "only an administrator sees every conversation; log one in: notifycli chatwoot login",
+        )
+    return user
+
+
+def _cache_path(desk: Desk) -> Path:
+    from platformdirs import user_cache_path  # noqa: PLC0415 - 15 ms that the help can spare
+
+    there = f"{desk.connection.url} {desk.connection.remote_account_id}"
+    name = hashlib.sha256(there.encode()).hexdigest()[:16]
+    return user_cache_path("notifycli", appauthor=False) / "history" / f"{name}.jsonl"
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            yield from (line.rstrip(b"\r\n") for line in file if not line.isspace())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UnavailableError(f"{path} can't be read: {error.strerror}") from None

@@ -1,0 +1,265 @@
+"""What happened, from the API of a Chatwoot: the events, the guesses, and going on after a stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chatwoot.past import PastChatwoot, Talk
+from tests.chatwoot.recorded import ROOT, Asked, Person, Reply, serving
+from tests.conftest import Notifycli
+
+Json = dict[str, Any]
+NOON = 1_772_539_200
+"""2026-03-03 12:00:00 UTC, a Tuesday."""
+ACTIVITY: Json = {"message_type": 2, "sender": None}
+OMAR: Json = {"id": 8, "type": "user", "name": "Omar"}
+
+
+@pytest.fixture
+def chatwoot() -> Iterator[PastChatwoot]:
+    found = PastChatwoot()
+    with serving(found):
+        yield found
+
+
+@pytest.fixture
+def desk(notifycli: Notifycli, chatwoot: PastChatwoot) -> Notifycli:
+    notifycli.ok("chatwoot", "login", chatwoot.url, stdin=ROOT.encode())
+    notifycli.ok("chatwoot", "pull")
+    chatwoot.asked.clear()
+    return notifycli
+
+
+def tuesday(chatwoot: PastChatwoot) -> Talk:
+    """A customer writes, Omar gives it to Jane, mentions her, and it is resolved."""
+    talk = Talk(615, 3, NOON, assignee=7, status="resolved")
+    chatwoot.say(talk, NOON + 1)
+    chatwoot.say(talk, NOON + 60, content="Assigned to Jane by Omar", **ACTIVITY)
+    mention = "[@Jane](mention://user/7/Jane) look"
+    chatwoot.say(talk, NOON + 90, content=mention, private=True, message_type=1, sender=OMAR)
+    status = {"activity": {"type": "status_changed", "status": "resolved"}}
+    chatwoot.say(talk, NOON + 120, content="…", content_attributes=status, **ACTIVITY)
+    return talk
+
+
+def conversation(**state: Any) -> Json:
+    assignee = state.get("assignee")
+    return {
+        "id": 615,
+        "account": {"id": 1},
+        "inbox_id": 3,
+        "status": state.get("status", "open"),
+        "created_at": "2026-03-03T12:00:00.000000Z",
+        "meta": {
+            "assignee": assignee and {"id": assignee, "type": "user"},
+            "team": None,
+            "sender": {"blocked": False, "type": "contact"},
+        },
+    }
+
+
+def message(number: int, at: str, sender: Json, **other: Any) -> Json:
+    inside = conversation(assignee=other.pop("assignee", None))
+    del inside["account"]
+    return {
+        "event": "message_created",
+        "id": number,
+        "content": "hello",
+        "message_type": "incoming",
+        "private": False,
+        "created_at": f"2026-03-03T{at}.000000Z",
+        "account": {"id": 1},
+        "inbox": {"id": 3},
+        "conversation": inside,
+        "sender": sender,
+        **other,
+    }
+
+
+EVENTS: list[Json] = [
+    {**conversation(), "event": "conversation_created"},
+    message(1, "12:00:01", {"id": 900, "type": "contact"}),
+    {
+        **conversation(assignee=7),
+        "event": "conversation_updated",
+        "updated_at": "2026-03-03T12:01:00.000000Z",
+        "changed_attributes": [{"assignee_id": {"previous_value": None, "current_value": 7}}],
+        "performed_by": {"id": 8, "type": "user"},
+    },
+    message(
+        3,
+        "12:01:30",
+        {"id": 8, "type": "user"},
+        assignee=7,
+        content="[@Jane](mention://user/7/Jane) look",
+        message_type="outgoing",
+        private=True,
+    ),
+    {
+        **conversation(assignee=7, status="resolved"),
+        "event": "conversation_status_changed",
+        "updated_at": "2026-03-03T12:02:00.000000Z",
+    },
+]
+
+
+def test_the_events_are_those_that_webhooks_would_have_sent(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    tuesday(chatwoot)
+    done = desk.ok("chatwoot", "history")
+    assert done.records == EVENTS
+    assert done.stderr == ""
+
+
+def test_from_a_time_on_only_what_happened_then(desk: Notifycli, chatwoot: PastChatwoot) -> None:
+    tuesday(chatwoot)
+    chatwoot.say(Talk(7, 3, NOON - 86_400), NOON - 86_399)
+    span = ("--since", "2026-03-03T12:01:00Z", "--until", "2026-03-03T12:02:00Z")
+    assert desk.ok("chatwoot", "history", *span).records == EVENTS[2:4]
+
+
+def test_why_answers_about_last_tuesday_from_a_pipe(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    tuesday(chatwoot)
+    events = desk.ok("chatwoot", "history").stdout
+    fired = desk.ok("simulate", "-u", "jane@example.com", stdin=events).records
+    assert [(one["type"], one["channel"]) for one in fired] == [
+        ("conversation_assignment", "email"),
+        ("conversation_assignment", "push"),
+    ]
+
+
+def test_one_conversation_is_asked_for_alone(desk: Notifycli, chatwoot: PastChatwoot) -> None:
+    tuesday(chatwoot)
+    chatwoot.say(Talk(7, 3, NOON), NOON)
+    assert desk.ok("chatwoot", "history", "--conversation", "615").records == EVENTS
+    assert not any("page=" in asked.path for asked in chatwoot.asked)
+
+
+def test_what_becomes_active_while_pages_are_read_is_not_missed(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    talks = [Talk(id_, 3, NOON + id_) for id_ in range(1, 61)]
+    for talk in talks:
+        chatwoot.say(talk, NOON + talk.id)
+
+    def shift(page: int) -> None:
+        if page == 1 and len(talks[0].messages) == 1:
+            chatwoot.say(talks[0], NOON + 1000)
+
+    chatwoot.paged = shift
+    records = desk.ok("chatwoot", "history").records
+    created = sorted(r["id"] for r in records if r["event"] == "conversation_created")
+    assert created == [talk.id for talk in talks]
+    assert sum(r["event"] == "message_created" for r in records) == 61
+
+
+def test_a_long_conversation_comes_whole(desk: Notifycli, chatwoot: PastChatwoot) -> None:
+    talk = Talk(1, 3, NOON)
+    for second in range(250):
+        chatwoot.say(talk, NOON + second)
+    records = desk.ok("chatwoot", "history").records
+    assert [r["id"] for r in records if r["event"] == "message_created"] == list(range(1, 251))
+
+
+@pytest.mark.parametrize("has_reports", [True, False])
+def test_a_hand_over_is_in_the_reports_where_the_server_has_any(
+    desk: Notifycli, chatwoot: PastChatwoot, *, has_reports: bool
+) -> None:
+    chatwoot.has_reports = has_reports
+    report = {"name": "conversation_bot_handoff", "event_end_time": "2026-03-03T12:05:00Z"}
+    chatwoot.say(Talk(615, 3, NOON, reports=[report]), NOON + 1)
+    desk.ok("directory", "import", "-", stdin=b'{"inboxes": [{"id": 3, "bot": true}]}')
+    done = desk.ok("chatwoot", "history")
+    told = [(r["event"], r.get("status"), r.get("approximate")) for r in done.records]
+    begun = ("message_created", None, None)
+    assert told == (
+        [
+            ("conversation_created", "pending", None),
+            begun,
+            ("conversation_bot_handoff", "open", None),
+        ]
+        if has_reports
+        else [("conversation_created", "pending", ["status"]), begun]
+    )
+    assert ("approximate: the status of 1 event" in done.stderr) is not has_reports
+
+
+def test_what_was_read_is_not_read_again(desk: Notifycli, chatwoot: PastChatwoot) -> None:
+    tuesday(chatwoot)
+    first = desk.ok("chatwoot", "history").stdout
+    chatwoot.asked.clear()
+    assert desk.ok("chatwoot", "history").stdout == first
+    assert not any("/messages" in asked.path for asked in chatwoot.asked)
+
+
+def test_after_a_stop_it_goes_on_where_it_was(desk: Notifycli, chatwoot: PastChatwoot) -> None:
+    for id_ in range(1, 21):
+        chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)
+    given: list[str] = []
+
+    def stop(asked: Asked, _person: Person | None) -> None:
+        if "/messages" in asked.path:
+            given.append(asked.path)
+            if len(given) > 10:
+                raise Reply(500, {"error": "gone"})
+
+    chatwoot.before = stop
+    assert desk("chatwoot", "history").status == 69
+    chatwoot.before = lambda _asked, _person: None
+    chatwoot.asked.clear()
+    records = desk.ok("chatwoot", "history").records
+    assert len(records) == 40
+    assert 0 < sum("/messages" in asked.path for asked in chatwoot.asked) < 20
+
+
+def test_the_limit_of_requests_is_waited_for(desk: Notifycli, chatwoot: PastChatwoot) -> None:
+    tuesday(chatwoot)
+    refused: list[str] = []
+
+    def limit(asked: Asked, _person: Person | None) -> None:
+        if "/messages" in asked.path and not refused:
+            refused.append(asked.path)
+            raise Reply(429, {"error": "Retry later"}, {"Retry-After": "1"})
+
+    chatwoot.before = limit
+    assert desk.ok("chatwoot", "history").records == EVENTS
+    assert refused
+
+
+def test_a_log_with_a_hole_gets_what_it_lacks_where_it_belongs(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    tuesday(chatwoot)
+    odd = b"no event at all\n"
+    log = [json.dumps(event).encode() + b"\n" for event in (EVENTS[0], EVENTS[1], EVENTS[4])]
+    place = Path(desk.write("week.jsonl", log[0] + odd + log[1] + log[2]))
+    done = desk.ok("chatwoot", "history", "-O", "week.jsonl")
+    assert done.stderr == (
+        "2 events written to week.jsonl, 3 were there; next: notifycli why -u EMAIL week.jsonl\n"
+    )
+    lines = place.read_bytes().splitlines(keepends=True)
+    assert [lines[0], lines[1], lines[2], lines[5]] == [log[0], odd, log[1], log[2]]
+    assert [json.loads(line) for line in lines[3:5]] == EVENTS[2:4]
+    whole = place.read_bytes()
+    desk.ok("chatwoot", "history", "-O", "week.jsonl")
+    assert place.read_bytes() == whole
+
+
+def test_only_an_administrator_sees_everything(
+    notifycli: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    notifycli.ok("chatwoot", "login", chatwoot.url, stdin=chatwoot.token(7).encode())
+    done = notifycli("chatwoot", "history")
+    assert done.status == 77
+    assert done.stderr == (
+        f"error: no administrator's token for {chatwoot.url} is held\n"
+        "  only an administrator sees every conversation; log one in: notifycli chatwoot login\n"
+    )
