@@ -21,20 +21,22 @@ from notifycli.chatwoot.mapping import (
     ui_settings,
     unknown_flags,
 )
-from notifycli.errors import NotPermittedError, UsageError
-from notifycli.rules.directory import Directory, User
+from notifycli.errors import DataError, NotPermittedError, UsageError
+from notifycli.rules.directory import Directory, Inbox, Team, User
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import NO_WISH, TokenOwner, TokenService
-from notifycli.server import schemas as shapes
+from notifycli.server import schemas
 from notifycli.server.middleware import HTTPError
 from notifycli.store.store import Store
+from notifycli.store.subscriptions import Subscription
 from notifycli.store.tokens import Token
 from notifycli.store.transaction import Change, Entry, Target
 
 NO_RIGHT = "You are not authorized to do this action"
+_SUBSCRIPTIONS = "serve notification_subscriptions"
 NOT_FOUND = "Resource could not be found"
 
 
@@ -73,14 +75,14 @@ class Call(Struct, frozen=True):
         return user
 
 
-def show_profile(store: Store, call: Call) -> shapes.Profile:
+def show_profile(store: Store, call: Call) -> schemas.Profile:
     """Answer a user with their dashboard's settings."""
     user = call.whose(store)
     own = user.id == call.caller.id
     return _profile(store, call.account, user, call.secret.reveal() if own else None)
 
 
-def update_profile(store: Store, call: Call) -> shapes.Profile:
+def update_profile(store: Store, call: Call) -> schemas.Profile:
     """Put these `ui_settings` in the place of all that were there."""
     user = call.whose(store)
     wanted = call.body.profile.ui_settings
@@ -133,7 +135,7 @@ def show_settings(store: Store, call: Call) -> NotificationSettings:
 def update_settings(store: Store, call: Call) -> NotificationSettings:
     """Put these flags in the place of all that were there; a list left out is empty."""
     user = call.whose(store)
-    wish: shapes.FlagsWish = call.body.notification_settings
+    wish: schemas.FlagsWish = call.body.notification_settings
     values: dict[str, str | None] = {}
     for channel, selected in (
         (Channel.EMAIL, wish.selected_email_flags or []),
@@ -163,7 +165,7 @@ def _set(
         raise HTTPError(403, error.message) from None
 
 
-def reset_token(store: Store, call: Call) -> shapes.Profile:
+def reset_token(store: Store, call: Call) -> schemas.Profile:
     """Replace the token with which was asked; the answer has the new one."""
     keychain = open_keychain()
     if keychain.asks:
@@ -177,61 +179,82 @@ def reset_token(store: Store, call: Call) -> shapes.Profile:
     return _profile(store, call.account, call.caller, life.reveal(made.token).reveal())
 
 
-def list_agents(store: Store, call: Call) -> list[shapes.Agent]:
+def list_agents(store: Store, call: Call) -> list[schemas.Agent]:
     """Answer the account's users."""
-    return [shapes.agent(call.account, user) for user in store.users(call.account)]
+    return [schemas.agent(call.account, user) for user in store.users(call.account)]
 
 
-def list_inboxes(store: Store, call: Call) -> shapes.Inboxes:
+def list_inboxes(store: Store, call: Call) -> schemas.Inboxes:
     """Answer the inboxes that the caller can see."""
     directory = store.directory(call.account)
-    return shapes.Inboxes(
+    return schemas.Inboxes(
         [
-            shapes.inbox(item)
+            schemas.inbox(item)
             for item in store.inboxes(call.account)
             if directory.can_see(call.caller.id, item.id, None)
         ]
     )
 
 
-def list_inbox_members(store: Store, call: Call) -> shapes.Members:
+def show_inbox(store: Store, call: Call) -> schemas.InboxShape:
+    """Answer one inbox."""
+    return schemas.inbox(_inbox(store, call))
+
+
+def list_inbox_members(store: Store, call: Call) -> schemas.Members:
     """Answer an inbox's members: everybody, as the rules have it, while they aren't on record."""
-    number = call.path["inbox_id"]
     directory = store.directory(call.account)
-    if all(item.id != number for item in store.inboxes(call.account)):
-        raise HTTPError(404, NOT_FOUND)
-    if not directory.can_see(call.caller.id, number, None):
-        raise HTTPError(401, NO_RIGHT)
-    return shapes.Members(_agents(call.account, directory, directory.recipients(number)))
+    members = directory.recipients(_inbox(store, call).id)
+    return schemas.Members(_agents(call.account, directory, members))
 
 
-def list_teams(store: Store, call: Call) -> list[shapes.TeamShape]:
-    """Answer the teams."""
-    teams = store.teams(call.account)
-    return [shapes.team(call.account, item, call.caller) for item in teams]
-
-
-def list_team_members(store: Store, call: Call) -> list[shapes.Agent]:
-    """Answer a team's members."""
-    for item in store.teams(call.account):
-        if item.id == call.path["team_id"]:
-            return _agents(call.account, store.directory(call.account), item.members)
+def _inbox(store: Store, call: Call) -> Inbox:
+    """Return the inbox of the path. Raises `HTTPError` unless it is there for the caller."""
+    number = call.path["inbox_id"]
+    for item in store.inboxes(call.account):
+        if item.id == number:
+            if not store.directory(call.account).can_see(call.caller.id, number, None):
+                raise HTTPError(401, NO_RIGHT)
+            return item
     raise HTTPError(404, NOT_FOUND)
 
 
-def _agents(account: int, directory: Directory, ids: tuple[int, ...]) -> list[shapes.Agent]:
-    return [shapes.agent(account, directory.users[id_]) for id_ in ids if id_ in directory.users]
+def list_teams(store: Store, call: Call) -> list[schemas.TeamShape]:
+    """Answer the teams."""
+    teams = store.teams(call.account)
+    return [schemas.team(call.account, item, call.caller) for item in teams]
 
 
-def _profile(store: Store, account: int, user: User, token: str | None) -> shapes.Profile:
+def show_team(store: Store, call: Call) -> schemas.TeamShape:
+    """Answer one team."""
+    return schemas.team(call.account, _team(store, call), call.caller)
+
+
+def list_team_members(store: Store, call: Call) -> list[schemas.Agent]:
+    """Answer a team's members."""
+    return _agents(call.account, store.directory(call.account), _team(store, call).members)
+
+
+def _team(store: Store, call: Call) -> Team:
+    for item in store.teams(call.account):
+        if item.id == call.path["team_id"]:
+            return item
+    raise HTTPError(404, NOT_FOUND)
+
+
+def _agents(account: int, directory: Directory, ids: tuple[int, ...]) -> list[schemas.Agent]:
+    return [schemas.agent(account, directory.users[id_]) for id_ in ids if id_ in directory.users]
+
+
+def _profile(store: Store, account: int, user: User, token: str | None) -> schemas.Profile:
     preferences = store.preferences_of(account, user.id)
     others = store.ui_settings.of(account, user.id)
     ours = ui_settings(lambda key: preferences.resolve(key, user.id).value)
     name = next((item.name for item in store.accounts() if item.id == account), "")
-    return shapes.Profile(
+    return schemas.Profile(
         access_token=token,
         account_id=account,
-        accounts=[shapes.ProfileAccount(account, name, user.role, [user.role])],
+        accounts=[schemas.ProfileAccount(account, name, user.role, [user.role])],
         available_name=user.name,
         display_name=user.name,
         email=user.email,
@@ -241,3 +264,45 @@ def _profile(store: Store, account: int, user: User, token: str | None) -> shape
         ui_settings={**{name: msgspec.Raw(value) for name, value in others.items()}, **ours},
         uid=user.email,
     )
+
+
+def subscribe(store: Store, call: Call) -> schemas.KeptSubscription:
+    """Subscribe a browser of the caller's, or renew its subscription."""
+    from notifycli.delivery.push.endpoint import read_subscription  # noqa: PLC0415 - this alone
+
+    wanted: schemas.PushSubscription = call.body.notification_subscription
+    given = wanted.subscription_attributes
+    keys = {"p256dh": given.p256dh, "auth": given.auth}
+    data = msgspec.json.encode({"endpoint": given.endpoint, "keys": keys})
+    try:
+        offer = read_subscription(data, "subscription_attributes")
+    except DataError as error:
+        raise HTTPError(422, error.message) from None
+    pairs = store.subscriptions.push_keys()
+    if not pairs:
+        raise HTTPError(422, "there is no VAPID key yet that a browser could have subscribed with")
+    subscription = Subscription(
+        account_id=call.account,
+        user_id=call.caller.id,
+        key_id=pairs[0].id,
+        endpoint=offer.endpoint,
+        p256dh=offer.p256dh,
+        auth=offer.auth,
+        created_at=call.now,
+        expires_at=offer.expires_at,
+    )
+    try:
+        with store.change(call.account, _SUBSCRIPTIONS, call.who) as change:
+            kept = change.subscriptions.put(subscription)
+    except UsageError as error:  # there are too many
+        raise HTTPError(422, error.message) from None
+    return schemas.KeptSubscription(kept.id, call.caller.id, "browser_push", kept.endpoint, given)
+
+
+def unsubscribe(store: Store, call: Call) -> schemas.Nothing:
+    """End the caller's subscription with this endpoint; one that isn't there is no fault."""
+    own = store.subscriptions.of_user(call.account, call.caller.id)
+    gone = [item for item in own if item.endpoint == call.body.push_token]
+    with store.change(call.account, _SUBSCRIPTIONS, call.who) as change:
+        change.subscriptions.remove(gone)
+    return schemas.Nothing()

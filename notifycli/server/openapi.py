@@ -54,7 +54,8 @@ def document() -> Json:
     _narrow(components)
     paths: Json = {}
     for item in OPERATIONS:
-        paths.setdefault(item.path, {})[item.method.lower()] = _operation(item, shapes)
+        for method in item.methods:
+            paths.setdefault(item.path, {})[method.lower()] = _operation(item, method, shapes)
     paths["/openapi.json"] = {"get": _own_operation()}
     return {
         "openapi": "3.1.0",
@@ -75,11 +76,12 @@ def document() -> Json:
     }
 
 
-def _operation(item: Operation, shapes: Json) -> Json:
+def _operation(item: Operation, method: str, shapes: Json) -> Json:
     unknown = {HTTPStatus.NOT_FOUND} if "{" in item.path else set()
     refused = sorted({*_ALWAYS, *unknown, *item.refuses})
+    also = "" if method == item.methods[0] else f"_by_{method.lower()}"
     described: Json = {
-        "operationId": item.run.__name__,
+        "operationId": f"{item.run.__name__}{also}",
         "summary": item.summary,
         "parameters": _parameters(item),
         "responses": {

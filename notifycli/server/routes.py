@@ -7,9 +7,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from notifycli.chatwoot.mapping import NotificationSettings
-from notifycli.server import handlers as desk
-from notifycli.server import schemas as shapes
-from notifycli.server import subscribing
+from notifycli.server import handlers, schemas
 from notifycli.server.handlers import Call
 from notifycli.store.store import Store
 
@@ -17,9 +15,9 @@ _ACCOUNT = "/api/v1/accounts/{account_id}"
 
 
 class Operation(NamedTuple):
-    """One method of one path."""
+    """What one path does by one method, or by several that mean the same there."""
 
-    method: str
+    methods: tuple[str, ...]
     path: str
     run: Callable[[Store, Call], Any]
     summary: str
@@ -45,106 +43,120 @@ _USER = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 OPERATIONS = (
     Operation(
-        "GET",
+        ("GET",),
         "/api/v1/profile",
-        desk.show_profile,
+        handlers.show_profile,
         "The user with their dashboard's settings.",
-        shapes.Profile,
+        schemas.Profile,
         refuses=_USER,
         for_user=True,
     ),
     Operation(
-        "PUT",
+        ("PUT", "PATCH"),
         "/api/v1/profile",
-        desk.update_profile,
+        handlers.update_profile,
         "Replace all of `ui_settings`.",
-        shapes.Profile,
-        shapes.ProfileUpdate,
+        schemas.Profile,
+        schemas.ProfileUpdate,
         writes=True,
         refuses=_CHANGES,
         for_user=True,
     ),
     Operation(
-        "POST",
+        ("POST",),
         "/api/v1/profile/reset_access_token",
-        desk.reset_token,
+        handlers.reset_token,
         "Replace the token of the request; the answer has the new one.",
-        shapes.Profile,
+        schemas.Profile,
         writes=True,
         refuses=(HTTPStatus.UNPROCESSABLE_ENTITY,),
     ),
     Operation(
-        "GET",
+        ("GET",),
         f"{_ACCOUNT}/notification_settings",
-        desk.show_settings,
+        handlers.show_settings,
         "Which e-mails and pushes the user gets.",
         NotificationSettings,
         refuses=_USER,
         for_user=True,
     ),
     Operation(
-        "PATCH",
+        ("PATCH", "PUT"),
         f"{_ACCOUNT}/notification_settings",
-        desk.update_settings,
+        handlers.update_settings,
         "Replace both lists of flags; one that is left out is cleared.",
         NotificationSettings,
-        shapes.FlagsUpdate,
+        schemas.FlagsUpdate,
         writes=True,
         refuses=_CHANGES,
         for_user=True,
     ),
     Operation(
-        "GET",
+        ("GET",),
         f"{_ACCOUNT}/agents",
-        desk.list_agents,
+        handlers.list_agents,
         "The account's users.",
-        list[shapes.Agent],
+        list[schemas.Agent],
     ),
     Operation(
-        "GET",
+        ("GET",),
         f"{_ACCOUNT}/inboxes",
-        desk.list_inboxes,
+        handlers.list_inboxes,
         "The inboxes that the caller can see.",
-        shapes.Inboxes,
+        schemas.Inboxes,
     ),
     Operation(
-        "GET",
+        ("GET",),
+        f"{_ACCOUNT}/inboxes/{{inbox_id}}",
+        handlers.show_inbox,
+        "One inbox that the caller can see.",
+        schemas.InboxShape,
+    ),
+    Operation(
+        ("GET",),
         f"{_ACCOUNT}/inbox_members/{{inbox_id}}",
-        desk.list_inbox_members,
+        handlers.list_inbox_members,
         "Who is a member of an inbox.",
-        shapes.Members,
+        schemas.Members,
     ),
     Operation(
-        "GET",
+        ("GET",),
         f"{_ACCOUNT}/teams",
-        desk.list_teams,
+        handlers.list_teams,
         "The teams.",
-        list[shapes.TeamShape],
+        list[schemas.TeamShape],
     ),
     Operation(
-        "GET",
+        ("GET",),
+        f"{_ACCOUNT}/teams/{{team_id}}",
+        handlers.show_team,
+        "One team.",
+        schemas.TeamShape,
+    ),
+    Operation(
+        ("GET",),
         f"{_ACCOUNT}/teams/{{team_id}}/team_members",
-        desk.list_team_members,
+        handlers.list_team_members,
         "Who is a member of a team.",
-        list[shapes.Agent],
+        list[schemas.Agent],
     ),
     Operation(
-        "POST",
+        ("POST",),
         "/api/v1/notification_subscriptions",
-        subscribing.subscribe,
+        handlers.subscribe,
         "Subscribe a browser of the caller's to pushes.",
-        shapes.KeptSubscription,
-        shapes.SubscriptionUpdate,
+        schemas.KeptSubscription,
+        schemas.SubscriptionUpdate,
         writes=True,
         refuses=_BODY,
     ),
     Operation(
-        "DELETE",
+        ("DELETE",),
         "/api/v1/notification_subscriptions",
-        subscribing.unsubscribe,
+        handlers.unsubscribe,
         "End a subscription of the caller's, if there is such a one.",
-        shapes.Nothing,
-        shapes.SubscriptionRemoval,
+        schemas.Nothing,
+        schemas.SubscriptionRemoval,
         writes=True,
         refuses=_BODY,
     ),

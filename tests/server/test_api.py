@@ -64,9 +64,11 @@ SUPPORT = {"id": 2, "name": "Support", "account_id": 1, "description": None}
 DIRECTORY = [
     (JANE, "agents", PEOPLE),
     (JANE, "inboxes", {"payload": [{**WEBSITE, "avatar_url": ""}]}),
+    (JANE, "inboxes/3", {**WEBSITE, "avatar_url": ""}),
     (JANE, "inbox_members/3", {"payload": PEOPLE[:2]}),
     (JANE, "teams", [{**SUPPORT, "is_member": True, "allow_auto_assign": False}]),
     (OMAR, "teams", [{**SUPPORT, "is_member": False, "allow_auto_assign": False}]),
+    (JANE, "teams/2", {**SUPPORT, "is_member": True, "allow_auto_assign": False}),
     (OMAR, "teams/2/team_members", PEOPLE[:1]),
 ]
 
@@ -86,6 +88,7 @@ def test_an_inbox_whose_members_are_not_on_record_has_everybody(serving: Serving
 def test_an_agent_does_not_see_the_inboxes_of_others(serving: Serving) -> None:
     serving.desk.ok("inbox", "add", "4", "--name", "Sales", "--member", "8")
     assert serving.ask(JANE, "GET", "accounts/1/inbox_members/4")[0] == 401
+    assert serving.ask(JANE, "GET", "accounts/1/inboxes/4")[0] == 401
     seen = {
         user: [item["id"] for item in serving.ask(user, "GET", "accounts/1/inboxes")[1]["payload"]]
         for user in (JANE, OMAR, ROOT)
@@ -166,6 +169,16 @@ def test_an_update_replaces_both_lists(serving: Serving) -> None:
     told = {(row["id"], row["who"], row["command"]) for row in history}
     assert {row[1:] for row in told} == {("jane@example.com", "serve notification_settings")}
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_an_update_is_the_same_by_either_method(serving: Serving, method: str) -> None:
+    email = flags("email", "conversation_mention")
+    status, answered = serving.ask(JANE, method, SETTINGS, **update(email=email))
+    assert (status, answered["selected_email_flags"]) == (200, email)
+    wanted = {"profile": {"ui_settings": {"rtl": True}}}
+    status, answered = serving.ask(JANE, method, "profile", json=wanted)
+    assert (status, answered["ui_settings"]) == (200, {**SOUND, "rtl": True})
 
 
 WRONG_UPDATES: list[tuple[dict[str, Any], int, str]] = [
@@ -282,6 +295,8 @@ def test_a_reset_token_opens_and_the_old_one_does_not(serving: Serving) -> None:
 
 NOT_THERE = [
     ("GET", "accounts/1/inbox_members/99", 404),
+    ("GET", "accounts/1/inboxes/99", 404),
+    ("GET", "accounts/1/teams/99", 404),
     ("GET", "accounts/1/teams/99/team_members", 404),
     ("GET", "accounts/1/teams/x/team_members", 404),
     ("GET", f"accounts/1/teams/{'9' * 5000}/team_members", 404),

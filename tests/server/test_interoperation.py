@@ -46,6 +46,8 @@ def test_chatwoots_own_client_reads_the_directory(client: ChatwootClient) -> Non
     people = {7: "Jane", 8: "Omar", 9: "Root"}
     assert {agent.id: agent.name for agent in client.agents.list(1)} == people
     assert {inbox.id: inbox.name for inbox in client.inboxes.list(1)} == {3: "Website"}
+    assert client.inboxes.get(1, 3).name == "Website"
+    assert client.teams.get(1, 2).name == "Support"
     teams = [(team.id, team.name, team.is_member) for team in client.teams.list(1)]
     assert teams == [(2, "Support", True)]
     assert [agent.id for agent in client.teams.agents.list(1, 2)] == [7]
@@ -94,6 +96,6 @@ def test_what_the_document_says_holds_whatever_is_sent(
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 10" in done.stdout
+    assert "Tested: 14" in done.stdout
     assert server.stop() == 0
     assert " 500 " not in server.told
