@@ -180,6 +180,10 @@ class _Reset(Struct, frozen=True):
     access_token: str
 
 
+class _Pubsub(Struct, frozen=True):
+    pubsub_token: str
+
+
 class _Refusal(Struct, frozen=True):
     error: str = ""
     message: str = ""
@@ -201,6 +205,10 @@ class Api:
     def profile(self) -> Profile:
         """Give the user whose token this is."""
         return self._get(_PROFILE, Profile)
+
+    def pubsub_token(self) -> Secret:
+        """Return what opens the user's live socket."""
+        return Secret(self._get(_PROFILE, _Pubsub).pubsub_token)
 
     def accepted(self) -> bool:
         """Tell whether the token is valid."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
@@ -33,36 +34,51 @@ def fill(log: Iterable[bytes], events: Iterable[Json]) -> Filled:
     Lines stay as they are, in their order; one that is no event too.
     """
     lines: list[tuple[int, bytes]] = []
-    seen: defaultdict[_Key, list[int]] = defaultdict(list)
-    latest = 0
-    for number, line in enumerate(log, 1):
-        event = _read(line, number)
-        if event is not None:
-            latest = max(latest, event.at or 0)
-            seen[_key(event)].append(latest)
-        lines.append((latest, line))
-    new = []
-    for number, body in enumerate(events, 1):
-        line = msgspec.json.encode(body)
-        event = decode_event(line, number)
-        if not any(abs(at - (event.at or 0)) <= _SAME for at in seen.get(_key(event), ())):
-            new.append((event.at or 0, line))
+    known = Known()
+    for line in log:
+        known.note(line)
+        lines.append((known.latest, line))
+    new = list(known.missing(events))
     merged = heapq.merge(lines, new, key=lambda one: one[0])
     return Filled((line for _, line in merged), len(new))
 
 
-def _read(line: bytes, number: int) -> Event | None:
-    try:
-        return decode_event(line, number)
-    except EventError:
-        return None
+class Known:
+    """What a log tells of, line by line: all of it, or with `limit` about the last so many."""
+
+    def __init__(self, limit: int | None = None) -> None:
+        self.latest = 0
+        """The latest time so far, in microseconds since 1970 UTC."""
+        self._times: defaultdict[_Key, list[int]] = defaultdict(list)
+        self._limit = limit
+
+    def note(self, line: bytes) -> None:
+        """Take in a line; one that is no event tells of nothing."""
+        try:
+            event = decode_event(line, 0)
+        except EventError:
+            return
+        self.latest = max(self.latest, event.at or 0)
+        self._times[_key(event)].append(self.latest)
+        if self._limit is not None and len(self._times) > 2 * self._limit:
+            for key in list(islice(self._times, self._limit)):
+                del self._times[key]
+
+    def missing(self, events: Iterable[Json]) -> Iterator[tuple[int, bytes]]:
+        """Return those of the events that it doesn't tell of: their times, and their lines."""
+        for body in events:
+            line = msgspec.json.encode(body)
+            event = decode_event(line, 0)
+            at = event.at or 0
+            if not any(abs(time - at) <= _SAME for time in self._times.get(_key(event), ())):
+                yield at, line
 
 
 def _key(event: Event) -> _Key:
     """Return what two accounts of one happening have in common."""
     if event.message is not None and event.message.id is not None:
         return event.account, event.conversation, "message", event.message.id
-    if event.name == "conversation_updated" and event.assignment:
+    if event.assignment:
         assignee = None if event.assignee is UNSAID else event.assignee
         return event.account, event.conversation, "assignment", assignee
     if event.name in {

@@ -14,6 +14,7 @@ app = group_of_parts(
         **dict.fromkeys(("diff", "push"), f"{_HERE}.push_command"),
         "rotate": f"{_HERE}.rotate_command",
         "history": f"{_HERE}.history_command",
+        "watch": f"{_HERE}.watch",
         **dict.fromkeys(("export-sql", "import-export"), f"{_HERE}.database"),
     },
 )

@@ -109,7 +109,7 @@ def fetch(session: Session, wanted: Wanted) -> Past:
     """Return what happened in the account's Chatwoot. Raises the API's errors."""
     with session.store() as store, ExitStack() as stack:
         desk = desk_of(session, store)
-        apis = [stack.enter_context(api) for api in desk.open_many(_reader(desk), AT_ONCE)]
+        apis = [stack.enter_context(api) for api in desk.open_many(administrator(desk), AT_ONCE)]
         cache = Cache(_cache_path(desk))
         bots = {one.id: one.bot for one in store.inboxes(desk.account)}
         stack.callback(cache.close)
@@ -139,7 +139,7 @@ def say_inexact(session: Session, inexact: Inexact) -> None:
         )
 
 
-def _reader(desk: Desk) -> User:
+def administrator(desk: Desk) -> User:
     """Return the user who sees most: an administrator. Raises `NotPermittedError`."""
     user = next(reading_order(desk.users()), None)
     if user is None or user.role != "administrator":

@@ -1,0 +1,197 @@
+"""The live socket, of Rails' own server: what comes is kept, and what was missed is fetched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.chatwoot.past import PastChatwoot, Talk
+from tests.chatwoot.recorded import ROOT, serving
+from tests.conftest import Notifycli
+
+Json = dict[str, Any]
+PUBSUB = "CanaryOfTheSocket"
+_WAIT = 30.0
+
+
+@pytest.fixture
+def chatwoot() -> Iterator[PastChatwoot]:
+    found = PastChatwoot()
+    found.pubsub_token = PUBSUB
+    with serving(found):
+        yield found
+
+
+class Cable:
+    """Rails' Action Cable in front of the tests' own Chatwoot; it can be stopped and started."""
+
+    def __init__(self, api: str, folder: Path) -> None:
+        if shutil.which("puma") is None or not Path("/usr/share/rubygems-integration").exists():
+            pytest.skip("the Debian packages ruby-actioncable and puma aren't installed")
+        self._api = api.rpartition(":")[2]
+        self._folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = ["puma", "-b", f"tcp://127.0.0.1:{self.port}"]
+        with (self._folder / "puma.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, str(Path(__file__).with_name("cable.ru"))],
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                env={**os.environ, "PUBSUB_TOKEN": PUBSUB, "API_PORT": self._api},
+            )
+        until(self._answers, "Action Cable to answer")
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def publish(self, event: str, data: Json) -> None:
+        body = json.dumps({"event": event, "data": data}).encode()
+        requests.post(f"{self.url}/publish", body, timeout=5)
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def cable(chatwoot: PastChatwoot, tmp_path: Path) -> Iterator[Cable]:
+    found = Cable(chatwoot.url, tmp_path)
+    found.start()
+    yield found
+    found.stop()
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + _WAIT
+    while not holds():
+        assert time.monotonic() < deadline, f"waited {_WAIT:g} s for {what}"
+        time.sleep(0.05)
+
+
+class Watching:
+    """`notifycli chatwoot watch` in a process of its own."""
+
+    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+        self._folder = folder
+        self._process = process
+
+    @property
+    def told(self) -> str:
+        return (self._folder / "stderr").read_text()
+
+    @property
+    def lines(self) -> list[Json]:
+        path = self._folder / "events.jsonl"
+        return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+    def until_told(self, text: str, times: int = 1) -> None:
+        until(lambda: self.told.count(text) >= times, f"{text!r} in: {self.told}")
+
+    def stop(self) -> int:
+        self._process.send_signal(signal.SIGINT)
+        return self.wait()
+
+    def wait(self) -> int:
+        return self._process.wait(_WAIT)
+
+
+@contextmanager
+def watching(folder: Path) -> Iterator[Watching]:
+    command = [sys.executable, "-m", "notifycli", "chatwoot", "watch", "-O", "events.jsonl"]
+    with (folder / "stderr").open("wb") as err:
+        process = subprocess.Popen(command, cwd=folder, stderr=err)
+    try:
+        yield Watching(folder, process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def desk(notifycli: Notifycli, cable: Cable) -> Notifycli:
+    notifycli.ok("chatwoot", "login", cable.url, stdin=ROOT.encode())
+    notifycli.ok("chatwoot", "pull")
+    return notifycli
+
+
+MESSAGE: Json = {
+    "id": 5,
+    "content": "hello",
+    "message_type": 0,
+    "created_at": 1_772_539_201,
+    "conversation_id": 615,
+    "account_id": 1,
+    "sender": {"id": 900, "type": "contact"},
+    "conversation": {"id": 615, "assignee_id": None, "inbox_id": 3},
+}
+
+
+def test_what_comes_is_kept_what_was_missed_is_fetched_and_no_secret_is_written(
+    desk: Notifycli, cable: Cable, chatwoot: PastChatwoot
+) -> None:
+    with watching(desk.folder) as watch:
+        watch.until_told("connected; events are kept in events.jsonl")
+        cable.publish("message.created", MESSAGE)
+        until(lambda: len(watch.lines) == 1, "the first line")
+        assert {key: watch.lines[0][key] for key in ("event", "data")} == {
+            "event": "message.created",
+            "data": MESSAGE,
+        }
+        assert watch.lines[0]["received_at"].endswith("Z")
+        cable.stop()
+        watch.until_told("connection lost: ")
+        now = int(time.time())
+        chatwoot.say(Talk(615, 3, now - 5, assignee=7), now, id=6)
+        cable.start()
+        watch.until_told("2 events since ")
+        assert [(line["event"], line["id"]) for line in watch.lines[1:]] == [
+            ("conversation_created", 615),
+            ("message_created", 6),
+        ]
+        assert watch.stop() == 0
+        assert watch.told.splitlines()[-1] == "stopped; 3 events received"
+        written = watch.told + (desk.folder / "events.jsonl").read_text()
+    assert PUBSUB not in written
+    assert f"connecting to {cable.url} as root@example.com, who counts as online" in written
+
+
+def test_who_is_in_an_inbox_is_warned_before_connecting(desk: Notifycli) -> None:
+    desk.ok("inbox", "add", "4", "--name", "Shop", "--member", "root@example.com")
+    with watching(desk.folder) as watch:
+        watch.until_told("connected; ")
+        before = watch.told.partition("connected; ")[0]
+        assert (
+            "warning: root@example.com is in Shop: their own e-mails wait, and new conversations "
+            "may be given to them; better log in as an administrator who is in no inbox"
+        ) in before
+        assert watch.stop() == 0
+
+
+def test_a_refused_subscription_ends_it(desk: Notifycli, chatwoot: PastChatwoot) -> None:
+    chatwoot.pubsub_token = "another"  # noqa: S105 - one that isn't the server's
+    with watching(desk.folder) as watch:
+        watch.until_told("error: Chatwoot refuses the subscription to its live socket")
+        assert watch.wait() == 77
