@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from notifycli.delivery.channel import Sender
+from notifycli.delivery.delivery_log import Log, LogEntry, LogEvent, unlogged
 from notifycli.errors import ConfigurationError, NotifycliError
 from notifycli.events.event import Event
+from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
 from notifycli.store.store import Store
 
@@ -36,37 +39,54 @@ class Hurrying(Protocol):
         """Cancel the sends of which nobody has heard yet, and the wait for a service to open."""
 
 
+class _Pause(NamedTuple):
+    """How long a channel that can't be opened is left alone."""
+
+    rounds: int
+    until: int
+
+
 class Channels:
     """The channels of one run.
 
     One that isn't set up stays closed: nothing is written for it. One that is set up and can't be
-    opened is broken: what fires on it is written, and waits until it is mended.
+    opened is broken: what fires on it is written, and waits until it is mended. Both are tried
+    again after pauses that grow.
     """
 
-    def __init__(self, store: Store, wanted: frozenset[Channel]) -> None:
+    FIRST_PAUSE = 2 * SECOND
+    LONGEST_PAUSE = 300 * SECOND
+
+    def __init__(self, store: Store, wanted: frozenset[Channel], log: Log = unlogged) -> None:
         self._store = store
         self._wanted = wanted
+        self._log = log
         self._senders: dict[Channel, Sender] = {}
         self._watchers: list[Watcher] = []
+        self._pauses: dict[Channel, _Pause] = {}
         self.closed: dict[Channel, ConfigurationError] = {}
         self.broken: dict[Channel, NotifycliError] = {}
 
     def ready(self, channel: Channel) -> bool:
-        """Whether the channel is wanted, set up and not broken."""
-        if channel not in self._wanted or channel in self.closed or channel in self.broken:
+        """Whether the channel is wanted and has a sender."""
+        if channel in self._senders:
+            return True
+        pause = self._pauses.get(channel)
+        if channel not in self._wanted or (pause and _now() < pause.until):
             return False
-        if channel not in self._senders:
-            try:
-                sender = _opener(channel)(self._store)
-            except ConfigurationError as error:
-                self.closed[channel] = error
-                return False
-            except NotifycliError as error:
-                self.broken[channel] = error
-                return False
-            self._senders[channel] = sender
-            if isinstance(sender, Watcher):
-                self._watchers.append(sender)
+        self.closed.pop(channel, None)
+        self.broken.pop(channel, None)
+        try:
+            self._senders[channel] = _opener(channel)(self._store)
+        except ConfigurationError as error:
+            self.closed[channel] = error
+            self._rest(channel, error)
+            return False
+        except NotifycliError as error:
+            self.broken[channel] = error
+            self._rest(channel, error)
+            return False
+        self._find_watchers()
         return True
 
     def takes(self, channel: Channel) -> bool:
@@ -78,9 +98,26 @@ class Channels:
         return self.closed.get(channel) or self.broken.get(channel)
 
     def give_up(self, channel: Channel, error: NotifycliError) -> None:
-        """Leave a channel alone for this run: its sender can't begin."""
+        """Leave a channel alone for a while: its sender can't begin."""
         self._senders.pop(channel)
+        self._find_watchers()
         self.broken[channel] = error
+        self._rest(channel, error)
+
+    def begin(self, channel: Channel) -> None:
+        """Note that a channel's sender has begun."""
+        if self._pauses.pop(channel, None):
+            self._log(LogEntry(LogEvent.RECOVERED, channel))
+
+    def _rest(self, channel: Channel, error: NotifycliError) -> None:
+        rounds = self._pauses[channel].rounds + 1 if channel in self._pauses else 0
+        until = _now() + min(self.LONGEST_PAUSE, self.FIRST_PAUSE * 2 ** min(rounds, 16))
+        self._pauses[channel] = _Pause(rounds, until)
+        unavailable = LogEvent.UNAVAILABLE
+        self._log(LogEntry(unavailable, channel, None, error.message, error.hint, until))
+
+    def _find_watchers(self) -> None:
+        self._watchers = [s for s in self._senders.values() if isinstance(s, Watcher)]
 
     def opened(self) -> frozenset[Channel]:
         """Give the channels that are ready."""
@@ -105,3 +142,7 @@ class Channels:
 def _opener(channel: Channel) -> Callable[[Store], Sender]:
     opener: Callable[[Store], Sender] = import_module(MODULES[channel]).open_sender
     return opener
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000

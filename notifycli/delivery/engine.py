@@ -13,12 +13,13 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from msgspec import Struct
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Sender
 from notifycli.delivery.channels import Channels
+from notifycli.delivery.delivery_log import Log, LogEntry, LogEvent, unlogged
 from notifycli.delivery.delivery_report import Report
 from notifycli.delivery.retry import Breaker, outlived, settle
 from notifycli.errors import NotifycliError, TryAgainError
@@ -36,6 +37,12 @@ _LONGEST_WAIT = 1.0
 _LONGEST_SEND = 120.0
 """A channel has time-outs of its own; this is for one that hangs all the same."""
 _BUSY_TURNS = 12
+_LOGGED = {
+    State.SENT: LogEvent.SENT,
+    State.PENDING: LogEvent.FAILED,
+    State.DEAD: LogEvent.DEAD,
+    State.DROPPED: LogEvent.DEAD,
+}
 
 
 class Pace(Struct, frozen=True):
@@ -57,12 +64,16 @@ class Engine:
         channels: Channels,
         scope: Scope,
         pace: Pace,
+        log: Log = unlogged,
     ) -> None:
         self.report = Report()
         self._outbox = outbox
         self.channels = channels
         self._scope = scope
         self._pace = pace
+        self._log = log
+        self._explained: dict[Channel, NotifycliError] = {}
+        """Why what waits on a channel does, as the outbox has been told."""
         self._owner = uuid.uuid4().hex
         self._ready: deque[Leased] = deque()
         self._running: dict[asyncio.Task[Outcome | None], Leased] = {}
@@ -87,6 +98,15 @@ class Engine:
     def in_flight(self) -> int:
         """How many are being sent at this moment."""
         return len(self._running)
+
+    def count_waiting(self) -> int:
+        """Count what is still to be sent. Raises the store's errors."""
+        return self._outbox.open_count(self._scope)
+
+    def troubles(self) -> dict[Channel, str]:
+        """Return why nothing gets through, by channel."""
+        broken = {channel: error.message for channel, error in self.channels.broken.items()}
+        return {**self.report.last_trouble, **broken}
 
     def nudge(self) -> None:
         """Say that there is something new in the outbox."""
@@ -131,6 +151,7 @@ class Engine:
             self._budget -= len(leased)
         self._ready.extend(leased)
         self._start(stack)
+        self._explain(now)
         if leased or self._running or self._ready or self._stopping:
             return None
         return self._next_due()
@@ -160,6 +181,20 @@ class Engine:
             self._held_until = until
         return leased
 
+    def _explain(self, now: int) -> None:
+        """Write down why what waits does, for whoever asks `deliver status` meanwhile."""
+        for channel, error in self.channels.broken.items():
+            if self._explained.get(channel) is not error:
+                scope = self._scope._replace(channels=frozenset({channel}))
+                with suppress(TryAgainError):
+                    self._outbox.explain(scope, self._why(channel), now)
+                    self._explained[channel] = error
+
+    def _why(self, channel: Channel) -> str:
+        """Return why a channel can't be opened; "" if it can."""
+        error = self.channels.broken.get(channel)
+        return "" if error is None else "; ".join(filter(None, (error.message, error.hint)))
+
     def _start(self, stack: AsyncExitStack) -> None:
         while self._ready and not self._stopping and len(self._running) < self._pace.concurrency:
             notice = self._ready.popleft()
@@ -179,14 +214,17 @@ class Engine:
 
     async def _open(self, channel: Channel, stack: AsyncExitStack) -> Sender | None:
         try:
-            return await stack.enter_async_context(self.channels.sender(channel))
+            sender = await stack.enter_async_context(self.channels.sender(channel))
         except NotifycliError as error:
+            del self._senders[channel]
             self.channels.give_up(channel, error)
             self._put_back(channel)
             return None
         except Exception:
             del self._senders[channel]  # the next notice tries it again
             raise
+        self.channels.begin(channel)
+        return sender
 
     def _put_back(self, channel: Channel) -> None:
         back = [notice for notice in self._ready if notice.channel is channel]
@@ -195,8 +233,11 @@ class Engine:
         self._wake.set()
 
     def _untouched(self, back: Sequence[Leased]) -> None:
+        """Give notices back as they are, and why, if their channel can't be opened."""
         now = _now()
-        self._settled += [Settled(n.id, State.PENDING, now, tried=False) for n in back]
+        self._settled += [
+            Settled(n.id, State.PENDING, now, self._why(n.channel), tried=False) for n in back
+        ]
         if self._budget is not None:
             self._budget += len(back)
 
@@ -207,19 +248,25 @@ class Engine:
             self._untouched([notice])
             return
         breaker, now = self._breakers.get(notice.channel, Breaker()), _now()
+        trouble = self.report.last_trouble
         if isinstance(outcome, Later):
             if outcome.tried:
                 breaker.fail(now)
-            self.report.last_trouble[notice.channel] = outcome.why
+            trouble[notice.channel] = outcome.why
         else:
             breaker.reset()
-        if isinstance(outcome, Delivered):
-            self.report.last_trouble.pop(notice.channel, None)
+        if isinstance(outcome, Delivered) and notice.channel in trouble:
+            del trouble[notice.channel]
+            self._log(LogEntry(LogEvent.RECOVERED, notice.channel))
         self._settle(notice, settle(notice, outcome, now, random.uniform))
 
     def _settle(self, notice: Leased, end: Settled) -> None:
-        self.report.count(notice.channel, end.state)
         self._settled.append(end)
+        if end.state is State.PENDING and not end.tried:
+            return
+        self.report.count(notice.channel, end.state)
+        due = end.due_at if end.state is State.PENDING else None
+        self._log(LogEntry(_LOGGED[end.state], notice.channel, notice, end.why, end.remedy, due))
 
     def _open_scope(self, now: int) -> Scope:
         ready = (c for c in self.channels.opened() if self._closed_until(c) <= now)

@@ -148,6 +148,8 @@ class StateCount(Struct, frozen=True):
     state: State
     count: int
     oldest: int
+    why: str
+    """Why those that are pending wait, as the last of them says; "" if none has been tried."""
 
 
 class Place(NamedTuple):

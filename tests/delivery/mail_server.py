@@ -142,6 +142,7 @@ def serving(
     starttls: ssl.SSLContext | None = None,
     login: bool = False,
     smtputf8: bool = True,
+    port: int | None = None,
 ) -> Iterator[Post]:
     """Run a mail server on the loopback address."""
     options: dict[str, Any] = {"enable_SMTPUTF8": smtputf8, "hostname": "127.0.0.1"}
@@ -152,7 +153,7 @@ def serving(
     if login:
         options |= {"authenticator": _authenticate, "auth_required": True}
         options |= {"auth_require_tls": bool(starttls)}
-    post.port = free_port()
+    post.port = port or free_port()
     controller = Controller(post, port=post.port, ready_timeout=20, **options)
     controller.start()
     try:

@@ -19,6 +19,7 @@ from notifycli.chatwoot.stream import Address, Lost, State, messages
 from notifycli.cli.chatwoot.common import desk_of
 from notifycli.cli.chatwoot.history_command import administrator, fetch, say_inexact
 from notifycli.cli.command import command_class, examples, part, session_of
+from notifycli.cli.deliver.log_writer import LogFormat, LogWriter
 from notifycli.cli.server.common import JOURNAL, logger, tell_stopped
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import NotifycliError
@@ -77,13 +78,14 @@ def chatwoot_watch(
 
     session = session_of(ctx)
     log = logger(session)
+    writer = LogWriter(session, LogFormat.TEXT)
     address = _address(session)
     journal = Journal((out or session.path.parent / JOURNAL).expanduser(), log)
     journal.open()
     with ExitStack() as stack:
         stack.callback(journal.close)
         if deliver:
-            stack.enter_context(delivering(session, journal.path, log))
+            stack.enter_context(delivering(session, journal.path, log, writer))
         watch = _Watch(session, journal, log)
         with suppress(KeyboardInterrupt):
             asyncio.run(watch.go_on(address))

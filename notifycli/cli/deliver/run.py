@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
+from notifycli.cli.deliver.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.input.lines import BadLines, read_lines
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.filters import a_channel
@@ -87,6 +88,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; write and send nothing.")
     ] = False,
+    log_format: LogFormatOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
     progress: Annotated[
         bool | None,
@@ -109,12 +111,15 @@ def run(
     files = _files(session, events, follow=follow, pending=pending)
     with session.store() as store:
         from notifycli.cli.deliver.worker import Run, Source  # noqa: PLC0415 - not for the help
+        from notifycli.delivery.delivery_log import unlogged  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
         from notifycli.store.outbox_records import Scope  # noqa: PLC0415
 
         named = frozenset(map(Channel, channel or ()))
-        channels = _channels(session, store, named, needed=not dry_run)
+        follows = follow or log_format is not None
+        log = LogWriter(session, log_format or LogFormat.TEXT) if follows else None
+        channels = _channels(session, store, named, log, needed=not dry_run)
         users = selected_users(session, store)
         feeder, account = None, session.given_account
         if files:
@@ -126,8 +131,8 @@ def run(
             source = Source(session, store, files, follow=follow)
             pace = Pace(int(store.configuration.get("deliver.concurrency") or 1), limit)
             scope = Scope(named or frozenset(Channel), users, account)
-            engine = Engine(store.outbox, channels, scope, pace)
-            work = Run(feeder, engine, source, BadLines(strict=strict))
+            engine = Engine(store.outbox, channels, scope, pace, log.write if log else unlogged)
+            work = Run(feeder, engine, source, BadLines(strict=strict), log)
             status = _send(session, store, work, scope, progress=progress)
     raise typer.Exit(status)
 
@@ -145,13 +150,19 @@ def _files(session: Session, events: list[str] | None, *, follow: bool, pending:
 
 
 def _channels(
-    session: Session, store: Store, named: frozenset[Channel], *, needed: bool
+    session: Session,
+    store: Store,
+    named: frozenset[Channel],
+    log: LogWriter | None,
+    *,
+    needed: bool,
 ) -> Channels:
     """Give the named channels, else those of every run: a sound is for whoever sits at this desk.
 
     Raises what keeps a named one from being used, where that is needed.
     """
     from notifycli.delivery.channels import Channels  # noqa: PLC0415 - not for the help
+    from notifycli.delivery.delivery_log import unlogged  # noqa: PLC0415
 
     one_person = len(session.given_users) == 1
     if Channel.AUDIO in named and not one_person and not _is_alone(session, store):
@@ -160,7 +171,8 @@ def _channels(
             "name who sits here: -u EMAIL or -u ID",
         )
     usual = Channel if one_person else SWITCHED_CHANNELS
-    channels = Channels(store, named or frozenset(usual))
+    write = log.write if log else unlogged
+    channels = Channels(store, named or frozenset(usual), write)
     for each in named if needed else ():
         if not channels.ready(each) and (trouble := channels.trouble(each)):
             raise trouble
@@ -208,7 +220,8 @@ def _send(session: Session, store: Store, work: Run, scope: Scope, *, progress: 
     from notifycli.cli.deliver.summary import tell_result  # noqa: PLC0415 - not for the help
     from notifycli.cli.deliver.worker import carry_out  # noqa: PLC0415
 
-    on_terminal = not session.quiet and is_terminal(sys.stderr)
+    # A log takes the place of the bar.
+    on_terminal = not (session.quiet or work.logs) and is_terminal(sys.stderr)
     try:
         carry_out(session, work, progress=on_terminal if progress is None else progress)
     finally:

@@ -65,6 +65,8 @@ class CountRecord(Struct):
     state: State
     count: int
     oldest: str
+    why: str
+    """Why what is pending waits, if that is known."""
 
 
 @app.command(
@@ -101,6 +103,9 @@ def status(
         counts = store.outbox.counts(scope)
         dead = [*store.outbox.in_state(State.DEAD, scope)] if session.shows_table else []
     show(session, map(_counted, counts), CountRecord, heads=_COUNT_HEADS, cells=_count_cells)
+    for count in counts if session.shows_table else ():
+        if count.why:
+            session.info(f"{count.channel} waits: {count.why}")
     if dead:
         _show_notices(session, dead)
     if any(count.state is State.DEAD for count in counts):
@@ -245,7 +250,7 @@ def _count_cells(record: CountRecord) -> Sequence[RenderableType]:
 
 def _counted(count: StateCount) -> CountRecord:
     oldest = format_moment(count.oldest // 1_000_000 * 1_000_000)
-    return CountRecord(count.channel, count.state, count.count, oldest)
+    return CountRecord(count.channel, count.state, count.count, oldest, count.why)
 
 
 def _noted(noted: Noted) -> NoticeRecord:

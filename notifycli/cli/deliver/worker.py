@@ -11,12 +11,13 @@ from contextlib import contextmanager, suppress
 
 from notifycli.cli.deliver.async_reader import Pump
 from notifycli.cli.deliver.follow import Follower, Item
+from notifycli.cli.deliver.log_writer import SUMMARY_SECONDS, LogWriter
 from notifycli.cli.input.lines import STDIN, BadLines, read_lines
 from notifycli.cli.output import console
 from notifycli.cli.session import Session
 from notifycli.delivery.engine import Engine
 from notifycli.delivery.enqueue import Enqueuer
-from notifycli.errors import NotifycliError
+from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.events.decode import EventError
 from notifycli.store.outbox_records import Place
 from notifycli.store.store import Store
@@ -67,7 +68,12 @@ class Run:
     """What goes on at the same time."""
 
     def __init__(
-        self, feeder: Enqueuer | None, engine: Engine, source: Source, bad: BadLines
+        self,
+        feeder: Enqueuer | None,
+        engine: Engine,
+        source: Source,
+        bad: BadLines,
+        log: LogWriter | None = None,
     ) -> None:
         self.engine = engine
         self.interrupted: signal.Signals | None = None
@@ -75,23 +81,38 @@ class Run:
         self.feeder = feeder
         self._source = source
         self.bad = bad
+        self._log = log
         self._error: NotifycliError | None = None
 
     async def everything(self, show: Callable[[], None]) -> None:
         """Read, write and send. Raises what ended it early, once all that was written is sent."""
         self._loop = asyncio.get_running_loop()
         with self._signals():
-            showing = asyncio.create_task(_again_and_again(show))
+            showing = [asyncio.create_task(_again_and_again(show, _PROGRESS_SECONDS))]
+            if self._log is not None:
+                summarize = _again_and_again(self._summarize, SUMMARY_SECONDS)
+                showing.append(asyncio.create_task(summarize))
             feeding = asyncio.create_task(self._feed())
             try:
                 await self.engine.run()
             finally:
                 self._source.stopped.set()
-                showing.cancel()
+                for task in showing:
+                    task.cancel()
                 await asyncio.wait([feeding])
         feeding.result()
         if self._error is not None:
             raise self._error
+
+    @property
+    def logs(self) -> bool:
+        """Whether what happens is told as it happens."""
+        return self._log is not None
+
+    def _summarize(self) -> None:
+        if self._log is not None:
+            with suppress(TryAgainError):  # the next minute will do
+                self._log.write_summary(self.feeder, self.engine)
 
     def stop(self) -> None:
         """End it, from whatever thread, when what is in flight has come down."""
@@ -153,10 +174,10 @@ class Run:
         self.engine.stop()
 
 
-async def _again_and_again(show: Callable[[], None]) -> None:
+async def _again_and_again(show: Callable[[], None], seconds: float) -> None:
     while True:
+        await asyncio.sleep(seconds)
         show()
-        await asyncio.sleep(_PROGRESS_SECONDS)
 
 
 def carry_out(session: Session, run: Run, *, progress: bool) -> None:

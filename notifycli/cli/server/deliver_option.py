@@ -13,6 +13,7 @@ from notifycli.errors import NotifycliError
 from notifycli.rules.notifications import SWITCHED_CHANNELS
 
 if TYPE_CHECKING:
+    from notifycli.cli.deliver.log_writer import LogWriter
     from notifycli.cli.deliver.worker import Run
     from notifycli.store.store import Store
 
@@ -20,13 +21,15 @@ _AGAIN_SECONDS = 10.0
 
 
 @contextmanager
-def delivering(session: Session, path: Path, log: Callable[[str], None]) -> Iterator[None]:
+def delivering(
+    session: Session, path: Path, log: Callable[[str], None], writer: LogWriter
+) -> Iterator[None]:
     """Follow the file of received events in a thread, as `deliver --follow` does.
 
     That is why nothing is lost between the two: what was received and not delivered when the
     process ended is taken up where it was left, and nobody who waits for an answer waits for it.
     """
-    delivery = _Delivery(session, path, log)
+    delivery = _Delivery(session, path, log, writer)
     thread = threading.Thread(target=delivery.go_on, name="delivery")
     thread.start()
     try:
@@ -37,10 +40,13 @@ def delivering(session: Session, path: Path, log: Callable[[str], None]) -> Iter
 
 
 class _Delivery:
-    def __init__(self, session: Session, path: Path, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, session: Session, path: Path, log: Callable[[str], None], writer: LogWriter
+    ) -> None:
         self._this = session
         self._path = path
         self._log = log
+        self._writer = writer
         self._stopped = threading.Event()
         self._run: Run | None = None
 
@@ -70,19 +76,17 @@ class _Delivery:
         from notifycli.rules.selection import Selection  # noqa: PLC0415
         from notifycli.store.outbox_records import Scope  # noqa: PLC0415
 
-        channels = Channels(store, frozenset(SWITCHED_CHANNELS))
+        channels = Channels(store, frozenset(SWITCHED_CHANNELS), self._writer.write)
         for channel in SWITCHED_CHANNELS:
-            if not channels.ready(channel) and (trouble := channels.trouble(channel)):
-                next_step = f" ({trouble.hint})" if trouble.hint else ""
-                self._log(f"nothing is sent by {channel}: {trouble.message}{next_step}")
+            channels.ready(channel)  # or the log says at once why it isn't
         account = self._this.given_account
         terms = Terms(Selection(account=account))
         scope = Scope(frozenset(SWITCHED_CHANNELS), account=account)
         feeder = Enqueuer(store, self._this.fallback_account(store), terms, channels)
         pace = Pace(int(store.configuration.get("deliver.concurrency") or 1))
-        engine = Engine(store.outbox, channels, scope, pace)
+        engine = Engine(store.outbox, channels, scope, pace, self._writer.write)
         source = Source(self._this, store, [str(self._path)], follow=True)
-        self._run = Run(feeder, engine, source, BadLines(strict=False))
+        self._run = Run(feeder, engine, source, BadLines(strict=False), self._writer)
         if self._stopped.is_set():
             self._run.stop()
         carry_out(self._this, self._run, progress=False)

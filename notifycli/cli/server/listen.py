@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
+from notifycli.cli.deliver.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.server.common import (
     JOURNAL,
     BehindProxy,
@@ -66,6 +67,7 @@ def listen(
             "--deliver", help="Send what fires, by e-mail and push, as deliver --follow does."
         ),
     ] = False,
+    log_format: LogFormatOption = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     behind_proxy: BehindProxy = None,
@@ -81,7 +83,8 @@ def listen(
     from notifycli.server.webhooks import Hooks  # noqa: PLC0415 - needs what is an extra
 
     secrets = _secrets(session, needed=not unsigned)
-    log = logger(session)
+    writer = LogWriter(session, log_format or LogFormat.TEXT)
+    log = writer.note if log_format is LogFormat.JSON else logger(session)
     # pathlib's own raises where it may not look.
     if path is not None and not os.path.isdir(path.expanduser().parent):  # noqa: PTH112
         make = f"mkdir -p {shlex.quote(str(path.parent))}"
@@ -93,7 +96,7 @@ def listen(
     with ExitStack() as stack:
         stack.callback(journal.close)
         if deliver:
-            stack.enter_context(delivering(session, journal.path, log))
+            stack.enter_context(delivering(session, journal.path, log, writer))
         hooks = Hooks(journal, secrets, log, unsigned=unsigned, local=at.is_local)
         running.run(
             hooks.application(),

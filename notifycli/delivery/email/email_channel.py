@@ -44,9 +44,12 @@ class EmailSender:
         *,
         connections: int = _CONNECTIONS,
         watch: Watch = unwatched,
+        server_now: Callable[[], MailServer] | None = None,
     ) -> None:
+        """`server_now` is asked after a failure: somebody may have mended a setting meanwhile."""
         self._letterhead = letterhead
         self._server = server
+        self._server_now = server_now or (lambda: server)
         self._watch = watch
         self._free: list[MailConnection] = []
         self._slots = asyncio.Semaphore(connections)
@@ -55,6 +58,8 @@ class EmailSender:
         self._hurries = False
         self._rests_until = 0.0
         self._trouble = ""
+        self._told = True
+        """Whether an outcome has told of the last failure as an attempt."""
 
     async def __aenter__(self) -> Self:
         """Connect and log in once, so that wrong settings are told before anything is sent.
@@ -68,6 +73,7 @@ class EmailSender:
             self._free.append(connection)
         except UnavailableError as error:
             self._rest(error)
+            self._told = False
         except BaseException as error:
             # Whoever hurries closes it as one that is open.
             if not (self._hurries and isinstance(error, asyncio.CancelledError)):
@@ -85,9 +91,13 @@ class EmailSender:
         async with self._slots:
             if self._hurries:
                 raise asyncio.CancelledError
-            if time.monotonic() < self._rests_until:
-                return Later(self._trouble)
-            connection = self._free.pop() if self._free else self._connection()
+            rest = self._rests_until - time.monotonic()
+            if rest > 0:
+                told, self._told = self._told, True
+                return Later(self._trouble, rest, tried=not told)
+            if trouble := self._renew():
+                return trouble
+            connection = self._connection()
             outcome = await self._in_thread(connection, lambda: self._deliver(connection, notice))
             self._free.append(connection)
             return outcome
@@ -99,7 +109,23 @@ class EmailSender:
             if connection.give_up():
                 call.cancel()
 
+    def _renew(self) -> Later | None:
+        """Take up what is set now, after a failure."""
+        if self._trouble:
+            try:
+                server = self._server_now()
+            except NotifycliError as error:
+                return self._rest(error)
+            self._trouble = ""
+            if server != self._server:
+                self._server = server
+                while self._free:
+                    self._free.pop().abort()
+        return None
+
     def _connection(self) -> MailConnection:
+        if self._free:
+            return self._free.pop()
         return MailConnection(self._server, self._watch)
 
     def _deliver(self, connection: MailConnection, notice: Notice) -> Outcome:
@@ -115,7 +141,7 @@ class EmailSender:
     def _rest(self, error: NotifycliError) -> Later:
         self._trouble = f"{error.message}; {error.hint}"
         self._rests_until = time.monotonic() + _REST_SECONDS
-        return Later(self._trouble)
+        return Later(self._trouble, _REST_SECONDS)
 
     async def _in_thread(self, connection: MailConnection, call: Callable[[], T]) -> T:
         future = asyncio.wrap_future(self._threads.submit(call))
@@ -130,11 +156,13 @@ class EmailSender:
 
 
 def open_sender(store: Store, *, watch: Watch = unwatched) -> EmailSender:
-    """Make the sender as the store's settings want it; the store isn't needed after that.
+    """Make the sender as the store's settings want it.
 
     Raises `ConfigurationError` where a setting is missing or can't be right.
     """
-    return EmailSender(mail_server(store), letterhead(store), watch=watch)
+    return EmailSender(
+        mail_server(store), letterhead(store), watch=watch, server_now=lambda: mail_server(store)
+    )
 
 
 def mail_server(store: Store, seconds: float = SECONDS) -> MailServer:

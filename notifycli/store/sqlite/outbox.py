@@ -145,7 +145,8 @@ class Outbox:
         forget = f", {_FORGET}" if item.state in (State.SENT, State.DROPPED) else ""
         self._connection.execute(
             "UPDATE notice SET state = :state, owner = '', changed_at = :now, due_at = :due,"  # noqa: S608 - constants
-            f" why = :why, remedy = :remedy, attempts = attempts + :tried{forget}"
+            " why = CASE WHEN :tried OR :why <> '' THEN :why ELSE why END, remedy = :remedy,"
+            f" attempts = attempts + :tried{forget}"
             f" WHERE id = :id AND {own}",
             {
                 "id": item.id,
@@ -205,11 +206,13 @@ class Outbox:
         """Count notices by channel and state, in the order of those."""
         condition, parameters = scope.where()
         rows = self._rows(
-            "SELECT channel, state, count(*), min(since) FROM notice n"  # noqa: S608 - constants
+            "SELECT channel, state, count(*), min(since), coalesce((SELECT why FROM notice w"  # noqa: S608 - constants
+            " WHERE w.state = 'pending' AND w.state = n.state AND w.channel = n.channel"
+            " AND w.why <> '' ORDER BY w.changed_at DESC LIMIT 1), '') FROM notice n"
             f" WHERE {condition} GROUP BY channel, state",
             *parameters,
         )
-        found = [StateCount(Channel(c), State(s), n, oldest) for c, s, n, oldest in rows]
+        found = [StateCount(Channel(row[0]), State(row[1]), *row[2:]) for row in rows]
         states, channels = list(State), list(Channel)
         return sorted(found, key=lambda c: (channels.index(c.channel), states.index(c.state)))
 
@@ -227,6 +230,16 @@ class Outbox:
         one = f"SELECT state FROM notice n WHERE id = ? AND {condition}"  # noqa: S608 - constants
         found = {id_: self._one(one, id_, *parameters) for id_ in ids}
         return {id_: State(state) for id_, state in found.items() if state is not None}
+
+    def explain(self, scope: Scope, why: str, now: int) -> None:
+        """Note why notices wait that have never been tried."""
+        condition, parameters = scope.where()
+        with self._told(), transaction(self._connection):
+            self._connection.execute(
+                "UPDATE notice AS n SET why = ?, changed_at = ?"  # noqa: S608 - constants
+                f" WHERE n.state = 'pending' AND n.attempts = 0 AND {condition}",
+                (why, now, *parameters),
+            )
 
     def retry(self, ids: Iterable[int], now: int) -> int:
         """Make dead notices pending anew, and pending ones due at once; gives how many."""

@@ -1,0 +1,165 @@
+"""`deliver --follow` with a mail server that is dead, refuses the login, and is well again."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Json, Notifycli, lines
+from tests.outbox.desk import asked
+
+from .mail_server import PASSWORD, USER, Certificate, Post, free_port, serving
+
+_SECONDS = 60
+_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_MAIL = "email.message for jane@example.com, conversation 42"
+
+
+class Following:
+    """A `deliver --follow` in a process of its own, and what it says."""
+
+    def __init__(self, path: Path, *options: str) -> None:
+        self.path = path
+        path.touch()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "notifycli", "deliver", "--follow", str(path), *options],
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        self.told: list[str] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as told:
+            self.told.extend(line.rstrip("\n") for line in told)
+
+    def write(self, *events: Json) -> None:
+        with self.path.open("ab") as file:
+            file.write(lines(events))
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(_SECONDS)
+        self._reader.join(_SECONDS)
+        return status
+
+
+@contextmanager
+def following(path: Path, *options: str) -> Iterator[Following]:
+    run = Following(path, *options)
+    try:
+        yield run
+    finally:
+        run.process.kill()
+        run.process.wait(_SECONDS)
+
+
+def eventually(done: Callable[[], object]) -> None:
+    until = time.monotonic() + _SECONDS
+    while not done():
+        assert time.monotonic() < until, "it never came to pass"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def mailed(desk: Notifycli, monkeypatch: pytest.MonkeyPatch) -> Notifycli:
+    """A desk at which Jane is mailed of messages, by a server of this machine."""
+    monkeypatch.setenv("NOTIFYCLI_DB", str(desk.store))
+    desk.ok("prefs", "set", "email.message=on", "-u", "7")
+    desk.ok("config", "set", "smtp.host=127.0.0.1", "smtp.security=plain")
+    desk.ok("config", "set", "email.sender=desk@example.com")
+    return desk
+
+
+def test_a_dead_mail_server_is_told_at_once_and_used_again_when_it_lives(
+    mailed: Notifycli, tmp_path: Path
+) -> None:
+    port = free_port()
+    mailed.ok("config", "set", f"smtp.port={port}")
+    why = f"127.0.0.1:{port}: nothing listens there"
+    with following(tmp_path / "e.jsonl") as run:
+        run.write(asked(100))
+        eventually(lambda: why in "".join(run.told))
+        [waiting] = mailed.ok("deliver", "status").records
+        assert (waiting["state"], waiting["count"]) == ("pending", 1)
+        assert waiting["why"].startswith(why)
+        with serving(Post(), port=port) as post:
+            eventually(lambda: post.received)
+            eventually(lambda: "sent by email" in "".join(run.told))
+        assert run.stop() == 0
+    failed, *_, recovered, sent = [line for line in run.told if re.match(_TIME, line)]
+    assert re.fullmatch(
+        rf"{_TIME} not sent by email: {_MAIL}: {re.escape(why)}; .*; tried again at {_TIME}", failed
+    )
+    assert re.fullmatch(rf"{_TIME} email works again", recovered)
+    assert re.fullmatch(rf"{_TIME} sent by email: {_MAIL} \(try \d+\)", sent)
+
+
+def test_a_refused_login_is_told_and_tried_again_with_what_is_set_then(
+    mailed: Notifycli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", "file")
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", str(tmp_path / "keychain"))
+    passphrase = tmp_path / "passphrase"
+    passphrase.write_text("correct horse")
+    passphrase.chmod(0o600)
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE", str(passphrase))
+    certificate = Certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    mailed.ok("config", "set", "smtp.security=starttls", f"smtp.username={USER}")
+    mailed.ok("config", "set", "smtp.password", stdin=b"wrong")
+    with serving(Post(), starttls=certificate.context, login=True) as post:
+        mailed.ok("config", "set", f"smtp.port={post.port}")
+        with following(tmp_path / "e.jsonl", "--log-format", "json") as run:
+            run.write(asked(100))
+            eventually(lambda: run.told)
+            why = f"127.0.0.1:{post.port} refuses the login of {USER}: 535"
+            eventually(lambda: mailed.ok("deliver", "status").records[0]["why"].startswith(why))
+            mailed.ok("config", "set", "smtp.password", stdin=PASSWORD.encode())
+            eventually(lambda: post.received)
+            eventually(lambda: '"sent"' in run.told[-1])
+            assert run.stop() == 0
+    told = [json.loads(line) for line in run.told if line.startswith("{")]
+    first, recovered, sent = told[0], *[one for one in told if one["event"] != "unavailable"]
+    assert (first["event"], first["channel"]) == ("unavailable", "email")
+    assert first["why"].startswith(why)
+    assert first["next_at"] > first["at"]
+    assert (recovered["event"], recovered["channel"]) == ("recovered", "email")
+    assert sent == {
+        "at": sent["at"],
+        "event": "sent",
+        "channel": "email",
+        "id": 1,
+        "account_id": 1,
+        "user_id": 7,
+        "email": "jane@example.com",
+        "type": "assigned_conversation_new_message",
+        "conversation_id": 42,
+        "message_id": 100,
+        "attempt": 1,
+    }
+    assert PASSWORD not in "".join(run.told)
+    assert "wrong" not in "".join(run.told)
+
+
+def test_a_port_that_was_wrong_is_looked_up_anew(mailed: Notifycli, tmp_path: Path) -> None:
+    mailed.ok("config", "set", f"smtp.port={free_port()}")
+    with serving(Post()) as post, following(tmp_path / "e.jsonl") as run:
+        run.write(asked(100))
+        eventually(lambda: run.told)
+        mailed.ok("config", "set", f"smtp.port={post.port}")
+        eventually(lambda: post.received)
+        assert run.stop() == 0
