@@ -5,8 +5,11 @@ Only an event that fires is read a second time, so the rules need not decode wha
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -14,6 +17,27 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 from notifycli.events.event import Event
 
 LONGEST_TEXT = 1_000
+_KINDS = {"sticker": "sticker", "voice_call": "call"}
+"""Messages that are what their `content_type` says, whatever is attached."""
+_FILES = {
+    "image": "picture",
+    "audio": "voice message",
+    "video": "video",
+    "file": "file",
+    "location": "location",
+    "contact": "contact",
+    "fallback": "link",
+    "share": "shared post",
+    "story_mention": "story",
+    "ig_reel": "reel",
+}
+"""Attachments, by Chatwoot's `file_type`."""
+_NAMED_FILES = frozenset({"file", "location", "contact", "fallback"})
+_FILE_NAME = re.compile(r"/(?P<name>[^/?#]+)(?:[?#].*)?$", re.DOTALL)
+# Chatwoot's own markup, [@Jane](mention://user/7/Jane), whose label may be missing.
+_MENTION = re.compile(
+    r"(?:\[(?P<label>[^][\n]*)\])?\(mention://(?:user|team)/\d{1,18}/(?P<name>[^)\n]+)\)", re.ASCII
+)
 _MAXIMUM_ENVELOPES = 4
 
 
@@ -33,14 +57,15 @@ class _Meta(Struct):
 
 class _Message(Struct):
     content: Any = None
+    content_type: Any = None
+    attachments: Any = None
 
 
 class _Conversation(Struct):
     meta: _Meta | None = None
 
 
-class _Body(Struct):
-    content: Any = None
+class _Body(_Message):
     sender: _Named | None = None
     inbox: _Named | None = None
     meta: _Meta | None = None
@@ -90,9 +115,41 @@ def read_said(line: bytes, event: Event) -> Said:
     return Said(
         "" if contact is None else contact.called(),
         "" if author is None else author.called(),
-        next(filter(None, (_text(m.content) for m in (body, *opening))), "")[:LONGEST_TEXT],
+        _quotation((body, *opening), is_message=event.message is not None)[:LONGEST_TEXT],
         "" if body.inbox is None else _text(body.inbox.name),
     )
+
+
+def _quotation(messages: Iterable[_Message], *, is_message: bool) -> str:
+    """Return the first of these texts that says something; of a message that is never ""."""
+    found = next(filter(None, map(_shown, messages)), "")
+    return found or ("[no text]" if is_message else "")
+
+
+def _shown(message: _Message) -> str:
+    """Return a message's text as Chatwoot shows it, and after it what came with it."""
+    text = _MENTION.sub(lambda found: f"@{_mentioned(found)}", _text(message.content))
+    if kind := _KINDS.get(_text(message.content_type)):
+        labels = [f"[{kind}]"]
+    else:
+        given = message.attachments if isinstance(message.attachments, list) else ()
+        labels = [_label(one) for one in given if isinstance(one, dict)]
+    return "\n".join(filter(None, (text, " ".join(labels)))).strip()
+
+
+def _mentioned(markup: re.Match[str]) -> str:
+    label = (markup["label"] or "").strip().removeprefix("@")
+    return label or unquote(markup["name"])
+
+
+def _label(attachment: dict[str, Any]) -> str:
+    kind = _text(attachment.get("file_type"))
+    title = _text(attachment.get("fallback_title"))
+    if kind == "file":
+        found = _FILE_NAME.search(_text(attachment.get("data_url")))
+        title = title or (unquote(found["name"]) if found else "")
+    named = f": {title}" if title and kind in _NAMED_FILES else ""
+    return f"[{_FILES.get(kind, 'attachment')}{named}]"
 
 
 def event_key(event: Event, own_time: int | None, line: bytes) -> bytes:

@@ -150,7 +150,7 @@ class TestTemplates:
 
     def test_a_preview_needs_no_settings_and_no_users(self, notifycli: Notifycli) -> None:
         (said,) = notifycli.ok("email", "preview", "--type", "sla_first").records
-        assert said["subject"] == "Conversation #1 missed its time for the first response"
+        assert said["subject"] == "First response overdue in conversation #1"
 
 
 def doctor(desk: Notifycli) -> dict[str, str]:

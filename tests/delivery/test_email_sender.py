@@ -77,8 +77,8 @@ def test_a_mail_arrives_whole(trusted: Certificate) -> None:
         "",
         "-- ",
         "Acme",
-        "Happened at 2026-03-03 20:25 UTC.",
-        "What you are told of is up to you: https://desk.example/app/accounts/1/profile/settings",
+        "Time: 2026-03-03 20:25 UTC",
+        "Change what you are notified of: https://desk.example/app/accounts/1/profile/settings",
     ]
     assert "<br>.<br>&lt;b&gt;It is urgent.&lt;/b&gt;</blockquote>" in html.get_content()
     assert [step.partition(" ")[0] for step in steps] == [
