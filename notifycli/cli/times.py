@@ -17,6 +17,7 @@ YEAR = 365 * DAY
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY, "y": YEAR}
 _SPAN = re.compile(r"(\d{1,6})\s*([smhdwy])", re.ASCII)
 _DAYS_AGO = {"today": 0, "yesterday": 1}
+_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MINUTES = len("2026-03-03T13:05")
 _NEARLY = 0.95
 """From which part of a unit on it is one: a second short of 90 days is 3 months."""
@@ -51,20 +52,31 @@ def read_seconds(text: str) -> float:
 def read_time(text: str) -> int:
     """Read a time for an option of that type, in microseconds since 1970 UTC.
 
-    It is written as an event writes it, or as a duration (`12h`: so long ago), or as `today` or
-    `yesterday`, which begin at midnight UTC.
+    It is written as an event writes it, or as a duration (`12h`: so long ago), or as `today`,
+    `yesterday`, or a weekday, the last one before today. Days begin at midnight of local time.
     """
     given = text.strip().lower()
     if given in _DAYS_AGO:
-        return (now() // DAY - _DAYS_AGO[given]) * DAY
+        return _midnight(_DAYS_AGO[given])
+    if given in _WEEKDAYS:
+        return _midnight(
+            (time.localtime(now() // SECOND).tm_wday - _WEEKDAYS.index(given)) % 7 or 7
+        )
     if _SPAN.fullmatch(given):
         return max(0, now() - read_span(given))
     try:
         return parse_moment(text)
     except ValueError:
         raise typer.BadParameter(
-            f"{text!r} is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago) or today"
+            f"{text!r} is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago), tuesday "
+            "or today"
         ) from None
+
+
+def _midnight(days_ago: int) -> int:
+    """Return when a day began, in local time."""
+    year, month, day, *_ = time.localtime(now() // SECOND)
+    return int(time.mktime((year, month, day - days_ago, 0, 0, 0, 0, 0, -1))) * SECOND
 
 
 def expiry(text: str, at: int) -> int:

@@ -35,6 +35,7 @@ from notifycli.cli.types import CONVERSATION_ID, INBOX_ID
 from notifycli.errors import NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
 from notifycli.secrets.private_file import locked, replace_private
+from notifycli.store.store import Store
 
 app = part()
 
@@ -110,7 +111,7 @@ def fetch(session: Session, wanted: Wanted) -> Past:
     with session.store() as store, ExitStack() as stack:
         desk = desk_of(session, store)
         apis = [stack.enter_context(api) for api in desk.open_many(administrator(desk), AT_ONCE)]
-        cache = Cache(_cache_path(desk))
+        cache = Cache(cache_path(session, store))
         bots = {one.id: one.bot for one in store.inboxes(desk.account)}
         stack.callback(cache.close)
         cache.open()
@@ -150,10 +151,12 @@ def administrator(desk: Desk) -> User:
     return user
 
 
-def _cache_path(desk: Desk) -> Path:
+def cache_path(session: Session, store: Store) -> Path:
+    """Return where what was read of the account's Chatwoot is kept."""
     from platformdirs import user_cache_path  # noqa: PLC0415 - 15 ms that the help can spare
 
-    there = f"{desk.connection.url} {desk.connection.remote_account_id}"
+    connection = desk_of(session, store).connection
+    there = f"{connection.url} {connection.remote_account_id}"
     name = hashlib.sha256(there.encode()).hexdigest()[:16]
     return user_cache_path("notifycli", appauthor=False) / "history" / f"{name}.jsonl"
 
