@@ -539,7 +539,7 @@ ACCOUNTS = [
     pytest.param(CREATED, [], 1, id="the event's own"),
     pytest.param({"account": None}, [], 1, id="the only one known"),
     pytest.param({"account": None}, ["-a", "1"], 1, id="that of the command line"),
-    pytest.param({"account": None, "account_id": "1"}, ["-a", "2"], 1, id="account_id beats -a"),
+    pytest.param({"account": None, "account_id": "1"}, ["-a", "1"], 1, id="account_id"),
 ]
 
 
@@ -549,6 +549,10 @@ def test_the_account_of_an_event(
 ) -> None:
     found = day.ok("simulate", *options, stdin=lines([{**CREATED, **fields}])).records
     assert [one["account_id"] for one in found] == [account] * 3
+
+
+def test_another_accounts_event_is_not_decided(day: Notifycli) -> None:
+    assert day.ok("simulate", "-a", "2", stdin=lines([CREATED])).records == []
 
 
 def test_one_input_may_hold_many_accounts(day: Notifycli) -> None:
