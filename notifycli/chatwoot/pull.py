@@ -38,7 +38,8 @@ from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.rules.settings import Preferences
-from notifycli.store.transaction import DirectoryDifference, Entry, Target
+from notifycli.store.directory_history import step_of
+from notifycli.store.transaction import Entry, Target
 
 _CONFLICT = 75
 
@@ -183,7 +184,9 @@ def pull(
             import_directory(
                 change, store, account, directory.document, "Chatwoot", replace=replace
             )
-            steps += [_told_of(difference) for difference in change.directory]
+            steps += [
+                SyncResult(*msgspec.structs.astuple(step_of(one))) for one in change.directory
+            ]
         preferences = store.preferences(account)
         for step in fetched.steps:
             if step.result or store.user(account, step.id) is None:
@@ -243,28 +246,6 @@ def _taken(
 
 def _result(step: SyncResult, result: str, detail: str) -> SyncResult:
     return msgspec.structs.replace(step, result=result, detail=detail)
-
-
-def _told_of(difference: DirectoryDifference) -> SyncResult:
-    kind, id_, old, new = difference
-    if kind == "account":
-        return SyncResult(kind, id_, new or "", "changed", f"name {old or '-'}→{new}")
-    before = {} if old is None else msgspec.json.decode(old)
-    after = {} if new is None else msgspec.json.decode(new)
-    name = str((after or before).get("email") or (after or before).get("name") or "")
-    if old is None or new is None:
-        return SyncResult(kind, id_, name, "added" if old is None else "removed", "")
-    differing = [k for k in after if after[k] != before.get(k) and k != "made_up"]
-    detail = ", ".join(f"{k} {_text(before.get(k))}→{_text(after[k])}" for k in differing)
-    return SyncResult(kind, id_, name, "changed", detail)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list):
-        return " ".join(map(str, value)) or "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "-" if value in (None, "") else str(value)
 
 
 def here_of(preferences: Preferences, user: int) -> Mapping[str, str]:

@@ -1,10 +1,12 @@
-"""A secret that is handed over: piped in, or typed unseen; never an argument."""
+"""What is typed: a yes, or a secret that is piped in or typed unseen, never an argument."""
 
 from __future__ import annotations
 
 import sys
 
-from notifycli.cli.terminal import is_terminal, read_input
+import typer
+
+from notifycli.cli.terminal import is_terminal, print_error, read_input
 from notifycli.errors import DataError
 
 _LONGEST_INPUT = 1 << 16
@@ -31,3 +33,10 @@ def read_secret(prompt: str, what: str, example: str) -> str:
     if not text.strip():
         raise DataError(f"no {what} came from standard input", f"pipe it: {example}")
     return text.strip()
+
+
+def confirm(question: str) -> None:
+    """Ask on a terminal. Raises `typer.Abort` for anything but a yes."""
+    print_error(f"{question} [y/N]")
+    if sys.stdin.buffer.readline().strip().lower() not in (b"y", b"yes"):
+        raise typer.Abort

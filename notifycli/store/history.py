@@ -99,15 +99,37 @@ class History:
             ):
                 yield ChangedValue(*row)
 
-    def change(self, account: int, id_: int | None) -> PastChange:
-        """Give a change of preferences by its number, or the last one. Raises `UsageError`."""
+    def directory_change(self, account: int, id_: int | None) -> PastChange:
+        """Give a change of the directory by its number, or the last one. Raises `UsageError`."""
+        row = self._change(account, id_, "directory_change")
+        if row is None:
+            which = "no change" if id_ is None else f"no change {id_}"
+            raise UsageError(
+                f"account {account} has {which} of the directory to take back",
+                "each command that removes somebody says its number",
+            )
+        return row
+
+    def directory_of(self, id_: int) -> list[tuple[str, int, str | None, str | None]]:
+        """Give what a change did to the directory: kind, id, what was and what was made of it."""
+        return self._connection.execute(
+            "SELECT kind, item_id, old, new FROM directory_change WHERE change_id = ?"
+            " ORDER BY rowid",
+            (id_,),
+        ).fetchall()
+
+    def _change(self, account: int, id_: int | None, table: str) -> PastChange | None:
         row = self._connection.execute(
-            "SELECT id, replace(at, '+00:00', 'Z'), who, command FROM change c"
+            "SELECT id, replace(at, '+00:00', 'Z'), who, command FROM change c"  # noqa: S608 - one of two literals
             " WHERE account_id = ? AND ifnull(id = ?, 1) AND EXISTS"
-            " (SELECT 1 FROM preference_change v WHERE v.change_id = c.id)"
-            " ORDER BY id DESC LIMIT 1",
+            f" (SELECT 1 FROM {table} v WHERE v.change_id = c.id) ORDER BY id DESC LIMIT 1",
             (account, id_),
         ).fetchone()
+        return None if row is None else PastChange(*row)
+
+    def change(self, account: int, id_: int | None) -> PastChange:
+        """Give a change of preferences by its number, or the last one. Raises `UsageError`."""
+        row = self._change(account, id_, "preference_change")
         if row is None:
             if id_ is None:
                 raise UsageError(
@@ -118,7 +140,7 @@ class History:
                 f"account {account} has no change {id_} of preferences",
                 "see what there is: notifycli prefs history",
             )
-        return PastChange(*row)
+        return row
 
     def stage_undoing(self, staging: Staging, account: int, id_: int, *, force: bool) -> None:
         """Stage what a change replaced.
@@ -133,9 +155,14 @@ class History:
         ).fetchall()
         if gone:
             named = ", ".join(str(user) for (user,) in gone[:_TOLD])
+            removed = self._connection.execute(
+                "SELECT max(change_id) FROM directory_change d JOIN change c ON c.id = d.change_id"
+                " WHERE kind = 'user' AND item_id = ? AND new IS NULL AND account_id = ?",
+                (gone[0][0], account),
+            ).fetchone()[0]
             raise NotPermittedError(
                 f"change {id_} is of users whom account {account} no longer has: {named}",
-                f"add them again first: notifycli user add EMAIL --id {gone[0][0]}",
+                f"take back their removal first: notifycli directory undo {removed}",
             )
         since = [] if force else self._changed_since(account, id_)
         if since:

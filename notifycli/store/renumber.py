@@ -36,7 +36,7 @@ _OF_A_USER = {
     "notice": ("event_key", "type", "channel"),
 }
 """The tables that hold what is a user's, and what tells the rows of one user apart."""
-_PAST_OF_A_USER = ("preference_change", "token_change", "subscription_change")
+_PAST_OF_A_USER = ("preference_change", "token_change", "subscription_change", "removed_row")
 _OF_ACCOUNT = "change_id IN (SELECT id FROM change WHERE account_id = :account)"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import count
 from typing import Any, Literal, NamedTuple
 
@@ -22,6 +23,12 @@ from notifycli.store.tokens import TokenChanges
 
 Item = User | Inbox | Team
 Kind = Literal["account", "user", "inbox", "team"]
+
+_KEPT_ROWS = {
+    "ui_setting": "key, value, place",
+    "push_subscription": "key_id, endpoint, p256dh, auth, label, created_at, expires_at, failures",
+}
+"""What goes with a user and comes back with them, and isn't told by the history."""
 
 
 class Target(NamedTuple):
@@ -127,6 +134,42 @@ class Change:
         if old is not None and old[0] != name:
             self._execute("UPDATE account SET name = ? WHERE id = ?", name, self._account)
             self._directory.append(DirectoryDifference("account", self._account, old[0], name))
+
+    @property
+    def account(self) -> int:
+        """The account that is changed."""
+        return self._account
+
+    @property
+    def preferences(self) -> int:
+        """How many preferences differ from what they were."""
+        return self._preferences
+
+    @property
+    def id(self) -> int:
+        """Its number in the history; only where something differs."""
+        return self._change_id()
+
+    def item(self, kind: str, id_: int) -> Item | None:
+        """Give a user, an inbox or a team as it is."""
+        if kind == "user":
+            return self._user(id_)
+        return self._inbox(id_) if kind == "inbox" else self._team(id_)
+
+    def put(self, item: Item) -> None:
+        """Add a thing of the directory, or make the one with its id like it.
+
+        Members whom the account doesn't have are left out.
+        """
+        if isinstance(item, User):
+            self.put_users([item])
+            return
+        here = [user for user in item.members or () if self._user(user) is not None]
+        if isinstance(item, Team):
+            self.put_team(msgspec.structs.replace(item, members=tuple(here)))
+        else:
+            members = None if item.members is None else tuple(here)
+            self.put_inbox(msgspec.structs.replace(item, members=members))
 
     def put_users(self, users: Iterable[User]) -> None:
         """Add users, or make those with their ids like them.
@@ -247,6 +290,7 @@ class Change:
             self.tokens.revoke_of_user(item.id)
             self._leave_all("inbox", item.id)
             self._leave_all("team", item.id)
+            self._keep_rows(item.id)
             self._preferences += self._execute(
                 "INSERT INTO preference_change SELECT ?,"
                 " CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id, nullif(inbox_id, 0),"
@@ -254,6 +298,33 @@ class Change:
                 *(self._change_id(), self._account, item.id),
             ).rowcount
         self._execute(f"DELETE FROM {kind} WHERE account_id = ? AND id = ?", self._account, item.id)  # noqa: S608 - one of three literals
+
+    def _keep_rows(self, user: int) -> None:
+        """Keep what the history doesn't tell of a user who is about to be removed."""
+        for table, columns in _KEPT_ROWS.items():
+            rows = self._rows(
+                f"SELECT {columns} FROM {table} WHERE account_id = ? AND user_id = ?",  # noqa: S608 - our own tables
+                *(self._account, user),
+            )
+            for row in rows:
+                self._execute(
+                    "INSERT INTO removed_row VALUES (?, ?, ?, ?)",
+                    *(self._change_id(), user, table, msgspec.json.encode(row).decode()),
+                )
+
+    def restore_rows(self, past: int) -> None:
+        """Put back what a past change has kept of the users whom it removed, where that can be."""
+        for user, table, cells in self._rows(
+            "SELECT user_id, table_name, cells FROM removed_row WHERE change_id = ?", past
+        ):
+            columns, row = _KEPT_ROWS[table], msgspec.json.decode(cells)
+            marks = ", ".join("?" * len(row))
+            # The key that a browser's subscription is bound to may have gone.
+            with suppress(sqlite3.IntegrityError):
+                self._execute(
+                    f"INSERT INTO {table} (account_id, user_id, {columns}) VALUES (?, ?, {marks})",  # noqa: S608 - our own tables
+                    *(self._account, user, *row),
+                )
 
     def _leave_all(self, kind: Literal["inbox", "team"], user: int) -> None:
         for (id_,) in self._rows(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from notifycli.rules.directory import User
-from notifycli.store.renumber import _OF_A_USER
+from notifycli.store.renumber import _OF_A_USER, _PAST_OF_A_USER
 from notifycli.store.store import Store
 from tests.conftest import Json, Notifycli, lines
 
@@ -213,8 +213,7 @@ def test_every_table_that_has_users_is_moved(notifycli: Notifycli) -> None:
             for (name,) in tables
             if any(row[1] == "user_id" for row in store.execute(f"PRAGMA table_info({name})"))
         }
-    history = {"preference_change", "token_change", "subscription_change"}
-    assert with_users == _OF_A_USER.keys() | history
+    assert with_users == _OF_A_USER.keys() | set(_PAST_OF_A_USER)
 
 
 EMAILS = st.sampled_from(["a@example.com", "b@example.com", "c@example.com"])

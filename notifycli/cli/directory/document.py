@@ -8,10 +8,11 @@ import msgspec
 import typer
 
 from notifycli.cli.command import command_class, examples, group, session_of
-from notifycli.cli.directory.members import tell_new_ids
+from notifycli.cli.directory.directory_change import Asked, DryRun, Yes, carry_out, tell_new_ids
 from notifycli.cli.input.lines import STDIN, BadLines, read_lines, read_whole
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
+from notifycli.cli.types import a_number
 from notifycli.documents.directory_document import (
     add_learnt,
     export_directory,
@@ -21,11 +22,10 @@ from notifycli.documents.directory_document import (
 )
 from notifycli.events.decode import EventError
 from notifycli.events.discover import Learnt
-from notifycli.store.transaction import DirectoryDifference
+from notifycli.store.directory_history import undo
+from notifycli.store.transaction import Change
 
 app = group("Users, inboxes and teams as one document.")
-
-_NAMED = 5
 
 Events = Annotated[
     list[str] | None,
@@ -50,10 +50,10 @@ def directory_import(
     replace: Annotated[
         bool, typer.Option("--replace", help="Remove what the document doesn't have.")
     ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Add and update what a document says: all, or nothing."""
-    from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
-
     session = session_of(ctx)
     session.awaits(file)
     place = "<stdin>" if file == STDIN else file
@@ -61,24 +61,22 @@ def directory_import(
     document = read_directory(text, place)
     for told in unknown_fields(text):
         session.warn(f"{place}: {told}")
-    with session.store(create=True) as store:
+    with session.store(create=not dry_run) as store:
         own, given = document.account.id, session.given_account
         if given is not None and own not in (None, given):
             session.warn(f"{place} is of account {own}: imported into account {given} all the same")
         account = given or own or session.resolve_account(store)
-        with store.change(account, session.command, session.who) as change:
+
+        def put(change: Change) -> None:
             import_directory(
                 change, store, account, document, place, replace=replace, certain=False
             )
-            tell_new_ids(session, change)
-            gone = [_named(one) for one in change.directory if one.new is None]
-        forget_leftovers(session, store)
+
+        if not carry_out(session, store, account, Asked(yes, dry_run), put):
+            return
         users = plural(len(store.users(account)), "user")
         inboxes = plural(len(store.inboxes(account)), "inbox")
         teams = plural(len(store.teams(account)), "team")
-    if gone:
-        more = f" and {len(gone) - _NAMED:,} more" if len(gone) > _NAMED else ""
-        session.info(f"removed: {', '.join(gone[:_NAMED])}{more}")
     session.info(f"account {account} has {users}, {inboxes} and {teams}")
 
 
@@ -130,6 +128,49 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
     raise typer.Exit(bad.finish())
 
 
-def _named(gone: DirectoryDifference) -> str:
-    old = msgspec.json.decode(gone.old or "{}")
-    return f"{gone.kind} {gone.id} {old.get('email') or old.get('name') or ''}".rstrip()
+@app.command(
+    "undo",
+    cls=command_class(),
+    epilog=examples(
+        """
+notifycli directory undo
+notifycli directory undo 12 --dry-run
+"""
+    ),
+)
+def directory_undo(
+    ctx: typer.Context,
+    id_: Annotated[
+        int | None,
+        typer.Argument(
+            parser=a_number("number of a change"),
+            metavar="[ID]",
+            help="The change's number; the last if left out.",
+        ),
+    ] = None,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even where something has been changed since.")
+    ] = False,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Take back a change of users, inboxes and teams: all of it, or nothing.
+
+    Whoever was removed is there again with their memberships and preferences; their tokens stay
+    ended. That is a change too: undo it, and what was taken back is there again.
+    """
+    session = session_of(ctx)
+    with session.store() as store:
+        account = session.resolve_account(store)
+        past = store.history.directory_change(account, id_)
+        # The history tells with it which change was taken back.
+        session.command = f"{session.command} {past.id}"
+        if carry_out(
+            *(session, store, account, Asked(yes, dry_run)),
+            lambda change: undo(store, change, past.id, force=force),
+        ):
+            session.info(
+                f"took back change {past.id} of account {account}: {past.command}, by {past.who}"
+                f" at {past.at}"
+            )

@@ -8,9 +8,10 @@ import typer
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from notifycli.cli.command import command_class, examples, group, session_of
+from notifycli.cli.directory.directory_change import Asked, DryRun, Yes
 from notifycli.cli.directory.members import Id, Members, Name, member_ids, remove
 from notifycli.cli.output import show
-from notifycli.cli.session import plural
+from notifycli.cli.session import found, plural
 from notifycli.rules.directory import Inbox
 
 app = group("Inboxes and who their members are: they see its conversations.")
@@ -79,11 +80,13 @@ def inbox_list(ctx: typer.Context) -> None:
 
 
 @app.command("remove", cls=command_class(), epilog=examples("notifycli inbox remove 3"))
-def inbox_remove(ctx: typer.Context, id_: Id) -> None:
+def inbox_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryRun = False) -> None:
     """Remove an inbox.
 
     What users have set for it stays, and is there if it comes back.
     """
     session = session_of(ctx)
-    with session.store(create=True) as store:
-        remove(session, store.inboxes(session.resolve_account(store)), id_, "inbox", store)
+    with session.store(create=not dry_run) as store:
+        account = session.resolve_account(store)
+        group = found(store.inboxes(account), id_, "inbox")
+        remove(session, store, account, group, Asked(yes, dry_run))

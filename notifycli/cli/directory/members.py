@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from msgspec import json
 
-from notifycli.cli.session import Group, Session, find_user, found
+from notifycli.cli.directory.directory_change import Asked, carry_out
+from notifycli.cli.session import Group, Session, find_user
 from notifycli.cli.types import a_number
-from notifycli.rules.directory import User
 from notifycli.store.store import Store
-from notifycli.store.transaction import Change
 
 
 def shown_name(text: str | None) -> str | None:
@@ -36,23 +34,11 @@ Members = Annotated[
 ]
 
 
-def tell_new_ids(session: Session, change: Change) -> None:
-    """Tell who had a made-up id and has another one now."""
-    for one in change.directory:
-        if one.kind == "user" and one.old is not None and one.new is not None:
-            old, new = (json.decode(side, type=User) for side in (one.old, one.new))
-            if old.id != new.id:
-                session.info(f"{new.email or new.name}: the id {old.id} has become {new.id}")
-
-
 def member_ids(store: Store, account: int, references: Iterable[str]) -> tuple[int, ...]:
     """Give the ids of the users that are named, in their order."""
     return tuple(sorted({find_user(store, account, ref).id for ref in references}))
 
 
-def remove(session: Session, groups: Iterable[Group], id_: int, kind: str, store: Store) -> None:
-    """Remove the one with this id."""
-    account = session.resolve_account(store)
-    with store.change(account, session.command, session.who) as change:
-        change.remove(found(groups, id_, kind))
-    session.info(f"removed {kind} {id_} from account {account}")
+def remove(session: Session, store: Store, account: int, group: Group, asked: Asked) -> None:
+    """Remove an inbox or a team."""
+    carry_out(session, store, account, asked, lambda change: change.remove(group))

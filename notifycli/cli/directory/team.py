@@ -5,9 +5,10 @@ from __future__ import annotations
 import typer
 
 from notifycli.cli.command import command_class, examples, group, session_of
+from notifycli.cli.directory.directory_change import Asked, DryRun, Yes
 from notifycli.cli.directory.members import Id, Members, Name, member_ids, remove
 from notifycli.cli.output import show
-from notifycli.cli.session import plural
+from notifycli.cli.session import found, plural
 from notifycli.rules.directory import Team
 
 app = group("Teams and who their members are: they see what is given to the team.")
@@ -42,8 +43,10 @@ def team_list(ctx: typer.Context) -> None:
 
 
 @app.command("remove", cls=command_class(), epilog=examples("notifycli team remove 2"))
-def team_remove(ctx: typer.Context, id_: Id) -> None:
+def team_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryRun = False) -> None:
     """Remove a team."""
     session = session_of(ctx)
-    with session.store(create=True) as store:
-        remove(session, store.teams(session.resolve_account(store)), id_, "team", store)
+    with session.store(create=not dry_run) as store:
+        account = session.resolve_account(store)
+        group = found(store.teams(account), id_, "team")
+        remove(session, store, account, group, Asked(yes, dry_run))

@@ -9,7 +9,8 @@ import typer
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from notifycli.cli.command import USER, command_class, examples, group, none_of, session_of
-from notifycli.cli.directory.members import Name, tell_new_ids
+from notifycli.cli.directory.directory_change import Asked, DryRun, Yes, carry_out, tell_new_ids
+from notifycli.cli.directory.members import Name
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import NO_USERS_YET, Session, display_name, find_user
 from notifycli.cli.types import a_number
@@ -240,20 +241,18 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
     cls=command_class(USER),
     epilog=examples("notifycli user remove jane@example.com"),
 )
-def user_remove(ctx: typer.Context, reference: Reference = None) -> None:
+def user_remove(
+    ctx: typer.Context, reference: Reference = None, *, yes: Yes = False, dry_run: DryRun = False
+) -> None:
     """Remove a user and all that is set for them.
 
-    Their memberships go too, and their tokens end.
+    Their memberships go too, and their tokens end. `notifycli directory undo` takes it back, but
+    for the tokens.
     """
-    from notifycli.cli.tokens import forget_leftovers  # noqa: PLC0415 - used here alone
-
     session = session_of(ctx)
     if reference is None and not session.user:
         raise UsageError("no user named", "name one here: notifycli user remove EMAIL")
-    with session.store(create=True) as store:
+    with session.store(create=not dry_run) as store:
         account = session.resolve_account(store)
         user = _named(session, store, reference)
-        with store.change(account, session.command, session.who) as change:
-            change.remove(user)
-        forget_leftovers(session, store)
-    session.info(f"removed user {user.id} ({display_name(user)}) from account {account}")
+        carry_out(session, store, account, Asked(yes, dry_run), lambda change: change.remove(user))

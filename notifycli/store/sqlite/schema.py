@@ -251,3 +251,13 @@ def m009_add_what_profiles_ask(db: Database) -> None:
         db.execute(f"ALTER TABLE user ADD COLUMN {column}")
     db.execute("ALTER TABLE inbox ADD COLUMN bot INTEGER")
     db.execute("CREATE INDEX user_made_up ON user (account_id) WHERE made_up = 1")
+
+
+@migrations()
+def m010_add_removed_rows(db: Database) -> None:
+    """Make room for what a removed user had that the history doesn't tell: for taking it back."""
+    db.execute(
+        "CREATE TABLE removed_row (change_id INTEGER NOT NULL REFERENCES change ON DELETE CASCADE,"
+        " user_id INTEGER NOT NULL, table_name TEXT NOT NULL, cells TEXT NOT NULL)"
+    )
+    db.execute("CREATE INDEX removed_row_change ON removed_row (change_id)")
