@@ -10,6 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from notifycli.documents.document_format import check_format, decoded
 from notifycli.errors import DataError
 from notifycli.events.discover import Learnt, merged
 from notifycli.rules.directory import LARGEST_ID, Directory, Inbox, Role, Team, User
@@ -47,6 +48,7 @@ class _Inbox(_Team):
 
 
 _ENTRIES: dict[str, type[Struct]] = {"users": _User, "inboxes": _Inbox, "teams": _Team}
+_SNIFFED = 4096
 _AT = re.compile(r" - at `\$\.?(.*)`$")
 
 
@@ -61,9 +63,10 @@ class DirectoryDocument(Struct, forbid_unknown_fields=True):
 
 def read_directory(text: bytes, place: str) -> DirectoryDocument:
     """Read a document; `place` names it in errors. Raises `DataError`."""
+    check_format(place, text[:_SNIFFED])
     try:
-        return msgspec.json.decode(text, type=DirectoryDocument)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        return msgspec.json.decode(decoded(text, place), type=DirectoryDocument)
+    except (msgspec.MsgspecError, RecursionError) as error:
         fault = _AT.sub("", str(error))
         at = f"{found[1]}: " if (found := _AT.search(str(error))) else ""
         raise DataError(
@@ -73,7 +76,7 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
 
 def unknown_fields(text: bytes) -> Iterator[str]:
     """Tell of each field that the entries of a good document have and that means nothing, once."""
-    document = msgspec.json.decode(text)
+    document = msgspec.json.decode(decoded(text, ""))
     entries: list[tuple[str, str, dict[str, object], type[Struct]]] = [
         ("account", "account", document.get("account", {}), _Account)
     ]

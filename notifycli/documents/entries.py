@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Protocol
 
 from notifycli.errors import DataError
@@ -49,8 +50,14 @@ def references_of(users: Iterable[tuple[int, str | None]]) -> dict[str, int]:
 class Checker:
     """Tells what the text of a document means; collects its faults and what it speaks of."""
 
-    def __init__(self, store: References, account: int) -> None:
-        self.account = account
+    def __init__(
+        self, store: References, account: Callable[[], int], only: int | None = None
+    ) -> None:
+        self._account = account
+        self.only = only
+        """The one account whose entries are meant; those of all others are left out."""
+        self.left_out = 0
+        """How many were."""
         self.spoken = Spoken()
         self.faults: list[str] = []
         self._unknown_users = 0
@@ -58,6 +65,11 @@ class Checker:
         self._users: dict[int, Mapping[str, int]] = {}
         self.known_pairs: dict[tuple[str, str], Pairs] = {}
         """What `pairs` has given before; for who asks two million times."""
+
+    @cached_property
+    def account(self) -> int:
+        """The account of what names none. Raises `UsageError` where that isn't clear."""
+        return self._account()
 
     def fault(self, place: str, fault: object) -> None:
         """Note that something is wrong."""
@@ -74,7 +86,7 @@ class Checker:
 
     def target(self, account: str, layer: str, user: str, inbox: str) -> Target:
         """Give the place in the store that is meant. Raises `ValueError`."""
-        of = _number("account", account.strip()) if account.strip() else self.account
+        of = self.account_of(account)
         known = LAYERS.get(layer.strip().lower())
         if known is None:
             near = nearest(layer, tuple(LAYERS)) or ", ".join(LAYERS)
@@ -93,6 +105,10 @@ class Checker:
         self.speak_of(known, of, id_)
         in_ = _number("inbox", given["inbox"]) if wanted["inbox"] else EVERY_INBOX
         return of, known.value, id_, in_
+
+    def account_of(self, text: str) -> int:
+        """Give the account that is named, or the one that is meant. Raises `ValueError`."""
+        return _number("account", text.strip()) if text.strip() else self.account
 
     def speak_of(self, layer: Layer, account: int, user: int) -> None:
         """Note that the document speaks of a layer of users, and of this one."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import BinaryIO, Protocol
 
 from notifycli.documents.entries import Checker, Target
 from notifycli.errors import DataError
+from notifycli.rules.preferences import Layer
 from notifycli.store.staging import Row
 
 COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
-_KEY = COLUMNS.index("key")
-_NEEDED = ("layer", "key", "value")
+_LAYER, _INBOX, _KEY = (COLUMNS.index(name) for name in ("layer", "inbox", "key"))
+_NEEDED = ("key", "value")
+_DELIMITERS = ",;\t"
+_SEPARATOR = re.compile(r'"?sep=([,;\t])"?[,;]*\s*$', re.IGNORECASE)
+"""The line by which Excel is told, and tells, what stands between fields."""
 
 
 class _Reader(Protocol):
@@ -27,11 +32,19 @@ class _Reader(Protocol):
 
 
 class CsvDocument:
-    """Rows of CSV; the number of a place is that of the line on which the row ends."""
+    """Rows of CSV; the number of a place is that of the line on which the row ends.
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    Spreadsheet programs write it with `,`, `;` or TAB, and say so on a first line of their own or
+    not at all; they pad rows with empty fields.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, encoding: str) -> None:
         self._file = file
         self._name = name
+        self._encoding = encoding
+        self._skipped = 0
+        self._padded = 0
+        """Fields of a row, with the empty ones that pad it."""
 
     def place(self, number: int) -> str:
         """Name a place."""
@@ -39,58 +52,87 @@ class CsvDocument:
 
     def rows(self, checker: Checker) -> Iterator[Row]:
         """Give what is right; what is wrong goes to the checker. Raises `DataError`."""
-        text = io.TextIOWrapper(self._file, "utf-8-sig", newline="")
-        reader = csv.reader(text, strict=True)
+        text = io.TextIOWrapper(self._file, self._encoding, newline="")
+        line = 1
         try:
-            columns = next(reader, [])
-            self._check_columns(columns)
-            yield from self._checked(reader, columns, checker)
+            delimiter, columns = self._head(text)
+            reader = csv.reader(text, strict=True, delimiter=delimiter)
+            for row in self._checked(reader, columns, checker):
+                yield row
+                line = row[-1]
         except csv.Error as error:
             raise DataError(
-                f"{self._name}:{reader.line_num}: {error}", "nothing was stored"
+                f"{self._name}:{self._skipped + reader.line_num}: {error}", "nothing was stored"
             ) from None
         except UnicodeDecodeError:
-            raise DataError(
-                f"{self._name}:{self._undecodable()}: no UTF-8", "save it as UTF-8"
-            ) from None
+            wrong = "UTF-8" if self._encoding == "utf-8-sig" else "UTF-16"
+            place = self._undecodable() if wrong == "UTF-8" else line
+            raise DataError(f"{self._name}:{place}: no {wrong}", "save it as UTF-8") from None
         finally:
             # Else the file would be closed with the text that is read from it.
             text.detach()
+
+    def _head(self, text: io.TextIOWrapper) -> tuple[str, list[str]]:
+        """Read up to the names of the columns; gives what stands between fields, and the names."""
+        first = text.readline()
+        self._skipped = 1
+        between = _SEPARATOR.match(first)
+        if between is not None:
+            first = text.readline()
+            self._skipped = 2
+        found = max(
+            ((sign, _names(first, sign)) for sign in ([between[1]] if between else _DELIMITERS)),
+            key=lambda one: len(set(one[1]) & set(COLUMNS)),
+        )
+        columns = found[1]
+        self._padded = len(columns)
+        while columns and not columns[-1]:
+            del columns[-1]
+        self._check_columns(columns, first)
+        return found
 
     def _checked(self, reader: _Reader, columns: Sequence[str], checker: Checker) -> Iterator[Row]:
         # A column that is left out is empty: it is read from behind the last one.
         pick = itemgetter(*(columns.index(c) if c in columns else len(columns) for c in COLUMNS))
         width, in_order = len(columns), tuple(columns) == COLUMNS
+        no_layer = "layer" not in columns
         of: Sequence[str] = ()
         target: Target | None = None
         known = checker.known_pairs
-        for row in reader:
-            if len(row) != width:
-                if row:
+        for fields in reader:
+            row = _unpadded(fields, width) if len(fields) == self._padded else fields
+            number = self._skipped + reader.line_num
+            if len(row) != width or not any(row):
+                if row and any(row):
                     fault = f"has {len(row)} fields, and the first line has {width} columns"
-                    checker.fault(self.place(reader.line_num), fault)
+                    checker.fault(self.place(number), fault)
                 continue
             given = row if in_order else list(pick([*row, ""]))
+            if no_layer:
+                given[_LAYER] = Layer.INBOX if given[_INBOX].strip() else Layer.USER
             key, value = given[_KEY:]
             try:
+                if checker.only is not None and checker.account_of(given[0]) != checker.only:
+                    checker.left_out += 1
+                    continue
                 if target is None or given[:_KEY] != of:
                     of, target = given[:_KEY], None
                     target = checker.target(*of)
                 pairs = known.get((key, value)) or checker.pairs(key, value)
             except ValueError as error:
-                checker.fault(self.place(reader.line_num), error)
+                checker.fault(self.place(number), error)
                 continue
             account, layer, user, inbox = target
             for full, read in pairs:
-                yield account, layer, user, inbox, full, read, reader.line_num
+                yield account, layer, user, inbox, full, read, number
 
-    def _check_columns(self, columns: Sequence[str]) -> None:
+    def _check_columns(self, columns: Sequence[str], line: str) -> None:
         unknown = [column for column in columns if column not in COLUMNS]
         missing = [column for column in _NEEDED if column not in columns]
         if unknown or missing or len(set(columns)) < len(columns):
             raise DataError(
-                f"{self._name}:1: the columns are {','.join(COLUMNS)}; "
-                f"found {','.join(columns) or 'nothing'}",
+                f"{self._name}:{self._skipped}: the columns are {','.join(COLUMNS)}; "
+                f"found {line.strip() or 'nothing'}",
                 "give the first line these names, in any order",
             )
 
@@ -102,3 +144,17 @@ class CsvDocument:
             except UnicodeDecodeError:
                 return number
         return 1
+
+
+def _names(line: str, delimiter: str) -> list[str]:
+    """Give the names of columns, in small letters."""
+    try:
+        row = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+    return [name.strip().lower() for name in row]
+
+
+def _unpadded(row: list[str], width: int) -> list[str]:
+    """Give a row without the empty fields that pad it."""
+    return row if any(row[width:]) else row[:width]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from pathlib import PurePath
 from typing import BinaryIO, NamedTuple, Protocol
 
+from notifycli.documents.document_format import decoded, encoding_of, format_of
 from notifycli.documents.entries import Checker, References
 from notifycli.documents.preference_csv import CsvDocument
 from notifycli.documents.preference_tables import path_text, read_json, read_toml
-from notifycli.errors import DataError
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from notifycli.store.staging import Locked, Row, Spoken, Staging
@@ -18,7 +17,6 @@ from notifycli.store.transaction import Entry, Target
 
 _BATCH = 5_000
 _SNIFFED = 4096
-_BOM = b"\xef\xbb\xbf"
 
 
 class _Format(Protocol):
@@ -38,28 +36,48 @@ class Placed(NamedTuple):
 
 
 class Document:
-    """A document that is being read for one account; CSV may name others.
+    """A document that is being read; CSV may name an account in each row.
 
-    `file` can be read again from its start; `name` is what errors call it. `format_` is one of
-    `toml`, `json` and `csv`; it is told from the name's ending or from the content, if it is left
-    out.
+    `account` is that of what names none, and `only` the one whose entries are taken. `file` can be
+    read again from its start; `name` is what errors call it. `format_` is one of `toml`, `json`
+    and `csv`; it is told from the name's ending or from the content, if it is left out.
     """
 
     def __init__(
-        self, store: References, file: BinaryIO, name: str, account: int, format_: str | None = None
+        self,
+        store: References,
+        file: BinaryIO,
+        name: str,
+        account: int | Callable[[], int],
+        format_: str | None = None,
+        *,
+        only: int | None = None,
     ) -> None:
         self.read = 0
         """How many entries there were."""
-        self._store = store
         self._name = name
-        self._account = account
-        self._checker = Checker(store, account)
-        self._source = _opened(file, name, format_ or _format_of(file, name))
+        fallback = account if callable(account) else lambda: account
+        self._checker = Checker(store, fallback, only)
+        start = file.read(_SNIFFED)
+        file.seek(0)
+        if format_ is None:
+            format_ = format_of(name, start)
+        self._source: _Format
+        if format_ == "csv":
+            self._source = CsvDocument(file, name, encoding_of(start))
+        else:
+            read = read_json if format_ == "json" else read_toml
+            self._source = read(decoded(file.read(), name), name)
 
     @property
     def spoken(self) -> Spoken:
         """What the document speaks of, as far as it has been read."""
         return self._checker.spoken
+
+    @property
+    def left_out(self) -> int:
+        """How many entries of other accounts were left out."""
+        return self._checker.left_out
 
     def rows(self) -> Iterator[Row]:
         """Give the entries. Raises `DataError` at their end, if any was wrong: it names all."""
@@ -81,7 +99,7 @@ class Document:
         users: dict[int, dict[str, str]] = {}
         inboxes: dict[tuple[int, int], dict[str, str]] = {}
         for account, layer, user, inbox, key, value, _ in self.rows():
-            if account != self._account:
+            if account != self._checker.account:
                 continue
             if inbox:
                 values = inboxes.setdefault((user, inbox), {})
@@ -109,26 +127,3 @@ class Document:
         path = (locked.layer,) if locked.user is None else ("users", str(locked.user))
         inbox = ("inbox", str(locked.inbox)) if locked.inbox else ()
         return f"{self._name}: lacks {path_text((*path, *inbox, locked.key))}"
-
-
-def _format_of(file: BinaryIO, name: str) -> str:
-    ending = PurePath(name.removesuffix(".gz")).suffix.lower()
-    if ending in (".toml", ".json", ".csv"):
-        return ending[1:]
-    start = file.read(_SNIFFED).removeprefix(_BOM).lstrip()
-    file.seek(0)
-    if start.startswith(b"{"):
-        return "json"
-    first = start.split(b"\n", 1)[0]
-    return "toml" if not first or first.startswith((b"[", b"#")) or b"=" in first else "csv"
-
-
-def _opened(file: BinaryIO, name: str, format_: str) -> _Format:
-    if format_ == "csv":
-        return CsvDocument(file, name)
-    try:
-        text = file.read().removeprefix(_BOM).decode()
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{name}:{line}: no UTF-8", "save it as UTF-8") from None
-    return read_json(text, name) if format_ == "json" else read_toml(text, name)

@@ -95,10 +95,116 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(desk: Notifycli) -> No
 def test_one_file_may_hold_several_accounts(desk: Notifycli) -> None:
     desk.ok("user", "add", "far@example.com", "--id", "7", "-a", "2")
     rows = "1,user,7,,audio,all\n2,user,far@example.com,,audio,assigned\n2,default,,,audio,none\n"
-    desk.ok("prefs", "import", "-", "-a", "1", stdin=(HEAD + rows).encode())
+    desk.ok("prefs", "import", "-", stdin=(HEAD + rows).encode())
     assert found(desk, "audio", "-a", "1", "-u", "7") == ("all", "user")
     assert found(desk, "audio", "-a", "2", "-u", "7") == ("assigned", "user")
     assert found(desk, "audio", "-a", "2", "--default") == ("none", "default")
+
+
+@pytest.mark.parametrize("verb", ["import", "apply"])
+def test_a_named_account_is_the_only_one_that_changes(desk: Notifycli, verb: str) -> None:
+    desk.ok("user", "add", "far@example.com", "--id", "7", "-a", "2")
+    desk.ok("prefs", "set", "audio.tone=bell", "-u", "7", "-a", "1")
+    rows = (
+        "1,user,7,,audio,all\n2,user,far@example.com,,audio,assigned\n,default,,,audio,none\n"
+        "3,user,nobody@example.com,,audio,all\n"
+    )
+    result = desk.ok("prefs", verb, "-", "-a", "2", stdin=(HEAD + rows).encode())
+    assert result.stderr == (
+        "left out 2 rows of other accounts than 2\n<stdin>: 2 preferences read, 2 changed\n"
+    )
+    assert found(desk, "audio", "-a", "1", "-u", "7") == ("none", "builtin")
+    assert found(desk, "audio.tone", "-a", "1", "-u", "7") == ("bell", "user")
+    assert found(desk, "audio", "-a", "2", "-u", "7") == ("assigned", "user")
+    assert found(desk, "audio", "-a", "2", "--default") == ("none", "default")
+
+
+@pytest.mark.parametrize("verb", ["import", "apply", "diff"])
+def test_a_row_that_names_no_account_needs_one_where_there_are_several(
+    desk: Notifycli, verb: str
+) -> None:
+    desk.ok("user", "add", "far@example.com", "--id", "7", "-a", "2")
+    for text in (f"{HEAD}1,user,7,,audio,all\n,default,,,audio,all\n", '[default]\naudio = "all"'):
+        result = desk("prefs", verb, "-", stdin=text.encode())
+        assert (result.status, result.stdout) == (2, b"")
+        assert "name one: -a N" in result.stderr
+    assert found(desk, "audio", "-a", "1", "-u", "7") == ("none", "builtin")
+    assert desk("prefs", verb, "-", "-a", "1", stdin=text.encode()).status == 0
+
+
+# What a spreadsheet program makes of it: all of it is the same document.
+SPREADSHEETS = [
+    pytest.param("user;key;value\r\n7;audio;all\r\n", "utf-8", id="semicolons, no layer"),
+    pytest.param("user\tkey\tvalue\n7\taudio\tall\n", "utf-8", id="TAB"),
+    pytest.param("sep=;\r\nuser;key;value\r\n7;audio;all\r\n", "utf-8", id="sep=;"),
+    pytest.param('"sep=;"\nuser;key;value\n7;audio;all\n', "utf-8", id="sep=; in quotes"),
+    pytest.param("SEP=\t\nuser\tkey\tvalue\n7\taudio\tall\n", "utf-8", id="sep=TAB"),
+    pytest.param("user\tkey\tvalue\r\n7\taudio\tall\r\n", "utf-16", id="UTF-16"),
+    pytest.param("user\tkey\tvalue\r\n7\taudio\tall\r\n", "utf-16-be", id="UTF-16 unmarked"),
+    pytest.param("user\tkey\tvalue\r\n7\taudio\tall\r\n", "utf-16-le", id="and the other way"),
+    pytest.param("sep=;\nuser;key;value\n7;audio;all\n", "utf-8-sig", id="a mark before sep=;"),
+    pytest.param(" Value ;KEY;User\nall;audio;7\n", "utf-8", id="any order, any case"),
+    pytest.param("user;key;value;;\n7;audio;all;;\n;;;;\n", "utf-8", id="padded with nothing"),
+    pytest.param('user;key;value\n"7";"audio";"all"\n', "utf-8", id="in quotes"),
+    pytest.param(
+        "Account,Layer,User,Inbox,Key,Value\n1,user,jane@example.com,,audio,all\n",
+        "utf-8",
+        id="all columns with capitals",
+    ),
+    pytest.param(
+        "user;inbox;key;value\n7;;audio;all\n8;3;audio;all\n", "utf-8", id="an inbox in a row"
+    ),
+]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["named", "piped"])
+@pytest.mark.parametrize(("text", "encoding"), SPREADSHEETS)
+def test_a_spreadsheet_is_read_as_it_was_saved(
+    desk: Notifycli, text: str, encoding: str, *, named: bool
+) -> None:
+    data = text.encode(encoding)
+    file = desk.write("team.csv", data) if named else "-"
+    desk.ok("prefs", "import", file, stdin=b"" if named else data)
+    assert found(desk, "audio", "-u", "7") == ("all", "user")
+    in_inbox = ("all", "inbox") if "inbox;" in text else ("none", "builtin")
+    assert found(desk, "audio", "-u", "8", "--inbox", "3") == in_inbox
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("p.toml", '[users."7"]\naudio = "all"\n'), ("p.json", '{"users": {"7": {"audio": "all"}}}')],
+)
+def test_what_powershell_has_written_is_read(
+    desk: Notifycli, name: str, text: str, encoding: str
+) -> None:
+    desk.ok("prefs", "import", desk.write(name, text.encode(encoding)))
+    assert found(desk, "audio", "-u", "7") == ("all", "user")
+
+
+# What is no document: what it is called, and what converts it.
+OTHERS = [
+    pytest.param(
+        "p.yaml", b"users:\n  7:\n    audio: all\n", ("is YAML", "yq -o json p.yaml > p.json")
+    ),
+    pytest.param("p", b"---\ndefault:\n  audio: all\n", ("is YAML", "yq -o json p > p.json")),
+    pytest.param("p", b"# ours\n'a@b.de': {audio: all}\n", ("is YAML", "yq -o json p > p.json")),
+    pytest.param("p.csv", b"PK\x03\x04\x14\0\x06", ("is a workbook", "--convert-to csv p.csv")),
+    pytest.param("p.xlsx", b"PK\x03\x04\x14\0\x06", ("is a workbook", "--convert-to csv p.xlsx")),
+    pytest.param("p", b"<?xml version='1.0'?><a/>", ("is XML", "yq -p xml -o json p > p.json")),
+]
+
+
+@pytest.mark.parametrize("command", [["prefs", "import"], ["directory", "import"]], ids=" ".join)
+@pytest.mark.parametrize(("name", "data", "said"), OTHERS)
+def test_what_is_no_document_is_named_for_what_it_is(
+    desk: Notifycli, command: list[str], name: str, data: bytes, said: tuple[str, str]
+) -> None:
+    told, how = said
+    result = desk(*command, desk.write(name, data))
+    error, hint = result.stderr.splitlines()
+    assert (result.status, error.startswith(f"error: {name}: {told}")) == (65, True)
+    assert how in hint
 
 
 @pytest.mark.parametrize(
@@ -211,10 +317,8 @@ def test_a_bad_row_is_named_and_nothing_is_stored(
         pytest.param(b"", id="an empty file"),
         pytest.param(b"layer,key\nuser,audio\n", id="columns missing"),
         pytest.param(b"account,layer,user,inbox,key,value,more\n", id="a column too many"),
-        pytest.param(b"account;layer;user;inbox;key;value\n1;user;7;;audio;all\n", id="semicolons"),
         pytest.param(b"1,user,7,,audio,all\n", id="no columns named"),
         pytest.param(HEAD.encode() + b"1,user,7,,audio,\xff\n", id="bytes that are no UTF-8"),
-        pytest.param((HEAD + "1,user,7,,audio,all\n").encode("utf-16"), id="UTF-16"),
     ],
 )
 def test_what_is_no_such_csv_is_65(desk: Notifycli, text: bytes) -> None:

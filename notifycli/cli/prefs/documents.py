@@ -213,9 +213,8 @@ def _put(session: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
         session.store(create=True) as store,
         store.changes(session.command, session.who) as changes,
     ):
-        account = session.resolve_account(store, may_be_new=True)
         staging = store.staging()
-        document = _stage(store, account, given, staging, bar)
+        document = _stage(session, store, given, staging, bar)
         if whole:
             staging.put_absent(document.spoken)
         bar.wait("storing")
@@ -232,9 +231,8 @@ def _compared(session: Session, given: _Given) -> Iterator[Staging]:
     """Stage what applying the document would set; warns of what a lock forbids."""
     session.awaits(given.file)
     with session.store() as store, store.comparing() as staging:
-        account = session.resolve_account(store)
         with bar_over(session, given.file, "reading", wanted=given.progress) as bar:
-            document = _stage(store, account, given, staging, bar)
+            document = _stage(session, store, given, staging, bar, stores=False)
             staging.put_absent(document.spoken)
         for of in staging.accounts():
             for item in staging.locked(of, again=True):
@@ -245,10 +243,28 @@ def _compared(session: Session, given: _Given) -> Iterator[Staging]:
         yield staging
 
 
-def _stage(store: Store, account: int, given: _Given, staging: Staging, bar: Bar) -> Document:
+def _stage(
+    session: Session,
+    store: Store,
+    given: _Given,
+    staging: Staging,
+    bar: Bar,
+    *,
+    stores: bool = True,
+) -> Document:
+    only = session.given_account
+    if only is not None:
+        session.resolve_account(store, may_be_new=stores)
     with opened(given.file) as source:
-        document = Document(store, source, shown(given.file), account, given.format)
+        document = Document(
+            *(store, source, shown(given.file)),
+            lambda: session.resolve_account(store, may_be_new=stores),
+            given.format,
+            only=only,
+        )
         document.stage(staging, lambda: bar.advance_to(source))
+    if document.left_out:
+        session.info(f"left out {plural(document.left_out, 'row')} of other accounts than {only}")
     return document
 
 

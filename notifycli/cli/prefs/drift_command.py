@@ -70,7 +70,8 @@ def _records(session: Session, file: str) -> Iterator[DriftRecord]:
         everybody = not (session.given_users or session.selects_many)
         users = store.users(account) if everybody else session.resolve_users(store, account)
         with opened(file) as source:
-            policy = Document(store, source, shown(file), account).policy()
+            given = session.given_account
+            policy = Document(store, source, shown(file), account, only=given).policy()
         actual = store.preferences(account)
     emails = {user.id: user.email for user in users}
     for user, inbox, key, expected, found in drifts(policy, actual, emails):
