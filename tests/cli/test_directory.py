@@ -222,12 +222,14 @@ def test_fields_of_entries_that_mean_nothing_are_told(
 def test_replace_tells_what_it_removes(desk: Notifycli) -> None:
     told = imported(desk, {"users": [JANE], "inboxes": [{"id": 3, "members": []}]}, "--replace")
     assert told.stderr == (
-        "removed: user 8 omar@example.com, user 9 root@example.com, team 2 Support\n"
+        "removed: user 8 omar@example.com, user 9 root@example.com, team 2 Support; "
+        "take it back: notifycli directory undo 2\n"
         "account 1 has 1 user, 1 inbox and 0 teams\n"
     )
     imported(desk, {"users": [{"id": id_} for id_ in range(20, 27)]})
     assert imported(desk, {}, "--replace").stderr == (
-        "removed: user 7 jane@example.com, user 20, user 21, user 22, user 23 and 4 more\n"
+        "removed: user 7 jane@example.com, user 20, user 21, user 22, user 23 and 4 more; "
+        "take it back: notifycli directory undo 4\n"
         "account 1 has 0 users, 0 inboxes and 0 teams\n"
     )
 

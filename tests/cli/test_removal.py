@@ -91,7 +91,7 @@ def test_a_removal_can_be_tried_done_and_taken_back_whole(
     assert everything(kept) == before
     done = kept.ok(*command, stdin=stdin)
     after = everything(kept)
-    assert done.stderr.startswith(f"removed {lost}; take it back: notifycli directory undo ")
+    assert done.stderr.startswith(f"removed: {lost}; take it back: notifycli directory undo ")
     assert after != before
     number = done.stderr.splitlines()[0].rsplit(" ", 1)[-1]
     kept.ok("directory", "undo", number)

@@ -192,7 +192,7 @@ def test_an_import_is_one_change_of_each_account(desk: Notifycli) -> None:
         "account,layer,user,inbox,key,value\n"
         "1,user,7,,audio,all\n1,lock,,,audio.tone,bell\n2,user,1,,audio,all\n"
     )
-    desk.ok("prefs", "import", "-", "-a", "1", stdin=text.encode())
+    desk.ok("prefs", "import", "-", stdin=text.encode())
     assert changes(desk)[before:] == [("tester", 1, "prefs import"), ("tester", 2, "prefs import")]
     assert preferences(desk) == [
         ("user", 7, None, "audio", None, "all"),

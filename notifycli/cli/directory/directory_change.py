@@ -60,7 +60,7 @@ def carry_out(session: Session, store: Store, account: int, asked: Asked, work: 
         tokens = len(change.tokens)
     forget_leftovers(session, store)
     if lost:
-        session.info(f"removed {lost}; take it back: notifycli directory undo {number}")
+        session.info(f"removed: {lost}; take it back: notifycli directory undo {number}")
     if tokens:
         session.info(f"{plural(tokens, 'token')} ended, and can't be taken back")
     return True
