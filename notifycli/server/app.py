@@ -22,6 +22,7 @@ from notifycli.secrets.verify import matched
 from notifycli.server.handlers import NOT_FOUND, Call
 from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
 from notifycli.server.openapi import document
+from notifycli.server.push_page import PushPage
 from notifycli.server.routes import OPERATIONS, Operation
 from notifycli.server.schemas import ForUser
 from notifycli.server.throttle import Throttle
@@ -83,12 +84,21 @@ class Api:
         now: Callable[[], int],
         log: Callable[[str], None],
         throttle: Throttle | None = None,
+        *,
+        allow_loopback: bool = False,
     ) -> None:
         self._stores = Stores(path)
         self._now = now
         self._log = log
         self._throttle = throttle or Throttle()
         self._uses: dict[int, int] = {}
+        self._push_page = PushPage(
+            lambda: self._stores.reader,
+            self._stores.write,
+            now,
+            self._throttle,
+            allow_loopback=allow_loopback,
+        )
 
     def application(self) -> ASGIApp:
         """Give the ASGI application."""
@@ -97,7 +107,7 @@ class Api:
             by_path.setdefault(item.path, {}).update(dict.fromkeys(item.methods, item))
         routes = [Route(path, _Path(self, methods)) for path, methods in by_path.items()]
         router = Router(
-            [*routes, Route("/openapi.json", _Document())],
+            [*routes, Route("/openapi.json", _Document()), *self._push_page.routes()],
             redirect_slashes=False,
             default=_no_such_path,
             lifespan=self._lifespan,

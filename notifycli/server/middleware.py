@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ HEADERS = (
 )
 """For answers that no browser should keep, show, frame or guess the type of."""
 _AGAIN_SECONDS = 1
+_SECRET_PATH = re.compile(r"^(/push/)(?!worker\.js$)[^/]+")
 _LONGEST_PATH = 200
 """Of a path in the log; a request's head may have 32 KB."""
 _encode = msgspec.json.Encoder().encode
@@ -146,6 +148,8 @@ class ErrorMiddleware:
 
 def _request_line(scope: Scope) -> str:
     client = scope["client"] or ("-",)
-    path = quote(scope["path"], safe="/:@!$&'()*+,;=~", errors="replace")
+    # Under this path the first word is a link's secret.
+    asked = _SECRET_PATH.sub(r"\1*", scope["path"])
+    path = quote(asked, safe="/:@!$&'()*+,;=~", errors="replace")
     shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
     return f"{quote(str(client[0]), safe=':%')} {scope['method']} {shown}"

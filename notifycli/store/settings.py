@@ -99,6 +99,17 @@ def _web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _secure_address(text: str) -> str:
+    """Read an address at which browsers let a page subscribe: a secure context (W3C)."""
+    address = _web_address(text)
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ValueError("it is an https address: browsers take pushes from no other")
+    if parts.path:
+        raise ValueError("it has no path: https://notify.example.com")
+    return address
+
+
 def _subject(text: str) -> str:
     parts = urlsplit(text)
     is_mail = parts.scheme == "mailto" and "@" in parts.path
@@ -133,6 +144,12 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("smtp.username", "whom to log in as; nobody if unset", _word),
         Setting("smtp.password", "kept in the keyring", _line, secret=True),
         Setting("push.subject", "whom push services can reach: mailto: or https:", _subject),
+        Setting(
+            "serve.url",
+            "where serve is reached from outside, for push invite",
+            _secure_address,
+            "http://127.0.0.1:8788",
+        ),
         Setting(
             "listen.secret", "what webhooks are signed with; in the keyring", _line, secret=True
         ),

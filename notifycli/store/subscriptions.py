@@ -58,6 +58,15 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     failures: int = 0
 
 
+class Invitation(msgspec.Struct, frozen=True):
+    """A link by which a user can subscribe one browser; of it the SHA-256 of its secret."""
+
+    digest: str
+    account_id: int
+    user_id: int
+    expires_at: int
+
+
 _FIELDS = Subscription.__struct_fields__
 _STORED = tuple(field for field in _FIELDS if field != "id")
 _SELECT = f"SELECT {', '.join(_FIELDS)} FROM push_subscription"  # noqa: S608 - our own fields
@@ -124,6 +133,26 @@ class Subscriptions:
             )
             return gone.rowcount > 0
 
+    def invite(self, invitations: Iterable[Invitation], now: int) -> None:
+        """Put invitations on record, and forget those whose time is over."""
+        with translate_errors(self._path), transaction(self._connection):
+            self._connection.execute("DELETE FROM push_invitation WHERE expires_at <= ?", (now,))
+            self._connection.executemany(
+                "INSERT INTO push_invitation (digest, account_id, user_id, expires_at)"
+                " VALUES (?, ?, ?, ?)",
+                (msgspec.structs.astuple(item) for item in invitations),
+            )
+
+    def invitation(self, digest: str, now: int) -> Invitation | None:
+        """Return the invitation with this digest, if its time isn't over."""
+        with translate_errors(self._path):
+            row = self._connection.execute(
+                "SELECT digest, account_id, user_id, expires_at FROM push_invitation"
+                " WHERE digest = ? AND expires_at > ?",
+                (digest, now),
+            ).fetchone()
+        return None if row is None else Invitation(*row)
+
     def note_results(self, taken: Iterable[tuple[int, int]], failed: Iterable[int]) -> None:
         """Record when pushes were taken, by subscription, and which subscriptions failed."""
         with translate_errors(self._path), transaction(self._connection):
@@ -185,6 +214,13 @@ class SubscriptionChanges:
                 "subscriptions already, which is the most",
                 "remove one: notifycli push list; notifycli push remove ID",
             )
+
+    def use(self, invitation: Invitation) -> bool:
+        """End an invitation; False if somebody else has used it."""
+        gone = self._connection.execute(
+            "DELETE FROM push_invitation WHERE digest = ?", (invitation.digest,)
+        )
+        return gone.rowcount > 0
 
     def remove(self, subscriptions: Iterable[Subscription]) -> int:
         """Remove subscriptions; gives how many were still there."""

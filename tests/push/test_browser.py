@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import Notifycli, Program
 from tests.push.firefox import FIREFOX, SECONDS, BrowserPushService, firefox
+from tests.server.webhooks import running as server_running
 
 pytestmark = pytest.mark.skipif(FIREFOX is None, reason="needs the Debian package firefox-esr")
 
@@ -90,3 +91,48 @@ def test_a_firefox_subscribed_by_the_page_shows_what_push_test_sent(
         conversation = "https://desk.example.com/app/accounts/1/conversations/42"
         assert browser.evaluate(clicked(conversation)) == ["closed", f"opened {conversation}"]
         assert browser.evaluate(clicked("")) == ["closed"]
+
+
+def test_a_firefox_subscribed_by_a_link_from_serve_shows_what_push_test_sent(
+    ready: Notifycli, push: BrowserPushService, tmp_path: Path
+) -> None:
+    with (
+        firefox(tmp_path / "profile", push) as browser,
+        server_running("serve", "--db", str(ready.store), "--allow-loopback") as server,
+    ):
+        ready.ok("config", "set", f"serve.url={server.url}")
+        invited = ready.ok("push", "invite", "--all-users").records
+        assert [(row["user_id"], row["email"]) for row in invited] == [
+            (7, "jane@example.com"),
+            (8, "omar@example.com"),
+            (9, "root@example.com"),
+        ]
+        assert push.greeted.wait(SECONDS)
+        # Jane's link, and then, in the same browser, Omar's.
+        for row, name in zip(invited, ("Jane", "Omar"), strict=False):
+            browser.open(row["url"])
+            title = browser.evaluate("document.querySelector('h1').textContent")
+            assert title == f"Pushes for {name}"
+            browser.click("#subscribe")
+            told = browser.wait_for(
+                "document.getElementById('trouble').textContent"
+                " || document.getElementById('subscribe').hidden && 'done'"
+            )
+            assert told == "done"
+        kept = ready.ok("push", "list").records
+        assert [(row["user_id"], row["label"]) for row in kept] == [
+            (7, "Firefox on Linux"),
+            (8, "Firefox on Linux"),
+        ]
+        ready.ok("push", "test", "-u", "8")
+        assert push.wait_for_acknowledgement()["code"] == 100
+        shown = browser.wait_for(SHOWN)
+        assert [item["title"] for item in shown] == ["This is a test"]
+        # A link that was used leads nowhere.
+        browser.open(invited[0]["url"])
+        text = browser.evaluate("document.body.textContent")
+        assert text.startswith("This link was used already, or its time is over.")
+        assert server.stop() == 0
+    for row in invited:
+        assert row["url"].split("/")[-2] not in server.told
+    assert "GET /push/*/ 200" in server.told

@@ -11,6 +11,7 @@ app = group_of_parts(
     {
         "keys": f"{_HERE}.keys",
         "subscribe": f"{_HERE}.subscribe",
+        "invite": f"{_HERE}.invite",
         **dict.fromkeys(("add", "list", "remove"), f"{_HERE}.subscriptions"),
         "test": f"{_HERE}.push_test",
     },

@@ -40,7 +40,8 @@ def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False)
     """
     import asyncio  # noqa: PLC0415 - only what serves needs it
 
-    from notifycli.delivery.push.subscribe_page import Page, serve_page  # noqa: PLC0415 - 170 ms
+    from notifycli.delivery.push.page_files import Page  # noqa: PLC0415 - as the next
+    from notifycli.delivery.push.subscribe_page import serve_page  # noqa: PLC0415 - 170 ms
 
     session = session_of(ctx)
     with session.store(create=True) as store:
@@ -56,8 +57,8 @@ def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False)
         def keep_it(offer: Offer, browser: str) -> None:
             keep(session, store, account, user, offer, key=key.id, label=browser)
 
-        page = Page(user.name or display_name(user), key.public_key, allow_loopback)
-        asyncio.run(serve_page(page, opened, keep_it))
+        page = Page(user.name or display_name(user), key.public_key)
+        asyncio.run(serve_page(page, opened, keep_it, allow_loopback=allow_loopback))
 
 
 def _open_browser(address: str) -> None:

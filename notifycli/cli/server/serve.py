@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
+from notifycli.cli.push.common import AllowLoopback
 from notifycli.cli.server.common import (
     BehindProxy,
     Host,
@@ -42,11 +43,13 @@ def serve(
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     behind_proxy: BehindProxy = None,
+    allow_loopback: AllowLoopback = False,
 ) -> None:
     """Answer Chatwoot's API for profiles, notification settings and the directory.
 
     Whoever has one of our tokens is let in: agents to their own settings, administrators to
-    everybody's (add ?user_id=ID). What there is: /openapi.json. Ctrl-C or SIGTERM stops it.
+    everybody's (add ?user_id=ID). What there is: /openapi.json. The links of push invite lead here.
+    Ctrl-C or SIGTERM stops it.
     """
     session = session_of(ctx)
     running = loaded_server()
@@ -56,7 +59,7 @@ def serve(
     with session.store(create=True):
         pass  # What is wrong with it is told here, and not of each request.
     running.run(
-        Api(session.path, now, log).application(),
+        Api(session.path, now, log, allow_loopback=allow_loopback).application(),
         place(host, port, tls_cert, tls_key, behind_proxy),
         lambda address: session.info(f"serving {session.path} at {address}"),
         log,

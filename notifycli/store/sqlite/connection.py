@@ -16,7 +16,7 @@ from notifycli.errors import (
     TryAgainError,
 )
 
-VERSION = 10
+VERSION = 11
 """The number of migrations: `PRAGMA user_version` of an up-to-date store."""
 APPLICATION_ID = 0x6E746679
 """`PRAGMA application_id` of a store: "ntfy"."""

@@ -39,3 +39,12 @@ CREATE TABLE subscription_change (
 )""",
     "CREATE INDEX subscription_change_change ON subscription_change (change_id)",
 )
+# Of the link no more than its digest: who reads the store can't open it.
+INVITATIONS = """
+CREATE TABLE push_invitation (
+  digest TEXT PRIMARY KEY,
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+) WITHOUT ROWID"""

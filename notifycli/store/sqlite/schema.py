@@ -9,7 +9,7 @@ from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
 from notifycli.store.sqlite.outbox_schema import OUTBOX
-from notifycli.store.sqlite.push_schema import PUSH
+from notifycli.store.sqlite.push_schema import INVITATIONS, PUSH
 
 migrations = Migrations("notifycli")
 
@@ -261,3 +261,9 @@ def m010_add_removed_rows(db: Database) -> None:
         " user_id INTEGER NOT NULL, table_name TEXT NOT NULL, cells TEXT NOT NULL)"
     )
     db.execute("CREATE INDEX removed_row_change ON removed_row (change_id)")
+
+
+@migrations()
+def m011_add_push_invitations(db: Database) -> None:
+    """Make room for links by which users subscribe browsers of their own."""
+    db.execute(INVITATIONS)

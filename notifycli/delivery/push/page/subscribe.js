@@ -35,8 +35,11 @@ async function subscribe() {
     throw new Told("Without the permission to show notifications there are no pushes. Press the button again and allow them.");
   }
   status.textContent = "Subscribing…";
-  await navigator.serviceWorker.register("worker.js", { scope: "./" });
+  const { scope } = button.dataset;
+  await navigator.serviceWorker.register(`${scope}worker.js`, { scope });
   const worker = await soon(navigator.serviceWorker.ready);
+  // One of a key that was replaced stands in the way of a new one.
+  await (await soon(worker.pushManager.getSubscription()))?.unsubscribe();
   const subscription = await soon(
     worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes(button.dataset.key) }),
   );
