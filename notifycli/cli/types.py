@@ -1,8 +1,9 @@
-"""Numbers on the command line: ids, counts and ports."""
+"""What several nouns take on the command line: numbers, and an option for tests."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -43,3 +44,10 @@ def a_number(
 INBOX_ID = a_number("inbox id", "notifycli inbox list")
 CONVERSATION_ID = a_number("conversation id")
 TEAM_ID = a_number("team id", "notifycli team list")
+AllowLoopback = Annotated[
+    bool,
+    typer.Option(
+        "--allow-loopback",
+        help="For tests: also a push service on this machine, even without TLS.",
+    ),
+]

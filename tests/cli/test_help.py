@@ -15,7 +15,7 @@ from notifycli.cli.main import app
 SEVERAL = {
     *("simulate", "deliver run", "deliver status", "deliver retry", "deliver drop"),
     *("prefs list", "prefs history", "prefs set", "prefs unset", "prefs drift"),
-    *("prefs preset apply", "push list", "token list", "token rotate"),
+    *("prefs preset apply", "push list", "push invite", "token list", "token rotate"),
     *("chatwoot pull", "chatwoot diff", "chatwoot push", "chatwoot rotate"),
     *("chatwoot status", "chatwoot logout"),
 }

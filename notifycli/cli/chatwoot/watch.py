@@ -19,7 +19,7 @@ from notifycli.chatwoot.stream import Address, Lost, State, messages
 from notifycli.cli.chatwoot.common import desk_of
 from notifycli.cli.chatwoot.history_command import administrator, fetch, say_inexact
 from notifycli.cli.command import command_class, examples, part, session_of
-from notifycli.cli.deliver.log_writer import LogFormat, LogWriter
+from notifycli.cli.log_writer import LogFormat, LogWriter
 from notifycli.cli.server.common import JOURNAL, logger, tell_stopped
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import NotifycliError

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
-from notifycli.cli.deliver.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.input.lines import BadLines, read_lines
+from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.filters import a_channel
 from notifycli.cli.simulate.run import selected_users, tell_assumptions

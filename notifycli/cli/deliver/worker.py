@@ -11,8 +11,8 @@ from contextlib import contextmanager, suppress
 
 from notifycli.cli.deliver.async_reader import Pump
 from notifycli.cli.deliver.follow import Follower, Item
-from notifycli.cli.deliver.log_writer import SUMMARY_SECONDS, LogWriter
 from notifycli.cli.input.lines import STDIN, BadLines, read_lines
+from notifycli.cli.log_writer import SUMMARY_SECONDS, LogWriter
 from notifycli.cli.output import console
 from notifycli.cli.session import Session
 from notifycli.delivery.engine import Engine

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from notifycli.cli.session import Session, display_name
 from notifycli.cli.times import now
@@ -14,14 +12,6 @@ from notifycli.store.subscriptions import Subscription
 
 if TYPE_CHECKING:
     from notifycli.delivery.push.endpoint import Offer
-
-AllowLoopback = Annotated[
-    bool,
-    typer.Option(
-        "--allow-loopback",
-        help="For tests: also a push service on this machine, even without TLS.",
-    ),
-]
 
 
 def keep(

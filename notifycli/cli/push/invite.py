@@ -55,7 +55,7 @@ def push_invite(
         ),
     ] = 7,
 ) -> None:
-    """Make links by which people subscribe their own browsers, one link for each user.
+    """Make a link for each user to subscribe by.
 
     A link opens a page of notifycli serve, and is good for one browser. Give each person their own:
     whoever opens it gets that person's pushes.

@@ -10,10 +10,11 @@ import typer
 
 from notifycli.cli.command import USER, command_class, examples, session_of
 from notifycli.cli.output import write
-from notifycli.cli.push.common import AllowLoopback, keep
+from notifycli.cli.push.common import keep
 from notifycli.cli.session import display_name
 from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import now
+from notifycli.cli.types import AllowLoopback
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.vapid import PushKeys
 

@@ -13,8 +13,8 @@ from notifycli.errors import NotifycliError
 from notifycli.rules.notifications import SWITCHED_CHANNELS
 
 if TYPE_CHECKING:
-    from notifycli.cli.deliver.log_writer import LogWriter
     from notifycli.cli.deliver.worker import Run
+    from notifycli.cli.log_writer import LogWriter
     from notifycli.store.store import Store
 
 _AGAIN_SECONDS = 10.0

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
-from notifycli.cli.deliver.log_writer import LogFormat, LogFormatOption, LogWriter
+from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.server.common import (
     JOURNAL,
     BehindProxy,

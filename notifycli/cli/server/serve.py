@@ -5,7 +5,6 @@ from __future__ import annotations
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
-from notifycli.cli.push.common import AllowLoopback
 from notifycli.cli.server.common import (
     BehindProxy,
     Host,
@@ -18,6 +17,7 @@ from notifycli.cli.server.common import (
     tell_stopped,
 )
 from notifycli.cli.times import now
+from notifycli.cli.types import AllowLoopback
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _PORT = 8788
