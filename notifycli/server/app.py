@@ -101,7 +101,7 @@ class Api:
         )
 
     def application(self) -> ASGIApp:
-        """Give the ASGI application."""
+        """Return the ASGI application."""
         by_path: dict[str, dict[str, Operation]] = {}
         for item in OPERATIONS:
             by_path.setdefault(item.path, {}).update(dict.fromkeys(item.methods, item))
@@ -144,7 +144,7 @@ class Api:
     async def answer(self, item: Operation, request: Request) -> Response:
         """Answer one request. Raises `HTTPError` and the store's errors."""
         now = self._now()
-        token, secret = self._authenticated(request, now)
+        token, secret = self._authenticate(request, now)
         path = _path_numbers(request)
         if path.pop("account_id", token.account_id) != token.account_id:
             raise HTTPError(401, "You are not authorized to access this account")
@@ -158,7 +158,7 @@ class Api:
             return answer(await self._stores.write(lambda store: item.run(store, call)))
         return answer(item.run(self._stores.reader, call))
 
-    def _authenticated(self, request: Request, now: int) -> tuple[Token, Secret]:
+    def _authenticate(self, request: Request, now: int) -> tuple[Token, Secret]:
         """Return the token of a request. Raises `HTTPError` 401, and 429 after too many of them.
 
         A right token is let in whatever else came from its address: others may be behind it.
@@ -221,7 +221,7 @@ def _path_numbers(request: Request) -> dict[str, int]:
 
 
 def _user_id(request: Request, body: Any) -> int | None:
-    """Give whose settings are meant; what the body says wins over the query, as in Rails."""
+    """Return whose settings are meant; what the body says wins over the query, as in Rails."""
     text = request.query_params.get("user_id")
     number = None if text is None else _number(text)
     if text is not None and number is None:
@@ -230,7 +230,7 @@ def _user_id(request: Request, body: Any) -> int | None:
 
 
 def _number(text: str) -> int | None:
-    """Give an id, or None for what can't be one."""
+    """Return an id, or None for what can't be one."""
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER):
         return None
     number = int(text)

@@ -64,7 +64,7 @@ class Call(Struct, frozen=True):
         return self.caller.email or f"user {self.caller.id}"
 
     def whose(self, store: Store) -> User:
-        """Give whose settings are meant. Raises `HTTPError` unless they are the caller's to see."""
+        """Return whose settings are meant. Raises `HTTPError` unless the caller may see them."""
         if self.user_id is None or self.user_id == self.caller.id:
             return self.caller
         if self.caller.role != "administrator":
@@ -105,7 +105,7 @@ def update_profile(store: Store, call: Call) -> schemas.Profile:
 def _sound_values(
     store: Store, call: Call, user: User, sound: dict[str, str]
 ) -> dict[str, str | None]:
-    """Give the values to set: what is left out is unset, unless a lock hides it anyway."""
+    """Return the values to set: what is left out is unset, unless a lock hides it anyway."""
     locked = store.preferences_of(call.account, None).lock
     own = store.preferences_of(call.account, user.id).user.get(user.id, {})
     keys = [setting.key for setting in UI_SETTINGS.values()]

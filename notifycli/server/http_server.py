@@ -213,7 +213,7 @@ def run(
     place.check()
     _check_certificate(place)
     limits = ConnectionLimits(log, place.proxy)
-    with _bound(place) as listening:
+    with _listen_at(place) as listening:
         listening.limits = limits
         host, port = listening.getsockname()[:2]
         scheme = "http" if place.tls_cert is None else "https"
@@ -257,7 +257,7 @@ def _check_certificate(place: Place) -> None:
         ) from None
 
 
-def _bound(place: Place) -> LimitedSocket:
+def _listen_at(place: Place) -> LimitedSocket:
     try:
         family = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0][0]
         plain = socket.create_server((place.host, place.port), family=family, backlog=_BACKLOG)

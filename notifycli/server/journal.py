@@ -251,7 +251,7 @@ class Journal:
         self._told(f"{self.path}: took away {len(last)} bytes of an event that never came whole")
 
     def _last_line(self) -> bytes:
-        """Give what follows the last line break."""
+        """Return what follows the last line break."""
         start, last = self._size, b""
         while start and b"\n" not in last:
             begin = max(0, start - _BLOCK)
@@ -292,11 +292,12 @@ def _first_line(path: Path) -> bytes:
 
 
 def _is_event(line: bytes) -> bool:
-    try:
-        decode_name(unwrap(line))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
+    """Whether a line names an event: itself, or the body inside it."""
+    for inside in (lambda it: it, unwrap):
+        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            decode_name(inside(line))
+            return True
+    return False
 
 
 def _is_json(line: bytes) -> bool:

@@ -56,12 +56,12 @@ class HTTPError(Exception):
 
 
 def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """Give an answer in JSON."""
+    """Return an answer in JSON."""
     return Response(_encode(data), status, headers, "application/json")
 
 
 async def read_body(request: Request, largest: int) -> bytes:
-    """Give a request's body, of at most `largest` bytes.
+    """Return a request's body, of at most `largest` bytes.
 
     Raises `HTTPError` 413 for a larger one, before it is sent if its length is said, and 408 for
     one that takes too long.
@@ -82,7 +82,7 @@ async def read_body(request: Request, largest: int) -> bytes:
 
 
 def too_large(largest: int) -> HTTPError:
-    """Give the answer to a body of more than `largest` bytes; what is left of it is not read."""
+    """Return the answer to a body of more than `largest` bytes; what is left of it is not read."""
     return HTTPError(413, f"the body has more than {largest:,} bytes", _CLOSE)
 
 
@@ -124,13 +124,13 @@ class ErrorMiddleware:
             status = 499
         except Exception as error:  # noqa: BLE001 - a server goes on
             if not status:
-                await self._answered(error)(scope, receive, send_guarded)
+                await self._answer_error(error)(scope, receive, send_guarded)
             else:
                 self._log(f"unexpected {type(error).__name__} after an answer had begun")
         took = (time.monotonic() - started) * 1000
         self._log(f"{_request_line(scope)} {status} {took:.0f} ms")
 
-    def _answered(self, error: Exception) -> Response:
+    def _answer_error(self, error: Exception) -> Response:
         if isinstance(error, HTTPError):
             return answer(Failure(error.error), error.status, error.headers)
         if isinstance(error, NotPermittedError):

@@ -46,7 +46,7 @@ _ID: Json = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
 
 
 def document() -> Json:
-    """Give the whole document."""
+    """Return the whole document."""
     types = [item.gives for item in OPERATIONS]
     types += [item.takes for item in OPERATIONS if item.takes]
     schemas, components = msgspec.json.schema_components([*types, Failure], ref_template=_REFERENCE)

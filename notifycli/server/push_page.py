@@ -60,10 +60,10 @@ class PushPage:
         ]
 
     async def _give_worker(self, _: Request) -> Response:
-        return _sent(page_file("worker.js", None))
+        return _file_response(page_file("worker.js", None))
 
     async def _give(self, request: Request) -> Response:
-        """Give one of the page's files to whoever has a link that is still good."""
+        """Return one of the page's files to whoever has a link that is still good."""
         invitation = self._invitation(request)
         if invitation is None:
             return PlainTextResponse(_GONE, HTTPStatus.NOT_FOUND)
@@ -72,7 +72,7 @@ class PushPage:
         if not keys:
             raise _NO_KEY
         page = Page(user.name or user.email or str(user.id), keys[0].public_key, "../")
-        return _sent(page_file(request.path_params["name"], page))
+        return _file_response(page_file(request.path_params["name"], page))
 
     async def _take(self, request: Request) -> Response:
         """Take the subscription that the page has made, once."""
@@ -139,7 +139,7 @@ def _keep(store: Store, wanted: Subscription, invitation: Invitation, user: User
         change.subscriptions.put(wanted)
 
 
-def _sent(file: PageFile | None) -> Response:
+def _file_response(file: PageFile | None) -> Response:
     if file is None:
         raise HTTPError(404, "there is no such file")
     return Response(file.text, headers=PAGE_HEADERS, media_type=file.media_type)

@@ -177,15 +177,15 @@ class Nothing(Struct):
 
 
 def agent(account: int, user: User) -> Agent:
-    """Give a user in Chatwoot's shape."""
+    """Return a user in Chatwoot's shape."""
     return Agent(user.id, account, user.name, user.name, user.email, user.role)
 
 
 def inbox(item: Inbox) -> InboxShape:
-    """Give an inbox in Chatwoot's shape."""
+    """Return an inbox in Chatwoot's shape."""
     return InboxShape(item.id, item.name, item.id)
 
 
 def team(account: int, item: Team, asking: User) -> TeamShape:
-    """Give a team in Chatwoot's shape, as `asking` sees it."""
+    """Return a team in Chatwoot's shape, as `asking` sees it."""
     return TeamShape(item.id, item.name, account, asking.id in item.members)

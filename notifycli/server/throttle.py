@@ -29,7 +29,7 @@ class Throttle:
         self._failed: dict[str, tuple[float, float]] = {}
 
     def wait(self, address: str) -> int:
-        """Give the whole seconds that the address has to wait; 0 if it needn't."""
+        """Return the whole seconds that the address has to wait; 0 if it needn't."""
         left = self._level(source_of(address))
         over = left - (self._most - 1)
         return math.ceil(over / self._a_second) if over > 0 else 0

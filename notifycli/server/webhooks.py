@@ -39,7 +39,7 @@ class _Waiting(NamedTuple):
     kept: asyncio.Future[None]
 
 
-class Hooks:
+class WebhookReceiver:
     """Receives webhooks into a journal. Signed by one of `secrets`, unless `unsigned`.
 
     `local`: it listens on loopback, and no proxy stands before it. Then a web page in a browser on
@@ -71,7 +71,7 @@ class Hooks:
         """How many events were written since it was made."""
 
     def application(self) -> ASGIApp:
-        """Give the ASGI application; every path is a webhook's."""
+        """Return the ASGI application; every path is a webhook's."""
         return ErrorMiddleware(Router(default=self._receive, lifespan=self._lifespan), self._log)
 
     @asynccontextmanager
@@ -131,7 +131,7 @@ class Hooks:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             trouble = await loop.run_in_executor(
-                self._thread, self._written, [item.line for item in batch]
+                self._thread, self._try_write, [item.line for item in batch]
             )
             self._tell(trouble)
             for line, kept in batch:
@@ -144,7 +144,7 @@ class Hooks:
                     kept.set_exception(trouble)
                     kept.exception()  # so that nobody complains if its client has gone
 
-    def _written(self, lines: list[Line]) -> OSError | NotifycliError | None:
+    def _try_write(self, lines: list[Line]) -> OSError | NotifycliError | None:
         try:
             self._journal.write(lines)
         except (OSError, NotifycliError) as error:
@@ -183,7 +183,7 @@ def _name_of(host: str) -> str:
 
 
 def _one_line(body: bytes) -> bytes:
-    """Give an event's body without line breaks. Raises `HTTPError` 400 unless it is an event."""
+    """Return an event's body without line breaks. Raises `HTTPError` 400 unless it is an event."""
     try:
         body.decode()
         decode_name(body)

@@ -33,6 +33,7 @@ _OF_A_USER = {
     "chatwoot_user": (),
     "token": ("id",),
     "push_subscription": ("endpoint",),
+    "push_invitation": ("digest",),
     "notice": ("event_key", "type", "channel"),
 }
 """The tables that hold what is a user's, and what tells the rows of one user apart."""

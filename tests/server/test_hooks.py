@@ -22,7 +22,7 @@ from notifycli.events.decode import decode_event
 from notifycli.secrets.token_format import Secret
 from notifycli.server import journal as journals
 from notifycli.server.journal import Journal
-from notifycli.server.webhooks import Hooks
+from notifycli.server.webhooks import WebhookReceiver
 from tests.conftest import Notifycli
 
 from .webhooks import SECRET, body, kept, signed
@@ -72,7 +72,7 @@ def listening(
     told: list[str] = []
     journal = Journal(path, told.append, largest, clock)
     journal.open()
-    hooks = Hooks(
+    hooks = WebhookReceiver(
         journal,
         [*map(Secret, secrets)],
         told.append,
@@ -444,7 +444,14 @@ def test_what_is_no_file_is_refused_and_not_opened(tmp_path: Path) -> None:
         assert not path.with_name(f".{path.name}.lock").exists()
 
 
-@pytest.mark.parametrize("first", [WHOLE, b'{"headers":{},"body":' + ONE + b"}\n"])
+THEIR_FIRST_LINES = [
+    WHOLE,
+    b'{"headers":{},"body":' + ONE + b"}\n",
+    b'{"received_at":"2026-03-03T20:20:20.250Z","event":"message.created","data":{"id":1}}\n',
+]
+
+
+@pytest.mark.parametrize("first", THEIR_FIRST_LINES)
 def test_a_file_of_events_that_is_there_keeps_its_rights(path: Path, first: bytes) -> None:
     path.parent.mkdir(mode=0o750)
     path.write_bytes(first)

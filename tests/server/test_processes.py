@@ -93,7 +93,7 @@ def test_a_kill_at_any_moment_loses_nothing_that_was_confirmed(tmp_path: Path) -
     assert Counter(event["id"] for event in kept(path)) == Counter(range(1, load.sent + 1))
 
 
-FULL = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (1000, r.RLIM_INFINITY))"
+FULL = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (1150, r.RLIM_INFINITY))"
 
 
 def test_a_full_disk_is_503_and_told_until_there_is_room(tmp_path: Path) -> None:

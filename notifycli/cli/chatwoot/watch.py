@@ -20,7 +20,7 @@ from notifycli.cli.chatwoot.common import desk_of
 from notifycli.cli.chatwoot.history_command import administrator, fetch, say_inexact
 from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.log_writer import LogFormat, LogWriter
-from notifycli.cli.server.common import JOURNAL, logger, tell_stopped
+from notifycli.cli.server.server_options import JOURNAL, print_stopped
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import NotifycliError
 from notifycli.events.facts import stamped
@@ -73,23 +73,25 @@ def chatwoot_watch(
     Whoever is connected counts as online: their own e-mails wait, and new conversations may be
     given to them. So log in as an administrator who is in no inbox.
     """
-    from notifycli.cli.server.deliver_option import delivering  # noqa: PLC0415 - if asked for
+    from notifycli.cli.server.deliver_meanwhile import (  # noqa: PLC0415 - if asked for
+        deliver_meanwhile,
+    )
     from notifycli.server.journal import Journal  # noqa: PLC0415 - once it is clear for whom
 
     session = session_of(ctx)
-    log = logger(session)
     writer = LogWriter(session, LogFormat.TEXT)
+    log = writer.note
     address = _address(session)
     journal = Journal((out or session.path.parent / JOURNAL).expanduser(), log)
     journal.open()
     with ExitStack() as stack:
         stack.callback(journal.close)
         if deliver:
-            stack.enter_context(delivering(session, journal.path, log, writer))
+            stack.enter_context(deliver_meanwhile(session, journal.path, writer))
         watch = _Watch(session, journal, log)
         with suppress(KeyboardInterrupt):
             asyncio.run(watch.go_on(address))
-    tell_stopped(session, f"; {plural(watch.kept, 'event')} received")
+    print_stopped(session, f"; {plural(watch.kept, 'event')} received")
 
 
 def _address(session: Session) -> Address:

@@ -12,19 +12,17 @@ import typer
 
 from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
-from notifycli.cli.server.common import (
+from notifycli.cli.server.deliver_meanwhile import deliver_meanwhile
+from notifycli.cli.server.server_options import (
     JOURNAL,
     BehindProxy,
     Host,
     Port,
     TlsCert,
     TlsKey,
-    loaded_server,
-    logger,
-    place,
-    tell_stopped,
+    load_server,
+    print_stopped,
 )
-from notifycli.cli.server.deliver_option import delivering
 from notifycli.cli.session import Session, plural
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 from notifycli.secrets.token_format import Secret
@@ -78,37 +76,37 @@ def listen(
     put aside under its date. Ctrl-C or SIGTERM stops it.
     """
     session = session_of(ctx)
-    running = loaded_server()
+    http_server = load_server()
     from notifycli.server.journal import Journal  # noqa: PLC0415
-    from notifycli.server.webhooks import Hooks  # noqa: PLC0415 - needs what is an extra
+    from notifycli.server.webhooks import WebhookReceiver  # noqa: PLC0415 - needs what is an extra
 
     secrets = _secrets(session, needed=not unsigned)
     writer = LogWriter(session, log_format or LogFormat.TEXT)
-    log = writer.note if log_format is LogFormat.JSON else logger(session)
+    log = writer.note
     # pathlib's own raises where it may not look.
     if path is not None and not os.path.isdir(path.expanduser().parent):  # noqa: PTH112
         make = f"mkdir -p {shlex.quote(str(path.parent))}"
         raise UsageError(f"there is no folder for {path}", make)
     journal = Journal((path or session.path.parent / JOURNAL).expanduser(), log)
-    at = place(host, port, tls_cert, tls_key, behind_proxy)
+    at = http_server.Place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()
     with ExitStack() as stack:
         stack.callback(journal.close)
         if deliver:
-            stack.enter_context(delivering(session, journal.path, log, writer))
-        hooks = Hooks(journal, secrets, log, unsigned=unsigned, local=at.is_local)
-        running.run(
-            hooks.application(),
+            stack.enter_context(deliver_meanwhile(session, journal.path, writer))
+        receiver = WebhookReceiver(journal, secrets, log, unsigned=unsigned, local=at.is_local)
+        http_server.run(
+            receiver.application(),
             at,
             lambda address: session.info(f"receiving events at {address} into {journal.path}"),
             log,
         )
-    tell_stopped(session, f"; {plural(hooks.kept, 'event')} received")
+    print_stopped(session, f"; {plural(receiver.kept, 'event')} received")
 
 
 def _secrets(session: Session, *, needed: bool) -> list[Secret]:
-    """Give the secrets that are set: several, with spaces between, while one is replaced.
+    """Return the secrets that are set: several, with spaces between, while one is replaced.
 
     Raises `ConfigurationError` if one is needed, and none is set.
     """

@@ -5,16 +5,15 @@ from __future__ import annotations
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
-from notifycli.cli.server.common import (
+from notifycli.cli.log_writer import LogFormat, LogWriter
+from notifycli.cli.server.server_options import (
     BehindProxy,
     Host,
     Port,
     TlsCert,
     TlsKey,
-    loaded_server,
-    logger,
-    place,
-    tell_stopped,
+    load_server,
+    print_stopped,
 )
 from notifycli.cli.times import now
 from notifycli.cli.types import AllowLoopback
@@ -52,16 +51,16 @@ def serve(
     Ctrl-C or SIGTERM stops it.
     """
     session = session_of(ctx)
-    running = loaded_server()
+    http_server = load_server()
     from notifycli.server.app import Api  # noqa: PLC0415 - needs what is an extra
 
-    log = logger(session)
+    log = LogWriter(session, LogFormat.TEXT).note
     with session.store(create=True):
         pass  # What is wrong with it is told here, and not of each request.
-    running.run(
+    http_server.run(
         Api(session.path, now, log, allow_loopback=allow_loopback).application(),
-        place(host, port, tls_cert, tls_key, behind_proxy),
+        http_server.Place(host, port, tls_cert, tls_key, behind_proxy),
         lambda address: session.info(f"serving {session.path} at {address}"),
         log,
     )
-    tell_stopped(session)
+    print_stopped(session)

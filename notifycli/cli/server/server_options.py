@@ -1,11 +1,10 @@
-"""What the commands share that run a server: their options, and the log."""
+"""What the commands share that run a server: their options, and its module."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,9 +12,6 @@ from notifycli.cli.session import Session
 from notifycli.cli.terminal import leave_line
 from notifycli.cli.types import a_number
 from notifycli.errors import UnavailableError
-
-if TYPE_CHECKING:
-    from notifycli.server.http_server import Place
 
 JOURNAL = "events.jsonl"
 """Where `listen` keeps events until it is told otherwise: beside the store."""
@@ -46,8 +42,8 @@ BehindProxy = Annotated[
 ]
 
 
-def loaded_server() -> ModuleType:
-    """Give the module that runs servers. Raises `UnavailableError` where its extra is missing."""
+def load_server() -> ModuleType:
+    """Return the module that runs servers. Raises `UnavailableError` where its extra is missing."""
     try:
         from notifycli.server import http_server  # noqa: PLC0415 - 0.1 s, and an extra
     except ModuleNotFoundError as error:
@@ -58,28 +54,7 @@ def loaded_server() -> ModuleType:
     return http_server
 
 
-def tell_stopped(session: Session, done: str = "") -> None:
+def print_stopped(session: Session, done: str = "") -> None:
     """Say that a signal has ended the server, and what it has done."""
     leave_line()
     session.info(f"stopped{done}")
-
-
-def place(
-    host: str, port: int, tls_cert: Path | None, tls_key: Path | None, behind_proxy: str | None
-) -> Place:
-    """Give where to listen."""
-    from notifycli.server.http_server import Place  # noqa: PLC0415 - see loaded_server()
-
-    return Place(host, port, tls_cert, tls_key, behind_proxy)
-
-
-def logger(session: Session) -> Callable[[str], None]:
-    """Give the log: a line to standard error with the time, unless `-q` is given."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - only a server needs it
-
-    def log(text: str) -> None:
-        at = datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
-        # One entry is one line, whatever its words are.
-        session.info(f"{at}Z {' '.join(text.split())}")
-
-    return log

@@ -1,35 +1,33 @@
-"""What `listen --deliver` does beside listening: what fires is sent while events are received."""
+"""What fires is sent while events are received: by `listen --deliver`, and `chatwoot watch`."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notifycli.cli.log_writer import LogWriter
 from notifycli.cli.session import Session
 from notifycli.errors import NotifycliError
 from notifycli.rules.notifications import SWITCHED_CHANNELS
 
 if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import Run
-    from notifycli.cli.log_writer import LogWriter
     from notifycli.store.store import Store
 
 _AGAIN_SECONDS = 10.0
 
 
 @contextmanager
-def delivering(
-    session: Session, path: Path, log: Callable[[str], None], writer: LogWriter
-) -> Iterator[None]:
+def deliver_meanwhile(session: Session, path: Path, writer: LogWriter) -> Iterator[None]:
     """Follow the file of received events in a thread, as `deliver --follow` does.
 
     That is why nothing is lost between the two: what was received and not delivered when the
     process ended is taken up where it was left, and nobody who waits for an answer waits for it.
     """
-    delivery = _Delivery(session, path, log, writer)
+    delivery = _Delivery(session, path, writer)
     thread = threading.Thread(target=delivery.go_on, name="delivery")
     thread.start()
     try:
@@ -40,12 +38,9 @@ def delivering(
 
 
 class _Delivery:
-    def __init__(
-        self, session: Session, path: Path, log: Callable[[str], None], writer: LogWriter
-    ) -> None:
-        self._this = session
+    def __init__(self, session: Session, path: Path, writer: LogWriter) -> None:
+        self._session = session
         self._path = path
-        self._log = log
         self._writer = writer
         self._stopped = threading.Event()
         self._run: Run | None = None
@@ -59,10 +54,10 @@ class _Delivery:
         """Deliver until it is stopped; after a trouble, such as a busy store, once more."""
         while not self._stopped.is_set():
             try:
-                with self._this.store(create=True) as store:
+                with self._session.store(create=True) as store:
                     self._deliver(store)
             except NotifycliError as error:
-                self._log(
+                self._writer.note(
                     f"error: delivery stopped: {error.message}; again in {_AGAIN_SECONDS:g} s"
                 )
                 self._stopped.wait(_AGAIN_SECONDS)
@@ -79,14 +74,14 @@ class _Delivery:
         channels = Channels(store, frozenset(SWITCHED_CHANNELS), self._writer.write)
         for channel in SWITCHED_CHANNELS:
             channels.ready(channel)  # or the log says at once why it isn't
-        account = self._this.given_account
+        account = self._session.given_account
         terms = Terms(Selection(account=account))
         scope = Scope(frozenset(SWITCHED_CHANNELS), account=account)
-        feeder = Enqueuer(store, self._this.fallback_account(store), terms, channels)
+        feeder = Enqueuer(store, self._session.fallback_account(store), terms, channels)
         pace = Pace(int(store.configuration.get("deliver.concurrency") or 1))
         engine = Engine(store.outbox, channels, scope, pace, self._writer.write)
-        source = Source(self._this, store, [str(self._path)], follow=True)
+        source = Source(self._session, store, [str(self._path)], follow=True)
         self._run = Run(feeder, engine, source, BadLines(strict=False), self._writer)
         if self._stopped.is_set():
             self._run.stop()
-        carry_out(self._this, self._run, progress=False)
+        carry_out(self._session, self._run, progress=False)
