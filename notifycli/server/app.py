@@ -112,7 +112,10 @@ class Api:
             default=_no_such_path,
             lifespan=self._lifespan,
         )
-        return ErrorMiddleware(router, self._log)
+        return ErrorMiddleware(router, self._log, self._check_ready)
+
+    def _check_ready(self) -> None:
+        self._stores.reader.accounts()
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:

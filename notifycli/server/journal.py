@@ -21,6 +21,7 @@ some, the others gather.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable
@@ -113,6 +114,13 @@ class Journal:
                 os.close(descriptor)
         self._file = self._ids = -1
         self._stack.close()
+
+    def check(self) -> None:
+        """Raise `ConfigurationError` or `OSError` if the next event couldn't be kept."""
+        self._check()
+        folder = self.path.parent
+        if self._torn or shutil.disk_usage(folder).free == 0 or not os.access(folder, os.W_OK):
+            raise ConfigurationError(f"{self.path} can't be written", _ANOTHER)
 
     def seen(self, delivery: str) -> bool:
         """Whether this id is on the disk with its line."""

@@ -92,19 +92,29 @@ _CLOSE = {"connection": "close"}
 class ErrorMiddleware:
     """Stands before an application: adds the headers, writes the log, answers what goes wrong.
 
+    It answers `/healthz` and `/readyz` itself, the latter by `check_ready`, which raises an error
+    of ours or `OSError` while the server can't do its work.
+
     The log has a line a request: who, what and how it ended; no query, no header and no body, in
     which secrets travel. What a client chose in it is quoted as in a URL (RFC 3986, 2.1), so that
     nothing that is sent looks like another line or another word of it.
     """
 
-    def __init__(self, app: ASGIApp, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, log: Callable[[str], None], check_ready: Callable[[], None]
+    ) -> None:
         self._app = app
         self._log = log
+        self._check_ready = check_ready
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, as ASGI has it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if scope["method"] in {"GET", "HEAD"} and scope["path"] in {"/healthz", "/readyz"}:
+            # Asked every few seconds: no line in the log for each.
+            await self._health(scope["path"])(scope, receive, send)
             return
         started = time.monotonic()
         status = 0
@@ -129,6 +139,15 @@ class ErrorMiddleware:
                 self._log(f"unexpected {type(error).__name__} after an answer had begun")
         took = (time.monotonic() - started) * 1000
         self._log(f"{_request_line(scope)} {status} {took:.0f} ms")
+
+    def _health(self, path: str) -> Response:
+        """Answer that the process lives, or that it can do its work."""
+        if path == "/readyz":
+            try:
+                self._check_ready()
+            except (NotifycliError, OSError):
+                return answer({"status": "not ready"}, 503)
+        return answer({"status": "ok"})
 
     def _answer_error(self, error: Exception) -> Response:
         if isinstance(error, HTTPError):

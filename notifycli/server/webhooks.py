@@ -72,7 +72,8 @@ class WebhookReceiver:
 
     def application(self) -> ASGIApp:
         """Return the ASGI application; every path is a webhook's."""
-        return ErrorMiddleware(Router(default=self._receive, lifespan=self._lifespan), self._log)
+        router = Router(default=self._receive, lifespan=self._lifespan)
+        return ErrorMiddleware(router, self._log, self._journal.check)
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,6 +100,24 @@ def test_it_gives_its_files_and_takes_one_subscription_from_its_own_page_alone(
         )
     [kept] = ready.ok("push", "list").records
     assert (kept["service"], kept["label"]) == ("push.example.com", "Firefox on Linux")
+
+
+def test_what_is_no_http_writes_nothing_to_the_terminal(ready: Notifycli, program: Program) -> None:
+    assert ready.ok("push", "list").records == []
+    with subscribing(program) as (process, address):
+        parts = urlsplit(address)
+        for data in (b"\x16\x03\x01\x00" * 20, b"GET / HTTP/9\r\n\r\n", b"\x00" * 40_000):
+            with socket.create_connection(("127.0.0.1", parts.port or 0), timeout=60) as one:
+                one.sendall(data)
+                one.shutdown(socket.SHUT_WR)
+                while one.recv(65536):
+                    pass
+        assert visit(address, Visit("GET", "", {}))[0] == 200
+        process.terminate()
+        assert process.stderr is not None
+        assert process.stderr.read() == (
+            "press the button there, as jane@example.com; Ctrl-C ends it\n"
+        )
 
 
 def test_a_name_is_shown_as_it_is_and_does_nothing(ready: Notifycli, program: Program) -> None:
