@@ -59,6 +59,16 @@ class Connections:
             ).fetchone()
         return Known(*row) if row else Known(None, None)
 
+    def seen(self, account: int) -> dict[int, bytes]:
+        """Return what is on record of all users' preferences there, as `Known.seen`, by user."""
+        with translate_errors(self._path):
+            rows = self._connection.execute(
+                "SELECT user_id, seen FROM chatwoot_user"
+                " WHERE account_id = ? AND seen IS NOT NULL ORDER BY user_id",
+                (account,),
+            ).fetchall()
+        return dict(rows)
+
 
 class ConnectionChanges:
     """The changes of an account's connection, in a transaction of its change.

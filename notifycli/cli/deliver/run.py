@@ -110,7 +110,8 @@ def run(
         raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
     files = _files(session, events, follow=follow, pending=pending)
     with session.store() as store:
-        from notifycli.cli.deliver.worker import Run, Source  # noqa: PLC0415 - not for the help
+        from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - not for the help
+        from notifycli.cli.deliver.worker import Run, Source  # noqa: PLC0415
         from notifycli.delivery.delivery_log import unlogged  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
@@ -125,12 +126,13 @@ def run(
         if files:
             terms = Terms(Selection(users=users, channels=named, account=account), max_age, limit)
             feeder = Enqueuer(store, session.fallback_account(store), terms, channels)
+        scope = Scope(named or frozenset(Channel), users, account)
+        warn_of_doubles(session, store, scope)
         if dry_run:
             status = _show(session, files, feeder, strict=strict)
         else:
             source = Source(session, store, files, follow=follow)
             pace = Pace(int(store.configuration.get("deliver.concurrency") or 1), limit)
-            scope = Scope(named or frozenset(Channel), users, account)
             engine = Engine(store.outbox, channels, scope, pace, log.write if log else unlogged)
             work = Run(feeder, engine, source, BadLines(strict=strict), log)
             status = _send(session, store, work, scope, progress=progress)

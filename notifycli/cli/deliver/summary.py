@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from notifycli.delivery.enqueue import Fed
     from notifycli.store.outbox_records import Scope
     from notifycli.store.sqlite.outbox import Outbox
+    from notifycli.store.store import Store
 
 _REFUSED = 1
 _INTERRUPTED = 130
@@ -27,6 +28,9 @@ _WHAT_IS_MISSING = {
     Channel.PUSH: "their users have no subscription",
     Channel.AUDIO: "their users are unknown",
 }
+
+
+_PLURALS = {Channel.EMAIL: "e-mail", Channel.PUSH: "push", Channel.AUDIO: "sounds"}
 
 
 class Delivery(Struct):
@@ -85,6 +89,42 @@ def _status(run: Run, left: int, waiting: dict[Channel, int]) -> int:
         silent = any(waiting[c] and not report.sent[c] for c in report.last_trouble)
         return UnavailableError.status if silent else TryAgainError.status
     return _REFUSED if report.dead.total() else 0
+
+
+def warn_of_doubles(session: Session, store: Store, scope: Scope) -> None:
+    """Warn where an account's Chatwoot sends the same as this: its users get everything twice."""
+    for connection in store.chatwoot.all():
+        if scope.account not in {None, connection.account_id}:
+            continue
+        doubled = _doubled(store, connection.account_id, scope)
+        for channel, count in _counted(doubled):
+            session.warn(
+                f"Chatwoot at {connection.url} sends {_PLURALS[channel]} too, to"
+                f" {plural(count, 'user')} whom this sends {_PLURALS[channel]}: they may get the"
+                " same notification twice\n  only one of both should send: switch these types off"
+                f" in Chatwoot's profile settings, or don't deliver by {channel} here"
+            )
+
+
+def _doubled(store: Store, account: int, scope: Scope) -> Counter[Channel]:
+    """Count the users for whom a type is on here and there, by channel."""
+    from notifycli.chatwoot.merge import read_seen, values  # noqa: PLC0415 - if connected alone
+
+    preferences, subscribed = store.preferences(account), store.subscriptions.subscribed(account)
+    doubled: Counter[Channel] = Counter()
+    for user, text in store.chatwoot.seen(account).items():
+        if scope.users is not None and (account, user) not in scope.users:
+            continue
+        there = {} if (seen := read_seen(text)) is None else values(seen).of
+        both = {
+            channel
+            for key, value in there.items()
+            if value == "on"
+            and (channel := key.partition(".")[0]) in scope.channels
+            and preferences.resolve(key, user).value == "on"
+        }
+        doubled.update(map(Channel, both - (set() if user in subscribed else {Channel.PUSH})))
+    return doubled
 
 
 def tell_skipped(session: Session, fed: Fed, channels: Channels) -> None:

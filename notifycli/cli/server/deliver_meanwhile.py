@@ -63,7 +63,8 @@ class _Delivery:
                 self._stopped.wait(_AGAIN_SECONDS)
 
     def _deliver(self, store: Store) -> None:
-        from notifycli.cli.deliver.worker import Run, Source, carry_out  # noqa: PLC0415 - if asked for
+        from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - if asked for
+        from notifycli.cli.deliver.worker import Run, Source, carry_out  # noqa: PLC0415
         from notifycli.cli.input.lines import BadLines  # noqa: PLC0415
         from notifycli.delivery.channels import Channels  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
@@ -77,6 +78,7 @@ class _Delivery:
         account = self._session.given_account
         terms = Terms(Selection(account=account))
         scope = Scope(frozenset(SWITCHED_CHANNELS), account=account)
+        warn_of_doubles(self._session, store, scope)
         feeder = Enqueuer(store, self._session.fallback_account(store), terms, channels)
         pace = Pace(int(store.configuration.get("deliver.concurrency") or 1))
         engine = Engine(store.outbox, channels, scope, pace, self._writer.write)
