@@ -15,6 +15,7 @@ from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.simulate.filters import a_channel
 from notifycli.cli.simulate.run import selected_users
 from notifycli.cli.times import in_words, now, to_the_minute
+from notifycli.cli.types import a_number
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.notifications import Channel, NotificationType
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
 
 app = part()
 Ids = Annotated[
-    list[int] | None, typer.Argument(metavar="[ID]...", help="Which ones, as status lists them.")
+    list[int] | None,
+    typer.Argument(
+        parser=a_number("notification's number"),
+        metavar="[ID]...",
+        help="Which ones, as status lists them.",
+    ),
 ]
 OneChannel = Annotated[
     list[str] | None,

@@ -13,7 +13,7 @@ from notifycli.cli.push.common import keep
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import read_input
 from notifycli.cli.times import in_words, now, written
-from notifycli.cli.types import AllowLoopback
+from notifycli.cli.types import AllowLoopback, a_number
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
@@ -130,7 +130,12 @@ def push_list(ctx: typer.Context) -> None:
 def push_remove(
     ctx: typer.Context,
     ids: Annotated[
-        list[int], typer.Argument(metavar="ID...", help="The subscriptions, as listed.")
+        list[int],
+        typer.Argument(
+            parser=a_number("subscription's number"),
+            metavar="ID...",
+            help="The subscriptions, as listed.",
+        ),
     ],
 ) -> None:
     """Remove subscriptions: nothing is sent to them any more."""
