@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from notifycli.delivery.delivery_log import LogEntry
     from notifycli.delivery.engine import Engine
     from notifycli.delivery.enqueue import Enqueuer
+    from notifycli.server.metrics import Metrics
 
 SUMMARY_SECONDS = 60.0
 
@@ -40,13 +41,16 @@ LogFormatOption = Annotated[
 class LogWriter:
     """Writes entries as they come, and a summary now and then; with `-q`, troubles alone."""
 
-    def __init__(self, session: Session, form: LogFormat) -> None:
+    def __init__(self, session: Session, form: LogFormat, metrics: Metrics | None = None) -> None:
+        self._metrics = metrics
         self._quiet = session.quiet
         self._json = form is LogFormat.JSON
         self._before = (0, 0, 0, 0)
 
     def write(self, entry: LogEntry) -> None:
         """Write one line about what has happened."""
+        if self._metrics is not None:
+            self._metrics.count_entry(entry)
         if entry.event in {"sent", "recovered"} and self._quiet:
             return
         self._put(_text(entry), {"event": entry.event, "channel": entry.channel, **_fields(entry)})

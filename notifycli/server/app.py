@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -28,6 +28,9 @@ from notifycli.server.schemas import ForUser
 from notifycli.server.throttle import Throttle
 from notifycli.store.store import Store
 from notifycli.store.tokens import NOBODY, Token
+
+if TYPE_CHECKING:
+    from notifycli.server.metrics import Metrics
 
 Result = TypeVar("Result")
 
@@ -86,10 +89,12 @@ class Api:
         throttle: Throttle | None = None,
         *,
         allow_loopback: bool = False,
+        metrics: Metrics | None = None,
     ) -> None:
         self._stores = Stores(path)
         self._now = now
         self._log = log
+        self._metrics = metrics
         self._throttle = throttle or Throttle()
         self._uses: dict[int, int] = {}
         self._push_page = PushPage(
@@ -112,7 +117,7 @@ class Api:
             default=_no_such_path,
             lifespan=self._lifespan,
         )
-        return ErrorMiddleware(router, self._log, self._check_ready)
+        return ErrorMiddleware(router, self._log, self._check_ready, self._metrics)
 
     def _check_ready(self) -> None:
         self._stores.reader.accounts()

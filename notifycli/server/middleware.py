@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import re
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
@@ -23,6 +24,9 @@ from notifycli.errors import (
     UsageError,
 )
 
+if TYPE_CHECKING:
+    from notifycli.server.metrics import Metrics
+
 BODY_SECONDS = 10.0
 """How long a client may take to send a body."""
 HEADERS = (
@@ -32,6 +36,7 @@ HEADERS = (
     (b"x-content-type-options", b"nosniff"),
 )
 """For answers that no browser should keep, show, frame or guess the type of."""
+_FOR_SUPERVISORS = {"/healthz", "/readyz", "/metrics"}
 _AGAIN_SECONDS = 1
 _SECRET_PATH = re.compile(r"^(/push/)(?!worker\.js$)[^/]+")
 _LONGEST_PATH = 200
@@ -92,8 +97,8 @@ _CLOSE = {"connection": "close"}
 class ErrorMiddleware:
     """Stands before an application: adds the headers, writes the log, answers what goes wrong.
 
-    It answers `/healthz` and `/readyz` itself, the latter by `check_ready`, which raises an error
-    of ours or `OSError` while the server can't do its work.
+    It answers `/metrics`, `/healthz` and `/readyz` itself, the last by `check_ready`, which raises
+    an error of ours or `OSError` while the server can't do its work.
 
     The log has a line a request: who, what and how it ended; no query, no header and no body, in
     which secrets travel. What a client chose in it is quoted as in a URL (RFC 3986, 2.1), so that
@@ -101,20 +106,25 @@ class ErrorMiddleware:
     """
 
     def __init__(
-        self, app: ASGIApp, log: Callable[[str], None], check_ready: Callable[[], None]
+        self,
+        app: ASGIApp,
+        log: Callable[[str], None],
+        check_ready: Callable[[], None],
+        metrics: Metrics | None = None,
     ) -> None:
         self._app = app
         self._log = log
         self._check_ready = check_ready
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, as ASGI has it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] in {"GET", "HEAD"} and scope["path"] in {"/healthz", "/readyz"}:
+        if scope["method"] in {"GET", "HEAD"} and scope["path"] in _FOR_SUPERVISORS:
             # Asked every few seconds: no line in the log for each.
-            await self._health(scope["path"])(scope, receive, send)
+            await (await self._tell_supervisor(scope))(scope, receive, send)
             return
         started = time.monotonic()
         status = 0
@@ -139,15 +149,29 @@ class ErrorMiddleware:
                 self._log(f"unexpected {type(error).__name__} after an answer had begun")
         took = (time.monotonic() - started) * 1000
         self._log(f"{_request_line(scope)} {status} {took:.0f} ms")
+        if self._metrics is not None:
+            self._metrics.count_request(scope["method"], status)
 
-    def _health(self, path: str) -> Response:
-        """Answer that the process lives, or that it can do its work."""
-        if path == "/readyz":
+    async def _tell_supervisor(self, scope: Scope) -> Response:
+        """Answer that the process lives, that it can do its work, or what it has done."""
+        if scope["path"] == "/metrics":
+            return await self._show_metrics(scope)
+        if scope["path"] == "/readyz":
             try:
                 self._check_ready()
             except (NotifycliError, OSError):
                 return answer({"status": "not ready"}, 503)
         return answer({"status": "ok"})
+
+    async def _show_metrics(self, scope: Scope) -> Response:
+        address = (scope["client"] or ("",))[0]
+        if not is_near(address):
+            return answer(Failure("metrics are for this machine and its own network"), 403)
+        if self._metrics is None:
+            return answer(Failure("this needs the package prometheus-client"), 404)
+        # It looks into the store, which may be busy.
+        text = await asyncio.get_running_loop().run_in_executor(None, self._metrics.text)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     def _answer_error(self, error: Exception) -> Response:
         if isinstance(error, HTTPError):
@@ -172,3 +196,11 @@ def _request_line(scope: Scope) -> str:
     path = quote(asked, safe="/:@!$&'()*+,;=~", errors="replace")
     shown = path if len(path) <= _LONGEST_PATH else f"{path[:_LONGEST_PATH]}…"
     return f"{quote(str(client[0]), safe=':%')} {scope['method']} {shown}"
+
+
+def is_near(address: str) -> bool:
+    """Whether an address is this machine's or its own network's, not the world's."""
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_private
+    except ValueError:
+        return False

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +26,9 @@ from notifycli.server.http_server import is_loopback
 from notifycli.server.journal import Journal, Line
 from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
 from notifycli.server.signature import Seal, check
+
+if TYPE_CHECKING:
+    from notifycli.server.metrics import Metrics
 
 LARGEST_BODY = 4 * 1024 * 1024
 """Bytes; a body is mostly 3 KB, and a message in it has at most 150,000 characters."""
@@ -54,6 +57,7 @@ class WebhookReceiver:
         *,
         unsigned: bool = False,
         local: bool = False,
+        metrics: Metrics | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._journal = journal
@@ -61,6 +65,7 @@ class WebhookReceiver:
         self._log = log
         self._unsigned = unsigned
         self._local = local
+        self._metrics = metrics
         self._now = now
         self._thread = ThreadPoolExecutor(1, "journal")
         self._waiting: list[_Waiting] = []
@@ -73,7 +78,7 @@ class WebhookReceiver:
     def application(self) -> ASGIApp:
         """Return the ASGI application; every path is a webhook's."""
         router = Router(default=self._receive, lifespan=self._lifespan)
-        return ErrorMiddleware(router, self._log, self._journal.check)
+        return ErrorMiddleware(router, self._log, self._journal.check, self._metrics)
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
@@ -135,6 +140,8 @@ class WebhookReceiver:
                 self._thread, self._try_write, [item.line for item in batch]
             )
             self._tell(trouble)
+            if trouble is None and self._metrics is not None:
+                self._metrics.count_kept(len(batch))
             for line, kept in batch:
                 if line.delivery is not None:
                     self._on_the_way.pop(line.delivery, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,7 +18,7 @@ from notifycli.cli.simulate.run import selected_users, tell_assumptions
 from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import read_span
 from notifycli.cli.types import a_number
-from notifycli.errors import UsageError
+from notifycli.errors import UnavailableError, UsageError
 from notifycli.rules.decision import Decision
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
 from notifycli.rules.selection import Selection
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import Run
     from notifycli.delivery.channels import Channels
     from notifycli.delivery.enqueue import Enqueuer
+    from notifycli.server.metrics import Metrics
     from notifycli.store.outbox_records import Scope
 
 app = part()
@@ -89,6 +91,15 @@ def run(
         bool, typer.Option("--dry-run", help="Show what would be sent; write and send nothing.")
     ] = False,
     log_format: LogFormatOption = None,
+    metrics: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics",
+            parser=a_number("port", highest=65535),
+            metavar="PORT",
+            help="With --follow: what a monitor asks (Prometheus), at this port of this machine.",
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
     progress: Annotated[
         bool | None,
@@ -108,8 +119,10 @@ def run(
     session = session_of(ctx)
     if dry_run and follow:
         raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
+    if metrics is not None and not follow:
+        raise UsageError("--metrics is for a run that goes on", "add --follow")
     files = _files(session, events, follow=follow, pending=pending)
-    with session.store() as store:
+    with ExitStack() as stack, session.store() as store:
         from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - not for the help
         from notifycli.cli.deliver.worker import Run, Source  # noqa: PLC0415
         from notifycli.delivery.delivery_log import unlogged  # noqa: PLC0415
@@ -119,7 +132,8 @@ def run(
 
         named = frozenset(map(Channel, channel or ()))
         follows = follow or log_format is not None
-        log = LogWriter(session, log_format or LogFormat.TEXT) if follows else None
+        counted = None if metrics is None else _serve_metrics(session, metrics, stack)
+        log = LogWriter(session, log_format or LogFormat.TEXT, counted) if follows else None
         channels = _channels(session, store, named, log, needed=not dry_run)
         users = selected_users(session, store)
         feeder, account = None, session.given_account
@@ -179,6 +193,20 @@ def _channels(
         if not channels.ready(each) and (trouble := channels.trouble(each)):
             raise trouble
     return channels
+
+
+def _serve_metrics(session: Session, port: int, stack: ExitStack) -> Metrics:
+    try:
+        from notifycli.server.metrics import Metrics  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"this needs the package {error.name}, which isn't installed",
+            "pip install prometheus-client",
+        ) from None
+    made = Metrics(session.path)
+    stack.callback(made.serve(port))
+    session.info(f"metrics at http://127.0.0.1:{port}/metrics")
+    return made
 
 
 def _is_alone(session: Session, store: Store) -> bool:

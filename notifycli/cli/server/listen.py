@@ -20,6 +20,7 @@ from notifycli.cli.server.server_options import (
     Port,
     TlsCert,
     TlsKey,
+    load_metrics,
     load_server,
     print_stopped,
 )
@@ -81,7 +82,8 @@ def listen(
     from notifycli.server.webhooks import WebhookReceiver  # noqa: PLC0415 - needs what is an extra
 
     secrets = _secrets(session, needed=not unsigned)
-    writer = LogWriter(session, log_format or LogFormat.TEXT)
+    metrics = load_metrics(session)
+    writer = LogWriter(session, log_format or LogFormat.TEXT, metrics)
     log = writer.note
     # pathlib's own raises where it may not look.
     if path is not None and not os.path.isdir(path.expanduser().parent):  # noqa: PTH112
@@ -95,7 +97,9 @@ def listen(
         stack.callback(journal.close)
         if deliver:
             stack.enter_context(deliver_meanwhile(session, journal.path, writer))
-        receiver = WebhookReceiver(journal, secrets, log, unsigned=unsigned, local=at.is_local)
+        receiver = WebhookReceiver(
+            journal, secrets, log, unsigned=unsigned, local=at.is_local, metrics=metrics
+        )
         http_server.run(
             receiver.application(),
             at,

@@ -12,6 +12,7 @@ from notifycli.cli.server.server_options import (
     Port,
     TlsCert,
     TlsKey,
+    load_metrics,
     load_server,
     print_stopped,
 )
@@ -57,8 +58,10 @@ def serve(
     log = LogWriter(session, LogFormat.TEXT).note
     with session.store(create=True):
         pass  # What is wrong with it is told here, and not of each request.
+    metrics = load_metrics(session)
+    api = Api(session.path, now, log, allow_loopback=allow_loopback, metrics=metrics)
     http_server.run(
-        Api(session.path, now, log, allow_loopback=allow_loopback).application(),
+        api.application(),
         http_server.Place(host, port, tls_cert, tls_key, behind_proxy),
         lambda address: session.info(f"serving {session.path} at {address}"),
         log,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,9 @@ from notifycli.cli.session import Session
 from notifycli.cli.terminal import leave_line
 from notifycli.cli.types import a_number
 from notifycli.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from notifycli.server.metrics import Metrics
 
 JOURNAL = "events.jsonl"
 """Where `listen` keeps events until it is told otherwise: beside the store."""
@@ -52,6 +55,15 @@ def load_server() -> ModuleType:
             "in the folder with the source of notifycli: pipx install --force '.[server]'",
         ) from None
     return http_server
+
+
+def load_metrics(session: Session) -> Metrics | None:
+    """Return the metrics of this process; `None` where their package is missing."""
+    try:
+        from notifycli.server.metrics import Metrics  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        return None
+    return Metrics(session.path)
 
 
 def print_stopped(session: Session, done: str = "") -> None:

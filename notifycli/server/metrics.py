@@ -1,0 +1,119 @@
+"""What a monitor asks, in Prometheus' text format: what came, what was sent, and what waits.
+
+Counters are of this process, since it was started; the queue is the store's, as it is when asked.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
+
+from notifycli.delivery.delivery_log import LogEntry, LogEvent
+from notifycli.errors import NotifycliError, UnavailableError
+from notifycli.rules.notifications import Channel
+from notifycli.store.outbox_records import State, StateCount
+from notifycli.store.store import Store
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_LOOPBACK = "127.0.0.1"
+_MICROSECONDS = 1_000_000
+
+
+class Metrics:
+    """The metrics of one process, about the store at `path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._registry = CollectorRegistry()
+        by_channel = ("channel",)
+        self._received = self._counter("requests", "Requests that came in.", ("method",))
+        self._refused = self._counter("requests_refused", "Requests that failed.", ("status",))
+        self._kept = self._counter("events_kept", "Events that were put on the disk.")
+        self._sent = self._counter("sent", "Notifications that were sent.", by_channel)
+        self._failed = self._counter("failed", "Attempts that failed.", by_channel)
+        self._retried = self._counter("retried", "Attempts after the first.", by_channel)
+        self._dead = self._counter("given_up", "Notifications that were given up.", by_channel)
+        queue = self._gauge("queue_length", "Notifications that are still to be sent.")
+        oldest = self._gauge("oldest_pending_seconds", "How long the oldest of them has waited.")
+        for channel in Channel:
+            for counter in (self._sent, self._failed, self._retried, self._dead):
+                counter.labels(channel)
+            queue.labels(channel).set_function(self._of_queue(channel, lambda found: found.count))
+            oldest.labels(channel).set_function(self._of_queue(channel, _age))
+
+    def count_request(self, method: str, status: int) -> None:
+        """Count a request that was answered."""
+        # A client may make methods up, and each label stays.
+        self._received.labels(method if method in _METHODS else "other").inc()
+        if status >= 400:  # noqa: PLR2004 - RFC 9110, 15.5
+            self._refused.labels(str(status)).inc()
+
+    def count_kept(self, events: int) -> None:
+        """Count events that were kept."""
+        self._kept.inc(events)
+
+    def count_entry(self, entry: LogEntry) -> None:
+        """Count what the log of deliveries is told."""
+        if entry.notice is None:
+            return
+        counters = {
+            LogEvent.SENT: self._sent,
+            LogEvent.FAILED: self._failed,
+            LogEvent.DEAD: self._dead,
+        }
+        if (counter := counters.get(LogEvent(entry.event))) is not None:
+            counter.labels(entry.channel).inc()
+            if entry.notice.attempts:
+                self._retried.labels(entry.channel).inc()
+
+    def text(self) -> bytes:
+        """Return all of it, as it is now."""
+        found: bytes = generate_latest(self._registry)
+        return found
+
+    def serve(self, port: int) -> Callable[[], None]:
+        """Serve it on a port of loopback; the answer ends that. Raises `UnavailableError`."""
+        try:
+            server, thread = start_http_server(port, _LOOPBACK, self._registry)
+        except OSError as error:
+            raise UnavailableError(
+                f"{_LOOPBACK} port {port} can't be listened at: {error.strerror or error}",
+                "another program may have it: name another with --metrics",
+            ) from None
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
+
+        return stop
+
+    def _counter(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Counter:
+        return Counter(f"notifycli_{name}", help_, labels, registry=self._registry)
+
+    def _gauge(self, name: str, help_: str) -> Gauge:
+        return Gauge(f"notifycli_{name}", help_, ("channel",), registry=self._registry)
+
+    def _of_queue(
+        self, channel: Channel, read: Callable[[StateCount], float]
+    ) -> Callable[[], float]:
+        """Make what reads one number of a channel's queue; "not a number" if nobody can now."""
+
+        def look() -> float:
+            try:
+                with Store(self._path, create=False) as store:
+                    counts = store.outbox.counts()
+            except NotifycliError:
+                return math.nan
+            own = (c for c in counts if (c.channel, c.state) == (channel, State.PENDING))
+            return next(map(read, own), 0.0)
+
+        return look
+
+
+def _age(found: StateCount) -> float:
+    return max(0.0, time.time() - found.oldest / _MICROSECONDS)
