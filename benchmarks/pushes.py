@@ -23,9 +23,8 @@ from pywebpush import webpush  # type: ignore[import-untyped] # it has no types
 
 from benchmarks.frame import Done, Race, Way, WrongError
 from benchmarks.push_service import Service, service
-from notifycli.delivery.channel import Delivered
+from notifycli.delivery.channel import Delivered, sample_notice
 from notifycli.delivery.push.push_channel import PushSender, now
-from notifycli.delivery.sample_notice import sample
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.secrets.token_format import Secret
@@ -117,7 +116,7 @@ def _subscribed(store: Store, to: Service) -> PushKeys:
 
 def _ours(store: Store, keys: PushKeys, to: Service, count: int) -> Done:
     os.environ["SSL_CERT_FILE"] = str(to.certificate)
-    notice = sample(1, _JANE, Channel.PUSH, NotificationType.MENTION, now())
+    notice = sample_notice(1, _JANE, Channel.PUSH, NotificationType.MENTION, now())
 
     async def send() -> None:
         async with PushSender(store, keys, _SUBJECT, "https://desk.example.com", _AT_ONCE) as out:

@@ -24,16 +24,16 @@ from benchmarks.frame import Done, Race, Way, WrongError
 from notifycli.delivery.channel import Delivered
 from notifycli.delivery.email.address import sender
 from notifycli.delivery.email.email_channel import EmailSender
-from notifycli.delivery.email.email_message import Branding, Parts, write
+from notifycli.delivery.email.email_message import Branding, MailText, write
 from notifycli.delivery.email.email_templates import Templates
-from notifycli.delivery.email.smtp_server import MailServer, Security
+from notifycli.delivery.email.smtp_login import MailServer, Security
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox_records import Notice
 
 _OURS, _LOOP, _BYTES = "ours@example.com", "loop@example.com", "bytes@example.com"
 _ROOT = Path(__file__).parent.parent
 _CONCURRENCY = 20
-_PARTS: dict[int, Parts] = {}
+_PARTS: dict[int, MailText] = {}
 
 
 def races(folder: Path, small: bool) -> Iterator[Race]:  # noqa: ARG001 - it needs no files

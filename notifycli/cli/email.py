@@ -14,8 +14,7 @@ from notifycli.cli.output import show, show_one, write
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import now
-from notifycli.delivery.channel import Delivered, Later, Outcome
-from notifycli.delivery.sample_notice import sample
+from notifycli.delivery.channel import Delivered, Later, Outcome, sample_notice
 from notifycli.errors import UnavailableError, UsageError
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
@@ -48,7 +47,7 @@ Type = Annotated[
 ]
 
 
-class TestRecord(Struct):
+class EmailTestRecord(Struct):
     """How a test went, as printed."""
 
     user_id: int
@@ -98,7 +97,7 @@ def email_test(ctx: typer.Context, *, type_: Type = NotificationType.MENTION) ->
             raise UsageError(
                 f"user {user.id} has no e-mail address", "give them one: notifycli directory import"
             )
-        notice = sample(account, user, Channel.EMAIL, NotificationType(type_), now())
+        notice = sample_notice(account, user, Channel.EMAIL, NotificationType(type_), now())
         sender = open_sender(store, watch=lambda step: session.info(f"✓ {step}"))
 
     async def run() -> Outcome:
@@ -114,7 +113,7 @@ def _tell(session: Session, notice: Notice, outcome: Outcome) -> None:
     took = isinstance(outcome, Delivered)
     detail = outcome.detail if isinstance(outcome, Delivered) else outcome.why
     word = "delivered" if took else "refused"
-    show_one(session, TestRecord(notice.user_id, notice.email or "", word, detail))
+    show_one(session, EmailTestRecord(notice.user_id, notice.email or "", word, detail))
     if isinstance(outcome, Delivered):
         session.info(
             "If it doesn't arrive, look in the spam folder, then in the mail server's log."
@@ -204,7 +203,7 @@ def email_preview(
     session = session_of(ctx)
     with session.store() as store:
         account, user = _reader(session, store)
-        notice = sample(account, user, Channel.EMAIL, NotificationType(type_), now())
+        notice = sample_notice(account, user, Channel.EMAIL, NotificationType(type_), now())
         parts = written(notice, letterhead(store, otherwise=_NOBODY))
     if html:
         write([parts.html.encode()])

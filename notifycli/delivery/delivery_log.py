@@ -1,14 +1,15 @@
-"""What a run says while it goes on: what was sent, what failed, what works again."""
+"""What a run does: told as it happens, and counted for its end."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Leased
+from notifycli.store.outbox_records import Leased, NoticeState
 
 
 class LogEvent(StrEnum):
@@ -41,3 +42,25 @@ Log = Callable[[LogEntry], None]
 
 def unlogged(_: LogEntry) -> None:
     """Tell nobody."""
+
+
+class DeliveryReport(Struct):
+    """What the engine has done, by channel."""
+
+    sent: Counter[Channel] = field(default_factory=Counter)
+    dead: Counter[Channel] = field(default_factory=Counter)
+    dropped: Counter[Channel] = field(default_factory=Counter)
+    later: Counter[Channel] = field(default_factory=Counter)
+    """Attempts after which another is due."""
+    last_trouble: dict[Channel, str] = field(default_factory=dict)
+    """Why the last attempt failed after which none has succeeded."""
+
+    def count(self, channel: Channel, state: NoticeState) -> None:
+        """Count a notice that an attempt has brought to a state."""
+        counters = {
+            NoticeState.SENT: self.sent,
+            NoticeState.DEAD: self.dead,
+            NoticeState.DROPPED: self.dropped,
+            NoticeState.PENDING: self.later,
+        }
+        counters[state][channel] += 1

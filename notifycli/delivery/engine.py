@@ -19,13 +19,12 @@ from msgspec import Struct
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Sender
 from notifycli.delivery.channels import Channels
-from notifycli.delivery.delivery_log import Log, LogEntry, LogEvent, unlogged
-from notifycli.delivery.delivery_report import Report
+from notifycli.delivery.delivery_log import DeliveryReport, Log, LogEntry, LogEvent, unlogged
 from notifycli.delivery.retry import Breaker, outlived, settle
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Leased, Notice, Scope, Settled, State
+from notifycli.store.outbox_records import Leased, Notice, NoticeState, Scope, Settled
 from notifycli.store.sqlite.outbox import Outbox
 
 LEASE = 15 * SECOND
@@ -38,14 +37,14 @@ _LONGEST_SEND = 120.0
 """A channel has time-outs of its own; this is for one that hangs all the same."""
 _BUSY_TURNS = 12
 _LOGGED = {
-    State.SENT: LogEvent.SENT,
-    State.PENDING: LogEvent.FAILED,
-    State.DEAD: LogEvent.DEAD,
-    State.DROPPED: LogEvent.DEAD,
+    NoticeState.SENT: LogEvent.SENT,
+    NoticeState.PENDING: LogEvent.FAILED,
+    NoticeState.DEAD: LogEvent.DEAD,
+    NoticeState.DROPPED: LogEvent.DEAD,
 }
 
 
-class Pace(Struct, frozen=True):
+class Limits(Struct, frozen=True):
     """How fast, how much and how long."""
 
     concurrency: int = 20
@@ -63,14 +62,14 @@ class Engine:
         outbox: Outbox,
         channels: Channels,
         scope: Scope,
-        pace: Pace,
+        limits: Limits,
         log: Log = unlogged,
     ) -> None:
-        self.report = Report()
+        self.report = DeliveryReport()
         self._outbox = outbox
         self.channels = channels
         self._scope = scope
-        self._pace = pace
+        self._limits = limits
         self._log = log
         self._explained: dict[Channel, NotifycliError] = {}
         """Why what waits on a channel does, as the outbox has been told."""
@@ -79,7 +78,7 @@ class Engine:
         self._running: dict[asyncio.Task[Outcome | None], Leased] = {}
         self._settled: list[Settled] = []
         self._held_until = 0
-        self._budget = pace.limit
+        self._budget = limits.limit
         # Push has many services, and its sender a breaker for each.
         one_service = (c for c in Channel if c is not Channel.PUSH)
         self._breakers: dict[Channel, Breaker] = {channel: Breaker() for channel in one_service}
@@ -139,7 +138,7 @@ class Engine:
     def _turn(self, stack: AsyncExitStack) -> int | None:
         """Record, lease and start what can be; give when there is something to do next."""
         now = _now()
-        room = 2 * self._pace.concurrency - len(self._ready) - len(self._running)
+        room = 2 * self._limits.concurrency - len(self._ready) - len(self._running)
         if self._budget is not None:
             room = min(room, self._budget)
         if self._stopping:
@@ -196,7 +195,7 @@ class Engine:
         return "" if error is None else "; ".join(filter(None, (error.message, error.hint)))
 
     def _start(self, stack: AsyncExitStack) -> None:
-        while self._ready and not self._stopping and len(self._running) < self._pace.concurrency:
+        while self._ready and not self._stopping and len(self._running) < self._limits.concurrency:
             notice = self._ready.popleft()
             if end := outlived(notice, _now()):
                 self._settle(notice, end)
@@ -236,7 +235,7 @@ class Engine:
         """Give notices back as they are, and why, if their channel can't be opened."""
         now = _now()
         self._settled += [
-            Settled(n.id, State.PENDING, now, self._why(n.channel), tried=False) for n in back
+            Settled(n.id, NoticeState.PENDING, now, self._why(n.channel), tried=False) for n in back
         ]
         if self._budget is not None:
             self._budget += len(back)
@@ -262,10 +261,10 @@ class Engine:
 
     def _settle(self, notice: Leased, end: Settled) -> None:
         self._settled.append(end)
-        if end.state is State.PENDING and not end.tried:
+        if end.state is NoticeState.PENDING and not end.tried:
             return
         self.report.count(notice.channel, end.state)
-        due = end.due_at if end.state is State.PENDING else None
+        due = end.due_at if end.state is NoticeState.PENDING else None
         self._log(LogEntry(_LOGGED[end.state], notice.channel, notice, end.why, end.remedy, due))
 
     def _open_scope(self, now: int) -> Scope:
@@ -295,7 +294,7 @@ class Engine:
             return True
         if self._more:
             return False
-        return next_due is None or next_due > _now() + self._pace.patience
+        return next_due is None or next_due > _now() + self._limits.patience
 
     async def _wait(self, next_due: int | None) -> None:
         seconds = _LONGEST_WAIT

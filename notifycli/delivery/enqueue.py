@@ -24,7 +24,7 @@ from notifycli.rules.replay import Replay
 from notifycli.rules.selection import Selection
 from notifycli.rules.settings import SettingsBook
 from notifycli.rules.state import Account
-from notifycli.store.outbox_records import Entry, Place
+from notifycli.store.outbox_records import Entry, FilePosition
 from notifycli.store.store import Store
 
 HOUR = 3_600 * SECOND
@@ -110,7 +110,7 @@ class Enqueuer:
         self._entries.clear()
         return new
 
-    def write(self, place: tuple[str, Place] | None = None) -> int:
+    def write(self, place: tuple[str, FilePosition] | None = None) -> int:
         """Write the notices that are kept, and how far the followed file was read; gives how many.
 
         Raises the store's errors; then they are kept still.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Leased, Settled, State
+from notifycli.store.outbox_records import Leased, NoticeState, Settled
 
 HOUR = 3_600 * SECOND
 MOST_ATTEMPTS = 20
@@ -66,7 +66,7 @@ def outlived(notice: Leased, now: int) -> Settled | None:
         remedy = f"notifycli deliver retry {notice.id}"
     else:
         return None
-    state = State.DROPPED if notice.channel is Channel.AUDIO else State.DEAD
+    state = NoticeState.DROPPED if notice.channel is Channel.AUDIO else NoticeState.DEAD
     return Settled(notice.id, state, now, why, remedy, tried=False)
 
 
@@ -74,7 +74,7 @@ def settle(notice: Leased, outcome: Outcome, now: int, jitter: Jitter) -> Settle
     """Give what becomes of a notice after an attempt."""
     match outcome:
         case Delivered():
-            return Settled(notice.id, State.SENT, now)
+            return Settled(notice.id, NoticeState.SENT, now)
         case Refused():
             remedy = outcome.remedy or f"notifycli deliver retry {notice.id}, once it is mended"
             return _dead(notice, now, outcome.why, remedy)
@@ -85,9 +85,11 @@ def settle(notice: Leased, outcome: Outcome, now: int, jitter: Jitter) -> Settle
             elif due - notice.since > USEFUL[notice.channel]:
                 why = f"given up, since the next attempt would come too late: {outcome.why}"
             else:
-                return Settled(notice.id, State.PENDING, due, outcome.why, tried=outcome.tried)
+                return Settled(
+                    notice.id, NoticeState.PENDING, due, outcome.why, tried=outcome.tried
+                )
             return _dead(notice, now, why, f"notifycli deliver retry {notice.id}")
 
 
 def _dead(notice: Leased, now: int, why: str, remedy: str) -> Settled:
-    return Settled(notice.id, State.DEAD, now, why, remedy)
+    return Settled(notice.id, NoticeState.DEAD, now, why, remedy)

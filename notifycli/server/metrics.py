@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from notifycli.delivery.delivery_log import LogEntry, LogEvent
 from notifycli.errors import NotifycliError, UnavailableError
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import State, StateCount
+from notifycli.store.outbox_records import NoticeState, StateCount
 from notifycli.store.store import Store
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -109,7 +109,7 @@ class Metrics:
                     counts = store.outbox.counts()
             except NotifycliError:
                 return math.nan
-            own = (c for c in counts if (c.channel, c.state) == (channel, State.PENDING))
+            own = (c for c in counts if (c.channel, c.state) == (channel, NoticeState.PENDING))
             return next(map(read, own), 0.0)
 
         return look

@@ -10,7 +10,7 @@ from msgspec import Struct
 from notifycli.rules.notifications import Channel, NotificationType
 
 
-class State(StrEnum):
+class NoticeState(StrEnum):
     """Where a notice is on its way."""
 
     PENDING = "pending"
@@ -83,7 +83,7 @@ class Settled(NamedTuple):
     """What has become of a leased notice."""
 
     id: int
-    state: State
+    state: NoticeState
     due_at: int
     why: str = ""
     remedy: str = ""
@@ -133,7 +133,7 @@ class Noted(Struct, frozen=True, kw_only=True):
     event: str
     conversation_id: int | None
     message_id: int | None
-    state: State
+    state: NoticeState
     attempts: int
     changed_at: int
     due_at: int
@@ -145,14 +145,14 @@ class StateCount(Struct, frozen=True):
     """How many notices of a channel are in a state, and when the first of them was written."""
 
     channel: Channel
-    state: State
+    state: NoticeState
     count: int
     oldest: int
     why: str
     """Why those that are pending wait, as the last of them says; "" if none has been tried."""
 
 
-class Place(NamedTuple):
+class FilePosition(NamedTuple):
     """How far a followed file has been read."""
 
     inode: int

@@ -18,8 +18,7 @@ from notifycli.delivery.enqueue import Enqueuer, Terms
 from notifycli.delivery.sound import player as sound_player
 from notifycli.delivery.sound import sound_channel as sound
 from notifycli.delivery.sound.player import BELL, Player, Tone, tone, tones
-from notifycli.delivery.sound.sound_channel import SoundSender
-from notifycli.delivery.sound.sound_repeat import Waiting
+from notifycli.delivery.sound.sound_channel import SoundSender, Waiting
 from notifycli.errors import UnavailableError
 from notifycli.events.event import Event, Message
 from notifycli.rules.notifications import Channel

@@ -9,7 +9,7 @@ import pytest
 
 from notifycli.cli.deliver.follow import Follower
 from notifycli.errors import UsageError
-from notifycli.store.outbox_records import Place
+from notifycli.store.outbox_records import FilePosition
 
 Step = Callable[[Path], object]
 
@@ -43,7 +43,7 @@ def rename_away(path: Path) -> None:
     path.rename(path.with_suffix(".1"))
 
 
-def followed(path: Path, steps: list[Step], remembered: Place | None = None) -> Follower:
+def followed(path: Path, steps: list[Step], remembered: FilePosition | None = None) -> Follower:
     script = iter(steps)
 
     def pause(_: float) -> bool:

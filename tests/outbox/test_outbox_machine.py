@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox_records import EVERY_CHANNEL, Entry, Leased, Scope, Settled, State
+from notifycli.store.outbox_records import EVERY_CHANNEL, Entry, Leased, NoticeState, Scope, Settled
 from notifycli.store.store import Store
 
 LEASE = 10
@@ -33,7 +33,7 @@ class Known:
 
     line: Line
     text: str
-    state: State = State.PENDING
+    state: NoticeState = NoticeState.PENDING
     owner: str = ""
     due: int = 0
 
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
         assert bool(new) == (identity not in self.keys), "each notice is written once"
         if new:
             self.keys.add(identity)
-            id_ = max(notice.id for notice in self.outbox.in_state(State.PENDING))
+            id_ = max(notice.id for notice in self.outbox.in_state(NoticeState.PENDING))
             self.known[id_] = Known((user, channel, conversation), f"text {key}", due=self.now)
 
     @rule(owner=st.sampled_from(OWNERS), room=st.integers(0, 4), renew=st.booleans())
@@ -94,11 +94,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(
         owner=st.sampled_from(OWNERS),
-        state=st.sampled_from((State.SENT, State.DEAD, State.PENDING)),
+        state=st.sampled_from((NoticeState.SENT, NoticeState.DEAD, NoticeState.PENDING)),
         wait=st.integers(0, 15),
         which=st.integers(0, 9),
     )
-    def end(self, owner: str, state: State, wait: int, which: int) -> None:
+    def end(self, owner: str, state: NoticeState, wait: int, which: int) -> None:
         held = [*self.held[owner]]
         if held:
             self._turn(owner, [Settled(held[which % len(held)], state, self.now + wait)], 0)
@@ -117,9 +117,9 @@ class Machine(RuleBasedStateMachine):
         id_ = [*self.known][which % len(self.known)]
         notice = self.known[id_]
         count = (self.outbox.drop if drop else self.outbox.retry)([id_], self.now)
-        assert count == (notice.state in (State.DEAD, State.PENDING))
+        assert count == (notice.state in (NoticeState.DEAD, NoticeState.PENDING))
         if count:
-            notice.state = State.DROPPED if drop else State.PENDING
+            notice.state = NoticeState.DROPPED if drop else NoticeState.PENDING
             notice.due = self.now
 
     @invariant()
@@ -138,7 +138,7 @@ class Machine(RuleBasedStateMachine):
         for _ in range(len(self.known) + 1):
             self.now += LEASE + 20
             leased = self._turn("a", [], 100)
-            self._turn("a", [Settled(n.id, State.SENT, self.now) for n in leased], 0)
+            self._turn("a", [Settled(n.id, NoticeState.SENT, self.now) for n in leased], 0)
         assert self.outbox.open_count(EVERY_CHANNEL) == 0
         assert self.outbox.next_due(EVERY_CHANNEL) is None
 
@@ -151,25 +151,29 @@ class Machine(RuleBasedStateMachine):
         for item in settled:
             self._settle(owner, item)
         for notice in self.known.values():
-            if renew and notice.state is State.SENDING and notice.owner == owner:
+            if renew and notice.state is NoticeState.SENDING and notice.owner == owner:
                 notice.due = until
         self._check_lease(leased, room)
         for notice_ in leased:
             known = self.known[notice_.id]
-            known.state, known.owner, known.due = State.SENDING, owner, until
+            known.state, known.owner, known.due = NoticeState.SENDING, owner, until
             self.held[owner][notice_.id] = notice_
         return leased
 
     def _settle(self, owner: str, item: Settled) -> None:
         known = self.known[item.id]
         self.held[owner].pop(item.id, None)
-        mine = known.state is State.SENDING and known.owner == owner
-        if item.state is State.SENT or mine:
+        mine = known.state is NoticeState.SENDING and known.owner == owner
+        if item.state is NoticeState.SENT or mine:
             known.state, known.due, known.owner = item.state, item.due_at, ""
 
     def _check_lease(self, leased: list[Leased], room: int) -> None:
         """Check that just what is due and first in its line was leased, the oldest first."""
-        open_ = {i: k for i, k in self.known.items() if k.state in (State.PENDING, State.SENDING)}
+        open_ = {
+            i: k
+            for i, k in self.known.items()
+            if k.state in (NoticeState.PENDING, NoticeState.SENDING)
+        }
         free = [
             id_
             for id_, notice in sorted(open_.items())
@@ -195,7 +199,7 @@ def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never() -> None:
         entries = [entry(key, 7, Channel.EMAIL, None) for key in range(3)]
         store.outbox.write(entries, 1)
         first, second, _ = store.outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, renew=False)
-        ends = [Settled(first.id, State.SENT, 5), Settled(second.id, State.DEAD, 5)]
+        ends = [Settled(first.id, NoticeState.SENT, 5), Settled(second.id, NoticeState.DEAD, 5)]
         store.outbox.turn("a", ends, 0, EVERY_CHANNEL, 5, 9, renew=False)
 
         store.outbox.forget(before=5)

@@ -7,7 +7,7 @@ import pytest
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.retry import MOST_ATTEMPTS, delay, outlived, settle
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Leased, Settled, State
+from notifycli.store.outbox_records import Leased, NoticeState, Settled
 from tests.delivery.notices import leased
 
 SECOND = 1_000_000
@@ -47,40 +47,40 @@ def test_the_wait_doubles_up_to_an_hour_on_top_of_what_the_service_asked_for(
 @pytest.mark.parametrize(
     ("attempts", "age", "outcome", "expected"),
     [
-        pytest.param(0, 0, Delivered(), Settled(5, State.SENT, NOW), id="delivered"),
+        pytest.param(0, 0, Delivered(), Settled(5, NoticeState.SENT, NOW), id="delivered"),
         pytest.param(
             0,
             0,
             Refused("no mailbox", "correct it"),
-            Settled(5, State.DEAD, NOW, "no mailbox", "correct it"),
+            Settled(5, NoticeState.DEAD, NOW, "no mailbox", "correct it"),
             id="refused",
         ),
         pytest.param(
             0,
             0,
             Refused("no mailbox"),
-            Settled(5, State.DEAD, NOW, "no mailbox", f"{AGAIN}, once it is mended"),
+            Settled(5, NoticeState.DEAD, NOW, "no mailbox", f"{AGAIN}, once it is mended"),
             id="refused without a remedy",
         ),
         pytest.param(
             2,
             0,
             Later("busy"),
-            Settled(5, State.PENDING, NOW + 4 * SECOND, "busy"),
+            Settled(5, NoticeState.PENDING, NOW + 4 * SECOND, "busy"),
             id="later",
         ),
         pytest.param(
             2,
             0,
             Later("busy", after=60.0),
-            Settled(5, State.PENDING, NOW + 64 * SECOND, "busy"),
+            Settled(5, NoticeState.PENDING, NOW + 64 * SECOND, "busy"),
             id="later, as the service asks",
         ),
         pytest.param(
             MOST_ATTEMPTS - 1,
             0,
             Later("busy"),
-            Settled(5, State.DEAD, NOW, "given up after 20 attempts: busy", AGAIN),
+            Settled(5, NoticeState.DEAD, NOW, "given up after 20 attempts: busy", AGAIN),
             id="too many attempts",
         ),
         pytest.param(
@@ -89,7 +89,7 @@ def test_the_wait_doubles_up_to_an_hour_on_top_of_what_the_service_asked_for(
             Later("busy"),
             Settled(
                 5,
-                State.DEAD,
+                NoticeState.DEAD,
                 NOW,
                 "given up, since the next attempt would come too late: busy",
                 AGAIN,
@@ -112,19 +112,23 @@ def test_what_becomes_of_a_notice(
         pytest.param(leased(since=NOW - 24 * HOUR), None, id="one of a day too"),
         pytest.param(
             leased(since=NOW - 24 * HOUR - 1),
-            Settled(5, State.DEAD, NOW, "it was not sent within 24 hours", AGAIN, tried=False),
+            Settled(
+                5, NoticeState.DEAD, NOW, "it was not sent within 24 hours", AGAIN, tried=False
+            ),
             id="an older one is a dead letter",
         ),
         pytest.param(
             leased(channel=Channel.AUDIO, since=NOW - 61 * SECOND),
-            Settled(5, State.DROPPED, NOW, "it was not sent within a minute", AGAIN, tried=False),
+            Settled(
+                5, NoticeState.DROPPED, NOW, "it was not sent within a minute", AGAIN, tried=False
+            ),
             id="a sound that comes too late is none",
         ),
         pytest.param(
             leased(since=NOW, member=None),
             Settled(
                 5,
-                State.DEAD,
+                NoticeState.DEAD,
                 NOW,
                 "user 7 has left account 1",
                 "notifycli deliver drop 5",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from notifycli.cli.input.lines import told_faults
 from notifycli.errors import UsageError
-from notifycli.store.outbox_records import Place
+from notifycli.store.outbox_records import FilePosition
 
 POLL_SECONDS = 0.2
 _GZIP = b"\x1f\x8b"
@@ -24,7 +24,7 @@ class Item(NamedTuple):
     file: str
     number: int
     line: bytes
-    place: Place | None = None
+    place: FilePosition | None = None
     """How far the file has been read with it; `None` where that can't be remembered."""
     fresh: bool = True
     """Whether it is to be delivered; else an earlier run has seen it, and it counts as history."""
@@ -36,11 +36,13 @@ class Follower:
     `pause` waits for some seconds and says whether to go on.
     """
 
-    def __init__(self, name: str, remembered: Place | None, pause: Callable[[float], bool]) -> None:
+    def __init__(
+        self, name: str, remembered: FilePosition | None, pause: Callable[[float], bool]
+    ) -> None:
         self.path = self.path_of(name)
         self._name = name
         self._pause = pause
-        self._place = Place(0, b"", 0)
+        self._place = FilePosition(0, b"", 0)
         self._number = 0
         self._rest = b""
         with told_faults(name):
@@ -73,7 +75,7 @@ class Follower:
         finally:
             self._file.close()
 
-    def _seen_before(self, remembered: Place | None) -> int:
+    def _seen_before(self, remembered: FilePosition | None) -> int:
         """Give up to where an earlier run has read this very file."""
         if remembered is None:
             return 0
@@ -84,7 +86,7 @@ class Follower:
         return remembered.offset if same and remembered.offset <= status.st_size else 0
 
     def _begin(self) -> None:
-        self._place = Place(os.fstat(self._file.fileno()).st_ino, b"", 0)
+        self._place = FilePosition(os.fstat(self._file.fileno()).st_ino, b"", 0)
         self._number = 0
         self._rest = b""
 
@@ -99,7 +101,7 @@ class Follower:
         line, self._rest = self._rest, b""
         self._number += 1
         start = _digest(line) if self._number == 1 else self._place.start
-        self._place = Place(self._place.inode, start, self._place.offset + len(line))
+        self._place = FilePosition(self._place.inode, start, self._place.offset + len(line))
         if line.strip():
             place = self._place if self._regular else None
             fresh = self._place.offset > self._seen

@@ -25,7 +25,7 @@ from notifycli.rules.selection import Selection
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
-    from notifycli.cli.deliver.worker import Run
+    from notifycli.cli.deliver.worker import DeliveryRun
     from notifycli.delivery.channels import Channels
     from notifycli.delivery.enqueue import Enqueuer
     from notifycli.server.metrics import Metrics
@@ -124,9 +124,9 @@ def run(
     files = _files(session, events, follow=follow, pending=pending)
     with ExitStack() as stack, session.store() as store:
         from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - not for the help
-        from notifycli.cli.deliver.worker import Run, Source  # noqa: PLC0415
+        from notifycli.cli.deliver.worker import DeliveryRun, Source  # noqa: PLC0415
         from notifycli.delivery.delivery_log import unlogged  # noqa: PLC0415
-        from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
+        from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
         from notifycli.store.outbox_records import Scope  # noqa: PLC0415
 
@@ -146,9 +146,9 @@ def run(
             status = _show(session, files, feeder, strict=strict)
         else:
             source = Source(session, store, files, follow=follow)
-            pace = Pace(int(store.configuration.get("deliver.concurrency") or 1), limit)
-            engine = Engine(store.outbox, channels, scope, pace, log.write if log else unlogged)
-            work = Run(feeder, engine, source, BadLines(strict=strict), log)
+            limits = Limits(int(store.configuration.get("deliver.concurrency") or 1), limit)
+            engine = Engine(store.outbox, channels, scope, limits, log.write if log else unlogged)
+            work = DeliveryRun(feeder, engine, source, BadLines(strict=strict), log)
             status = _send(session, store, work, scope, progress=progress)
     raise typer.Exit(status)
 
@@ -245,7 +245,9 @@ def _would_be_sent(files: list[str], feeder: Enqueuer, bad: BadLines) -> Iterato
         yield from feeder.pending()
 
 
-def _send(session: Session, store: Store, work: Run, scope: Scope, *, progress: bool | None) -> int:
+def _send(
+    session: Session, store: Store, work: DeliveryRun, scope: Scope, *, progress: bool | None
+) -> int:
     """Send it all, and give the exit status."""
     from notifycli.cli.deliver.summary import tell_result  # noqa: PLC0415 - not for the help
     from notifycli.cli.deliver.worker import carry_out  # noqa: PLC0415

@@ -19,7 +19,7 @@ from notifycli.cli.types import a_number
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox_records import Noted, Scope, State, StateCount
+from notifycli.store.outbox_records import Noted, NoticeState, Scope, StateCount
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class NoticeRecord(Struct):
     event: str
     conversation_id: int | None
     message_id: int | None
-    state: State
+    state: NoticeState
     attempts: int
     changed_at: str
     next_at: str | None
@@ -68,7 +68,7 @@ class CountRecord(Struct):
     """How many notifications of a channel are in a state, and since when the first of them is."""
 
     channel: Channel
-    state: State
+    state: NoticeState
     count: int
     oldest: str
     why: str
@@ -90,7 +90,7 @@ def status(
     ctx: typer.Context,
     *,
     state: Annotated[
-        State | None,
+        NoticeState | None,
         typer.Option(help="List the notifications in this state, instead of counting."),
     ] = None,
     channel: OneChannel = None,
@@ -107,14 +107,14 @@ def status(
             _show_notices(session, [*store.outbox.in_state(state, scope)])
             return
         counts = store.outbox.counts(scope)
-        dead = [*store.outbox.in_state(State.DEAD, scope)] if session.shows_table else []
+        dead = [*store.outbox.in_state(NoticeState.DEAD, scope)] if session.shows_table else []
     show(session, map(_counted, counts), CountRecord, heads=_COUNT_HEADS, cells=_count_cells)
     for count in counts if session.shows_table else ():
         if count.why:
             session.info(f"{count.channel} waits: {count.why}")
     if dead:
         _show_notices(session, dead)
-    if any(count.state is State.DEAD for count in counts):
+    if any(count.state is NoticeState.DEAD for count in counts):
         session.info(
             "what is dead waits again after notifycli deliver retry ID or --all, and then "
             "notifycli deliver --pending sends it; notifycli deliver drop gives it up"
@@ -148,7 +148,7 @@ def retry(
     """
     session = session_of(ctx)
     with session.store() as store:
-        states = (State.DEAD,) if everything else (State.DEAD, State.PENDING)
+        states = (NoticeState.DEAD,) if everything else (NoticeState.DEAD, NoticeState.PENDING)
         chosen = _chosen(session, store, ids, channel, states, everything=everything)
         count = store.outbox.retry(chosen, now())
     session.info(f"{plural(count, 'notification')} pending: notifycli deliver --pending sends them")
@@ -173,8 +173,8 @@ def drop(
         bool, typer.Option("--all", help="Everything that couldn't be sent, or with --state waits.")
     ] = False,
     state: Annotated[
-        State, typer.Option(help="With --all: dead or pending.", metavar="dead|pending")
-    ] = State.DEAD,
+        NoticeState, typer.Option(help="With --all: dead or pending.", metavar="dead|pending")
+    ] = NoticeState.DEAD,
     channel: OneChannel = None,
 ) -> None:
     """Give up what couldn't be sent, or hasn't been.
@@ -182,10 +182,10 @@ def drop(
     That is for good, even if its event is read again.
     """
     session = session_of(ctx)
-    if state not in (State.DEAD, State.PENDING):
+    if state not in (NoticeState.DEAD, NoticeState.PENDING):
         raise UsageError(f"what is {state} can't be dropped", "name dead or pending")
     with session.store() as store:
-        states = (state,) if everything else (State.DEAD, State.PENDING)
+        states = (state,) if everything else (NoticeState.DEAD, NoticeState.PENDING)
         chosen = _chosen(session, store, ids, channel, states, everything=everything)
         count = store.outbox.drop(chosen, now())
     session.info(f"{plural(count, 'notification')} dropped")
@@ -196,7 +196,7 @@ def _chosen(
     store: Store,
     ids: list[int] | None,
     channel: list[str] | None,
-    states: Sequence[State],
+    states: Sequence[NoticeState],
     *,
     everything: bool,
 ) -> list[int]:
@@ -267,6 +267,6 @@ def _noted(noted: Noted) -> NoticeRecord:
             **fields,
             "at": None if noted.at is None else format_moment(noted.at),
             "changed_at": format_moment(noted.changed_at),
-            "next_at": format_moment(due) if noted.state is State.PENDING else None,
+            "next_at": format_moment(due) if noted.state is NoticeState.PENDING else None,
         }
     )

@@ -14,7 +14,7 @@ from notifycli.errors import NotifycliError, TryAgainError, UnavailableError
 from notifycli.rules.notifications import Channel
 
 if TYPE_CHECKING:
-    from notifycli.cli.deliver.worker import Run
+    from notifycli.cli.deliver.worker import DeliveryRun
     from notifycli.delivery.channels import Channels
     from notifycli.delivery.enqueue import Fed
     from notifycli.store.outbox_records import Scope
@@ -48,7 +48,7 @@ class Delivery(Struct):
     """Fired, but too old, undeliverable, beyond the limit, or the channel isn't set up."""
 
 
-def tell_result(session: Session, outbox: Outbox, run: Run, scope: Scope) -> int:
+def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope) -> int:
     """Print a record a channel and say what is left to do; gives the exit status."""
     report, channels = run.engine.report, run.engine.channels
     of_each = {c: scope._replace(channels=frozenset({c})) for c in Channel if c in scope.channels}
@@ -77,7 +77,7 @@ def tell_result(session: Session, outbox: Outbox, run: Run, scope: Scope) -> int
     return _status(run, left, waiting)
 
 
-def _status(run: Run, left: int, waiting: dict[Channel, int]) -> int:
+def _status(run: DeliveryRun, left: int, waiting: dict[Channel, int]) -> int:
     report = run.engine.report
     if run.interrupted is not None:
         # A service manager's SIGTERM is how a run is meant to end.
@@ -159,7 +159,7 @@ def _in_words(error: NotifycliError) -> str:
     return error.message + (f"\n  {error.hint}" if error.hint else "")
 
 
-def _record(channel: Channel, run: Run, fed: Fed | None, waiting: int) -> Delivery:
+def _record(channel: Channel, run: DeliveryRun, fed: Fed | None, waiting: int) -> Delivery:
     report = run.engine.report
     skipped = (
         () if fed is None else (fed.old, fed.untimed, fed.undeliverable, fed.closed, fed.beyond)

@@ -6,10 +6,11 @@ import asyncio
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
+from queue import Empty, Full, Queue
+from typing import Generic, TypeVar
 
-from notifycli.cli.deliver.async_reader import Pump
 from notifycli.cli.deliver.follow import Follower, Item
 from notifycli.cli.input.lines import STDIN, BadLines, read_lines
 from notifycli.cli.log_writer import SUMMARY_SECONDS, LogWriter
@@ -19,10 +20,15 @@ from notifycli.delivery.engine import Engine
 from notifycli.delivery.enqueue import Enqueuer
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.events.decode import EventError
-from notifycli.store.outbox_records import Place
+from notifycli.store.outbox_records import FilePosition
 from notifycli.store.store import Store
 
+T = TypeVar("T")
+
 _PROGRESS_SECONDS = 0.2
+_MOST_WAITING = 4_000
+_LARGEST_BATCH = 1_000
+_LOOK_SECONDS = 0.2
 
 
 class Source:
@@ -64,7 +70,7 @@ class Source:
         return not self.stopped.wait(seconds)
 
 
-class Run:
+class DeliveryRun:
     """What goes on at the same time."""
 
     def __init__(
@@ -124,7 +130,7 @@ class Run:
     async def _feed(self) -> None:
         try:
             if self.feeder is not None:
-                pump = Pump(self._source.items(), self._source.stopped)
+                pump = AsyncReader(self._source.items(), self._source.stopped)
                 async for batch in pump.batches():
                     self._write(self.feeder, batch)
         except NotifycliError as error:
@@ -135,7 +141,7 @@ class Run:
 
     def _write(self, feeder: Enqueuer, batch: list[Item]) -> None:
         feeder.keep_up()
-        place: Place | None = None
+        place: FilePosition | None = None
         try:
             for item in batch:
                 try:
@@ -180,7 +186,7 @@ async def _again_and_again(show: Callable[[], None], seconds: float) -> None:
         show()
 
 
-def carry_out(session: Session, run: Run, *, progress: bool) -> None:
+def carry_out(session: Session, run: DeliveryRun, *, progress: bool) -> None:
     """Run it all, with a line of progress where one is wanted."""
     if not progress:
         _run(run, lambda: None)
@@ -198,13 +204,13 @@ def carry_out(session: Session, run: Run, *, progress: bool) -> None:
         _run(run, show)
 
 
-def _run(run: Run, show: Callable[[], None]) -> None:
+def _run(run: DeliveryRun, show: Callable[[], None]) -> None:
     # At the second Ctrl-C everything is cancelled; what isn't on record stays leased for a moment.
     with suppress(asyncio.CancelledError):
         asyncio.run(run.everything(show))
 
 
-def _progress(run: Run, seconds: float) -> str:
+def _progress(run: DeliveryRun, seconds: float) -> str:
     report = run.engine.report
     sent, later = report.sent.total(), report.later.total()
     parts = [f"{run.feeder.fed.events:,} events"] if run.feeder else []
@@ -213,3 +219,75 @@ def _progress(run: Run, seconds: float) -> str:
     parts += [f"{sent / seconds:,.0f}/s"] if seconds >= 1 else []
     ending = "ending: what is in flight is waited for · " if run.interrupted else ""
     return ending + " · ".join(parts)
+
+
+class AsyncReader(Generic[T]):
+    """Reads in a thread of its own. `stop` ends it, whatever the reader is waiting for."""
+
+    def __init__(self, source: Iterator[T], stopped: threading.Event) -> None:
+        self._source = source
+        self._stopped = stopped
+        self._queue: Queue[T] = Queue(_MOST_WAITING)
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._idle = False
+        self._ended = False
+        self._error: BaseException | None = None
+        # A daemon: a read from a terminal or a pipe can't be broken off.
+        threading.Thread(target=self._read, daemon=True).start()
+
+    async def batches(self) -> AsyncIterator[list[T]]:
+        """Give what has been read, until there is no more. Raises what the reader raises."""
+        while not self._stopped.is_set():
+            ended = self._ended
+            if batch := self._taken():
+                yield batch
+                await asyncio.sleep(0)
+            elif ended:
+                if self._error is not None:
+                    raise self._error
+                return
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        self._arrived.clear()
+        self._idle = True
+        if self._queue.empty() and not self._ended:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._arrived.wait()
+        self._idle = False
+
+    def _taken(self) -> list[T]:
+        batch: list[T] = []
+        with suppress(Empty):
+            while len(batch) < _LARGEST_BATCH:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+    def _read(self) -> None:
+        try:
+            for item in self._source:
+                if not self._put(item):
+                    return
+                if self._idle:
+                    self._tell()
+        except BaseException as error:  # noqa: BLE001 - raised again where somebody listens
+            self._error = error
+        finally:
+            self._ended = True
+            self._tell()
+
+    def _put(self, item: T) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=_LOOK_SECONDS)
+            except Full:
+                continue
+            return True
+        return False
+
+    def _tell(self) -> None:
+        with suppress(RuntimeError):  # the loop is gone
+            self._loop.call_soon_threadsafe(self._arrived.set)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
-class TestRecord(Struct):
+class PushTestRecord(Struct):
     """What a push service answered, as printed."""
 
     subscription_id: int
@@ -64,7 +64,7 @@ def push_test(ctx: typer.Context) -> None:
     show(
         session,
         records,
-        TestRecord,
+        PushTestRecord,
         heads=("Id", "Browser", "Service", "Outcome", "What it answered"),
         cells=lambda item: (
             *(str(item.subscription_id), printable(item.label), item.service, item.outcome),
@@ -76,15 +76,17 @@ def push_test(ctx: typer.Context) -> None:
         raise UnavailableError(f"{failed} of {len(records)} pushes were not taken")
 
 
-def _sent(store: Store, account: int, user: User, to: Sequence[Subscription]) -> list[TestRecord]:
+def _sent(
+    store: Store, account: int, user: User, to: Sequence[Subscription]
+) -> list[PushTestRecord]:
     import asyncio  # noqa: PLC0415 - only what sends needs it
 
+    from notifycli.delivery.channel import sample_notice  # noqa: PLC0415 - see above
     from notifycli.delivery.push.endpoint import service_of  # noqa: PLC0415 - see above
     from notifycli.delivery.push.push_channel import open_sender  # noqa: PLC0415 - 220 ms
-    from notifycli.delivery.sample_notice import sample  # noqa: PLC0415 - see above
 
     sender = open_sender(store)
-    notice = sample(account, user, Channel.PUSH, NotificationType.MENTION, now())
+    notice = sample_notice(account, user, Channel.PUSH, NotificationType.MENTION, now())
     # Not of a conversation: it would take the place of that one's pushes.
     message = sender.message(replace(notice, conversation_id=None, inbox_name=""))
 
@@ -98,12 +100,12 @@ def _sent(store: Store, account: int, user: User, to: Sequence[Subscription]) ->
     ]
 
 
-def _record(to: Subscription, service: str, outcome: Outcome) -> TestRecord:
+def _record(to: Subscription, service: str, outcome: Outcome) -> PushTestRecord:
     from notifycli.delivery.channel import Delivered, Later  # noqa: PLC0415
 
     if isinstance(outcome, Delivered):
-        return TestRecord(to.id, to.label, service, "delivered", outcome.detail, "")
+        return PushTestRecord(to.id, to.label, service, "delivered", outcome.detail, "")
     if isinstance(outcome, Later):
         wait = "" if outcome.after is None else f"; it asks to wait {outcome.after:g} s"
-        return TestRecord(to.id, to.label, service, "later", outcome.why + wait, "")
-    return TestRecord(to.id, to.label, service, "refused", outcome.why, outcome.remedy)
+        return PushTestRecord(to.id, to.label, service, "later", outcome.why + wait, "")
+    return PushTestRecord(to.id, to.label, service, "refused", outcome.why, outcome.remedy)

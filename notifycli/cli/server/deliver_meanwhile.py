@@ -14,7 +14,7 @@ from notifycli.errors import NotifycliError
 from notifycli.rules.notifications import SWITCHED_CHANNELS
 
 if TYPE_CHECKING:
-    from notifycli.cli.deliver.worker import Run
+    from notifycli.cli.deliver.worker import DeliveryRun
     from notifycli.store.store import Store
 
 _AGAIN_SECONDS = 10.0
@@ -43,7 +43,7 @@ class _Delivery:
         self._path = path
         self._writer = writer
         self._stopped = threading.Event()
-        self._run: Run | None = None
+        self._run: DeliveryRun | None = None
 
     def stop(self) -> None:
         self._stopped.set()
@@ -64,10 +64,10 @@ class _Delivery:
 
     def _deliver(self, store: Store) -> None:
         from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - if asked for
-        from notifycli.cli.deliver.worker import Run, Source, carry_out  # noqa: PLC0415
+        from notifycli.cli.deliver.worker import DeliveryRun, Source, carry_out  # noqa: PLC0415
         from notifycli.cli.input.lines import BadLines  # noqa: PLC0415
         from notifycli.delivery.channels import Channels  # noqa: PLC0415
-        from notifycli.delivery.engine import Engine, Pace  # noqa: PLC0415
+        from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
         from notifycli.rules.selection import Selection  # noqa: PLC0415
         from notifycli.store.outbox_records import Scope  # noqa: PLC0415
@@ -80,10 +80,10 @@ class _Delivery:
         scope = Scope(frozenset(SWITCHED_CHANNELS), account=account)
         warn_of_doubles(self._session, store, scope)
         feeder = Enqueuer(store, self._session.fallback_account(store), terms, channels)
-        pace = Pace(int(store.configuration.get("deliver.concurrency") or 1))
-        engine = Engine(store.outbox, channels, scope, pace, self._writer.write)
+        limits = Limits(int(store.configuration.get("deliver.concurrency") or 1))
+        engine = Engine(store.outbox, channels, scope, limits, self._writer.write)
         source = Source(self._session, store, [str(self._path)], follow=True)
-        self._run = Run(feeder, engine, source, BadLines(strict=False), self._writer)
+        self._run = DeliveryRun(feeder, engine, source, BadLines(strict=False), self._writer)
         if self._stopped.is_set():
             self._run.stop()
         carry_out(self._session, self._run, progress=False)

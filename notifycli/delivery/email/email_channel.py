@@ -18,8 +18,14 @@ from notifycli.delivery.email.address import AddressError, ascii_domain, sender
 from notifycli.delivery.email.email_message import Branding, compose
 from notifycli.delivery.email.email_templates import own_or_builtin
 from notifycli.delivery.email.smtp import MailConnection
-from notifycli.delivery.email.smtp_login import Watch, unwatched
-from notifycli.delivery.email.smtp_server import PORTS, SECONDS, MailServer, Security
+from notifycli.delivery.email.smtp_login import (
+    PORTS,
+    SECONDS,
+    MailServer,
+    Security,
+    Watch,
+    unwatched,
+)
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.secrets.secret_settings import secret
 from notifycli.store.outbox_records import Notice

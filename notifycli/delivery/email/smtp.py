@@ -11,16 +11,17 @@ from contextlib import suppress
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.email.email_message import Mail
-from notifycli.delivery.email.smtp_login import Watch, connect, greet, socket_of, unwatched
-from notifycli.delivery.email.smtp_reply import (
+from notifycli.delivery.email.smtp_login import (
     AUTHENTICATION_NEEDED,
+    MailServer,
     Reply,
-    is_timeout,
+    Watch,
+    connect,
+    greet,
     read_reply,
-    remedy_for,
-    trouble_in_words,
+    socket_of,
+    unwatched,
 )
-from notifycli.delivery.email.smtp_server import MailServer
 from notifycli.errors import ConfigurationError, UnavailableError
 
 _MAILS = 100
@@ -28,6 +29,8 @@ _MAILS = 100
 _GOODBYE_SECONDS = 2.0
 _GO_ON = 354
 _PERMANENT = 500
+_TOO_BIG = 552
+_NO_MAILBOX = frozenset({550, 551, 553})
 _DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
@@ -205,3 +208,42 @@ class MailConnection:
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
             smtp.close()
+
+
+def remedy_for(command: str, reply: Reply) -> str:
+    """Give what to do about a command that was refused for good."""
+    if command == "MAIL":
+        return "may this server send for that sender? notifycli config set email.sender=…"
+    if command == "RCPT":
+        return "is the user's address right? See: notifycli user list"
+    if reply.code == _TOO_BIG:
+        return "the mailbox is full, or the mail too big for the server"
+    if reply.code in _NO_MAILBOX:
+        return "is the user's address right, and may this server send for email.sender?"
+    return "ask who runs the mail server what it has against the mail"
+
+
+def is_timeout(error: BaseException) -> bool:
+    """Whether the server was too slow; smtplib tells that as a disconnection."""
+    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
+
+
+def trouble_in_words(error: Exception, seconds: float) -> str:
+    """Say why there is no talking to a server."""
+    if is_timeout(error):
+        return f"no answer within {seconds:g} s"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"the server answered: {Reply(error.smtp_code, error.smtp_error)}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or 'the server ended the connection'}"
+    words = next((words for kind, words in _TROUBLES if isinstance(error, kind)), "")
+    return words or f"{error.strerror if isinstance(error, OSError) else error}".lower()
+
+
+_TROUBLES: tuple[tuple[type[Exception], str], ...] = (
+    (smtplib.SMTPServerDisconnected, "the server ended the connection"),
+    (smtplib.SMTPException, "the server doesn't speak SMTP there"),
+    (ConnectionRefusedError, "nothing listens there"),
+    (ConnectionError, "the server ended the connection"),
+    (socket.gaierror, "no machine of this name is known"),
+)

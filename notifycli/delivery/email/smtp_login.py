@@ -1,4 +1,4 @@
-"""How a connection to a mail server is opened: connected, encrypted, logged in."""
+"""A mail server: which one it is, what it replies, and how a connection to it is opened."""
 
 from __future__ import annotations
 
@@ -8,16 +8,113 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import NamedTuple
 
-from notifycli.delivery.email.smtp_reply import Reply, read_reply
-from notifycli.delivery.email.smtp_server import MailServer, Security
+from msgspec import Struct
+
 from notifycli.errors import ConfigurationError
+from notifycli.secrets.token_format import Secret
 
+SECONDS = 30.0
+"""How long a server may take to answer; longer than any that is well takes."""
+AUTHENTICATION_NEEDED = frozenset({530, 534, 535, 538})
+"""RFC 4954, 6: it isn't the mail that is wrong."""
+_CLOSING = 421
+_GOOD = range(200, 300)
+_LONGEST = 300
 _AUTHENTICATED = 235
 _PERMANENT = 500
 
 Watch = Callable[[str], None]
 """Is told each step, in words."""
+
+
+class Security(StrEnum):
+    """How a connection is kept from others' eyes."""
+
+    STARTTLS = "starttls"
+    """Asked for on a plain connection (RFC 3207)."""
+    TLS = "tls"
+    """From the first byte on (RFC 8314)."""
+    PLAIN = "plain"
+    """Not at all: within one machine."""
+
+
+PORTS = {Security.STARTTLS: 587, Security.TLS: 465, Security.PLAIN: 25}
+
+
+class MailServer(Struct, frozen=True):
+    """Which mail server, and how it is talked to."""
+
+    host: str
+    port: int
+    security: Security
+    username: str | None = None
+    password: Secret | None = None
+    seconds: float = SECONDS
+
+    def __post_init__(self) -> None:
+        """Refuse what would send mails and passwords in the clear over a network."""
+        if self.security is Security.PLAIN and not _is_loopback(self.host):
+            raise ConfigurationError(
+                f"smtp.security is plain, and {self.host} is another machine",
+                "plain is for this machine alone: notifycli config set smtp.security=starttls",
+            )
+        if self.username is not None and self.password is None:
+            raise ConfigurationError(
+                "smtp.username is set, and there is no password",
+                "notifycli config set smtp.password; or, if none is needed: "
+                "notifycli config unset smtp.username",
+            )
+
+    @property
+    def name(self) -> str:
+        """How it is named to people."""
+        return f"{self.host}:{self.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Reply(NamedTuple):
+    """One reply."""
+
+    code: int
+    text: bytes | str
+
+    @property
+    def words(self) -> str:
+        """What it says, in one line of harmless characters."""
+        text = self.text.decode("utf-8", "replace") if isinstance(self.text, bytes) else self.text
+        line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+        return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the command was carried out."""
+        return self.code in _GOOD
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the server ends the connection with it."""
+        return self.code == _CLOSING
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.words}"
+
+
+def read_reply(smtp: smtplib.SMTP, command: str) -> Reply:
+    """Say a command and give the reply. Raises smtplib's and the system's errors."""
+    smtp.send(f"{command}\r\n".encode())
+    return Reply(*smtp.getreply())
 
 
 def unwatched(_: str) -> None:

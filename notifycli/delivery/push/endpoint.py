@@ -37,7 +37,7 @@ class _Keys(msgspec.Struct):
     auth: str
 
 
-class _Given(msgspec.Struct):
+class _BrowserSubscription(msgspec.Struct):
     """`PushSubscription.toJSON()` (Push API, 8); the time is in milliseconds since 1970."""
 
     endpoint: str
@@ -61,7 +61,7 @@ def read_subscription(data: bytes, place: str, *, allow_loopback: bool = False) 
     Raises `DataError` that names the place, but never the keys or the endpoint's path.
     """
     try:
-        given = msgspec.json.decode(data, type=_Given)
+        given = msgspec.json.decode(data, type=_BrowserSubscription)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{place}: this is no push subscription: {error}", _HOW) from None
     if fault := endpoint_fault(given.endpoint, allow_loopback=allow_loopback):

@@ -33,7 +33,7 @@ from notifycli.delivery.push.endpoint import (
     origin_of,
     service_of,
 )
-from notifycli.delivery.push.push_message import Message, message_of
+from notifycli.delivery.push.push_message import PushMessage, message_of
 from notifycli.delivery.push.push_response import has_ended, outcome_of
 from notifycli.delivery.retry import Breaker
 from notifycli.errors import NotifycliError
@@ -113,11 +113,11 @@ class PushSender:
         message = self.message(notice)
         return _joined(await asyncio.gather(*(self.post(item, message) for item in to)))
 
-    def message(self, notice: Notice) -> Message:
+    def message(self, notice: Notice) -> PushMessage:
         """Write what is sent of a notice."""
         return message_of(notice, self._desk_url)
 
-    async def post(self, to: Subscription, message: Message) -> Outcome:
+    async def post(self, to: Subscription, message: PushMessage) -> Outcome:
         """Send a message to one subscription, and note how it came out. Raises nothing."""
         try:
             async with asyncio.timeout(_LONGEST_SECONDS), self._room:
@@ -136,7 +136,7 @@ class PushSender:
             self._note_results()
         return outcome
 
-    async def _post(self, to: Subscription, message: Message) -> Outcome:
+    async def _post(self, to: Subscription, message: PushMessage) -> Outcome:
         if is_removed(to.endpoint):
             return self._end(
                 to, Refused("the browser has removed the subscription", SUBSCRIBE_AGAIN)

@@ -61,7 +61,7 @@ class Content(msgspec.Struct):
     url: str
 
 
-class Message(NamedTuple):
+class PushMessage(NamedTuple):
     """A push that is ready to be encrypted."""
 
     plaintext: bytes
@@ -69,7 +69,7 @@ class Message(NamedTuple):
     headers: dict[str, str]
 
 
-def message_of(notice: Notice, desk_url: str) -> Message:
+def message_of(notice: Notice, desk_url: str) -> PushMessage:
     """Write the push of a notice. `desk_url` is where the desk is; "" opens nothing on click."""
     conversation = notice.conversation_id
     tag = f"notifycli/{notice.account_id}/{'test' if conversation is None else conversation}"
@@ -91,7 +91,7 @@ def message_of(notice: Notice, desk_url: str) -> Message:
         "Content-Encoding": "aes128gcm",
         "Content-Type": "application/octet-stream",
     }
-    return Message(_plaintext(Content(title, body, tag, url)), headers)
+    return PushMessage(_plaintext(Content(title, body, tag, url)), headers)
 
 
 def topic(tag: str) -> str:

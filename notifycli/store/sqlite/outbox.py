@@ -21,12 +21,12 @@ from notifycli.rules.notifications import Channel
 from notifycli.store.outbox_records import (
     EVERY_CHANNEL,
     Entry,
+    FilePosition,
     Leased,
     Noted,
-    Place,
+    NoticeState,
     Scope,
     Settled,
-    State,
     StateCount,
 )
 from notifycli.store.sqlite.connection import transaction, translate_errors
@@ -78,7 +78,7 @@ class Outbox:
         self._path = path
 
     def write(
-        self, entries: Iterable[Entry], now: int, place: tuple[str, Place] | None = None
+        self, entries: Iterable[Entry], now: int, place: tuple[str, FilePosition] | None = None
     ) -> list[Entry]:
         """Write notices, and how far the file has been read that they come from, in one.
 
@@ -106,10 +106,10 @@ class Outbox:
             )
         )
 
-    def place(self, path: str) -> Place | None:
+    def place(self, path: str) -> FilePosition | None:
         """Give how far a followed file was read; `None` if it never was."""
         rows = self._rows("SELECT inode, start, offset FROM followed WHERE path = ?", path)
-        return next((Place(*row) for row in rows), None)
+        return next((FilePosition(*row) for row in rows), None)
 
     def turn(  # noqa: PLR0917 - the engine's one call
         self,
@@ -141,8 +141,8 @@ class Outbox:
 
     def _settle(self, item: Settled, owner: str, now: int) -> None:
         # That it was sent is true even if the lease is lost; anything else is for the owner to say.
-        own = "1" if item.state is State.SENT else "state = 'sending' AND owner = :owner"
-        forget = f", {_FORGET}" if item.state in (State.SENT, State.DROPPED) else ""
+        own = "1" if item.state is NoticeState.SENT else "state = 'sending' AND owner = :owner"
+        forget = f", {_FORGET}" if item.state in (NoticeState.SENT, NoticeState.DROPPED) else ""
         self._connection.execute(
             "UPDATE notice SET state = :state, owner = '', changed_at = :now, due_at = :due,"  # noqa: S608 - constants
             " why = CASE WHEN :tried OR :why <> '' THEN :why ELSE why END, remedy = :remedy,"
@@ -212,11 +212,11 @@ class Outbox:
             f" WHERE {condition} GROUP BY channel, state",
             *parameters,
         )
-        found = [StateCount(Channel(row[0]), State(row[1]), *row[2:]) for row in rows]
-        states, channels = list(State), list(Channel)
+        found = [StateCount(Channel(row[0]), NoticeState(row[1]), *row[2:]) for row in rows]
+        states, channels = list(NoticeState), list(Channel)
         return sorted(found, key=lambda c: (channels.index(c.channel), states.index(c.state)))
 
-    def in_state(self, state: State, scope: Scope = EVERY_CHANNEL) -> Iterator[Noted]:
+    def in_state(self, state: NoticeState, scope: Scope = EVERY_CHANNEL) -> Iterator[Noted]:
         """Give the notices in a state, the oldest first."""
         condition, parameters = scope.where()
         rows = self._rows(
@@ -224,12 +224,12 @@ class Outbox:
         )
         return (_record(Noted, row) for row in rows)
 
-    def states(self, ids: Iterable[int], scope: Scope = EVERY_CHANNEL) -> dict[int, State]:
+    def states(self, ids: Iterable[int], scope: Scope = EVERY_CHANNEL) -> dict[int, NoticeState]:
         """Give the states of the notices with these ids; one that isn't there is left out."""
         condition, parameters = scope.where()
         one = f"SELECT state FROM notice n WHERE id = ? AND {condition}"  # noqa: S608 - constants
         found = {id_: self._one(one, id_, *parameters) for id_ in ids}
-        return {id_: State(state) for id_, state in found.items() if state is not None}
+        return {id_: NoticeState(state) for id_, state in found.items() if state is not None}
 
     def explain(self, scope: Scope, why: str, now: int) -> None:
         """Note why notices wait that have never been tried."""
