@@ -11,10 +11,13 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import is_utf_8, printable
 from notifycli.cli.types import INBOX_ID, TEAM_ID, a_number
 from notifycli.rules.directory import ROLES
 from notifycli.rules.preferences import nearest
 
+_FILES = {"EVENTS", "FILE", "FILES", "FILE.html", "FOLDER", "PATH"}
+"""How the help calls the names of files."""
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
 
@@ -50,9 +53,21 @@ class _Shared(NamedTuple):
 
 
 def _keep(ctx: typer.Context, param: TyperOption, value: Any) -> None:
+    _check_text(ctx, param, value)
     if value and param.name is not None:
         kept = list(value) if isinstance(value, tuple) else value
         setattr(session_of(ctx), param.name, kept)
+
+
+def _check_text(ctx: typer.Context, param: Any, value: Any) -> None:
+    """Refuse what isn't UTF-8 anywhere but in the name of a file, which may have any bytes."""
+    for text in value if isinstance(value, (list, tuple)) else [value]:
+        if isinstance(text, str) and not is_utf_8(text) and _metavar(param) not in _FILES:
+            raise typer.BadParameter(f"{printable(text)!r} isn't UTF-8", ctx=ctx, param=param)
+
+
+def _metavar(param: Any) -> str:
+    return (param.metavar or "").removesuffix("...").removeprefix("[").removesuffix("]")
 
 
 def none_of(text: str, words: tuple[str, ...]) -> typer.BadParameter:
@@ -133,6 +148,12 @@ def command_class(*shared: _Shared) -> type[TyperCommand]:
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
             added = [option.option() for option in (*shared, *_EVERYWHERE)]
             super().__init__(*args, params=[*params, *added], **kwargs)
+
+        def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+            rest = super().parse_args(ctx, args)
+            for param in self.params:
+                _check_text(ctx, param, ctx.params.get(param.name))
+            return rest
 
         def invoke(self, ctx: Any) -> Any:
             session_of(ctx).command = ctx.command_path.split(" ", 1)[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -155,7 +156,7 @@ def email_templates(
 
     session = session_of(ctx)
     if copy is not None:
-        copied = copy_to(copy.expanduser())
+        copied = copy_to(Path(os.path.expanduser(copy)))
         session.info(
             f"copied {plural(len(copied), 'template')} to {copy}\n"
             f"  use them: notifycli config set email.templates={copy}"

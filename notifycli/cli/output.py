@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import encode, write_output
+from notifycli.cli.terminal import encode, printable, write_output
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -76,6 +76,17 @@ def write(blocks: Iterable[bytes]) -> None:
             write_output(b"".join(pending))
 
 
+def encode_record(record: msgspec.Struct) -> bytes:
+    """Write a record as JSON, which is UTF-8 whatever the name of a file in it may be."""
+    try:
+        return _encode(record)
+    except UnicodeEncodeError:
+        import json  # noqa: PLC0415 - few file names need it
+
+        plain = json.dumps(msgspec.to_builtins(record), ensure_ascii=False, separators=(",", ":"))
+        return encode(plain, "utf-8")
+
+
 def console(session: Session, *, stderr: bool = False) -> Console:
     """Make rich's console for standard output or error, with or without colour as asked."""
     from rich.console import Console  # noqa: PLC0415 - 40 ms that a pipe can spare
@@ -109,11 +120,6 @@ def text(value: object) -> str:
     return printable(str(value))
 
 
-def printable(value: str) -> str:
-    """Give the text with everything that a terminal could take as a command replaced."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in value)
-
-
 def _head(field: str) -> str:
     return field.replace("_", " ").capitalize()
 
@@ -130,7 +136,7 @@ def _print_table(
 
 def _jsonl(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:
     for record in records:
-        yield _encode(record)
+        yield encode_record(record)
         yield b"\n"
 
 
@@ -138,7 +144,7 @@ def _json(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterato
     separator = b"[\n  "
     for record in records:
         yield separator
-        yield _encode(record)
+        yield encode_record(record)
         separator = b",\n  "
     yield b"[]\n" if separator.startswith(b"[") else b"\n]\n"
 
@@ -170,10 +176,10 @@ def _separated(
     write_row(fields)
     for item in records:
         write_row(_cell(getattr(item, field)) for field in fields)
-        yield buffer.getvalue().encode()
+        yield encode(buffer.getvalue(), "utf-8")
         buffer.seek(0)
         buffer.truncate()
-    yield buffer.getvalue().encode()
+    yield encode(buffer.getvalue(), "utf-8")
 
 
 def _cell(value: object) -> object:

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from notifycli.cli.terminal import is_terminal, print_error
+from notifycli.cli.terminal import is_terminal, is_utf_8, print_error, printable
 from notifycli.cli.types import number_in
 from notifycli.errors import UsageError
 from notifycli.rules.directory import LARGEST_ID, Inbox, Team, User
@@ -51,7 +51,9 @@ class Session:
     @cached_property
     def path(self) -> Path:
         """Where the store is."""
-        return Path(self._named).expanduser() if self._named else default_path()
+        if not self._named:
+            return default_path()
+        return Path(os.path.expanduser(self._named))
 
     @cached_property
     def _named(self) -> str:
@@ -77,7 +79,7 @@ class Session:
         import getpass  # noqa: PLC0415 - only changes need it
 
         try:
-            return getpass.getuser()
+            return printable(getpass.getuser())
         except (OSError, KeyError):
             return "unknown"
 
@@ -124,6 +126,8 @@ class Session:
     def given_users(self) -> list[str]:
         """The users that `-u` or `NOTIFYCLI_USER` names, as they were written."""
         from_environment = os.environ.get("NOTIFYCLI_USER")
+        if from_environment and not is_utf_8(from_environment):
+            raise UsageError(f"NOTIFYCLI_USER: {printable(from_environment)!r} isn't UTF-8")
         return self.user or ([from_environment] if from_environment else [])
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import TextIO
@@ -33,6 +34,7 @@ _SIGNS = {
 The shades of a bar and of the map stay one cell wide.
 """
 _REPLACE = "notifycli-signs"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def prepare_streams() -> None:
@@ -75,11 +77,21 @@ def write_output(data: bytes) -> None:
         raise TryAgainError(f"standard output can't be written: {error.strerror}") from None
 
 
+def printable(text: str) -> str:
+    """Return the text with everything that a terminal could take as a command replaced."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def is_utf_8(text: str) -> bool:
+    """Tell whether a text can be stored; an argument may hold bytes that are no text."""
+    return not _SURROGATE.search(text)
+
+
 def print_error(text: str) -> None:
     """Write a line, or several, to standard error, free of control characters."""
     if sys.stderr is None:
         return
-    safe = "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    safe = "\n".join(map(printable, text.split("\n")))
     # Whoever has stopped listening to the talk may still want the data.
     with suppress(OSError):
         sys.stderr.write(f"{safe}\n")
@@ -116,10 +128,11 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
         raise error
     import unicodedata  # noqa: PLC0415 - few terminals need it
 
+    unknown = "\N{REPLACEMENT CHARACTER}" if error.encoding.startswith("utf") else "?"
     spelt = []
     for char in error.object[error.start : error.end]:
         bare = unicodedata.normalize("NFKD", char)[:1]
-        spelt.append(_SIGNS.get(char) or (bare if bare.isascii() else "?"))
+        spelt.append(_SIGNS.get(char) or (bare if bare.isascii() else unknown))
     return "".join(spelt), error.end
 
 

@@ -10,9 +10,9 @@ import typer
 
 from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.input.lines import STDIN, read_whole
-from notifycli.cli.output import printable, show, write
+from notifycli.cli.output import show, write
 from notifycli.cli.session import plural
-from notifycli.cli.terminal import print_error
+from notifycli.cli.terminal import print_error, printable
 from notifycli.errors import DataError, UsageError
 from notifycli.scenarios.scenario import Scenario, read_scenarios
 from notifycli.scenarios.trial import Result, tried

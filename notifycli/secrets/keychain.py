@@ -76,7 +76,7 @@ def open_keychain(environ: Mapping[str, str] | None = None) -> Keychain:
 def file_path(environ: Mapping[str, str]) -> Path:
     """Return where the encrypted file lies: `NOTIFYCLI_KEYRING_FILE`, else beside the store."""
     if named := environ.get(FILE):
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     import platformdirs  # noqa: PLC0415 - 15 ms that the system's keyring doesn't need
 
     return platformdirs.user_data_path("notifycli", appauthor=False) / "keychain.json"

@@ -49,7 +49,7 @@ class Passphrase:
     def from_environment(cls, environ: Mapping[str, str]) -> Passphrase:
         """Return the source that the environment names; the passphrase itself is never in it."""
         named = environ.get(PASSPHRASE_FILE)
-        return cls(Path(named).expanduser() if named else None)
+        return cls(Path(os.path.expanduser(named)) if named else None)
 
     @property
     def asks(self) -> bool:

@@ -76,7 +76,7 @@ def _number(lowest: int, highest: int) -> Callable[[str], str]:
 
 
 def _folder(text: str) -> str:
-    folder = Path(_line(text)).expanduser().absolute()
+    folder = Path(os.path.expanduser(_line(text))).absolute()
     if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
         raise ValueError(
             "there is no such folder; make it: notifycli email templates --copy FOLDER"

@@ -277,7 +277,7 @@ def test_a_word_that_is_none_is_2_and_names_the_help(
     ("arguments", "told"),
     [
         (["usr", "list"], "Did you mean 'user'?\n  see notifycli --help"),
-        (["user", "nope"], "there are: add, list, show, remove; see notifycli user --help"),
+        (["user", "nope"], "there are: add, set, list, show, remove; see notifycli user --help"),
         (["user", "list", "-o", "tabel"], "did you mean table?"),
         (["simulate", "--channel", "emial"], "did you mean email?"),
         (["prefs", "list", "--role", "agents"], "did you mean agent?"),
@@ -366,3 +366,54 @@ def test_a_number_that_is_too_large_is_none(desk: Notifycli, digits: str) -> Non
 def test_zeros_before_a_number_change_nothing(desk: Notifycli) -> None:
     assert desk.ok("user", "show", "0" * 30 + "7").records[0]["id"] == 7
     assert desk("user", "show", "0" * 19 + "70000").status == 2
+
+
+NOT_UTF_8 = "caf\udce9"
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (["user", "add", NOT_UTF_8], "EMAIL"),
+        (["user", "add", "a@example.com", "--name", NOT_UTF_8], "--name"),
+        (["prefs", "set", f"audio={NOT_UTF_8}"], "KEY=VALUE"),
+        (["prefs", "list", "-u", NOT_UTF_8], "--user"),
+        (["-u", NOT_UTF_8, "prefs", "list"], "--user"),
+        (["config", "set", f"desk.url={NOT_UTF_8}"], "SETTING=VALUE"),
+    ],
+)
+def test_an_argument_that_is_not_utf_8_is_2_and_named(
+    desk: Notifycli, command: list[str], named: str
+) -> None:
+    result = desk(*command)
+    assert result.status == 2
+    assert named in result.stderr
+
+
+def test_a_user_of_the_environment_that_is_not_utf_8_is_2(desk: Notifycli) -> None:
+    result = desk("prefs", "list", environment={"NOTIFYCLI_USER": NOT_UTF_8})
+    assert (result.status, result.stderr) == (2, "error: NOTIFYCLI_USER: 'caf�' isn't UTF-8\n")
+
+
+def test_the_name_of_a_file_may_be_any_bytes(desk: Notifycli) -> None:
+    desk.write(NOT_UTF_8, '{"event": "conversation_created", "account": {"id": 1}}\n')
+    assert desk("simulate", NOT_UTF_8, "--db", NOT_UTF_8 + ".db").status in {0, 65}
+    desk.ok("user", "add", "a@example.com", "--id", "3", "--db", NOT_UTF_8 + ".db")
+    assert desk.ok("user", "list", "--db", NOT_UTF_8 + ".db").records[0]["id"] == 3
+
+
+def test_the_home_of_nobody_is_the_name_of_a_file(desk: Notifycli) -> None:
+    desk.ok("user", "add", "a@example.com", "--id", "3", "--db", "~nobody-here")
+    assert (desk.folder / "~nobody-here").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["email", "templates", "--copy", "~nobody-here"],
+        ["config", "set", "email.templates=~nobody-here"],
+        ["listen", "--unsigned", "--path", "~nobody-here/events.jsonl"],
+    ],
+)
+def test_the_home_of_nobody_is_no_fault_of_ours(desk: Notifycli, command: list[str]) -> None:
+    assert desk(*command).status in {0, 2, 66, 77, 78}

@@ -12,8 +12,9 @@ from notifycli.chatwoot.client import role_of
 from notifycli.chatwoot.login import keep, logout, look, meant
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
 from notifycli.cli.command import SOME_USERS, USER, command_class, examples, part, session_of
-from notifycli.cli.output import printable, show
+from notifycli.cli.output import show
 from notifycli.cli.session import Session, display_name, plural
+from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now, written
 from notifycli.cli.tokens import life, read_token, tell_ended
 from notifycli.cli.types import a_number

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.chatwoot.account import Desk, ProgressCallback, Report, SyncResult, the_desk
-from notifycli.cli.output import console, printable, show
+from notifycli.cli.output import console, show
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import is_terminal
+from notifycli.cli.terminal import is_terminal, printable
 from notifycli.cli.tokens import life
 from notifycli.errors import UsageError
 from notifycli.rules.directory import User

@@ -10,7 +10,8 @@ from msgspec import Struct
 from notifycli.chatwoot.push import diff, push
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, finish, progress
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
-from notifycli.cli.output import printable, show
+from notifycli.cli.output import show
+from notifycli.cli.terminal import printable
 from notifycli.rules.preferences import short_key
 
 app = part()

@@ -9,11 +9,12 @@ import typer
 from msgspec import Struct, structs
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
-from notifycli.cli.output import printable, show
+from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.simulate.filters import a_channel
 from notifycli.cli.simulate.run import selected_users
+from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now, to_the_minute
 from notifycli.cli.types import a_number
 from notifycli.errors import UsageError

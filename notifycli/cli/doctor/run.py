@@ -24,8 +24,9 @@ from notifycli.cli.doctor.email import check_email
 from notifycli.cli.doctor.listen import check_listen
 from notifycli.cli.doctor.push import check_push
 from notifycli.cli.doctor.sound import check_sound
-from notifycli.cli.output import printable, show
+from notifycli.cli.output import show
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import printable
 from notifycli.cli.tokens import life
 from notifycli.errors import NotifycliError
 from notifycli.secrets.reconcile import reconcile

@@ -9,7 +9,8 @@ import typer
 from msgspec import Struct
 
 from notifycli.cli.command import ALL_USERS, SOME_USERS, command_class, examples, session_of
-from notifycli.cli.output import printable, show
+from notifycli.cli.output import show
+from notifycli.cli.terminal import printable
 from notifycli.cli.times import now, written
 from notifycli.cli.types import a_number
 from notifycli.errors import ConfigurationError

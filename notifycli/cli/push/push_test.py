@@ -10,8 +10,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from notifycli.cli.command import USER, command_class, examples, session_of
-from notifycli.cli.output import printable, show
+from notifycli.cli.output import show
 from notifycli.cli.session import display_name
+from notifycli.cli.terminal import printable
 from notifycli.cli.times import now
 from notifycli.errors import UnavailableError, UsageError
 from notifycli.rules.directory import User

@@ -8,10 +8,10 @@ import typer
 from msgspec import Struct
 
 from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, command_class, examples, session_of
-from notifycli.cli.output import printable, show
+from notifycli.cli.output import show
 from notifycli.cli.push.common import keep
 from notifycli.cli.session import plural
-from notifycli.cli.terminal import read_input
+from notifycli.cli.terminal import printable, read_input
 from notifycli.cli.times import in_words, now, written
 from notifycli.cli.types import AllowLoopback, a_number
 from notifycli.errors import UsageError

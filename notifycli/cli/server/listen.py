@@ -86,10 +86,10 @@ def listen(
     writer = LogWriter(session, log_format or LogFormat.TEXT, metrics)
     log = writer.note
     # pathlib's own raises where it may not look.
-    if path is not None and not os.path.isdir(path.expanduser().parent):  # noqa: PTH112
+    if path is not None and not os.path.isdir(Path(os.path.expanduser(path)).parent):  # noqa: PTH112
         make = f"mkdir -p {shlex.quote(str(path.parent))}"
         raise UsageError(f"there is no folder for {path}", make)
-    journal = Journal((path or session.path.parent / JOURNAL).expanduser(), log)
+    journal = Journal(Path(os.path.expanduser(path or session.path.parent / JOURNAL)), log)
     at = http_server.Place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()

@@ -8,10 +8,11 @@ from typing import NamedTuple, TypeVar
 
 from rich.text import Text
 
-from notifycli.cli.output import console, print_rich, printable
+from notifycli.cli.output import console, print_rich
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.simulate.run import Run
+from notifycli.cli.terminal import printable
 from notifycli.rules.decision import Reason
 from notifycli.rules.insight import HOURS_A_DAY, Agent, Insight, Kind, Place
 from notifycli.rules.notifications import Channel, NotificationType

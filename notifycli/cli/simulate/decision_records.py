@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from notifycli.cli.output import printable, show, text, write
+from notifycli.cli.output import show, text, write
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import printable
 from notifycli.rules.decision import Decision, Facts, Outcome, Verdict
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.overlay import ChangedDecision, ChangeKind

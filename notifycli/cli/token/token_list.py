@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import ALL_USERS, SOME_USERS, command_class, examples, part, session_of
-from notifycli.cli.output import printable, show
+from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
+from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now
 from notifycli.cli.token.common import OlderThan, TokenRecord, older, record, selected_users
 from notifycli.events.timestamps import parse_moment

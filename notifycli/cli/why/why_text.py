@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from notifycli.cli.output import console, print_rich, printable
+from notifycli.cli.output import console, print_rich
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
+from notifycli.cli.terminal import printable
 from notifycli.cli.why.suggestions import UNLOCKING, joining
 from notifycli.cli.why.why_records import Answer, Asker, WhyRecord
 from notifycli.rules.decision import Outcome
