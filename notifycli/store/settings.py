@@ -7,6 +7,7 @@ settings too, but their values are the keychain's (`notifycli.secrets.secret_set
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -115,6 +116,12 @@ def _subject(text: str) -> str:
     is_mail = parts.scheme == "mailto" and "@" in parts.path
     if not text.isprintable() or not (is_mail or (parts.scheme == "https" and parts.hostname)):
         raise ValueError("it is mailto:you@example.com or an https address (RFC 8292, 2.1)")
+    host = parts.path.rpartition("@")[2] if is_mail else parts.hostname or ""
+    # A name's last label is never a number; angle brackets and spaces are of a mail's header.
+    if not re.fullmatch(r"[^\s<>\[\]@]+\.(?!\d+$)[^\s<>\[\].@:]+", host) or set(text) & set(" <>"):
+        raise ValueError(
+            "Apple's push service refuses such a subject: its host must be a public name"
+        )
     return text
 
 

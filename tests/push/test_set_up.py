@@ -9,6 +9,51 @@ from notifycli.errors import ConfigurationError
 from notifycli.store.store import Store
 from tests.conftest import Notifycli
 
+REFUSED_BY_APPLE = [
+    "mailto:a@localhost",
+    "https://localhost",
+    "https://localhost/contact",
+    "https://127.0.0.1",
+    "https://[2001:db8::1]/",
+    "https://desk",
+    "mailto:<a@desk.example>",
+    "mailto: a@desk.example",
+    "mailto:a@10.0.0.1",
+    "mailto:a@[10.0.0.1]",
+    "mailto:a@desk.",
+]
+
+
+@pytest.mark.parametrize("subject", REFUSED_BY_APPLE)
+def test_a_subject_that_apple_refuses_is_refused(desk: Notifycli, subject: str) -> None:
+    told = desk("config", "set", f"push.subject={subject}")
+    assert told.status == 2
+    assert "Apple's push service refuses such a subject" in told.stderr
+    assert desk("config", "get", "push.subject").status == 1
+
+
+@pytest.mark.parametrize("subject", REFUSED_BY_APPLE[:3])
+def test_the_doctor_tells_of_a_subject_that_an_earlier_version_took(
+    ready: Notifycli, subject: str
+) -> None:
+    with Store(ready.store) as store:
+        store.configuration.set({"push.subject": subject})
+    [found] = [item for item in ready("doctor").records if item["check"] == "push"]
+    assert (found["status"], found["meaning"]) == (
+        "fail",
+        "push.subject: Apple's push service refuses such a subject: its host must be a public name",
+    )
+    assert found["fix"] == "notifycli config set push.subject=mailto:you@your-domain"
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["mailto:desk@example.com", "https://desk.example/contact", "mailto:a@b.example?subject=Push"],
+)
+def test_a_public_subject_is_taken(desk: Notifycli, subject: str) -> None:
+    desk.ok("config", "set", f"push.subject={subject}")
+
+
 NOT_SET_UP = [
     pytest.param(
         [],

@@ -5,12 +5,14 @@ from __future__ import annotations
 from notifycli.cli.doctor.checks import Facts, Finding, Status
 from notifycli.cli.session import plural
 from notifycli.cli.times import now
-from notifycli.errors import NotifycliError
+from notifycli.errors import ConfigurationError, NotifycliError
 from notifycli.secrets.vapid import GENERATE, PushKeys
+from notifycli.store.settings import SETTINGS
 from notifycli.store.store import Store
 
 _SUBSCRIBE = "notifycli push subscribe"
 _AWAY = "is this machine online? if a service is gone: notifycli push list, push remove ID"
+_SUBJECT = "notifycli config set push.subject=mailto:you@your-domain"
 
 
 def check_push(facts: Facts) -> Finding:
@@ -26,12 +28,21 @@ def check_push(facts: Facts) -> Finding:
     try:
         for key in keys:
             PushKeys(facts.store, facts.keychain, now).private(key)
-        facts.store.configuration.needed("push.subject")
+        _check_subject(facts.store)
     except NotifycliError as error:
         return Finding("push", Status.FAIL, found, error.message, error.hint)
     if not any(key.bound for key in keys):
         return Finding("push", Status.NOTE, found, "no browser is subscribed", _SUBSCRIBE)
     return _services(facts.store, found)
+
+
+def _check_subject(store: Store) -> None:
+    """Raise `ConfigurationError` for a missing subject, or a bad one of an earlier version."""
+    (subject,) = store.configuration.needed("push.subject")
+    try:
+        SETTINGS["push.subject"].read(subject)
+    except ValueError as error:
+        raise ConfigurationError(f"push.subject: {error}", _SUBJECT) from None
 
 
 def _services(store: Store, found: str) -> Finding:

@@ -39,6 +39,8 @@ BUILTIN = Path(__file__).with_name("templates")
 TEXT_LAYOUT = "layout.txt"
 HTML_LAYOUT = "layout.html"
 _SUBJECT = "Subject: "
+_BLANK_LINES = re.compile(r"\n{3,}")
+"""They are left where a line between them was left out."""
 _ENCLOSED = ("subject", "notice")
 # As in string.Template, and a value for what is empty, as in a shell.
 _FIELD = re.compile(
@@ -98,7 +100,8 @@ class Templates:
 
     def text(self, wording: Wording, values: Mapping[str, str]) -> str:
         """Give the plain text of a mail."""
-        return self.files[TEXT_LAYOUT].render({**values, **wording._asdict()}).strip("\n") + "\n"
+        text = self.files[TEXT_LAYOUT].render({**values, **wording._asdict()})
+        return _BLANK_LINES.sub("\n\n", text).strip("\n") + "\n"
 
     def html(self, wording: Wording, values: Mapping[str, str]) -> str:
         """Give the HTML of a mail; every value is escaped."""
