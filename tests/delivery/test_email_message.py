@@ -47,8 +47,8 @@ def read(content: bytes) -> EmailMessage:
 
 
 def _unquoted(text: str) -> int:
-    """Count the lines that are none of the message's."""
-    return sum(not line.startswith(">") for line in text.split("\n"))
+    """Count the lines that say something and are none of the message's."""
+    return sum(bool(line.strip()) and not line.startswith(">") for line in text.split("\n"))
 
 
 class _Page(HTMLParser):
