@@ -78,6 +78,7 @@ def sentence(decision: Decision, reason: Reason, setting: Setting | None, name: 
     if setting is not None:
         told = f"{told}: {short_key(setting.key)} is {setting.value} ({setting.layer})"
     if reason is Reason.ENABLED and decision.deliverable is False:
-        lacking = "address" if decision.channel is Channel.EMAIL else "subscription"
-        return f"{told}, but there is no {lacking} to send it to"
+        if decision.channel is Channel.PUSH:
+            return f"{told}, but there is no subscription to send it to"
+        return f"{told}, but there is no {'confirmed ' * bool(decision.email)}address to send it to"
     return told

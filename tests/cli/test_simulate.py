@@ -688,3 +688,18 @@ def test_a_wrong_setting_is_refused_also_where_nobody_is_on_record(notifycli: No
     result = notifycli("simulate", "--set", "audoi=all", stdin=b"")
     assert result.status == 2
     assert result.stderr == "error: there is no preference 'audoi'\n  did you mean audio?\n"
+
+
+def test_what_is_switched_off_is_never_told_of_as_on(desk: Notifycli) -> None:
+    def why(event: Json, *options: str) -> str:
+        desk.write_events("one.jsonl", [event])
+        return desk.ok("simulate", "one.jsonl", *options).stderr.rpartition("nothing fired: ")[2]
+
+    off = "everything is switched off; switch on: notifycli prefs set email.message=on --default\n"
+    assert [why(CREATED), why(CREATED, "--explain")] == [off, off]
+
+    pending = {**CREATED, "status": "pending"}
+    assert why(pending, "--explain") == "4 pending_conversation\n"
+    desk.ok("prefs", "set", "email.created=on", "-u", "7")
+    told = "of what is switched on, 1 pending_conversation; --explain shows each\n"
+    assert why(pending) == told

@@ -134,7 +134,7 @@ line 2 · 2026-03-03T13:30:00Z · message_created · conversation 42 · message 
     notifycli prefs set -u omar@example.com audio=all
 """
     )
-    assert ran.err == "omar@example.com: 0 notifications, 1 suppressed\n"
+    assert ran.err == "omar@example.com would get 0 notifications; 1 would be suppressed\n"
 
 
 def test_what_has_been_said_is_not_said_again_and_lines_are_not_broken_in_a_pipe(
@@ -163,14 +163,65 @@ line 5 · assignee_changed · conversation 42
 line 6 · presence_update
   Nothing: this notifies nobody.
 line 7 · 2026-03-03T12:00:00Z · assignee_changed · conversation 42
-  ✓ got an e-mail: it is switched on: email.assigned is on (builtin).
+  ✓ would get an e-mail: it is switched on: email.assigned is on (builtin).
     notifycli prefs set -u omar@example.com email.assigned=off
   ✗ no push: it is switched off: push.assigned is off (lock).
     notifycli prefs unset --lock push.assigned
     (this takes the lock away for everybody in the account)
 """
     )
-    assert ran.err.splitlines()[0] == "omar@example.com: 1 notification, 3 suppressed"
+    assert (
+        ran.err.splitlines()[0]
+        == "omar@example.com would get 1 notification; 3 would be suppressed"
+    )
+
+
+COUNTED_JANE = (
+    "jane@example.com would get 1 notification, 1 that can't be delivered; 0 would be suppressed\n"
+)
+NO_MAIL_SERVER = (
+    "no mail server is set, so no e-mail is sent yet: notifycli config set smtp.host=…\n"
+)
+
+
+@pytest.mark.parametrize("options", [[], ["-o", "table"]], ids=["records", "sentences"])
+def test_without_a_mail_server_it_says_that_no_e_mail_is_sent(
+    desk: Desk, options: list[str]
+) -> None:
+    before = desk.run("why", "-u", "7", desk.events(ASSIGNED), *options)
+    desk.run("config", "set", "smtp.host=mail.example.com")
+    after = desk.run("why", "-u", "7", desk.events(ASSIGNED), *options)
+    assert (before.out, before.err) == (after.out, after.err + NO_MAIL_SERVER)
+
+
+@pytest.mark.parametrize(
+    ("user", "sentence", "command"),
+    [
+        pytest.param(
+            {"id": 7, "email": None},
+            "but there is no address to send it to",
+            "notifycli user set 7 --email ADDRESS",
+            id="no address",
+        ),
+        pytest.param(
+            {"id": 7, "email": "jane@example.com", "confirmed": False},
+            "but there is no confirmed address to send it to",
+            None,
+            id="an address that isn't confirmed",
+        ),
+    ],
+)
+def test_what_has_nowhere_to_go_is_given_somewhere_and_not_switched_off(
+    desk: Desk, user: Json, sentence: str, command: str | None
+) -> None:
+    document = {"users": [user], "inboxes": [{"id": 3, "members": [7]}]}
+    desk.run("directory", "import", "--replace", "--yes", str(desk.write("one.json", document)))
+    email, push, *_ = desk.run("why", "-u", "7", desk.events(ASSIGNED)).records()
+    reason, _, lacking = email["sentence"].partition(", ")
+    assert reason == "it is switched on: email.assigned is on (builtin)"
+    assert (lacking, email["command"]) == (sentence, command)
+    name = user["email"] or "7"
+    assert push["command"] == f"notifycli push invite -u {name}"
 
 
 def test_what_fires_and_can_t_be_delivered_is_no_notification(desk: Desk) -> None:
@@ -179,14 +230,14 @@ def test_what_fires_and_can_t_be_delivered_is_no_notification(desk: Desk) -> Non
         ran.out
         == """\
 line 1 · 2026-03-03T12:00:00Z · assignee_changed · conversation 42
-  ✓ got an e-mail: it is switched on: email.assigned is on (builtin).
+  ✓ would get an e-mail: it is switched on: email.assigned is on (builtin).
     notifycli prefs set -u jane@example.com email.assigned=off
-  ! a push fires, undeliverable: it is switched on: push.assigned is on (builtin), \
+  ! a push would fire, but can't be delivered: it is switched on: push.assigned is on (builtin), \
 but there is no subscription to send it to.
-    notifycli prefs set -u jane@example.com push.assigned=off
+    notifycli push invite -u jane@example.com
 """
     )
-    assert ran.err == "jane@example.com: 1 notification, 1 undeliverable, 0 suppressed\n"
+    assert ran.err == COUNTED_JANE + NO_MAIL_SERVER
 
 
 @pytest.mark.parametrize("options", [[], ["-o", "table"]], ids=["records", "sentences"])
@@ -207,8 +258,8 @@ def test_where_there_is_nothing_it_says_why(
     desk: Desk, options: list[str], events: list[Json], conversation: list[str], told: str
 ) -> None:
     ran = desk.run("why", "-u", "7", desk.events(*events), *conversation, *options)
-    counted = "jane@example.com: 1 notification, 1 undeliverable, 0 suppressed\n"
-    assert (ran.status, ran.err.removeprefix(counted)) == (0, told)
+    unrelated = ran.err.removeprefix(COUNTED_JANE).removeprefix(NO_MAIL_SERVER)
+    assert (ran.status, unrelated) == (0, told)
 
 
 def test_who_is_concerned_by_nothing_is_told_so(desk: Desk) -> None:

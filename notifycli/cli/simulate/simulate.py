@@ -35,7 +35,7 @@ from notifycli.cli.simulate.run import (
 from notifycli.cli.times import read_time
 from notifycli.cli.types import CONVERSATION_ID, INBOX_ID, a_number
 from notifycli.events.event import Event
-from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.notifications import Channel
 from notifycli.rules.selection import Selection, read_type
 
@@ -212,7 +212,7 @@ def simulate(
     if not run.bad.count:
         check_inboxes(selection.inboxes, inboxes, run.replay.assumptions)
     if not diff:
-        _tell_nothing_fired(session, run, selected=selection != Selection())
+        _tell_nothing_fired(session, run, explained=explain, selected=selection != Selection())
     raise typer.Exit(status)
 
 
@@ -283,7 +283,7 @@ def _show_counted(session: Session, run: Run, files: list[str], asked: Asked) ->
         show_counts(session, run.summary.counts())
 
 
-def _tell_nothing_fired(session: Session, run: Run, *, selected: bool) -> None:
+def _tell_nothing_fired(session: Session, run: Run, *, explained: bool, selected: bool) -> None:
     """Say in a line why nothing fired, and what to do about it."""
     if run.summary.fired:
         return
@@ -293,11 +293,12 @@ def _tell_nothing_fired(session: Session, run: Run, *, selected: bool) -> None:
         why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
     elif run.summary.concerned_nobody:
         why = "no event concerns what was selected"
-    elif not run.summary.held:
+    elif not run.summary.held.keys() - {Reason.DISABLED}:
         why = (
             "everything is switched off; switch on: notifycli prefs set email.message=on --default"
         )
     else:
         counted = ", ".join(f"{count} {reason}" for reason, count in run.summary.held.most_common())
-        why = f"of what is switched on, {counted}; --explain shows each"
+        # Explained, what is switched off is among them, each with the first reason that held.
+        why = counted if explained else f"of what is switched on, {counted}; --explain shows each"
     session.info(f"nothing fired: {why}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -16,6 +16,8 @@ from notifycli.cli.simulate.run import Run, replay_of, tell_assumptions, tell_un
 from notifycli.cli.types import CONVERSATION_ID
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.cli.why.why_records import Answer, Asker, WhyRecord, answer
+from notifycli.rules.decision import Outcome
+from notifycli.rules.notifications import Channel
 from notifycli.rules.selection import Selection
 from notifycli.store.store import Store
 
@@ -46,14 +48,16 @@ def why(
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
 ) -> None:
-    """Tell, event by event, what a user got and did not get, and what to type to change it.
+    """Tell, event by event, what a user would get and what not, and what to type to change it.
 
-    It says which preference of which layer decided. Nothing is sent and nothing is stored.
+    It says which preference of which layer decides, as they are now. Nothing is sent or stored;
+    what was really sent is in: notifycli deliver status.
     """
     session = session_of(ctx)
     files = session.input_files(events)
     with session.store() as store:
         account = session.resolve_account(store)
+        mail_server = store.configuration.get("smtp.host")
         asker = _asker(session, store, account)
         replay = replay_of(session, store)
     run = Run(
@@ -63,7 +67,12 @@ def why(
         read_events(files, run.bad, jobs=processors()), lambda event: [answer(replay, event, asker)]
     )
     answers = (one for event, (one,) in told if event.account == account)
-    _show(session, answers, asker)
+    fired: set[Channel] = set()
+    _show(session, _watch(answers, fired), asker)
+    if Channel.EMAIL in fired and not mail_server:
+        session.info(
+            "no mail server is set, so no e-mail is sent yet: notifycli config set smtp.host=…"
+        )
     if not run.events:
         session.info("there were no events")
     tell_unmet(session, run)
@@ -76,6 +85,14 @@ def _asker(session: Session, store: Store, account: int) -> Asker:
     option = f" -a {account}" if len(store.accounts()) > 1 else ""
     user, remedies = session.resolve_user(store, account), Remedies(preferences, option)
     return Asker(user, store.directory(account), preferences, option, remedies)
+
+
+def _watch(answers: Iterable[Answer], fired: set[Channel]) -> Iterator[Answer]:
+    """Pass answers on, and note the channels on which something would be delivered."""
+    for one in answers:
+        fires = (record for record in one.records if record.outcome is Outcome.FIRE)
+        fired.update(record.channel for record in fires if record.deliverable)
+        yield one
 
 
 def _show(session: Session, answers: Iterable[Answer], asker: Asker) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import NamedTuple
 
 from msgspec import structs
@@ -13,6 +14,7 @@ from notifycli.rules.decision import Decision
 from notifycli.rules.directory import Directory, User
 from notifycli.rules.explain import deciding, sentence
 from notifycli.rules.ladder import Case
+from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Replay
 from notifycli.rules.settings import Preferences
 
@@ -72,5 +74,18 @@ def _record(decision: Decision, cases: list[Case], asker: Asker) -> WhyRecord:
         key=None if setting is None else setting.key,
         value=None if setting is None else setting.value,
         sentence=sentence(decision, decision.reason, setting, asker.name),
-        command=asker.remedies.of(cases, decision),
+        command=_way_to_deliver(decision, asker)
+        if decision.deliverable is False
+        else asker.remedies.of(cases, decision),
     )
+
+
+def _way_to_deliver(decision: Decision, asker: Asker) -> str | None:
+    """Give the command that gives somewhere to go to what fires and has nowhere.
+
+    An address that is there and isn't confirmed can be confirmed in Chatwoot alone.
+    """
+    user = shlex.quote(asker.name)
+    if decision.channel is Channel.PUSH:
+        return f"notifycli push invite -u {user}{asker.option}"
+    return None if asker.user.email else f"notifycli user set {user}{asker.option} --email ADDRESS"

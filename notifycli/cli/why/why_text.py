@@ -19,7 +19,7 @@ from notifycli.rules.decision import Outcome
 from notifycli.rules.notifications import Channel
 
 _CHANNELS = {Channel.EMAIL: "an e-mail", Channel.PUSH: "a push", Channel.AUDIO: "a sound"}
-_GOT, _IN_VAIN, _NOT = "✓", "!", "✗"
+_FIRES, _IN_VAIN, _NOT = "✓", "!", "✗"
 _FOR_EVERYBODY = "(this takes the lock away for everybody in the account)"
 
 
@@ -61,9 +61,11 @@ def tell(session: Session, answers: Iterable[Answer], asker: Asker) -> None:
     signs = teller.signs
     if signs:
         in_vain = signs[_IN_VAIN]
-        undeliverable = f", {in_vain} undeliverable" if in_vain else ""
-        got = plural(signs[_GOT], "notification")
-        session.info(f"{asker.name}: {got}{undeliverable}, {signs[_NOT]} suppressed")
+        undeliverable = f", {in_vain} that can't be delivered" if in_vain else ""
+        fires = plural(signs[_FIRES], "notification")
+        session.info(
+            f"{asker.name} would get {fires}{undeliverable}; {signs[_NOT]} would be suppressed"
+        )
     elif teller.told:
         session.info(f"nothing in these events is about {asker.name}")
 
@@ -142,7 +144,7 @@ def _headline(span: _Span) -> str:
 def _sign(record: WhyRecord) -> str:
     if record.outcome is Outcome.SUPPRESS:
         return _NOT
-    return _IN_VAIN if record.deliverable is False else _GOT
+    return _IN_VAIN if record.deliverable is False else _FIRES
 
 
 def _verdict(sign: str, record: WhyRecord) -> str:
@@ -151,8 +153,8 @@ def _verdict(sign: str, record: WhyRecord) -> str:
     if not told_by_key and not audio:
         thing = f"{thing} ({what(record.channel, record.type)})"
     told = {
-        _GOT: f"got {thing}",
-        _IN_VAIN: f"{thing} fires, undeliverable",
+        _FIRES: f"would get {thing}",
+        _IN_VAIN: f"{thing} would fire, but can't be delivered",
         _NOT: f"no {thing.split(' ', 1)[1]}",
     }
     return f"{sign} {told[sign]}"
