@@ -5,18 +5,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
 
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES
-from notifycli.rules.quiet_hours import Duration, QuietHours, UnknownZoneError, zones
+from notifycli.rules.quiet_hours import (
+    Duration,
+    QuietHours,
+    UnknownZoneError,
+    check_zone,
+    nearest_zone,
+)
 
 TONES = ("ding", "bell", "chime", "magic", "ping")
 AUDIO_SETS = ("assigned", "unassigned", "others")
 _CHATWOOT_AUDIO = {"mine": "assigned", "notme": "others"}
 _SWITCHED = ("on", "off")
+_DIGITS = re.compile(r"\d+")
 _SWITCH = {
     **dict.fromkeys(("on", "true", "yes", "1"), "on"),
     **dict.fromkeys(("off", "false", "no", "0"), "off"),
@@ -70,7 +78,11 @@ def _read_audio(text: str) -> str:
 
 
 def _read_quiet_hours(text: str) -> str:
-    return "off" if _SWITCH.get(text.lower()) == "off" else QuietHours.parse(text).text
+    if _SWITCH.get(text.lower()) == "off":
+        return "off"
+    hours = QuietHours.parse(text)
+    check_zone(hours.zone)
+    return hours.text
 
 
 def _one_of(*values: str) -> Callable[[str], str]:
@@ -192,12 +204,14 @@ def read_value(key: str, text: str) -> str:
     try:
         return KEYS[key].read(text.strip())
     except UnknownZoneError as error:
-        known = zones()
-        raise _invalid(key, text, error, known.get(nearest(error.name, known), "")) from None
+        raise _invalid(key, text, error, nearest_zone(error.name)) from None
     except ValueError as error:
         # What a switch says is no misspelling: `on` is like `none` in its letters alone.
         is_switch = text.strip().lower() in _SWITCHED
         near = "" if is_switch else nearest(text, KEYS[key].values)
+        # What differs in its numbers means something else.
+        if _DIGITS.findall(near) != _DIGITS.findall(text) or " " in text.strip():
+            near = ""
         raise _invalid(key, text, error, near) from None
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta, tzinfo
 from functools import cache
+from itertools import takewhile
 
 from msgspec import Struct
 
@@ -15,6 +17,30 @@ _SHORTEST_DAY = 3
 _UNITS = {"s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
 _DURATION = re.compile(r"(\d{1,9})\s*([smh])", re.ASCII)
 _HOURS = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})", re.ASCII)
+_OFFSET = re.compile(r"(?:gmt|utc|z)?([+-])0?(\d{1,2})(?::?00)?", re.ASCII)
+_ANY_OFFSET = re.compile(r"(?:gmt|utc|z)?[+-]\d[\d:]*", re.ASCII)
+_FURTHEST_EAST, _FURTHEST_WEST = 14, 12
+"""The hours from UTC that have a zone of their own, `Etc/GMT-14` to `Etc/GMT+12`."""
+_ANYWHERE = ("local", "localtime", "posixrules", "factory")
+"""What stands for another zone on each machine, or for none."""
+_COPIES = ("right/", "posix/")
+_ABBREVIATION = re.compile(r"[A-Za-z]{2,5}", re.ASCII)
+_LONGEST_ABBREVIATION = 4
+_ALIKE = 0.75
+_ETC = re.compile(r"Etc/GMT([+-])(\d+)")
+_WORDS_OF_DAYS = {
+    **dict.fromkeys(("weekday", "weekdays", "workdays"), "mon-fri"),
+    **dict.fromkeys(("weekend", "weekends"), "sat,sun"),
+    **dict.fromkeys(("daily", "everyday", "always"), "no days at all"),
+}
+_NOTES = {
+    **dict.fromkeys(("EST", "MST", "HST"), "is {offset} all year, without summer time"),
+    "CET": "is Central European Time with its summer time",
+    "MET": "is Central European Time with its summer time",
+    "EET": "is Eastern European Time with its summer time",
+    "WET": "is Western European Time with its summer time",
+}
+_FIXED = {"EST": "UTC-5", "MST": "UTC-7", "HST": "UTC-10"}
 _MINUTES_OF_A_DAY = 24 * 60
 _YESTERDAY = timedelta(days=-1)
 
@@ -39,7 +65,8 @@ class UnknownZoneError(ValueError):
     """The name of a time zone that there isn't."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name!r} is no IANA time zone such as Europe/Berlin")
+        why = _no_zone(name) or f"{name!r} is no IANA time zone such as Europe/Berlin"
+        super().__init__(why)
         self.name = name
 
 
@@ -67,15 +94,19 @@ class QuietHours(Struct, frozen=True):
         """
         hours, *rest = text.split() or [""]
         match = _HOURS.fullmatch(hours)
-        if match is None:
+        if match is None or any(_HOURS.search(word) for word in rest):
+            if len(_HOURS.findall(text)) > 1:
+                raise ValueError("there can be one span of hours only: HH:MM-HH:MM [ZONE] [DAYS]")
             raise ValueError("quiet hours are off or HH:MM-HH:MM [ZONE] [DAYS]")
         start, end = _minute(match[1], match[2]), _minute(match[3], match[4])
         zone = days = ""
         for word in rest:
             if _day(word.split(",")[0].split("-")[0]) is not None and not days:
                 days = word.lower()
+            elif word.lower() in _WORDS_OF_DAYS:
+                raise ValueError(f"for {word!r}, write {_WORDS_OF_DAYS[word.lower()]}")
             elif not zone:
-                zone = _zone(word)
+                zone = _zone(word, rest)
             else:
                 raise ValueError(f"{word!r} is neither a zone nor days such as mon-fri")
         written = " ".join(filter(None, (_clock(start, end), zone, days)))
@@ -130,18 +161,97 @@ def zone_info(name: str) -> tzinfo:
     return ZoneInfo(name)
 
 
-def _zone(name: str) -> str:
+def _zone(name: str, words: list[str]) -> str:
     try:
         zone_info(name)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise UnknownZoneError(name) from None
+        # Who writes a name with spaces means all of it.
+        beside = words[words.index(name) :]
+        whole = takewhile(lambda word: _day(word.split(",")[0].split("-")[0]) is None, beside)
+        raise UnknownZoneError(" ".join(whole)) from None
     return name
+
+
+def check_zone(name: str) -> None:
+    """Refuse a zone that means something else elsewhere. Raises `UnknownZoneError`.
+
+    Apart from `QuietHours.parse`: what was stored before is still read.
+    """
+    if name.lower() in _ANYWHERE or name.lower().startswith(_COPIES):
+        raise UnknownZoneError(name)
+
+
+def describe_zone(name: str) -> str:
+    """Say what a zone is whose name can be taken for another; an empty string for any other."""
+    if found := _ETC.fullmatch(name):
+        sign = "-" if found[1] == "+" else "+"
+        return f"{name} is UTC{sign}{found[2]} all year: its sign is the other way round"
+    if name in _NOTES:
+        return f"{name} {_NOTES[name].format(offset=_FIXED.get(name))}; a city is clearer"
+    return ""
+
+
+def _no_zone(name: str) -> str:
+    """Say why a name is no zone, where there is more to say than that."""
+    word = name.strip().lower()
+    if word in _ANYWHERE:
+        return f"{name!r} is another zone on each machine: name a city, e.g. Europe/Berlin"
+    if word.startswith(_COPIES):
+        return f"{name!r} is no zone: leave out {word.split('/')[0]}/"
+    if _ANY_OFFSET.fullmatch(word):
+        return f"{name!r}: an offset is no zone: name a city, e.g. Europe/Berlin{_etc_of(word)}"
+    if _ABBREVIATION.fullmatch(name) and name.isupper():
+        return f"{name!r} is no IANA time zone, and abbreviations are not unique: name a city"
+    return ""
+
+
+def _etc_of(offset: str) -> str:
+    """Name the zone that is so many hours from UTC all year, if there is one."""
+    found = _OFFSET.fullmatch(offset)
+    if found is None:
+        return ""
+    east, hours = found[1] == "+", int(found[2])
+    if not 0 < hours <= (_FURTHEST_EAST if east else _FURTHEST_WEST):
+        return ""
+    zone = f"Etc/GMT{'-' if east else '+'}{hours}"
+    return f", or {zone}, which is UTC{found[1]}{hours}: its sign is the other way round"
+
+
+def nearest_zone(name: str) -> str:
+    """Give the zone that a misspelt name means; an empty string unless that is all but certain."""
+    word = name.strip().lower().replace(" ", "_")
+    if word.startswith(_COPIES):
+        word = word.split("/", 1)[1]
+    elif _no_zone(name):
+        return ""
+    known = zones()
+    near = known.get(word) or _alike(word, known)
+    return "" if near.startswith("Etc/GMT") else near
+
+
+def _alike(word: str, known: Mapping[str, str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415 - only an error needs it
+
+    area, slash, city = word.rpartition("/")
+    cities = {place: zone for place, zone in known.items() if "/" not in place and "/" in zone}
+    places = cities
+    if slash:
+        start = f"{area}/"
+        places = {
+            place[len(start) :]: zone for place, zone in known.items() if place.startswith(start)
+        }
+        if not places:
+            return cities.get(city, "")
+    elif len(word) <= _LONGEST_ABBREVIATION:
+        return ""
+    return places.get(next(iter(get_close_matches(city, places, 1, _ALIKE)), ""), "")
 
 
 def zones() -> dict[str, str]:
     """Give the names of all IANA time zones by names and cities in small letters."""
     from zoneinfo import available_timezones  # noqa: PLC0415 - reads a file for each zone
 
-    names = sorted(available_timezones(), reverse=True)
+    found = (name for name in available_timezones() if name.lower() not in _ANYWHERE)
+    names = sorted(found, reverse=True)
     cities = {name.lower().split("/")[-1]: name for name in names}
     return {**cities, **{name.lower(): name for name in names}}

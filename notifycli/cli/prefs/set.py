@@ -10,7 +10,7 @@ from notifycli.cli.assignments import all_assigned, keys_of
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
 from notifycli.cli.prefs.common import Default, InboxIds, Lock
 from notifycli.cli.prefs.scope import change
-from notifycli.rules.quiet_hours import QuietHours
+from notifycli.rules.quiet_hours import QuietHours, describe_zone
 
 app = part()
 
@@ -50,7 +50,10 @@ def prefs_set(
     values = all_assigned(assignments)
     change(session, values, inboxes or (), default=default, lock=lock)
     hours = dict(values).get("quiet_hours", "off")
-    if hours != "off" and QuietHours.parse(hours).zone not in hours:
+    zone = "UTC" if hours == "off" else QuietHours.parse(hours).zone
+    if told := describe_zone(zone):
+        session.info(told)
+    if hours != "off" and zone not in hours:
         session.info(
             f"without a zone they are in UTC; name yours: 'quiet_hours={hours} Europe/Berlin'"
         )

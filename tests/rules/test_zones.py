@@ -1,0 +1,110 @@
+"""What is said of a time zone that is none: a suggestion never means another time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, available_timezones
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifycli.rules.preferences import InvalidPreferenceError, read_value
+from notifycli.rules.quiet_hours import QuietHours, describe_zone, nearest_zone
+
+CITY = "an offset is no zone: name a city, e.g. Europe/Berlin"
+
+# What was typed after 22:00-07:00, what is said of it, and what is suggested.
+REFUSED = [
+    ("GMT+2", f"{CITY}, or Etc/GMT-2, which is UTC+2: its sign is the other way round", ""),
+    ("GMT-5", f"{CITY}, or Etc/GMT+5, which is UTC-5: its sign is the other way round", ""),
+    ("UTC-5", f"{CITY}, or Etc/GMT+5, which is UTC-5: its sign is the other way round", ""),
+    ("+02:00", f"{CITY}, or Etc/GMT-2, which is UTC+2: its sign is the other way round", ""),
+    ("utc+5:30", CITY, ""),
+    ("UTC+15", CITY, ""),
+    ("PST", "abbreviations are not unique: name a city", ""),
+    ("IST", "abbreviations are not unique: name a city", ""),
+    ("BST", "abbreviations are not unique: name a city", ""),
+    ("CEST", "abbreviations are not unique: name a city", ""),
+    ("est", "'est' is no IANA time zone", "EST"),
+    ("America/New York", "'America/New York' is no IANA time zone", "America/New_York"),
+    ("america/new york mon-fri", "'america/new york' is no IANA", "America/New_York"),
+    ("America/New", "'America/New' is no IANA time zone", ""),
+    ("America/New-York", "'America/New-York' is no IANA time zone", "America/New_York"),
+    ("new york", "'new york' is no IANA time zone", "America/New_York"),
+    ("Europe/Berln", "'Europe/Berln' is no IANA time zone", "Europe/Berlin"),
+    ("EU/Berlin", "'EU/Berlin' is no IANA time zone", "Europe/Berlin"),
+    ("Asia/Berlin", "'Asia/Berlin' is no IANA time zone", ""),
+    ("Berln", "'Berln' is no IANA time zone", "Europe/Berlin"),
+    ("Europe/Atlantis", "'Europe/Atlantis' is no IANA time zone", ""),
+    ("local", "another zone on each machine", ""),
+    ("localtime", "another zone on each machine", ""),
+    ("posixrules", "another zone on each machine", ""),
+    ("Factory", "another zone on each machine", ""),
+    ("right/Europe/Berlin", "leave out right/", "Europe/Berlin"),
+    ("18:00-24:00", "one span of hours only", ""),
+    ("weekdays", "for 'weekdays', write mon-fri", ""),
+    ("weekend", "for 'weekend', write sat,sun", ""),
+]
+
+
+@pytest.mark.parametrize(("typed", "told", "suggested"), REFUSED, ids=[r[0] for r in REFUSED])
+def test_what_is_no_zone_is_named_for_what_it_is(typed: str, told: str, suggested: str) -> None:
+    with pytest.raises(InvalidPreferenceError) as caught:
+        read_value("quiet_hours", f"22:00-07:00 {typed}")
+    assert (told in str(caught.value), caught.value.nearest) == (True, suggested)
+
+
+@pytest.mark.parametrize("typed", ["00:00-08:00,18:00-24:00", "00:00-08:00, 18:00-24:00 mon"])
+def test_two_spans_are_told_to_be_two(typed: str) -> None:
+    with pytest.raises(InvalidPreferenceError, match="one span of hours only") as caught:
+        read_value("quiet_hours", typed)
+    assert caught.value.nearest == ""
+
+
+TAKEN = [
+    ("Etc/GMT+2", "Etc/GMT+2 is UTC-2 all year: its sign is the other way round"),
+    ("EST", "EST is UTC-5 all year, without summer time; a city is clearer"),
+    ("CET", "CET is Central European Time with its summer time; a city is clearer"),
+    ("Europe/Berlin", ""),
+    ("UTC", ""),
+]
+
+
+@pytest.mark.parametrize(("zone", "told"), TAKEN)
+def test_what_can_be_taken_for_another_is_described(zone: str, told: str) -> None:
+    assert read_value("quiet_hours", f"22:00-07:00 {zone}") == f"22:00-07:00 {zone}"
+    assert describe_zone(zone) == told
+
+
+@pytest.mark.parametrize("zone", ["localtime", "Factory"])
+def test_what_was_stored_before_is_still_read(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (OSError, KeyError):
+        pytest.skip(f"this machine has no {zone}")
+    assert QuietHours.parse(f"22:00-07:00 {zone}").zone == zone
+
+
+# An abbreviation, or an offset, must never become another time.
+WORDS = st.from_regex(r"(GMT|UTC)?[+-]\d{1,2}", fullmatch=True) | st.text(
+    "ABCDEGHIKMNPSTUWZ", min_size=2, max_size=4
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(WORDS)
+def test_no_suggestion_crosses_abbreviations_or_offsets(word: str) -> None:
+    near = nearest_zone(word)
+    assert near == "" or near.upper() == word.upper()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(sorted(available_timezones())), st.sampled_from([str.lower, str.upper]))
+def test_a_zone_in_another_case_is_suggested_as_itself(zone: str, change: object) -> None:
+    written = zone.lower().replace("_", " ") if change is str.lower else zone.upper()
+    near = nearest_zone(written)
+    now = datetime(2026, 7, 1, tzinfo=UTC)
+    assert near == "" or now.astimezone(ZoneInfo(near)) == now.astimezone(ZoneInfo(zone))
+    if "/" in zone and not zone.startswith("Etc/"):
+        assert near == zone
