@@ -134,6 +134,11 @@ _EVERYWHERE = (
     ),
     _Shared(("--quiet", "-q"), bool, "No notes on standard error; errors still."),
     _Shared(("--verbose", "-v"), bool, "Tracebacks of unexpected errors."),
+    _Shared(
+        ("--csv-safe",),
+        bool,
+        "With csv and tsv: put ' before what a spreadsheet would take for a formula.",
+    ),
     _Shared(("--no-color",), bool, "No colours. [env: NO_COLOR]"),
 )
 
@@ -282,6 +287,7 @@ def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGro
     class Group(TyperGroup):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
             added = [option.option() for option in (SOME_USERS, *_EVERYWHERE)]
+            kwargs["context_settings"] = {"help_option_names": ["-h", "--help"]}
             super().__init__(*args, params=[*params, *added], **kwargs)
             self.commands = LazyCommands(nouns, aliases)
 

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import encode, printable, write_output
+from notifycli.errors import NotifycliError, NotPermittedError, TryAgainError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _BLOCK = 1 << 16
+_LONGEST = 100
+_KINDS: Mapping[int, type[NotifycliError]] = {
+    errno.EISDIR: UsageError,
+    errno.ENOSPC: TryAgainError,
+    errno.EDQUOT: TryAgainError,
+    errno.EFBIG: TryAgainError,
+}
+"""By what went wrong with a file."""
 Cells = Callable[[Any], Sequence["RenderableType"]]
 _encode = msgspec.json.Encoder().encode
 
@@ -38,8 +52,11 @@ def show(
         fields = record.__struct_fields__
         plain = cells or (lambda item: [text(getattr(item, field)) for field in fields])
         _print_table(session, heads or [_head(field) for field in fields], map(plain, records))
+    elif chosen in _ROW_WRITERS:
+        cell = _safe_cell if session.csv_safe else _cell
+        write(_separated(records, record, _ROW_WRITERS[chosen], cell))
     else:
-        write(_WRITERS[chosen](records, record))
+        write(_WRITERS[chosen](records))
 
 
 def chosen_format(session: Session) -> str:
@@ -85,6 +102,29 @@ def encode_record(record: msgspec.Struct) -> bytes:
 
         plain = json.dumps(msgspec.to_builtins(record), ensure_ascii=False, separators=(",", ":"))
         return encode(plain, "utf-8")
+
+
+def replace_file(name: str, data: bytes) -> None:
+    """Write a file as a whole: whatever happens, it is the old one or the new one.
+
+    What is no plain file, a pipe for one, is written to. Raises `UsageError` for a folder,
+    `TryAgainError` where there is no room, and `NotPermittedError`.
+    """
+    target = Path(os.path.realpath(name))  # a link stays, and what it points to is replaced
+    beside = target.with_name(f".{target.name[:_LONGEST]}.{os.getpid()}")
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        beside.write_bytes(data)
+        if target.exists():
+            beside.chmod(stat.S_IMODE(target.stat().st_mode))
+        beside.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        kind = _KINDS.get(error.errno or 0, NotPermittedError)
+        raise kind(f"{name}: can't be written: {error.strerror or error}") from None
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:
@@ -134,13 +174,13 @@ def _print_table(
         print_rich(screen, laid_out)
 
 
-def _jsonl(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:
+def _jsonl(records: Iterable[msgspec.Struct]) -> Iterator[bytes]:
     for record in records:
         yield encode_record(record)
         yield b"\n"
 
 
-def _json(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterator[bytes]:
+def _json(records: Iterable[msgspec.Struct]) -> Iterator[bytes]:
     separator = b"[\n  "
     for record in records:
         yield separator
@@ -149,37 +189,41 @@ def _json(records: Iterable[msgspec.Struct], _: type[msgspec.Struct]) -> Iterato
     yield b"[]\n" if separator.startswith(b"[") else b"\n]\n"
 
 
-def _csv(records: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> Iterator[bytes]:
+def _write_csv(buffer: StringIO) -> Callable[[Iterable[object]], Any]:
     import csv  # noqa: PLC0415 - only this format needs it
 
-    buffer = StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    return _separated(records, record, writer.writerow, buffer)
+    return csv.writer(buffer, lineterminator="\n").writerow
 
 
-def _tsv(records: Iterable[msgspec.Struct], record: type[msgspec.Struct]) -> Iterator[bytes]:
-    buffer = StringIO(newline="")
-
-    def write_row(row: Iterable[object]) -> None:
-        buffer.write("\t".join(printable(str(cell)) for cell in row) + "\n")
-
-    return _separated(records, record, write_row, buffer)
+def _write_tsv(buffer: StringIO) -> Callable[[Iterable[object]], Any]:
+    return lambda row: buffer.write("\t".join(printable(str(cell)) for cell in row) + "\n")
 
 
 def _separated(
     records: Iterable[msgspec.Struct],
     record: type[msgspec.Struct],
-    write_row: Callable[[Iterable[object]], Any],
-    buffer: StringIO,
+    row_writer: Callable[[StringIO], Callable[[Iterable[object]], Any]],
+    cell: Callable[[object], object],
 ) -> Iterator[bytes]:
+    buffer = StringIO(newline="")
+    write_row = row_writer(buffer)
     fields = record.__struct_fields__
     write_row(fields)
     for item in records:
-        write_row(_cell(getattr(item, field)) for field in fields)
+        write_row(cell(getattr(item, field)) for field in fields)
         yield encode(buffer.getvalue(), "utf-8")
         buffer.seek(0)
         buffer.truncate()
     yield encode(buffer.getvalue(), "utf-8")
+
+
+def _safe_cell(value: object) -> object:
+    """Write a value such that no spreadsheet takes it for a formula, as OWASP advises.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    written = _cell(value)
+    return f"'{written}" if isinstance(written, str) and written[:1] in _FORMULAS else written
 
 
 def _cell(value: object) -> object:
@@ -191,6 +235,16 @@ def _cell(value: object) -> object:
     return " ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
 
 
-_WRITERS: Mapping[
-    str, Callable[[Iterable[msgspec.Struct], type[msgspec.Struct]], Iterator[bytes]]
-] = {"json": _json, "jsonl": _jsonl, "csv": _csv, "tsv": _tsv}
+_FORMULAS = frozenset(
+    "=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
+    "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
+)
+"""What begins a formula in one spreadsheet or another."""
+_WRITERS: Mapping[str, Callable[[Iterable[msgspec.Struct]], Iterator[bytes]]] = {
+    "json": _json,
+    "jsonl": _jsonl,
+}
+_ROW_WRITERS: Mapping[str, Callable[[StringIO], Callable[[Iterable[object]], Any]]] = {
+    "csv": _write_csv,
+    "tsv": _write_tsv,
+}

@@ -36,6 +36,7 @@ class Session:
     quiet = False
     verbose = False
     no_color = False
+    csv_safe = False
     command = ""
     """What history tells of a change: the command, without its values."""
 

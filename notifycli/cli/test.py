@@ -10,10 +10,10 @@ import typer
 
 from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.input.lines import STDIN, read_whole
-from notifycli.cli.output import show, write
+from notifycli.cli.output import replace_file, show, write
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error, printable
-from notifycli.errors import DataError, UsageError
+from notifycli.errors import DataError
 from notifycli.scenarios.scenario import Scenario, read_scenarios
 from notifycli.scenarios.trial import Result, tried
 
@@ -156,7 +156,4 @@ def _write_junit(results: Sequence[Result], file: str) -> None:
         if not result.passed:
             told = [printable(failure) for failure in result.failures]
             ET.SubElement(case, "failure", message=told[0]).text = "\n".join(told)
-    try:
-        ET.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)
-    except OSError as error:
-        raise UsageError(f"{file}: can't be written: {error.strerror or error}") from None
+    replace_file(file, ET.tostring(suite, encoding="utf-8", xml_declaration=True))

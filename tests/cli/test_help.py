@@ -11,6 +11,7 @@ import typer
 from typer.main import get_command
 
 from notifycli.cli.main import app
+from tests.conftest import Notifycli
 
 SEVERAL = {
     *("simulate", "deliver run", "deliver status", "deliver retry", "deliver drop"),
@@ -49,3 +50,8 @@ def test_the_help_of_a_noun_says_each_summary_to_its_end(path: str) -> None:
 def test_a_user_may_be_repeated_where_several_are_taken_and_is_said_to(path: str) -> None:
     users = [o for o in COMMANDS[path].params if "-u" in o.opts and not o.hidden]
     assert {"may be repeated" in o.help for o in users} <= {path in SEVERAL}
+
+
+@pytest.mark.parametrize("command", [[], ["prefs"], ["prefs", "set"], ["simulate"], ["deliver"]])
+def test_h_is_help(notifycli: Notifycli, command: list[str]) -> None:
+    assert notifycli.ok(*command, "-h").stdout == notifycli.ok(*command, "--help").stdout

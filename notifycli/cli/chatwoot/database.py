@@ -58,11 +58,12 @@ def chatwoot_export_sql(
         int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
     ] = None,
 ) -> None:
-    """Print a script for psql that reads all of a Chatwoot, of one account (-a) or of all.
+    """Print a script for psql that reads a Chatwoot.
 
-    It gives the directory, everybody's preferences, what happened, and whom Chatwoot told. It
-    changes nothing, selects no token or password, and no text of a message but the markup of
-    mentions and the sentences that Chatwoot writes itself. For Chatwoot 2.14 and newer.
+    It reads one account (-a) or all. It gives the directory, everybody's preferences, what
+    happened, and whom Chatwoot told. It changes nothing, selects no token or password, and no text
+    of a message but the markup of mentions and the sentences that Chatwoot writes itself. For
+    Chatwoot 2.14 and newer.
     """
     session = session_of(ctx)
     check_order(since, until)
@@ -83,10 +84,10 @@ def chatwoot_import_export(
         typer.Option("-O", "--out", metavar="FOLDER", help="Where the events are written."),
     ] = Path("chatwoot-export"),
 ) -> None:
-    """Take over what the script of export-sql printed: all, or nothing.
+    """Take over what the script of export-sql printed.
 
-    Directory and preferences are stored. What happened is written to FOLDER/events.jsonl, for why
-    and simulate, and whom Chatwoot told to FOLDER/notifications.jsonl.
+    All is taken over, or nothing. Directory and preferences are stored. What happened is written to
+    FOLDER/events.jsonl, for why and simulate, and whom Chatwoot told to FOLDER/notifications.jsonl.
     """
     session = session_of(ctx)
     session.awaits(file)

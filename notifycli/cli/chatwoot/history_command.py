@@ -80,7 +80,9 @@ def chatwoot_history(
         ),
     ] = None,
 ) -> None:
-    """Fetch what happened from your Chatwoot, as the events that webhooks would have sent.
+    """Fetch the past of your Chatwoot as webhooks' events.
+
+    They are the events that webhooks would have sent.
 
     It needs an administrator's token. What was read stays in the cache, so after Ctrl-C it goes on
     where it was. What Chatwoot keeps of the past isn't everything: each guess is marked in its

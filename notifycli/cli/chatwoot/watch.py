@@ -64,11 +64,11 @@ def chatwoot_watch(
         typer.Option("--deliver", help="Send what fires, as deliver --follow does."),
     ] = False,
 ) -> None:
-    """Listen to your Chatwoot's live socket, and keep what happens, a line each.
+    """Keep what your Chatwoot's live socket tells.
 
-    It needs no webhook and no address that others can reach, and tells who is online, which
-    webhooks don't. What was missed while the connection was lost is fetched from the history.
-    Ctrl-C or SIGTERM stops it.
+    That is an event a line. It needs no webhook and no address that others can reach, and tells who
+    is online, which webhooks don't. What was missed while the connection was lost is fetched from
+    the history. Ctrl-C or SIGTERM stops it.
 
     Whoever is connected counts as online: their own e-mails wait, and new conversations may be
     given to them. So log in as an administrator who is in no inbox.

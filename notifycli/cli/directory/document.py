@@ -155,7 +155,9 @@ def directory_undo(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Take back a change of users, inboxes and teams: all of it, or nothing.
+    """Take back a change of users, inboxes and teams.
+
+    All of it is taken back, or nothing.
 
     Whoever was removed is there again with their memberships and preferences; their tokens stay
     ended. That is a change too: undo it, and what was taken back is there again.

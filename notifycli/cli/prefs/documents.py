@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 
 from notifycli.cli.command import command_class, examples, none_of, part, session_of
 from notifycli.cli.input.lines import opened, shown
-from notifycli.cli.output import write
+from notifycli.cli.output import replace_file, write
 from notifycli.cli.prefs.differences import show_differences
 from notifycli.cli.prefs.progress import Bar, bar_over
 from notifycli.cli.session import Session, display_name, plural
@@ -20,7 +19,7 @@ from notifycli.documents.entries import LAYERS
 from notifycli.documents.preference_document import Document
 from notifycli.documents.preference_tables import read_toml
 from notifycli.documents.syntax import FORMATS, Layers
-from notifycli.errors import DataError, NotPermittedError, UsageError
+from notifycli.errors import DataError, UsageError
 from notifycli.rules.preferences import Layer
 from notifycli.store.staging import Staging
 from notifycli.store.store import Store
@@ -286,20 +285,5 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     except DataError as error:
         raise DataError(f"{file}: {error.message}", error.hint) from None
     if updated != text:
-        _replace(file, updated)
+        replace_file(str(file), updated.encode())
     return updated != text
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write a file as a whole: whatever happens, it is the old one or the new one."""
-    target = file.resolve()
-    new = target.with_name(f".{target.name}.new")
-    try:
-        new.write_text(text, encoding="utf-8", newline="")
-        new.chmod(stat.S_IMODE(target.stat().st_mode))
-        new.replace(target)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise NotPermittedError(
-            f"{file}: {error.strerror}", "check the permissions of the file and its folder"
-        ) from error

@@ -39,6 +39,17 @@ class Asked(NamedTuple):
         """Whether each record is shown, and not just what they come to."""
         return not self.summary and self.report is None
 
+    def check_files(self, *read: str | None) -> None:
+        """Raise `UsageError` for a page that would be written over what is read."""
+        if self.report is None or not os.path.exists(self.report):  # noqa: PTH110 - see check()
+            return
+        page = Path(self.report)
+        if any(name and os.path.exists(name) and page.samefile(name) for name in read):  # noqa: PTH110
+            raise UsageError(
+                f"--report {self.report} would be written over what is read",
+                "give the page another name",
+            )
+
     def check(self) -> None:
         """Raise `UsageError` for what doesn't go together, and for a page that has no place."""
         if self.compares and not self.proposal:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from notifycli import __version__
 from notifycli.cli.input.lines import STDIN
+from notifycli.cli.output import replace_file
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.options import Asked
 from notifycli.cli.simulate.run import Run
-from notifycli.errors import UsageError
+from notifycli.cli.terminal import encode
 from notifycli.events.timestamps import format_moment
 from notifycli.report.report_page import report
 
@@ -18,15 +18,12 @@ _NAMED = 5
 
 
 def write_report(session: Session, run: Run, files: Sequence[str], asked: Asked) -> None:
-    """Write the page and say where it is. Raises `UsageError` if it can't be written."""
+    """Write the page and say where it is. Raises as `replace_file` does."""
     assert run.insights is not None  # noqa: S101 - a report counts for the eye
     assert asked.report is not None  # noqa: S101 - or there is none
     zone, source = asked.zone or "local time", _source(run, files, asked.proposal)
     page = report(*run.insights, zone, compared=asked.diff, source=source)
-    try:
-        Path(asked.report).write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{asked.report}: can't be written: {error.strerror or error}") from None
+    replace_file(asked.report, encode(page, "utf-8"))
     session.info(f"wrote {asked.report}")
 
 

@@ -188,6 +188,7 @@ def simulate(
     asked.check()
     check_order(since, until)
     files = session.input_files(events)
+    asked.check_files(*files, prefs, expect, str(session.path))
     with session.store() as store:
         wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None
         selection = Selection(

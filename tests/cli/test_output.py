@@ -1,0 +1,104 @@
+"""Formats for spreadsheets, and files that are written as a whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Notifycli, Program
+
+SCENARIOS = Path(__file__).parent.parent.parent / "examples" / "scenarios"
+NAMES = [
+    "=cmd|'/c calc'!A1",
+    "+1 555",
+    "-2+3",
+    "@SUM(A1)",
+    "\N{FULLWIDTH EQUALS SIGN}1+1",
+    "Jane = boss",
+    "'quoted",
+]
+
+
+@pytest.fixture
+def named(notifycli: Notifycli) -> Notifycli:
+    for id_, name in enumerate(NAMES, 1):
+        notifycli.ok("user", "add", f"u{id_}@example.com", "--id", str(id_), "--name", name)
+    return notifycli
+
+
+@pytest.mark.parametrize(("chosen", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_a_formula_is_text_to_a_spreadsheet_if_that_is_asked_for(
+    named: Notifycli, chosen: str, delimiter: str
+) -> None:
+    def names(*options: str) -> list[str]:
+        shown = named.ok("user", "list", "-o", chosen, *options).stdout.decode()
+        rows = csv.DictReader(io.StringIO(shown), delimiter=delimiter)
+        return [row["name"] for row in rows]
+
+    assert names() == NAMES
+    assert names("--csv-safe") == [*(f"'{name}" for name in NAMES[:5]), *NAMES[5:]]
+
+
+def test_other_formats_need_no_protection(named: Notifycli) -> None:
+    assert [row["name"] for row in named.ok("user", "list", "--csv-safe").records] == NAMES
+
+
+EVENT = '{"event": "conversation_created", "account": {"id": 1}, "id": 1, "inbox_id": 3}\n'
+
+
+@pytest.mark.parametrize("read", ["events.jsonl", "policy.toml", "expected.jsonl", "store.db"])
+@pytest.mark.parametrize("alias", [False, True], ids=["itself", "by a link"])
+def test_a_report_over_what_it_is_made_of_is_refused(
+    desk: Notifycli, read: str, *, alias: bool
+) -> None:
+    desk.write("events.jsonl", EVENT)
+    desk.write("policy.toml", "[default]\naudio = 'all'\n")
+    desk.write("expected.jsonl", "")
+    desk.ok("user", "add", "a@example.com", "--id", "1", "--db", "store.db")
+    before = (desk.folder / read).read_bytes()
+    (desk.folder / "link").symlink_to(read)
+    report = "link" if alias else read
+
+    result = desk(
+        *("simulate", "events.jsonl", "--prefs", "policy.toml", "--expect", "expected.jsonl"),
+        *("--db", "store.db", "--report", report),
+    )
+
+    told = f"error: --report {report} would be written over what is read\n"
+    assert (result.status, result.stderr) == (2, f"{told}  give the page another name\n")
+    assert (desk.folder / read).read_bytes() == before
+
+
+def test_a_report_for_which_there_is_no_room_leaves_the_old_one(
+    desk: Notifycli, program: Program
+) -> None:
+    desk.write("events.jsonl", EVENT)
+    command = ["simulate", "events.jsonl", "--report", "page.html", "--db", "none.db"]
+    desk.ok(*command)
+    page = desk.folder / "page.html"
+    page.chmod(0o640)
+    before = page.read_bytes()
+
+    room = len(before) // 2048
+    result = program.shell(f"ulimit -f {room}; notifycli {' '.join(command)}")
+
+    assert (result.status, "page.html: can't be written" in result.stderr) == (75, True)
+    assert page.read_bytes() == before
+    assert [path.name for path in desk.folder.glob(".*")] == []
+
+    desk.ok(*command)
+    assert page.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("option", ["--report", "--junit"])
+def test_what_is_no_plain_file_is_written_to(desk: Notifycli, option: str) -> None:
+    desk.write("events.jsonl", EVENT)
+    scenario = str(next(SCENARIOS.glob("*.toml")))
+    command = ["simulate", "events.jsonl"] if option == "--report" else ["test", scenario]
+    result = desk(*command, option, "/dev/full")
+    assert result.status == 75
+    assert "/dev/full: can't be written: No space left on device" in result.stderr
