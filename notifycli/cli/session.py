@@ -12,7 +12,8 @@ from typing import TypeVar
 from notifycli.cli.terminal import is_terminal, is_utf_8, print_error, printable
 from notifycli.cli.types import number_in
 from notifycli.errors import UsageError
-from notifycli.rules.directory import LARGEST_ID, Inbox, Team, User
+from notifycli.events.event import LARGEST_ID
+from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import nearest
 from notifycli.store.sqlite.connection import default_path
 from notifycli.store.store import Store

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from notifycli.rules.directory import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 
 _LONGEST = 20
 

@@ -12,8 +12,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from notifycli.documents.document_format import check_format, decoded
 from notifycli.errors import DataError
-from notifycli.events.discover import Learnt, merged
-from notifycli.rules.directory import LARGEST_ID, Directory, Inbox, Role, Team, User
+from notifycli.events.discover import Learnt
+from notifycli.events.event import LARGEST_ID
+from notifycli.rules.directory import Directory, Inbox, Role, Team, User
 from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
 from notifycli.store.transaction import Change
@@ -161,21 +162,24 @@ def _known(**fields: object) -> dict[str, object]:
 
 def add_learnt(change: Change, store: Store, account: int, learnt: Learnt) -> None:
     """Add what events told of an account; what is on record already is only completed."""
-    people = learnt.users.get(account, {}).values()
-    change.settle_ids((told.id, told.email) for told in people)
+    agents = learnt.agents.get(account, {}).values()
+    change.settle_ids((agent.id, agent.email) for agent in agents)
     known = {user.id: user for user in store.users(account)}
     taken = {user.email.casefold(): user.id for user in known.values() if user.email}
     users = []
-    for told in people:
-        if told.email and taken.setdefault(told.email.casefold(), told.id) != told.id:
-            told = User(told.id, None, told.name)  # noqa: PLW2901 - the address is somebody else's
-        users.append(merged(known.get(told.id), told))
+    for agent in agents:
+        email = agent.email
+        if email and taken.setdefault(email.casefold(), agent.id) != agent.id:
+            email = None  # the address is somebody else's
+        user = known.get(agent.id, User(agent.id))
+        users.append(
+            msgspec.structs.replace(user, email=user.email or email, name=user.name or agent.name)
+        )
     change.put_users(users)
     inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
-    for told_inbox in learnt.inboxes.get(account, {}).values():
-        inbox = inboxes.get(told_inbox.id, told_inbox)
-        name = inbox.name or told_inbox.name
-        change.put_inbox(msgspec.structs.replace(inbox, name=name))
+    for id_, name in learnt.inboxes.get(account, {}).items():
+        inbox = inboxes.get(id_, Inbox(id_))
+        change.put_inbox(msgspec.structs.replace(inbox, name=inbox.name or name))
 
 
 def _staying(members: Iterable[int] | None, known: set[int]) -> Iterable[int] | None:

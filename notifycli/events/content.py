@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Struct
 
+from notifycli.events.decode import decode_body
 from notifycli.events.event import Event
 
 LONGEST_TEXT = 1_000
@@ -38,7 +39,6 @@ _FILE_NAME = re.compile(r"/(?P<name>[^/?#]+)(?:[?#].*)?$", re.DOTALL)
 _MENTION = re.compile(
     r"(?:\[(?P<label>[^][\n]*)\])?\(mention://(?:user|team)/\d{1,18}/(?P<name>[^)\n]+)\)", re.ASCII
 )
-_MAXIMUM_ENVELOPES = 4
 
 
 class _Named(Struct):
@@ -71,16 +71,6 @@ class _Body(_Message):
     meta: _Meta | None = None
     conversation: _Conversation | None = None
     messages: list[_Message] | None = None
-    body: Raw | UnsetType = UNSET
-    payload: Raw | UnsetType = UNSET
-    data: Raw | UnsetType = UNSET
-
-    def inside(self) -> Raw | None:
-        """Give what this is an envelope of."""
-        if self.conversation is not None or self.meta is not None or self.sender is not None:
-            return None
-        wrapped = (raw for raw in (self.body, self.payload, self.data) if raw is not UNSET)
-        return next((raw for raw in wrapped if bytes(raw).lstrip().startswith(b"{")), None)
 
 
 class Said(Struct, frozen=True):
@@ -98,12 +88,7 @@ _decode = msgspec.json.Decoder(_Body).decode
 def read_said(line: bytes, event: Event) -> Said:
     """Read what an event says; what can't be read is as if it were not said."""
     try:
-        body = _decode(line)
-        for _ in range(_MAXIMUM_ENVELOPES):
-            inner = body.inside()
-            if inner is None:
-                break
-            body = _decode(inner)
+        body = decode_body(line, _decode)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return Said()
     inner_meta = body.conversation.meta if body.conversation else None

@@ -7,10 +7,17 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-from notifycli.events.decode import EventError, decode_event, told, unwrap
+from notifycli.events.decode import EventError, decode_body, decode_event, fault_text
 from notifycli.events.event_names import PRESENCE, READ_EVENTS
 from notifycli.events.payload import Person
-from notifycli.rules.directory import Inbox, User
+
+
+class Agent(Struct, frozen=True):
+    """A user of whom events tell, as far as they do."""
+
+    id: int
+    email: str | None = None
+    name: str = ""
 
 
 class _Person(Person, gc=False):
@@ -35,6 +42,7 @@ class _Body(Struct, gc=False):
     meta: _Meta | None = None
     inbox: _Inbox | None = None
     performed_by: _Person | None = None
+    performer: _Person | None = None
     user: _Person | None = None
     sender: _Person | None = None
 
@@ -46,52 +54,48 @@ class Learnt:
     """What the events have told, by account. A later event only adds what was missing."""
 
     def __init__(self, fallback_account: int = 1) -> None:
-        self.users: dict[int, dict[int, User]] = {}
-        self.inboxes: dict[int, dict[int, Inbox]] = {}
+        self.agents: dict[int, dict[int, Agent]] = {}
+        self.inboxes: dict[int, dict[int, str]] = {}
+        """Their names, "" where none was told."""
         self._fallback = fallback_account
 
     def note(self, line: bytes, number: int) -> None:
         """Take in one line. Raises `EventError`."""
         event = decode_event(line, number)
         try:
-            body = _decode(unwrap(line))
-        except msgspec.MsgspecError as error:
+            body = decode_body(line, _decode)
+        except (msgspec.MsgspecError, ValueError) as error:
             if event.name in READ_EVENTS:
-                raise EventError(told(error)) from None
+                raise EventError(fault_text(error)) from None
             return
         account = self._fallback if event.account is None else event.account
-        users = self.users.setdefault(account, {})
-        names = {person.id: person for person in _people(body, event.name)}
+        agents = self.agents.setdefault(account, {})
+        people = {person.id: person for person in _people(body, event.name, event.author)}
         for id_ in event.agents():
-            person = names.get(id_) or names.get(str(id_)) or _Person()
-            users[id_] = merged(users.get(id_), User(id_, *_printable(person.email, person.name)))
+            person = people.get(id_) or people.get(str(id_)) or _Person()
+            email, name = _printable(person.email, person.name)
+            known = agents.get(id_, Agent(id_))
+            agents[id_] = Agent(id_, known.email or email, known.name or name)
         if event.inbox is not None:
             inboxes = self.inboxes.setdefault(account, {})
-            name = body.inbox.name if body.inbox else None
-            known = inboxes.get(event.inbox, Inbox(event.inbox))
-            inboxes[event.inbox] = Inbox(event.inbox, known.name or _printable(None, name)[1])
+            name = _printable(None, body.inbox.name if body.inbox else None)[1]
+            inboxes[event.inbox] = inboxes.get(event.inbox) or name
 
 
-def merged(known: User | None, told: User) -> User:
-    """Give the known user with what is missing taken from what was told."""
-    if known is None:
-        return told
-    email, name = known.email or told.email, known.name or told.name
-    return msgspec.structs.replace(known, email=email, name=name)
+def _people(body: _Body, event: str, author: int | None) -> Iterator[_Person]:
+    """Return the persons who are agents, those who tell least of themselves first.
 
-
-def _people(body: _Body, event: str) -> Iterator[_Person]:
-    """Give the persons who are agents, those who tell least of themselves first.
-
-    A sender or somebody typing who doesn't say that they are a user is a contact.
+    A sender or somebody typing who doesn't say that they are a user is a contact, unless the
+    message shows them to be its author.
     """
     for meta in (None if body.conversation is None else body.conversation.meta, body.meta):
         if meta is not None and meta.assignee is not None:
             yield meta.assignee
     for person, may_be_silent in (
         (body.performed_by, False),
+        (body.performer, True),
         (body.user, event == PRESENCE),
-        (body.sender, False),
+        (body.sender, author is not None),
     ):
         if person is not None and (person.is_user() or (may_be_silent and person.type is None)):
             yield person

@@ -8,6 +8,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+LARGEST_ID = 2**63 - 1
+"""What a column of Chatwoot's database, and of ours, can hold."""
+
 
 class Unsaid(StrEnum):
     """What an event doesn't say, where `None` is something that it may say."""

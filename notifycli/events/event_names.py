@@ -35,9 +35,8 @@ MESSAGE_EVENTS = frozenset(
 AUTOMATION = "automation_event_"
 """What the names begin with of events that an automation rule or a macro sends."""
 TYPING_ON = "conversation_typing_on"
-READ_EVENTS = CONVERSATION_EVENTS.union(
-    MESSAGE_EVENTS, SLA_EVENTS, (PRESENCE, TYPING_ON, "conversation_typing_off")
-)
+TYPING_EVENTS = (TYPING_ON, "conversation_typing_off")
+READ_EVENTS = CONVERSATION_EVENTS.union(MESSAGE_EVENTS, SLA_EVENTS, TYPING_EVENTS, (PRESENCE,))
 """The events whose fields matter. A body of any other event need not even have their types."""
 
 KNOWN_EVENTS = READ_EVENTS | {
@@ -61,6 +60,12 @@ KNOWN_EVENTS = READ_EVENTS | {
 """All names that Chatwoot is known to send; what isn't among them is counted as unknown."""
 
 
+def is_known(name: str) -> bool:
+    """Whether Chatwoot is known to send events of this name, or automation rules are."""
+    name = normal_name(name)
+    return name in KNOWN_EVENTS or name.startswith(AUTOMATION)
+
+
 def normal_name(name: str) -> str:
-    """Give the webhook's name for a webhook's or an internal, dotted name."""
+    """Return the webhook's name for a webhook's or an internal, dotted name."""
     return name.strip().lower().replace(".", "_")

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from notifycli.events import payload as sent
-from notifycli.events.event import UNSAID, Message, Unsaid
+from notifycli.events.event import LARGEST_ID, UNSAID, Message, Unsaid
 from notifycli.events.payload import Payload
 from notifycli.events.timestamps import parse_moment
-from notifycli.rules.directory import LARGEST_ID
 
 MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
 """By Chatwoot's number."""
@@ -107,9 +106,10 @@ def status_of(word: str | None) -> str | None:
 
 def team_of(meta: sent.Meta) -> int | Unsaid | None:
     """Give the team that the conversation is given to; `None` for none."""
-    if meta.team is None:
+    team = meta.team
+    if team is None:
         return None
-    return UNSAID if meta.team is UNSET else id_of("meta.team.id", meta.team.id)
+    return UNSAID if isinstance(team, UnsetType) else id_of("meta.team.id", team.id)
 
 
 def assignee_of(body: Payload, inner: sent.Conversation, meta: sent.Meta) -> int | Unsaid | None:
@@ -128,34 +128,34 @@ def assignee_of(body: Payload, inner: sent.Conversation, meta: sent.Meta) -> int
     return UNSAID if body.assignee_id is UNSET else id_of("assignee_id", body.assignee_id)
 
 
-def sender_of(body: Payload | sent.WrittenMessage) -> int | None:
-    """Give the number of whoever wrote a message, be it a user, a contact or a bot.
+def sender_of(body: Payload) -> int | None:
+    """Return the number of whoever wrote a message, be it a user, a contact or a bot.
 
     What is no number, as in a log without names, is nobody's.
     """
     sender = body.sender
     value = body.sender_id if sender is None or sender.id is None else sender.id
-    if isinstance(value, str):
-        return id_of("sender.id", value) if value.isdecimal() else None
-    return value
+    if value.__class__ is str:
+        return id_of("sender.id", value) if str(value).isdecimal() else None
+    return value  # type: ignore[return-value] # the hot path: what is no string is a number or none
 
 
 def author_of(body: Payload | sent.WrittenMessage) -> int | None:
-    """Give the user who wrote the message; contacts and bots are none.
+    """Return the user who wrote the message; contacts and bots are none.
 
     Only contacts and old servers' agents say nothing of what they are; contacts send no outgoing
     messages.
     """
     sender = body.sender
-    if sender is not None and sender.id is not None and sender.is_user():
-        return id_of("sender.id", sender.id)
-    if body.sender_type is not None:
-        if body.sender_type.lower() != "user":
-            return None
+    if sender is not None:
+        if sender.type is not None:
+            if sender.id is not None and sender.is_user():
+                return id_of("sender.id", sender.id)
+        elif body.sender_type is None:
+            outgoing = _TYPE_OF.get(body.message_type) == "outgoing"
+            return id_of("sender.id", sender.id) if outgoing else None
+    if body.sender_type is not None and body.sender_type.lower() == "user":
         return first_id("sender_id", body.sender_id, None if sender is None else sender.id)
-    if sender is not None and sender.type is None:
-        outgoing = _TYPE_OF.get(body.message_type) == "outgoing"
-        return id_of("sender.id", sender.id) if outgoing else None
     return None
 
 

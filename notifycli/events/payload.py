@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec import Meta as Limits
 
-from notifycli.rules.directory import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 
 Id = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)] | str | None
 Time = float | str | None
@@ -105,45 +105,12 @@ class Payload(Struct, gc=False):
     body: Raw | UnsetType = UNSET
     payload: Raw | UnsetType = UNSET
     data: Raw | UnsetType = UNSET
-
-    def has_own_subject(self) -> bool:
-        """Whether the object has a conversation or message of its own, so is no envelope."""
-        return (
-            self.conversation is not None
-            or self.conversation_id is not UNSET
-            or self.message_type is not None
-            or (self.event is not None and (self._has_id() or self.user is not None))
-        )
-
-    def _has_id(self) -> bool:
-        """Whether it has an id such as conversations have; a delivery's is a word."""
-        return isinstance(self.id, int) or (self.id is not None and self.id.isdigit())
-
-    def wrapped(self) -> Raw | None:
-        """Give the object inside an envelope; `None` if this is none."""
-        if self.body is UNSET and self.payload is UNSET and self.data is UNSET:
-            return None
-        if self.has_own_subject():
-            return None
-        return first_object(self.body, self.payload, self.data)
-
-
-class Envelope(Struct):
-    """An object of whose fields nothing is known but what may be inside."""
-
-    event: str | None = None
-    received_at: Time = None
-    body: Raw | UnsetType = UNSET
-    payload: Raw | UnsetType = UNSET
-    data: Raw | UnsetType = UNSET
-
-
-def first_object(*candidates: Raw | UnsetType) -> Raw | None:
-    """Give the first that is a JSON object."""
-    for raw in candidates:
-        if raw is not UNSET and bytes(raw).lstrip().startswith(b"{"):
-            return raw
-    return None
+    message: Raw | UnsetType = UNSET
+    raw: Raw | UnsetType = UNSET
+    json: Raw | UnsetType = UNSET
+    record: Raw | UnsetType = UNSET
+    value: Raw | UnsetType = UNSET
+    log: Raw | UnsetType = UNSET
 
 
 class Name(Struct):
@@ -173,7 +140,6 @@ class Difference(Struct):
 
 
 decode_payload = msgspec.json.Decoder(Payload).decode
-decode_envelope = msgspec.json.Decoder(Envelope).decode
 decode_name = msgspec.json.Decoder(Name).decode
 _decode_messages = msgspec.json.Decoder(list[_Message] | None).decode
 _decode_written = msgspec.json.Decoder(list[WrittenMessage] | None).decode

@@ -13,26 +13,34 @@ _SECONDS_A_DAY = 86_400
 # A year short of what datetime holds on either side, so that every zone's local time exists.
 _FIRST = (datetime(2, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
 _PAST_LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // _MICROSECOND
-_FAR = 1e12
-"""Seconds beyond what any of these years has."""
+_MILLISECONDS_FROM = 1e11
+"""As seconds this would be in the year 5138, as milliseconds in 1973."""
+_MICROSECONDS_FROM = 1e14
+_FAR = 1e18
+"""Microseconds beyond what any of these years has."""
 _iso = datetime.fromisoformat
 _NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 def parse_moment(value: float | str) -> int:
-    """Read ISO 8601 with any offset, `2026-03-03 13:05:57 UTC`, or Unix seconds.
+    """Read ISO 8601 with any offset, `2026-03-03 13:05:57 UTC`, or Unix time.
 
-    Unix seconds are an integer or a fraction, as a number or as a string; a time without an
-    offset is UTC. Raises `ValueError` for anything else and for years that are not 2 to 9998.
+    Unix time is an integer or a fraction, as a number or as a string, of seconds, milliseconds or
+    microseconds, told apart by size; a time without an offset is UTC. Raises `ValueError` for
+    anything else and for years that are not 2 to 9998.
     """
     if not isinstance(value, str):
-        moment = _from_seconds(value)
+        moment = _from_unix(value)
     elif value[4:5] == "-":
         # What servers send; a number has no hyphen there.
-        passed = _from_iso(value) - EPOCH
+        try:
+            when = _iso(value)
+        except ValueError:
+            when = _from_iso(value)
+        passed = (when if when.tzinfo is not None else when.replace(tzinfo=UTC)) - EPOCH
         moment = (passed.days * _SECONDS_A_DAY + passed.seconds) * SECOND + passed.microseconds
     elif _NUMBER.fullmatch(text := value.strip()):
-        moment = _from_seconds(float(text) if "." in text else int(text))
+        moment = _from_unix(float(text) if "." in text else int(text))
     else:
         moment = (_from_iso(text) - EPOCH) // _MICROSECOND
     if _FIRST <= moment < _PAST_LAST:
@@ -40,22 +48,22 @@ def parse_moment(value: float | str) -> int:
     raise ValueError(f"{value} is no time in the years 2 to 9998")
 
 
-def _from_seconds(value: float) -> int:
-    if isinstance(value, int):
-        return value * SECOND
-    return round((value if -_FAR < value < _FAR else _FAR) * SECOND)
+def _from_unix(value: float) -> int:
+    size = abs(value)
+    if size < _MILLISECONDS_FROM:
+        return round(value * SECOND)
+    if size < _MICROSECONDS_FROM:
+        return round(value * _MILLISECOND)
+    return round(value if size < _FAR else _FAR)
 
 
 def _from_iso(value: str) -> datetime:
+    text = value.strip()
     try:
-        when = _iso(value)
+        when = _iso(text.upper().removesuffix(" UTC"))
     except ValueError:
-        text = value.strip()
-        try:
-            when = _iso(text.removesuffix(" UTC"))
-        except ValueError:
-            told = f"{text!r} is no time: ISO 8601 or Unix seconds are expected"
-            raise ValueError(told) from None
+        told = f"{text!r} is no time: ISO 8601 or Unix time is expected"
+        raise ValueError(told) from None
     return when if when.tzinfo is not None else when.replace(tzinfo=UTC)
 
 

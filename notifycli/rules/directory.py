@@ -9,8 +9,6 @@ from msgspec import Struct
 
 from notifycli.rules.notifications import Channel
 
-LARGEST_ID = 2**63 - 1
-"""What a column of Chatwoot's database, and of ours, can hold."""
 Role = Literal["agent", "administrator"]
 ROLES: tuple[Role, ...] = ("agent", "administrator")
 

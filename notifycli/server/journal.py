@@ -34,7 +34,7 @@ from typing import NamedTuple
 import msgspec
 
 from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError
-from notifycli.events.decode import unwrap
+from notifycli.events.decode import NotOneEventError, decode_body
 from notifycli.events.payload import decode_name
 from notifycli.secrets.private_file import locked, replace_private, sync_folder
 
@@ -300,11 +300,17 @@ def _first_line(path: Path) -> bytes:
 
 
 def _is_event(line: bytes) -> bool:
-    """Whether a line names an event: itself, or the body inside it."""
-    for inside in (lambda it: it, unwrap):
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            decode_name(inside(line))
+    """Whether a line is an object that names an event: itself, or the body inside it."""
+    if not line.lstrip().startswith(b"{"):
+        return False
+    for decode in (decode_name, lambda it: decode_body(it, bytes)):
+        try:
+            decode(line)
+        except NotOneEventError:
             return True
+        except (msgspec.DecodeError, RecursionError, ValueError):
+            continue
+        return True
     return False
 
 

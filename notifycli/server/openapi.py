@@ -10,7 +10,7 @@ import msgspec
 
 from notifycli import __version__
 from notifycli.chatwoot.mapping import FLAGS, UI_SETTINGS
-from notifycli.rules.directory import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import KEYS
 from notifycli.server.middleware import Failure

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from notifycli.rules.directory import LARGEST_ID, Inbox, Role, Team, User
+from notifycli.events.event import LARGEST_ID
+from notifycli.rules.directory import Inbox, Role, Team, User
 
 Availability = Literal["online", "offline", "busy"]
 

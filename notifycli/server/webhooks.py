@@ -19,7 +19,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notifycli.errors import NotifycliError
-from notifycli.events.facts import stamped
+from notifycli.events.decode import with_receipt
 from notifycli.events.payload import decode_name
 from notifycli.secrets.token_format import Secret
 from notifycli.server.http_server import is_loopback
@@ -104,7 +104,7 @@ class WebhookReceiver:
         if seal.signature is None:
             _check_sender(request.headers, local=self._local)
         received_at = datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds")
-        event = stamped(_one_line(body), received_at.replace("+00:00", "Z"))
+        event = with_receipt(_one_line(body), received_at.replace("+00:00", "Z"))
         line = Line(event, _delivery(headers.get("x-chatwoot-delivery")))
         try:
             async with asyncio.timeout(_PATIENCE):

@@ -11,7 +11,8 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from notifycli.errors import DataError, NotPermittedError, UsageError
-from notifycli.rules.directory import LARGEST_ID, Inbox, Team, User
+from notifycli.events.event import LARGEST_ID
+from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.chatwoot_accounts import ConnectionChanges
 from notifycli.store.renumber import renumber

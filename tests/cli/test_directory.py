@@ -436,14 +436,24 @@ def test_an_address_that_somebody_has_is_not_learnt_for_another(notifycli: Notif
 def test_contacts_and_bots_are_not_learnt(notifycli: Notifycli) -> None:
     meta = {"assignee": {"id": 6, "name": "Bot"}, "assignee_type": "AgentBot"}
     bots: Json = {**MESSAGE["conversation"], "meta": meta}
-    senders: list[Json] = [
-        {"id": 1, "name": "Customer", "email": "c@example.com"},
-        {"id": 2, "name": "Customer", "type": "contact"},
-        {"id": 3, "name": "Bot", "type": "agent_bot"},
+    senders: list[tuple[str, Json]] = [
+        ("incoming", {"id": 1, "name": "Customer", "email": "c@example.com"}),
+        ("outgoing", {"id": 2, "name": "Customer", "type": "contact"}),
+        ("outgoing", {"id": 3, "name": "Bot", "type": "agent_bot"}),
     ]
-    events = [{**MESSAGE, "conversation": bots, "sender": sender} for sender in senders]
+    events = [
+        {**MESSAGE, "conversation": bots, "message_type": type_, "sender": sender}
+        for type_, sender in senders
+    ]
     notifycli.ok("directory", "learn", stdin=lines(events))
     assert exported(notifycli)["users"] == []
+
+
+def test_who_writes_to_customers_is_an_agent_and_need_not_say_so(notifycli: Notifycli) -> None:
+    jane = {"id": 5, "name": "Jane", "email": "jane@example.org"}
+    sent = {**MESSAGE, "conversation": {"id": 42}, "message_type": 1, "sender": jane}
+    notifycli.ok("directory", "learn", stdin=lines([sent]))
+    assert exported(notifycli)["users"] == [{**jane, "role": "agent"}]
 
 
 def test_learn_reads_every_account_of_one_input(notifycli: Notifycli) -> None:

@@ -447,7 +447,7 @@ BAD_LINES = [
     (
         "a time that is none",
         b'{"event":"message_created","created_at":"yesterday"}',
-        "created_at: 'yesterday' is no time: ISO 8601 or Unix seconds are expected",
+        "created_at: 'yesterday' is no time: ISO 8601 or Unix time is expected",
     ),
     (
         "a kind of message that Chatwoot has not",
@@ -492,6 +492,17 @@ TIMES = [
     ("1772539200", "2026-03-03T12:00:00Z"),
     (1772539200.837771, "2026-03-03T12:00:00.837771Z"),
     ("1772539200.5", "2026-03-03T12:00:00.500Z"),
+    (1772539200693, "2026-03-03T12:00:00.693Z"),
+    ("1772539200693", "2026-03-03T12:00:00.693Z"),
+    (1772539200693.25, "2026-03-03T12:00:00.693250Z"),
+    (1772539200693001, "2026-03-03T12:00:00.693001Z"),
+    (99_999_999_999, "5138-11-16T09:46:39Z"),
+    (100_000_000_000, "1973-03-03T09:46:40Z"),
+    (-1.5, "1969-12-31T23:59:58.500Z"),
+    ("2026-03-03t12:00:00z", "2026-03-03T12:00:00Z"),
+    ("2026-03-03T12:00:00.693z", "2026-03-03T12:00:00.693Z"),
+    ("2026-03-03 13:05:57 utc", "2026-03-03T13:05:57Z"),
+    (" 2026-03-03T12:00:00Z\n", "2026-03-03T12:00:00Z"),
 ]
 
 
@@ -500,9 +511,7 @@ def test_a_time_is_read_in_every_form(sent: float | str, expected: str) -> None:
     assert format_moment(parse_moment(sent)) == expected
 
 
-@pytest.mark.parametrize(
-    "sent", ["", "noon", "1e9", "nan", 1e300, -1e300, "99999999999999", "0001-01-01"]
-)
+@pytest.mark.parametrize("sent", ["", "noon", "1e9", "nan", 1e300, -1e300, "9" * 18, "0001-01-01"])
 def test_what_is_no_time_is_refused(sent: float | str) -> None:
     with pytest.raises(ValueError, match="time"):
         parse_moment(sent)

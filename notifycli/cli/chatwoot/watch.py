@@ -23,7 +23,7 @@ from notifycli.cli.log_writer import LogFormat, LogWriter
 from notifycli.cli.server.server_options import JOURNAL, print_stopped
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.errors import NotifycliError
-from notifycli.events.facts import stamped
+from notifycli.events.decode import with_receipt
 from notifycli.events.timestamps import SECOND, format_moment
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class _Watch:
 
     def _keep(self, message: bytes) -> None:
         at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        if self._write([stamped(message, at)]) and self._missing_since is not None:
+        if self._write([with_receipt(message, at)]) and self._missing_since is not None:
             self._fetch_missed()
 
     def _write(self, lines: list[bytes]) -> bool:

@@ -119,7 +119,7 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
             except EventError as error:
                 bad.add(f"{file}:{number}", str(error), line)
         with store.changes(session.command, session.who) as changes:
-            for account in sorted({*learnt.users, *learnt.inboxes}):
+            for account in sorted({*learnt.agents, *learnt.inboxes}):
                 change = changes(account)
                 add_learnt(change, store, account, learnt)
                 tell_new_ids(session, change)
