@@ -124,6 +124,9 @@ class _Keychain:
     def __init__(self) -> None:
         self._kept: dict[str, Secret] = {}
 
+    def unlock(self, *, to_write: bool = False) -> None:
+        """Never locked."""
+
     def get(self, name: str) -> Secret | None:
         return self._kept.get(name)
 

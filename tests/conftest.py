@@ -24,6 +24,8 @@ from typing import Any
 import pytest
 
 from notifycli.cli.main import run
+from notifycli.secrets import encryption
+from notifycli.secrets.private_file import replace_private
 
 Json = dict[str, Any]
 _LOOPBACK = ("127.", "::1", "localhost")
@@ -256,6 +258,40 @@ def desk(notifycli: Notifycli) -> Notifycli:
     """The program with a small desk in its store."""
     notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
     return notifycli
+
+
+@dataclass(frozen=True)
+class Vault:
+    """An encrypted file of secrets whose passphrase costs next to nothing to try."""
+
+    path: Path
+    passphrase: Path
+
+    def secrets(self) -> dict[str, str]:
+        """Give what it holds, by name."""
+        raw = self.path.read_bytes()
+        envelope = encryption.opened(raw, str(self.path))
+        text = self.passphrase.read_text(encoding="ascii").strip()
+        key = encryption.derive(text, envelope.kdf)
+        return encryption.unseal(envelope, key, str(self.path))
+
+    def write(self, secrets: dict[str, str]) -> None:
+        """Make it hold just this."""
+        cheap = encryption.Derivation(salt=b"0" * 16, n=2, r=1, p=1)
+        text = self.passphrase.read_text(encoding="ascii").strip()
+        replace_private(self.path, encryption.seal(secrets, encryption.derive(text, cheap)))
+
+
+@pytest.fixture
+def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vault:
+    """The program's secrets, in an encrypted file of the test's own."""
+    made = Vault(tmp_path / "keychain.json", tmp_path / "passphrase")
+    replace_private(made.passphrase, b"CanaryOfThePassphrase\n")
+    made.write({})
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", "file")
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", str(made.path))
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE", str(made.passphrase))
+    return made
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -12,8 +12,9 @@ from notifycli.chatwoot.client import Api, Profile, ProfileAccount, role_of
 from notifycli.chatwoot.http import Transport, base_url
 from notifycli.errors import UsageError
 from notifycli.rules.directory import User
+from notifycli.secrets import token_format
 from notifycli.secrets.token_format import Secret, digest
-from notifycli.secrets.token_service import Ended, TokenService, Wish, check_foreign
+from notifycli.secrets.token_service import Ended, TokenService, Wish
 from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.tokens import Token
 
@@ -35,7 +36,7 @@ def look(
     Raises `DataError` for what can't be a token, `UsageError` where the account or the address
     isn't clear, and the API's errors.
     """
-    check_foreign(secret.reveal())
+    token_format.check(secret.reveal())
     known, base = meant(life, url, account)
     _refuse_kept(life.store.tokens.with_digest(digest(secret.reveal())), base)
     with Api(Transport(base, secret), 0) as api:

@@ -22,8 +22,9 @@ from notifycli.chatwoot.account import (
 from notifycli.chatwoot.client import Api
 from notifycli.errors import NotifycliError, NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
+from notifycli.secrets import token_format
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.token_service import Wish, check_foreign
+from notifycli.secrets.token_service import Wish
 
 _TRIAL = Secret("no token yet")
 
@@ -105,7 +106,7 @@ def _finish(desk: Desk, user: User, name: str) -> SyncResult | None:
 
 def _take(desk: Desk, user: User, old: Secret, new: Secret) -> SyncResult:
     """Make the new token the current one, and prove that it works and the old one doesn't."""
-    check_foreign(new.reveal())
+    token_format.check(new.reveal())
     if new == old:
         end_rotation(desk, user)
         raise UnavailableError(f"{desk.connection.url} answers with the old token")

@@ -15,6 +15,8 @@ _LONGEST_INPUT = 1 << 16
 def read_secret(prompt: str, what: str, example: str) -> str:
     """Read a secret from standard input, unseen on a terminal, without the white space around it.
 
+    Nor does the byte order mark belong to it that PowerShell puts before what it pipes.
+
     Raises `DataError` for nothing, with `example` as the way to pipe it, and for what isn't text.
     """
     if is_terminal(sys.stdin):
@@ -26,7 +28,7 @@ def read_secret(prompt: str, what: str, example: str) -> str:
             text = ""
     else:
         try:
-            text = read_input(_LONGEST_INPUT).decode()
+            text = read_input(_LONGEST_INPUT).decode("utf-8-sig")
         except UnicodeDecodeError:
             # Not even from that error's context: it holds what was read.
             text = "\N{REPLACEMENT CHARACTER}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 from notifycli.cli.prompt import read_secret
 from notifycli.cli.session import Session
 from notifycli.cli.times import now
-from notifycli.secrets.keychain import open_keychain
+from notifycli.secrets.keychain import Keychain, open_keychain
+from notifycli.secrets.token_format import Secret, check, unwrap
 from notifycli.secrets.token_service import Ended, TokenService
 from notifycli.store.store import Store
 
 
-def life(session: Session, store: Store) -> TokenService:
-    """Give the changes of tokens as this run makes them."""
-    return TokenService(store, open_keychain(), session.command, session.who, now)
+def life(session: Session, store: Store, keychain: Keychain | None = None) -> TokenService:
+    """Give the changes of tokens as this run makes them, in `keychain` if it is open already."""
+    return TokenService(store, keychain or open_keychain(), session.command, session.who, now)
 
 
 def tell_ended(session: Session, ended: Ended) -> None:
@@ -30,6 +31,12 @@ def forget_leftovers(session: Session, store: Store) -> None:
         tell_ended(session, Ended([], life(session, store).forget(names)))
 
 
-def read_token(prompt: str, example: str) -> str:
-    """Read a token from standard input, or typed unseen."""
-    return read_secret(prompt, "token", example)
+def read_token(keychain: Keychain, prompt: str, example: str) -> Secret:
+    """Read a token that a keychain is to keep from standard input, or typed unseen.
+
+    Raises `DataError` for what is no token; a keychain that can't keep it says so first.
+    """
+    keychain.unlock(to_write=True)
+    text = unwrap(read_secret(prompt, "token", example))
+    check(text)
+    return Secret(text)

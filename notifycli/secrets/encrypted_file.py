@@ -40,6 +40,12 @@ class EncryptedFile:
         """Whether a passphrase is still to be typed; without a file only a new token needs it."""
         return self._passphrase.asks and self._typed is None and self._path.exists()
 
+    def unlock(self, *, to_write: bool = False) -> None:
+        """Read the file, whose passphrase may have to be typed for that."""
+        self._read()
+        if to_write:
+            self._ask(new=read_private(self._path) is None)
+
     def get(self, name: str) -> Secret | None:
         """Return the secret kept under `name`, or None, also if there is no file yet."""
         value = self._read().get(name)
@@ -84,8 +90,7 @@ class EncryptedFile:
 
         Typing a passphrase may take minutes, so it is asked for before the lock is taken.
         """
-        self._read()
-        self._ask(new=read_private(self._path) is None)
+        self.unlock(to_write=True)
         with locked(self._path.with_name(f"{self._path.name}.lock")):
             secrets = self._read()
             changed = change(secrets)

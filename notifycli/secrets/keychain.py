@@ -35,6 +35,13 @@ class Keychain(Protocol):
     def asks(self) -> bool:
         """Whether the next call may have a person type a passphrase on the terminal."""
 
+    def unlock(self, *, to_write: bool = False) -> None:
+        """Have its passphrase typed now, if it needs one; `to_write`, also where it is still empty.
+
+        A keychain that is missing or locked says so here: before a token is typed, and before a
+        progress bar draws over the question.
+        """
+
     def get(self, name: str) -> Secret | None:
         """Return the secret kept under `name`, or None if there is none."""
 

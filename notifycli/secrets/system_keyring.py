@@ -73,6 +73,10 @@ class SystemKeyring:
         self._timeout = time_allowed(os.environ if environ is None else environ, timeout)
         self._backend: KeyringBackend | None = None
 
+    def unlock(self, *, to_write: bool = False) -> None:  # noqa: ARG002 - the contract's
+        """Ask for a secret that doesn't exist: a locked keyring opens its dialog."""
+        self.get(_PROBE)
+
     def get(self, name: str) -> Secret | None:
         """Return the secret kept under `name`, or None."""
         value = self._ask(lambda backend: backend.get_password(SERVICE, name))

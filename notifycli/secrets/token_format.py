@@ -32,6 +32,15 @@ PATTERN = rf"\b{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}\b"
 
 _ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _FULL = re.compile(PATTERN, re.ASCII)
+_SHORTEST = 20
+_LONGEST = 4096
+_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
+"""What a header can carry as a token (RFC 6750, section 2.1)."""
+_AROUND = re.compile(
+    r"(?:api_access_token|(?:proxy-)?authorization)\s*[:=]\s*(?:bearer\s+)?|bearer\s+",
+    re.IGNORECASE,
+)
+_QUOTES = "\"'`"
 _SHOWN_AT_MOST = 4
 _SHOWN_PART = 6
 _UNSHOWN = "…"
@@ -122,6 +131,47 @@ def masked(text: str) -> str:
     end = text[len(text) - shown :]
     printable = "".join(character if character.isprintable() else "?" for character in end)
     return f"{prefix}{_UNSHOWN}{printable}"
+
+
+def unwrap(text: str) -> str:
+    """Return a token without what it was copied with: white space, quotes, a header's name.
+
+    What is left need be no token: see `check`.
+    """
+    text = text.strip()
+    while text[:1] in _QUOTES and len(text) > 1 and text[0] == text[-1]:
+        text = text[1:-1].strip()
+    if (name := _AROUND.match(text)) is not None:
+        return unwrap(text[name.end() :])
+    return text
+
+
+def check(text: str) -> None:
+    """Refuse what can't be a token; it is also what makes a header safe to build from it.
+
+    Raises `DataError`, which says what is wrong without repeating the text.
+    """
+    if text[:1] in {"{", "["}:
+        raise DataError(
+            "this is JSON, not a token",
+            "Take the token out of it, for instance with: jq -r .access_token",
+        )
+    if set(text) <= set("*\u2022\u25cf\u2026._-xX"):
+        raise DataError("this is what hides a token, not the token", "Copy the token itself.")
+    if len(text.split()) > 1:
+        raise DataError("this is no token: it has spaces or several lines", "Pass one token alone.")
+    if not _B64TOKEN.fullmatch(text):
+        raise DataError(
+            "this is no token: it has characters that no token has",
+            "A token has letters, digits and - . _ ~ + / only, with = at its end (RFC 6750).",
+        )
+    if not _SHORTEST <= len(text) <= _LONGEST:
+        raise DataError(
+            f"this is no token: it has {len(text)} characters, and a token has "
+            f"{_SHORTEST} to {_LONGEST}"
+        )
+    if text.startswith(PREFIX) and not well_formed(text):
+        raise DataError("this token is mistyped: its checksum doesn't fit", "Copy it again.")
 
 
 def _checksum(body: str) -> str:

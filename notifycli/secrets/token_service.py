@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from notifycli.errors import (
-    DataError,
     NotifycliError,
     NotPermittedError,
     TryAgainError,
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from notifycli.store.store import Store
 
 DEFAULT_NAME = "default"
-_SHORTEST_FOREIGN = 20
-_LONGEST_FOREIGN = 4096
 
 
 class TokenOwner(NamedTuple):
@@ -99,9 +96,18 @@ class TokenService:
         return self._in_state(owner, TokenState.ACTIVE)
 
     def obtain(self, owner: TokenOwner, wish: Wish) -> tuple[Token, bool]:
-        """Return the current token, making it if there is none; and whether it was made."""
+        """Return the current token, making the first one; and whether it was made.
+
+        Raises `NotPermittedError` where it has expired, or was revoked: whoever ended it doesn't
+        expect that to look at it makes a new one.
+        """
         if found := self.current(owner):
             return self._usable(found, owner), False
+        if ended := self.store.tokens.revoked_by_hand(owner.account, owner.user.id, owner.name):
+            raise NotPermittedError(
+                f"{owner} ({ended.masked}) was revoked",
+                f"make a new one: notifycli token generate {owner.options}",
+            )
         try:
             return self._make(owner, form.generate(), wish).token, True
         except TryAgainError:
@@ -151,7 +157,7 @@ class TokenService:
 
         Raises `DataError` for what can't be a token, `UsageError` for one that is on record.
         """
-        check_foreign(secret.reveal())
+        form.check(secret.reveal())
         digest = form.digest(secret.reveal())
         known = self.store.tokens.with_digest(digest)
         if known is not None:
@@ -278,19 +284,3 @@ class TokenService:
             self.end(token.account_id, [token])
         except NotifycliError:
             return
-
-
-def check_foreign(text: str) -> None:
-    """Refuse what can't be a token; it is also what makes a header safe to build from it.
-
-    Raises `DataError`.
-    """
-    if not all("!" <= character <= "~" for character in text):
-        raise DataError("this is no token: it has spaces or characters that a header can't carry")
-    if not _SHORTEST_FOREIGN <= len(text) <= _LONGEST_FOREIGN:
-        raise DataError(
-            f"this is no token: it has {len(text)} characters, and a token has "
-            f"{_SHORTEST_FOREIGN} to {_LONGEST_FOREIGN}"
-        )
-    if text.startswith(form.PREFIX) and not form.well_formed(text):
-        raise DataError("this token is mistyped: its checksum doesn't fit", "Copy it again.")

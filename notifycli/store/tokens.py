@@ -104,6 +104,19 @@ class Tokens:
         where = "WHERE digest = ? AND state = 'revoked' AND NOT made_elsewhere LIMIT 1"
         return any(self._read(where, digest))
 
+    def revoked_by_hand(self, account: int, user: int, name: str) -> Token | None:
+        """Give the last token of a user and name that was valid until somebody ended it.
+
+        What the doctor ends is none: it had been lost before.
+        """
+        where = (
+            "WHERE account_id = ? AND user_id = ? AND name = ? AND state = 'revoked' AND id IN"
+            " (SELECT t.token_id FROM token_change t JOIN change c ON c.id = t.change_id"
+            " WHERE t.new = 'revoked' AND t.old IN ('active', 'rotated') AND c.command <> 'doctor')"
+            " ORDER BY id DESC LIMIT 1"
+        )
+        return next(self._read(where, account, user, name), None)
+
     def leftovers(self) -> list[str]:
         """Give the names of secrets whose tokens went with their users."""
         with self._told():

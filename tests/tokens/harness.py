@@ -101,6 +101,9 @@ class MemoryKeychain:
         self.secrets = {} if secrets is None else secrets
         self._fuse = fuse or Fuse()
 
+    def unlock(self, *, to_write: bool = False) -> None:
+        """Never locked."""
+
     def get(self, name: str) -> Secret | None:
         self._fuse.burn()
         return self.secrets.get(name)

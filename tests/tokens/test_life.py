@@ -17,7 +17,7 @@ from notifycli.secrets import token_format as form
 from notifycli.secrets.token_service import TokenOwner, TokenService, Wish
 from notifycli.store.tokens import Token, TokenState
 
-from .harness import HERS, JANE, NOON, OMAR, MemoryKeychain, life_of, opens, states
+from .harness import HERS, JANE, NOON, OMAR, Died, Fuse, MemoryKeychain, life_of, opens, states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +72,11 @@ class TestMaking:
     def test_obtaining_makes_one_once(self, life: TokenService) -> None:
         token, made = life.obtain(HERS, Wish())
         assert (life.obtain(HERS, Wish()), made) == ((token, False), True)
+
+    def test_one_whose_making_failed_is_no_revoked_one(self, life: TokenService) -> None:
+        with pytest.raises(Died):
+            life_of(life.store, MemoryKeychain(fuse=Fuse(3))).generate(HERS, Wish())
+        assert life.obtain(HERS, Wish())[1]
 
     def test_obtaining_takes_what_another_process_made_meanwhile(
         self, life: TokenService, store: Store, keychain: MemoryKeychain

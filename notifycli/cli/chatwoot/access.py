@@ -21,7 +21,7 @@ from notifycli.cli.types import a_number
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
-from notifycli.secrets.token_format import Secret
+from notifycli.secrets.keychain import open_keychain
 
 app = part()
 Remote = Annotated[
@@ -82,9 +82,10 @@ def chatwoot_login(
     with session.store() as store:
         meant(life(session, store), url, session.given_account)  # told before the token is typed
     piped = "pass chatwoot/jane | notifycli chatwoot login"
-    secret = Secret(read_token("Access token of your profile there: ", piped))
+    keychain = open_keychain()
+    secret = read_token(keychain, "Access token of your profile there: ", piped)
     with session.store(create=not dry_run) as store:
-        of = life(session, store)
+        of = life(session, store, keychain)
         login = look(of, url, secret, session.given_account, remote)
         _check_user(session, login.user)
         where = f"account {login.connection.account_id} with {login.connection.url}"

@@ -33,8 +33,10 @@ DryRun = Annotated[
 
 
 def desk_of(session: Session, store: Store) -> Desk:
-    """Give the account's connection."""
-    return the_desk(life(session, store), session.resolve_account(store))
+    """Give the account's connection; its tokens can be had from then on without a question."""
+    desk = the_desk(life(session, store), session.resolve_account(store))
+    desk.life.keychain.unlock()
+    return desk
 
 
 def chosen(session: Session, desk: Desk) -> list[User]:

@@ -29,7 +29,6 @@ from notifycli.cli.token.common import (
 )
 from notifycli.cli.tokens import life, read_token, tell_ended
 from notifycli.secrets.reconcile import Condition, Finding
-from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import DEFAULT_NAME, TokenOwner, TokenService, Wish
 from notifycli.store.store import Store
 from notifycli.store.tokens import Token, TokenState
@@ -149,8 +148,9 @@ def token_set(
     asked = wish(expires, label)
     with session.store(create=True) as store:
         owner = the_owner(session, store, name)
-        secret = Secret(read_token("Token: ", "notifycli token set < token.txt"))
-        made = life(session, store).keep(owner, secret, asked)
+        of = life(session, store)
+        secret = read_token(of.keychain, "Token: ", "notifycli token set < token.txt")
+        made = of.keep(owner, secret, asked)
     tell_ended(session, made.ended)
     replaced = f", in the place of {made.ended.tokens[-1].masked}" if made.ended.tokens else ""
     session.info(f"{owner} is {made.token.masked}{replaced}{_validity(made.token)}")

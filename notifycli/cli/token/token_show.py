@@ -10,11 +10,12 @@ from msgspec import Struct
 
 from notifycli.cli.command import USER, command_class, examples, part, session_of
 from notifycli.cli.output import show_one, write
+from notifycli.cli.prompt import read_secret
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import in_words, now, written
 from notifycli.cli.token.common import ClearAfter, Expires, Label, Name, Previous, the_owner, wish
-from notifycli.cli.tokens import life, read_token
+from notifycli.cli.tokens import life
 from notifycli.errors import UsageError
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import DEFAULT_NAME, NO_WISH, TokenOwner, Wish
@@ -131,7 +132,7 @@ def token_verify(ctx: typer.Context) -> None:
     exit status 1, and no more than that.
     """
     session = session_of(ctx)
-    text = read_token("Token: ", "notifycli token show | notifycli token verify")
+    text = read_secret("Token: ", "token", "notifycli token show | notifycli token verify")
     with session.store() as store:
         token = verified(store, text, now(), session.given_account)
         if token is None:
