@@ -12,6 +12,7 @@ from msgspec import Struct
 from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.output import show, write
 from notifycli.cli.prompt import read_secret
+from notifycli.cli.session import Session
 from notifycli.cli.terminal import printable
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 from notifycli.store.settings import SETTINGS, Configured, Origin, Setting, setting_of
@@ -72,7 +73,7 @@ def config_set(
         raise UsageError("one secret at a time: each comes from standard input")
     with session.store(create=True) as store:
         for setting in secrets:
-            _keep_secret(setting)
+            _keep_secret(store, setting)
         store.configuration.set(values)
     changed = (*values, *(setting.key for setting in secrets))
     session.info(f"set: {', '.join(changed)}")
@@ -110,18 +111,17 @@ def _read(setting: Setting, equals: str, text: str) -> str:
         raise UsageError(f"{setting.key}: {text!r}: {error}") from None
 
 
-def _keep_secret(setting: Setting) -> None:
+def _keep_secret(store: Store, setting: Setting) -> None:
     from notifycli.secrets.keychain import open_keychain  # noqa: PLC0415
-    from notifycli.secrets.secret_settings import secret_name  # noqa: PLC0415 - only secrets need it
+    from notifycli.secrets.secret_settings import keep_secret  # noqa: PLC0415 - only secrets need it
     from notifycli.secrets.token_format import Secret  # noqa: PLC0415
 
-    keychain, name = open_keychain(), secret_name(setting.key)
-    if not keychain.asks:
-        keychain.get(name)  # whether there is a keyring is told before anything is typed
+    keychain = open_keychain()
+    keychain.unlock(to_write=True)  # whether there is a keyring is told before anything is typed
     text = read_secret(
         f"{setting.key}: ", "value", f"pass show … | notifycli config set {setting.key}"
     )
-    keychain.set(name, Secret(text))
+    keep_secret(store, keychain, setting.key, Secret(text))
 
 
 @app.command(
@@ -202,11 +202,11 @@ def _looked_up(store: Store, setting: Setting) -> tuple[str | None, str]:
     if not setting.secret:
         configured: Configured = store.configuration.value(setting.key)
         return configured.value, configured.origin
-    from notifycli.secrets.secret_settings import secret  # noqa: PLC0415 - only secrets need it
+    from notifycli.secrets.secret_settings import get_secret  # noqa: PLC0415 - only secrets need it
 
     origin = Origin.ENVIRONMENT if os.environ.get(setting.variable) else _KEYRING
     try:
-        return (_HIDDEN, origin) if secret(setting.key) else (None, Origin.DEFAULT)
+        return (_HIDDEN, origin) if get_secret(store, setting.key) else (None, Origin.DEFAULT)
     except UnavailableError as error:
         return None, f"{_KEYRING}: {error.message}"
 
@@ -220,13 +220,20 @@ def config_unset(ctx: typer.Context, keys: Keys) -> None:
     """Forget settings; their built-in values hold again."""
     _refuse_written_secrets(keys)
     settings = [setting_of(_alone(key)) for key in keys]
-    for setting in settings:
-        if setting.secret:
-            from notifycli.secrets.keychain import open_keychain  # noqa: PLC0415
-            from notifycli.secrets.secret_settings import secret_name  # noqa: PLC0415
-
-            open_keychain().delete(secret_name(setting.key))
     session = session_of(ctx)
     with session.store() as store:
+        for setting in settings:
+            if setting.secret:
+                _forget_secret(session, store, setting)
         store.configuration.unset(setting.key for setting in settings)
     session.info(f"unset: {', '.join(setting.key for setting in settings)}")
+
+
+def _forget_secret(session: Session, store: Store, setting: Setting) -> None:
+    from notifycli.secrets.secret_settings import forget_secret  # noqa: PLC0415 - only secrets need it
+
+    if forget_secret(store, setting.key):
+        session.warn(
+            f"this store doesn't use {setting.key} any more, but the keyring still holds it: it "
+            "was kept before each store had its own, and other stores may use it"
+        )

@@ -220,6 +220,21 @@ class Configuration:
                 )
         return tuple(value for value in values.values() if value is not None)
 
+    def secret_name(self, key: str) -> str | None:
+        """Give the name under which a keychain may hold a secret setting; `None` if none does."""
+        with translate_errors(self._path):
+            row = self._connection.execute(
+                "SELECT name FROM setting_secret WHERE key = ?", (key,)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
+    def name_secret(self, key: str, name: str | None) -> None:
+        """Note the name under which a keychain holds a secret setting; `None` if none does."""
+        with translate_errors(self._path), transaction(self._connection):
+            self._connection.execute("DELETE FROM setting_secret WHERE key = ?", (key,))
+            if name is not None:
+                self._connection.execute("INSERT INTO setting_secret VALUES (?, ?)", (key, name))
+
     def set(self, values: Mapping[str, str]) -> None:
         """Keep values, as `Setting.read` gave them, all or nothing."""
         with translate_errors(self._path), transaction(self._connection):

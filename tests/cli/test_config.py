@@ -6,9 +6,14 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
+from notifycli.secrets.secret_settings import get_secret
 from notifycli.store.settings import SETTINGS
-from tests.conftest import Json, Notifycli
+from notifycli.store.sqlite.connection import APPLICATION_ID
+from notifycli.store.sqlite.schema import migrations
+from notifycli.store.store import Store
+from tests.conftest import Json, Notifycli, Vault
 
 SECRET = "CanaryOfThePassword"  # noqa: S105 - that's what it is
 
@@ -165,3 +170,58 @@ def test_unset_brings_back_what_is_built_in(notifycli: Notifycli) -> None:
 
 def test_list_has_every_setting(notifycli: Notifycli) -> None:
     assert [item["key"] for item in notifycli.ok("config", "list").records] == [*SETTINGS]
+
+
+class TestSecretsOfStores:
+    """A store for a trial and the one in production share a keyring, and nothing in it."""
+
+    def test_a_secret_of_one_store_is_not_another_s(
+        self, notifycli: Notifycli, vault: Vault
+    ) -> None:
+        notifycli.ok("config", "set", "smtp.password", "--db", "live.db", stdin=b"first")
+        got = notifycli("config", "get", "smtp.password", "--db", "trial.db")
+        assert (got.status, got.stdout) == (1, b"")
+        notifycli.ok("config", "set", "smtp.password", "--db", "trial.db", stdin=b"second")
+        assert sorted(vault.secrets().values()) == ["first", "second"]
+        notifycli.ok("config", "set", "smtp.password", "--db", "trial.db", stdin=b"third")
+        assert sorted(vault.secrets().values()) == ["first", "third"]
+        notifycli.ok("config", "unset", "smtp.password", "--db", "trial.db")
+        assert [*vault.secrets().values()] == ["first"]
+        assert secret_of("live.db") == "first"
+
+    def test_an_older_store_keeps_what_it_shared_and_a_new_one_doesn_t_find_it(
+        self, notifycli: Notifycli, vault: Vault
+    ) -> None:
+        vault.write({"config/smtp.password": "live", "config/listen.secret": "signed"})
+        for name in ("live.db", "trial.db"):
+            write_store_of_version(8, Path(name))
+        notifycli.ok("config", "set", "smtp.password", "--db", "new.db", stdin=b"new")
+        assert [secret_of(name) for name in ("live.db", "trial.db")] == ["live", "live"]
+        notifycli.ok("config", "set", "smtp.password", "--db", "trial.db", stdin=b"trial")
+        assert [secret_of(f"{n}.db") for n in ("live", "trial", "new")] == ["live", "trial", "new"]
+        told = notifycli.ok("config", "unset", "listen.secret", "--db", "trial.db")
+        assert told.stderr == (
+            "warning: this store doesn't use listen.secret any more, but the keyring still holds "
+            "it: it was kept before each store had its own, and other stores may use it\n"
+            "unset: listen.secret\n"
+        )
+        assert secret_of("trial.db", "listen.secret") is None
+        assert secret_of("live.db", "listen.secret") == "signed"
+
+
+def secret_of(name: str, key: str = "smtp.password") -> str | None:
+    with Store(Path(name)) as store:
+        secret = get_secret(store, key)
+    return None if secret is None else secret.reveal()
+
+
+def write_store_of_version(version: int, path: Path) -> None:
+    """Write an empty store as that version of it made one."""
+    connection = sqlite3.connect(path)
+    database = Database(connection)
+    names = [migration.name for migration in migrations.pending(database)]
+    migrations.apply(database, stop_before=names[version])
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.commit()
+    connection.close()

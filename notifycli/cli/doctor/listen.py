@@ -9,6 +9,7 @@ from notifycli.cli.doctor.checks import Facts, Finding, Status
 from notifycli.cli.server.server_options import JOURNAL
 from notifycli.cli.times import in_words, now
 from notifycli.errors import NotifycliError
+from notifycli.store.store import Store
 
 _NAME = "listen"
 _SECRET = "notifycli config set listen.secret"  # noqa: S105 - how to set it
@@ -22,13 +23,21 @@ def check_listen(facts: Facts) -> Finding:
     if not os.access(path if received else _nearest(path.parent), os.W_OK):
         meaning = f"{path} can't be written"
         return Finding(_NAME, Status.FAIL, found, meaning, "notifycli listen --path FILE")
-    from notifycli.secrets.secret_settings import secret  # noqa: PLC0415 - see SETTINGS
+    if facts.store is None:
+        meaning = "whether a secret is set can't be told without the store"
+        return Finding(_NAME, Status.NOTE, found, meaning)
+    return _signatures(facts, facts.store, found, received=received)
+
+
+def _signatures(facts: Facts, store: Store, found: str, *, received: bool) -> Finding:
+    """Look whether a secret is set."""
+    from notifycli.secrets.secret_settings import get_secret  # noqa: PLC0415 - see SETTINGS
 
     if facts.keychain is not None and facts.keychain.asks:
         meaning = "not told whether a secret is set: the keyring would ask for a passphrase"
         return Finding(_NAME, Status.NOTE, found, meaning, "notifycli config list")
     try:
-        kept = secret("listen.secret")
+        kept = get_secret(store, "listen.secret")
     except NotifycliError as error:
         return Finding(_NAME, Status.NOTE, found, f"no signature can be checked: {error.message}")
     if kept is None:

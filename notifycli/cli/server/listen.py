@@ -114,10 +114,11 @@ def _secrets(session: Session, *, needed: bool) -> list[Secret]:
 
     Raises `ConfigurationError` if one is needed, and none is set.
     """
-    from notifycli.secrets.secret_settings import secret  # noqa: PLC0415 - only a server needs it
+    from notifycli.secrets.secret_settings import get_secret  # noqa: PLC0415 - only a server needs it
 
     try:
-        kept = secret("listen.secret")
+        with session.store() as store:
+            kept = get_secret(store, "listen.secret")
     except UnavailableError as error:
         if needed:
             raise

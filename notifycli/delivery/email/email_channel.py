@@ -27,7 +27,7 @@ from notifycli.delivery.email.smtp_login import (
     unwatched,
 )
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
-from notifycli.secrets.secret_settings import secret
+from notifycli.secrets.secret_settings import get_secret
 from notifycli.store.outbox_records import Notice
 from notifycli.store.store import Store
 from notifycli.threads import Daemons
@@ -182,7 +182,7 @@ def mail_server(store: Store, seconds: float = SECONDS) -> MailServer:
         port=int(port) if port else PORTS[Security(security)],
         security=Security(security),
         username=username,
-        password=None if username is None else secret("smtp.password"),
+        password=None if username is None else get_secret(store, "smtp.password"),
         seconds=seconds,
     )
 

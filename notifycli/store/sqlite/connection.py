@@ -16,7 +16,7 @@ from notifycli.errors import (
     TryAgainError,
 )
 
-VERSION = 11
+VERSION = 12
 """The number of migrations: `PRAGMA user_version` of an up-to-date store."""
 APPLICATION_ID = 0x6E746679
 """`PRAGMA application_id` of a store: "ntfy"."""

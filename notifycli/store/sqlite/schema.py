@@ -267,3 +267,18 @@ def m010_add_removed_rows(db: Database) -> None:
 def m011_add_push_invitations(db: Database) -> None:
     """Make room for links by which users subscribe browsers of their own."""
     db.execute(INVITATIONS)
+
+
+@migrations()
+def m012_name_secrets_of_settings(db: Database) -> None:
+    """Give each store names of its own in the keychain: all stores had shared one.
+
+    A store that was there before goes on with what it found under the shared name, until it sets
+    or unsets its own.
+    """
+    db.execute(
+        "CREATE TABLE setting_secret (key TEXT PRIMARY KEY, name TEXT NOT NULL) WITHOUT ROWID"
+    )
+    if db.execute("PRAGMA user_version").fetchone()[0]:
+        for key in ("smtp.password", "listen.secret"):
+            db.execute("INSERT INTO setting_secret VALUES (?, ?)", (key, f"config/{key}"))
