@@ -6,6 +6,7 @@ A crash between two steps of `tokens`, or one of the two restored from a backup,
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,6 +37,8 @@ class Condition(StrEnum):
     """It has ended, and the keychain still holds its secret."""
 
 
+FIX = "notifycli doctor --fix"
+"""The command that puts it right."""
 INCONSISTENT = frozenset({Condition.UNFINISHED, Condition.LOST, Condition.LEFTOVER})
 MEANING = {
     Condition.UNFINISHED: "its making was broken off; it was never valid",
@@ -50,13 +53,49 @@ class Finding(NamedTuple):
     token: Token
     condition: Condition
 
+    @property
+    def outlived(self) -> bool:
+        """Whether it was replaced and its grace is over, so that only its secret is left."""
+        return self.condition is Condition.EXPIRED and self.token.state is TokenState.ROTATED
 
-class Inspector:
-    """Tells how tokens stand, asking a keychain where the store alone can't tell.
 
-    Without a keychain, or from its first failure on (`trouble` then says which), what the store
-    says is taken for true. So it is for tokens in another keychain; `elsewhere` counts those.
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """How tokens stand: what the doctor, its `--fix` and the list of tokens all go by.
+
+    `orphans` are the names of secrets whose tokens went with their users. `trouble` says why the
+    keychain couldn't be asked: what the store says was then taken for true. So it was for the
+    `elsewhere` ones whose secrets are in another keychain.
     """
+
+    findings: list[Finding]
+    orphans: list[str]
+    elsewhere: int
+    trouble: NotifycliError | None
+
+    @property
+    def inconsistent(self) -> list[Finding]:
+        """Those that are in the way, or of no use."""
+        return [found for found in self.findings if found.condition in INCONSISTENT]
+
+    @property
+    def outlived(self) -> list[Finding]:
+        """Those whose grace is over."""
+        return [found for found in self.findings if found.outlived]
+
+
+def inspect(
+    tokens: Iterable[Token], orphans: Iterable[str], keychain: Keychain | None, now: int
+) -> Inspection:
+    """Return how tokens stand, asking a keychain for each secret; None if it may not be asked."""
+    inspector = _Inspector(keychain, now)
+    findings = [Finding(token, inspector.condition(token)) for token in tokens]
+    left = [name for name in orphans if inspector.holds(name, otherwise=True)]
+    return Inspection(findings, left, inspector.elsewhere, inspector.trouble)
+
+
+class _Inspector:
+    """Asks a keychain where the store alone can't tell, until its first failure."""
 
     def __init__(self, keychain: Keychain | None, now: int) -> None:
         self.trouble: NotifycliError | None = None
@@ -64,61 +103,61 @@ class Inspector:
         self._keychain = keychain
         self._now = now
 
-    def inspect(self, tokens: Iterable[Token], *, thorough: bool = False) -> list[Finding]:
-        """Return each token's condition; `thorough` asks for the secrets of ended ones as well.
+    def condition(self, token: Token) -> Condition:
+        """Return how a token stands.
 
-        Those the store knows to be forgotten; but a keychain may come back from a backup.
+        Of one that has ended the store knows whether its secret was forgotten; but a keychain may
+        come back from a backup.
         """
-        return [Finding(token, self._condition(token, thorough)) for token in tokens]
-
-    def _condition(self, token: Token, thorough: bool) -> Condition:
+        name, digest = token.secret_name, token.digest
         if token.state is TokenState.PENDING:
             return Condition.UNFINISHED
         if token.state is TokenState.REVOKED:
-            kept = token.secret_kept or (thorough and bool(self._held(token, default=False)))
+            kept = self.holds(name, digest, otherwise=token.secret_kept)
             return Condition.LEFTOVER if kept else Condition.REVOKED
         if token.expired(self._now):
             # A rotated one's secret goes with the next rotation: to have it is no harm till then.
             return Condition.EXPIRED
-        if not self._held(token, default=True):
+        if not self.holds(name, digest, otherwise=True, elsewhere=True):
             return Condition.LOST
         return Condition(token.state.value)
 
-    def _held(self, token: Token, *, default: bool) -> bool:
-        """Tell whether the keychain holds a token's secret, or `default` if it can't be asked."""
+    def holds(
+        self, name: str, digest: str | None = None, *, otherwise: bool, elsewhere: bool = False
+    ) -> bool:
+        """Tell whether the keychain holds a secret, of this digest if one is named.
+
+        `otherwise` is the answer if it can't be asked, `elsewhere` if the secret is in another.
+        """
         if self._keychain is None or self.trouble is not None:
-            return default
-        if token.secret_name.partition(":")[0] != self._keychain.kind:
-            self.elsewhere += token.state is not TokenState.REVOKED
-            return default
+            return otherwise
+        if name.partition(":")[0] != self._keychain.kind:
+            self.elsewhere += otherwise
+            return elsewhere
         try:
-            secret = self._keychain.get(token.secret_name)
+            secret = self._keychain.get(name)
         except NotifycliError as error:
             self.trouble = error
-            return default
-        return secret is not None and form.digest(secret.reveal()) == token.digest
+            return otherwise
+        return secret is not None and digest in (None, form.digest(secret.reveal()))
 
 
-def reconcile(store: Store, life: TokenService) -> list[Finding]:
-    """End what can't be had and delete what is left over, in all accounts; return what was mended.
+def reconcile(store: Store, life: TokenService) -> Inspection:
+    """End what can't be had and delete what is left over, in all accounts; return what was found.
 
-    Raises the keychain's errors: with it out of reach nothing is known to be lost.
+    What is in another keychain is left. Raises the keychain's errors: with it out of reach nothing
+    is known to be lost.
     """
-    inspector = Inspector(life.keychain, life.now())
-    found = inspector.inspect(store.tokens.all(), thorough=True)
-    if inspector.trouble is not None:
-        raise inspector.trouble
-    torn = [finding for finding in found if finding.condition in INCONSISTENT or outlived(finding)]
-    for account in sorted({finding.token.account_id for finding in torn}):
-        tokens = [finding.token for finding in torn if finding.token.account_id == account]
+    found = inspect(store.tokens.all(), store.tokens.leftovers(), life.keychain, life.now())
+    if found.trouble is not None:
+        raise found.trouble
+    mended = [*found.inconsistent, *found.outlived]
+    for account in sorted({finding.token.account_id for finding in mended}):
+        tokens = [finding.token for finding in mended if finding.token.account_id == account]
         with store.change(account, life.command, life.who) as change:
             change.tokens.revoke(tokens)
-    names = [*(finding.token.secret_name for finding in torn), *store.tokens.leftovers()]
-    if trouble := life.forget(names):
+    ours = f"{life.keychain.kind}:"
+    names = [*(item.token.secret_name for item in mended), *store.tokens.leftovers()]
+    if trouble := life.forget(name for name in names if name.startswith(ours)):
         raise trouble
-    return torn
-
-
-def outlived(finding: Finding) -> bool:
-    """Tell whether a token was replaced and its grace is over, so that only its secret is left."""
-    return finding.condition is Condition.EXPIRED and finding.token.state is TokenState.ROTATED
+    return found

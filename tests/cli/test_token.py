@@ -10,6 +10,8 @@ import pexpect
 import pytest
 from hypothesis import given, strategies
 
+from notifycli.cli.doctor.checks import Facts, check_tokens
+from notifycli.cli.session import Session
 from notifycli.errors import DataError
 from notifycli.secrets import token_format as form
 from notifycli.store.store import Store
@@ -73,7 +75,7 @@ class TestReading:
         assert desk("token", "verify", stdin=before).status == 0
 
     @given(
-        token=strategies.from_regex(r"[A-Za-z0-9._~+/-]{20,60}={0,2}", fullmatch=True),
+        token=strategies.text("aZ09._~+/-", min_size=20, max_size=60),
         before=strategies.sampled_from(["", " ", "\t", '"', "Bearer ", "api_access_token: "]),
     )
     def test_every_token_that_a_header_can_carry_comes_through_as_it_is(
@@ -143,3 +145,62 @@ class TestAfterRevoking:
         assert vault.secrets() == {}
         desk.ok("token", "generate", "-u", "7")
         assert form.well_formed(desk.ok("token", "show", "-u", "7").stdout.decode().strip())
+
+
+class TestOneDefinition:
+    """`doctor`, its `--fix` and `token list` go by the same conditions."""
+
+    @pytest.mark.parametrize(
+        ("case", "state", "orphans"),
+        [
+            ("a keychain of before a revocation", "leftover", 0),
+            ("a keychain that lost it", "lost", 0),
+            ("a user who was removed while the keyring was away", None, 1),
+            ("a revoked one that the keychain lost by itself", "revoked", 0),
+        ],
+    )
+    def test_what_one_finds_all_find_and_the_fix_mends(
+        self, desk: Notifycli, vault: Vault, case: str, state: str | None, orphans: int
+    ) -> None:
+        desk.ok("token", "generate", "-u", "7")
+        kept = vault.secrets()
+        away = {"NOTIFYCLI_KEYRING_PASSPHRASE_FILE": str(vault.path.with_name("none"))}
+        if "before a revocation" in case:
+            desk.ok("token", "revoke", "-u", "7")
+            vault.write(kept)
+        elif "lost it" in case:
+            vault.write({})
+        elif "removed" in case:
+            desk.ok("user", "remove", "7", environment=away)
+        else:
+            desk("token", "revoke", "-u", "7", environment=away)
+            vault.write({})
+        torn = state in {"leftover", "lost"} or orphans
+        listed = desk.ok("token", "list", "--revoked")
+        assert [item["state"] for item in listed.records] == [state] * (state is not None)
+        assert ("mend them: notifycli doctor --fix" in listed.stderr) == bool(torn)
+        assert checked(desk) == ("fail" if torn else "ok")
+        fixed = desk("doctor", "--fix").stderr
+        assert ("nothing to mend" in fixed) == (not torn)
+        assert (vault.secrets(), checked(desk)) == ({}, "ok")
+        assert "mend them" not in desk.ok("token", "list").stderr
+
+    def test_what_isn_t_compared_is_told(
+        self, desk: Notifycli, vault: Vault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        desk.ok("token", "generate", "-u", "7")
+        vault.write({})
+        monkeypatch.delenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE")
+        assert desk.ok("token", "list").stderr == (
+            "not compared with the keyring (it would ask for its passphrase); "
+            "see: notifycli doctor\n"
+        )
+
+
+def checked(desk: Notifycli) -> str:
+    """Give what the doctor says of tokens."""
+    store = Facts(Session(db=desk.store))
+    try:
+        return check_tokens(store).status
+    finally:
+        store.close()

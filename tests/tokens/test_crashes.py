@@ -9,7 +9,7 @@ import pytest
 
 from notifycli.errors import NotifycliError
 from notifycli.secrets import token_format as form
-from notifycli.secrets.reconcile import INCONSISTENT, Condition, Inspector, reconcile
+from notifycli.secrets.reconcile import INCONSISTENT, Condition, Inspection, inspect, reconcile
 from notifycli.secrets.token_service import TokenService, Wish
 from notifycli.secrets.verify import verified
 from notifycli.store.store import Store
@@ -100,11 +100,13 @@ def check_promise(store: Store, secrets: dict[str, Secret]) -> None:
         assert verified(store, secret.reveal(), NOON) is None
 
 
+def seen(store: Store, secrets: dict[str, Secret]) -> Inspection:
+    return inspect(store.tokens.all(), store.tokens.leftovers(), MemoryKeychain(secrets), NOON)
+
+
 def check_mended(store: Store, secrets: dict[str, Secret]) -> None:
     reconcile(store, life_of(store, MemoryKeychain(secrets)))
-    inspector = Inspector(MemoryKeychain(secrets), NOON)
-    conditions = {f.condition for f in inspector.inspect(store.tokens.all(), thorough=True)}
-    assert not conditions & INCONSISTENT
+    assert not {f.condition for f in seen(store, secrets).findings} & INCONSISTENT
     assert store.tokens.leftovers() == []
     valid = {token.digest for token in store.tokens.all() if token.valid(NOON)}
     assert holders(secrets) == valid
@@ -122,7 +124,8 @@ def test_no_crash_leaves_a_token_valid_and_lost_or_ended_and_to_be_had(
             check_promise(store, secrets)
             check_mended(store, secrets)
             if store.user(1, 7) is not None:
-                token, _ = life_of(store, MemoryKeychain(secrets)).obtain(HERS, Wish())
+                life = life_of(store, MemoryKeychain(secrets))
+                token = life.current(HERS) or life.generate(HERS, Wish())
                 assert token.valid(NOON)
         if not died:
             break
@@ -130,15 +133,15 @@ def test_no_crash_leaves_a_token_valid_and_lost_or_ended_and_to_be_had(
 
 
 def test_every_step_of_making_is_told_apart(tmp_path: Path) -> None:
-    seen: list[tuple[Condition, ...]] = []
+    met: list[tuple[Condition, ...]] = []
     before, died = Start(tmp_path, "a token"), True
     while died:
-        path, secrets, died = before.crash("rotating", len(seen) + 1)
+        path, secrets, died = before.crash("rotating", len(met) + 1)
         with Store(path) as store:
-            found = Inspector(MemoryKeychain(secrets), NOON).inspect(store.tokens.all())
-        seen.append(tuple(finding.condition for finding in found))
+            found = seen(store, secrets).findings
+        met.append(tuple(finding.condition for finding in found))
     old, new = Condition.ACTIVE, Condition.UNFINISHED
-    assert list(dict.fromkeys(seen)) == [
+    assert list(dict.fromkeys(met)) == [
         (old,),
         (old, new),
         (Condition.LEFTOVER, Condition.ACTIVE),
@@ -156,9 +159,7 @@ class TestBackups:
             life.generate(HERS, Wish())
             before = dict(keychain.secrets)
             life.rotate(HERS, 0, Wish())
-            inspected = Inspector(MemoryKeychain(before), NOON).inspect(
-                store.tokens.all(), thorough=True
-            )
+            inspected = seen(store, before).findings
             assert [f.condition for f in inspected] == [Condition.LEFTOVER, Condition.LOST]
             check_mended(store, before)
             assert [t.state for t in store.tokens.all()] == [TokenState.REVOKED] * 2
@@ -168,7 +169,7 @@ class TestBackups:
             keychain = MemoryKeychain()
             life_of(store, keychain).generate(HERS, Wish())
             keychain.secrets.clear()
-            (found,) = Inspector(keychain, NOON).inspect(store.tokens.all())
+            (found,) = seen(store, keychain.secrets).findings
             assert found.condition is Condition.LOST
             check_mended(store, keychain.secrets)
 
@@ -178,5 +179,6 @@ class TestBackups:
 
         with store_with_users(tmp_path / "store.db") as store:
             life_of(store, MemoryKeychain()).generate(HERS, Wish())
-            assert reconcile(store, life_of(store, File())) == []
+            found = reconcile(store, life_of(store, File()))
+            assert (found.inconsistent, found.orphans, found.elsewhere) == ([], [], 1)
             assert [t.state for t in store.tokens.all()] == [TokenState.ACTIVE]

@@ -13,18 +13,17 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import now
 from notifycli.clipboard import copy as clipboard
 from notifycli.errors import NotifycliError
 from notifycli.secrets.diagnostics import Health
 from notifycli.secrets.keychain import WHICH, Keychain, open_keychain
-from notifycli.secrets.reconcile import INCONSISTENT, MEANING, Condition, Inspector, outlived
+from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, inspect
 from notifycli.store.sqlite.connection import VERSION
 from notifycli.store.store import Store
 
-FIX = "notifycli doctor --fix"
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NAMED = 3
 _KIB = 1024
@@ -124,13 +123,13 @@ def check_tokens(facts: Facts) -> Finding:
     if facts.store is None:
         return Finding("tokens", Status.NOTE, "-", "can't be told without the store")
     askable = facts.keychain is not None and facts.keyring.works and not facts.keychain.asks
-    inspector = Inspector(facts.keychain if askable else None, now())
-    inspected = inspector.inspect(facts.store.tokens.all(), thorough=True)
-    counts = Counter(item.condition for item in inspected)
-    counts[Condition.LEFTOVER] += len(facts.store.tokens.leftovers())
+    tokens = facts.store.tokens
+    seen = inspect(tokens.all(), tokens.leftovers(), facts.keychain if askable else None, now())
+    torn, orphans = seen.inconsistent, len(seen.orphans)
+    counts = Counter(item.condition for item in seen.findings)
+    counts[Condition.LEFTOVER] += orphans
     found = ", ".join(f"{counts[c]} {c}" for c in Condition if counts[c]) or "none"
-    torn = [item for item in inspected if item.condition in INCONSISTENT]
-    if torn or counts[Condition.LEFTOVER]:
+    if torn or orphans:
         owners = dict.fromkeys(f"user {i.token.user_id} {i.token.name!r}" for i in torn)
         who = ", ".join([*owners][:_NAMED]) + (" …" if len(owners) > _NAMED else "")
         meaning = "; ".join(
@@ -139,14 +138,14 @@ def check_tokens(facts: Facts) -> Finding:
         if counts[Condition.LOST]:
             meaning += "; leave them if they were made on another machine or lie in another file"
         return Finding("tokens", Status.FAIL, f"{found} ({who})" if who else found, meaning, FIX)
-    if inspected and (not askable or inspector.trouble):
+    if seen.findings and (not askable or seen.trouble):
         return Finding("tokens", Status.NOTE, found, "not compared: the keyring can't be asked")
-    if inspector.elsewhere:
-        meaning = f"{inspector.elsewhere} are in another keychain: not compared"
+    if seen.elsewhere:
+        meaning = f"{plural(seen.elsewhere, 'secret')} in another keychain: not compared"
         return Finding("tokens", Status.NOTE, found, meaning, f"set {WHICH} as when they were made")
-    if any(map(outlived, inspected)):
+    if seen.outlived:
         return Finding("tokens", Status.NOTE, found, "the grace of some is over", FIX)
-    return Finding("tokens", Status.OK, found, "store and keyring agree" if inspected else "")
+    return Finding("tokens", Status.OK, found, "store and keyring agree" if seen.findings else "")
 
 
 def check_clipboard(_: Facts) -> Finding:

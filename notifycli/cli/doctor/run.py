@@ -25,7 +25,7 @@ from notifycli.cli.doctor.listen import check_listen
 from notifycli.cli.doctor.push import check_push
 from notifycli.cli.doctor.sound import check_sound
 from notifycli.cli.output import show
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import printable
 from notifycli.cli.tokens import life
 from notifycli.errors import NotifycliError
@@ -92,16 +92,16 @@ def _mend(session: Session) -> None:
     """Mend what is torn; what can't be is told, and the checks show the rest."""
     try:
         with session.store() as store:
-            leftovers = len(store.tokens.leftovers())
-            mended = reconcile(store, life(session, store))
+            found = reconcile(store, life(session, store))
     except NotifycliError as error:
         session.warn(f"not mended: {error.message}")
         return
+    mended = [*found.inconsistent, *found.outlived]
     for token, condition in mended:
         session.info(f"ended and deleted: user {token.user_id} {token.name!r} ({condition})")
-    if leftovers:
-        session.info(f"deleted {leftovers} secrets of users who were removed")
-    if not mended and not leftovers:
+    if found.orphans:
+        session.info(f"deleted {plural(len(found.orphans), 'secret')} of users who were removed")
+    if not mended and not found.orphans:
         session.info("nothing to mend")
 
 

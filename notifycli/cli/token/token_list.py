@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +15,8 @@ from notifycli.cli.times import in_words, now
 from notifycli.cli.token.common import OlderThan, TokenRecord, older, record, selected_users
 from notifycli.events.timestamps import parse_moment
 from notifycli.secrets.keychain import open_keychain
-from notifycli.secrets.reconcile import INCONSISTENT, MEANING, Condition, Finding, Inspector
-from notifycli.store.tokens import Token
+from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, Inspection, inspect
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,28 +50,30 @@ def token_list(
     with session.store() as store:
         account = session.resolve_account(store)
         users = selected_users(session, store, account)
-        found = older(_findings(session, store.tokens.of_account(account, users)), older_than)
+        inspection = _inspected(session, store, account, users)
+    found = older(inspection.findings, older_than)
     at = now()
     wanted = [item for item in found if revoked or item.condition is not Condition.REVOKED]
     records = [record(item, users.get(item.token.user_id)) for item in wanted]
     heads = ["User", "Name", "Token", "Made", "Expires", "Last used", "State"]
     show(session, records, TokenRecord, heads=heads, cells=lambda item: _cells(item, at))
-    _tell_state_of_list(session, wanted, older_than, revoked=len(found) - len(wanted))
+    _tell_state(session, inspection)
+    if not wanted:
+        _tell_why_none(session, len(found), older_than)
 
 
-def _findings(session: Session, tokens: Sequence[Token]) -> list[Finding]:
+def _inspected(session: Session, store: Store, account: int, users: Iterable[int]) -> Inspection:
     """Give how tokens stand, asking the keychain unless it would ask for a passphrase."""
-    if not tokens:
-        return []
+    tokens, orphans = store.tokens.of_account(account, users), store.tokens.leftovers()
+    if not tokens and not orphans:
+        return Inspection([], [], 0, None)
     keychain = open_keychain()
-    inspector = Inspector(None if keychain.asks else keychain, now())
-    findings = inspector.inspect(tokens)
-    if inspector.trouble is not None:
-        session.info(
-            f"{inspector.trouble.message}: whether it holds these tokens was not checked; "
-            "see: notifycli doctor"
-        )
-    return findings
+    inspection = inspect(tokens, orphans, None if keychain.asks else keychain, now())
+    trouble = inspection.trouble
+    if keychain.asks or trouble is not None:
+        why = "it would ask for its passphrase" if trouble is None else trouble.message
+        session.info(f"not compared with the keyring ({why}); see: notifycli doctor")
+    return inspection
 
 
 def _cells(item: TokenRecord, at: int) -> Sequence[RenderableType]:
@@ -94,16 +96,22 @@ def _ago(written_moment: str | None, at: int) -> str:
     return in_words(None if written_moment is None else parse_moment(written_moment), at)
 
 
-def _tell_state_of_list(
-    session: Session, found: Sequence[Finding], age: int | None, *, revoked: int
-) -> None:
-    torn = sum(finding.condition in INCONSISTENT for finding in found)
-    if torn:
-        session.info(f"torn: {torn} of {len(found)}; mend them: notifycli doctor --fix")
-    if found:
-        return
-    if revoked:
-        session.info(f"{plural(revoked, 'token')}, revoked: notifycli token list --revoked")
+def _tell_state(session: Session, seen: Inspection) -> None:
+    torn, orphans, outlived = len(seen.inconsistent), len(seen.orphans), len(seen.outlived)
+    told = (
+        (torn, f"torn: {torn} of {len(seen.findings)}"),
+        (orphans, f"{plural(orphans, 'secret')} of removed users left over"),
+        (outlived, f"the grace of {outlived} is over"),
+    )
+    if parts := [text for count, text in told if count]:
+        session.info(f"{'; '.join(parts)}; mend them: {FIX}")
+    if seen.elsewhere:
+        session.info(f"{plural(seen.elsewhere, 'secret')} in another keychain: not compared")
+
+
+def _tell_why_none(session: Session, hidden: int, age: int | None) -> None:
+    if hidden:
+        session.info(f"{plural(hidden, 'token')}, revoked: notifycli token list --revoked")
     else:
         session.info(
             "no token is that old" if age else "no tokens yet; make one: notifycli token generate"
