@@ -12,7 +12,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from notifycli.chatwoot.http import Answer, Transport
+from notifycli.chatwoot.http import LIMITS, Answer, Limits, Transport
 from notifycli.chatwoot.mapping import NotificationSettings
 from notifycli.errors import (
     NotifycliError,
@@ -24,6 +24,7 @@ from notifycli.secrets.token_format import Secret
 
 T = TypeVar("T")
 
+_SERVER = "/api"
 _PROFILE = "/api/v1/profile"
 _RESET = f"{_PROFILE}/reset_access_token"
 _LAST_MESSAGE = 2**31 - 1
@@ -187,6 +188,27 @@ class _Pubsub(Struct, frozen=True):
 class _Refusal(Struct, frozen=True):
     error: str = ""
     message: str = ""
+
+
+class _Server(Struct, frozen=True):
+    version: str
+
+
+def server_version(base: str, limits: Limits = LIMITS) -> str:
+    """Give the version of the Chatwoot at an address, as it tells everybody.
+
+    Raises `UnavailableError` if it doesn't, and as `Transport.ask` does.
+    """
+    with Transport(base, None, limits) as transport:
+        answer = transport.ask("GET", _SERVER)
+        try:
+            if answer.status < _FIRST_REFUSAL:
+                return msgspec.json.decode(answer.body, type=_Server).version
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+    raise UnavailableError(
+        f"{base} doesn't tell its version", "name it yourself, as in --rules chatwoot@4.16"
+    )
 
 
 class Api:

@@ -88,12 +88,12 @@ def base_url(text: str) -> str:
 
 
 class Transport:
-    """Requests to one Chatwoot with one token. Use it as a context manager."""
+    """Requests to one Chatwoot with one token, or none. Use it as a context manager."""
 
     def __init__(
         self,
         base: str,
-        secret: Secret,
+        secret: Secret | None,
         limits: Limits = LIMITS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -149,7 +149,9 @@ class Transport:
         import requests  # noqa: PLC0415 - 90 ms that only a request needs
         from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-        headers = {HEADER: self._secret.reveal(), "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
+        if self._secret is not None:
+            headers[HEADER] = self._secret.reveal()
         if body is not None:
             headers["Content-Type"] = "application/json"
         started = time.monotonic()
@@ -212,8 +214,8 @@ class Transport:
 
     def clean(self, text: str) -> str:
         """Give a quotation from an answer: short, printable and without the token."""
-        quoted = text.replace(self._secret.reveal(), "…")[:_QUOTED]
-        return "".join(char if char.isprintable() else " " for char in quoted).strip()
+        quoted = text if self._secret is None else text.replace(self._secret.reveal(), "…")
+        return "".join(char if char.isprintable() else " " for char in quoted[:_QUOTED]).strip()
 
 
 class _BrokenError(Exception):

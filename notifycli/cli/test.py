@@ -11,11 +11,13 @@ import typer
 from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.input.lines import STDIN, read_whole
 from notifycli.cli.output import replace_file, show, write
+from notifycli.cli.profiles import Rules
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error, printable
-from notifycli.errors import DataError
+from notifycli.errors import DataError, UsageError
+from notifycli.rules.profile import NOTIFYCLI, Profile, UnknownProfileError, profile_named
 from notifycli.scenarios.scenario import Scenario, read_scenarios
-from notifycli.scenarios.trial import Result, tried
+from notifycli.scenarios.trial import Result, try_scenario
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FAILED = 1
@@ -53,6 +55,7 @@ def scenario_test(
         list[str], typer.Argument(metavar="FILES...", help="Files of scenarios, TOML; - is stdin.")
     ],
     *,
+    rules: Rules = None,
     tap: Annotated[
         bool, typer.Option("--tap", help="Print the results as TAP, for a harness.")
     ] = False,
@@ -69,7 +72,8 @@ def scenario_test(
     """
     session = session_of(ctx)
     session.awaits(*files)
-    results = [tried(scenario) for scenario in _read(files)]
+    profile = NOTIFYCLI if rules is None else _profile(rules)
+    results = [try_scenario(scenario, profile) for scenario in _read(files)]
     failed = sum(not result.passed for result in results)
     if junit is not None:
         _write_junit(results, junit)
@@ -86,6 +90,14 @@ def scenario_test(
         f"{plural(len(results), 'scenario')}, {failed} failed" if failed else _all(results)
     )
     raise typer.Exit(_FAILED if failed else 0)
+
+
+def _profile(name: str) -> Profile:
+    """Give the profile with a name; no store is looked at, so no server can be asked."""
+    try:
+        return profile_named(name)
+    except UnknownProfileError as error:
+        raise UsageError(str(error), "name one, as in --rules chatwoot@4.16") from None
 
 
 def _read(files: Sequence[str]) -> list[Scenario]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from msgspec import Struct, field
 
@@ -18,12 +19,11 @@ from notifycli.events.content import Said, event_key, read_said
 from notifycli.events.decode import decode_event
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
-from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.decision import Decision, joined
 from notifycli.rules.notifications import Channel
-from notifycli.rules.replay import Replay
+from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.selection import Selection
-from notifycli.rules.settings import SettingsBook
-from notifycli.rules.state import Account
 from notifycli.store.outbox_records import Entry, FilePosition
 from notifycli.store.store import Store
 
@@ -65,14 +65,21 @@ class Enqueuer:
     """Replays events with what the store holds, and writes what fires to its outbox."""
 
     def __init__(
-        self, store: Store, fallback_account: int, terms: Terms, channels: Channels
+        self,
+        store: Store,
+        fallback_account: int,
+        terms: Terms,
+        channels: Channels,
+        profile_of: Callable[[int], Profile] = lambda _: NOTIFYCLI,
     ) -> None:
+        """`profile_of` tells whose rules an account follows."""
         self._store = store
+        self._profile_of = profile_of
         self._accounts: dict[int, Account] = {}
         self._version = store.outbox.version()
         self._looked = time.monotonic()
         self._refresh()
-        self.replay = Replay(self._accounts, fallback_account)
+        self.replay = Replay(self._accounts, fallback_account, terms.selection)
         self._terms = terms
         self.channels = channels
         self._entries: list[tuple[Entry, Decision]] = []
@@ -83,8 +90,7 @@ class Enqueuer:
 
     def fold(self, line: bytes, number: int) -> None:
         """Keep what an event changes, and deliver nothing. Raises `EventError`."""
-        for _ in self.replay.decide(decode_event(line, number)):
-            pass
+        self.replay.evaluate(decode_event(line, number))
 
     def take(self, line: bytes, number: int) -> None:
         """Replay an event, and keep the notices that it leads to until they are written.
@@ -93,15 +99,26 @@ class Enqueuer:
         """
         event = decode_event(line, number)
         own_time = event.at
-        decisions = list(self.replay.decide(event))
+        evaluation = self.replay.evaluate(event)
         self.fed.events += 1
-        selection = self._terms.selection
-        fired = [d for d in decisions if d.outcome is Outcome.FIRE and selection.takes(d)]
-        if fired and selection.takes_event(event):
+        fired = [] if evaluation is None else self._fired(evaluation)
+        if fired:
             self._keep(fired, event, own_time, line)
         account = self._accounts.get(event.account or 0)
         if account is not None and event.conversation is not None:
             self.channels.see(event, account.conversation(event).assignee)
+
+    def _fired(self, evaluation: Evaluation) -> list[Decision]:
+        """Give the decisions to deliver, of those that fire."""
+        event, takes = evaluation.event, self._terms.selection.takes_kind
+        account = event.account or 0
+        fired = [
+            recipient
+            for recipient in evaluation.fired
+            if takes(account, recipient.user_id, recipient.channel, recipient.type)
+        ]
+        fields = event_fields(event) if fired else None
+        return [] if fields is None else [joined(fields, recipient) for recipient in fired]
 
     def pending(self) -> list[Decision]:
         """Give the decisions that are kept to be written and weren't ever before; for a dry run."""
@@ -143,9 +160,10 @@ class Enqueuer:
             preferences = self._store.preferences(name.id)
             account = self._accounts.get(name.id)
             if account is None:
-                self._accounts[name.id] = Account(directory, preferences)
+                profile = self._profile_of(name.id)
+                self._accounts[name.id] = Account(directory, preferences, profile)
             else:
-                account.directory, account.stored.settings = directory, SettingsBook(preferences)
+                account.take_over(directory, preferences)
 
     def _keep(self, fired: list[Decision], event: Event, own_time: int | None, line: bytes) -> None:
         own_age = AGE_OF_UNTIMED if own_time is None else _now() - own_time

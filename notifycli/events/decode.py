@@ -347,8 +347,10 @@ def _read_changes(event: Event, changed: list[sent.Change] | sent.Change | None)
         if isinstance(change.assignee_id, Raw):
             event.assignment = event.assignment or event.name == "conversation_updated"
             current = sent.difference(change.assignee_id).current_value
-            if event.assignee is UNSAID and current is not UNSET:
-                event.assignee = id_of("changed_attributes.assignee_id", current)
+            if current is not UNSET:
+                event.assigned = id_of("changed_attributes.assignee_id", current)
+                if event.assignee is UNSAID:
+                    event.assignee = event.assigned
         if isinstance(change.status, Raw):
             status = sent.difference(change.status)
             if isinstance(status.previous_value, str):

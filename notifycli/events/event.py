@@ -77,6 +77,8 @@ class Event(Struct, array_like=True, gc=False):
     """The users who are online or busy, where the event tells it of all: others are not."""
     automation: bool = False
     """Whether an automation rule or a macro sent it: then it notifies nobody."""
+    assigned: int | None = None
+    """The user whom the change of assignee names: by now it may be another one."""
     digest: bytes | None = None
     """Of an event of a conversation: the same for a body that is the same to the letter."""
 

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from notifycli.rules.counts import Agent, Insight, Kind, Place
 from notifycli.rules.decision import Reason
 from notifycli.rules.explain import in_general
-from notifycli.rules.insight import Agent, Insight, Kind, Place
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
 
 T = TypeVar("T", bound=Hashable)

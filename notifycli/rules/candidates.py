@@ -1,69 +1,148 @@
-"""From an event to the notification types it leads to, and whom each of them concerns."""
+"""From an event to the notification types it leads to, and whom each of them concerns.
+
+Section 5 of the rules, sentence by sentence.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Collection, Iterator
 
-from notifycli.events.event import Event
-from notifycli.events.event_names import MESSAGE_CREATED, SLA_EVENTS, STATUS_EVENTS
+from msgspec import Struct
+
+from notifycli.events.event import Event, Message
+from notifycli.events.event_names import CREATED, MESSAGE_CREATED, SLA_EVENTS
 from notifycli.rules.directory import Directory
-from notifycli.rules.mentions import mentioned_users
+from notifycli.rules.mentions import addressed_users, marked_users
 from notifycli.rules.notifications import NotificationType
-from notifycli.rules.route import Named
-from notifycli.rules.state import Conversation
+from notifycli.rules.profile import Profile
+from notifycli.rules.state import Conversation, Opening
+
+_CHAT = ("incoming", "outgoing")
+_BY_BOT = (Opening.BY_BOT, Opening.BY_BOT_PERHAPS)
 
 
-def named(event: Event, conversation: Conversation, directory: Directory) -> Iterator[Named]:
-    """Give the types in their order, of an event that its conversation has taken over."""
-    assignee = () if conversation.assignee is None else (conversation.assignee,)
-    if event.name == MESSAGE_CREATED:
-        yield from _named_by_message(event, conversation, directory)
-    elif event.name == "conversation_created":
-        yield Named(NotificationType.CREATION, directory.recipients(event.inbox), audience=True)
-        yield Named(NotificationType.ASSIGNMENT, assignee)
-    elif event.name == "conversation_bot_handoff" or (
-        event.name in STATUS_EVENTS
-        and event.previous_status == "pending"
-        and event.status == "open"
-    ):
-        yield Named(NotificationType.CREATION, directory.recipients(event.inbox), audience=True)
-    elif event.assignment:
-        yield Named(NotificationType.ASSIGNMENT, assignee)
-    elif event.name in SLA_EVENTS:
-        people = directory.administrators.union(conversation.participants(), assignee)
-        yield Named(NotificationType(event.name), sorted(people))
+class Candidates(Struct, gc=False):
+    """A type that an event leads to, and whom it concerns."""
+
+    type: NotificationType
+    users: Collection[int]
+    """In ascending order."""
+    audience: bool = False
+    """Whether that depends on the inbox alone, or on inbox and team: whoever can see it."""
 
 
-def kind_of_message(event: Event) -> Hashable | None:
-    """Give what it depends on, beside its conversation, whom a message concerns and who may hear.
+class Finder:
+    """Finds the candidates of an account's events, by a profile."""
 
-    `None` if that depends on what it says.
-    """
-    message = event.message
-    if message is None or message.private or message.content:
-        return None
-    return message.type, event.known_team, event.author
+    def __init__(self, directory: Directory, profile: Profile) -> None:
+        self._directory = directory
+        self._profile = profile
 
+    def candidates(
+        self, event: Event, conversation: Conversation, opening: Opening | None
+    ) -> Iterator[Candidates]:
+        """Give the types in their order, of an event that its conversation has taken over."""
+        if opening in _BY_BOT and self._profile.handoff_told:
+            yield self._creation(event)
+        if event.name == MESSAGE_CREATED:
+            yield from self._message(event, conversation)
+        elif event.name == CREATED:
+            yield self._creation(event)
+            if self._profile.assignment_at_creation:
+                yield from self._assignment(conversation)
+        elif event.assignment:
+            yield from self._assignment(conversation)
+        elif event.name in SLA_EVENTS and self._profile.sla:
+            yield self._missed_service_level(event, conversation)
 
-def _named_by_message(
-    event: Event, conversation: Conversation, directory: Directory
-) -> Iterator[Named]:
-    message, assignee = event.message, conversation.assignee
-    assert message is not None  # noqa: S101 - every message_created has one
-    if message.type in ("incoming", "outgoing"):
-        if message.content or message.is_private_note:
-            mentioned = mentioned_users(message.content, directory, private=message.is_private_note)
+    def _creation(self, event: Event) -> Candidates:
+        recipients = self._directory.recipients(event.inbox)
+        return Candidates(NotificationType.CREATION, recipients, audience=True)
+
+    def _assignment(self, conversation: Conversation) -> Iterator[Candidates]:
+        if conversation.assignee is not None:
+            yield Candidates(NotificationType.ASSIGNMENT, (conversation.assignee,))
+
+    def _missed_service_level(self, event: Event, conversation: Conversation) -> Candidates:
+        people = self._directory.administrators.union(self._participants(conversation))
+        if conversation.assignee is not None:
+            people = people.union((conversation.assignee,))
+        return Candidates(NotificationType(event.name), sorted(people))
+
+    def _message(self, event: Event, conversation: Conversation) -> Iterator[Candidates]:
+        message = event.message
+        assert message is not None  # noqa: S101 - every message_created has one
+        if message.private or (message.content and message.type in _CHAT):
+            yield from self._mentions(event, message, conversation)
+        if self._is_new_message(message):
+            if self._profile.participating_first:
+                yield from self._participating(conversation)
+                yield from self._assigned(conversation)
+            else:
+                yield from self._assigned(conversation)
+                yield from self._participating(conversation)
+            if self._profile.unassigned and message.type == "incoming":
+                yield from self._unassigned(event, conversation)
+        team = conversation.team if self._profile.team_as_members else None
+        viewers = self._directory.viewers(event.inbox, team)
+        yield Candidates(NotificationType.NEW_MESSAGE, viewers, audience=True)
+
+    def _is_new_message(self, message: Message) -> bool:
+        if message.private and not self._profile.private_notes:
+            return False
+        return message.type == "incoming" or (message.type == "outgoing" and self._profile.outgoing)
+
+    def _mentions(
+        self, event: Event, message: Message, conversation: Conversation
+    ) -> Iterator[Candidates]:
+        mentioned = self._mentioned(event, message)
+        if not mentioned:
+            return
+        if self._profile.participants_are_members:
+            conversation.join(mentioned)
+        else:
             conversation.join(
-                user for user in mentioned if directory.can_see(user, event.inbox, event.known_team)
+                user for user in mentioned if self._can_see(user, event, conversation)
             )
-            yield Named(NotificationType.MENTION, sorted(mentioned))
-        if not message.is_private_note:
-            if assignee is not None:
-                yield Named(NotificationType.ASSIGNED_MESSAGE, (assignee,))
-            yield Named(NotificationType.PARTICIPATING_MESSAGE, conversation.participants())
-            if assignee is None and message.type == "incoming":
-                recipients = directory.recipients(event.inbox)
-                yield Named(NotificationType.UNASSIGNED_MESSAGE, recipients, audience=True)
-    viewers = directory.viewers(event.inbox, event.known_team)
-    usual = viewers is directory.viewers(event.inbox)
-    yield Named(NotificationType.NEW_MESSAGE, viewers, audience=usual)
+        yield Candidates(NotificationType.MENTION, sorted(mentioned))
+
+    def _mentioned(self, event: Event, message: Message) -> set[int]:
+        """Give whom a message mentions, of those who can be."""
+        directory, profile = self._directory, self._profile
+        found: set[int] = set()
+        if message.private:
+            found = marked_users(message.content, directory, teams=profile.team_mentions)
+        if profile.address_mentions:
+            found |= addressed_users(message.content, directory)
+        if profile.team_as_members:
+            return found & directory.users.keys()
+        return {user for user in found if directory.is_member(user, event.inbox)}
+
+    def _can_see(self, user: int, event: Event, kept: Conversation) -> bool:
+        return self._directory.can_see(
+            user, event.inbox, kept.team, kept.assignee, kept.participants
+        )
+
+    def _assigned(self, conversation: Conversation) -> Iterator[Candidates]:
+        if conversation.assignee is not None:
+            yield Candidates(NotificationType.ASSIGNED_MESSAGE, (conversation.assignee,))
+
+    def _participating(self, conversation: Conversation) -> Iterator[Candidates]:
+        users = self._participants(conversation)
+        if not self._profile.participating_first and conversation.assignee in users:
+            users = tuple(user for user in users if user != conversation.assignee)
+        if users:
+            yield Candidates(NotificationType.PARTICIPATING_MESSAGE, users)
+
+    def _participants(self, conversation: Conversation) -> tuple[int, ...]:
+        if not self._profile.participants:
+            return ()
+        if not self._profile.participants_are_members:
+            return conversation.participants
+        is_member, inbox = self._directory.is_member, conversation.inbox
+        return tuple(user for user in conversation.participants if is_member(user, inbox))
+
+    def _unassigned(self, event: Event, conversation: Conversation) -> Iterator[Candidates]:
+        if conversation.assignee is None:
+            recipients = self._directory.recipients(event.inbox)
+            yield Candidates(NotificationType.UNASSIGNED_MESSAGE, recipients, audience=True)

@@ -60,7 +60,7 @@ class Decision(Struct, frozen=True, gc=False):
     """Whether it can be delivered, if it fires; `None` if it doesn't."""
 
 
-class Facts(Struct, frozen=True, gc=False):
+class EventFields(Struct, frozen=True, gc=False):
     """The first fields of a decision: what the event says, the same for everybody."""
 
     line: int
@@ -72,8 +72,8 @@ class Facts(Struct, frozen=True, gc=False):
     message_id: int | None
 
 
-class Verdict(Struct, frozen=True, gc=False, eq=False):
-    """The other fields of a decision that fires: made once for a user, whatever the event."""
+class RecipientFields(Struct, frozen=True, gc=False, eq=False):
+    """The other fields of a decision: made once for a user, whatever the event."""
 
     user_id: int
     email: str | None
@@ -81,14 +81,10 @@ class Verdict(Struct, frozen=True, gc=False, eq=False):
     channel: Channel
     outcome: Outcome
     reason: Reason
-    origin: Layer
+    origin: Layer | None
     deliverable: bool | None
 
 
-Held = tuple[Verdict, Reason]
-"""What would fire, and why it doesn't."""
-
-
-def joined(facts: Facts, verdict: Verdict) -> Decision:
+def joined(event: EventFields, recipient: RecipientFields) -> Decision:
     """Give the decision that both make together."""
-    return Decision(*astuple(facts), *astuple(verdict))
+    return Decision(*astuple(event), *astuple(recipient))

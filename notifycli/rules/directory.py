@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -72,16 +72,29 @@ class Directory:
         self.administrators = frozenset(u.id for u in self.users.values() if u.role != "agent")
         self._everybody = tuple(self.users)
         self._by_email = {u.email.casefold(): u.id for u in self.users.values() if u.email}
+        inboxes = tuple(inboxes)
         self._members = {i.id: frozenset(i.members) for i in inboxes if i.members is not None}
         self._teams = {team.id: frozenset(team.members) for team in teams}
+        self._bots = {i.id: i.bot for i in inboxes}
         self.known_inboxes = frozenset(self._members)
-        self._viewers: dict[int, tuple[int, ...]] = {}
-        self._recipients: dict[int, tuple[int, ...]] = {}
-        self._with_team: dict[tuple[int, int], tuple[int, ...]] = {}
+        self.restricted = {
+            u.id: frozenset(u.permissions)
+            for u in self.users.values()
+            if u.permissions is not None and u.role == "agent"
+        }
+        """What the custom roles allow of those who have one."""
+        self._guesses = True
+        self._viewers: dict[int | None, tuple[int, ...]] = {}
+        self._recipients: dict[int | None, tuple[int, ...]] = {}
+        self._with_team: dict[tuple[int | None, int], tuple[int, ...]] = {}
 
     def knows_members(self, inbox: int | None) -> bool:
         """Whether it is on record who the members of the inbox are."""
         return inbox in self._members
+
+    def has_bot(self, inbox: int | None) -> bool | None:
+        """Whether a bot works in the inbox; `None` if that isn't on record."""
+        return None if inbox is None else self._bots.get(inbox)
 
     def user_with_email(self, email: str) -> int | None:
         """Give the id of the user with this address, without regard to case."""
@@ -91,36 +104,47 @@ class Directory:
         """Give the members of a team; none if the team isn't known."""
         return frozenset() if team is None else self._teams.get(team, frozenset())
 
-    def can_see(self, user: int, inbox: int | None, team: int | None) -> bool:
-        """Whether a user can see a conversation of the inbox that is given to the team."""
+    def is_member(self, user: int, inbox: int | None) -> bool:
+        """Whether a user is a member of an inbox, or an administrator."""
         if user not in self.users:
             return False
         members = None if inbox is None else self._members.get(inbox)
-        return (
-            members is None
-            or user in members
-            or user in self.administrators
-            or user in self.team_members(team)
-        )
+        known = self._guesses if members is None else user in members
+        return known or user in self.administrators
+
+    def can_see(
+        self,
+        user: int,
+        inbox: int | None,
+        team: int | None,
+        assignee: int | None = None,
+        participants: Collection[int] = (),
+    ) -> bool:
+        """Whether a user can see a conversation: in that inbox, of that team, with those people."""
+        of_team = user in self.users and user in self.team_members(team)
+        if not of_team and not self.is_member(user, inbox):
+            return False
+        allowed = self.restricted.get(user)
+        return allowed is None or _role_allows(allowed, user, assignee, participants)
 
     def viewers(self, inbox: int | None, team: int | None = None) -> tuple[int, ...]:
-        """Everybody who can see such a conversation.
+        """Everybody who can see such a conversation, as far as their custom role lets them.
 
         The very same object as without a team, where the team adds nobody.
         """
-        if inbox is None or inbox not in self._members:
-            return self._everybody
-        if inbox not in self._viewers:
-            self._viewers[inbox] = self._known(self._members[inbox] | self.administrators)
+        place = inbox if inbox in self._members else None
+        if place not in self._viewers:
+            members = frozenset(self.recipients(place)) | self.administrators
+            self._viewers[place] = tuple(sorted(members))
         if team is None or team not in self._teams:
-            return self._viewers[inbox]
-        if (inbox, team) not in self._with_team:
+            return self._viewers[place]
+        if (place, team) not in self._with_team:
             if len(self._with_team) >= _PAIRS_KEPT:
                 self._with_team.clear()
-            both = self._known(self._teams[team].union(self._viewers[inbox]))
-            same = len(both) == len(self._viewers[inbox])
-            self._with_team[inbox, team] = self._viewers[inbox] if same else both
-        return self._with_team[inbox, team]
+            both = self._known(self._teams[team].union(self._viewers[place]))
+            same = len(both) == len(self._viewers[place])
+            self._with_team[place, team] = self._viewers[place] if same else both
+        return self._with_team[place, team]
 
     def recipients(self, inbox: int | None) -> tuple[int, ...]:
         """Who is told of a conversation that nobody has yet: the inbox's members.
@@ -128,21 +152,44 @@ class Directory:
         Not every administrator; everybody, where the members aren't on record.
         """
         if inbox is None or inbox not in self._members:
-            return self._everybody
+            return self._everybody if self._guesses else ()
         if inbox not in self._recipients:
             self._recipients[inbox] = self._known(self._members[inbox])
         return self._recipients[inbox]
 
     def with_member(self, inbox: int | None, user: int) -> Directory:
         """Give the directory as it would be if the user were a member of the inbox."""
-        joined = Directory()
-        joined.__dict__.update(self.__dict__, _viewers={}, _recipients={}, _with_team={})
-        if inbox in self._members:
-            joined._members = {**self._members, inbox: self._members[inbox] | {user}}
-        return joined
+        if inbox not in self._members:
+            return self
+        members = {**self._members, inbox: self._members[inbox] | {user}}
+        return self._copy(_members=members)
+
+    def without_guesses(self) -> Directory:
+        """Give the directory as a server has it: without members on record, there are none."""
+        return self._copy(_guesses=False)
+
+    def _copy(self, **changed: object) -> Directory:
+        copy = Directory()
+        copy.__dict__.update(self.__dict__, _viewers={}, _recipients={}, _with_team={})
+        copy.__dict__.update(changed)
+        return copy
 
     def _known(self, users: frozenset[int]) -> tuple[int, ...]:
         return tuple(sorted(users & self.users.keys()))
+
+
+def _role_allows(
+    allowed: Collection[str], user: int, assignee: int | None, participants: Collection[int]
+) -> bool:
+    """Whether a custom role lets its user see a conversation (Chatwoot Enterprise)."""
+    return (
+        "conversation_manage" in allowed
+        or ("conversation_unassigned_manage" in allowed and assignee in (None, user))
+        or (
+            "conversation_participating_manage" in allowed
+            and (user == assignee or user in participants)
+        )
+    )
 
 
 def _by_id(user: User) -> int:

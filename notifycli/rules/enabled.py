@@ -1,15 +1,16 @@
-"""Who of an account wants what: found once, so that an event costs nothing where nobody does."""
+"""Who of an account has what switched on: found once, so that an event costs nothing elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from notifycli.rules.decision import Outcome, Reason, Verdict
-from notifycli.rules.directory import Directory
-from notifycli.rules.ladder import certain
+from notifycli.rules.decision import Outcome, Reason, RecipientFields
+from notifycli.rules.directory import Directory, User
+from notifycli.rules.ladder import channels_of
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
 from notifycli.rules.preferences import Layer
+from notifycli.rules.profile import Profile
 from notifycli.rules.settings import Preferences, Settings, SettingsBook
 
 _OFF = ("off", "none")
@@ -19,85 +20,144 @@ _KEYS = {
 }
 
 
-class Wish(NamedTuple):
+class Recipients:
+    """What a decision says of a user, made once: there are as many as users, types and reasons."""
+
+    def __init__(self, directory: Directory, profile: Profile) -> None:
+        self._users = directory.users
+        self._confirmed_gate = profile.confirmed_gate
+        self._known: dict[tuple[object, ...], RecipientFields] = {}
+        self._on_all: dict[tuple[int, NotificationType, Reason], tuple[RecipientFields, ...]] = {}
+        self.held: set[RecipientFields] = set()
+        """Those that are switched on, and don't fire."""
+
+    def of(
+        self,
+        user: int,
+        type_: NotificationType,
+        channel: Channel,
+        reason: Reason,
+        origin: Layer | None,
+        *,
+        on: bool,
+    ) -> RecipientFields:
+        """Give what a decision says; `on` tells whether the type is switched on."""
+        key = user, type_, channel, reason, origin, on
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = self._made(user, type_, channel, reason, origin)
+            if on and reason is not Reason.ENABLED:
+                self.held.add(found)
+        return found
+
+    def _made(
+        self,
+        user: int,
+        type_: NotificationType,
+        channel: Channel,
+        reason: Reason,
+        origin: Layer | None,
+    ) -> RecipientFields:
+        known, fires = self._users.get(user), reason is Reason.ENABLED
+        return RecipientFields(
+            user,
+            None if known is None else known.email,
+            type_,
+            channel,
+            Outcome.FIRE if fires else Outcome.SUPPRESS,
+            reason,
+            origin,
+            self._deliverable(known, channel) if fires and known is not None else None,
+        )
+
+    def _deliverable(self, user: User, channel: Channel) -> bool:
+        if channel is Channel.EMAIL and not self._confirmed_gate:
+            return bool(user.email)
+        return user.reachable(channel)
+
+
+class Enabled(NamedTuple):
     """A user for whom a type is switched on, on one channel or on both."""
 
     user: int
     settings: Settings
-    verdicts: tuple[Verdict, ...]
+    decided: tuple[RecipientFields, ...]
     """What is decided if nothing stands in the way: one a channel, in their order."""
 
 
-class Wishes(NamedTuple):
-    """The wishes for one type of those whom an event may concern."""
-
-    all: tuple[Wish, ...] = ()
-    certain: tuple[Verdict, ...] | None = None
-    """The verdicts of all, if nothing but the event itself can stand in their way."""
-
-
-class Wanting:
-    """The wishes of an account's users."""
+class EnabledIndex:
+    """Who of an account's users has which type switched on."""
 
     def __init__(
-        self, directory: Directory, preferences: Preferences, settings: SettingsBook
+        self,
+        directory: Directory,
+        preferences: Preferences,
+        settings: SettingsBook,
+        recipients: Recipients,
     ) -> None:
-        self._directory = directory
         self._settings = settings
-        self.types = frozenset(_switched_on_somewhere(preferences))
-        """Those that anybody has switched on, in any inbox."""
+        self._recipients = recipients
+        self._types = frozenset(_switched_on_somewhere(preferences))
         self._places = directory.known_inboxes.union(inbox for _, inbox in preferences.inbox)
-        self._audiences: dict[tuple[NotificationType, int | None], Wishes] = {}
-        self._verdicts: dict[tuple[int, NotificationType, Channel, Layer], Verdict] = {}
 
     def place(self, inbox: int | None) -> int | None:
         """Give the inbox; `None` for one of which nothing is on record: they are all alike."""
         return inbox if inbox in self._places else None
 
     def of(
-        self, type_: NotificationType, users: Iterable[int], inbox: int | None, *, audience: bool
-    ) -> Wishes:
-        """Give the wishes of users for a type in an inbox.
+        self, type_: NotificationType, users: Iterable[int], inbox: int | None, covered: str = ""
+    ) -> tuple[Enabled, ...]:
+        """Give the users who have a type switched on in an inbox.
 
-        `audience` says that they are all whom the type concerns there. Their wishes are found
-        once: what is kept grows with the inboxes on record.
+        Of sounds, those whose choice has the conversations that are `covered` by that word.
         """
-        if not audience:
-            return Wishes(tuple(self._wishes(type_, users, inbox)))
-        key = type_, self.place(inbox)
-        if key not in self._audiences:
-            wishes = tuple(self._wishes(type_, users, inbox))
-            sure = all(certain(type_, wish.settings) for wish in wishes)
-            verdicts = tuple(verdict for wish in wishes for verdict in wish.verdicts)
-            self._audiences[key] = Wishes(wishes, verdicts if sure else None)
-        return self._audiences[key]
+        if type_ not in self._types:
+            return ()
+        return tuple(self._enabled(type_, users, inbox, covered))
 
-    def _wishes(
-        self, type_: NotificationType, users: Iterable[int], inbox: int | None
-    ) -> Iterator[Wish]:
+    def _enabled(
+        self, type_: NotificationType, users: Iterable[int], inbox: int | None, covered: str
+    ) -> Iterator[Enabled]:
         for user in users:
             settings = self._settings.of(user, inbox)
-            if on := settings.switched_on[type_]:
-                verdicts = (self._verdict(user, type_, channel, origin) for channel, origin in on)
-                yield Wish(user, settings, tuple(verdicts))
+            if covered and covered not in settings.audio.value:
+                continue
+            if settings.switched_on[type_]:
+                yield Enabled(user, settings, self.unhindered(type_, user, settings))
 
-    def _verdict(
-        self, user: int, type_: NotificationType, channel: Channel, origin: Layer
-    ) -> Verdict:
-        key = user, type_, channel, origin
-        if key not in self._verdicts:
-            known = self._directory.users.get(user)
-            self._verdicts[key] = Verdict(
-                user,
-                None if known is None else known.email,
-                type_,
-                channel,
-                Outcome.FIRE,
-                Reason.ENABLED,
-                origin,
-                None if known is None else known.reachable(channel),
+    def unhindered(
+        self, type_: NotificationType, user: int, settings: Settings
+    ) -> tuple[RecipientFields, ...]:
+        """Give what is decided of a user where only the preferences speak, one a channel."""
+        on, of = dict(settings.switched_on[type_]), self._recipients.of
+        return tuple(
+            of(user, type_, channel, Reason.ENABLED, on[channel], on=True)
+            if channel in on
+            else of(
+                user, type_, channel, Reason.DISABLED, _origin(settings, channel, type_), on=False
             )
-        return self._verdicts[key]
+            for channel in channels_of(type_)
+        )
+
+    def hindered(
+        self, type_: NotificationType, user: int, inbox: int | None, reason: Reason
+    ) -> tuple[RecipientFields, ...]:
+        """Give what is decided of a user for a reason that no preference has a part in."""
+        of, on = self._recipients.of, dict(self._settings.of(user, inbox).switched_on[type_])
+        return tuple(of(user, type_, c, reason, None, on=c in on) for c in channels_of(type_))
+
+    def not_covered(self, user: int, inbox: int | None) -> tuple[RecipientFields, ...]:
+        """Give what is decided of a user whose choice of sounds leaves the conversation out."""
+        type_, audio = NotificationType.NEW_MESSAGE, self._settings.of(user, inbox).audio
+        why = Reason.NOT_ASSIGNED if audio.value else Reason.DISABLED
+        of = self._recipients.of
+        return (of(user, type_, Channel.AUDIO, why, audio.origin, on=bool(audio.value)),)
+
+
+def _origin(settings: Settings, channel: Channel, type_: NotificationType) -> Layer:
+    if channel is Channel.AUDIO:
+        return settings.audio.origin
+    return settings.enabled[channel, type_].origin
 
 
 def _switched_on_somewhere(preferences: Preferences) -> Iterator[NotificationType]:

@@ -1,16 +1,17 @@
 """The reasons not to notify, in their order: section by section as the rules state them.
 
 `SWITCHED` holds for e-mail and push, `AUDIO` for sound. The first reason of a ladder that holds
-decides; if none does, the notification fires.
+decides; if none does, the notification fires. A row that only some profiles have names the switch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from functools import cache
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from notifycli.events.event import Event
 from notifycli.rules.decision import Reason
@@ -18,50 +19,64 @@ from notifycli.rules.directory import Directory
 from notifycli.rules.notifications import (
     EVERY_TYPE,
     NEW_MESSAGE_TYPES,
+    SWITCHED_CHANNELS,
     Channel,
     NotificationType,
 )
 from notifycli.rules.preferences import Layer
 from notifycli.rules.presence import Presence
+from notifycli.rules.profile import Profile
 from notifycli.rules.settings import BUILTIN_SETTINGS, Settings
+from notifycli.rules.state import Conversation
 
 _CREATION = {NotificationType.CREATION}
 _ASSIGNMENT = {NotificationType.ASSIGNMENT}
 _MENTION = {NotificationType.MENTION}
+_UNASSIGNED = {NotificationType.UNASSIGNED_MESSAGE}
+_AUDIO_ONLY = (Channel.AUDIO,)
 
 
 class Case(Struct):
     """All that one decision may look at.
 
-    The last three change from decision to decision: on another channel, with other preferences.
+    The last four change from decision to decision: of another type, about another user, on another
+    channel, with other preferences.
     """
 
     event: Event
-    at: str | None
-    """The event's time as it is printed; what only fires or not needs none."""
-    status: str | None
-    assignee: int | None
-    blocked: bool
-    user: int
-    type: NotificationType
-    told: int | None
-    """Who has been told of this assignment already."""
+    conversation: Conversation
     directory: Directory
     presence: Presence
-    notified: bool = False
-    """Whether the user has been notified of this message already."""
+    profile: Profile
+    notified_assignee: int | None
+    """Who had been told of this assignment before the event."""
+    handover_told: bool
+    """Whether the hand-over that the event shows had been told before it."""
+    notified: set[int] = field(default_factory=set)
+    """Who has been notified of this message already."""
+    type: NotificationType = NotificationType.NEW_MESSAGE
+    user: int = 0
     channel: Channel = Channel.EMAIL
     settings: Settings = BUILTIN_SETTINGS
 
+    def can_see(self, user: int) -> bool:
+        """Whether a user can see the conversation."""
+        kept = self.conversation
+        return self.directory.can_see(
+            user, self.event.inbox, kept.team, kept.assignee, kept.participants
+        )
 
-class Look(Enum):
+
+class DependsOn(Enum):
     """What a rule looks at, beside what those before it in the list look at."""
 
     CONVERSATION = 1
-    """What is decided, and in which conversation."""
-    USER = 2
-    MOMENT = 3
-    """The clock, who is active, and whom the same event has notified."""
+    """What is decided, and in which conversation: for everybody the same."""
+    PERSON = 2
+    """Who somebody is in the event; for most people it never holds."""
+    SETTINGS = 3
+    MOMENT = 4
+    """The clock, and who is active."""
 
 
 class Rule(NamedTuple):
@@ -69,38 +84,53 @@ class Rule(NamedTuple):
 
     reason: Reason
     holds: Callable[[Case], bool]
+    depends_on: DependsOn
     types: frozenset[NotificationType] | set[NotificationType] = EVERY_TYPE
     origin: Callable[[Case], Layer] | None = None
     """Gives the layer of the preference that decided, where one does."""
-    look: Look = Look.USER
+    switch: str = ""
+    """The switch of a profile without which there is no such rule."""
 
 
 def _pending(case: Case) -> bool:
-    return case.status == "pending"
+    return case.conversation.status == "pending"
 
 
 def _blocked(case: Case) -> bool:
-    return case.blocked
+    return case.conversation.blocked
+
+
+def _left(case: Case) -> bool:
+    return case.user not in case.directory.users
 
 
 def _no_access(case: Case) -> bool:
-    return not case.directory.can_see(case.user, case.event.inbox, case.event.known_team)
+    return not case.can_see(case.user)
 
 
 def _self_authored(case: Case) -> bool:
     return case.user == case.event.author
 
 
+def _own_number(case: Case) -> bool:
+    return case.user == case.event.sender
+
+
 def _self_assigned(case: Case) -> bool:
-    return case.user == case.event.performed_by
+    by, named = case.event.performed_by, case.event.assigned
+    return by is not None and by == (case.user if named is None else named)
 
 
-def _already_told(case: Case) -> bool:
-    return case.user == case.told
+def _handover_told(case: Case) -> bool:
+    return case.handover_told
 
 
-def _already_notified(case: Case) -> bool:
-    return case.notified
+def _assignment_told(case: Case) -> bool:
+    return case.user == case.notified_assignee
+
+
+def _message_told(case: Case) -> bool:
+    return case.user in case.notified
 
 
 def _switched_off(case: Case) -> bool:
@@ -113,12 +143,17 @@ def _in_quiet_hours(case: Case) -> bool:
 
 
 def _active(case: Case) -> bool:
-    return case.presence.active(case.user, case.event.at, case.settings.inactive_after.value)
+    if case.channel is Channel.PUSH and not case.profile.push_presence:
+        return False
+    settings = case.settings
+    return case.presence.active(
+        case.user, case.event.at, settings.inactive_after.value, settings.connected_for
+    )
 
 
 def _not_audible(case: Case) -> bool:
     message = case.event.message
-    return message is None or not (message.type == "incoming" or message.is_private_note)
+    return message is None or not (message.type == "incoming" or message.private)
 
 
 def _no_audio(case: Case) -> bool:
@@ -126,11 +161,14 @@ def _no_audio(case: Case) -> bool:
 
 
 def _not_covered(case: Case) -> bool:
-    if case.assignee is None:
-        kind = "unassigned"
-    else:
-        kind = "assigned" if case.assignee == case.user else "others"
-    return kind not in case.settings.audio.value
+    return covered_as(case.conversation, case.user) not in case.settings.audio.value
+
+
+def covered_as(conversation: Conversation, user: int) -> str:
+    """Give which of the sets of conversations that sound it is in, for a user."""
+    if conversation.assignee is None:
+        return "unassigned"
+    return "assigned" if conversation.assignee == user else "others"
 
 
 def _viewing(case: Case) -> bool:
@@ -147,13 +185,11 @@ def _window_visible(case: Case) -> bool:
     return visible and case.settings.audio_when.value == "hidden"
 
 
-def switch_origin(case: Case) -> Layer:
-    """Give the layer that switched the type on or off."""
+def _switch_origin(case: Case) -> Layer:
     return case.settings.enabled[case.channel, case.type].origin
 
 
-def audio_origin(case: Case) -> Layer:
-    """Give the layer of `audio`."""
+def _audio_origin(case: Case) -> Layer:
     return case.settings.audio.origin
 
 
@@ -169,79 +205,119 @@ def _when_origin(case: Case) -> Layer:
     return case.settings.audio_when.origin
 
 
+_CONVERSATION, _PERSON, _SETTINGS, _MOMENT = DependsOn
+_UNHELD = EVERY_TYPE - _MENTION
 SWITCHED = (
-    Rule(Reason.PENDING_CONVERSATION, _pending, _CREATION | _ASSIGNMENT, look=Look.CONVERSATION),
-    Rule(Reason.BLOCKED_CONTACT, _blocked, EVERY_TYPE - _MENTION, look=Look.CONVERSATION),
-    Rule(Reason.NO_ACCESS, _no_access),
-    Rule(Reason.SELF_AUTHORED, _self_authored, _MENTION | NEW_MESSAGE_TYPES),
-    Rule(Reason.SELF_ASSIGNED, _self_assigned, _ASSIGNMENT),
-    Rule(Reason.ALREADY_NOTIFIED, _already_told, _ASSIGNMENT),
-    Rule(Reason.ALREADY_NOTIFIED, _already_notified, NEW_MESSAGE_TYPES, look=Look.MOMENT),
-    Rule(Reason.DISABLED, _switched_off, origin=switch_origin),
     Rule(
-        Reason.QUIET_HOURS,
-        _in_quiet_hours,
-        EVERY_TYPE - _MENTION,
-        origin=_quiet_origin,
-        look=Look.MOMENT,
+        Reason.PENDING_CONVERSATION,
+        _pending,
+        _CONVERSATION,
+        _CREATION | _ASSIGNMENT | _UNASSIGNED,
     ),
-    Rule(Reason.ACTIVE, _active, NEW_MESSAGE_TYPES, origin=_inactive_origin, look=Look.MOMENT),
+    Rule(Reason.BLOCKED_CONTACT, _blocked, _CONVERSATION, _UNHELD, switch="blocked_gate"),
+    Rule(Reason.NO_ACCESS, _left, _PERSON),
+    Rule(Reason.NO_ACCESS, _no_access, _PERSON, switch="access_gate"),
+    Rule(Reason.SELF_AUTHORED, _self_authored, _PERSON, _MENTION, switch="self_mention_skip"),
+    Rule(Reason.SELF_AUTHORED, _self_authored, _PERSON, NEW_MESSAGE_TYPES),
+    Rule(Reason.SELF_ASSIGNED, _self_assigned, _PERSON, _ASSIGNMENT),
+    Rule(Reason.ALREADY_NOTIFIED, _handover_told, _CONVERSATION, _CREATION),
+    Rule(
+        Reason.ALREADY_NOTIFIED,
+        _assignment_told,
+        _PERSON,
+        _ASSIGNMENT,
+        switch="remembers_assignment",
+    ),
+    Rule(Reason.ALREADY_NOTIFIED, _message_told, _PERSON, NEW_MESSAGE_TYPES),
+    Rule(Reason.DISABLED, _switched_off, _SETTINGS, origin=_switch_origin),
+    Rule(
+        Reason.QUIET_HOURS, _in_quiet_hours, _MOMENT, _UNHELD, _quiet_origin, switch="quiet_hours"
+    ),
+    Rule(Reason.ACTIVE, _active, _MOMENT, NEW_MESSAGE_TYPES, _inactive_origin),
 )
 
 AUDIO = (
-    Rule(Reason.NOT_AUDIBLE, _not_audible, look=Look.CONVERSATION),
-    Rule(Reason.PENDING_CONVERSATION, _pending, look=Look.CONVERSATION),
-    Rule(Reason.BLOCKED_CONTACT, _blocked, look=Look.CONVERSATION),
-    Rule(Reason.SELF_AUTHORED, _self_authored),
-    Rule(Reason.DISABLED, _no_audio, origin=audio_origin),
-    Rule(Reason.NOT_ASSIGNED, _not_covered, origin=audio_origin),
-    Rule(Reason.QUIET_HOURS, _in_quiet_hours, origin=_quiet_origin, look=Look.MOMENT),
-    Rule(Reason.VIEWING, _viewing, look=Look.MOMENT),
-    Rule(Reason.WINDOW_VISIBLE, _window_visible, origin=_when_origin, look=Look.MOMENT),
+    Rule(Reason.NOT_AUDIBLE, _not_audible, _CONVERSATION),
+    Rule(Reason.PENDING_CONVERSATION, _pending, _CONVERSATION, switch="audio_pending_gate"),
+    Rule(Reason.BLOCKED_CONTACT, _blocked, _CONVERSATION, switch="audio_blocked_gate"),
+    Rule(Reason.SELF_AUTHORED, _self_authored, _PERSON),
+    Rule(Reason.SELF_AUTHORED, _own_number, _PERSON, switch="audio_by_number"),
+    Rule(Reason.DISABLED, _no_audio, _SETTINGS, origin=_audio_origin),
+    Rule(Reason.NOT_ASSIGNED, _not_covered, _SETTINGS, origin=_audio_origin),
+    Rule(Reason.QUIET_HOURS, _in_quiet_hours, _MOMENT, origin=_quiet_origin, switch="quiet_hours"),
+    Rule(Reason.VIEWING, _viewing, _MOMENT),
+    Rule(Reason.WINDOW_VISIBLE, _window_visible, _MOMENT, origin=_when_origin),
 )
 
-LADDERS: Mapping[NotificationType, tuple[Rule, ...]] = {
-    **{type_: tuple(rule for rule in SWITCHED if type_ in rule.types) for type_ in EVERY_TYPE},
-    NotificationType.NEW_MESSAGE: AUDIO,
-}
+Rungs = Mapping[NotificationType, tuple[Rule, ...]]
 
 
-def _rungs(look: Look) -> Mapping[NotificationType, tuple[Rule, ...]]:
-    return {
-        type_: tuple(
-            rule for rule in ladder if rule.look is look and rule.reason is not Reason.DISABLED
-        )
-        for type_, ladder in LADDERS.items()
-    }
+class Ladders(NamedTuple):
+    """The ladders of a profile by type, and parts of them, each in its order."""
+
+    whole: Rungs
+    of_conversation: Rungs
+    """What holds for everybody or for nobody."""
+    before_settings: Rungs
+    """What stands before the preference: it is the same on each channel."""
+    of_moment: Rungs
+    """What is left, once the preference is on."""
 
 
-OF_CONVERSATION = _rungs(Look.CONVERSATION)
-"""The first rungs."""
-OF_USER = _rungs(Look.USER)
-"""The next ones, but for one that holds for nobody who has the type switched on."""
-OF_MOMENT = _rungs(Look.MOMENT)
-"""The last ones."""
+@cache
+def ladders_of(profile: Profile) -> Ladders:
+    """Give the ladders of a profile."""
+    whole = {type_: tuple(_of_type(SWITCHED, type_, profile)) for type_ in EVERY_TYPE}
+    audio = NotificationType.NEW_MESSAGE
+    whole[audio] = tuple(rule for rule in AUDIO if _has(profile, rule))
+
+    def part(*depends_on: DependsOn) -> Rungs:
+        return {
+            t: tuple(r for r in rules if r.depends_on in depends_on) for t, rules in whole.items()
+        }
+
+    return Ladders(whole, part(_CONVERSATION), part(_CONVERSATION, _PERSON), part(_MOMENT))
+
+
+def _of_type(rules: tuple[Rule, ...], type_: NotificationType, profile: Profile) -> Iterator[Rule]:
+    return (rule for rule in rules if type_ in rule.types and _has(profile, rule))
+
+
+def _has(profile: Profile, rule: Rule) -> bool:
+    return not rule.switch or bool(getattr(profile, rule.switch))
+
+
+def channels_of(type_: NotificationType) -> tuple[Channel, ...]:
+    """Give the channels on which a type is decided, in their order."""
+    return _AUDIO_ONLY if type_ is NotificationType.NEW_MESSAGE else SWITCHED_CHANNELS
+
+
+def first_that_holds(rules: tuple[Rule, ...], case: Case) -> Rule | None:
+    """Give the first of the rules that holds."""
+    for rule in rules:
+        if rule.holds(case):
+            return rule
+    return None
 
 
 def judge(case: Case) -> tuple[Reason, Layer | None]:
     """Climb the ladder of the case's type: the first reason that holds, or `enabled`."""
-    for rule in LADDERS[case.type]:
-        if rule.holds(case):
-            return rule.reason, rule.origin(case) if rule.origin else None
+    rule = first_that_holds(ladders_of(case.profile).whole[case.type], case)
+    if rule is not None:
+        return rule.reason, rule.origin(case) if rule.origin else None
+    return Reason.ENABLED, enabled_origin(case)
+
+
+def enabled_origin(case: Case) -> Layer:
+    """Give the layer that switched the case's type on."""
     audio = case.type is NotificationType.NEW_MESSAGE
-    return Reason.ENABLED, audio_origin(case) if audio else switch_origin(case)
-
-
-def certain(type_: NotificationType, settings: Settings) -> bool:
-    """Whether nothing but the event can keep a type, switched on, from one who sees the inbox."""
-    reasons = {rule.reason for rule in OF_USER[type_] + OF_MOMENT[type_]} - {Reason.NO_ACCESS}
-    return not reasons or (reasons == {Reason.QUIET_HOURS} and settings.quiet_hours.value is None)
+    return _audio_origin(case) if audio else _switch_origin(case)
 
 
 def obstacles(case: Case) -> list[tuple[Reason, Layer | None]]:
     """Give every reason that holds, not just the first: what else would have to change."""
     return [
         (rule.reason, rule.origin(case) if rule.origin else None)
-        for rule in LADDERS[case.type]
+        for rule in ladders_of(case.profile).whole[case.type]
         if rule.holds(case)
     ]

@@ -23,20 +23,22 @@ _ADDRESS = re.compile(
 )
 
 
-def mentioned_users(content: str, directory: Directory, *, private: bool) -> set[int]:
-    """Give the ids of the directory's users whom a message mentions.
+def marked_users(content: str, directory: Directory, *, teams: bool = True) -> set[int]:
+    """Give the ids in Chatwoot's markup: of users, and of every member of a team.
 
-    In a private note by Chatwoot's markup, of a user or of every member of a team; in any message
-    by "@" directly followed by the user's e-mail address (the product page's "@your mail id").
+    Without `teams`, a team's number is read as a user's, as old servers do.
     """
     users: set[int] = set()
-    if private and "mention://" in content:
+    if "mention://" in content:
         for kind, digits in _MARKUP.findall(content):
             id_ = int(digits)
-            users |= {id_} if kind == "user" else directory.team_members(id_)
-    if "@" in content:
-        for address in _ADDRESS.findall(content):
-            user = directory.user_with_email(address)
-            if user is not None:
-                users.add(user)
-    return users & directory.users.keys()
+            users |= {id_} if kind == "user" or not teams else directory.team_members(id_)
+    return users
+
+
+def addressed_users(content: str, directory: Directory) -> set[int]:
+    """Give the users whose e-mail address follows directly on an "@"."""
+    if "@" not in content:
+        return set()
+    found = (directory.user_with_email(address) for address in _ADDRESS.findall(content))
+    return {user for user in found if user is not None}

@@ -55,7 +55,7 @@ def overlaid(preferences: Preferences, wishes: Iterable[Wish]) -> Preferences:
         else:
             place = wish.user, wish.inbox
             here.setdefault(place, dict(inbox.get(place, {})))[wish.key] = wish.value
-    return Preferences(lock, {**inbox, **here}, {**user, **own}, default)
+    return Preferences(lock, {**inbox, **here}, {**user, **own}, default, preferences.builtin)
 
 
 def locked_away(preferences: Preferences, wishes: Iterable[Wish]) -> list[str]:
@@ -63,14 +63,19 @@ def locked_away(preferences: Preferences, wishes: Iterable[Wish]) -> list[str]:
     return sorted({w.key for w in wishes if w.layer is not Layer.LOCK} & preferences.lock.keys())
 
 
-def difference(before: Decision, after: Decision, *, explain: bool) -> ChangedDecision | None:
+def difference(
+    before: Decision | None, after: Decision | None, *, explain: bool
+) -> ChangedDecision | None:
     """Tell what becomes of a notification; `None`, if it fires on both sides or on neither.
 
-    What is added is told as it fires then; what is removed as it fired before or, to `explain` it,
-    as it is suppressed then.
+    A side that knows of no such decision has `None`. What is added is told as it fires then; what
+    is removed as it fired before or, to `explain` it, as it is suppressed then.
     """
-    if before.outcome is after.outcome:
+    fired = before is not None and before.outcome is Outcome.FIRE
+    fires = after is not None and after.outcome is Outcome.FIRE
+    if fired is fires:
         return None
-    kind = ChangeKind.ADDED if after.outcome is Outcome.FIRE else ChangeKind.REMOVED
-    shown = before if kind is ChangeKind.REMOVED and not explain else after
+    shown = after if fires or (explain and after is not None) else before
+    assert shown is not None  # noqa: S101 - it fires on one side
+    kind = ChangeKind.ADDED if fires else ChangeKind.REMOVED
     return ChangedDecision(*(*structs.astuple(shown), kind))

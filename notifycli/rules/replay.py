@@ -1,54 +1,135 @@
-"""The replay: a fold over events that yields decisions, and keeps what later events need."""
+"""The replay: a fold over events that decides, counts, and keeps what later events need."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable
+from itertools import chain
 from typing import TypeVar
 
-from notifycli.events.event import UNSAID, Event
-from notifycli.events.event_names import MESSAGE_CREATED, PRESENCE
+from msgspec import Struct
+from msgspec.structs import replace
+
+from notifycli.events.event import Event
+from notifycli.events.event_names import CREATED, MESSAGE_CREATED, PRESENCE
 from notifycli.events.timestamps import SECOND, format_moment
-from notifycli.rules.candidates import named
-from notifycli.rules.decision import Decision, Facts
+from notifycli.rules.candidates import Finder
+from notifycli.rules.counts import Counts, Insight
+from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
 from notifycli.rules.directory import Directory
-from notifycli.rules.evaluate import decisions
 from notifycli.rules.ladder import Case
-from notifycli.rules.notifications import NotificationType
+from notifycli.rules.plan import PLANS_KEPT, Evaluator, Judged, count
 from notifycli.rules.presence import Presence
-from notifycli.rules.route import Named
+from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.selection import Selection
 from notifycli.rules.settings import Preferences
-from notifycli.rules.state import Account, Assumptions, Conversation
+from notifycli.rules.state import Assumptions, Conversation, Opening
 
 T = TypeVar("T")
 
 
+class Account:
+    """One account in a replay: who there is, what they want, and what has happened so far."""
+
+    def __init__(
+        self, directory: Directory, preferences: Preferences, profile: Profile = NOTIFYCLI
+    ) -> None:
+        self.profile = profile
+        self.presence = Presence()
+        self.conversations: dict[int, Conversation] = {}
+        self.clock: int | None = None
+        """The time of its last event that had one."""
+        self.take_over(directory, preferences)
+
+    def take_over(self, directory: Directory, preferences: Preferences) -> None:
+        """Let another directory, and other preferences, hold from now on."""
+        profile = self.profile
+        known = directory if profile.unknown_inbox_has_everybody else directory.without_guesses()
+        self.directory = known
+        self.preferences = preferences
+        self.finder = Finder(known, profile)
+        self.evaluator = Evaluator(known, preferences, profile, self.presence)
+
+    def conversation(self, event: Event) -> Conversation:
+        """Give the conversation's kept state; a passing one, if the event names none."""
+        if event.conversation is None:
+            return Conversation()
+        known = self.conversations.get(event.conversation)
+        if known is None:
+            known = self.conversations[event.conversation] = Conversation()
+        return known
+
+
+class Evaluation(Struct, gc=False):
+    """What an event comes to."""
+
+    event: Event
+    account: Account
+    judged: list[Judged]
+
+    @property
+    def fired(self) -> list[RecipientFields]:
+        """What fires, in the order of decisions."""
+        return [recipient for one in self.judged for recipient in one.fired]
+
+    @property
+    def everything(self) -> list[RecipientFields]:
+        """What fires and what doesn't, in the order of decisions."""
+        all_decided = self.account.evaluator.all_decided
+        return [*chain.from_iterable(all_decided(one) for one in self.judged)]
+
+
 class Replay:
-    """Events in, decisions out.
+    """Events in, decisions and counts out.
 
     `accounts` by account id; an event of another account meets an empty directory, which is added
     to them. An event that doesn't name its account belongs to `fallback_account`.
     """
 
-    def __init__(self, accounts: dict[int, Account], fallback_account: int = 1) -> None:
-        self.assumptions = Assumptions()
+    def __init__(
+        self,
+        accounts: dict[int, Account],
+        fallback_account: int = 1,
+        selection: Selection | None = None,
+        insight: Insight | None = None,
+    ) -> None:
         self.accounts = accounts
+        self.assumptions = Assumptions()
         self._fallback = fallback_account
-        self._last: int | None = None
+        self._selection = selection or Selection()
+        self._all = self._selection.takes_every_event()
+        self._counts = Counts(assumptions=self.assumptions, insight=insight)
 
-    def decide(self, event: Event) -> Iterator[Decision]:
-        """Give the event's decisions, fired and suppressed, in their order.
+    def evaluate(self, event: Event) -> Evaluation | None:
+        """Decide on an event, and count it; `None` if it concerns nobody or isn't selected.
 
-        The event is completed from what is kept. What it changes is kept once the iterator is
-        exhausted, so exhaust it before the next event.
+        The event is completed from what is kept, and what it changes is kept.
         """
-        account, notified = self.meet(event), set[int]()
-        conversation = self.enter(event, account)
-        if conversation is not None:
-            found = list(named(event, conversation, account.directory))
-            for case in cases(event, account, conversation, found):
-                yield from decisions(case, account.stored.settings, notified)
-            conversation.tell(found)
-        self.leave(event, account)
+        account = self._meet(event)
+        conversation, opening = self._enter(event, account)
+        if conversation is None:
+            return None
+        evaluation = None
+        selected = self._all or self._selection.takes_event(event)
+        found = account.finder.candidates(event, conversation, opening)
+        if selected:
+            case = account.evaluator.case(event, conversation, opening)
+            judged = account.evaluator.evaluate(case, found)
+            if judged:
+                evaluation = Evaluation(event, account, judged)
+                self._count(evaluation)
+        else:
+            deque(found, maxlen=0)
+        self._leave(event, account, conversation, opening)
+        return evaluation
+
+    def decide(self, event: Event) -> list[Decision]:
+        """Give the event's decisions, fired and suppressed, in their order."""
+        evaluation = self.evaluate(event)
+        if evaluation is None:
+            return []
+        fields = event_fields(event)
+        return [joined(fields, recipient) for recipient in evaluation.everything]
 
     def examine(
         self, event: Event, user: int, look: Callable[[Decision, Case], T]
@@ -58,21 +139,51 @@ class Replay:
         It gets with the decision what that looked at, which holds until the next one. Whoever else
         is concerned is not judged: whom the event has notified matters only to themselves.
         """
-        account, notified = self.meet(event), set[int]()
-        conversation = self.enter(event, account)
+        account = self._meet(event)
+        conversation, opening = self._enter(event, account)
+        if conversation is None:
+            return [], False
         looks, others = list[T](), False
-        if conversation is not None:
-            found = list(named(event, conversation, account.directory))
-            own = [Named(one.type, (user,)) for one in found if user in one.users]
-            for case in cases(event, account, conversation, own):
-                for decision in decisions(case, account.stored.settings, notified):
-                    looks.append(look(decision, case))
-            others = sum(len(one.users) for one in found) > len(own)
-            conversation.tell(found)
-        self.leave(event, account)
+        evaluator, fields = account.evaluator, event_fields(event)
+        case = evaluator.case(event, conversation, opening)
+        for one in account.finder.candidates(event, conversation, opening):
+            others = others or evaluator.concerns_others(case, one, user)
+            if user in one.users and evaluator.concerns(case, one, user):
+                asked = replace(case, notified=set(case.notified))
+                decided = evaluator.decide(case, user)
+                asked.user, asked.settings = user, case.settings
+                for recipient in decided:
+                    asked.channel = recipient.channel
+                    looks.append(look(joined(fields, recipient), asked))
+        self._leave(event, account, conversation, opening)
         return looks, others
 
-    def meet(self, event: Event) -> Account:
+    def counts(self) -> Counts:
+        """Give what all events so far come to, as far as it is selected."""
+        for id_ in self.accounts:
+            self._settle(id_)
+        return self._counts
+
+    def _settle(self, account: int) -> None:
+        evaluator = self.accounts[account].evaluator
+        self._counts.add(account, evaluator, self._selection.takes_kind)
+        evaluator.plans.clear()
+
+    def _count(self, evaluation: Evaluation) -> None:
+        event, insight = evaluation.event, self._counts.insight
+        account = event.account or 0
+        for judged in evaluation.judged:
+            count(judged)
+            if insight is not None:
+                for fired in judged.fired:
+                    if self._selection.takes_kind(
+                        account, fired.user_id, fired.channel, fired.type
+                    ):
+                        insight.add_fired(account, fired, event.conversation, event.at)
+        if len(evaluation.account.evaluator.plans) > PLANS_KEPT:
+            self._settle(account)
+
+    def _meet(self, event: Event) -> Account:
         """Give the event's account."""
         if event.account is None:
             event.account = self._fallback
@@ -81,102 +192,83 @@ class Replay:
             account = self.accounts[event.account] = Account(Directory(), Preferences())
         return account
 
-    def enter(self, event: Event, account: Account) -> Conversation | None:
+    def _enter(self, event: Event, account: Account) -> tuple[Conversation | None, Opening | None]:
         """Complete the event from what is kept, and that from the event.
 
-        Gives the event's conversation; `None` if it is of none.
+        Gives the event's conversation, `None` if it is of none, and who opened it.
         """
         if not event.known:
             self.assumptions.unknown_events[event.name] += 1
-            return None
-        last = self._last
+            return None, None
+        if event.name == PRESENCE:
+            self._keep_time(event, account)
+            self._note_agents(event, account)
+            _keep_presence(event, account)
+            return None, None
+        conversation = account.conversation(event)
+        if conversation.came_already(event):
+            self.assumptions.came_twice += 1
+            return None, None
+        self._keep_time(event, account)
+        self.assumptions.automation_events += event.automation
+        inbox = conversation.inbox if event.inbox is None else event.inbox
+        opening = conversation.opening(event, bot=account.directory.has_bot(inbox))
+        conversation.apply(event)
+        self._note_assumptions(event, account, opening, conversation)
+        return conversation, opening
+
+    def _keep_time(self, event: Event, account: Account) -> None:
+        last = account.clock
         if event.at is None:
             event.at = last
-        else:
-            if last is not None and event.at < last - SECOND:
-                self.assumptions.times_back += 1
-            self._last = event.at
-        if event.name == PRESENCE:
-            self._note_agents(event, account)
-            return None
-        conversation = account.conversation(event)
-        conversation.apply(event)
-        if event.inbox not in account.directory.known_inboxes or event.assignment:
-            self._note_assumptions(event, account.directory)
-        if conversation.stale or event.performed_by is not None:
-            self._note_agents(event, account)
-        return conversation
-
-    def leave(self, event: Event, account: Account) -> None:
-        """Keep what the event tells of who is active: it counts from the next event on."""
-        if not event.known:
             return
-        author, present = event.author, event.present
-        if author is not None:
-            if event.name == MESSAGE_CREATED:
-                account.presence.see(author, event.at)
-            if author not in account.directory.users:
-                self._note_agents(event, account)
-        if present is not None:
-            _keep_presence(event, present, account.presence)
-            if present not in account.directory.users:
-                self._note_agents(event, account)
+        if last is not None and event.at < last - SECOND:
+            self.assumptions.times_back += 1
+        account.clock = event.at
 
-    def _note_assumptions(self, event: Event, directory: Directory) -> None:
-        noted = self.assumptions
+    def _leave(
+        self, event: Event, account: Account, conversation: Conversation, opening: Opening | None
+    ) -> None:
+        """Keep whom the event has told, and who was active: it counts from the next event on."""
+        if event.assignment or event.name == CREATED:
+            conversation.notified_assignee = conversation.assignee
+        conversation.settle(opening)
+        if event.author is not None and event.name == MESSAGE_CREATED:
+            account.presence.see(event.author, event.at)
+        if event.present is not None:
+            account.presence.see(event.present, event.at)
+
+    def _note_assumptions(
+        self, event: Event, account: Account, opening: Opening | None, kept: Conversation
+    ) -> None:
+        noted, directory = self.assumptions, account.directory
         if not directory.knows_members(event.inbox):
             noted.messages_in_unknown_inboxes += event.message is not None
             if event.inbox is not None:
                 noted.unknown_inboxes.add(event.inbox)
-        if event.assignment and event.assignee not in (None, UNSAID) and event.performed_by is None:
-            noted.assignments_by_unknown += 1
+        if opening is Opening.BY_BOT_PERHAPS and not kept.handover_told:
+            noted.handovers_perhaps += 1
+        unknown = event.performed_by is None and not event.performed_by_other
+        if unknown and kept.assignee is not None:
+            if event.name == CREATED:
+                noted.creations_by_unknown += 1
+            elif event.assignment:
+                noted.assignments_by_unknown += 1
+        self._note_agents(event, account)
 
     def _note_agents(self, event: Event, account: Account) -> None:
-        assert event.account is not None  # noqa: S101 - meet() has set it
-        strangers = (user for user in event.agents() if user not in account.directory.users)
-        self.assumptions.unknown_agents.update((event.account, user) for user in strangers)
+        known, id_ = account.directory.users, event.account or 0
+        for user in event.agents():
+            if user not in known:
+                self.assumptions.unknown_agents.add((id_, user))
 
 
-def cases(
-    event: Event, account: Account, conversation: Conversation, found: Iterable[Named]
-) -> Iterator[Case]:
-    """Give what is to be decided for each of those whom an event has named."""
-    at = _printed(event.at)
-    for one in found:
-        for user in one.users:
-            yield case_of(event, account, conversation, one.type, user, at=at)
-
-
-def case_of(
-    event: Event,
-    account: Account,
-    conversation: Conversation,
-    type_: NotificationType = NotificationType.NEW_MESSAGE,
-    user: int = 0,
-    *,
-    at: str | None = None,
-) -> Case:
-    """Give what a decision looks at; `at` is the event's time as it is printed."""
-    return Case(
-        event,
-        at,
-        conversation.status,
-        conversation.assignee,
-        conversation.blocked,
-        user,
-        type_,
-        conversation.told,
-        account.directory,
-        account.presence,
-    )
-
-
-def facts(event: Event) -> Facts:
+def event_fields(event: Event) -> EventFields:
     """Give what all decisions of an event share, once it has been replayed."""
     assert event.account is not None  # noqa: S101 - the replay has set it
-    return Facts(
+    return EventFields(
         event.line,
-        _printed(event.at),
+        None if event.at is None else format_moment(event.at),
         event.name,
         event.account,
         event.conversation,
@@ -185,12 +277,12 @@ def facts(event: Event) -> Facts:
     )
 
 
-def _printed(at: int | None) -> str | None:
-    return None if at is None else format_moment(at)
-
-
-def _keep_presence(event: Event, user: int, presence: Presence) -> None:
-    if event.visible is not False:
-        presence.see(user, event.at)
-    if event.name == PRESENCE:
+def _keep_presence(event: Event, account: Account) -> None:
+    """Keep what a presence event says."""
+    presence, user = account.presence, event.present
+    if event.connected is not None:
+        presence.connect(event.connected, event.at)
+    if user is not None:
+        if event.visible is not False or account.profile.live_presence:
+            presence.see(user, event.at)
         presence.show(user, visible=event.visible, conversation=event.open_conversation)

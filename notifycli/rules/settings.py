@@ -7,10 +7,13 @@ from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
+from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer
+from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.quiet_hours import Duration, QuietHours
 
+_UNASSIGNED = NotificationType.UNASSIGNED_MESSAGE
 T = TypeVar("T")
 Values = Mapping[str, str]
 """Full key to value, as stored."""
@@ -31,13 +34,15 @@ class Preferences(Struct):
     """By (user, inbox)."""
     user: Mapping[int, Values] = field(default_factory=dict)
     default: Values = field(default_factory=dict)
+    builtin: Values = field(default_factory=dict)
+    """What a server has built in otherwise than section 2 of the rules."""
 
     def resolve(self, key: str, user: int | None, inbox: int | None = None) -> Resolved[str]:
         """Give the effective value of a key; for user `None`, that of one with nothing set."""
         for layer, values in self._layers(user, inbox):
             if key in values:
                 return Resolved(values[key], layer)
-        return Resolved(KEYS[key].builtin, Layer.BUILTIN)
+        return Resolved(self.builtin.get(key) or KEYS[key].builtin, Layer.BUILTIN)
 
     def _layers(self, user: int | None, inbox: int | None) -> tuple[tuple[Layer, Values], ...]:
         own = {} if user is None else self.user.get(user, {})
@@ -62,9 +67,44 @@ class Settings(Struct, frozen=True):
     quiet_hours: Resolved[QuietHours | None]
     inactive_after: Resolved[int]
     """Microseconds."""
+    connected_for: int
+    """For how long it holds that a user is connected, in microseconds."""
 
 
 _AUDIO_SETS = {"none": frozenset[str](), "all": frozenset({"assigned", "unassigned", "others"})}
+_NOT_READ = frozenset({"not read"})
+"""An audio value that a server doesn't know: it isn't none, and covers no conversation."""
+_CONNECTED_FOR = 40 * SECOND
+_SERVERS_PRESENCE = "20s"
+
+
+def as_read_by(profile: Profile, preferences: Preferences) -> Preferences:
+    """Give the preferences as far as they have an effect in a profile."""
+    if not profile.is_chatwoot:
+        return preferences
+    gone = {"quiet_hours", *(f"{channel}.{_UNASSIGNED}" for channel in SWITCHED_CHANNELS)}
+    return Preferences(
+        _without(preferences.lock, gone),
+        {},
+        {user: _without(own, gone | {"inactive_after"}) for user, own in preferences.user.items()},
+        _without(preferences.default, gone),
+        {"inactive_after": _SERVERS_PRESENCE},
+    )
+
+
+def without_effect(profile: Profile, preferences: Preferences) -> list[str]:
+    """Give the keys that are set, and that have no effect in a profile; an inbox's as `inbox`."""
+    if not profile.is_chatwoot:
+        return []
+    layers = (preferences.lock, preferences.default, *preferences.user.values())
+    read = as_read_by(profile, preferences)
+    kept = (read.lock, read.default, *read.user.values())
+    gone = {key for own, left in zip(layers, kept, strict=True) for key in own.keys() - left.keys()}
+    return [*sorted(gone), *(["inbox"] if any(preferences.inbox.values()) else [])]
+
+
+def _without(values: Values, keys: set[str]) -> Values:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 class SettingsBook:
@@ -73,8 +113,9 @@ class SettingsBook:
     Users who have set nothing themselves share one entry.
     """
 
-    def __init__(self, preferences: Preferences) -> None:
-        self._preferences = preferences
+    def __init__(self, preferences: Preferences, profile: Profile = NOTIFYCLI) -> None:
+        self._preferences = as_read_by(profile, preferences)
+        self._profile = profile
         self._compiled: dict[tuple[int | None, int | None], Settings] = {}
 
     def of(self, user: int, inbox: int | None) -> Settings:
@@ -85,11 +126,13 @@ class SettingsBook:
             return self._compiled[owner, here]
         except KeyError:
             return self._compiled.setdefault(
-                (owner, here), _compiled(self._preferences, owner, here)
+                (owner, here), _compiled(self._preferences, self._profile, owner, here)
             )
 
 
-def _compiled(preferences: Preferences, user: int | None, inbox: int | None) -> Settings:
+def _compiled(
+    preferences: Preferences, profile: Profile, user: int | None, inbox: int | None
+) -> Settings:
     def resolved(key: str) -> Resolved[str]:
         return preferences.resolve(key, user, inbox)
 
@@ -101,7 +144,8 @@ def _compiled(preferences: Preferences, user: int | None, inbox: int | None) -> 
         for row in TYPES
         for value, origin in (resolved(f"{channel}.{row.type}"),)
     }
-    sets = _AUDIO_SETS.get(audio.value) or frozenset(audio.value.split("+")) - {"none"}
+    sets = _audio_sets(audio.value, profile)
+    seconds = Duration.parse(inactive.value).microseconds
     return Settings(
         enabled=enabled,
         switched_on={
@@ -120,9 +164,18 @@ def _compiled(preferences: Preferences, user: int | None, inbox: int | None) -> 
         quiet_hours=Resolved(
             None if quiet.value == "off" else QuietHours.parse(quiet.value), quiet.origin
         ),
-        inactive_after=Resolved(Duration.parse(inactive.value).microseconds, inactive.origin),
+        inactive_after=Resolved(seconds, inactive.origin),
+        connected_for=seconds if profile.live_presence else _CONNECTED_FOR,
     )
 
 
-BUILTIN_SETTINGS = _compiled(Preferences(), None, None)
+def _audio_sets(value: str, profile: Profile) -> frozenset[str]:
+    known = _AUDIO_SETS.get(value)
+    if known is not None:
+        return known
+    read = profile.audio_mine if value == "assigned" else profile.audio_sets
+    return frozenset(value.split("+")) if read else _NOT_READ
+
+
+BUILTIN_SETTINGS = _compiled(Preferences(), NOTIFYCLI, None, None)
 """Those of a user for whom nothing is set."""

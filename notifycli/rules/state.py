@@ -1,136 +1,169 @@
-"""What a replay keeps of the past: conversations, accounts, and what it had to assume."""
+"""What a replay keeps of a conversation, and what it had to assume."""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Hashable, Iterable
-from functools import cached_property
+from collections.abc import Iterable
+from enum import Enum
 
 from msgspec import Struct, field
 
 from notifycli.events.event import UNSAID, Event
-from notifycli.rules.directory import Directory
-from notifycli.rules.enabled import Wanting
-from notifycli.rules.notifications import NotificationType
-from notifycli.rules.presence import Presence
-from notifycli.rules.route import Named, Route
-from notifycli.rules.settings import Preferences, SettingsBook
+from notifycli.events.event_names import MESSAGE_CREATED, STATUS_EVENTS
+
+HANDOFF = "conversation_bot_handoff"
+MESSAGES_KEPT = 100
+"""The last messages of a conversation that are known again, should they come twice."""
+
+
+class Opening(Enum):
+    """Who opened a conversation that was pending, as an event shows it."""
+
+    BY_BOT = 1
+    """A bot hands over."""
+    BY_BOT_PERHAPS = 2
+    """The same, but nothing says that it wasn't a person."""
+    BY_PERSON = 3
 
 
 class Conversation(Struct):
     """What is kept of a conversation; it grows with the people who take part, not with events."""
 
     inbox: int | None = None
+    team: int | None = None
     status: str | None = None
     assignee: int | None = None
     blocked: bool = False
-    told: int | None = None
+    participants: tuple[int, ...] = ()
+    """Who takes part, by id: whom an event listed last, and who came since."""
+    notified_assignee: int | None = None
     """The user who was last told of an assignment, until another assignee is seen, or none."""
-    joined: tuple[int, ...] = ()
-    """Who was ever assigned or mentioned: they stay participants."""
-    listed: tuple[int, ...] = ()
-    """The participants that an event listed last."""
-    routes: dict[Hashable, Route] = {}
-    """Whom each kind of message concerns: those of its account that hold here."""
-    stale: bool = False
-    """Whether that has to be found again: something else than a message's own has changed."""
+    opened: Opening | None = None
+    """Who has opened it since it was last pending, if anybody has."""
+    changed: bytes | None = None
+    """The digest of the last event of the conversation itself."""
+    _messages: array[int] | None = None
+    _newest: int = 0
+
+    def came_already(self, event: Event) -> bool:
+        """Whether the event has come before; it is kept, to know it again."""
+        if event.digest is not None:
+            if event.digest == self.changed:
+                return True
+            self.changed = event.digest
+        message = event.message
+        if message is None or message.id is None or event.name != MESSAGE_CREATED:
+            return False
+        return self._message_came_already(message.id)
+
+    def _message_came_already(self, message: int) -> bool:
+        kept = self._messages
+        if kept is None:
+            self._messages, self._newest = array("q", (message,)), message
+            return False
+        # Ids rise, so that nearly always one look is enough.
+        if message <= self._newest and message in kept:
+            return True
+        self._newest = max(self._newest, message)
+        if len(kept) == MESSAGES_KEPT:
+            kept.pop(0)
+        kept.append(message)
+        return False
+
+    def opening(self, event: Event, *, bot: bool | None) -> Opening | None:
+        """Give who opens it, if the event shows that it was pending; not taken over yet.
+
+        `bot` says whether its inbox has one, if that is known.
+        """
+        if event.name == "conversation_created":
+            return None
+        if event.name == HANDOFF:
+            return Opening.BY_BOT
+        if event.status != "open" or (event.previous_status or self.status) != "pending":
+            return None
+        by_user = event.performed_by is not None or event.author is not None
+        if by_user or bot is False or self._takes(event) or self.opened is Opening.BY_PERSON:
+            return Opening.BY_PERSON
+        return Opening.BY_BOT if bot else Opening.BY_BOT_PERHAPS
+
+    def _takes(self, event: Event) -> bool:
+        """Whether a person takes it by opening it: an assignee appears with the status."""
+        appears = event.assignee not in (UNSAID, None, self.assignee)
+        return event.name in STATUS_EVENTS and appears
 
     def apply(self, event: Event) -> None:
         """Take over what the event carries; what it leaves out, the event gets from here."""
         if event.inbox is None:
             event.inbox = self.inbox
-        elif event.inbox != self.inbox:
-            self.inbox, self.stale = event.inbox, True
-        if not event.previous_status:
-            event.previous_status = self.status
+        else:
+            self.inbox = event.inbox
         if event.status is None:
             event.status = self.status
-        elif event.status != self.status:
-            self.status, self.stale = event.status, True
-        if event.blocked is not None and event.blocked != self.blocked:
-            self.blocked, self.stale = event.blocked, True
-        self._apply_people(event)
-
-    def _apply_people(self, event: Event) -> None:
-        if event.participants is not None and event.participants != self.listed:
-            self.listed, self.stale = event.participants, True
+        else:
+            self.status = event.status
+        if event.team is not UNSAID:
+            self.team = event.team
+        if event.blocked is not None:
+            self.blocked = event.blocked
+        if event.participants is not None:
+            self.participants = tuple(sorted(set(event.participants)))
         assignee = event.assignee
         if assignee is not UNSAID and assignee != self.assignee:
-            self.assignee, self.stale = assignee, True
+            self.assignee = assignee
             if assignee is not None:
                 self.join((assignee,))
-        if self.told is not None and self.told != self.assignee:
-            self.told = None
-
-    def as_message_finds_it(self) -> Hashable:
-        """Give all that it depends on here whom a message concerns, and who of them may hear."""
-        return self.inbox, self.status, self.blocked, self.assignee, self.participants()
-
-    def tell(self, named: Iterable[Named]) -> None:
-        """Keep who has been told of an assignment by what an event has named."""
-        if any(one.type is NotificationType.ASSIGNMENT and one.users for one in named):
-            self.told = self.assignee
+        if self.notified_assignee != self.assignee:
+            self.notified_assignee = None
 
     def join(self, users: Iterable[int]) -> None:
         """Let users take part, from now on."""
-        new = set(users).difference(self.joined)
+        new = set(users).difference(self.participants)
         if new:
-            self.joined, self.stale = (*self.joined, *new), True
+            self.participants = tuple(sorted(new.union(self.participants)))
 
-    def participants(self) -> tuple[int, ...]:
-        """Everybody who takes part, by id."""
-        return tuple(sorted({*self.joined, *self.listed}))
+    def settle(self, opening: Opening | None) -> None:
+        """Keep who opened it: it is told of once for each time that it was pending."""
+        if self.status == "pending":
+            self.opened = None
+        elif opening is not None and not self.handover_told:
+            self.opened = opening
+
+    @property
+    def handover_told(self) -> bool:
+        """Whether its hand-over has been told of."""
+        return self.opened in (Opening.BY_BOT, Opening.BY_BOT_PERHAPS)
 
 
 class Assumptions(Struct):
     """What the events didn't say and a rule had to assume, counted for the report at the end."""
 
     assignments_by_unknown: int = 0
+    creations_by_unknown: int = 0
+    """Conversations created with an assignee, by nobody knows whom."""
+    handovers_perhaps: int = 0
+    """Hand-overs that may have been a person."""
     messages_in_unknown_inboxes: int = 0
+    came_twice: int = 0
+    times_back: int = 0
+    """Events more than a second older than the one before: some kinds carry whole seconds alone."""
+    automation_events: int = 0
     unknown_agents: set[tuple[int, int]] = field(default_factory=set)
     """(account, user) of agents who are in events but not in the directory."""
     unknown_inboxes: set[int] = field(default_factory=set)
     """Inboxes of events that the directory has no members of."""
-    times_back: int = 0
-    """Events more than a second older than the one before: some kinds carry whole seconds alone."""
     unknown_events: Counter[str] = field(default_factory=Counter)
 
-
-class Side:
-    """What the users of an account want: as it is, or as it is proposed."""
-
-    def __init__(self, directory: Directory, preferences: Preferences) -> None:
-        self.settings = SettingsBook(preferences)
-        self.wanting = Wanting(directory, preferences, self.settings)
-        self.routes: dict[Hashable, Route] = {}
-        """Whom messages concern: one for all that are alike, in conversations that are alike."""
+    def merge(self, other: Assumptions) -> None:
+        """Add what another part of the same events had to assume."""
+        for name in self.__struct_fields__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            setattr(self, name, mine + theirs if isinstance(mine, int) else _union(mine, theirs))
 
 
-class Account:
-    """One account in a replay: who there is, what they want, and what has happened so far.
-
-    `proposed` are the preferences that a comparison tries; without them it tries the same ones.
-    """
-
-    def __init__(
-        self, directory: Directory, preferences: Preferences, proposed: Preferences | None = None
-    ) -> None:
-        self.directory = directory
-        self.stored = Side(directory, preferences)
-        self._tried = preferences if proposed is None else proposed
-        self.presence = Presence()
-        self.conversations: dict[int, Conversation] = {}
-
-    @cached_property
-    def proposed(self) -> Side:
-        """The other side of a comparison."""
-        return Side(self.directory, self._tried)
-
-    def conversation(self, event: Event) -> Conversation:
-        """Give the conversation's kept state; a passing one, if the event names none."""
-        if event.conversation is None:
-            return Conversation()
-        known = self.conversations.get(event.conversation)
-        if known is None:
-            known = self.conversations[event.conversation] = Conversation()
-        return known
+def _union(mine: object, theirs: object) -> object:
+    if isinstance(mine, Counter) and isinstance(theirs, Counter):
+        return mine + theirs
+    assert isinstance(mine, set)  # noqa: S101 - all that there is beside numbers and counters
+    assert isinstance(theirs, set)  # noqa: S101
+    return mine | theirs

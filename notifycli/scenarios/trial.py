@@ -10,8 +10,8 @@ from msgspec import Struct
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.matching import Record, compared, matches
 from notifycli.rules.notifications import TYPES
-from notifycli.rules.replay import Replay
-from notifycli.rules.state import Account
+from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.replay import Account, Replay
 from notifycli.scenarios.scenario import Scenario
 
 _SHORT = {str(row.type): row.short for row in TYPES}
@@ -29,9 +29,9 @@ class Result(Struct, frozen=True):
     """A sentence for each difference; `-` begins what was expected, `+` what wasn't."""
 
 
-def tried(scenario: Scenario) -> Result:
+def try_scenario(scenario: Scenario, profile: Profile = NOTIFYCLI) -> Result:
     """Replay a scenario's events, and compare what fires with what is expected."""
-    account = Account(scenario.directory, scenario.preferences)
+    account = Account(scenario.directory, scenario.preferences, profile)
     replay = Replay({scenario.account: account}, scenario.account)
     decisions = [decision for event in scenario.events for decision in replay.decide(event)]
     failures = tuple(_failures(scenario, [_as_record(decision) for decision in decisions]))

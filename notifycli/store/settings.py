@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.rules.preferences import nearest
+from notifycli.rules.profile import CHATWOOT, OURS, profile_named
 from notifycli.store.sqlite.connection import transaction, translate_errors
 
 _HIGHEST_PORT = 65535
@@ -139,6 +140,12 @@ def _sender(text: str) -> str:
     return text
 
 
+def _rules(text: str) -> str:
+    if text.lower() != CHATWOOT:
+        profile_named(text)
+    return text.lower()
+
+
 SETTINGS: Mapping[str, Setting] = {
     setting.key: setting
     for setting in (
@@ -159,6 +166,12 @@ SETTINGS: Mapping[str, Setting] = {
         ),
         Setting(
             "listen.secret", "what webhooks are signed with; in the keyring", _line, secret=True
+        ),
+        Setting(
+            "rules",
+            "whose rules hold: notifycli, chatwoot@4.16, or chatwoot, the connected server's",
+            _rules,
+            OURS,
         ),
         Setting("deliver.concurrency", "sends at the same time", _number(1, _MOST_AT_ONCE), "20"),
     )

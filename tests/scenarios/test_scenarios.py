@@ -12,11 +12,10 @@ from notifycli.errors import DataError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.decision import Reason
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.replay import Replay
-from notifycli.rules.state import Account
+from notifycli.rules.replay import Account, Replay
 from notifycli.scenarios.scenario import Scenario, read_scenarios
 from notifycli.scenarios.scenario_clock import Clock
-from notifycli.scenarios.trial import tried
+from notifycli.scenarios.trial import try_scenario
 from tests.scenarios.desk import Desk
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "scenarios"
@@ -66,7 +65,7 @@ def shipped() -> list[Scenario]:
 
 @pytest.mark.parametrize("scenario", shipped(), ids=lambda one: f"{one.file}: {one.name}")
 def test_a_shipped_scenario_holds(scenario: Scenario) -> None:
-    assert tried(scenario).failures == ()
+    assert try_scenario(scenario).failures == ()
 
 
 def test_the_shipped_scenarios_show_every_reason_and_every_type() -> None:

@@ -117,8 +117,8 @@ def test_bad_input_outweighs_a_difference(desk: Desk) -> None:
 
 
 NOTHING_PROPOSED = """\
-error: --diff compares with other preferences, and none are given
-  propose some: --set [USER:]KEY=VALUE or --prefs FILE
+error: --diff compares with other preferences or rules, and none are given
+  propose some: --set [USER:]KEY=VALUE, --prefs FILE or --rules PROFILE
 """
 NO_VALUE = """\
 error: 'audio' sets nothing
@@ -407,8 +407,8 @@ Busiest conversations
 #42                                       2  █████████████████████████████████
 
 Decisions by reason
-disabled                                  7  █████████████████████████████████
-fires                                     2  █████████
+disabled                                  5  █████████████████████████████████
+fires                                     2  █████████████
 
 """
     )

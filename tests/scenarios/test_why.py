@@ -88,12 +88,8 @@ notifycli prefs set -u jane@example.com --inbox 3 push.assigned=on
 3 push suppress: it is switched off: push.message is off (inbox)
   notifycli prefs set -u jane@example.com --inbox 3 push.message=on && \
 notifycli prefs set -u jane@example.com quiet_hours=off inactive_after=0s
-3 email suppress: it is switched off: email.participating is off (builtin)
-3 push suppress: it is switched off: push.participating is off (builtin)
 3 audio suppress: it was in jane@example.com's quiet hours: quiet_hours is 13:00-13:45 UTC (user)
   notifycli prefs set -u jane@example.com quiet_hours=off audio.when=always
-4 email suppress: jane@example.com wrote the message
-4 push suppress: jane@example.com wrote the message
 4 email suppress: jane@example.com wrote the message
 4 push suppress: jane@example.com wrote the message
 4 audio suppress: only customers' messages and private notes sound
@@ -158,9 +154,7 @@ or has left the account.
     (this takes the lock away for everybody in the account)
 lines 3 to 4 · conversation_created, conversation_updated · conversation 44
   Nothing: omar@example.com can't see the conversation (inbox 4); see line 2.
-line 5 · assignee_changed · conversation 42
-  Nothing: this concerns others, not omar@example.com.
-line 6 · presence_update
+lines 5 to 6 · assignee_changed, presence_update
   Nothing: this notifies nobody.
 line 7 · 2026-03-03T12:00:00Z · assignee_changed · conversation 42
   ✓ would get an e-mail: it is switched on: email.assigned is on (builtin).

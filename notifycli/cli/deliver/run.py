@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +13,7 @@ import typer
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
 from notifycli.cli.input.lines import BadLines, read_lines
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
+from notifycli.cli.profiles import Rules, profile_of, tell_without_effect
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.filters import a_channel
 from notifycli.cli.simulate.run import selected_users, tell_assumptions
@@ -87,6 +89,7 @@ def run(
             help="How old an event may be; what is older is history, and is not sent.",
         ),
     ] = "1h",  # type: ignore[assignment] # read by the parser
+    rules: Rules = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; write and send nothing.")
     ] = False,
@@ -139,7 +142,9 @@ def run(
         feeder, account = None, session.given_account
         if files:
             terms = Terms(Selection(users=users, channels=named, account=account), max_age, limit)
-            feeder = Enqueuer(store, session.fallback_account(store), terms, channels)
+            fallback, profile = session.fallback_account(store), partial(profile_of, store, rules)
+            feeder = Enqueuer(store, fallback, terms, channels, profile)
+            tell_without_effect(session, feeder.replay.accounts.values())
         scope = Scope(named or frozenset(Channel), users, account)
         warn_of_doubles(session, store, scope)
         if dry_run:

@@ -13,8 +13,8 @@ from notifycli.cli.session import Session
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.simulate.run import Run
 from notifycli.cli.terminal import printable
+from notifycli.rules.counts import HOURS_A_DAY, Agent, Insight, Kind, Place
 from notifycli.rules.decision import Reason
-from notifycli.rules.insight import HOURS_A_DAY, Agent, Insight, Kind, Place
 from notifycli.rules.notifications import Channel, NotificationType
 
 K = TypeVar("K")
@@ -36,9 +36,7 @@ class _Row(NamedTuple):
 
 def show_insights(session: Session, run: Run, zone: str | None, *, compared: bool) -> None:
     """Print everything, in no more columns than the terminal has."""
-    insights = run.insights
-    assert insights is not None  # noqa: S101 - a summary on a terminal counts for the eye
-    before, after = insights if compared else (insights[1], insights[1])
+    before, after = run.insights()
     out = console(session)
     canvas = _Canvas(min(out.width, _WIDEST), compared=compared)
     for line in _lines(canvas, before, after, zone or "local time"):

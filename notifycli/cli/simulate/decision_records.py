@@ -10,10 +10,10 @@ import msgspec
 from notifycli.cli.output import show, text, write
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import printable
-from notifycli.rules.decision import Decision, Facts, Outcome, Verdict
+from notifycli.rules.counts import ChangedCount, Count
+from notifycli.rules.decision import Decision, EventFields, Outcome, RecipientFields
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.overlay import ChangedDecision, ChangeKind
-from notifycli.rules.summary import ChangedCount, Count
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,20 +34,22 @@ def show_decisions(session: Session, decisions: Iterable[Decision], *, explain: 
     show(session, decisions, Decision, heads=heads, cells=cells)
 
 
-def show_fired(fired: Iterable[tuple[Facts, Sequence[Verdict]]]) -> None:
-    """Print what fires as JSON Lines: what `show_decisions` prints of it, only faster."""
-    write(_json_lines(fired))
+def show_json_lines(decided: Iterable[tuple[EventFields, Sequence[RecipientFields]]]) -> None:
+    """Print decisions as JSON Lines: what `show_decisions` prints of them, only faster."""
+    write(_json_lines(decided))
 
 
-def _json_lines(fired: Iterable[tuple[Facts, Sequence[Verdict]]]) -> Iterator[bytes]:
+def _json_lines(
+    decided: Iterable[tuple[EventFields, Sequence[RecipientFields]]],
+) -> Iterator[bytes]:
     encode = msgspec.json.Encoder().encode
-    endings: dict[Verdict, bytes] = {}
-    for facts, verdicts in fired:
-        beginning = encode(facts)[:-1] + b","
-        for verdict in verdicts:
-            if verdict not in endings:
-                endings[verdict] = encode(verdict)[1:] + b"\n"
-        yield beginning + beginning.join([endings[verdict] for verdict in verdicts])
+    endings: dict[RecipientFields, bytes] = {}
+    for fields, recipients in decided:
+        beginning = encode(fields)[:-1] + b","
+        for recipient in recipients:
+            if recipient not in endings:
+                endings[recipient] = encode(recipient)[1:] + b"\n"
+        yield beginning + beginning.join([endings[recipient] for recipient in recipients])
 
 
 def show_changes(session: Session, changes: Iterable[Decision], *, explain: bool) -> None:

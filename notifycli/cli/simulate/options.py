@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from notifycli.cli.session import Session
 from notifycli.errors import UsageError
+from notifycli.rules.counts import Insight, hour_of_week
 from notifycli.rules.quiet_hours import zone_info
-
-if TYPE_CHECKING:
-    from notifycli.rules.insight import Insight
 
 
 class Asked(NamedTuple):
@@ -27,7 +25,7 @@ class Asked(NamedTuple):
     zone: str | None
     jobs: int
     proposal: str
-    """The options that propose other preferences, as they were given; nothing without any."""
+    """The options that propose other preferences or rules, as given; nothing without any."""
 
     @property
     def compares(self) -> bool:
@@ -55,8 +53,8 @@ class Asked(NamedTuple):
         if self.compares and not self.proposal:
             option = "--diff" if self.diff else "--exit-code"
             raise UsageError(
-                f"{option} compares with other preferences, and none are given",
-                "propose some: --set [USER:]KEY=VALUE or --prefs FILE",
+                f"{option} compares with other preferences or rules, and none are given",
+                "propose some: --set [USER:]KEY=VALUE, --prefs FILE or --rules PROFILE",
             )
         if self.expect is not None and self.summary:
             raise UsageError("--expect and --summary show different things", "give one of them")
@@ -69,11 +67,8 @@ class Asked(NamedTuple):
                 f"make it: mkdir -p {shlex.quote(str(folder))}",
             )
 
-    def insights(self, session: Session) -> tuple[Insight, Insight] | None:
+    def insight(self, session: Session) -> Insight | None:
         """Make what counts for the eye, where an eye will see it."""
         if self.report is None and not (self.summary and session.shows_table):
             return None
-        from notifycli.rules.insight import Insight, hour_of_week  # noqa: PLC0415 - only for an eye
-
-        hour = hour_of_week(None if self.zone is None else zone_info(self.zone))
-        return Insight(hour), Insight(hour)
+        return Insight(hour_of_week(None if self.zone is None else zone_info(self.zone)))

@@ -45,10 +45,11 @@ def read_proposal(
     return wishes
 
 
-def as_given(settings: Iterable[str], file: str | None) -> str:
+def as_given(settings: Iterable[str], file: str | None, rules: str | None) -> str:
     """Write the options as on a command line."""
     options = [("--set", setting) for setting in settings]
     options += [("--prefs", file)] if file is not None else []
+    options += [("--rules", rules)] if rules is not None else []
     return " ".join(f"{option} {shlex.quote(value)}" for option, value in options)
 
 

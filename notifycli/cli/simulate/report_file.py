@@ -19,10 +19,9 @@ _NAMED = 5
 
 def write_report(session: Session, run: Run, files: Sequence[str], asked: Asked) -> None:
     """Write the page and say where it is. Raises as `replace_file` does."""
-    assert run.insights is not None  # noqa: S101 - a report counts for the eye
     assert asked.report is not None  # noqa: S101 - or there is none
     zone, source = asked.zone or "local time", _source(run, files, asked.proposal)
-    page = report(*run.insights, zone, compared=asked.diff, source=source)
+    page = report(*run.insights(), zone, compared=asked.diff, source=source)
     replace_file(asked.report, encode(page, "utf-8"))
     session.info(f"wrote {asked.report}")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from notifycli.cli.input.lines import BadLines, total_size
 from notifycli.cli.output import console
@@ -15,18 +15,15 @@ from notifycli.cli.simulate.proposal import Wishes, find_users, proposed
 from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
-from notifycli.rules.decision import Decision, Facts, Verdict, joined
-from notifycli.rules.firing import Firing
+from notifycli.rules.counts import Changes, Insight
+from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
+from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.overlay import ChangedDecision, difference
-from notifycli.rules.replay import Replay, facts
+from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.selection import Selection
-from notifycli.rules.state import Account, Assumptions
-from notifycli.rules.summary import ChangeSummary, Summary
+from notifycli.rules.state import Assumptions
 from notifycli.store.store import Store
-
-if TYPE_CHECKING:
-    from notifycli.rules.insight import Insight
-    from notifycli.rules.looking import Looking
 
 T = TypeVar("T")
 _NAMED = 5
@@ -35,91 +32,95 @@ _NAMED = 5
 class Run:
     """One pass over the input, and what it counts of the selected decisions.
 
-    `insights` are what is counted for the eye, of the preferences as they are and as proposed; of
-    the latter alone, where there is no comparison.
+    `replay` is of what is proposed, if anything is; `before` is then of what is stored, where that
+    matters beside it. They are two replays, so that each has its own preferences and rules.
     """
 
     def __init__(
-        self,
-        replay: Replay,
-        selection: Selection,
-        bad: BadLines,
-        insights: tuple[Insight, Insight] | None = None,
+        self, replay: Replay, selection: Selection, bad: BadLines, before: Replay | None = None
     ) -> None:
         self.replay = replay
-        self.summary = Summary()
-        self.changes = ChangeSummary()
+        self.changes = Changes()
         self.bad = bad
         self.events = 0
         self.span: tuple[int, int] | None = None
         """The first and the last time of the events that were timed."""
+        self._before = before
         self._selection = selection
-        self.insights = insights
 
-    def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
-        """Give the selected decisions that fire, and to `explain` them the others too."""
-        if not explain:
-            for facts_, verdicts in self.fired(events):
-                yield from (joined(facts_, verdict) for verdict in verdicts)
-            return
-        for event, decisions in self.judged(events, self.replay.decide):
-            for decision in filter(self._selection.takes, decisions):
-                self.summary.add(decision)
-                if self.insights:
-                    self.insights[1].add(decision, event.at)
-                yield decision
-
-    def fired(self, events: Iterable[Event]) -> Iterator[tuple[Facts, Sequence[Verdict]]]:
-        """Give what fires, event by event; all is counted once the last has been asked for."""
-        every_kind, takes = self._selection.takes_every_kind(), self._selection.takes_kind
-        for event, verdicts in self._tallied(events):
-            known = facts(event)
-            if not every_kind:
-                account = known.account_id
-                verdicts = [v for v in verdicts if takes(account, v.user_id, v.channel, v.type)]  # noqa: PLW2901
-            if verdicts:
-                yield known, verdicts
+    def insights(self) -> tuple[Insight, Insight]:
+        """Give what was counted for the eye of both sides; of one, where only one was replayed."""
+        after = self.replay.counts().insight
+        before = after if self._before is None else self._before.counts().insight
+        assert before is not None  # noqa: S101 - whoever asks has had it counted
+        assert after is not None  # noqa: S101
+        return before, after
 
     def count(self, events: Iterable[Event]) -> None:
         """Count what fires and what doesn't, and give nothing."""
-        deque(self._tallied(events), maxlen=0)
+        deque(self._evaluations(events), maxlen=0)
 
-    def _tallied(self, events: Iterable[Event]) -> Iterator[tuple[Event, Sequence[Verdict]]]:
-        firing = Firing(self.replay, self._selection, self._looking(1))
-        fired_by = firing.of
+    def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
+        """Give the selected decisions that fire, and to `explain` them the others too."""
+        for fields, decided in self.decided(events, explain=explain):
+            yield from (joined(fields, recipient) for recipient in decided)
+
+    def decided(
+        self, events: Iterable[Event], *, explain: bool
+    ) -> Iterator[tuple[EventFields, Sequence[RecipientFields]]]:
+        """Give the same in two parts, event by event."""
+        for event, evaluation in self._evaluations(events):
+            decided = self._taken(event, evaluation.everything if explain else evaluation.fired)
+            if decided:
+                yield event_fields(event), decided
+
+    def _taken(self, event: Event, decided: list[RecipientFields]) -> list[RecipientFields]:
+        if self._selection.takes_every_kind():
+            return decided
+        account, takes = event.account or 0, self._selection.takes_kind
+        return [d for d in decided if takes(account, d.user_id, d.channel, d.type)]
+
+    def _evaluations(self, events: Iterable[Event]) -> Iterator[tuple[Event, Evaluation]]:
+        evaluate = self.replay.evaluate
         for event in events:
             self.events += 1
-            if verdicts := fired_by(event):
-                yield event, verdicts
-        firing.settle(self.summary)
-
-    def _looking(self, side: int) -> Looking | None:
-        if self.insights is None:
-            return None
-        from notifycli.rules.looking import Looking  # noqa: PLC0415 - only for an eye
-
-        return Looking(self.insights[side], self._selection.takes_kind)
+            evaluation = evaluate(event)
+            if evaluation is not None:
+                yield event, evaluation
 
     def compared(
         self, events: Iterable[Event], *, explain: bool, whole: bool
-    ) -> Iterator[tuple[Decision, ChangedDecision | None]]:
+    ) -> Iterator[tuple[Decision | None, ChangedDecision | None]]:
         """Give selected decisions as proposed, each with what would become of it.
 
         They are those of events that come out differently; if it is to be `whole`, of all events.
         """
-        from notifycli.rules.comparing import Comparing  # noqa: PLC0415 - only with a proposal
-
-        both = self._looking(0), self._looking(1)
-        comparing = Comparing(self.replay, self._selection, both, whole=whole)
+        assert self._before is not None  # noqa: S101 - whoever compares has made both
         for event in events:
             self.events += 1
-            for before, after in comparing.of(event):
-                if self._selection.takes(after):
-                    changed = difference(before, after, explain=explain)
-                    if changed:
-                        self.changes.add(changed)
-                    yield after, changed
-        comparing.settle(self.summary)
+            before, after = self._before.evaluate(event), self.replay.evaluate(event)
+            if not whole and _kinds(before) == _kinds(after):
+                continue
+            for was, is_now in self._pairs(event, before, after):
+                changed = difference(was, is_now, explain=explain)
+                if changed:
+                    self.changes.add(changed)
+                yield is_now, changed
+
+    def _pairs(
+        self, event: Event, before: Evaluation | None, after: Evaluation | None
+    ) -> Iterator[tuple[Decision | None, Decision | None]]:
+        """Give every selected decision of an event on both sides: one side may have it alone."""
+        fields = event_fields(event)
+        first, second = (
+            {
+                _kind(recipient): joined(fields, recipient)
+                for recipient in self._taken(event, side.everything if side else [])
+            }
+            for side in (before, after)
+        )
+        for kind in {**second, **first}:
+            yield first.get(kind), second.get(kind)
 
     def judged(
         self, events: Iterable[Event], judge: Callable[[Event], Iterable[T]]
@@ -145,18 +146,31 @@ class Run:
         return sorted(self._selection.conversations.difference(*met))
 
 
-def replay_of(
-    session: Session, store: Store, wishes: Wishes | None = None, *, compare: bool = False
-) -> Replay:
-    """Make the replay of what is stored; with wishes, of what is proposed, or of both."""
+Kind = tuple[int, NotificationType, Channel]
+
+
+def _kind(decided: RecipientFields) -> Kind:
+    return decided.user_id, decided.type, decided.channel
+
+
+def _kinds(evaluation: Evaluation | None) -> list[Kind]:
+    return [] if evaluation is None else [_kind(fired) for fired in evaluation.fired]
+
+
+def accounts_of(
+    session: Session,
+    store: Store,
+    profiles: Mapping[int, Profile],
+    wishes: Wishes | None = None,
+) -> dict[int, Account]:
+    """Make the accounts of a replay, of what is stored; with wishes, of what is proposed."""
     accounts = {}
     for account in store.accounts():
-        directory, stored = store.directory(account.id), store.preferences(account.id)
-        tried = stored if wishes is None else proposed(session, account.id, stored, wishes)
-        accounts[account.id] = (
-            Account(directory, stored, tried) if compare else Account(directory, tried)
-        )
-    return Replay(accounts, session.fallback_account(store))
+        stored = store.preferences(account.id)
+        held = stored if wishes is None else proposed(session, account.id, stored, wishes)
+        profile = profiles.get(account.id, NOTIFYCLI)
+        accounts[account.id] = Account(store.directory(account.id), held, profile)
+    return accounts
 
 
 def selected_users(session: Session, store: Store) -> frozenset[tuple[int, int]] | None:
@@ -203,15 +217,8 @@ def tell_unmet(session: Session, run: Run) -> None:
 
 def tell_assumptions(session: Session, assumed: Assumptions) -> None:
     """Say once what the events didn't say and the rules had to assume."""
-    if assumed.assignments_by_unknown:
-        count = plural(assumed.assignments_by_unknown, "assignment")
-        session.info(f"{count} without performed_by: taken as made by somebody else")
-    if assumed.messages_in_unknown_inboxes:
-        count = plural(assumed.messages_in_unknown_inboxes, "message")
-        session.info(
-            f"{count} in inboxes whose members are not on record: every user is taken to see "
-            "them; add members: notifycli inbox add ID --member USER"
-        )
+    for text in _counted(assumed):
+        session.info(text)
     if assumed.unknown_agents:
         users = [str(user) for _, user in sorted(assumed.unknown_agents)]
         more = ", …" if len(users) > _NAMED else ""
@@ -219,10 +226,50 @@ def tell_assumptions(session: Session, assumed: Assumptions) -> None:
             f"{plural(len(users), 'agent')} in the events but not in the directory "
             f"({', '.join(users[:_NAMED])}{more}): notifycli directory learn EVENTS would add them"
         )
-    if assumed.times_back:
-        count = plural(assumed.times_back, "event")
-        session.info(f"{count} more than a second older than the one before")
     if assumed.unknown_events:
         named = ", ".join(f"{name} ({n})" for name, n in assumed.unknown_events.most_common(_NAMED))
         count = plural(assumed.unknown_events.total(), "event")
         session.info(f"{count} with unknown names ignored: {named}")
+
+
+_COUNTED = {
+    "assignments_by_unknown": (
+        "assignment",
+        "without performed_by: taken as made by somebody else",
+    ),
+    "creations_by_unknown": (
+        "conversation",
+        "created with an assignee, nobody knows by whom: taken as made by somebody else",
+    ),
+    "handovers_perhaps": (
+        "hand-over",
+        (
+            "may have been a person who opened the conversation: say which inboxes have a bot with "
+            "notifycli chatwoot pull or directory import"
+        ),
+    ),
+    "messages_in_unknown_inboxes": (
+        "message",
+        (
+            "in inboxes whose members are not on record: every user is taken to see them; "
+            "add members: notifycli inbox add ID --member USER"
+        ),
+    ),
+    "came_twice": ("event", "that had come before: nobody is notified of it again"),
+    "times_back": ("event", "more than a second older than the one before"),
+    "automation_events": (
+        "event",
+        (
+            "sent by automation rules or macros: they notify nobody here; for what they are about, "
+            "tick Conversation Created, Conversation Updated, Conversation Status Changed and "
+            "Message created in Chatwoot's Settings > Integrations > Webhooks"
+        ),
+    ),
+}
+"""What assumptions are of, and how each number of them reads."""
+
+
+def _counted(assumed: Assumptions) -> Iterator[str]:
+    for name, (thing, told) in _COUNTED.items():
+        if count := getattr(assumed, name):
+            yield f"{plural(count, thing)} {told}"

@@ -12,22 +12,23 @@ from notifycli.cli.command import SOME_USERS, command_class, examples, session_o
 from notifycli.cli.input.events import Progress, processors, read_events
 from notifycli.cli.input.lines import BadLines
 from notifycli.cli.output import chosen_format
+from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.decision_records import (
     show_changed_counts,
     show_changes,
     show_counts,
     show_decisions,
-    show_fired,
+    show_json_lines,
 )
 from notifycli.cli.simulate.filters import a_channel, a_type, a_zone, check_order
 from notifycli.cli.simulate.options import Asked
 from notifycli.cli.simulate.proposal import as_given, read_proposal
 from notifycli.cli.simulate.run import (
     Run,
+    accounts_of,
     check_inboxes,
     progress_bar,
-    replay_of,
     selected_users,
     tell_assumptions,
     tell_unmet,
@@ -35,8 +36,9 @@ from notifycli.cli.simulate.run import (
 from notifycli.cli.times import read_time
 from notifycli.cli.types import CONVERSATION_ID, INBOX_ID, a_number
 from notifycli.events.event import Event
-from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.notifications import Channel
+from notifycli.rules.replay import Replay
 from notifycli.rules.selection import Selection, read_type
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -117,16 +119,18 @@ def simulate(
             help="What if: replay as if this document had been imported. Stores nothing.",
         ),
     ] = None,
+    rules: Rules = None,
     diff: Annotated[
         bool,
         typer.Option(
             "--diff",
-            help="Only what --set and --prefs would add or remove; with --explain, what is "
-            "removed is shown with the reason why.",
+            help="Only what --set, --prefs and --rules would add or remove; with --explain, what "
+            "is removed is shown with the reason why.",
         ),
     ] = False,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit 1 if --set and --prefs make a difference.")
+        bool,
+        typer.Option("--exit-code", help="Exit 1 if --set, --prefs or --rules make a difference."),
     ] = False,
     expect: Annotated[
         str | None,
@@ -183,7 +187,7 @@ def simulate(
         report,
         zone,
         jobs or processors(),
-        as_given(settings or (), prefs),
+        as_given(settings or (), prefs, rules),
     )
     asked.check()
     check_order(since, until)
@@ -201,11 +205,17 @@ def simulate(
             since=since,
             until=until,
         )
-        replay = replay_of(session, store, wishes, compare=asked.compares)
+        own, fallback = profiles_of(store, None), session.fallback_account(store)
+        profiles = own if rules is None else profiles_of(store, rules)
+        stored = accounts_of(session, store, own) if asked.compares else None
+        accounts = accounts_of(session, store, profiles, wishes)
         # With their members they are many, and only a named one has to be among them.
-        accounts = store.accounts() if inbox else ()
-        inboxes = {one.id for account in accounts for one in store.inboxes(account.id)}
-    run = Run(replay, selection, BadLines(strict=strict), asked.insights(session))
+        named = store.accounts() if inbox else ()
+        inboxes = {one.id for account in named for one in store.inboxes(account.id)}
+    tell_without_effect(session, accounts.values())
+    replay = Replay(accounts, fallback, selection, asked.insight(session))
+    before = None if stored is None else Replay(stored, fallback, selection, asked.insight(session))
+    run = Run(replay, selection, BadLines(strict=strict), before)
     status = _show(session, run, files, asked, progress=progress)
     tell_assumptions(session, run.replay.assumptions)
     tell_unmet(session, run)
@@ -227,7 +237,7 @@ def _show(
         from notifycli.cli.simulate.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
 
         status = show_mismatches(session, records, asked.expect, changes=asked.diff)
-    elif asked.compares or asked.explain:
+    elif asked.compares:
         show = show_changes if asked.diff else show_decisions
         if asked.lists:
             show(session, records, explain=asked.explain)
@@ -236,9 +246,11 @@ def _show(
     elif not asked.lists or chosen_format(session) == "jsonl":
         with progress_bar(session, files, wanted=progress) as advance:
             events = _events(run, files, asked, advance)
-            show_fired(run.fired(events)) if asked.lists else run.count(events)
+            show_json_lines(
+                run.decided(events, explain=asked.explain)
+            ) if asked.lists else run.count(events)
     else:
-        show_decisions(session, records, explain=False)
+        show_decisions(session, records, explain=asked.explain)
     _show_counted(session, run, files, asked)
     changed = sum(run.changes.total())
     if asked.diff and not changed:
@@ -258,7 +270,7 @@ def _records(
         compared = run.compared(events, explain=asked.explain, whole=not asked.diff)
         for decision, changed in compared:
             if not asked.diff:
-                if asked.explain or decision.outcome is Outcome.FIRE:
+                if decision and (asked.explain or decision.outcome is Outcome.FIRE):
                     yield decision
             elif changed is not None:
                 yield changed
@@ -279,27 +291,28 @@ def _show_counted(session: Session, run: Run, files: list[str], asked: Asked) ->
 
         show_insights(session, run, asked.zone, compared=asked.diff)
     elif asked.summary and asked.diff:
-        show_changed_counts(session, run.summary.changed_counts(run.changes))
+        show_changed_counts(session, run.replay.counts().changed(run.changes))
     elif asked.summary:
-        show_counts(session, run.summary.counts())
+        show_counts(session, run.replay.counts().by_user())
 
 
 def _tell_nothing_fired(session: Session, run: Run, *, explained: bool, selected: bool) -> None:
     """Say in a line why nothing fired, and what to do about it."""
-    if run.summary.fired:
+    counts = run.replay.counts()
+    if counts.fired.total():
         return
     if not run.events:
         why = "there were no events"
-    elif run.summary.concerned_nobody and not selected:
+    elif counts.concerned_nobody and not selected:
         why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
-    elif run.summary.concerned_nobody:
+    elif counts.concerned_nobody:
         why = "no event concerns what was selected"
-    elif not run.summary.held.keys() - {Reason.DISABLED}:
+    elif not counts.held:
         why = (
             "everything is switched off; switch on: notifycli prefs set email.message=on --default"
         )
     else:
-        counted = ", ".join(f"{count} {reason}" for reason, count in run.summary.held.most_common())
-        # Explained, what is switched off is among them, each with the first reason that held.
-        why = counted if explained else f"of what is switched on, {counted}; --explain shows each"
+        counted = ", ".join(f"{count} {reason}" for reason, count in counts.held.most_common())
+        more = "" if explained else "; --explain shows each"
+        why = f"of what is switched on, {counted}{more}"
     session.info(f"nothing fired: {why}")

@@ -10,27 +10,29 @@ from msgspec import structs
 from notifycli.cli.session import display_name
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.directory import User
-from notifycli.rules.evaluate import judged_anew
 from notifycli.rules.explain import Setting, deciding
 from notifycli.rules.ladder import Case, obstacles
 from notifycli.rules.overlay import Wish, overlaid
+from notifycli.rules.plan import Evaluator
 from notifycli.rules.preferences import Layer, short_key
-from notifycli.rules.settings import Preferences, SettingsBook
+from notifycli.rules.replay import Account
+from notifycli.rules.settings import Preferences, as_read_by
 
 UNLOCKING = "notifycli prefs unset --lock"
 """How commands begin that take away a lock, which is everybody's."""
 
 
 class Remedies:
-    """Finds commands for decisions that were made with these preferences.
+    """Finds commands for decisions of an account.
 
-    `account` is the option that names the account, if one is needed.
+    `option` is the one that names the account, if it is needed.
     """
 
-    def __init__(self, preferences: Preferences, account: str) -> None:
-        self._preferences = preferences
-        self._account = account
-        self._tried: dict[tuple[Hashable, ...], SettingsBook] = {}
+    def __init__(self, account: Account, option: str) -> None:
+        self._preferences = as_read_by(account.profile, account.preferences)
+        self._tries = account
+        self._account = option
+        self._tried: dict[tuple[Hashable, ...], Evaluator] = {}
         """What is proposed, by what that changes: few changes are, for many decisions."""
 
     def of(self, cases: Sequence[Case], decision: Decision) -> str | None:
@@ -58,9 +60,11 @@ class Remedies:
         wishes = tuple(dict.fromkeys(_wishes(decision, needed, unlocked)))
         if by_access:
             cases = [_with_access(one) for one in cases]
-        if (locked, wishes) not in self._tried:
-            self._tried[locked, wishes] = SettingsBook(overlaid(unlocked, wishes))
-        if not _turned(cases, decision, self._tried[locked, wishes]):
+        tried = self._tried.get((locked, wishes))
+        if tried is None:
+            tried = self._tries.evaluator.trying(overlaid(unlocked, wishes))
+            self._tried[locked, wishes] = tried
+        if not _turned(cases, decision, tried):
             return None
         commands = list(_commands(user, locked, wishes, self._account))
         if by_access:
@@ -75,7 +79,7 @@ def joining(user: User, inbox: int | None, account: str) -> str:
 
 def _without_locks(preferences: Preferences, keys: Collection[str]) -> Preferences:
     lock = {key: value for key, value in preferences.lock.items() if key not in keys}
-    return Preferences(lock, preferences.inbox, preferences.user, preferences.default)
+    return structs.replace(preferences, lock=lock)
 
 
 def _wishes(
@@ -97,15 +101,15 @@ def _with_access(case: Case) -> Case:
     return structs.replace(case, directory=directory)
 
 
-def _turned(cases: Iterable[Case], decision: Decision, settings: SettingsBook) -> bool:
-    """Tell whether a decision comes out differently with these settings.
+def _turned(cases: Iterable[Case], decision: Decision, tried: Evaluator) -> bool:
+    """Tell whether a decision comes out differently by another evaluator.
 
-    What they change of the event's other decisions may leave this one to be told already.
+    What it changes of the event's other decisions may leave this one to be told already.
     """
     return any(
         (anew.type, anew.channel) == (decision.type, decision.channel)
         and anew.outcome is not decision.outcome
-        for anew in judged_anew(cases, settings)
+        for anew in tried.decide_anew(cases)
     )
 
 

@@ -11,14 +11,17 @@ from notifycli.cli.command import USER, command_class, examples, session_of
 from notifycli.cli.input.events import processors, read_events
 from notifycli.cli.input.lines import BadLines
 from notifycli.cli.output import show
+from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session
-from notifycli.cli.simulate.run import Run, replay_of, tell_assumptions, tell_unmet
+from notifycli.cli.simulate.run import Run, accounts_of, tell_assumptions, tell_unmet
 from notifycli.cli.types import CONVERSATION_ID
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.cli.why.why_records import Answer, Asker, WhyRecord, answer
 from notifycli.rules.decision import Outcome
 from notifycli.rules.notifications import Channel
+from notifycli.rules.replay import Account, Replay
 from notifycli.rules.selection import Selection
+from notifycli.rules.settings import as_read_by
 from notifycli.store.store import Store
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -46,6 +49,7 @@ def why(
         list[int] | None,
         typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
     ] = None,
+    rules: Rules = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
 ) -> None:
     """Tell, event by event, what a user would get and what not, and what to type to change it.
@@ -58,8 +62,10 @@ def why(
     with session.store() as store:
         account = session.resolve_account(store)
         mail_server = store.configuration.get("smtp.host")
-        asker = _asker(session, store, account)
-        replay = replay_of(session, store)
+        accounts = accounts_of(session, store, profiles_of(store, rules))
+        asker = _asker(session, store, account, accounts[account])
+        replay = Replay(accounts, session.fallback_account(store))
+    tell_without_effect(session, accounts.values())
     run = Run(
         replay, Selection(conversations=frozenset(conversation or ())), BadLines(strict=strict)
     )
@@ -80,11 +86,11 @@ def why(
     raise typer.Exit(run.bad.finish())
 
 
-def _asker(session: Session, store: Store, account: int) -> Asker:
-    preferences = store.preferences(account)
-    option = f" -a {account}" if len(store.accounts()) > 1 else ""
-    user, remedies = session.resolve_user(store, account), Remedies(preferences, option)
-    return Asker(user, store.directory(account), preferences, option, remedies)
+def _asker(session: Session, store: Store, id_: int, account: Account) -> Asker:
+    option = f" -a {id_}" if len(store.accounts()) > 1 else ""
+    preferences = as_read_by(account.profile, account.preferences)
+    user, remedies = session.resolve_user(store, id_), Remedies(account, option)
+    return Asker(user, account.directory, preferences, option, remedies)
 
 
 def _watch(answers: Iterable[Answer], fired: set[Channel]) -> Iterator[Answer]:

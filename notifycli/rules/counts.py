@@ -1,0 +1,278 @@
+"""Counts of decisions instead of the decisions, and what there is to see in them.
+
+Everything here can be merged: the counts of parts of a log, by account, are those of the whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import tzinfo
+from typing import NamedTuple, TypeVar
+
+from msgspec import Struct, field
+
+from notifycli.events.timestamps import SECOND, to_datetime
+from notifycli.rules.decision import Reason, RecipientFields
+from notifycli.rules.ladder import channels_of
+from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.overlay import ChangedDecision, ChangeKind
+from notifycli.rules.plan import Evaluator, Plan
+from notifycli.rules.state import Assumptions
+
+K = TypeVar("K")
+G = TypeVar("G")
+HOURS_A_DAY = 24
+_QUARTER = 15 * 60 * SECOND
+"""Every zone's offset has been a multiple of it for half a century."""
+_CHANNELS = list(Channel)
+_TYPES = list(NotificationType)
+Takes = Callable[[int, int, Channel, NotificationType], bool]
+"""Whether (account, user, channel, type) is to be counted."""
+
+
+class Count(Struct, frozen=True):
+    """How often one user would and would not be notified on a channel of a type."""
+
+    user_id: int
+    email: str | None
+    channel: Channel
+    type: NotificationType
+    fired: int
+    suppressed: int
+
+
+class ChangedCount(Count, frozen=True):
+    """The same as it would be with proposed preferences, and how many of them that changes."""
+
+    added: int
+    removed: int
+
+
+class Agent(NamedTuple):
+    """Who: the account, the user, and the address, where it is known."""
+
+    account: int
+    user: int
+    email: str | None
+
+    @property
+    def name(self) -> str:
+        """The name to show."""
+        return self.email or str(self.user)
+
+
+class Kind(NamedTuple):
+    """What: a channel and a type."""
+
+    channel: Channel
+    type: NotificationType
+
+
+class Place(NamedTuple):
+    """Where: a conversation of an account."""
+
+    account: int
+    conversation: int | None
+
+
+Why = tuple[Agent, Kind, Reason]
+"""For whom something was decided, what, and the reason."""
+Key = tuple[int, str | None, Channel, NotificationType]
+"""Under which decisions are counted: user, address, channel and type."""
+
+
+def hour_of_week(zone: tzinfo | None) -> Callable[[int], int]:
+    """Make a function from a moment to the hour of its week in a zone: 0 is Monday, 00:00.
+
+    `None` is the zone of the computer.
+    """
+    known: dict[int, int] = {}
+
+    def hour(moment: int) -> int:
+        quarter = moment // _QUARTER
+        if quarter not in known:
+            local = to_datetime(quarter * _QUARTER).astimezone(zone)
+            known[quarter] = local.weekday() * HOURS_A_DAY + local.hour
+        return known[quarter]
+
+    return hour
+
+
+class Insight:
+    """What is counted for the eye: who, on which channel, when in the week, where, and why not."""
+
+    def __init__(self, hour: Callable[[int], int]) -> None:
+        self.fired: Counter[tuple[Agent, Kind, int | None]] = Counter()
+        """By the hour of the week too; `None` where no time is known."""
+        self.reasons: Counter[Why] = Counter()
+        self.places: Counter[Place] = Counter()
+        """What fired, by conversation."""
+        self._hour = hour
+
+    def add_fired(
+        self, account: int, fired: RecipientFields, conversation: int | None, at: int | None
+    ) -> None:
+        """Count where and when a decision fires."""
+        agent = Agent(account, fired.user_id, fired.email)
+        hour = None if at is None else self._hour(at)
+        self.fired[agent, Kind(fired.channel, fired.type), hour] += 1
+        self.places[Place(account, conversation)] += 1
+
+    def add_reason(self, account: int, decided: RecipientFields, times: int) -> None:
+        """Count why a decision came out as it did."""
+        agent = Agent(account, decided.user_id, decided.email)
+        self.reasons[agent, Kind(decided.channel, decided.type), decided.reason] += times
+
+    def merge(self, other: Insight) -> None:
+        """Add what was counted of another part."""
+        self.fired.update(other.fired)
+        self.reasons.update(other.reasons)
+        self.places.update(other.places)
+
+    def by_channel(self) -> Counter[Channel]:
+        """Give how many fired on each channel."""
+        return _summed(self.fired, lambda key: key[1].channel)
+
+    def by_kind(self) -> Counter[Kind]:
+        """Give how many fired of each channel and type."""
+        return _summed(self.fired, lambda key: key[1])
+
+    def by_agent(self) -> Counter[Agent]:
+        """Give how many fired for each agent."""
+        return _summed(self.fired, lambda key: key[0])
+
+    def by_hour(self) -> Counter[int | None]:
+        """Give how many fired in each hour of the week."""
+        return _summed(self.fired, lambda key: key[2])
+
+    def by_reason(self) -> Counter[Reason]:
+        """Give how often each reason decided."""
+        return _summed(self.reasons, lambda key: key[2])
+
+
+class Changes:
+    """How many decisions are added and removed by other preferences, or another profile."""
+
+    def __init__(self) -> None:
+        self.counts: dict[Key, list[int]] = {}
+        """How many are added and removed."""
+
+    def add(self, changed: ChangedDecision) -> None:
+        """Count one change."""
+        key = changed.user_id, changed.email, changed.channel, changed.type
+        self.counts.setdefault(key, [0, 0])[changed.change is ChangeKind.REMOVED] += 1
+
+    def total(self) -> tuple[int, int]:
+        """Give how many are added and removed in all."""
+        added = sum(counts[0] for counts in self.counts.values())
+        return added, sum(counts[1] for counts in self.counts.values())
+
+    def merge(self, other: Changes) -> None:
+        """Add what was counted of another part."""
+        for key, (added, removed) in other.counts.items():
+            counts = self.counts.setdefault(key, [0, 0])
+            counts[0] += added
+            counts[1] += removed
+
+
+class Counts(Struct):
+    """What a replay comes to."""
+
+    decided: Counter[Key] = field(default_factory=Counter)
+    fired: Counter[Key] = field(default_factory=Counter)
+    held: Counter[Reason] = field(default_factory=Counter)
+    """Why what is switched on did not fire."""
+    assumptions: Assumptions = field(default_factory=Assumptions)
+    insight: Insight | None = None
+
+    @property
+    def concerned_nobody(self) -> bool:
+        """Whether no decision was counted at all."""
+        return not self.decided
+
+    def merge(self, other: Counts) -> None:
+        """Add what another part of the same log comes to."""
+        self.decided.update(other.decided)
+        self.fired.update(other.fired)
+        self.held.update(other.held)
+        self.assumptions.merge(other.assumptions)
+        if self.insight is not None and other.insight is not None:
+            self.insight.merge(other.insight)
+
+    def by_user(self) -> list[Count]:
+        """Give the counts by user, channel and type."""
+        return [self._count(key) for key in sorted(self.decided, key=_order)]
+
+    def changed(self, changes: Changes) -> list[ChangedCount]:
+        """Give the counts that changes concern, with the number of each."""
+        return [
+            ChangedCount(
+                *key, self.fired[key], self.decided[key] - self.fired[key], *changes.counts[key]
+            )
+            for key in sorted(changes.counts, key=_order)
+        ]
+
+    def _count(self, key: Key) -> Count:
+        fired = self.fired[key]
+        return Count(*key, fired, self.decided[key] - fired)
+
+    def add(self, account: int, evaluator: Evaluator, takes: Takes) -> None:
+        """Add what an account's evaluator has counted, which begins anew."""
+        members: dict[NotificationType, Counter[int]] = {}
+        for plan in evaluator.every_plan():
+            if plan.times:
+                self._add_judged(account, evaluator, plan, takes)
+                of_type = members.setdefault(plan.type, Counter())
+                for user in plan.users:
+                    of_type[user] += plan.times
+                plan.times = plan.always_times = 0
+                plan.outcomes.clear()
+        for type_, of_type in members.items():
+            for channel in channels_of(type_):
+                for user, times in of_type.items():
+                    if takes(account, user, channel, type_):
+                        known = evaluator.directory.users.get(user)
+                        email = None if known is None else known.email
+                        self.decided[user, email, channel, type_] += times
+
+    def _add_judged(self, account: int, evaluator: Evaluator, plan: Plan, takes: Takes) -> None:
+        """Add what was decided one by one, and why what is switched on among the rest isn't."""
+        judged = plan.outcomes
+        for recipient in plan.always if plan.always_times else ():
+            judged[recipient] += plan.always_times
+        often: Counter[tuple[int, Channel]] = Counter()
+        for recipient, times in judged.items():
+            often[recipient.user_id, recipient.channel] += times
+            key = recipient.user_id, recipient.email, recipient.channel, recipient.type
+            if takes(account, key[0], key[2], key[3]):
+                if recipient.user_id not in plan.members:
+                    self.decided[key] += times
+                if recipient.reason is Reason.ENABLED:
+                    self.fired[key] += times
+                self._add_reason(account, evaluator, recipient, times)
+        rest = plan.users if self.insight is not None else evaluator.switched_on(plan)
+        for user in rest:
+            for recipient in evaluator.default(plan, user):
+                times = plan.times - often[user, recipient.channel]
+                if times and takes(account, user, recipient.channel, plan.type):
+                    self._add_reason(account, evaluator, recipient, times)
+
+    def _add_reason(
+        self, account: int, evaluator: Evaluator, recipient: RecipientFields, times: int
+    ) -> None:
+        if recipient in evaluator.recipients.held:
+            self.held[recipient.reason] += times
+        if self.insight is not None:
+            self.insight.add_reason(account, recipient, times)
+
+
+def _order(key: Key) -> tuple[object, ...]:
+    return key[0], key[1] or "", _CHANNELS.index(key[2]), _TYPES.index(key[3])
+
+
+def _summed(counts: Counter[K], group: Callable[[K], G]) -> Counter[G]:
+    sums: Counter[G] = Counter()
+    for key, count in counts.items():
+        sums[group(key)] += count
+    return sums

@@ -1,0 +1,183 @@
+"""What is counted without making every decision: as if each had been made and counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Event
+from notifycli.rules import replay as replaying
+from notifycli.rules.counts import Counts, Insight
+from notifycli.rules.decision import Decision, EventFields, Outcome, Reason, RecipientFields, joined
+from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
+from notifycli.rules.replay import Account, Replay, event_fields
+from notifycli.rules.selection import Selection
+from tests.rules.harness import Json, directory_of, preferences_of, replay_of
+from tests.rules.worlds import World, worlds
+
+LAW = settings(max_examples=60, deadline=None)
+PROFILES = st.sampled_from(
+    [NOTIFYCLI, profile_named("chatwoot@3.9"), profile_named("chatwoot@4.16")]
+)
+OF_RECIPIENT = RecipientFields.__struct_fields__
+SELECTIONS = st.builds(
+    Selection,
+    users=st.none() | st.frozensets(st.tuples(st.just(1), st.integers(1, 4))),
+    channels=st.frozensets(st.sampled_from(Channel)),
+    types=st.frozensets(st.sampled_from(NotificationType)),
+    inboxes=st.just(frozenset[int]()) | st.just(frozenset({1, 3})),
+)
+
+
+def events_of(world: World) -> Iterator[Event]:
+    for number, line in enumerate(world.lines, 1):
+        with suppress(EventError):
+            yield decode_event(line.encode(), number)
+
+
+def replay_with(world: World, profile: Profile, selection: Selection) -> Replay:
+    account = world.directory["account"]["id"]
+    preferences = preferences_of(world.preferences, account)
+    accounts = {account: Account(directory_of(world.directory), preferences, profile)}
+    return Replay(accounts, world.fallback_account, selection, Insight(int))
+
+
+def seen(counts: Counts) -> tuple[object, ...]:
+    assert counts.insight is not None
+    insight = counts.insight
+    nonzero = [+counts.decided, +counts.fired, +counts.held, +insight.reasons]
+    return (*nonzero, insight.fired, insight.places, counts.assumptions)
+
+
+@LAW
+@given(worlds(), PROFILES)
+def test_what_fires_is_what_fires_of_everything_that_is_decided(
+    world: World, profile: Profile
+) -> None:
+    replay = replay_with(world, profile, Selection())
+    for event in events_of(world):
+        evaluation = replay.evaluate(event)
+        if evaluation is not None:
+            fired = [one for one in evaluation.everything if one.outcome is Outcome.FIRE]
+            assert evaluation.fired == fired
+
+
+@LAW
+@given(worlds(), PROFILES, SELECTIONS, st.sampled_from([4096, 2, 0]))
+def test_counts_are_those_of_every_decision_that_is_selected(
+    world: World, profile: Profile, selection: Selection, kept: int
+) -> None:
+    slow, held = Insight(int), Counter[Reason]()
+    decided, fired = Counter[object](), Counter[object]()
+    long_way = replay_with(world, profile, Selection())
+    for event in events_of(world):
+        every = long_way.decide(event)
+        if not selection.takes_event(event):
+            continue
+        settings_of = long_way.accounts[event.account or 0].evaluator.settings.of
+        for one in filter(selection.takes, every):
+            key = one.user_id, one.email, one.channel, one.type
+            decided[key] += 1
+            recipient = RecipientFields(
+                *(getattr(one, f) for f in RecipientFields.__struct_fields__)
+            )
+            slow.add_reason(one.account_id, recipient, 1)
+            if one.outcome is Outcome.FIRE:
+                fired[key] += 1
+                slow.add_fired(one.account_id, recipient, event.conversation, event.at)
+            elif one.channel in dict(settings_of(one.user_id, event.inbox).switched_on[one.type]):
+                held[one.reason] += 1
+
+    with patch.object(replaying, "PLANS_KEPT", kept):
+        replay = replay_with(world, profile, selection)
+        for event in events_of(world):
+            replay.evaluate(event)
+        counts = replay.counts()
+
+    nothing = Counts(assumptions=long_way.assumptions, insight=slow, held=held)
+    expected = (+decided, +fired, *seen(nothing)[2:])
+    assert seen(counts) == expected
+
+
+@LAW
+@given(worlds(), worlds())
+def test_any_partition_by_account_replayed_apart_and_merged_is_the_whole(
+    one: World, other: World
+) -> None:
+    lines = [json.loads(line) for world in (one, other) for line in world.lines if is_object(line)]
+    accounts = sorted({account_of(body) for body in lines})
+    parts = [[at] for at in accounts] + [accounts]
+    *apart, whole = (counted(one, lines, part) for part in parts)
+    merged = Counts(insight=Insight(int))
+    for counts in apart:
+        merged.merge(counts)
+    assert seen(merged) == seen(whole)
+
+
+def is_object(line: str) -> bool:
+    with suppress(ValueError):
+        body = json.loads(line)
+        return isinstance(body, dict) and not {"body", "payload", "data"} & body.keys()
+    return False
+
+
+def account_of(body: Json) -> int:
+    return int((body.get("account") or {}).get("id") or 1)
+
+
+def counted(world: World, bodies: list[Json], accounts: list[int]) -> Counts:
+    replay = replay_with(world, NOTIFYCLI, Selection())
+    for number, body in enumerate(bodies):
+        account = account_of(body)
+        if account in accounts:
+            with suppress(EventError):
+                named = json.dumps({**body, "account": {"id": account}}).encode()
+                replay.evaluate(decode_event(named, number))
+    return replay.counts()
+
+
+@pytest.mark.parametrize("inboxes", [0, 3])
+def test_what_is_kept_grows_with_the_inboxes_on_record_and_not_with_the_log(inboxes: int) -> None:
+    users = [{"id": id_, "email": None, "role": "agent"} for id_ in range(1, 51)]
+    known = [{"id": id_, "members": [1, 2, 3]} for id_ in range(1, inboxes + 1)]
+    directory = {"account": {"id": 1}, "users": users, "inboxes": known, "teams": []}
+    replay = replay_of(directory, [])
+    for number in range(2_000):
+        conversation = {
+            "id": number,
+            "inbox_id": number % 100,
+            "status": ("open", "pending", "resolved")[number % 3],
+            "meta": {
+                "assignee": {"id": number % 50 + 1} if number % 7 else None,
+                "team": {"id": number},
+            },
+            "participants": [number % 49 + 1, number % 31 + 1],
+        }
+        message = {"event": "message_created", "id": number, "conversation": conversation}
+        replay.evaluate(decode_event(json.dumps(message).encode(), number))
+
+    plans = replay.accounts[1].evaluator.plans
+    # Of sounds and unassigned conversations, pending or not, with an assignee or without.
+    assert len(plans) <= 6 * (inboxes + 1)
+
+
+def test_event_and_recipient_make_a_decision_in_its_order() -> None:
+    both = EventFields.__struct_fields__ + RecipientFields.__struct_fields__
+    assert both == Decision.__struct_fields__
+
+
+def test_a_decision_is_its_two_parts_together() -> None:
+    event = Event(1, "message_created", known=True, account=1)
+    recipient = RecipientFields(
+        7, None, NotificationType.MENTION, Channel.PUSH, Outcome.FIRE, Reason.ENABLED, None, False
+    )
+    assert joined(event_fields(event), recipient).user_id == 7
