@@ -38,7 +38,8 @@ def assigned(text: str) -> list[tuple[str, str]]:
     try:
         return [(full, read_value(full, value)) for full in keys_of(key)]
     except InvalidPreferenceError as error:
-        raise UsageError(str(error), did_you_mean(error)) from None
+        whole = f"{key}: " if "*" in key else ""
+        raise UsageError(f"{whole}{error}", did_you_mean(error)) from None
 
 
 def keys_of(text: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_utf_8, printable
-from notifycli.cli.types import INBOX_ID, TEAM_ID, a_number
+from notifycli.cli.types import a_number, read_reference
 from notifycli.rules.directory import ROLES
 from notifycli.rules.preferences import nearest
 
@@ -101,9 +101,15 @@ _ADDS = "may be repeated, and adds to those selected otherwise."
 ROLE = _Shared(
     ("--role",), _one_of(ROLES), f"All who have this role; {_ADDS}", "|".join(ROLES), multiple=True
 )
-TEAM = _Shared(("--team",), TEAM_ID, f"The members of this team; {_ADDS}", "ID", multiple=True)
+TEAM = _Shared(
+    ("--team",), read_reference, f"The members of this team; {_ADDS}", "TEAM", multiple=True
+)
 INBOX_MEMBERS = _Shared(
-    ("--inbox-members",), INBOX_ID, f"The members of this inbox; {_ADDS}", "ID", multiple=True
+    ("--inbox-members",),
+    read_reference,
+    f"The members of this inbox; {_ADDS}",
+    "INBOX",
+    multiple=True,
 )
 USERS = (
     USER._replace(help=f"A user, by e-mail or id; {_ADDS} [env: NOTIFYCLI_USER]"),

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from notifycli.cli.terminal import is_terminal, is_utf_8, print_error, printable
-from notifycli.cli.types import number_in
+from notifycli.cli.types import Reference, number_in
 from notifycli.errors import UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
-from notifycli.rules.preferences import nearest
+from notifycli.rules.preferences import nearest_user
 from notifycli.store.sqlite.connection import default_path
 from notifycli.store.store import Store
 
+T = TypeVar("T")
 Group = TypeVar("Group", Inbox, Team)
 
 NO_USERS_YET = (
@@ -46,8 +47,8 @@ class Session:
         self.account = account
         self.user: list[str] = []
         self.role: list[str] = []
-        self.team: list[int] = []
-        self.inbox_members: list[int] = []
+        self.team: list[Reference] = []
+        self.inbox_members: list[Reference] = []
         self._missing_told = False
 
     @cached_property
@@ -157,10 +158,12 @@ class Session:
         users = store.users(account)
         chosen = {find_user(store, account, reference).id for reference in self.user}
         chosen.update(user.id for user in users if self.all_users or user.role in self.role)
-        for id_ in self.team:
-            chosen.update(found(store.teams(account), id_, "team").members)
-        for id_ in self.inbox_members:
-            chosen.update(found(store.inboxes(account), id_, "inbox").members or ())
+        for team in self.team:
+            chosen.update(find_group(store.teams(account), team, "team", "--team").members)
+        for inbox in self.inbox_members:
+            chosen.update(
+                find_group(store.inboxes(account), inbox, "inbox", "--inbox-members").members or ()
+            )
         if not chosen:
             raise UsageError(
                 f"nobody in account {account} is selected by {self._selection()}",
@@ -218,7 +221,10 @@ def _at_words(text: str) -> str:
 
 
 def find_user(store: Store, account: int, reference: str) -> User:
-    """Give the user whom an id or an e-mail address names. Raises `UsageError`."""
+    """Give the user whom an id, an address, a name, or the beginning of one of them names.
+
+    Raises `UsageError` where that is nobody or several.
+    """
     number = number_in(reference)
     named = reference if number is None or not 0 < number <= LARGEST_ID else number
     user = store.user(account, named)
@@ -226,20 +232,52 @@ def find_user(store: Store, account: int, reference: str) -> User:
         users = store.users(account)
         if not users:
             raise _no_users_yet(account)
-        names = [name for u in users for name in (u.email, str(u.id)) if name]
-        near = nearest(reference, tuple(names))
+        called = [] if number is not None else _called(reference, users, _names_of)
+        if len(called) == 1:
+            return called[0]
+        if called:
+            listed = ", ".join(map(display_name, called[:_LISTED]))
+            raise UsageError(
+                f"account {account} has several users called {reference!r}", f"name one: {listed}"
+            )
+        near = nearest_user(reference, [n for u in users for n in (u.email, str(u.id)) if n])
         hint = f"did you mean {near}?" if near else "see who there is: notifycli user list"
         raise UsageError(f"account {account} has no user {reference!r}", hint)
     return user
 
 
-def found(groups: Iterable[Group], id_: int, kind: str) -> Group:
-    """Give the inbox or team with this id. Raises `UsageError`."""
-    by_id = {group.id: group for group in groups}
-    if id_ not in by_id:
-        known = ", ".join(f"{group.id} {group.name}".strip() for group in by_id.values())
-        raise UsageError(f"there is no {kind} {id_}", f"there are: {known or 'none yet'}")
-    return by_id[id_]
+def find_group(groups: Iterable[Group], reference: Reference, kind: str, option: str = "") -> Group:
+    """Give the inbox or team that an id, a name, or the beginning of a name names.
+
+    Errors begin with the `option` that named it. Raises `UsageError` where that is none or several.
+    """
+    there = list(groups)
+    if isinstance(reference, int):
+        called = [group for group in there if group.id == reference]
+    else:
+        called = _called(reference, there, lambda group: [group.name])
+    if len(called) == 1:
+        return called[0]
+    word = str(reference) if isinstance(reference, int) else repr(reference)
+    listed = ", ".join(f"{group.id} {group.name}".strip() for group in called or there)
+    by = f"{option}: " if option and isinstance(reference, str) else ""
+    if called:
+        which = f"several {'inboxes' if kind == 'inbox' else 'teams'} are called {word}"
+        raise UsageError(f"{by}{which}", f"name one by id: {listed}")
+    raise UsageError(f"{by}there is no {kind} {word}", f"there are: {listed or 'none yet'}")
+
+
+def _called(text: str, things: Iterable[T], names_of: Callable[[T], list[str]]) -> list[T]:
+    """Give what has this name, without regard to case; if nothing has, what begins so."""
+    word = text.strip().casefold()
+    named = [(thing, [n.casefold() for n in names_of(thing) if n]) for thing in things]
+    whole = [thing for thing, names in named if word in names]
+    return whole or [t for t, names in named if word and any(n.startswith(word) for n in names)]
+
+
+def _names_of(user: User) -> list[str]:
+    email = user.email or ""
+    return [user.name, email.partition("@")[0], email]
 
 
 def plural(count: int, thing: str) -> str:

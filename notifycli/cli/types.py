@@ -41,9 +41,18 @@ def a_number(
     return read
 
 
+Reference = int | str
+"""An inbox or a team, by its id or by its name."""
+
+
+def read_reference(text: str) -> Reference:
+    """Read an id, or else a name; what is called so is seen once the store is open."""
+    number = number_in(str(text))
+    return text if number is None or not 1 <= number <= LARGEST_ID else number
+
+
 INBOX_ID = a_number("inbox id", "notifycli inbox list")
 CONVERSATION_ID = a_number("conversation id")
-TEAM_ID = a_number("team id", "notifycli team list")
 AllowLoopback = Annotated[
     bool,
     typer.Option(

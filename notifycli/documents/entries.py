@@ -12,6 +12,7 @@ from notifycli.rules.preferences import (
     Layer,
     full_keys,
     nearest,
+    nearest_user,
     read_value,
 )
 from notifycli.store.sqlite.connection import EVERY_INBOX
@@ -123,7 +124,7 @@ class Checker:
         user = known.get(reference, known.get(reference.casefold()))
         if user is None:
             self._unknown_users += 1
-            near = nearest(reference, known) if self._hints() else ""
+            near = nearest_user(reference, known) if self._hints() else ""
             hint = f"; did you mean {near}?" if near else ""
             raise ValueError(f"user: account {account} has no user {reference!r}{hint}")
         return user

@@ -7,8 +7,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.notifications import Channel
 
+_LONGEST_ID = 19
 Role = Literal["agent", "administrator"]
 ROLES: tuple[Role, ...] = ("agent", "administrator")
 
@@ -190,6 +192,12 @@ def _role_allows(
             and (user == assignee or user in participants)
         )
     )
+
+
+def is_id(text: str) -> bool:
+    """Whether a text is the number of a user, an inbox, a team or an account."""
+    digits = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID
+    return digits and 0 < int(text) <= LARGEST_ID
 
 
 def _by_id(user: User) -> int:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import NamedTuple
@@ -24,6 +24,8 @@ TONES = ("ding", "bell", "chime", "magic", "ping")
 AUDIO_SETS = ("assigned", "unassigned", "others")
 _CHATWOOT_AUDIO = {"mine": "assigned", "notme": "others"}
 _SWITCHED = ("on", "off")
+_ALIKE = 0.7
+"""How much of two names must be the same, of 1, for one to be a misspelling of the other."""
 _DIGITS = re.compile(r"\d+")
 _SWITCH = {
     **dict.fromkeys(("on", "true", "yes", "1"), "on"),
@@ -170,14 +172,25 @@ def full_keys(text: str) -> tuple[str, ...]:
     """Give the full names of the keys that `text` stands for: one, or several for a glob.
 
     Reads full names, short names (`email.created`), Chatwoot's flags
-    (`email_conversation_creation`) and the globs `email.*` and `push.*`.
+    (`email_conversation_creation`) and globs of full and short names: `email.*`, `*.mention`.
     Raises `InvalidPreferenceError`.
     """
+    word = text.strip().lower()
     try:
-        return spellings()[text.strip().lower()]
+        return spellings()[word]
     except KeyError:
+        if "*" in word and (found := _matching(word)):
+            return found
         message = f"there is no preference {text!r}"
         raise InvalidPreferenceError(message, nearest=_nearest_keys(text.strip().lower())) from None
+
+
+def _matching(glob: str) -> tuple[str, ...]:
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - few write any but the known ones
+
+    # Only * is a sign: what a shell does with ? and [] is no help here.
+    pattern = "".join(f"[{char}]" if char in "?[" else char for char in glob)
+    return tuple(key for key in KEYS if any(fnmatchcase(k, pattern) for k in (key, short_key(key))))
 
 
 def _nearest_keys(word: str) -> str:
@@ -219,8 +232,30 @@ def _invalid(key: str, text: str, error: ValueError, near: str) -> InvalidPrefer
     return InvalidPreferenceError(f"{key}: {text!r}: {error}", nearest=near)
 
 
-def nearest(text: str, valid: Mapping[str, object] | tuple[str, ...]) -> str:
+def nearest(text: str, valid: Mapping[str, object] | tuple[str, ...], cutoff: float = 0.6) -> str:
     """Give the valid word that looks most like `text`; an empty string if none does."""
     from difflib import get_close_matches  # noqa: PLC0415 - costs more than reading a right word
 
-    return next(iter(get_close_matches(text.strip().lower(), valid, n=1)), "")
+    return next(iter(get_close_matches(text.strip().lower(), valid, 1, cutoff)), "")
+
+
+def nearest_user(text: str, known: Iterable[str]) -> str:
+    """Give the address or id that looks most like `text`; an empty string if none does.
+
+    An address is like another where they differ on one side of the @ alone, and little there: most
+    of a desk have the other side in common.
+    """
+    word = text.strip().lower()
+    if word.isdigit():
+        return nearest(word, tuple(name for name in known if name.isdigit()))
+    local, at, domain = word.partition("@")
+    same_domain: dict[str, str] = {}
+    same_local: dict[str, str] = {}
+    for name in known:
+        its_local, its_at, its_domain = name.lower().partition("@")
+        if its_at and (not at or its_domain == domain):
+            same_domain[its_local] = name
+        elif its_at and its_local == local:
+            same_local[its_domain] = name
+    near = same_domain.get(nearest(local, same_domain, _ALIKE), "")
+    return near or same_local.get(nearest(domain, same_local, _ALIKE), "")

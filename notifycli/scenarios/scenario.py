@@ -17,9 +17,9 @@ from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.events.timestamps import format_moment
-from notifycli.rules.directory import Directory
+from notifycli.rules.directory import Directory, is_id
 from notifycli.rules.overlay import Wish, overlaid
-from notifycli.rules.preferences import nearest
+from notifycli.rules.preferences import nearest, nearest_user
 from notifycli.rules.settings import Preferences
 from notifycli.scenarios.expected import read_expected
 from notifycli.scenarios.scenario_clock import FIRST_DAY, Clock
@@ -115,8 +115,8 @@ class _Reader:
         if "expect" not in self._own and "expect_not" not in self._own:
             self._fault("expects nothing: add expect or expect_not")
         account = self._given.get("account", 1)
-        if not isinstance(account, int):
-            self._fault(f"account: {account!r} is no number")
+        if not is_id(str(account)) or not isinstance(account, int):
+            self._fault(f"account: {account!r} is no number from 1 on")
             account = 1
         self._directory = self._read_directory()
         expect = self._own.get("expect")
@@ -189,10 +189,10 @@ class _Reader:
 
     def _user(self, reference: object) -> int:
         users = self._directory.users
-        by_id = isinstance(reference, int) or (isinstance(reference, str) and reference.isdigit())
+        by_id = is_id(str(reference))
         user = int(str(reference)) if by_id else self._directory.user_with_email(str(reference))
         if user is None or (user not in users and not by_id):
-            near = nearest(str(reference), tuple(u.email for u in users.values() if u.email))
+            near = nearest_user(str(reference), [u.email for u in users.values() if u.email])
             raise ValueError(
                 f"there is no user {reference!r}" + (f"; did you mean {near}?" if near else "")
             )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 
 from notifycli.events.timestamps import EPOCH, SECOND, parse_moment
 
 FIRST_DAY = "2026-03-02"
 """A Monday; the day on which a scenario begins unless it says otherwise."""
 _MICROSECONDS = {"d": 86_400 * SECOND, "h": 3600 * SECOND, "m": 60 * SECOND, "s": SECOND}
+_PAST_LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 _STEP = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])", re.ASCII)
 _STEPS = re.compile(rf"\+\s*(?:{_STEP.pattern}\s*)+", re.ASCII)
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
@@ -31,6 +33,12 @@ class Clock:
         self._now = self.read(written)
         return self._now
 
+    def _after(self, steps: list[tuple[str, str]]) -> int:
+        moment = self._now + sum(Decimal(number) * _MICROSECONDS[unit] for number, unit in steps)
+        if moment >= _PAST_LAST:
+            raise ValueError("a time after the year 9998 is none")
+        return round(moment)
+
     def read(self, written: object) -> int:
         """Give the moment without moving the clock. Raises `ValueError`."""
         if isinstance(written, (time, date)):  # a datetime is a date
@@ -38,8 +46,7 @@ class Clock:
         if isinstance(written, str):
             text = written.strip()
             if _STEPS.fullmatch(text):
-                steps = _STEP.findall(text)
-                return self._now + sum(round(float(n) * _MICROSECONDS[unit]) for n, unit in steps)
+                return self._after(_STEP.findall(text))
             if _TIME_OF_DAY.fullmatch(text):
                 return self._at(text)
             try:

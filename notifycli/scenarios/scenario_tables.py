@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from notifycli.rules.directory import is_id
 from notifycli.rules.overlay import Wish
 from notifycli.rules.preferences import InvalidPreferenceError, Layer, full_keys, read_value
 
@@ -52,7 +53,7 @@ def _of_user(
         return
     for inbox, table in inboxes.items():
         here = f"{place}.inbox.{inbox}"
-        if not (inbox.isascii() and inbox.isdigit() and isinstance(table, Mapping)):
+        if not (is_id(inbox) and isinstance(table, Mapping)):
             fault(f"{here}: a table named by the inbox's id is expected")
             continue
         yield from _read(table, (Layer.INBOX, user, int(inbox)), here, fault)

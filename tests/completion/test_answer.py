@@ -77,7 +77,7 @@ def test_options_complete_with_their_help_and_once_unless_they_repeat() -> None:
 
 def test_options_complete_where_no_argument_is_left() -> None:
     assert "--output" in offered("user", "list", "")
-    assert offered("prefs", "get", "audio", "") == offered("prefs", "get", "audio", "--")
+    assert offered("prefs", "diff", "x.toml", "") == offered("prefs", "diff", "x.toml", "--")
 
 
 def test_after_two_dashes_nothing_is_an_option() -> None:

@@ -110,6 +110,40 @@ def test_what_is_no_time_is_refused(written: Any) -> None:
         Clock().set(written)
 
 
+DIGITS = "9" * 400
+LARGE = 2**63
+# What stands in a scenario, and what is said of a number that is too large for its place.
+TOO_LARGE = [
+    (f'events = [{{at = "+{DIGITS}d", event = "x"}}]', "a time after the year 9998 is none"),
+    ('events = [{at = "+9999999d", event = "x"}]', "a time after the year 9998 is none"),
+    ("events = [{at = inf, event = 'x'}]", "is no time in the years 2 to 9998"),
+    ("events = [{at = nan, event = 'x'}]", "is no time in the years 2 to 9998"),
+    (f"account = {LARGE}", "is no number from 1 on"),
+    ("account = 0", "is no number from 1 on"),
+    ("account = true", "is no number from 1 on"),
+    (f"preferences.users.7.inbox.{LARGE} = {{audio = 'all'}}", "a table named by the inbox's id"),
+    (f"preferences.users.7.inbox.{DIGITS} = {{audio = 'all'}}", "a table named by the inbox's id"),
+    (f"preferences.users.{DIGITS} = {{audio = 'all'}}", "there is no user"),
+    ("preferences.users.'²' = {audio = 'all'}", "there is no user '²'"),
+    (f"expect = ['email.mention {LARGE}']", "there is no user"),
+]
+
+
+@pytest.mark.parametrize(("line", "told"), TOO_LARGE, ids=[told for _, told in TOO_LARGE])
+def test_a_number_that_is_too_large_is_a_fault_with_its_place(line: str, told: str) -> None:
+    expect = "" if line.startswith("expect") else "expect = []\n"
+    with pytest.raises(DataError) as raised:
+        read_scenarios(f"{DESK}\n[[scenario]]\n{expect}{line}\n".encode(), "a.toml", _no_file)
+    assert (raised.value.message.startswith("a.toml:"), told in raised.value.message) == (
+        True,
+        True,
+    )
+
+
+def _no_file(name: str) -> bytes:
+    raise DataError(f"{name}: there is none")
+
+
 BROKEN = f"""teems = []
 {DESK}
 [preferences.default]

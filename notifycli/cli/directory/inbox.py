@@ -11,7 +11,7 @@ from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.directory.directory_change import Asked, DryRun, Yes
 from notifycli.cli.directory.members import Id, Members, Name, member_ids, remove
 from notifycli.cli.output import show
-from notifycli.cli.session import found, plural
+from notifycli.cli.session import find_group, plural
 from notifycli.rules.directory import Inbox
 
 app = group("Inboxes and who their members are: they see its conversations.")
@@ -88,5 +88,5 @@ def inbox_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryR
     session = session_of(ctx)
     with session.store(create=not dry_run) as store:
         account = session.resolve_account(store)
-        group = found(store.inboxes(account), id_, "inbox")
+        group = find_group(store.inboxes(account), id_, "inbox")
         remove(session, store, account, group, Asked(yes, dry_run))

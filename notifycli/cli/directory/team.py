@@ -8,7 +8,7 @@ from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.directory.directory_change import Asked, DryRun, Yes
 from notifycli.cli.directory.members import Id, Members, Name, member_ids, remove
 from notifycli.cli.output import show
-from notifycli.cli.session import found, plural
+from notifycli.cli.session import find_group, plural
 from notifycli.rules.directory import Team
 
 app = group("Teams and who their members are: they see what is given to the team.")
@@ -48,5 +48,5 @@ def team_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryRu
     session = session_of(ctx)
     with session.store(create=not dry_run) as store:
         account = session.resolve_account(store)
-        group = found(store.teams(account), id_, "team")
+        group = find_group(store.teams(account), id_, "team")
         remove(session, store, account, group, Asked(yes, dry_run))

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from notifycli.cli.types import INBOX_ID
+from notifycli.cli.session import find_group
+from notifycli.cli.types import Reference, read_reference
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
 
 InboxIds = Annotated[
-    list[int] | None,
+    list[Any] | None,  # Typer takes no union, though its parser gives ids and names
     typer.Option(
         "--inbox",
-        parser=INBOX_ID,
-        metavar="ID",
-        help="Only for events of this inbox; may be repeated.",
+        parser=read_reference,
+        metavar="INBOX",
+        help="Only for events of this inbox, by id or name; may be repeated.",
     ),
 ]
 InboxId = Annotated[
-    list[int] | None,
-    typer.Option("--inbox", parser=INBOX_ID, metavar="ID", help="Only for events of this inbox."),
+    list[Any] | None,
+    typer.Option(
+        "--inbox",
+        parser=read_reference,
+        metavar="INBOX",
+        help="Only for events of this inbox, by id or name.",
+    ),
 ]
 Default = Annotated[bool, typer.Option("--default", help="The account's default for everybody.")]
 Lock = Annotated[
@@ -30,7 +36,7 @@ Lock = Annotated[
 ]
 
 
-def one_inbox(given: list[int] | None) -> int | None:
+def one_inbox(given: list[Reference] | None) -> Reference | None:
     """Give the inbox that is named, if one is. Raises `UsageError` for several."""
     if given and len(given) > 1:
         named = " ".join(f"--inbox {inbox}" for inbox in given)
@@ -38,8 +44,10 @@ def one_inbox(given: list[int] | None) -> int | None:
     return given[0] if given else None
 
 
-def check_inbox(store: Store, account: int, inbox: int) -> None:
-    """Raise `UsageError` if the account has no such inbox."""
+def find_inbox(store: Store, account: int, inbox: Reference) -> int:
+    """Give the id of the inbox that is meant. Raises `UsageError` if the account has none such."""
+    if isinstance(inbox, str):
+        return find_group(store.inboxes(account), inbox, "inbox", "--inbox").id
     if not store.has_inbox(account, inbox):
         known = {str(item.id): item.name for item in store.inboxes(account)}
         near = nearest(str(inbox), known) or ", ".join(known) or "none yet"
@@ -47,3 +55,4 @@ def check_inbox(store: Store, account: int, inbox: int) -> None:
             f"account {account} has no inbox {inbox}",
             f"nearest: {near}; add it: notifycli inbox add {inbox}",
         )
+    return inbox

@@ -16,7 +16,7 @@ from typing import Self
 import typer
 
 from notifycli.cli.command import USER, command_class, examples, part, session_of
-from notifycli.cli.prefs.common import InboxId, check_inbox, one_inbox
+from notifycli.cli.prefs.common import InboxId, find_inbox, one_inbox
 from notifycli.cli.prefs.edit_text import EditError, Shown, edit_text, edited, with_faults, written
 from notifycli.cli.session import display_name, plural
 from notifycli.cli.terminal import print_error
@@ -48,11 +48,10 @@ def prefs_edit(ctx: typer.Context, *, given: InboxId = None) -> None:
     It shows the effective ones; those that you change become the user's own.
     """
     session = session_of(ctx)
-    inbox = one_inbox(given)
+    named = one_inbox(given)
     with session.store() as store:
         account = session.resolve_account(store)
-        if inbox is not None:
-            check_inbox(store, account, inbox)
+        inbox = None if named is None else find_inbox(store, account, named)
         user = session.resolve_user(store, account)
         preferences = store.preferences_of(account, user.id)
     shown = {key: preferences.resolve(key, user.id, inbox) for key in KEYS}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from notifycli.cli.prefs.common import check_inbox
+from notifycli.cli.prefs.common import find_inbox
 from notifycli.cli.session import Session, display_name, plural
+from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import Layer
 from notifycli.store.store import Store
@@ -17,7 +18,7 @@ _NAMED = 3
 def change(
     session: Session,
     values: Sequence[tuple[str, str | None]],
-    inboxes: Sequence[int],
+    inboxes: Sequence[Reference],
     *,
     default: bool,
     lock: bool,
@@ -39,7 +40,7 @@ def targets_of(
     session: Session,
     store: Store,
     account: int,
-    inboxes: Sequence[int],
+    inboxes: Sequence[Reference],
     *,
     default: bool,
     lock: bool,
@@ -53,15 +54,13 @@ def targets_of(
             raise UsageError(f"{option} is of the whole account", "leave out who is selected")
         whose = "the lock of" if lock else "the default of"
         return [Target(Layer.LOCK if lock else Layer.DEFAULT)], whose
-    inboxes = [*dict.fromkeys(inboxes)]
-    for inbox in inboxes:
-        check_inbox(store, account, inbox)
+    ids = [*dict.fromkeys(find_inbox(store, account, inbox) for inbox in inboxes)]
     users = session.resolve_users(store, account)
     named = ", ".join(map(display_name, users[:_NAMED]))
     more = f" and {len(users) - _NAMED:,} more" if len(users) > _NAMED else ""
-    if not inboxes:
+    if not ids:
         return [Target(Layer.USER, user.id) for user in users], f"{named}{more} in"
-    kind = "inbox" if len(inboxes) == 1 else "inboxes"
-    where = f"{kind} {' and '.join(map(str, inboxes))} of"
-    targets = [Target(Layer.INBOX, user.id, inbox) for user in users for inbox in inboxes]
+    kind = "inbox" if len(ids) == 1 else "inboxes"
+    where = f"{kind} {' and '.join(map(str, ids))} of"
+    targets = [Target(Layer.INBOX, user.id, inbox) for user in users for inbox in ids]
     return targets, f"{named}{more} in {where}"

@@ -11,8 +11,9 @@ from msgspec import Struct
 from notifycli.cli.assignments import keys_of
 from notifycli.cli.command import USER, USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show, text, write
-from notifycli.cli.prefs.common import Default, InboxId, check_inbox, one_inbox
+from notifycli.cli.prefs.common import Default, InboxId, find_inbox, one_inbox
 from notifycli.cli.session import Session
+from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import KEYS, Layer, short_key
 from notifycli.rules.settings import Preferences
@@ -97,45 +98,56 @@ def _cells(item: PreferenceRecord | UserPreferenceRecord) -> list[str]:
 notifycli prefs get audio -u jane@example.com
 notifycli prefs get email.mention -u 7 --inbox 3 --show-origin
 notifycli prefs get quiet_hours --default
+notifycli prefs get audio audio.tone -u jane -o json
 """
     ),
 )
 def prefs_get(
     ctx: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The preference.")],
+    keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Preferences.")],
     *,
     inbox: InboxId = None,
     default: Default = False,
     show_origin: Origin = False,
 ) -> None:
-    """Print the effective value of one preference."""
+    """Print effective values alone, a line each, in the order asked for."""
     session = session_of(ctx)
-    full = keys_of(key)
-    if len(full) > 1:
-        raise UsageError(f"{key} stands for {len(full)} preferences", f"notifycli prefs list {key}")
-    (record,) = _effective(session, full, one_inbox(inbox), default=default)
-    write([(f"{record.origin}\t" if show_origin else "").encode(), f"{record.value}\n".encode()])
+    chosen: list[str] = []
+    for key in keys:
+        full = keys_of(key)
+        if len(full) > 1 and session.output is None:
+            hint = f"notifycli prefs list {key}"
+            raise UsageError(f"{key} stands for {len(full)} preferences", hint)
+        chosen += full
+    records = _effective(session, chosen, one_inbox(inbox), default=default)
+    if session.output is not None:
+        show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
+        return
+    write(
+        f"{record.origin}\t{record.value}\n".encode()
+        if show_origin
+        else f"{record.value}\n".encode()
+        for record in records
+    )
 
 
 def _effective(
-    session: Session, keys: Iterable[str], inbox: int | None, *, default: bool
+    session: Session, keys: Iterable[str], named: Reference | None, *, default: bool
 ) -> list[PreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
-        if inbox is not None:
-            check_inbox(store, account, inbox)
+        inbox = None if named is None else find_inbox(store, account, named)
         user = None if default else session.resolve_user(store, account).id
         preferences = store.preferences_of(account, user)
     return [PreferenceRecord(*row) for row in _resolved(preferences, keys, user, inbox)]
 
 
 def _of_many(
-    session: Session, keys: Sequence[str], inbox: int | None
+    session: Session, keys: Sequence[str], named: Reference | None
 ) -> Iterator[UserPreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
-        if inbox is not None:
-            check_inbox(store, account, inbox)
+        inbox = None if named is None else find_inbox(store, account, named)
         users = session.resolve_users(store, account)
         preferences = store.preferences(account)
     return (
