@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from notifycli.store.store import Store
+from notifycli.store.subscriptions import PushKey, Subscription
 from tests.conftest import DESK, Json, Notifycli, Program
 
 LESS = json.dumps({**DESK, "users": DESK["users"][1:], "inboxes": [], "teams": []}).encode()
@@ -62,16 +64,33 @@ def kept(desk: Notifycli) -> Notifycli:
     desk.ok("prefs", "set", "email.mention=on", "--inbox", "3", "-u", "7")
     with Store(desk.store) as store:
         store.ui_settings.replace(1, 7, {"is_ct_labels_open": "true"})
+        store.subscriptions.add_key(PushKey(1, "public", "file:secret", 0), None)
+        (key,) = store.subscriptions.push_keys()
+        with store.change(1, "push add", "tester") as change:
+            change.subscriptions.put(
+                Subscription(
+                    account_id=1,
+                    user_id=7,
+                    key_id=key.id,
+                    endpoint="https://push.example.com/x",
+                    p256dh="p",
+                    auth="a",
+                    created_at=5,
+                )
+            )
     return desk
 
 
 def everything(notifycli: Notifycli) -> list[Any]:
     with Store(notifycli.store) as store:
         of_dashboard = store.ui_settings.of(1, 7)
+        # One that comes back is a new one in all but what it was.
+        browsers = [structs.replace(s, id=0) for s in store.subscriptions.of_account(1)]
     return [
         notifycli.ok("directory", "export").stdout,
         notifycli.ok("prefs", "export").stdout,
         of_dashboard,
+        browsers,
     ]
 
 
