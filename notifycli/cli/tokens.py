@@ -13,7 +13,9 @@ from notifycli.store.store import Store
 
 def life(session: Session, store: Store, keychain: Keychain | None = None) -> TokenService:
     """Give the changes of tokens as this run makes them, in `keychain` if it is open already."""
-    return TokenService(store, keychain or open_keychain(), session.command, session.who, now)
+    return TokenService(
+        store, keychain or open_keychain(store=store.path), session.command, session.who, now
+    )
 
 
 def tell_ended(session: Session, ended: Ended) -> None:

@@ -21,11 +21,14 @@ from notifycli.errors import ConfigurationError, NotPermittedError
 FORMAT = "notifycli keychain"
 VERSION = 1
 
+# A ValueError is what msgspec raises for bytes that are no UTF-8.
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 _SALT = 16
 _NONCE = 12
-_MOST_COST = 2**21
-_MOST_BLOCKS = 16
-_MOST_LANES = 16
+_MOST_MEMORY = 2**27
+"""Bytes of memory for one derivation: four times what ours take."""
+_MOST_WORK = 2**24
+"""The product of Scrypt's parameters: twenty times ours, some four seconds."""
 
 
 class Derivation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +96,7 @@ def opened(raw: bytes, where: str) -> Envelope:
     """
     try:
         envelope = msgspec.json.decode(raw, type=Envelope)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         raise _damaged(where) from None
     if envelope.format != FORMAT or envelope.sum != _sum(envelope):
         raise _damaged(where)
@@ -101,11 +104,7 @@ def opened(raw: bytes, where: str) -> Envelope:
         raise ConfigurationError(
             f"{where} was written by a newer notifycli", "Update this notifycli."
         )
-    kdf = envelope.kdf
-    # Whoever may write the file must not be able to have all our memory asked for.
-    power_of_two = kdf.n > 1 and kdf.n & (kdf.n - 1) == 0
-    in_bounds = kdf.n <= _MOST_COST and 1 <= kdf.r <= _MOST_BLOCKS and 1 <= kdf.p <= _MOST_LANES
-    if not (power_of_two and in_bounds):
+    if not _bounded(envelope.kdf):
         raise _damaged(where)
     return envelope
 
@@ -123,7 +122,17 @@ def unseal(envelope: Envelope, key: Key, where: str) -> dict[str, str]:
             f"the passphrase doesn't open {where}",
             "Type the one that it was made with, or check NOTIFYCLI_KEYRING_PASSPHRASE_FILE.",
         ) from None
-    return msgspec.json.decode(plain, type=dict[str, str])
+    try:
+        return msgspec.json.decode(plain, type=dict[str, str])
+    except _UNREADABLE:
+        raise _damaged(where) from None
+
+
+def _bounded(kdf: Derivation) -> bool:
+    """Tell whether a derivation is possible, within what whoever may write the file may ask for."""
+    power_of_two = kdf.n > 1 and kdf.n & (kdf.n - 1) == 0
+    cheap = 128 * kdf.n * kdf.r <= _MOST_MEMORY and kdf.n * kdf.r * kdf.p <= _MOST_WORK
+    return power_of_two and kdf.r > 0 and kdf.p > 0 and cheap
 
 
 def _authenticated(version: int, derivation: Derivation) -> bytes:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WHICH = "NOTIFYCLI_KEYRING"
 FILE = "NOTIFYCLI_KEYRING_FILE"
+_NAME = "keychain.json"
 
 
 class Keychain(Protocol):
@@ -55,8 +56,10 @@ class Keychain(Protocol):
         """Tell what this keychain is and whether it works, trying a read; never raises."""
 
 
-def open_keychain(environ: Mapping[str, str] | None = None) -> Keychain:
+def open_keychain(environ: Mapping[str, str] | None = None, store: Path | None = None) -> Keychain:
     """Return the keychain that the environment chooses: the system's, unless it says `file`.
+
+    That one lies beside the store, unless the environment says where.
 
     The file is never a silent way round a missing keyring: whoever set up the machine decides
     where its secrets lie. Nothing is opened or asked for until the first secret is.
@@ -73,17 +76,23 @@ def open_keychain(environ: Mapping[str, str] | None = None) -> Keychain:
         from notifycli.secrets.encrypted_file import EncryptedFile  # noqa: PLC0415
         from notifycli.secrets.passphrase import Passphrase  # noqa: PLC0415
 
-        return EncryptedFile(file_path(environ), Passphrase.from_environment(environ))
+        return EncryptedFile(file_path(environ, store), Passphrase.from_environment(environ))
     raise ConfigurationError(
         f"{WHICH} is {which!r}, which is no keychain",
         f"Use {WHICH}=system (or unset it) or {WHICH}=file.",
     )
 
 
-def file_path(environ: Mapping[str, str]) -> Path:
-    """Return where the encrypted file lies: `NOTIFYCLI_KEYRING_FILE`, else beside the store."""
+def file_path(environ: Mapping[str, str], store: Path | None = None) -> Path:
+    """Return where the encrypted file lies: `NOTIFYCLI_KEYRING_FILE`, else beside the store.
+
+    One in the data folder goes on being used where there is none beside the store: until now it
+    was made there, wherever the store was.
+    """
     if named := environ.get(FILE):
-        return Path(os.path.expanduser(named))
+        return Path(named).expanduser()
     import platformdirs  # noqa: PLC0415 - 15 ms that the system's keyring doesn't need
 
-    return platformdirs.user_data_path("notifycli", appauthor=False) / "keychain.json"
+    usual = platformdirs.user_data_path("notifycli", appauthor=False) / _NAME
+    beside = usual if store is None else store.parent / _NAME
+    return usual if os.path.exists(usual) and not os.path.exists(beside) else beside  # noqa: PTH110 - pathlib's raises where it may not look

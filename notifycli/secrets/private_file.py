@@ -20,13 +20,15 @@ from notifycli.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 LOCK_SECONDS = 10.0
 """How long a writer waits for another one: some thirty writes with their key derivation."""
 
 _POLL = 0.02
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_GIVEN = ("/run/secrets", "/var/run/secrets", "/run/credentials")
 _MOST = 64 * 1024 * 1024
 
 
@@ -36,9 +38,28 @@ def read_private(path: Path) -> bytes | None:
     Raises `ConfigurationError` if others may read or write it, or it is someone else's or no file;
     `NotPermittedError` if the system refuses; `InputMissingError` for any other trouble.
     """
+    return _read(path, _check_private)
+
+
+def read_given(path: Path, environ: Mapping[str, str]) -> bytes | None:
+    """Return the bytes of a private file, or of a secret that the system gives to a service.
+
+    Docker and Kubernetes put secrets under `/run/secrets`, systemd in `$CREDENTIALS_DIRECTORY`:
+    owner and mode are theirs to choose (0444, 0440, root), and who else gets in is kept out by the
+    place. Otherwise as `read_private`.
+    """
+    places = [*_GIVEN, *filter(None, [environ.get("CREDENTIALS_DIRECTORY")])]
+    folders = {Path(os.path.abspath(path)).parent, path.resolve().parent}  # noqa: PTH100 - a link counts by its own place too
+    given = any(folder.is_relative_to(place) for folder in folders for place in places)
+    return _read(path, _check_unwritable if given else _check_private)
+
+
+def _read(path: Path, check: Callable[[Path, os.stat_result], None]) -> bytes | None:
     try:
-        with path.open("rb") as file:
-            _check_owner_and_mode(path, os.fstat(file.fileno()))
+        # To open a pipe would wait for whoever writes to it.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            check(path, os.fstat(descriptor))
             return file.read(_MOST)
     except FileNotFoundError:
         return None
@@ -48,8 +69,9 @@ def read_private(path: Path) -> bytes | None:
         ) from None
     except IsADirectoryError:
         raise ConfigurationError(f"{path} is a folder", "Name a file in it.") from None
-    except OSError as error:
-        raise InputMissingError(f"{path} can't be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputMissingError(f"{path} can't be read: {why}") from None
 
 
 def replace_private(path: Path, data: bytes) -> None:
@@ -123,11 +145,10 @@ def _take(descriptor: int) -> bool:
     return True
 
 
-def _check_owner_and_mode(path: Path, status: os.stat_result) -> None:
+def _check_private(path: Path, status: os.stat_result) -> None:
+    _check_plain(path, status)
     if sys.platform == "win32":  # its files inherit the profile folder's list of who may
         return
-    if not stat.S_ISREG(status.st_mode):
-        raise ConfigurationError(f"{path} is no file", "Name a file.")
     if status.st_uid not in {0, os.geteuid()}:
         raise ConfigurationError(f"{path} belongs to someone else", f"Type: chown $USER {path}")
     if status.st_mode & _OTHERS:
@@ -135,6 +156,22 @@ def _check_owner_and_mode(path: Path, status: os.stat_result) -> None:
         raise ConfigurationError(
             f"{path} can be read by others (mode {mode:04o})", f"Type: chmod 600 {path}"
         )
+
+
+def _check_unwritable(path: Path, status: os.stat_result) -> None:
+    _check_plain(path, status)
+    if status.st_mode & _OTHERS_WRITE:
+        mode = stat.S_IMODE(status.st_mode)
+        raise ConfigurationError(
+            f"{path} can be written by others (mode {mode:04o})", f"Type: chmod go-w {path}"
+        )
+
+
+def _check_plain(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigurationError(f"{path} is no plain file", "Name a file.")
 
 
 def sync_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ def get_secret(store: Store, key: str, environ: Mapping[str, str] | None = None)
     if text := environ.get(SETTINGS[key].variable):
         return Secret(text)
     name = store.configuration.secret_name(key)
-    return None if name is None else open_keychain(environ).get(name)
+    return None if name is None else open_keychain(environ, store.path).get(name)
 
 
 def keep_secret(store: Store, keychain: Keychain, key: str, secret: Secret) -> None:
@@ -49,7 +49,7 @@ def forget_secret(store: Store, key: str) -> bool:
     name = store.configuration.secret_name(key)
     if name is None:
         return False
-    keychain = open_keychain()
+    keychain = open_keychain(store=store.path)
     held = False
     if _is_shared(key, name):
         held = keychain.get(name) is not None

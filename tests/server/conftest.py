@@ -51,8 +51,8 @@ class Serving:
 @pytest.fixture
 def keychain(monkeypatch: pytest.MonkeyPatch) -> MemoryKeychain:
     made = MemoryKeychain()
-    monkeypatch.setattr(keychains, "open_keychain", lambda: made)
-    monkeypatch.setattr("notifycli.server.handlers.open_keychain", lambda: made)
+    monkeypatch.setattr(keychains, "open_keychain", lambda **_: made)
+    monkeypatch.setattr("notifycli.server.handlers.open_keychain", lambda **_: made)
     return made
 
 

@@ -60,7 +60,7 @@ class Facts:
             self.store = session.store()
         except NotifycliError as error:
             self.store_trouble = error
-        self.keychain, self.keyring = _keyring_health()
+        self.keychain, self.keyring = _keyring_health(session.path)
 
     @property
     def has_tokens(self) -> bool:
@@ -73,9 +73,9 @@ class Facts:
             self.store.__exit__()
 
 
-def _keyring_health() -> tuple[Keychain | None, Health]:
+def _keyring_health(store: Path) -> tuple[Keychain | None, Health]:
     try:
-        keychain = open_keychain()
+        keychain = open_keychain(store=store)
     except NotifycliError as error:
         return None, Health("none", WHICH, False, error.message, error.hint)
     return keychain, keychain.describe()
