@@ -57,18 +57,18 @@ def _server_version(store: Store, account: int) -> str:
         )
     from notifycli.chatwoot.client import server_version  # noqa: PLC0415 - a request is rare
 
-    return server_version(connection.url)
+    return server_version(connection.url).partition("-")[0]
 
 
 def tell_without_effect(session: Session, accounts: Iterable[Account]) -> None:
     """Say once of each preference that is set what a Chatwoot server makes of it: nothing."""
     gone = {
-        (account.profile.name, key)
+        (key, account.profile.name)
         for account in accounts
         for key in without_effect(account.profile, account.preferences)
     }
-    for name, key in sorted(gone):
-        session.info(f"{_named(key)} in {name}, which doesn't know it")
+    for key, name in sorted(gone):
+        session.info(f"{_named(key)} in {name}")
 
 
 def _named(key: str) -> str:

@@ -111,7 +111,7 @@ class Finder:
         directory, profile = self._directory, self._profile
         found: set[int] = set()
         if message.private:
-            found = marked_users(message.content, directory, teams=profile.team_mentions)
+            found = marked_users(message.content, directory, profile)
         if profile.address_mentions:
             found |= addressed_users(message.content, directory)
         if profile.team_as_members:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from notifycli.rules.directory import Directory
+from notifycli.rules.profile import Profile
 
 # Chatwoot's own pattern (app/services/messages/mention_service.rb).
 _MARKUP = re.compile(r"\(mention://(user|team)/(\d{1,18})/.+?\)", re.ASCII)
@@ -23,16 +24,15 @@ _ADDRESS = re.compile(
 )
 
 
-def marked_users(content: str, directory: Directory, *, teams: bool = True) -> set[int]:
-    """Give the ids in Chatwoot's markup: of users, and of every member of a team.
-
-    Without `teams`, a team's number is read as a user's, as old servers do.
-    """
+def marked_users(content: str, directory: Directory, profile: Profile) -> set[int]:
+    """Give the ids in Chatwoot's markup: of users, and of every member of a team."""
     users: set[int] = set()
     if "mention://" in content:
         for kind, digits in _MARKUP.findall(content):
-            id_ = int(digits)
-            users |= {id_} if kind == "user" or not teams else directory.team_members(id_)
+            if kind == "team" and profile.team_mentions:
+                users |= directory.team_members(int(digits))
+            elif not (profile.ids_as_text and digits.startswith("0")):
+                users.add(int(digits))
     return users
 
 

@@ -50,6 +50,8 @@ class Profile(Struct, frozen=True):
     team_mentions: bool = True
     """Whether a team's mention is one of its members; else its number is read as a user's."""
     self_mention_skip: bool = True
+    ids_as_text: bool = False
+    """Whether a mention's number is compared as text: with leading zeros it is nobody's."""
 
     participating_first: bool = False
     """Whether a participant's type comes before the assignee's, who is told of one of them."""
@@ -128,6 +130,7 @@ _EVERY_CHATWOOT = Profile(
     remembers_assignment=False,
     unassigned=False,
     address_mentions=False,
+    ids_as_text=True,
     quiet_hours=False,
     inbox_values=False,
     push_presence=False,
@@ -173,7 +176,7 @@ def read_version(text: str) -> Version:
 
     Raises `UnknownProfileError`.
     """
-    match = _WRITTEN.match(text.strip().removeprefix("v"))
+    match = _WRITTEN.fullmatch(text.strip().removeprefix("v"))
     if match is None:
         raise UnknownProfileError(f"{text!r} is no version of Chatwoot: 4.16 or 4.16.2")
     return int(match[1]), int(match[2]), int(match[3] or 0)

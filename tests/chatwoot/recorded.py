@@ -72,6 +72,7 @@ class Chatwoot:
 
     def __init__(self) -> None:
         self.url = ""
+        self.version = "4.16.2"
         self.people = {
             JANE: Person(7, "jane@example.com", "Jane", "agent"),
             OMAR: Person(8, "omar@example.com", "Omar", "agent"),
@@ -102,6 +103,8 @@ class Chatwoot:
     def answer(self, asked: Asked) -> Any:
         person = self.people.get(asked.headers.get("api_access_token", ""))
         self.before(asked, person)
+        if asked.path == "/api":
+            return {"version": self.version, "timestamp": "2026-07-20 10:00:00", "data": "ok"}
         if person is None:
             raise Reply(401, {"error": "Invalid Access Token"})
         if asked.path.startswith("/api/v1/profile"):

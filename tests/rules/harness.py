@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from notifycli.events.decode import EventError, decode_event
-from notifycli.rules.decision import Decision
+from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.directory import Directory, Inbox, Team, User
+from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Replay
@@ -62,6 +63,12 @@ def decisions_of(replay: Replay, lines: Iterable[str], first: int = 1) -> list[D
             continue
         decisions += replay.decide(event)
     return decisions
+
+
+def is_sent(decision: Decision) -> bool:
+    """Whether a Chatwoot sends it: subscriptions are not played, and addresses are."""
+    sound_or_push = decision.channel is not Channel.EMAIL
+    return decision.outcome is Outcome.FIRE and (sound_or_push or bool(decision.deliverable))
 
 
 def _user(user: Json) -> User:

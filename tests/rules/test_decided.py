@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
+from notifycli.rules.profile import profile_named
+from tests.rules.harness import decisions_of, is_sent, replay_of
 from tests.rules.slow import evaluate
 from tests.rules.slow.bodies import Json
 
@@ -23,6 +26,14 @@ Evaluator = Callable[[list[Json], Json], list[Json]]
 def by_reference(events: list[Json], world: Json) -> list[Json]:
     lines = [json.dumps(event) for event in events]
     return evaluate(lines, world["directory"], rows_of(world), profile="chatwoot@4.16")
+
+
+def by_product(events: list[Json], world: Json) -> list[Json]:
+    lines = [json.dumps(event) for event in events]
+    profile = profile_named("chatwoot@4.16")
+    replay = replay_of(world["directory"], rows_of(world), profile=profile)
+    decisions = decisions_of(replay, lines)
+    return [{**structs.asdict(one), "sent": is_sent(one)} for one in decisions]
 
 
 def rows_of(world: Json) -> list[Json]:
@@ -85,7 +96,7 @@ def decided_sounds(world: Json) -> set[Sound]:
     return {(message, user) for message, user in world["sounds"] if message in messages}
 
 
-@pytest.mark.parametrize("evaluator", [by_reference])
+@pytest.mark.parametrize("evaluator", [by_reference, by_product])
 @pytest.mark.parametrize("path", WORLDS, ids=lambda path: path.name)
 def test_with_what_no_webhook_tells_everything_is_predicted(
     path: Path, evaluator: Evaluator
@@ -96,7 +107,7 @@ def test_with_what_no_webhook_tells_everything_is_predicted(
     assert prediction.sounds == decided_sounds(world)
 
 
-@pytest.mark.parametrize("evaluator", [by_reference])
+@pytest.mark.parametrize("evaluator", [by_reference, by_product])
 def test_webhooks_alone_predict_nearly_everything_but_missed_service_levels(
     evaluator: Evaluator,
 ) -> None:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from msgspec import structs
 
+from notifycli.rules.profile import profile_named
 from tests.rules.cases import (
     ASSIGNED,
     CREATED,
@@ -33,6 +35,7 @@ from tests.rules.cases import (
     seen,
     status,
 )
+from tests.rules.harness import decisions_of, is_sent, replay_of
 from tests.rules.slow import evaluate
 
 VERSIONS = (
@@ -335,7 +338,16 @@ def by_reference(one: History, version: str) -> list[Json]:
     return [decision for decision in decisions if decision["sent"]]
 
 
-@pytest.mark.parametrize("evaluator", [by_reference])
+def by_product(one: History, version: str) -> list[Json]:
+    lines = [json.dumps(event) for event in one.events]
+    profile = profile_named(f"chatwoot@{version}")
+    replay = replay_of(one.directory, one.preferences, profile=profile)
+    return [
+        structs.asdict(decision) for decision in decisions_of(replay, lines) if is_sent(decision)
+    ]
+
+
+@pytest.mark.parametrize("evaluator", [by_reference, by_product])
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("one", [*TWELVE, *ROWS], ids=lambda one: one.name)
 def test_a_version_tells(one: History, version: str, evaluator: Evaluator) -> None:
