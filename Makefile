@@ -2,11 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PROGRAM := $(VENV)/.program
 READY := $(VENV)/.ready
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar on
 
 .PHONY: demo test slow check format bench versions clean
 
-demo: $(READY)
+demo: $(PROGRAM)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
 
 test: check
@@ -36,12 +38,19 @@ bench: $(READY)
 versions: $(READY)
 	bash scripts/test-versions
 
-$(READY): pyproject.toml
+# What `make demo` runs, and nothing more: the tests' tools take a minute and hundreds of megabytes.
+$(PROGRAM): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "notifycli needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[server]' --group dev
+	@echo "Setting up $(VENV) with notifycli and what it needs; this happens once."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(INSTALL) --editable .
+	@touch $@
+
+$(READY): $(PROGRAM)
+	@echo "Adding what the checks and the tests need; this takes a minute or two, once."
+	$(INSTALL) --editable '.[server]' --group dev
 	@touch $@
 
 clean:

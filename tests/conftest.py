@@ -10,13 +10,16 @@ import io
 import json
 import os
 import pty
+import re
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from typing import Any
 import pytest
 
 from notifycli.cli.main import run
+from notifycli.cli.session import plural
 from notifycli.secrets import encryption
 from notifycli.secrets.private_file import replace_private
 
@@ -292,6 +296,45 @@ def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Vault:
     monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", str(made.path))
     monkeypatch.setenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE", str(made.passphrase))
     return made
+
+
+SKIPPED = pytest.StashKey[bool]()
+"""On a test's item: whether it, or what it needs, was skipped."""
+_PACKAGE = re.compile(r"needs Debian's ([\w.-]+)")
+
+
+def needs_package(package: str) -> str:
+    """Return why a test is skipped where a Debian package isn't installed."""
+    return f"needs Debian's {package}"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C interrupt what tests start, also where a script runs them in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note on the test itself that it was skipped, for what is torn down after it."""
+    report = yield
+    if report.skipped:
+        item.stash[SKIPPED] = True
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what wasn't tried, and how to get what that needs."""
+    missing: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", ()):
+        missing.update(_PACKAGE.findall(str(report.longrepr)))
+    if missing:
+        terminalreporter.section("not tried on this machine")
+        for package, count in sorted(missing.items()):
+            terminalreporter.line(f"{package}: {plural(count, 'test')}")
+        terminalreporter.line("get all of them with: scripts/debian-packages (uses apt-get)")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -11,6 +11,7 @@ from scripts.write_completions import completions
 from scripts.write_manual import TARGET as MANUAL
 from scripts.write_manual import manual
 from scripts.write_reference import TARGET, reference
+from tests.conftest import needs_package
 
 
 def test_the_reference_is_what_the_program_says_of_itself() -> None:
@@ -36,7 +37,7 @@ def test_the_completion_scripts_are_the_ones_that_the_program_prints() -> None:
 )
 def test_the_manual_page_renders_without_a_warning(command: list[str], package: str) -> None:
     if shutil.which(command[0]) is None:
-        pytest.skip(f"needs Debian's {package}: run scripts/debian-packages")
+        pytest.skip(needs_package(package))
 
     shown = subprocess.run(
         [*command, MANUAL],

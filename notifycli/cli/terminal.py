@@ -50,7 +50,9 @@ def prepare_streams() -> None:
             os.open(os.devnull, mode)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=_REPLACE)
+            # It asks where in a file the stream is, which by now may be a pipe.
+            with suppress(OSError):
+                stream.reconfigure(errors=_REPLACE)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.conftest import needs_package
+
 SECRET = "CanaryOfTheDatabase"  # noqa: S105 - that's what it is
 VERSIONS = ("2.14", "3.8", "4.8", "4.16")
 _PROGRAMS = "/usr/lib/postgresql/*/bin"
@@ -121,7 +123,7 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     """Start a PostgreSQL of its own in a folder, without TCP; skip where there is none."""
     programs = max(Path("/").glob(_PROGRAMS[1:]), default=None)
     if programs is None or shutil.which("psql") is None:
-        pytest.skip("the Debian package postgresql isn't installed")
+        pytest.skip(needs_package("postgresql"))
     folder.mkdir(parents=True, exist_ok=True)
     as_server: list[str] = []
     if os.geteuid() == 0:  # it refuses to run as root

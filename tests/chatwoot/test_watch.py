@@ -20,7 +20,7 @@ import requests
 
 from tests.chatwoot.past import PastChatwoot, Talk
 from tests.chatwoot.recorded import ROOT, serving
-from tests.conftest import Notifycli
+from tests.conftest import Notifycli, needs_package
 
 Json = dict[str, Any]
 PUBSUB = "CanaryOfTheSocket"
@@ -40,7 +40,7 @@ class Cable:
 
     def __init__(self, api: str, folder: Path) -> None:
         if shutil.which("puma") is None or not Path("/usr/share/rubygems-integration").exists():
-            pytest.skip("the Debian packages ruby-actioncable and puma aren't installed")
+            pytest.skip(needs_package("ruby-actioncable"))
         self._api = api.rpartition(":")[2]
         self._folder = folder
         with socket.socket() as free:

@@ -14,6 +14,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.conftest import needs_package
+
 PROGRAMS = Path(sys.executable).parent
 SECONDS = 20.0
 _READY = "READY"
@@ -57,7 +59,7 @@ bind \\cxs save
 def need(program: str, package: str | None = None) -> None:
     """Skip the test unless the program is there, naming Debian's package."""
     if shutil.which(program) is None:
-        pytest.skip(f"needs Debian's {package or program}: run scripts/debian-packages")
+        pytest.skip(needs_package(package or program))
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 from notifycli.cli.completion import VARIABLE, WORDS
 from notifycli.cli.completion.scripts import SCRIPTS
 from tests.completion.shells import environment
+from tests.conftest import needs_package
 
 PLACES = {
     "bash": ".local/share/bash-completion/completions/notifycli",
@@ -94,7 +95,7 @@ def test_the_shells_own_variables_say_where_it_looks(home: Path) -> None:
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_the_shell_that_runs_it_is_the_one_that_is_meant(home: Path, shell: str) -> None:
     if shutil.which(shell) is None:
-        pytest.skip(f"needs Debian's {shell}: run scripts/debian-packages")
+        pytest.skip(needs_package(shell))
 
     run(home, "install", under=shell)
 

@@ -19,6 +19,7 @@ from notifycli.cli.completion.scripts import SCRIPTS
 from notifycli.rules.preferences import GLOBS, KEYS
 from tests.completion.conftest import FILES, HOSTILE
 from tests.completion.shells import Terminal, environment, need, terminal
+from tests.conftest import needs_package
 
 COMPLETIONS = Path(__file__).parents[2] / "completions"
 SHELLS = ("bash", "zsh", "fish")
@@ -164,7 +165,7 @@ def test_the_installed_script_is_loaded_at_the_first_tab(
         "fish": "",
     }
     if shell == "bash" and not Path(loads["bash"].split()[1]).exists():
-        pytest.skip("needs Debian's bash-completion: run scripts/debian-packages")
+        pytest.skip(needs_package("bash-completion"))
     subprocess.run(["notifycli", "completion", "install", shell], env=environ, check=True)
 
     with terminal(shell, home, loads[shell], environ) as typing:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Notifycli, Program
+from tests.conftest import Notifycli, Program, needs_package
 from tests.push.firefox import FIREFOX, SECONDS, BrowserPushService, firefox
 from tests.server.webhooks import running as server_running
 
-pytestmark = pytest.mark.skipif(FIREFOX is None, reason="needs the Debian package firefox-esr")
+pytestmark = pytest.mark.skipif(FIREFOX is None, reason=needs_package("firefox-esr"))
 
 SHOWN = """
 (await (await navigator.serviceWorker.getRegistration()).getNotifications())

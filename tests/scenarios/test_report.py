@@ -16,12 +16,13 @@ from notifycli.rules.counts import Insight
 from notifycli.rules.decision import Decision, Outcome, Reason, RecipientFields
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import Layer
+from tests.conftest import needs_package
 from tests.scenarios.browser import CHROMIUM, Browser
 from tests.scenarios.desk import ASSIGNED, MESSAGE, Desk
 
 HOSTILE = '</script><img/src=x/onerror=alert(1)>"&amp;@example.com'
 TUESDAY_NOON = 36
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="needs the Debian package chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=needs_package("chromium"))
 
 
 def decision(user: int, email: str | None, *, fires: bool = True) -> Decision:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.conftest import needs_package
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -31,7 +33,7 @@ def need(**packages: str) -> None:
     """Skip the test unless each program is there; its value is Debian's package."""
     for program, package in packages.items():
         if shutil.which(program.replace("_", "-")) is None:
-            pytest.skip(f"needs Debian's {package}: run scripts/debian-packages")
+            pytest.skip(needs_package(package))
 
 
 def until(condition: Callable[[], bool], what: str, seconds: float = WAIT) -> None:

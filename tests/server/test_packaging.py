@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Program
+from tests.conftest import Program, needs_package
 
 UNITS = sorted((Path(__file__).parents[2] / "packaging" / "systemd").glob("*.service"))
 WITHOUT = shutil.which("systemd-analyze") is None
 
 
-@pytest.mark.skipif(WITHOUT, reason="needs the Debian package systemd")
+@pytest.mark.skipif(WITHOUT, reason=needs_package("systemd"))
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_a_unit_is_understood(unit: Path, tmp_path: Path) -> None:
     # The program is where the tests' is.
