@@ -8,10 +8,8 @@ what Chatwoot noted that it told somebody.
 from __future__ import annotations
 
 import heapq
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from importlib import resources
 from typing import IO, Any, NamedTuple, Self
 
 import msgspec
@@ -123,6 +121,8 @@ class Document(NamedTuple):
 
 def script(account: int | None, since: int | None, until: int | None) -> str:
     """Return the script for `psql`; times are microseconds since 1970 UTC."""
+    from importlib import resources  # noqa: PLC0415 - it imports tempfile
+
     sql = resources.files("notifycli.chatwoot").joinpath("export.sql").read_text(encoding="utf-8")
     first = _sql_time(since, "-infinity")
     return (
@@ -186,6 +186,8 @@ class Export:
         self.since = head.since or ""
 
     def _spool(self, kind: str) -> IO[bytes]:
+        import tempfile  # noqa: PLC0415 - the script alone can spare it
+
         if kind not in self._spools:
             self._spools[kind] = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
         return self._spools[kind]

@@ -10,11 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, as_completed
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -32,7 +31,9 @@ from notifycli.chatwoot.rebuild import (
 )
 from notifycli.events.timestamps import SECOND, parse_moment
 from notifycli.rules.directory import Team, User
-from notifycli.threads import Daemons
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 Json = dict[str, Any]
 AT_ONCE = 8
@@ -142,6 +143,10 @@ class Reader:
 
         Reports are asked of conversations in inboxes that `may_have_bot`.
         """
+        from concurrent.futures import as_completed  # noqa: PLC0415 - 10 ms that the help can spare
+
+        from notifycli.threads import Daemons  # noqa: PLC0415
+
         conversations = {c.id: c for c in self._listed(wanted)}
         missing = [c for c in conversations.values() if not self._is_known(c)]
         known = len(conversations) - len(missing)

@@ -14,12 +14,10 @@ import typer
 from notifycli.chatwoot.export import Export, script
 from notifycli.cli.chatwoot.history_command import say_inexact
 from notifycli.cli.command import command_class, examples, part, session_of
-from notifycli.cli.input.lines import read_lines
 from notifycli.cli.output import write
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.filters import check_order
 from notifycli.cli.times import read_time
-from notifycli.documents.directory_document import import_directory, read_directory
 from notifycli.errors import UnavailableError
 from notifycli.rules.preferences import Layer
 from notifycli.store.store import Store
@@ -89,6 +87,8 @@ def chatwoot_import_export(
     All is taken over, or nothing. Directory and preferences are stored. What happened is written to
     FOLDER/events.jsonl, for why and simulate, and whom Chatwoot told to FOLDER/notifications.jsonl.
     """
+    from notifycli.cli.input.lines import read_lines  # noqa: PLC0415 - gzip
+
     session = session_of(ctx)
     session.awaits(file)
     with Export() as export:
@@ -106,6 +106,11 @@ def chatwoot_import_export(
 
 
 def _store(session: Session, store: Store, export: Export, file: str) -> None:
+    from notifycli.documents.directory_document import (  # noqa: PLC0415 - for import-export alone
+        import_directory,
+        read_directory,
+    )
+
     entries: dict[int, list[Entry]] = {}
     for one in export.preferences:
         target = Target(Layer.USER, one.user_id)

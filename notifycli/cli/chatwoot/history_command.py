@@ -34,7 +34,6 @@ from notifycli.cli.times import read_time
 from notifycli.cli.types import CONVERSATION_ID, INBOX_ID
 from notifycli.errors import NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
-from notifycli.secrets.private_file import locked, replace_private
 from notifycli.store.store import Store
 
 app = part()
@@ -88,6 +87,8 @@ def chatwoot_history(
     where it was. What Chatwoot keeps of the past isn't everything: each guess is marked in its
     event, and counted at the end.
     """
+    from notifycli.secrets.private_file import locked, replace_private  # noqa: PLC0415 - to write
+
     session = session_of(ctx)
     check_order(since, until)
     wanted = Wanted(since, until, tuple(conversation or ()), frozenset(inbox or ()))
