@@ -93,8 +93,17 @@ def _security(text: str) -> str:
 
 
 def _web_address(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    # Before anything else: urlsplit leaves line ends out, and they would end a mail's header.
+    plain = bool(text) and text.isprintable() and not set(text) & set(' <>"\\^`{|}')
+    parts = urlsplit(text) if plain else None
+    if (
+        parts is None
+        or parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.query
+        or parts.fragment
+        or parts.port == 0
+    ):
         raise ValueError("it is an address such as https://desk.example.com")
     if parts.username is not None:
         raise ValueError("it can't hold a user name or password")
@@ -127,15 +136,16 @@ def _subject(text: str) -> str:
 
 
 def _sender(text: str) -> str:
-    from email.headerregistry import Address  # noqa: PLC0415 - 20 ms that only setting it needs
+    from email.errors import MessageError  # noqa: PLC0415 - 20 ms that only setting it needs
+    from email.headerregistry import Address  # noqa: PLC0415
     from email.utils import parseaddr  # noqa: PLC0415
 
     name, address = parseaddr(_line(text))
     try:
-        Address(name, addr_spec=address)
-    except (ValueError, IndexError) as error:
+        known = Address(name, addr_spec=address)
+    except (MessageError, ValueError, IndexError, AttributeError) as error:
         raise ValueError("it is an address such as Support <desk@example.com>") from error
-    if "@" not in address:
+    if not (known.username and known.domain):
         raise ValueError("it is an address such as Support <desk@example.com>")
     return text
 

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings, strategies
 from sqlite_utils import Database
 
 from notifycli.secrets.secret_settings import get_secret
@@ -65,6 +66,14 @@ REFUSED = [
     pytest.param("smtp.security=ssl", "one of starttls, tls, plain", id="no security"),
     pytest.param("email.sender=nobody", "Support <desk@example.com>", id="no address"),
     pytest.param("email.sender=a@b\r\nBcc: c@d", "one line", id="a header that is smuggled in"),
+    pytest.param("email.sender=a..b@example.com", "Support <desk", id="two dots"),
+    pytest.param("email.sender=a@b..c", "Support <desk", id="two dots in the domain"),
+    pytest.param("email.sender=.a@example.com", "Support <desk", id="a dot at the beginning"),
+    pytest.param("email.sender=<>", "Support <desk", id="an empty address"),
+    pytest.param("desk.url=https://x\r\nBcc: a@b", "https://desk.e", id="a header in an address"),
+    pytest.param("desk.url=https://x/a b", "https://desk.e", id="a space in an address"),
+    pytest.param("desk.url=https://x:99999", "Port out of range", id="a port that is none"),
+    pytest.param("desk.url=https://[::1", "Invalid IPv6", id="an address cut short"),
     pytest.param("desk.url=ftp://x", "https://desk.example.com", id="no web address"),
     pytest.param("desk.url=https://u:p@x", "user name", id="a password in an address"),
     pytest.param("push.subject=http://x", "mailto:", id="no subject"),
@@ -170,6 +179,25 @@ def test_unset_brings_back_what_is_built_in(notifycli: Notifycli) -> None:
 
 def test_list_has_every_setting(notifycli: Notifycli) -> None:
     assert [item["key"] for item in notifycli.ok("config", "list").records] == [*SETTINGS]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    key=strategies.sampled_from([*SETTINGS, "no.such"]),
+    value=strategies.text()
+    | strategies.text("a.@<>:/[]\r\n\t \"'=%\udcff\u2028", max_size=12)
+    | strategies.from_regex(r"(https?|mailto):[ -~]{0,12}"),
+)
+def test_whatever_is_set_is_kept_or_refused_in_words(
+    notifycli: Notifycli, key: str, value: str
+) -> None:
+    result = notifycli("config", "set", f"{key}={value}")
+    assert result.status in {0, 2}, result.stderr
+    if result.status == 0:
+        shown = notifycli.ok("config", "get", key).stdout.decode()
+        assert shown.count("\n") == 1
+        again = notifycli.ok("config", "set", f"{key}={shown.strip()}")
+        assert again.stderr == f"set: {key}\n"
 
 
 class TestSecretsOfStores:
