@@ -134,18 +134,26 @@ def run(arguments: list[str]) -> int:
         _tell_error(*told_usage(error), arguments)
         return UsageError.status
     except Exception as error:  # noqa: BLE001 - the last resort
-        if session.verbose:
-            import traceback  # noqa: PLC0415 - 9 ms that only this case needs
-
-            traceback.print_exc()
-        print_error(
-            f"error: unexpected {type(error).__name__}; nothing more was done\n"
-            "  run it again with --verbose, and report what it prints"
-        )
-        return _UNEXPECTED
+        return _tell_unexpected(error, session, arguments)
     if result == _INTERRUPTED:
         leave_line()
     return result if isinstance(result, int) else 0
+
+
+def _tell_unexpected(error: Exception, session: Session, arguments: list[str]) -> int:
+    """Tell of an error nobody foresaw, and give its status; a damaged store may be behind it."""
+    if session.verbose:
+        import traceback  # noqa: PLC0415 - 9 ms that only this case needs
+
+        traceback.print_exception(error)
+    if (damage := session.damage()) is not None:
+        _tell_error(damage.message, damage.hint, arguments)
+        return damage.status
+    print_error(
+        f"error: unexpected {type(error).__name__}; nothing more was done\n"
+        "  run it again with --verbose, and report what it prints"
+    )
+    return _UNEXPECTED
 
 
 def _tell_error(message: str, hint: str, arguments: list[str]) -> None:

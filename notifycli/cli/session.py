@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from notifycli.cli.terminal import is_terminal, is_utf_8, print_error, printable
 from notifycli.cli.types import Reference, number_in
-from notifycli.errors import UsageError
+from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import nearest_user
-from notifycli.store.sqlite.connection import default_path
+from notifycli.store.sqlite.connection import damaged, default_path
 from notifycli.store.store import Store
 
 T = TypeVar("T")
@@ -50,6 +50,7 @@ class Session:
         self.team: list[Reference] = []
         self.inbox_members: list[Reference] = []
         self._missing_told = False
+        self._opened = False
 
     @cached_property
     def path(self) -> Path:
@@ -74,7 +75,18 @@ class Session:
             self._missing_told = not os.path.exists(self.path)  # noqa: PTH110
             if self._missing_told:
                 self.info(f"there is no store at {self.path} yet")
+        self._opened = True
         return Store(self.path, create=create)
+
+    def damage(self) -> NotifycliError | None:
+        """Give the error that a store is damaged, if one was opened and is."""
+        if not self._opened:
+            return None
+        try:
+            with Store(self.path, create=False) as store:
+                return damaged(self.path) if store.damage() else None
+        except NotifycliError as error:
+            return error
 
     @property
     def who(self) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from notifycli.errors import ConfigurationError
 from notifycli.rules.directory import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
@@ -220,7 +221,10 @@ class Store(Parts):
 
     def damage(self) -> str:
         """Give the first thing that SQLite finds wrong with the file; an empty string if none."""
-        found = str(next(self._rows("PRAGMA quick_check(1)"))[0])
+        try:
+            found = str(next(self._rows("PRAGMA quick_check(1)"))[0])
+        except ConfigurationError as error:
+            return str(error.__cause__ or error)
         return "" if found == "ok" else found
 
     def _preferences(self, account: int, user_rows: Iterator[tuple[Any, ...]]) -> Preferences:

@@ -101,7 +101,7 @@ def check_store(facts: Facts) -> Finding:
         return Finding("store", Status.FAIL, found, "it can be read but not changed", "")
     if damage := facts.store.damage():
         meaning = f"it is damaged ({damage})"
-        return Finding("store", Status.FAIL, found, meaning, "restore it from a backup")
+        return Finding("store", Status.FAIL, found, meaning, "notifycli restore FILE")
     return Finding("store", Status.OK, found, "it is whole, and yours alone to read")
 
 

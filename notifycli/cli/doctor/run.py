@@ -80,12 +80,21 @@ def doctor(
         _mend(session)
     facts = Facts(session)
     try:
-        findings = [check(facts) for check in CHECKS]
+        findings = [_run(check, facts) for check in CHECKS]
     finally:
         facts.close()
     show(session, findings, Finding, heads=["", "Check", "Finding"], cells=_cells)
     if any(finding.status is Status.FAIL for finding in findings):
         raise typer.Exit(_FAILED)
+
+
+def _run(check: Callable[[Facts], Finding], facts: Facts) -> Finding:
+    """Run a check; what keeps it from being made is what it finds."""
+    try:
+        return check(facts)
+    except NotifycliError as error:
+        name = check.__name__.removeprefix("check_")
+        return Finding(name, Status.FAIL, "-", error.message, error.hint)
 
 
 def _mend(session: Session) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import sqlite3
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
 
 from notifycli.errors import (
     ConfigurationError,
@@ -28,6 +33,14 @@ _AGAIN_SECONDS = 0.01
 _SMALLEST = 512
 """Bytes: SQLite's smallest page."""
 _IN_MEMORY = ":memory:"
+_SQLITE = b"SQLite format 3\0"
+_MARK_AT = 68
+"""Where a database's file has its application id (SQLite's file format, 1.3)."""
+_ROOM = 1 << 16
+"""Bytes: SQLite makes a file of 32 KiB beside a store that it opens, and a log."""
+_DAMAGE = ("not a database", "malformed", "Could not decode", "unsupported file format")
+_UNWRITABLE = ("unable to open", "readonly")
+_OUR_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = 'user_preference'"
 
 
 def default_path() -> Path:
@@ -39,55 +52,162 @@ def default_path() -> Path:
 
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into the product's own, with the file's name and the way out."""
+    """Turn SQLite's errors into the product's own, with the file's name and the way out.
+
+    A byte of damage can make a text that is no UTF-8, or a value that is none of ours.
+    """
     try:
         yield
     except sqlite3.Error as error:
-        raise _told(error, path) from error
+        raise _translated(error, path) from error
+    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise damaged(path) from error
 
 
-def _told(error: sqlite3.Error, path: Path) -> NotifycliError:
+def damaged(path: Path) -> ConfigurationError:
+    """Make the error of a store whose file is not as it was written."""
+    return ConfigurationError(
+        f"the store {path} is damaged",
+        "bring a backup back: notifycli restore FILE; what is wrong: notifycli doctor",
+    )
+
+
+_MEANINGS: tuple[tuple[tuple[str, ...], type[NotifycliError], str, str], ...] = (
+    (
+        ("locked", "busy"),
+        TryAgainError,
+        "the store {} is in use by another process",
+        "try again shortly",
+    ),
+    (
+        ("readonly",),
+        NotPermittedError,
+        "the store {} can't be written",
+        "check the permissions of the file and its folder",
+    ),
+    (
+        ("unable to open",),
+        ConfigurationError,
+        "the store {} can't be opened",
+        "check the path given by --db or NOTIFYCLI_DB",
+    ),
+)
+"""What SQLite's messages mean: the kind of error, what is said of the path, and the way out."""
+
+
+def _translated(error: sqlite3.Error, path: Path) -> NotifycliError:
     text = str(error)
-    if "locked" in text or "busy" in text:
-        return TryAgainError(f"the store {path} is in use by another process", "try again shortly")
-    if "disk is full" in text:
-        return TryAgainError(
-            f"the disk is full: nothing was stored in {path}", "free some space and try again"
-        )
-    if "readonly" in text:
-        return NotPermittedError(
-            f"the store {path} can't be written", "check the permissions of the file and its folder"
-        )
-    if "not a database" in text or "malformed" in text:
-        return ConfigurationError(
-            f"{path} is no notifycli store", "name another file with --db or NOTIFYCLI_DB"
-        )
-    if "unable to open" in text:
-        return ConfigurationError(
-            f"the store {path} can't be opened", "check the path given by --db or NOTIFYCLI_DB"
-        )
-    return ConfigurationError(f"the store {path} failed: {text}")
+    if "disk is full" in text or ("disk I/O" in text and _is_full(path)):
+        return _full(path)
+    if "not a database" in text and not _is_ours(path):
+        return _no_store(path)
+    if any(sign in text for sign in _DAMAGE):
+        return damaged(path)
+    for signs, kind, message, hint in _MEANINGS:
+        if any(sign in text for sign in signs):
+            return kind(message.format(path), hint)
+    return ConfigurationError(
+        f"the store {path} failed: {text}", "check the disk that it is on; then: notifycli doctor"
+    )
+
+
+def _no_store(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path} is no notifycli store", "name another file with --db or NOTIFYCLI_DB"
+    )
+
+
+def _full(path: Path) -> TryAgainError:
+    return TryAgainError(
+        f"the disk is full: nothing was stored in {path}", "free some space and try again"
+    )
+
+
+def _is_full(path: Path) -> bool:
+    """Whether there is no room for the files that SQLite makes beside a store."""
+    try:
+        return shutil.disk_usage(path.parent).free < _ROOM
+    except OSError:
+        return False
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file that SQLite can't read has the mark of a store: it was one."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SMALLEST)
+    except OSError:
+        return False
+    mark = head[_MARK_AT : _MARK_AT + 4]
+    return mark == APPLICATION_ID.to_bytes(4) or (len(head) <= _MARK_AT and head[:16] == _SQLITE)
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
     """Open the store at `path`, brought up to date; an empty one in memory if it may not be made.
 
-    Raises the errors of `told_errors`, and `ConfigurationError` for a store of a newer version
+    One that can't be written is opened to be read.
+
+    Raises the errors of `translate_errors`, and `ConfigurationError` for a store of a newer version
     and for a file that belongs to another program. None of them touches the file.
     """
     exists = _holds_something(path)
     if not exists and create:
         _create_private(path)
     with translate_errors(path):
-        connection = sqlite3.connect(
-            path if exists or create else _IN_MEMORY, timeout=BUSY_SECONDS, isolation_level=None
-        )
         try:
-            _prepare(connection, path)
-        except BaseException:
-            connection.close()
-            raise
+            return _open(path if exists or create else _IN_MEMORY, path, _prepare)
+        except sqlite3.OperationalError as error:
+            if not exists or not any(sign in str(error) for sign in _UNWRITABLE):
+                raise
+            return _connect_to_read(path)
+
+
+def _open(
+    name: Path | str, path: Path, prepare: Callable[[sqlite3.Connection, Path], None]
+) -> sqlite3.Connection:
+    uri = isinstance(name, str) and name.startswith("file:")
+    connection = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, uri=uri)
+    try:
+        prepare(connection, path)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a store in a place that can't be written: SQLite would put files beside it.
+
+    Where nobody can write, nobody does meanwhile; what a log beside it holds is read too, or it
+    isn't opened. One of an earlier version is brought up to date in memory.
+    """
+    address = path.absolute().as_uri()
+    try:
+        found = _open(f"{address}?mode=ro", path, _look)
+    except sqlite3.OperationalError:
+        if _size(Path(f"{path}-wal")):
+            raise
+        found = _open(f"{address}?immutable=1", path, _look)
+    if _checked_version(found, path) < VERSION:
+        copy = sqlite3.connect(_IN_MEMORY, isolation_level=None)
+        found.backup(copy)
+        found.close()
+        found = copy
+        _prepare(found, path)
+    found.execute("PRAGMA query_only = ON")
+    return found
+
+
+def _look(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
+    _checked_version(connection, path)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _holds_something(path: Path) -> bool:
@@ -97,18 +217,22 @@ def _holds_something(path: Path) -> bool:
     of this process have on it, and another program could then take away the log they write to.
     """
     try:
-        size = path.stat().st_size
+        status = path.stat()
     except FileNotFoundError:
         return False
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise ConfigurationError(
-            f"the store {path} can't be opened: {error.strerror}",
+            f"the store {path} can't be opened: {getattr(error, 'strerror', None) or error}",
             "check the path given by --db or NOTIFYCLI_DB",
         ) from error
-    if 0 < size < _SMALLEST:
+    if not stat.S_ISREG(status.st_mode):
         raise ConfigurationError(
-            f"{path} is no notifycli store", "name another file with --db or NOTIFYCLI_DB"
+            f"the store {path} can't be opened: it is no file",
+            "check the path given by --db or NOTIFYCLI_DB",
         )
+    size = status.st_size
+    if 0 < size < _SMALLEST:
+        raise damaged(path) if _is_ours(path) else _no_store(path)
     return size > 0
 
 
@@ -117,6 +241,8 @@ def _create_private(path: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise _full(path) from error
         raise NotPermittedError(
             f"the store {path} can't be created: {error.strerror}",
             "name another place with --db or NOTIFYCLI_DB",
@@ -152,6 +278,8 @@ def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
+        if version and connection.execute(_OUR_TABLE).fetchone():
+            raise damaged(path)
         if version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
             raise ConfigurationError(
                 f"{path} is a database of another program",
