@@ -36,6 +36,13 @@ class Known:
     state: NoticeState = NoticeState.PENDING
     owner: str = ""
     due: int = 0
+    changed: int = 0
+
+    def is_due(self, now: int) -> bool:
+        """Whether its time has come, or can only be of a clock that was put right since."""
+        if self.state is NoticeState.SENDING:
+            return self.due <= now or self.due > now + LEASE
+        return self.due <= now or self.changed > now
 
 
 def entry(key: int, user: int, channel: Channel, conversation: int | None) -> Entry:
@@ -86,7 +93,9 @@ class Machine(RuleBasedStateMachine):
         if new:
             self.keys.add(identity)
             id_ = max(notice.id for notice in self.outbox.in_state(NoticeState.PENDING))
-            self.known[id_] = Known((user, channel, conversation), f"text {key}", due=self.now)
+            self.known[id_] = Known(
+                (user, channel, conversation), f"text {key}", due=self.now, changed=self.now
+            )
 
     @rule(owner=st.sampled_from(OWNERS), room=st.integers(0, 4), renew=st.booleans())
     def lease(self, owner: str, room: int, renew: bool) -> None:
@@ -111,6 +120,10 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
 
+    @rule(seconds=st.integers(1, 3 * LEASE))
+    def clock_is_put_right(self, seconds: int) -> None:
+        self.now = max(1, self.now - seconds)
+
     @precondition(lambda self: self.known)
     @rule(which=st.integers(0, 99), drop=st.booleans())
     def take_in_hand(self, which: int, drop: bool) -> None:
@@ -120,7 +133,7 @@ class Machine(RuleBasedStateMachine):
         assert count == (notice.state in (NoticeState.DEAD, NoticeState.PENDING))
         if count:
             notice.state = NoticeState.DROPPED if drop else NoticeState.PENDING
-            notice.due = self.now
+            notice.due = notice.changed = self.now
 
     @invariant()
     def the_store_is_what_the_model_says(self) -> None:
@@ -166,6 +179,7 @@ class Machine(RuleBasedStateMachine):
         mine = known.state is NoticeState.SENDING and known.owner == owner
         if item.state is NoticeState.SENT or mine:
             known.state, known.due, known.owner = item.state, item.due_at, ""
+            known.changed = self.now
 
     def _check_lease(self, leased: list[Leased], room: int) -> None:
         """Check that just what is due and first in its line was leased, the oldest first."""
@@ -177,7 +191,7 @@ class Machine(RuleBasedStateMachine):
         free = [
             id_
             for id_, notice in sorted(open_.items())
-            if notice.due <= self.now
+            if notice.is_due(self.now)
             and not any(
                 other < id_ and notice.line[2] is not None and open_[other].line == notice.line
                 for other in open_

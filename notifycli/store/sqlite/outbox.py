@@ -36,6 +36,10 @@ Record = TypeVar("Record", bound=Struct)
 
 # As the partial indexes have it, or SQLite wouldn't use them.
 _OPEN = "n.state IN ('pending', 'sending')"
+# A lease that ends later than one that begins now, and a pause that was decided later than now, are
+# of a clock that has been put right since.
+_DUE = """(n.due_at <= ? OR (n.state = 'sending' AND n.due_at > ?)
+  OR (n.state = 'pending' AND n.changed_at > ?))"""
 _FIRST_IN_LINE = """NOT EXISTS (
   SELECT 1 FROM notice e WHERE e.state IN ('pending', 'sending') AND e.id < n.id
   AND e.account_id = n.account_id AND e.user_id = n.user_id AND e.channel = n.channel
@@ -165,9 +169,9 @@ class Outbox:
     ) -> list[Leased]:
         condition, parameters = scope.where()
         rows = self._connection.execute(
-            f"{_SELECT_LEASED} WHERE {_OPEN} AND n.due_at <= ? AND {condition}"
+            f"{_SELECT_LEASED} WHERE {_OPEN} AND {_DUE} AND {condition}"
             f" AND {_FIRST_IN_LINE} ORDER BY n.id LIMIT ?",
-            (now, *parameters, room),
+            (now, lease_until, now, *parameters, room),
         )
         leased = [_record(Leased, row) for row in rows]
         self._connection.executemany(
