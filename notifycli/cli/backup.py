@@ -1,0 +1,153 @@
+"""`notifycli backup|restore`: the store with its settings, and the encrypted file of secrets."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from notifycli.cli.command import command_class, examples, part, session_of
+from notifycli.cli.session import Session, plural
+from notifycli.errors import DataError, InputMissingError, UsageError
+from notifycli.secrets.keychain import WHICH, file_path
+from notifycli.secrets.private_file import read_private, replace_private
+from notifycli.store.sqlite.backup import check_store, copy_store
+from notifycli.store.store import Store
+from notifycli.store.tokens import TokenState
+
+app = part()
+_STORE = "notifycli.db"
+_KEYCHAIN = "keychain.json"
+_MEMBERS = (_STORE, _KEYCHAIN)
+_BESIDE = ("", "-wal", "-shm", "-journal")
+Archive = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
+
+
+@app.command(
+    "backup",
+    cls=command_class(),
+    epilog=examples("notifycli backup desk.backup\nnotifycli backup /mnt/$(date +%F).backup"),
+)
+def backup(ctx: typer.Context, file: Archive) -> None:
+    """Write the store and its settings to one file, also while others write.
+
+    The encrypted file of secrets goes with it, still encrypted. What a system's keyring holds
+    can't: it is told.
+    """
+    session = session_of(ctx)
+    if file.exists():
+        raise UsageError(f"{file} exists already", "name another file, or remove it first")
+    if not session.path.exists():
+        raise InputMissingError(f"there is no store at {session.path}", "name one: --db PATH")
+    whole = io.BytesIO()
+    with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
+        copy = Path(folder) / _STORE
+        copy_store(session.path, copy)
+        with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(copy, _STORE)
+            secrets = read_private(file_path(os.environ, session.path))
+            if secrets is not None:
+                archive.writestr(_KEYCHAIN, secrets)
+        _tell_missing(session, copy, "the backup doesn't have")
+    replace_private(file, whole.getvalue())
+    also = " and the encrypted file of secrets" if secrets is not None else ""
+    session.info(f"wrote the store{also} to {file}")
+
+
+@app.command(
+    "restore",
+    cls=command_class(),
+    epilog=examples("notifycli restore desk.backup\nnotifycli restore desk.backup --replace"),
+)
+def restore(
+    ctx: typer.Context,
+    file: Archive,
+    *,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Move what is there aside, to names ending in .before."),
+    ] = False,
+) -> None:
+    """Bring a backup back; stop what uses the store before.
+
+    Nothing is overwritten. What a system's keyring held isn't in it: it is told.
+    """
+    session = session_of(ctx)
+    keychain = file_path(os.environ, session.path)
+    with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
+        members = _extract(file, Path(folder))
+        copy = Path(folder) / _STORE
+        targets = {session.path: members[_STORE]}
+        if _KEYCHAIN in members:
+            targets[keychain] = members[_KEYCHAIN]
+        _make_way(list(targets), replace=replace)
+        for target, data in targets.items():
+            replace_private(target, data)
+        _tell_missing(session, copy, "the backup didn't have")
+    session.info(f"restored {', '.join(map(str, targets))}; is all well? notifycli doctor")
+
+
+def _extract(file: Path, folder: Path) -> dict[str, bytes]:
+    """Read a backup, and put its store into a folder once it is known to be whole."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = {name: archive.read(name) for name in archive.namelist() if name in _MEMBERS}
+    except FileNotFoundError:
+        raise InputMissingError(f"{file} doesn't exist", "name the backup") from None
+    except OSError as error:
+        raise InputMissingError(f"{file} can't be read: {error.strerror}") from None
+    except Exception as error:
+        raise DataError(f"{file} is damaged or no backup of notifycli") from error
+    if _STORE not in members:
+        raise DataError(f"{file} is no backup of notifycli", "make one: notifycli backup FILE")
+    (folder / _STORE).write_bytes(members[_STORE])
+    check_store(folder / _STORE)
+    return members
+
+
+def _make_way(targets: list[Path], *, replace: bool) -> None:
+    """Move what is there aside, if that was asked for. Raises `UsageError` otherwise."""
+    there = [Path(f"{target}{end}") for target in targets for end in _BESIDE]
+    there = [path for path in there if path.exists()]
+    if there and not replace:
+        raise UsageError(
+            f"{', '.join(map(str, there))}: not overwritten",
+            "add --replace: what is there is moved aside, to names ending in .before; "
+            "or name another place: --db PATH",
+        )
+    aside = {path: Path(f"{path}.before") for path in there}
+    if taken := [str(path) for path in aside.values() if path.exists()]:
+        raise UsageError(f"{', '.join(taken)}: not overwritten", "move it away, or remove it")
+    for path, before in aside.items():
+        path.replace(before)
+
+
+def _tell_missing(session: Session, store: Path, how: str) -> None:
+    """Say which secrets are a system keyring's, and can't be in a backup."""
+    with Store(store, create=False) as opened:
+        tokens = [
+            token
+            for token in opened.tokens.all()
+            if token.state is not TokenState.REVOKED and _is_system(token.secret_name)
+        ]
+        keys = [key for key in opened.subscriptions.push_keys() if _is_system(key.secret_name)]
+        named = ("smtp.password", "listen.secret")
+        settings = [key for key in named if opened.configuration.secret_name(key)]
+    parts = [plural(len(tokens), "token")] * bool(tokens)
+    parts += [plural(len(keys), "push key")] * bool(keys)
+    if os.environ.get(WHICH) != "file":
+        parts += settings
+    if parts:
+        session.warn(
+            f"{how} what the system's keyring holds: {', '.join(parts)}; on another machine make "
+            "them anew: notifycli token rotate, push keys rotate, config set"
+        )
+
+
+def _is_system(secret_name: str) -> bool:
+    return secret_name.startswith("system:")

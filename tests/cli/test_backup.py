@@ -1,0 +1,93 @@
+"""`notifycli backup|restore`: all that is kept, there and back, and nothing overwritten."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies
+
+from tests.conftest import Notifycli, Result, Vault
+
+
+@pytest.fixture
+def token(desk: Notifycli, vault: Vault) -> bytes:
+    """A token of Jane's, in a vault of the test's own."""
+    assert vault.secrets() == {}
+    desk.ok("config", "set", "smtp.host=mail.example.com")
+    return desk.ok("token", "show", "-u", "7").stdout
+
+
+def test_all_comes_back_on_another_machine(desk: Notifycli, vault: Vault, token: bytes) -> None:
+    exported = desk.ok("directory", "export").stdout
+    with closing(sqlite3.connect(desk.store)) as other:
+        other.execute("BEGIN IMMEDIATE")  # somebody writes meanwhile
+        other.execute("UPDATE account SET name = 'not yet'")
+        desk.ok("backup", "all.backup")
+    assert (desk.folder / "all.backup").stat().st_mode & 0o777 == 0o600
+    desk.store.unlink()
+    vault.path.unlink()
+    told = desk.ok("restore", "all.backup")
+    assert told == Result(
+        0, b"", f"restored {desk.store}, {vault.path}; is all well? notifycli doctor\n"
+    )
+    assert desk.ok("directory", "export").stdout == exported
+    assert desk.ok("config", "get", "smtp.host").stdout == b"mail.example.com\n"
+    assert desk.ok("token", "show", "-u", "7").stdout == token
+
+
+@pytest.mark.usefixtures("token")
+def test_what_is_there_is_kept_until_it_is_to_be_moved_aside(desk: Notifycli, vault: Vault) -> None:
+    desk.ok("backup", "all.backup")
+    desk.ok("user", "add", "late@example.com")
+    now, secrets = desk.store.read_bytes(), vault.path.read_bytes()
+    refused = desk("restore", "all.backup")
+    assert (refused.status, refused.stdout) == (2, b"")
+    assert "add --replace" in refused.stderr
+    assert (desk.store.read_bytes(), vault.path.read_bytes()) == (now, secrets)
+    desk.ok("restore", "all.backup", "--replace")
+    assert len(desk.ok("user", "list").records) == 3
+    assert Path(f"{desk.store}.before").read_bytes() == now
+    again = desk("restore", "all.backup", "--replace")
+    assert (again.status, "not overwritten" in again.stderr) == (2, True)
+    assert (desk("backup", "all.backup").status, Path(f"{desk.store}.before").read_bytes()) == (
+        2,
+        now,
+    )
+
+
+def test_what_a_system_keyring_holds_is_named(desk: Notifycli) -> None:
+    with closing(sqlite3.connect(desk.store)) as store:
+        store.execute(
+            "INSERT INTO token VALUES (1, 1, 7, 'default', 'system:1/7/default/00', 'd', 'm', '',"
+            " 0, 0, NULL, 'active', 1)"
+        )
+        store.execute("INSERT INTO setting_secret VALUES ('smtp.password', 'config/0/x')")
+        store.commit()
+    told = desk.ok("backup", "all.backup").stderr
+    assert told.startswith(
+        "warning: the backup doesn't have what the system's keyring holds: 1 token, smtp.password;"
+    )
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20
+)
+@given(data=strategies.data())
+def test_a_damaged_backup_brings_nothing_back(desk: Notifycli, data: strategies.DataObject) -> None:
+    whole = desk.folder / "whole.backup"
+    if not whole.exists():
+        desk.ok("backup", "whole.backup")
+    raw = whole.read_bytes()
+    at = data.draw(strategies.integers(0, len(raw) - 1))
+    desk.write("cut.backup", raw[:at])
+    result = desk("restore", "cut.backup", "--db", "new.db")
+    assert (result.status, (desk.folder / "new.db").exists()) == (65, False)
+
+
+def test_what_is_no_backup_is_told(desk: Notifycli) -> None:
+    assert desk("restore", "none.backup").status == 66
+    assert desk("backup", "x.backup", "--db", "none.db").status == 66
+    assert desk("restore", desk.write("x", b"text")).status == 65
