@@ -26,6 +26,10 @@ LOCK_SECONDS = 10.0
 """How long a writer waits for another one: some thirty writes with their key derivation."""
 
 _POLL = 0.02
+_OLD = 3600.0
+"""Seconds after which nobody writes any more what lies beside a file."""
+_RANDOM = 9
+"""Characters of the end that `tempfile` gives a name, with its dot."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _GIVEN = ("/run/secrets", "/var/run/secrets", "/run/credentials")
@@ -94,10 +98,20 @@ def replace_private(path: Path, data: bytes) -> None:
                 Path(name).unlink()
             raise
         sync_folder(path.parent)
+        _sweep(path)
     except OSError as error:
         raise UnavailableError(
             f"{path} can't be written: {error.strerror}", "Make room or rights for it."
         ) from None
+
+
+def _sweep(path: Path) -> None:
+    """Delete what writers that were killed have left beside a file."""
+    for left in path.parent.iterdir():
+        if left.name.startswith(f".{path.name}.") and len(left.suffix) == _RANDOM:
+            with contextlib.suppress(OSError):
+                if left.stat().st_mtime < time.time() - _OLD:
+                    left.unlink()
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from notifycli.secrets import encryption, passphrase
 from notifycli.secrets.encrypted_file import EncryptedFile
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.passphrase import Passphrase
-from notifycli.secrets.private_file import read_private
+from notifycli.secrets.private_file import read_private, replace_private
 from notifycli.secrets.token_format import Secret
 from tests.conftest import Notifycli, Program, Vault
 from tests.secrets.services import NOBODY
@@ -229,6 +229,16 @@ class TestDamage:
     def test_a_path_that_can_be_none_is_told(self) -> None:
         with pytest.raises(NotifycliError):
             read_private(Path("a\0b"))
+
+
+def test_what_a_killed_writer_left_is_swept_and_nothing_else(folder: Path) -> None:
+    names = [".vault.k3jx92_a", ".vault.young123", ".vault.lock", ".other.k3jx92_a", "vault.before"]
+    for name in names:
+        (folder / name).touch()
+        os.utime(folder / name, (0, 0))
+    os.utime(folder / ".vault.young123")
+    replace_private(folder / "vault", b"new")
+    assert {path.name for path in folder.iterdir()} == {"vault", *names[1:]}
 
 
 @contextmanager
