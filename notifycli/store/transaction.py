@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import count
 from typing import Any, Literal, NamedTuple
 
@@ -73,20 +74,35 @@ class Change:
     def __init__(self, connection: sqlite3.Connection, account: int, trace: Trace) -> None:
         self._connection = connection
         self._account = account
-        self.tokens = TokenChanges(connection, account)
-        self.subscriptions = SubscriptionChanges(connection, account)
-        self.chatwoot = ConnectionChanges(connection, account)
         self._trace = trace
         self._id: int | None = None
         self._preferences = 0
+        self._parts: list[TokenChanges | SubscriptionChanges] = []
+        """Those that were asked for, and may differ."""
         self._directory: list[DirectoryDifference] = []
         if not self._one("SELECT 1 FROM account WHERE id = ?", account):
             self._execute("INSERT INTO account (id) VALUES (?)", account)
 
+    @cached_property
+    def tokens(self) -> TokenChanges:
+        """What it does to tokens."""
+        self._parts.append(part := TokenChanges(self._connection, self._account))
+        return part
+
+    @cached_property
+    def subscriptions(self) -> SubscriptionChanges:
+        """What it does to push subscriptions."""
+        self._parts.append(part := SubscriptionChanges(self._connection, self._account))
+        return part
+
+    @cached_property
+    def chatwoot(self) -> ConnectionChanges:
+        """What it does to what is known of a Chatwoot; the history tells none of it."""
+        return ConnectionChanges(self._connection, self._account)
+
     def __len__(self) -> int:
         """How many things differ from what they were."""
-        traced = len(self._directory) + len(self.tokens) + len(self.subscriptions)
-        return self._preferences + traced
+        return self._preferences + len(self._directory) + sum(map(len, self._parts))
 
     @property
     def directory(self) -> Sequence[DirectoryDifference]:
@@ -344,8 +360,8 @@ class Change:
                 "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
                 [(self._change_id(), *row) for row in self._directory],
             )
-            self.tokens.record(self._change_id())
-            self.subscriptions.record(self._change_id())
+            for part in self._parts:
+                part.record(self._change_id())
 
     def _change_id(self) -> int:
         if self._id is None:

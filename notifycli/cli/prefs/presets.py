@@ -12,7 +12,7 @@ from notifycli.cli.assignments import all_assigned
 from notifycli.cli.command import USER, USERS, command_class, examples, group, session_of
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.common import Default, InboxIds, Lock
-from notifycli.cli.prefs.scope import targets_of
+from notifycli.cli.prefs.set import targets_of
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import short_key
