@@ -34,6 +34,7 @@ _HEAVY = {
 _READS_FILES = {"csv", "gzip", "tomllib"}
 _NEEDED = {
     "TAB": {"dataclasses"},
+    "backup": {"tempfile", "zipfile"},
     "chatwoot": {"dataclasses"},
     "deliver": {"gzip"},
     "directory": {"gzip"},
@@ -46,6 +47,7 @@ _NEEDED = {
     "prefs export": _READS_FILES,
     "prefs import": _READS_FILES,
     "push": {"dataclasses"},
+    "restore": {"tempfile", "zipfile"},
     "simulate": {"gzip"},
     "test": _READS_FILES,
     "token": {"dataclasses"},
