@@ -25,19 +25,29 @@ _ROOT = Path(__file__).parent.parent
 _HEAVY = {
     *("aiohttp", "copykitten", "cryptography", "idna", "keyring", "pkg_resources", "platformdirs"),
     *("py_vapid", "pygments", "pywebpush", "requests", "rich", "shellingham", "sqlite_utils"),
-    *("starlette", "tomlkit", "urllib3", "uvicorn", "zstandard"),
-    *("asyncio", "bz2", "concurrent", "csv", "ctypes", "dataclasses", "email", "gzip", "http"),
+    *("starlette", "tomlkit", "urllib3", "uvicorn"),
+    *(
+        "asyncio",
+        "backports",
+        "bz2",
+        "compression",
+        "concurrent",
+        "csv",
+        "ctypes",
+        "dataclasses",
+        "email",
+        "gzip",
+        "http",
+    ),
     *("logging", "lzma", "multiprocessing", "smtplib", "socket", "ssl", "tempfile", "tomllib"),
     *("unittest", "xml", "zipfile"),
 }
 """What takes a millisecond or more, and Typer itself doesn't import."""
-_READS_FILES = {"csv", "gzip", "tomllib"}
+_READS_FILES = {"csv", "tomllib"}
 _NEEDED = {
     "TAB": {"dataclasses"},
     "backup": {"tempfile", "zipfile"},
     "chatwoot": {"dataclasses"},
-    "deliver": {"gzip"},
-    "directory": {"gzip"},
     "doctor": {"dataclasses", "tempfile"},
     "email": {"asyncio", "concurrent", "logging", "socket", "ssl"},
     "prefs apply": _READS_FILES,
@@ -48,10 +58,8 @@ _NEEDED = {
     "prefs import": _READS_FILES,
     "push": {"dataclasses"},
     "restore": {"tempfile", "zipfile"},
-    "simulate": {"gzip"},
     "test": _READS_FILES,
     "token": {"dataclasses"},
-    "why": {"gzip"},
 }
 """What of it a command, or all commands of a group, may import before they do anything."""
 _CEILINGS = {

@@ -7,9 +7,15 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from notifycli.cli.terminal import is_terminal, is_utf_8, print_error, printable
+from notifycli.cli.terminal import (
+    input_descriptor,
+    is_terminal,
+    is_utf_8,
+    print_error,
+    printable,
+)
 from notifycli.cli.types import Reference, number_in
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
@@ -19,6 +25,9 @@ from notifycli.store.sqlite.connection import damaged, default_path
 from notifycli.store.store import Store
 
 T = TypeVar("T")
+if TYPE_CHECKING:
+    from notifycli.replay.sources import Inputs
+
 Group = TypeVar("Group", Inbox, Team)
 
 NO_USERS_YET = (
@@ -204,6 +213,12 @@ class Session:
         files = given or ["-"]
         self.awaits(*files)
         return files
+
+    def inputs(self, given: list[str] | None) -> Inputs:
+        """Return the events that are meant, to be read: standard input, if no file is named."""
+        from notifycli.replay.sources import Inputs  # noqa: PLC0415 - few commands read events
+
+        return Inputs(tuple(self.input_files(given)), input_descriptor, self.command)
 
     def awaits(self, *files: str) -> None:
         """Tell whoever sits at a terminal, if one of the files is what they are to type."""

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
-from notifycli.cli.input.lines import STDIN, read_whole
 from notifycli.cli.output import replace_file, show, write
 from notifycli.cli.profiles import Rules
 from notifycli.cli.session import plural
@@ -106,6 +105,9 @@ def _read(files: Sequence[str]) -> list[Scenario]:
     A file that a scenario of another one reads needn't be one of scenarios: a shell's `*` names
     both.
     """
+    from notifycli.cli.files import read_document  # noqa: PLC0415 - not for the help
+    from notifycli.replay.sources import STDIN, place_of  # noqa: PLC0415
+
     scenarios: list[Scenario] = []
     wrong: dict[Path, DataError] = {}
     read = set[Path]()
@@ -114,11 +116,10 @@ def _read(files: Sequence[str]) -> list[Scenario]:
 
         def read_file(reference: str, folder: Path = folder) -> bytes:
             read.add((folder / reference).resolve())
-            return read_whole(str(folder / reference))
+            return read_document(str(folder / reference))
 
         try:
-            shown = "<stdin>" if name == STDIN else name
-            scenarios += read_scenarios(read_whole(name), shown, read_file)
+            scenarios += read_scenarios(read_document(name), place_of(name), read_file)
         except DataError as error:
             wrong[Path(name).resolve()] = error
     faults = [error for path, error in wrong.items() if path not in read]

@@ -31,6 +31,7 @@ _DEEPEST = 16
 _ENVELOPES = (
     *("body", "payload", "data", "message", "raw", "json", "record", "value", "log", "records"),
     *("request", "line", "msg", "text", "rawbody", "request_body", "jsonpayload", "textpayload"),
+    *("entries", "item", "items", "events", "postdata"),
     *("detail", "_source", "source", "event", "event_data", "hook", "webhook", "params"),
 )
 """Names under which bodies are found, in any case, in the order in which they are looked into."""

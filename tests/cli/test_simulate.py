@@ -9,7 +9,7 @@ import pytest
 
 from notifycli.cli import times
 from notifycli.events.timestamps import parse_moment
-from tests.conftest import DESK, Json, Notifycli, Program, lines
+from tests.conftest import Json, Notifycli, Program, lines
 
 CREATED: Json = {
     "event": "conversation_created",
@@ -619,59 +619,9 @@ def test_an_email_to_a_user_without_an_address_can_not_be_delivered(day: Notifyc
     ]
 
 
-@pytest.mark.parametrize(
-    ("opening", "hint"),
-    [
-        pytest.param(b"[", "jq -c '.[]' FILE", id="an array"),
-        pytest.param(b"{", "jq -c . FILE", id="an object that is laid out"),
-        pytest.param(
-            b'{"event": "conversation_created", "id": "x"}', None, id="an id that is none"
-        ),
-    ],
-)
-def test_a_file_of_another_form_is_told_how_to_become_one_object_a_line(
-    day: Notifycli, opening: bytes, hint: str | None
+def test_a_pipe_by_name_whose_first_line_breaks_off_is_read_on(
+    day: Notifycli, program: Program
 ) -> None:
-    told = day("simulate", day.write("bad.jsonl", opening + b"\n" + lines(DAY))).stderr
-    assert "one object a line is expected" in told if hint else "one object a line" not in told
-    assert hint is None or hint in told
-
-
-LAID_OUT = json.dumps(CREATED, indent=2)
-TO_LINES = "\n  one object a line is expected; jq makes that of what is laid out: jq -c . FILE"
-OF_ARRAY = "\n  one object a line is expected; jq makes that of an array: jq -c '.[]' FILE"
-IMPORTED = "\n  it holds no events but a directory: notifycli directory import FILE"
-NO_TEXT = "no JSON object: Input data was truncated"
-OTHER_FORMS = [
-    pytest.param({"a.json": LAID_OUT}, [f"a.json:1: {NO_TEXT}{TO_LINES}"], id="laid out"),
-    pytest.param(
-        {"a.json": LAID_OUT, "b.json": LAID_OUT, "c.json": json.dumps(DAY, indent=1)},
-        [
-            f"a.json:1: {NO_TEXT}{TO_LINES}",
-            f"b.json:1: {NO_TEXT}",
-            f"c.json:1: no JSON object: expected object, got array{OF_ARRAY}",
-        ],
-        id="several, with one hint a form",
-    ),
-    pytest.param(
-        {"desk.json": "\ufeff" + json.dumps(DESK, indent=1)},
-        [f"desk.json:1: {NO_TEXT}{IMPORTED}"],
-        id="a directory",
-    ),
-]
-
-
-@pytest.mark.parametrize(("files", "told"), OTHER_FORMS)
-def test_of_a_file_that_is_one_value_one_fault_is_told_and_the_others_counted(
-    day: Notifycli, files: dict[str, str], told: list[str]
-) -> None:
-    more = sum(len(text.splitlines()) for text in files.values()) - len(told)
-    result = day("simulate", *(day.write(name, text) for name, text in files.items()))
-    assert (result.status, result.stdout) == (65, b"")
-    assert result.stderr.startswith("\n".join(told) + f"\n… and {more} more bad lines\n")
-
-
-def test_a_pipe_by_name_is_not_read_again_for_a_hint(day: Notifycli, program: Program) -> None:
     day.write("bad.jsonl", b"{\n" + lines(DAY))
     result = program.shell("notifycli simulate <(cat bad.jsonl)")
     assert [one["line"] - 1 for one in result.records] == [one["line"] for one in FIRED]

@@ -87,12 +87,12 @@ def chatwoot_import_export(
     All is taken over, or nothing. Directory and preferences are stored. What happened is written to
     FOLDER/events.jsonl, for why and simulate, and whom Chatwoot told to FOLDER/notifications.jsonl.
     """
-    from notifycli.cli.input.lines import read_lines  # noqa: PLC0415 - gzip
+    from notifycli.cli.files import read_lines  # noqa: PLC0415 - not for the help
 
     session = session_of(ctx)
     session.awaits(file)
     with Export() as export:
-        export.read(read_lines([file]))
+        export.read(read_lines(file))
         rebuilder = export.rebuilder()
         with _folder(out), session.store(create=True) as store:
             events = _write_lines(out / EVENTS, rebuilder.events(export.rows()))

@@ -10,8 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from notifycli.cli.input.lines import told_faults
 from notifycli.errors import UsageError
+from notifycli.replay.faults import file_errors
 from notifycli.store.outbox_records import FilePosition
 
 POLL_SECONDS = 0.2
@@ -45,7 +45,7 @@ class Follower:
         self._place = FilePosition(0, b"", 0)
         self._number = 0
         self._rest = b""
-        with told_faults(name):
+        with file_errors(name):
             self._file = _opened(name)
             if self._file.peek(2)[:2] == _GZIP:
                 self._file.close()
@@ -66,7 +66,7 @@ class Follower:
     def items(self) -> Iterator[Item]:
         """Give the lines there are, and each that comes, until `pause` says no."""
         try:
-            with told_faults(self._name):
+            with file_errors(self._name):
                 while True:
                     yield from self._written()
                     if not self._pause(POLL_SECONDS):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
-from notifycli.cli.input.lines import BadLines, read_lines
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.profiles import Rules, profile_of, tell_without_effect
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.filters import a_channel
 from notifycli.cli.simulate.run import selected_users, tell_assumptions
-from notifycli.cli.terminal import is_terminal
+from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import read_span
 from notifycli.cli.types import a_number
 from notifycli.errors import UnavailableError, UsageError
+from notifycli.replay.faults import BadLines
+from notifycli.replay.scan import take_record
+from notifycli.replay.sources import Inputs, Record, read_records
 from notifycli.rules.decision import Decision
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
 from notifycli.rules.selection import Selection
@@ -150,10 +152,11 @@ def run(
         if dry_run:
             status = _show(session, files, feeder, strict=strict)
         else:
-            source = Source(session, store, files, follow=follow)
+            bad = BadLines(print_error, strict=strict)
+            source = Source(session, store, files, bad, follow=follow)
             limits = Limits(int(store.configuration.get("deliver.concurrency") or 1), limit)
             engine = Engine(store.outbox, channels, scope, limits, log.write if log else unlogged)
-            work = DeliveryRun(feeder, engine, source, BadLines(strict=strict), log)
+            work = DeliveryRun(feeder, engine, source, log)
             status = _send(session, store, work, scope, progress=progress)
     raise typer.Exit(status)
 
@@ -231,22 +234,21 @@ def _show(session: Session, files: list[str], feeder: Enqueuer | None, *, strict
             "--dry-run needs events",
             "see what is left over: notifycli deliver status --state pending",
         )
-    bad = BadLines(strict=strict)
-    show_decisions(session, _would_be_sent(files, feeder, bad), explain=False)
+    bad = BadLines(print_error, strict=strict)
+    records = read_records(Inputs(tuple(files), input_descriptor, session.command), bad)
+    show_decisions(session, _would_be_sent(records, feeder, bad), explain=False)
     tell_skipped(session, feeder.fed, feeder.channels)
     tell_broken(session, feeder.channels)
     tell_assumptions(session, feeder.replay.assumptions)
     return bad.finish()
 
 
-def _would_be_sent(files: list[str], feeder: Enqueuer, bad: BadLines) -> Iterator[Decision]:
-    from notifycli.events.decode import EventError  # noqa: PLC0415 - for a dry run alone
-
-    for file, number, line in read_lines(files):
-        try:
-            feeder.take(line, number)
-        except EventError as error:
-            bad.add(f"{file}:{number}", str(error), line)
+def _would_be_sent(
+    records: Iterable[Record], feeder: Enqueuer, bad: BadLines
+) -> Iterator[Decision]:
+    for file, number, text in records:
+        for fault in take_record(text, number, feeder.take)[1]:
+            bad.add(f"{file}:{number}", fault)
         yield from feeder.pending()
 
 

@@ -12,14 +12,16 @@ from queue import Empty, Full, Queue
 from typing import Generic, TypeVar
 
 from notifycli.cli.deliver.follow import Follower, Item
-from notifycli.cli.input.lines import STDIN, BadLines, read_lines
 from notifycli.cli.log_writer import SUMMARY_SECONDS, LogWriter
 from notifycli.cli.output import console
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import input_descriptor
 from notifycli.delivery.engine import Engine
 from notifycli.delivery.enqueue import Enqueuer
 from notifycli.errors import NotifycliError, TryAgainError
-from notifycli.events.decode import EventError
+from notifycli.replay.faults import BadLines
+from notifycli.replay.scan import take_record
+from notifycli.replay.sources import STDIN, Inputs, read_records
 from notifycli.store.outbox_records import FilePosition
 from notifycli.store.store import Store
 
@@ -37,19 +39,23 @@ class Source:
     Raises `InputMissingError`, and `UsageError` for a file that can't be followed.
     """
 
-    def __init__(self, session: Session, store: Store, files: list[str], *, follow: bool) -> None:
+    def __init__(
+        self, session: Session, store: Store, files: list[str], bad: BadLines, *, follow: bool
+    ) -> None:
         self._this = session
         self._store = store
         self._files = files
         self._follow = follow
+        self.bad = bad
         self.stopped = threading.Event()
         self.followed = self._opened()
 
     def items(self) -> Iterator[Item]:
-        """Give the lines."""
+        """Give what may be events."""
         whole = self._files[:-1] if self.followed else self._files
-        for file, number, line in read_lines(whole):
-            yield Item(file, number, line)
+        inputs = Inputs(tuple(whole), input_descriptor, self._this.command)
+        for file, number, text in read_records(inputs, self.bad):
+            yield Item(file, number, text)
         if self.followed:
             yield from self.followed.items()
 
@@ -78,7 +84,6 @@ class DeliveryRun:
         feeder: Enqueuer | None,
         engine: Engine,
         source: Source,
-        bad: BadLines,
         log: LogWriter | None = None,
     ) -> None:
         self.engine = engine
@@ -86,7 +91,7 @@ class DeliveryRun:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.feeder = feeder
         self._source = source
-        self.bad = bad
+        self.bad = source.bad
         self._log = log
         self._error: NotifycliError | None = None
 
@@ -144,11 +149,10 @@ class DeliveryRun:
         place: FilePosition | None = None
         try:
             for item in batch:
-                try:
-                    (feeder.take if item.fresh else feeder.fold)(item.line, item.number)
-                except EventError as error:
+                take = feeder.take if item.fresh else feeder.fold
+                for fault in take_record(item.line, item.number, take)[1]:
                     if item.fresh:
-                        self.bad.add(f"{item.file}:{item.number}", str(error), item.line)
+                        self.bad.add(f"{item.file}:{item.number}", fault)
                 place = item.place if item.fresh else None
         finally:
             followed = self._source.followed

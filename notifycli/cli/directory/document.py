@@ -9,9 +9,10 @@ import typer
 
 from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.directory.directory_change import Asked, DryRun, Yes, carry_out, tell_new_ids
-from notifycli.cli.input.lines import STDIN, BadLines, read_lines, read_whole
+from notifycli.cli.files import read_document
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
+from notifycli.cli.terminal import print_error
 from notifycli.cli.types import a_number
 from notifycli.documents.directory_document import (
     add_learnt,
@@ -20,8 +21,10 @@ from notifycli.documents.directory_document import (
     read_directory,
     unknown_fields,
 )
-from notifycli.events.decode import EventError
 from notifycli.events.discover import Learnt
+from notifycli.replay.faults import BadLines
+from notifycli.replay.scan import take_record
+from notifycli.replay.sources import place_of, read_records
 from notifycli.store.directory_history import undo
 from notifycli.store.transaction import Change
 
@@ -56,8 +59,8 @@ def directory_import(
     """Add and update what a document says: all, or nothing."""
     session = session_of(ctx)
     session.awaits(file)
-    place = "<stdin>" if file == STDIN else file
-    text = read_whole(file)
+    place = place_of(file)
+    text = read_document(file)
     document = read_directory(text, place)
     for told in unknown_fields(text):
         session.warn(f"{place}: {told}")
@@ -110,14 +113,12 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
     an inbox are: until you do, every user is taken to see its conversations.
     """
     session = session_of(ctx)
-    bad = BadLines(strict=False)
+    bad = BadLines(print_error)
     with session.store(create=True) as store:
         learnt = Learnt(session.fallback_account(store))
-        for file, number, line in read_lines(session.input_files(events)):
-            try:
-                learnt.note(line, number)
-            except EventError as error:
-                bad.add(f"{file}:{number}", str(error), line)
+        for file, number, text in read_records(session.inputs(events), bad):
+            for fault in take_record(text, number, learnt.note)[1]:
+                bad.add(f"{file}:{number}", fault)
         with store.changes(session.command, session.who) as changes:
             for account in sorted({*learnt.agents, *learnt.inboxes}):
                 change = changes(account)

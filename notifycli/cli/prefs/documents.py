@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from notifycli.cli.command import command_class, examples, none_of, part, session_of
-from notifycli.cli.input.lines import opened, shown
+from notifycli.cli.files import open_document
 from notifycli.cli.output import replace_file, write
 from notifycli.cli.prefs.differences import show_differences
 from notifycli.cli.prefs.progress import Bar, bar_over
@@ -20,6 +20,7 @@ from notifycli.documents.preference_document import Document
 from notifycli.documents.preference_tables import read_toml
 from notifycli.documents.syntax import FORMATS, Layers
 from notifycli.errors import DataError, UsageError
+from notifycli.replay.sources import place_of
 from notifycli.rules.preferences import Layer
 from notifycli.store.staging import Staging
 from notifycli.store.store import Store
@@ -130,7 +131,7 @@ def prefs_import(
     """Set what a document says: all of it, or nothing. What it doesn't name stays as it is."""
     session = session_of(ctx)
     read, changed = _put(session, _Given(file, format_, progress), whole=False)
-    session.info(f"{shown(file)}: {plural(read, 'preference')} read, {changed:,} changed")
+    session.info(f"{place_of(file)}: {plural(read, 'preference')} read, {changed:,} changed")
 
 
 @app.command(
@@ -165,7 +166,7 @@ def prefs_apply(
             show_differences(session, staging.differences())
         return
     read, changed = _put(session, _Given(file, format_, progress), whole=True)
-    session.info(f"{shown(file)}: {plural(read, 'preference')} read, {changed:,} changed")
+    session.info(f"{place_of(file)}: {plural(read, 'preference')} read, {changed:,} changed")
 
 
 @app.command(
@@ -254,9 +255,9 @@ def _stage(
     only = session.given_account
     if only is not None:
         session.resolve_account(store, may_be_new=stores)
-    with opened(given.file) as source:
+    with open_document(given.file) as source:
         document = Document(
-            *(store, source, shown(given.file)),
+            *(store, source, place_of(given.file)),
             lambda: session.resolve_account(store, may_be_new=stores),
             given.format,
             only=only,
@@ -271,7 +272,7 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     """Bring a TOML file up to date; gives whether that has changed it."""
     from notifycli.documents.toml_update import updated_toml  # noqa: PLC0415 - imports tomlkit
 
-    with opened(str(file)) as source:
+    with open_document(str(file)) as source:
         text = source.read().decode()
     read_toml(text, str(file))
     references = store.user_references(account)

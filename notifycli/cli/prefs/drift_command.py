@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
-from notifycli.cli.input.lines import opened, shown
+from notifycli.cli.files import open_document
 from notifycli.cli.output import show
 from notifycli.cli.prefs.differences import Counted, difference_cells
 from notifycli.cli.session import Session
 from notifycli.documents.preference_document import Document
+from notifycli.replay.sources import place_of
 from notifycli.rules.drift import drifts
 from notifycli.store.staging import Difference
 
@@ -69,9 +70,9 @@ def _records(session: Session, file: str) -> Iterator[DriftRecord]:
         account = session.resolve_account(store)
         everybody = not (session.given_users or session.selects_many)
         users = store.users(account) if everybody else session.resolve_users(store, account)
-        with opened(file) as source:
+        with open_document(file) as source:
             given = session.given_account
-            policy = Document(store, source, shown(file), account, only=given).policy()
+            policy = Document(store, source, place_of(file), account, only=given).policy()
         actual = store.preferences(account)
     emails = {user.id: user.email for user in users}
     for user, inbox, key, expected, found in drifts(policy, actual, emails):

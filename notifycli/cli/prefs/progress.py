@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from notifycli.cli.input.lines import STDIN, total_size
 from notifycli.cli.output import console
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_terminal
+from notifycli.replay.sources import STDIN, total_size
 
 if TYPE_CHECKING:
     from rich.progress import Progress

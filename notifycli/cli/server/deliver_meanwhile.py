@@ -65,10 +65,11 @@ class _Delivery:
     def _deliver(self, store: Store) -> None:
         from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - if asked for
         from notifycli.cli.deliver.worker import DeliveryRun, Source, carry_out  # noqa: PLC0415
-        from notifycli.cli.input.lines import BadLines  # noqa: PLC0415
+        from notifycli.cli.terminal import print_error  # noqa: PLC0415
         from notifycli.delivery.channels import Channels  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
+        from notifycli.replay.faults import BadLines  # noqa: PLC0415
         from notifycli.rules.selection import Selection  # noqa: PLC0415
         from notifycli.store.outbox_records import Scope  # noqa: PLC0415
 
@@ -82,8 +83,8 @@ class _Delivery:
         feeder = Enqueuer(store, self._session.fallback_account(store), terms, channels)
         limits = Limits(int(store.configuration.get("deliver.concurrency") or 1))
         engine = Engine(store.outbox, channels, scope, limits, self._writer.write)
-        source = Source(self._session, store, [str(self._path)], follow=True)
-        self._run = DeliveryRun(feeder, engine, source, BadLines(strict=False), self._writer)
+        source = Source(self._session, store, [str(self._path)], BadLines(print_error), follow=True)
+        self._run = DeliveryRun(feeder, engine, source, self._writer)
         if self._stopped.is_set():
             self._run.stop()
         carry_out(self._session, self._run, progress=False)

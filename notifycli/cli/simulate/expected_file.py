@@ -8,9 +8,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
-from notifycli.cli.input.lines import BOM, read_whole, shown
+from notifycli.cli.files import read_document
 from notifycli.cli.session import plural
 from notifycli.errors import DataError
+from notifycli.replay.sources import place_of
+from notifycli.replay.streams import BOM
 from notifycli.rules.preferences import nearest
 from notifycli.scenarios.expected import FIELDS, read_expected
 
@@ -38,13 +40,13 @@ def read_expected_file(file: str) -> list[dict[str, object]]:
     table = text.lstrip()[:1] not in ("{", "[", "")
     expected: list[dict[str, object]] = []
     faults: list[str] = []
-    for line, given in (_rows if table else _values)(text, shown(file)):
+    for line, given in (_rows if table else _values)(text, place_of(file)):
         try:
             if isinstance(given, ValueError):
                 raise given
             expected.append(read_expected(given, strict=not table))
         except ValueError as error:
-            faults.append(f"{shown(file)}:{line}: {error}")
+            faults.append(f"{place_of(file)}:{line}: {error}")
     if faults:
         more = len(faults) - _TOLD_IN_FULL
         listed = [*faults[:_TOLD_IN_FULL], *([f"… and {more:,} more"] if more > 0 else [])]
@@ -57,12 +59,12 @@ def read_expected_file(file: str) -> list[dict[str, object]]:
 
 
 def _text(file: str) -> str:
-    data = read_whole(file).removeprefix(BOM)
+    data = read_document(file).removeprefix(BOM)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{shown(file)}:{line}: is no UTF-8", "save it as UTF-8") from None
+        raise DataError(f"{place_of(file)}:{line}: is no UTF-8", "save it as UTF-8") from None
 
 
 def _values(text: str, _: str) -> Iterator[tuple[int, object]]:

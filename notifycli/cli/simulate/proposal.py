@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from notifycli.cli.assignments import assigned
-from notifycli.cli.input.lines import opened, shown
+from notifycli.cli.files import open_document
 from notifycli.cli.session import Session, find_user
 from notifycli.errors import UsageError
+from notifycli.replay.sources import place_of
 from notifycli.rules.directory import User
 from notifycli.rules.overlay import Wish, locked_away, overlaid
 from notifycli.rules.preferences import Layer
@@ -57,8 +58,8 @@ def read_document(store: Store, file: str, account: int) -> list[Placed]:
     """Read a document of preferences; `-` is standard input. Raises `DataError`."""
     from notifycli.documents.preference_document import Document  # noqa: PLC0415 - only with --prefs
 
-    with opened(file) as source:
-        return Document(store, source, shown(file), account).placed()
+    with open_document(file) as source:
+        return Document(store, source, place_of(file), account).placed()
 
 
 def proposed(session: Session, account: int, stored: Preferences, wishes: Wishes) -> Preferences:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from notifycli import __version__
-from notifycli.cli.input.lines import STDIN
 from notifycli.cli.output import replace_file
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.options import Asked
 from notifycli.cli.simulate.run import Run
 from notifycli.cli.terminal import encode
 from notifycli.events.timestamps import format_moment
+from notifycli.replay.sources import STDIN
 from notifycli.report.report_page import report
 
 _NAMED = 5

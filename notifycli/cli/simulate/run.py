@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from notifycli.cli.input.lines import BadLines, total_size
 from notifycli.cli.output import console
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.proposal import Wishes, find_users, proposed
 from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
+from notifycli.replay.faults import BadLines
+from notifycli.replay.sources import total_size
 from notifycli.rules.counts import Changes, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
 from notifycli.rules.notifications import Channel, NotificationType
@@ -183,7 +184,7 @@ def selected_users(session: Session, store: Store) -> frozenset[tuple[int, int]]
 
 @contextmanager
 def progress_bar(
-    session: Session, files: list[str], *, wanted: bool | None
+    session: Session, files: Sequence[str], *, wanted: bool | None
 ) -> Iterator[Callable[[int], None] | None]:
     """Show a progress bar if it is wanted; by default, where standard error is a terminal."""
     by_default = not session.quiet and is_terminal(sys.stderr)

@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, session_of
-from notifycli.cli.input.events import Progress, processors, read_events
-from notifycli.cli.input.lines import BadLines
 from notifycli.cli.output import chosen_format
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session
@@ -33,9 +31,13 @@ from notifycli.cli.simulate.run import (
     tell_assumptions,
     tell_unmet,
 )
+from notifycli.cli.terminal import print_error
 from notifycli.cli.times import read_time
 from notifycli.cli.types import CONVERSATION_ID, INBOX_ID, a_number
 from notifycli.events.event import Event
+from notifycli.replay.faults import BadLines
+from notifycli.replay.scan import processors, read_events
+from notifycli.replay.sources import Inputs, Progress
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Replay
@@ -191,8 +193,8 @@ def simulate(
     )
     asked.check()
     check_order(since, until)
-    files = session.input_files(events)
-    asked.check_files(*files, prefs, expect, str(session.path))
+    inputs = session.inputs(events)
+    asked.check_files(*inputs.files, prefs, expect, str(session.path))
     with session.store() as store:
         wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None
         selection = Selection(
@@ -215,8 +217,8 @@ def simulate(
     tell_without_effect(session, accounts.values())
     replay = Replay(accounts, fallback, selection, asked.insight(session))
     before = None if stored is None else Replay(stored, fallback, selection, asked.insight(session))
-    run = Run(replay, selection, BadLines(strict=strict), before)
-    status = _show(session, run, files, asked, progress=progress)
+    run = Run(replay, selection, BadLines(print_error, strict=strict), before)
+    status = _show(session, run, inputs, asked, progress=progress)
     tell_assumptions(session, run.replay.assumptions)
     tell_unmet(session, run)
     status = run.bad.finish() or status
@@ -228,10 +230,10 @@ def simulate(
 
 
 def _show(
-    session: Session, run: Run, files: list[str], asked: Asked, *, progress: bool | None
+    session: Session, run: Run, inputs: Inputs, asked: Asked, *, progress: bool | None
 ) -> int:
     """Show what is asked for, which replays, and give the exit status."""
-    records = _records(session, run, files, asked, wanted=progress)
+    records = _records(session, run, inputs, asked, wanted=progress)
     status = 0
     if asked.expect is not None:
         from notifycli.cli.simulate.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
@@ -244,14 +246,14 @@ def _show(
         else:
             deque(records, maxlen=0)
     elif not asked.lists or chosen_format(session) == "jsonl":
-        with progress_bar(session, files, wanted=progress) as advance:
-            events = _events(run, files, asked, advance)
+        with progress_bar(session, inputs.files, wanted=progress) as advance:
+            events = _events(run, inputs, asked, advance)
             show_json_lines(
                 run.decided(events, explain=asked.explain)
             ) if asked.lists else run.count(events)
     else:
         show_decisions(session, records, explain=asked.explain)
-    _show_counted(session, run, files, asked)
+    _show_counted(session, run, inputs, asked)
     changed = sum(run.changes.total())
     if asked.diff and not changed:
         session.info("no difference")
@@ -259,11 +261,11 @@ def _show(
 
 
 def _records(
-    session: Session, run: Run, files: list[str], asked: Asked, *, wanted: bool | None
+    session: Session, run: Run, inputs: Inputs, asked: Asked, *, wanted: bool | None
 ) -> Iterator[Decision]:
     """Replay under a progress bar, which is gone with the last record: before a table comes."""
-    with progress_bar(session, files, wanted=wanted) as advance:
-        events = _events(run, files, asked, advance)
+    with progress_bar(session, inputs.files, wanted=wanted) as advance:
+        events = _events(run, inputs, asked, advance)
         if not asked.compares:
             yield from run.decisions(events, explain=asked.explain)
             return
@@ -276,16 +278,16 @@ def _records(
                 yield changed
 
 
-def _events(run: Run, files: list[str], asked: Asked, progress: Progress | None) -> Iterator[Event]:
-    events = read_events(files, run.bad, progress, jobs=asked.jobs)
+def _events(run: Run, inputs: Inputs, asked: Asked, progress: Progress | None) -> Iterator[Event]:
+    events = read_events(inputs, run.bad, progress, jobs=asked.jobs)
     return events if asked.report is None else run.timed(events)
 
 
-def _show_counted(session: Session, run: Run, files: list[str], asked: Asked) -> None:
+def _show_counted(session: Session, run: Run, inputs: Inputs, asked: Asked) -> None:
     if asked.report is not None:
         from notifycli.cli.simulate.report_file import write_report  # noqa: PLC0415 - only with --report
 
-        write_report(session, run, files, asked)
+        write_report(session, run, inputs.files, asked)
     if asked.summary and session.shows_table:
         from notifycli.cli.simulate.charts import show_insights  # noqa: PLC0415 - only on a terminal
 

@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import USER, command_class, examples, session_of
-from notifycli.cli.input.events import processors, read_events
-from notifycli.cli.input.lines import BadLines
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.run import Run, accounts_of, tell_assumptions, tell_unmet
+from notifycli.cli.terminal import print_error
 from notifycli.cli.types import CONVERSATION_ID
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.cli.why.why_records import Answer, Asker, WhyRecord, answer
+from notifycli.replay.faults import BadLines
+from notifycli.replay.scan import processors, read_events
 from notifycli.rules.decision import Outcome
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
@@ -58,7 +59,7 @@ def why(
     what was really sent is in: notifycli deliver status.
     """
     session = session_of(ctx)
-    files = session.input_files(events)
+    inputs = session.inputs(events)
     with session.store() as store:
         account = session.resolve_account(store)
         mail_server = store.configuration.get("smtp.host")
@@ -67,10 +68,13 @@ def why(
         replay = Replay(accounts, session.fallback_account(store))
     tell_without_effect(session, accounts.values())
     run = Run(
-        replay, Selection(conversations=frozenset(conversation or ())), BadLines(strict=strict)
+        replay,
+        Selection(conversations=frozenset(conversation or ())),
+        BadLines(print_error, strict=strict),
     )
     told = run.judged(
-        read_events(files, run.bad, jobs=processors()), lambda event: [answer(replay, event, asker)]
+        read_events(inputs, run.bad, jobs=processors()),
+        lambda event: [answer(replay, event, asker)],
     )
     answers = (one for event, (one,) in told if event.account == account)
     fired: set[Channel] = set()

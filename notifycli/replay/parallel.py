@@ -22,9 +22,11 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct
 
-from notifycli.cli.input.lines import BOM
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
+from notifycli.replay.scan import salvage
+from notifycli.replay.streams import BLOCK, BOM
+from notifycli.replay.values import LONGEST_LINE, split_lines, too_long
 
 if sys.platform == "linux":
     import fcntl
@@ -41,8 +43,7 @@ class Fault(Struct, array_like=True):
     place: int
     """How many events of the part come before it."""
     number: int
-    told: str
-    opening: bytes
+    text: str
 
 
 class Part(Struct, array_like=True):
@@ -59,7 +60,7 @@ _decode = msgspec.msgpack.Decoder(Part).decode
 
 
 def read_in_parts(name: str, jobs: int) -> Iterator[Part]:
-    """Give the parts of a file in their order. Raises `OSError` where it can't be read.
+    """Return the parts of a file in their order. Raises `OSError` where it can't be read.
 
     `jobs` are the processors to use. There is a reader more: when the process that puts the parts
     together needs a processor for a while, the others are shared by readers that wait for nobody.
@@ -111,7 +112,7 @@ def _read(name: str, share: range, count: int, sender: Connection, receiver: Con
         os.nice(_NICER)
     # As long as this end were open here too, a reader would never learn that nobody reads any more.
     receiver.close()
-    with suppress(BrokenPipeError), open(name, "rb", _PIPE) as file:  # noqa: PTH123 - see lines.py
+    with suppress(BrokenPipeError), open(name, "rb", _PIPE) as file:  # noqa: PTH123 - as everything here
         if sys.platform == "linux":
             with suppress(OSError):
                 fcntl.fcntl(sender.fileno(), fcntl.F_SETPIPE_SZ, _PIPE)
@@ -122,24 +123,42 @@ def _read(name: str, share: range, count: int, sender: Connection, receiver: Con
 
 def read_part(file: BinaryIO, start: int, end: int | None) -> Part:
     """Read the lines that begin from `start` on and before `end`."""
-    place = start
-    if start:
-        file.seek(start - 1)
-        place += len(file.readline()) - 1
-    else:
-        file.seek(0)
+    begin = _line_from(file, start)
+    stop = None if end is None else _line_from(file, end)
     events: list[Event] = []
     faults: list[Fault] = []
-    begun, number = place, 0
-    for line in file:
-        if end is not None and place >= end:
-            break
-        text = line if place else line.removeprefix(BOM)
-        place += len(line)
+    number = 0
+    for line in split_lines(_blocks(file, begin, stop)):
         number += 1
-        if text and not text.isspace():
+        if line is None:
+            faults.append(Fault(len(events), number, too_long(LONGEST_LINE)))
+        elif line and not line.isspace():
             try:
-                events.append(decode_event(text, number))
+                events.append(decode_event(line, number))
             except EventError as error:
-                faults.append(Fault(len(events), number, str(error), text.lstrip()[:1]))
-    return Part(events, faults, number, place - begun)
+                found, told = salvage(error, line, number, decode_event)
+                events += found
+                faults += [Fault(len(events), number, text) for text in told]
+    return Part(events, faults, number, file.tell() - begin if stop is None else stop - begin)
+
+
+def _line_from(file: BinaryIO, place: int) -> int:
+    """Return where the first line begins that begins at a place or after it."""
+    if not place:
+        return 0
+    file.seek(place - 1)
+    while block := file.read(BLOCK):
+        found = block.find(b"\n")
+        if found >= 0:
+            return file.tell() - len(block) + found + 1
+    return file.tell()
+
+
+def _blocks(file: BinaryIO, begin: int, stop: int | None) -> Iterator[bytes]:
+    file.seek(begin)
+    size = BLOCK
+    while stop is None or (size := min(BLOCK, stop - file.tell())) > 0:
+        block = file.read(size)
+        if not block:
+            return
+        yield block if begin or file.tell() > len(block) else block.removeprefix(BOM)

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.cli.input.events import put_together, read_events
-from notifycli.cli.input.lines import BadLines
-from notifycli.cli.input.readers import read_part
 from notifycli.errors import DataError
+from notifycli.replay.faults import BadLines
+from notifycli.replay.parallel import read_part
+from notifycli.replay.scan import put_together, read_events
+from notifycli.replay.sources import Inputs
 from tests.conftest import Json, Program
 
 MIB = 1 << 20
@@ -42,6 +43,11 @@ LINES = st.lists(
             b'{"event":"unheard.of"}',
             b'{"event":"message_created","id":[]}',
             b"no JSON",
+            b'INFO {"event":"presence_update","user":{"id":7}}',
+            b'{"Records":[{"event":"unheard.of"},{"event":"conversation_created"},{"x":1}]}',
+            b'{"event":"unheard.of"}{"event":"presence_update","user":{"id":8}},',
+            b'{"type":"ping","message":1772532000}',
+            b'{"event":"message_created",',
             b"",
             b"  \t",
         ]
@@ -54,11 +60,10 @@ class Noted(BadLines):
     """Keeps what is reported."""
 
     def __init__(self) -> None:
-        super().__init__(strict=False)
+        super().__init__(print)
         self.noted: list[tuple[str, str]] = []
 
-    def add(self, place: str, fault: str, line: bytes) -> None:
-        assert line.strip()
+    def add(self, place: str, fault: str) -> None:
         self.noted.append((place, fault))
 
 
@@ -75,11 +80,12 @@ def test_a_file_that_is_cut_anywhere_is_read_as_the_whole(
     ending: bytes,
     size: int,
 ) -> None:
-    data = mark + b"\n".join(lines) + ending
+    # How a file is divided is told by its first line, before it is shared out.
+    data = mark + b"\n".join([b'{"event":"x"}', *lines]) + ending
     whole, cut = Noted(), Noted()
     file = tmp_path_factory.getbasetemp() / f"cut-{os.getpid()}.jsonl"
     file.write_bytes(data)
-    expected = list(read_events([str(file)], whole))
+    expected = list(read_events(Inputs((str(file),), lambda: 0), whole))
 
     count = max(1, -(-len(data) // size))
     parts = [
@@ -141,7 +147,7 @@ def test_a_reader_of_the_output_that_goes_away_ends_all_of_them(
 
 def test_strict_stops_at_the_first_bad_line_of_a_part() -> None:
     part = read_part(io.BytesIO(b'{"event":"x"}\nno\n{"event":"y"}\n'), 0, None)
-    events = put_together([part], "log", BadLines(strict=True))
+    events = put_together([part], "log", BadLines(print, strict=True))
     assert next(events).name == "x"
     with pytest.raises(DataError, match="log:2: no JSON object"):
         next(events)

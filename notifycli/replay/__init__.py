@@ -1,0 +1,1 @@
+"""Files become events. It knows neither the terminal nor the store."""

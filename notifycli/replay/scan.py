@@ -1,0 +1,120 @@
+"""Records become events, read by one process or by several."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeVar
+
+from notifycli.events.decode import EventError, NotOneEventError, decode_event
+from notifycli.events.event import Event
+from notifycli.replay.faults import BadLines, file_errors
+from notifycli.replay.sources import Inputs, Progress, can_be_shared, read_records
+from notifycli.replay.values import objects_in
+
+if TYPE_CHECKING:
+    from notifycli.replay.parallel import Part
+
+T = TypeVar("T")
+_MOST_READERS = 8
+_DEEPEST = 8
+
+
+def read_events(
+    inputs: Inputs, bad: BadLines, progress: Progress | None = None, *, jobs: int = 1
+) -> Iterator[Event]:
+    """Return the events of all files; what is none goes to `bad`.
+
+    With several `jobs`, so many processes read a large file of lines that lies on disk as it is;
+    the events are the same, in the same order. Raises as `read_records` and `BadLines` do.
+    """
+    for name in inputs.files:
+        if jobs > 1 and can_be_shared(name):
+            yield from _shared_out(name, bad, progress, jobs)
+            continue
+        for file, number, text in read_records(inputs._replace(files=(name,)), bad, progress):
+            try:
+                event = decode_event(text, number)
+            except EventError as error:
+                found, faults = salvage(error, text, number, decode_event)
+                yield from found
+                for fault in faults:
+                    bad.add(f"{file}:{number}", fault)
+            else:
+                yield event
+
+
+def take_record(
+    text: bytes, number: int, take: Callable[[bytes, int], T]
+) -> tuple[list[T], list[str]]:
+    """Return what `take` makes of each event in a record, and what is wrong with the others."""
+    try:
+        return [take(text, number)], []
+    except EventError as error:
+        return salvage(error, text, number, take)
+
+
+def salvage(
+    error: EventError,
+    text: bytes,
+    number: int,
+    take: Callable[[bytes, int], T],
+    depth: int = _DEEPEST,
+) -> tuple[list[T], list[str]]:
+    """Return as `take_record` does, for a record that isn't one event as it is.
+
+    It may be several events, or JSON with something around it, as in a log.
+    """
+    if isinstance(error, NotOneEventError):
+        parts = list(error.bodies)
+        if not parts:
+            return [], []
+    else:
+        parts = [one for one in objects_in(text) if len(one) < len(text.strip())]
+    if not parts or not depth:
+        return [], [str(error)]
+    taken: list[T] = []
+    faults: list[str] = []
+    for part in parts:
+        try:
+            taken.append(take(part, number))
+        except EventError as fault:
+            more = salvage(fault, part, number, take, depth - 1)
+            taken += more[0]
+            faults += more[1]
+    return taken, faults
+
+
+def _shared_out(name: str, bad: BadLines, progress: Progress | None, jobs: int) -> Iterator[Event]:
+    from notifycli.replay.parallel import read_in_parts  # noqa: PLC0415 - only for large files
+
+    with file_errors(name):
+        yield from put_together(read_in_parts(name, jobs), name, bad, progress)
+
+
+def put_together(
+    parts: Iterable[Part], name: str, bad: BadLines, progress: Progress | None = None
+) -> Iterator[Event]:
+    """Return the events of the parts of a file, in their order, as if it had been read whole."""
+    before = 0
+    for part in parts:
+        for event in part.events:
+            event.line += before
+        at = 0
+        for fault in part.faults:
+            yield from part.events[at : fault.place]
+            at = fault.place
+            bad.add(f"{name}:{before + fault.number}", fault.text)
+        yield from part.events[at:]
+        before += part.lines
+        if progress is not None:
+            progress(part.size)
+
+
+def processors() -> int:
+    """Return how many processes can read at the same time here."""
+    try:
+        here = len(os.sched_getaffinity(0))
+    except AttributeError:  # elsewhere than on Linux
+        here = os.cpu_count() or 1
+    return min(here, _MOST_READERS)

@@ -1,0 +1,254 @@
+"""Files, folders and archives become records: a JSON text each, with its place.
+
+What a file holds is found out by looking at it: lines of JSON, values laid out over lines, one
+array of them, lines with text around the JSON; plain, compressed or in an archive.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import closing
+from enum import Enum
+from io import FileIO
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from notifycli.errors import InputMissingError
+from notifycli.replay.faults import BadLines, file_errors
+from notifycli.replay.foreign import Foreign, foreign_of, may_hold_events
+from notifycli.replay.streams import (
+    Blocks,
+    decompressed,
+    head_of,
+    is_utf8,
+    read_blocks,
+    text_of,
+)
+from notifycli.replay.values import (
+    LONGEST_LINE,
+    split_lines,
+    split_values,
+    too_long,
+)
+
+STDIN = "-"
+_WORTH_SHARING = 1 << 24
+_HEAD = 1 << 16
+_ZIP = b"PK\x03\x04"
+_AROUND = b" \t\r\x1e"
+_ARRAY = re.compile(rb'\[\s*(?:[]{["]|\Z)')
+_NONE_OF_EVENTS = Foreign("there is no JSON in it")
+
+Record = tuple[str, int, bytes]
+"""A file's name, the line in which it begins, and a text that may be an event."""
+Progress = Callable[[int], None]
+_decode = msgspec.json.Decoder(Raw).decode
+
+
+class _Form(Enum):
+    """How a text is divided."""
+
+    LINES = "a value a line, or a value among the text of a line"
+    VALUES = "values that are laid out over lines, or are in one array"
+
+
+class Inputs(NamedTuple):
+    """What a command reads."""
+
+    files: tuple[str, ...]
+    """Files and folders; `-` for standard input."""
+    stdin: Callable[[], int]
+    """Returns standard input's descriptor."""
+    verb: str = "simulate"
+    """The command, for what it suggests to type."""
+
+
+def read_records(
+    inputs: Inputs, bad: BadLines, progress: Progress | None = None
+) -> Iterator[Record]:
+    """Return the records of all files in their order; what is none goes to `bad`.
+
+    `progress` is told how many bytes of a file on disk have been read since it was told before.
+    Raises `InputMissingError` for a file that can't be read, and `DataError` for damaged data.
+    """
+    for name in inputs.files:
+        source = _Source(inputs, bad, progress if name != STDIN else None)
+        if name != STDIN and os.path.isdir(name):  # noqa: PTH112 - as everything here
+            yield from source.folder(name)
+        else:
+            with file_errors(place_of(name)), closing(_open(name, inputs.stdin)) as raw:
+                yield from source.file(place_of(name), raw)
+
+
+class _Source:
+    """Reads one of the inputs."""
+
+    def __init__(self, inputs: Inputs, bad: BadLines, progress: Progress | None) -> None:
+        self._verb = inputs.verb
+        self._bad = bad
+        self._progress = progress
+        self._read = 0
+        """How many files of a folder or an archive may have held events."""
+
+    def folder(self, name: str) -> Iterator[Record]:
+        """Return the records of all files in a folder."""
+        with file_errors(name):
+            paths = list(map(str, _files_of(name)))
+        for path in paths:
+            with file_errors(path), closing(FileIO(path)) as raw:
+                yield from self.file(path, raw, among=True)
+        if not self._read:
+            raise InputMissingError(
+                f"{name}: a folder of {_counted(paths)}, none of which holds events",
+                "name the folder in which they are, or the files",
+            )
+
+    def file(self, place: str, raw: FileIO, *, among: bool = False) -> Iterator[Record]:
+        """Return the records of a file, named or `among` others."""
+        head, blocks = head_of(read_blocks(raw, self._progress), len(_ZIP))
+        if head.startswith(_ZIP):
+            yield from self._archive(place, raw, blocks)
+        else:
+            yield from self._text(place, decompressed(blocks)[1], among=among)
+
+    def _archive(self, place: str, raw: FileIO, blocks: Blocks) -> Iterator[Record]:
+        from notifycli.replay.archives import members_of  # noqa: PLC0415 - few files need it
+
+        before, count = self._read, 0
+        for name, member in members_of(raw, blocks):
+            count += 1
+            yield from self._text(f"{place}/{name}", decompressed(member)[1], among=True)
+        if self._read == before:
+            told = f"a zip archive of {_counted(range(count))}, none of which holds events"
+            self._bad.refuse(place, told)
+
+    def _text(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[Record]:
+        form, head, blocks = _form_of(text_of(blocks))
+        if among and isinstance(form, _Form) and head and not may_hold_events(head):
+            form = _NONE_OF_EVENTS
+        if isinstance(form, Foreign) and among:
+            self._bad.pass_over(place, form.name)
+        elif isinstance(form, Foreign):
+            file = "FILE" if place == place_of(STDIN) else place
+            self._bad.refuse(place, form.fault(file, self._verb))
+        else:
+            self._read += 1
+            read = _read_lines if form is _Form.LINES else _read_values
+            yield from read(place, blocks, self._bad)
+
+
+def _read_lines(file: str, blocks: Blocks, bad: BadLines) -> Iterator[Record]:
+    for number, line in enumerate(split_lines(blocks), 1):
+        if line is None:
+            bad.add(f"{file}:{number}", too_long(LONGEST_LINE))
+        elif line and not line.isspace():
+            yield file, number, line
+
+
+def _read_values(file: str, blocks: Blocks, bad: BadLines) -> Iterator[Record]:
+    for line, text, fault in split_values(blocks):
+        if fault:
+            bad.add(f"{file}:{line}", fault)
+        else:
+            yield file, line, text
+
+
+def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
+    """Return how a text is to be read, its beginning, and all of it nevertheless."""
+    head, blocks = _first_line_of(blocks)
+    foreign = foreign_of(head[:_HEAD])
+    if foreign is not None:
+        return foreign, head, blocks
+    line = head.lstrip().partition(b"\n")[0].strip(_AROUND)
+    values = _ARRAY.match(line) is not None
+    if line[:1] == b"{" and len(line) <= LONGEST_LINE:
+        values = _breaks_off(line)
+    return _Form.VALUES if values else _Form.LINES, head[:_HEAD], blocks
+
+
+def _first_line_of(blocks: Blocks) -> tuple[bytes, Blocks]:
+    """Return a text's beginning, with the first line that isn't blank, and all of it."""
+    size = 1
+    while True:
+        head, blocks = head_of(blocks, size)
+        if len(head) < size or len(head) > LONGEST_LINE or b"\n" in head.lstrip():
+            return head, blocks
+        size = len(head) + 1
+
+
+def _breaks_off(line: bytes) -> bool:
+    """Whether a line is the beginning of a JSON value."""
+    try:
+        _decode(line)
+    except msgspec.DecodeError as error:
+        return "truncated" in str(error)
+    except (RecursionError, ValueError):
+        return False
+    return False
+
+
+def _counted(files: Sized) -> str:
+    return "1 file" if len(files) == 1 else f"{len(files):,} files"
+
+
+def place_of(name: str) -> str:
+    """Return what messages call a file."""
+    return "<stdin>" if name == STDIN else name
+
+
+def can_be_shared(name: str) -> bool:
+    """Whether several processes can read parts of a file: a large one of plain lines, on disk."""
+    if name == STDIN:
+        return False
+    with file_errors(name):
+        status = os.stat(name)  # noqa: PTH116 - as everything here
+        if not stat.S_ISREG(status.st_mode) or status.st_size < _WORTH_SHARING:
+            return False
+        with FileIO(name) as raw:
+            head, blocks = head_of(read_blocks(raw), 1)
+            return is_utf8(head) and _form_of(text_of(blocks))[0] is _Form.LINES
+
+
+def total_size(files: Iterable[str]) -> int | None:
+    """Return the bytes on disk of all files; `None` where that can't be known."""
+    try:
+        return sum(path.stat().st_size for name in files for path in _files_of(name))
+    except OSError:
+        return None
+
+
+def read_whole(name: str, stdin: Callable[[], int]) -> bytes:
+    """Read a document, which may be compressed; raises as `read_records` does."""
+    return b"".join(whole_blocks(name, stdin))
+
+
+def whole_blocks(name: str, stdin: Callable[[], int]) -> Iterator[bytes]:
+    """Return the blocks of a document, which may be compressed; raises as `read_records` does."""
+    with file_errors(place_of(name)), closing(_open(name, stdin)) as raw:
+        yield from decompressed(read_blocks(raw))[1]
+
+
+def _open(name: str, stdin: Callable[[], int]) -> FileIO:
+    # A duplicate, so that closing it leaves the process its standard input.
+    return FileIO(os.dup(stdin()) if name == STDIN else name)
+
+
+def _files_of(name: str) -> Iterator[Path]:
+    """Return the files of a folder and the folders in it, in their order; hidden ones are none."""
+    if not os.path.isdir(name):  # noqa: PTH112 - as everything here
+        yield Path(name)
+        return
+    for folder, folders, files in os.walk(name):
+        folders[:] = sorted(one for one in folders if not _is_hidden(one))
+        paths = (Path(folder, one) for one in sorted(files) if not _is_hidden(one))
+        yield from (path for path in paths if path.is_file())
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))

@@ -1,0 +1,250 @@
+"""A text's lines and JSON values, each by itself; no more of it is kept than one of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+LONGEST_LINE = 1 << 24
+"""Bytes that a line may have; 16 MiB."""
+LARGEST_VALUE = 1 << 26
+"""Bytes that a value which is laid out over lines may have; 64 MiB."""
+_TOKEN = re.compile(
+    rb"""
+      (?P<string> "(?:[^"\\\n]|\\[^\n])*+" )
+    | (?P<unended> "(?:[^"\\\n]|\\[^\n])*+\\?\Z )  # where the text ends for now
+    | (?P<opening> [{\[] )
+    | (?P<closing> [}\]] )
+    | (?P<stray> " )  # a string can't go over lines
+    """,
+    re.VERBOSE,
+)
+_BETWEEN = re.compile(rb"[\s,\x1e]*+")
+_SCALAR = re.compile(rb"[^\s,\]]++")
+_REST_OF_LINE = re.compile(rb"[^\n]*+(\n|\Z)")
+_OBJECT = re.compile(rb'\{\s*"|\[\s*\{')
+_OPEN = {ord("}"): ord("{"), ord("]"): ord("[")}
+"""What each bracket closes."""
+_BEFORE_ONE_MORE = b"[,:"
+"""What an object inside another value follows."""
+_SPACE = b" \t\r\n"
+
+
+class Value(NamedTuple):
+    """A JSON value, or a line that is none."""
+
+    line: int
+    """The line in which it begins, from 1."""
+    text: bytes
+    fault: str = ""
+    """Why it can't be read."""
+
+
+def split_lines(blocks: Iterable[bytes]) -> Iterator[bytes | None]:
+    """Return the lines of a text without their ends; `None` for one over `LONGEST_LINE`."""
+    parts: list[bytes] = []
+    length = 0
+    for block in blocks:
+        # Each line is made when its turn comes, in the memory of the one before; a list of all
+        # lines of a block would be out of the processor's cache each time.
+        end = block.find(b"\n")
+        length += len(block) if end < 0 else end
+        if length > LONGEST_LINE:
+            parts.clear()
+        else:
+            parts.append(block if end < 0 else block[:end])
+        if end < 0:
+            continue
+        yield b"".join(parts) if length <= LONGEST_LINE else None
+        start = end + 1
+        while (end := block.find(b"\n", start)) >= 0:
+            yield block[start:end]
+            start = end + 1
+        parts, length = [block[start:]], len(block) - start
+    if length:
+        yield b"".join(parts) if length <= LONGEST_LINE else None
+
+
+def split_values(blocks: Iterable[bytes]) -> Iterator[Value]:
+    """Return the JSON values of a text, however they are laid out; of an array, its elements.
+
+    A line that begins no value is given as it is. What breaks off is a fault, after which it goes
+    on with the next value that begins as far from the left.
+    """
+    splitter = _Splitter()
+    for block in blocks:
+        yield from splitter.feed(block)
+    yield from splitter.finish()
+
+
+def objects_in(line: bytes) -> list[bytes]:
+    """Return the JSON objects and arrays of a line that has something around them, as logs have."""
+    found = _OBJECT.search(line)
+    if found is None:
+        return []
+    values = split_values([line[found.start() :]])
+    return [value.text for value in values if not value.fault and value.text[:1] in (b"{", b"[")]
+
+
+class _Splitter:
+    """Splits a text that comes block by block."""
+
+    def __init__(self) -> None:
+        self._text = bytearray()
+        self._line = 1
+        """The line in which what is counted so far ends."""
+        self._counted = 0
+        self._place = 0
+        self._start = 0
+        """Where the value begins that is being read, if brackets are open."""
+        self._open = bytearray()
+        self._in_array = False
+        self._array = 0
+        """The line in which that begins."""
+        self._empty = False
+        """Whether nothing of it has come yet."""
+        self._before = b""
+        """What stands before the value in its line, if that is no other value."""
+        self._next = b""
+        """After a value that breaks off: what the next one begins with."""
+
+    def feed(self, block: bytes) -> Iterator[Value]:
+        """Return the values that are complete with another block."""
+        self._text += block
+        yield from self._values(final=False)
+        self._forget(self._start if self._open else self._place)
+
+    def finish(self) -> Iterator[Value]:
+        """Return what is left when nothing more comes."""
+        yield from self._values(final=True)
+        if self._in_array:
+            yield Value(self._array, b"", "the array that begins here has no end")
+
+    def _values(self, *, final: bool) -> Iterator[Value]:
+        while True:
+            value = self._value(final=final) if self._open else self._between(final=final)
+            if isinstance(value, Value):
+                yield value
+            elif not value:
+                return
+
+    def _between(self, *, final: bool) -> Value | bool:
+        """Go on to the next value; tells whether it has, as far as the text goes."""
+        if self._next and not self._resume():
+            return False
+        end = _end(_BETWEEN.match(self._text, self._place))
+        self._before = bytes(self._before + self._text[self._place : end]).rpartition(b"\n")[2]
+        self._place = end
+        first = bytes(self._text[end : end + 1])
+        if not first:
+            return False
+        if first == b"]" and self._in_array:
+            self._in_array = False
+            self._place, self._before = end + 1, b""
+            return Value(self._array, b"[]") if self._empty else True
+        if first == b"[" and not self._in_array:
+            self._in_array = self._empty = True
+            self._array = self._line_at(end)
+            self._place, self._before = end + 1, b""
+        elif first in (b"{", b"["):
+            self._empty = False
+            self._start = self._place
+            self._open += first
+            self._place = end + 1
+        else:
+            self._empty = False
+            return self._line_or_scalar(first, final=final)
+        return True
+
+    def _line_or_scalar(self, first: bytes, *, final: bool) -> Value | bool:
+        pattern = _TOKEN if first == b'"' else _SCALAR if self._in_array else _REST_OF_LINE
+        end = _end(pattern.match(self._text, self._place))
+        self._start = self._place
+        if end == len(self._text) and not final:
+            long = end - self._start > LONGEST_LINE
+            return self._broken(too_long(LONGEST_LINE)) if long else False
+        return self._take(end)
+
+    def _value(self, *, final: bool) -> Value | bool:
+        """Go on to the end of a value, as far as the text goes."""
+        place = len(self._text)
+        for token in _TOKEN.finditer(self._text, self._place):
+            kind = token.lastgroup
+            if kind == "unended" and not final:
+                place = token.start()
+            elif kind in ("unended", "stray") or (kind != "string" and self._misplaced(token)):
+                return self._broken()
+            elif not self._open:
+                return self._take(token.end())
+        self._place = place
+        if len(self._text) - place > LONGEST_LINE:
+            return self._broken(too_long(LONGEST_LINE))
+        if len(self._text) - self._start > LARGEST_VALUE:
+            return self._broken(f"a value over {LARGEST_VALUE >> 20} MiB")
+        return self._broken() if final else False
+
+    def _misplaced(self, token: re.Match[bytes]) -> bool:
+        """Take in a bracket; tells whether it can't be one of the value."""
+        bracket = self._text[token.start()]
+        if token.lastgroup == "closing":
+            return self._open.pop() != _OPEN[bracket]
+        self._open.append(bracket)
+        return self._breaks_off_before(token.start())
+
+    def _breaks_off_before(self, place: int) -> bool:
+        """Whether a line begins here as a value of its own would, and can't be a part of one."""
+        if place == 0 or self._text[place - 1] != ord("\n"):
+            return False
+        before = place - 1
+        while self._text[before] in _SPACE:
+            before -= 1
+        return self._text[before] not in _BEFORE_ONE_MORE
+
+    def _take(self, end: int) -> Value:
+        line = self._line_at(self._start)
+        text = bytes(self._text[self._start : end])
+        self._place = end
+        self._before = b""
+        if len(text) > LONGEST_LINE and b"\n" not in text:
+            return Value(line, b"", too_long(LONGEST_LINE))
+        return Value(line, text)
+
+    def _broken(self, fault: str = "no JSON: what begins here breaks off") -> Value:
+        """Give up the value that is being read, and look for the next that begins like it."""
+        line = self._line_at(self._start)
+        self._next = b"\n" + self._before + b"{"
+        self._open.clear()
+        self._place = self._start
+        return Value(line, b"", fault)
+
+    def _resume(self) -> bool:
+        found = self._text.find(self._next, self._place)
+        if found < 0:
+            self._place = max(self._place, len(self._text) - len(self._next) + 1)
+            return False
+        # Once more from the beginning of its line.
+        self._place, self._before, self._next = found, b"", b""
+        return True
+
+    def _line_at(self, place: int) -> int:
+        self._line += self._text.count(b"\n", self._counted, place)
+        self._counted = place
+        return self._line
+
+    def _forget(self, place: int) -> None:
+        self._line_at(place)
+        del self._text[:place]
+        self._counted = 0
+        self._place -= place
+        self._start = 0
+
+
+def too_long(most: int) -> str:
+    """Return what is wrong with a line that has more bytes."""
+    return f"a line over {most >> 20} MiB"
+
+
+def _end(match: re.Match[bytes] | None) -> int:
+    assert match is not None  # noqa: S101 - the pattern matches anything
+    return match.end()

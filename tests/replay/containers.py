@@ -1,0 +1,105 @@
+"""The forms in which people have events: each takes bodies and gives what a file would hold."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import sys
+import zipfile
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+Json = dict[str, Any]
+Container = Callable[[list[Json]], bytes]
+
+
+def json_lines(bodies: list[Json]) -> bytes:
+    return "".join(json.dumps(body) + "\n" for body in bodies).encode()
+
+
+def prefixed(prefix: str, suffix: str = "") -> Container:
+    return lambda bodies: "".join(f"{prefix}{json.dumps(b)}{suffix}\n" for b in bodies).encode()
+
+
+def document(whole: Callable[[list[Any]], Any], *, indent: int | None = 2) -> Container:
+    return lambda bodies: json.dumps(whole(bodies), indent=indent).encode()
+
+
+def each(wrap: Callable[[Any], Any]) -> Container:
+    return lambda bodies: json_lines([wrap(body) for body in bodies])
+
+
+def laid_out(bodies: list[Json]) -> bytes:
+    return "\n".join(json.dumps(body, indent=2) for body in bodies).encode()
+
+
+def har(bodies: list[Json]) -> Json:
+    entries = [
+        {
+            "request": {"method": "POST", "postData": {"text": json.dumps(body)}},
+            "response": {"content": {"text": '{"event": "ok"}'}},
+        }
+        for body in bodies
+    ]
+    return {"log": {"version": "1.2", "entries": entries}}
+
+
+def postman(bodies: list[Json]) -> Json:
+    requests = [{"request": {"body": {"mode": "raw", "raw": json.dumps(b)}}} for b in bodies]
+    return {"info": {"name": "Hooks"}, "item": [{"name": "folder", "item": requests}]}
+
+
+def zipped(bodies: list[Json], *others: tuple[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("__MACOSX/._a.json", b"\0")
+        for name, data in others:
+            archive.writestr(name, data)
+        for number, body in enumerate(bodies):
+            archive.writestr(f"log/{number:03}.json", json.dumps(body, indent=1))
+    return made.getvalue()
+
+
+CONTAINERS: dict[str, Container] = {
+    "JSON Lines": json_lines,
+    "with a byte order mark": lambda bodies: b"\xef\xbb\xbf" + json_lines(bodies),
+    "with the line ends of Windows": lambda b: json_lines(b).replace(b"\n", b"\r\n"),
+    "with blank lines": lambda b: b"\n \n" + json_lines(b).replace(b"\n", b"\n\n"),
+    "UTF-16 of Windows": lambda b: ("\ufeff" + json_lines(b).decode()).encode("utf-16-le"),
+    "UTF-16, the other way round": lambda b: ("\ufeff" + laid_out(b).decode()).encode("utf-16-be"),
+    "gzip": lambda bodies: gzip.compress(json_lines(bodies)),
+    "bzip2": lambda bodies: bz2.compress(json_lines(bodies)),
+    "xz": lambda bodies: lzma.compress(json_lines(bodies)),
+    "zstd": lambda bodies: zstd.compress(json_lines(bodies)),
+    "gzip of UTF-16": lambda b: gzip.compress(laid_out(b).decode().encode("utf-16")),
+    "zip": zipped,
+    "an array, laid out": document(lambda bodies: bodies),
+    "an array in a line": document(lambda bodies: bodies, indent=None),
+    "two arrays": lambda b: json.dumps(b[:1]).encode() + json.dumps(b[1:], indent=1).encode(),
+    "n8n": document(lambda bodies: [{"json": {"headers": {}, "body": body}} for body in bodies]),
+    "Postman": document(postman),
+    "HAR": document(har),
+    "HAR in a line": document(har, indent=None),
+    "laid out one after the other": laid_out,
+    "concatenated": lambda bodies: json_lines(bodies).replace(b"\n", b""),
+    "trailing commas": lambda bodies: json_lines(bodies).replace(b"\n", b",\n"),
+    "led by 0x1e": lambda bodies: b"".join(b"\x1e" + json_lines([body]) for body in bodies),
+    "laid out and led by 0x1e": lambda b: b"".join(b"\x1e" + laid_out([x]) + b"\n" for x in b),
+    "text before": prefixed("2026-03-03T10:00:00Z INFO [hook] {id=4} received: "),
+    "docker compose": prefixed("\x1b[36mreceiver-1  |\x1b[0m ", "\x1b[0m"),
+    "syslog": prefixed("<13>Mar  3 10:00:00 desk hook[77]: "),
+    "journald": each(lambda b: {"__CURSOR": "s=1", "PRIORITY": "6", "MESSAGE": json.dumps(b)}),
+    "docker's own": each(lambda b: {"log": json.dumps(b) + "\n", "stream": "stdout"}),
+    "records of a queue": lambda b: json_lines([{"Records": [{"body": json.dumps(x)} for x in b]}]),
+    "base64": each(lambda b: {"body": b64encode(json.dumps(b).encode()).decode()}),
+    "frames of a cable": each(lambda body: {"identifier": '{"channel":"R"}', "message": body}),
+}

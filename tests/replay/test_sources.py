@@ -1,0 +1,300 @@
+"""Files, folders and archives of events: the same events, whatever they are in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notifycli.errors import DataError, InputMissingError
+from notifycli.events.event import Event
+from notifycli.replay.faults import BadLines
+from notifycli.replay.scan import read_events
+from notifycli.replay.sources import Inputs, total_size
+from tests.conftest import Notifycli, Program
+from tests.events.bodies import BODIES, CONVERSATION, MESSAGE
+from tests.replay.containers import CONTAINERS, Container, json_lines, laid_out, zipped
+
+Json = dict[str, Any]
+TWO = [{**CONVERSATION, "event": "conversation_created"}, MESSAGE]
+
+
+def no_stdin() -> int:
+    raise AssertionError("standard input is not asked for")
+
+
+def read(*files: Path | str) -> tuple[list[Event], list[str]]:
+    """The events of files, and what is told of them."""
+    told: list[str] = []
+    inputs = Inputs(tuple(map(str, files)), no_stdin)
+    return list(read_events(inputs, BadLines(told.append))), told
+
+
+def read_pipe(data: bytes) -> tuple[list[Event], list[str]]:
+    """The same, through standard input, by small pieces."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb", buffering=0) as pipe:
+            for at in range(0, len(data), 700):
+                pipe.write(data[at : at + 700])
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    told: list[str] = []
+    try:
+        inputs = Inputs(("-",), lambda: reading)
+        return list(read_events(inputs, BadLines(told.append))), told
+    finally:
+        thread.join()
+        os.close(reading)
+
+
+def facts(events: list[Event]) -> list[Event]:
+    """Events without their place in a file."""
+    for event in events:
+        event.line = 0
+    return events
+
+
+every_container = pytest.mark.parametrize("container", CONTAINERS.values(), ids=CONTAINERS)
+
+
+@every_container
+@settings(max_examples=8)
+@given(bodies=st.lists(st.sampled_from(BODIES), min_size=1, max_size=4))
+def test_what_events_are_in_makes_no_difference(
+    tmp_path_factory: pytest.TempPathFactory, container: Container, bodies: list[Json]
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    plain, other = folder / f"plain-{os.getpid()}", folder / f"other-{os.getpid()}"
+    plain.write_bytes(json_lines(bodies))
+    other.write_bytes(container(bodies))
+    events, told = read(other)
+    assert told == []
+    assert without_digests(facts(events)) == without_digests(facts(read(plain)[0]))
+
+
+def without_digests(events: list[Event]) -> list[Event]:
+    """Laid out in another way, a body is no longer the same to the letter."""
+    for event in events:
+        event.digest = None
+    return events
+
+
+@every_container
+def test_a_pipe_is_read_as_the_file_is(tmp_path: Path, container: Container) -> None:
+    data = container(BODIES)
+    (tmp_path / "file").write_bytes(data)
+    assert read_pipe(data) == read(tmp_path / "file")
+
+
+@every_container
+def test_the_same_is_decided(desk: Notifycli, container: Container) -> None:
+    desk.write("plain", json_lines(TWO))
+    desk.write("other", container(TWO))
+    plain, other = (desk.ok("simulate", name, "--explain") for name in ("plain", "other"))
+    lines = [{**one, "line": 0} for one in plain.records]
+    assert [{**one, "line": 0} for one in other.records] == lines
+    assert lines
+    assert other.stderr == plain.stderr
+
+
+@pytest.fixture
+def desk(notifycli: Notifycli) -> Notifycli:
+    users = [{"id": 2, "email": "gil@desk.example"}, {"id": 3, "email": "ari@desk.example"}]
+    inboxes = [{"id": 4, "members": [2, 3]}]
+    document = json.dumps({"users": users, "inboxes": inboxes})
+    notifycli.ok("directory", "import", "-", stdin=document.encode())
+    notifycli.ok("prefs", "set", "email.*=on", "audio=all", "--default")
+    return notifycli
+
+
+def test_a_folder_is_read_by_name_with_the_folders_in_it(tmp_path: Path) -> None:
+    (tmp_path / "2026" / "03").mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    for name, data in {
+        "2026/03/b.json": laid_out([{**MESSAGE, "id": 2}]),
+        "2026/03/a.zip": zipped([{**MESSAGE, "id": 1}]),
+        "a.jsonl": json_lines([{**MESSAGE, "id": 0}]) + b"hello\n",
+        "README.txt": b"The hooks of March\n",
+        "table.csv": b"id,name\n1,x\n",
+        ".events.jsonl.deliveries": b"7 x\n",
+        ".git/a.json": json_lines([MESSAGE]),
+        "empty": b"",
+    }.items():
+        (tmp_path / name).write_bytes(data)
+    events, told = read(tmp_path)
+    assert [(event.message.id, event.line) for event in events if event.message] == [
+        (0, 1),
+        (1, 1),
+        (2, 1),
+    ]
+    fault = "no JSON object: JSON is malformed: invalid character (byte 0)"
+    assert told == [
+        f"{tmp_path}/README.txt: passed over: there is no JSON in it",
+        f"{tmp_path}/a.jsonl:2: {fault}",
+        f"{tmp_path}/table.csv: passed over: CSV, not JSON",
+    ]
+    assert total_size([str(tmp_path)]) == sum(
+        path.stat().st_size
+        for path in tmp_path.rglob("*")
+        if path.is_file() and "/." not in str(path)
+    )
+
+
+def test_faults_are_told_with_their_lines_wherever_they_are(tmp_path: Path) -> None:
+    bad: Json = {"event": "conversation_created"}
+    files = {
+        "a.json": json.dumps([MESSAGE, bad], indent=1).encode(),
+        "b.zip": zipped([bad], ("note.txt", b"hello")),
+        "c.log": b"INFO started\nINFO " + json_lines([bad]),
+        "d.jsonl": json_lines([{"Records": [{"body": bad}, {"body": MESSAGE}, {"body": bad}]}]),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    events, told = read(*(tmp_path / name for name in files))
+    assert [event.name for event in events] == ["message_created"] * 2
+    line = json.dumps([MESSAGE, bad], indent=1).split('"conversation_created"')[0].count("\n")
+    fault = "conversation_created that names no conversation"
+    assert told == [
+        f"{tmp_path}/a.json:{line}: {fault}",
+        f"{tmp_path}/b.zip/note.txt: passed over: there is no JSON in it",
+        f"{tmp_path}/b.zip/log/000.json:1: {fault}",
+        f"{tmp_path}/c.log:1: no JSON object: JSON is malformed: invalid character (byte 0)",
+        f"{tmp_path}/c.log:2: {fault}",
+        f"{tmp_path}/d.jsonl:1: {fault}",
+        f"{tmp_path}/d.jsonl:1: {fault}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        pytest.param({}, "a folder of 0 files", id="an empty folder"),
+        pytest.param({"a.txt": b"x"}, "a folder of 1 file", id="a folder of something else"),
+    ],
+)
+def test_a_folder_without_events_is_a_fault(
+    tmp_path: Path, files: dict[str, bytes], told: str
+) -> None:
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    with pytest.raises(InputMissingError, match=f"{told}, none of which holds events"):
+        read(tmp_path)
+
+
+def test_an_archive_without_events_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(zipped([], ("a.xml", b"<?xml?>"), ("b.xml", b"<?xml?>")))
+    assert read(tmp_path / "a.xlsx")[1] == [
+        f"{tmp_path}/a.xlsx/a.xml: passed over: XML or HTML, not JSON",
+        f"{tmp_path}/a.xlsx/b.xml: passed over: XML or HTML, not JSON",
+        f"{tmp_path}/a.xlsx: a zip archive of 2 files, none of which holds events",
+    ]
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(zipped([MESSAGE])[:-30])
+    with pytest.raises(DataError, match=r"a\.zip: damaged zip data"):
+        read(tmp_path / "a.zip")
+    with pytest.raises(InputMissingError, match="none: No such file"):
+        read(tmp_path / "none")
+
+
+def csv_of(separator: str) -> bytes:
+    rows = [["id", "event", "payload"]]
+    rows += [["1", str(b["event"]), '"' + json.dumps(b).replace('"', '""') + '"'] for b in TWO]
+    return "".join(separator.join(row) + "\n" for row in rows).encode()
+
+
+def tar_of(*options: str) -> bytes:
+    Path("one.json").write_bytes(laid_out(TWO))
+    return subprocess.run(
+        ["tar", *options, "-cf", "-", "one.json"], check=True, capture_output=True
+    ).stdout
+
+
+NAMED = [
+    pytest.param(lambda: csv_of(","), "CSV, not JSON, with the bodies in column 3", id="CSV"),
+    pytest.param(lambda: csv_of(";"), "CSV, not JSON, with the bodies in column 3", id="CSV, ;"),
+    pytest.param(lambda: csv_of("\t"), "CSV, not JSON, with the bodies in column 3", id="TSV"),
+    pytest.param(
+        lambda: "".join(f"{body!r}\n" for body in TWO).encode(),
+        "Python's notation, not JSON",
+        id="Python",
+    ),
+    pytest.param(
+        lambda: json_lines(TWO).replace(b'": ', b'"=>').replace(b"null", b"nil"),
+        "Ruby's notation, not JSON",
+        id="Ruby",
+    ),
+    pytest.param(tar_of, "a tar archive", id="tar"),
+    pytest.param(lambda: tar_of("-z"), "a tar archive", id="tar.gz"),
+]
+
+
+@pytest.mark.parametrize(("make", "name"), NAMED)
+def test_what_is_no_json_is_named_with_the_command_that_works(
+    desk: Notifycli, program: Program, make: Any, name: str
+) -> None:
+    desk.write("it's", make())
+    refused = desk("simulate", "it's")
+    told, command = refused.stderr.split("\n")[0].split("; try: ")
+    assert (refused.status, refused.stdout) == (65, b"")
+    assert told == f"it's: {name}"
+    assert refused.stderr.split("\n")[1] == "1 file passed over; everything else was read"
+    program.folder.joinpath("plain").write_bytes(json_lines(TWO))
+    tried = program.shell(command)
+    assert (tried.status, len(tried.records)) == (0, len(desk.ok("simulate", "plain").records))
+
+
+OTHERS = [
+    (b"7z\xbc\xaf\x27\x1c....", "a 7-Zip archive; try: 7z x -so FILE | notifycli simulate"),
+    (b"SQLite format 3\0....", "an SQLite database; try: sqlite3 FILE 'select COLUMN from TABLE'"),
+    (b"\x04\x22\x4d\x18....", "lz4 data; try: lz4 -dc FILE | notifycli simulate"),
+    (b"<!DOCTYPE html>\n<p>", "XML or HTML, not JSON"),
+    (b"event: message_created\nid: 4\n", "YAML, not JSON; try: yq -o=json -I=0 FILE"),
+    (b"__CURSOR=s=1\n", "journald's export format; try: journalctl -o json"),
+    (b"\0\x01\x02\n", "binary data, not JSON"),
+    (b"name,email\nJane,j@x\n", "CSV, not JSON"),
+    (b'{\n "users": [],\n', "a directory, not events; try: notifycli directory import FILE"),
+]
+
+
+@pytest.mark.parametrize(("data", "told"), OTHERS, ids=[told[:12] for _, told in OTHERS])
+def test_what_can_not_be_read_says_what_it_is(data: bytes, told: str) -> None:
+    events, (fault,) = read_pipe(data)
+    assert events == []
+    assert fault.startswith(f"<stdin>: {told}")
+
+
+def test_a_log_that_begins_with_other_lines_is_read_all_the_same() -> None:
+    banner = b"Started, listening on 3000, ready\nevent: none, yet, x\n"
+    events, told = read_pipe(banner + b"hook: " + json_lines([MESSAGE]))
+    assert [event.line for event in events] == [3]
+    assert len(told) == 2
+
+
+def test_a_line_over_16_mib_is_a_bad_line_and_not_memory(tmp_path: Path) -> None:
+    long = tmp_path / "long.jsonl"
+    with long.open("wb") as file:
+        file.write(json_lines([MESSAGE]))
+        file.write(b'{"event":"message_created","content":"')
+        for _ in range(40):
+            file.write(b"x" * (1 << 20))
+        file.write(b'"}\n' + json_lines([MESSAGE]))
+    tracemalloc.start()
+    events, told = read(long)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [event.line for event in events] == [1, 3]
+    assert told == [f"{long}:2: a line over 16 MiB"]
+    assert peak < 24 << 20

@@ -1,0 +1,146 @@
+"""JSON values of a text, however they are laid out and in whatever blocks they come."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifycli.replay import values
+from notifycli.replay.values import Value, objects_in, split_lines, split_values
+
+OFF = "no JSON: what begins here breaks off"
+
+
+def in_blocks(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def texts(*pairs: tuple[int, str]) -> list[Value]:
+    return [Value(line, text.encode()) for line, text in pairs]
+
+
+LAID_OUT: list[tuple[str, str, list[Value]]] = [
+    ("an object over lines", '{\n "a": [1,\n{}]\n}', texts((1, '{\n "a": [1,\n{}]\n}'))),
+    (
+        "one after the other",
+        '{"a":1} {"b":\n2}{}',
+        texts((1, '{"a":1}'), (1, '{"b":\n2}'), (2, "{}")),
+    ),
+    (
+        "an array's elements",
+        '[\n {"a":1},\n [2], "x", 5\n]\n[{}]',
+        texts((2, '{"a":1}'), (3, "[2]"), (3, '"x"'), (3, "5"), (5, "{}")),
+    ),
+    ("brackets in texts are none", '{"a":"}]\\"{"}\n{}', texts((1, '{"a":"}]\\"{"}'), (2, "{}"))),
+    ("records led by 0x1e", '\x1e{"a":\n1}\n\x1e{}\n', texts((1, '{"a":\n1}'), (3, "{}"))),
+    (
+        "lines between them",
+        'POST /x\n{\n"a":1}\nGET /y {"b":2}\n',
+        texts((1, "POST /x\n"), (2, '{\n"a":1}'), (4, 'GET /y {"b":2}\n')),
+    ),
+    ("an empty array", "[]\n[\n]", texts((1, "[]"), (2, "[]"))),
+    (
+        "one that breaks off in a text",
+        '{"a":"b\n{"c":2}',
+        [Value(1, b"", OFF), *texts((2, '{"c":2}'))],
+    ),
+    ("… between fields", '{"a":{}\n{"c":\n2}', [Value(1, b"", OFF), *texts((2, '{"c":\n2}'))]),
+    ("… at the beginning", '{\n{"c":2}', [Value(1, b"", OFF), *texts((2, '{"c":2}'))]),
+    ("… at the end", '{"c":2}\n{"a":', [*texts((1, '{"c":2}')), Value(2, b"", OFF)]),
+    (
+        "… in an array",
+        '[\n  {"a": [1}\n  },\n  {"b": 2}\n]',
+        [Value(2, b"", OFF), *texts((4, '{"b": 2}'))],
+    ),
+    (
+        "an array that has no end",
+        '\n[{"a":1},',
+        [*texts((2, '{"a":1}')), Value(2, b"", "the array that begins here has no end")],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [row[1:] for row in LAID_OUT], ids=[row[0] for row in LAID_OUT]
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_text_is_split_into_values(text: str, expected: list[Value], size: int) -> None:
+    assert list(split_values(in_blocks(text.encode(), size))) == expected
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.lists(st.dictionaries(st.text(), JSON, max_size=4), max_size=6)
+
+
+@given(
+    objects=OBJECTS,
+    indent=st.sampled_from([None, 0, 1, 4, "\t"]),
+    between=st.sampled_from(["\n", "", " ", "\n\n", "\x1e", ",\n"]),
+    in_array=st.booleans(),
+    size=st.integers(1, 300),
+)
+def test_objects_laid_out_in_any_way_come_out_as_they_went_in(
+    objects: list[Any], indent: int | str | None, between: str, in_array: bool, size: int
+) -> None:
+    written = [json.dumps(one, indent=indent) for one in objects]
+    text = json.dumps(objects, indent=indent) if in_array else between.join(written)
+    found = list(split_values(in_blocks(text.encode(), size)))
+    assert [json.loads(value.text) for value in found] == (objects or [[]] * in_array)
+    for value in found:
+        lines = text.encode().split(b"\n")
+        assert value.text.split(b"\n")[0] in lines[value.line - 1]
+
+
+@given(st.binary(max_size=200) | st.text('{}[]",:\\ \nab\x1e').map(str.encode), st.integers(1, 30))
+def test_any_text_in_any_blocks_gives_the_same(data: bytes, size: int) -> None:
+    assert list(split_values(in_blocks(data, size))) == list(split_values([data]))
+    lines = data.split(b"\n")
+    assert list(split_lines(in_blocks(data, size))) == (lines if lines[-1] else lines[:-1])
+
+
+IN_A_LINE: list[tuple[str, str, list[str]]] = [
+    ("a time before it", '2026-03-03T10:00:00Z INFO {"a":1}', ['{"a":1}']),
+    ("a thread before it", '[main] {worker=1} got {"a":{"b":1}} in 3 ms', ['{"a":{"b":1}}']),
+    ("colours around it", '\x1b[36mdesk |\x1b[0m {"a":1}\x1b[0m', ['{"a":1}']),
+    ("a comma after it", '{"a":1},', ['{"a":1}']),
+    ("several", '{"a":1}{"b":2} {"c":3}', ['{"a":1}', '{"b":2}', '{"c":3}']),
+    ("a list", 'got [{"a":1},{"b":2}]', ['{"a":1}', '{"b":2}']),
+    ("what breaks off", 'got {"a":{"b":1}', []),
+    ("nothing of the kind", "hello {world}", []),
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [row[1:] for row in IN_A_LINE], ids=[row[0] for row in IN_A_LINE]
+)
+def test_objects_are_found_in_a_line_with(line: str, expected: list[str]) -> None:
+    assert objects_in(line.encode()) == [text.encode() for text in expected]
+
+
+def test_what_is_too_long_is_a_fault_and_not_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(values, "LONGEST_LINE", 100)
+    monkeypatch.setattr(values, "LARGEST_VALUE", 1 << 20)
+    long = '{"a":"' + "x" * 200 + '"}'
+    deep = '{"a":[\n' + "1,\n" * 400_000 + "1]}"
+    laid_out = f'{{"a":\n1}}\n{long}\n{{"b":2}}\n{deep}\n{{"c":3}}\n'.encode()
+    found = list(split_values(in_blocks(laid_out, 64)))
+    assert [value.fault for value in found] == [
+        "",
+        "a line over 0 MiB",
+        "",
+        "a value over 1 MiB",
+        "",
+    ]
+    assert list(split_lines(in_blocks(long.encode() + b"\n{}\n" + long.encode(), 64))) == [
+        None,
+        b"{}",
+        None,
+    ]
