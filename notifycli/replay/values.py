@@ -210,7 +210,7 @@ class _Splitter:
             return Value(line, b"", too_long(LONGEST_LINE))
         return Value(line, text)
 
-    def _broken(self, fault: str = "no JSON: what begins here breaks off") -> Value:
+    def _broken(self, fault: str = "no JSON object: what begins here breaks off") -> Value:
         """Give up the value that is being read, and look for the next that begins like it."""
         line = self._line_at(self._start)
         self._next = b"\n" + self._before + b"{"

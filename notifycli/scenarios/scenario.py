@@ -16,6 +16,12 @@ from notifycli.documents.preference_document import Document
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
+from notifycli.events.event_names import (
+    CONVERSATION_EVENTS,
+    MESSAGE_EVENTS,
+    SLA_EVENTS,
+    normal_name,
+)
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.directory import Directory, is_id
 from notifycli.rules.overlay import Wish, overlaid
@@ -27,6 +33,7 @@ from notifycli.scenarios.scenario_tables import read_tables
 
 _SHARED = ("account", "directory", "preferences", "start")
 _OWN = ("name", *_SHARED, "events", "expect", "expect_not")
+_CONVERSATION = 1
 _HEADER = re.compile(r"\s*\[\[\s*scenario\s*\]\]")
 ReadFile = Callable[[str], bytes]
 """Reads a file that a scenario names, relative to the scenario's own; raises `NotifycliError`."""
@@ -217,10 +224,11 @@ class _Reader:
         if not isinstance(item, dict):
             raise EventError("a table with the fields of an event is expected")
         at = item.get("at")
+        moment = None if at is None else clock.set(at)
         fields = {key: value for key, value in item.items() if key != "at"}
-        event = decode_event(msgspec.json.encode(fields), number)
-        if at is not None:
-            event.at = clock.set(at)
+        event = decode_event(msgspec.json.encode(_with_conversation(fields)), number)
+        if moment is not None:
+            event.at = moment
         elif event.at is not None:
             clock.set(format_moment(event.at))
         return event
@@ -251,6 +259,17 @@ class _Users:
     def user_references(self, account: int) -> Mapping[str, int]:  # noqa: ARG002 - a scenario has one account
         """Give their ids by all that names them."""
         return references_of((user.id, user.email) for user in self._directory.users.values())
+
+
+def _with_conversation(fields: Record) -> Record:
+    """Return the fields of an event, which needn't name a conversation in a scenario of one."""
+    name = normal_name(str(fields.get("event", "")))
+    of_message = name in MESSAGE_EVENTS
+    own = "conversation_id" if of_message else "id"
+    if not of_message and name not in CONVERSATION_EVENTS.union(SLA_EVENTS):
+        return fields
+    named = not fields.keys().isdisjoint((own, "conversation", "conversation_id"))
+    return fields if named else {**fields, own: _CONVERSATION}
 
 
 def _record(item: object) -> Record:

@@ -448,7 +448,7 @@ def test_control_characters_of_a_line_never_reach_standard_error(day: Notifycli)
     assert [char for char in result.stderr if not char.isprintable() and char != "\n"] == []
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", ".", ""])
+@pytest.mark.parametrize("name", ["missing.jsonl", ""])
 def test_a_file_that_can_not_be_read_is_66(day: Notifycli, name: str) -> None:
     result = day("simulate", name)
     assert (result.status, result.stdout) == (66, b"")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from notifycli.replay import values
 from notifycli.replay.values import Value, objects_in, split_lines, split_values
 
-OFF = "no JSON: what begins here breaks off"
+OFF = "no JSON object: what begins here breaks off"
 
 
 def in_blocks(data: bytes, size: int) -> list[bytes]:

@@ -69,7 +69,7 @@ def simulate(
         list[str] | None,
         typer.Argument(
             metavar="[EVENTS]...",
-            help="Files of events, one JSON object a line, plain or gzip; - or none is stdin.",
+            help="Files or folders of events, in whatever form; - or none is stdin.",
         ),
     ] = None,
     *,
