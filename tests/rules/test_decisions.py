@@ -29,12 +29,6 @@ LAW = settings(max_examples=60, deadline=None)
 INTRUDER = 999
 
 
-READ_OTHERWISE = (
-    "an object without an event of its own is no body, beside an event that has its facts"
-)
-"""A row that the reader of events doesn't follow: beside an `event`, it takes it for the body."""
-
-
 def by_product(case: Case) -> list[Json]:
     lines = [json.dumps(event) for event in case.events]
     return comparable(decisions_of(replay_of(case.directory, case.preferences), lines))
@@ -56,11 +50,7 @@ def replayed(world: World) -> list[Decision]:
 
 @pytest.mark.parametrize("evaluator", [by_product, by_reference])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_row_of_the_table(
-    case: Case, evaluator: Callable[[Case], list[Json]], request: pytest.FixtureRequest
-) -> None:
-    if case.name == READ_OTHERWISE and evaluator is by_product:
-        request.applymarker(pytest.mark.xfail(reason="the reader of events takes it for the body"))
+def test_a_row_of_the_table(case: Case, evaluator: Callable[[Case], list[Json]]) -> None:
     decisions = evaluator(case)
     found = [
         Expected(one["user_id"], one["type"], one["channel"], one["outcome"], one["reason"])

@@ -237,10 +237,14 @@ class ChatwootDecider(Decider):
         return any(one.startswith("conversation_") for one in permissions)
 
     def audio_choices(self, audio: str) -> list[str]:
-        """A5: before 3.16 there are `none`, `mine` and `all` alone."""
-        choices = audio.split("+")
+        """A5: before 3.16 there are `none`, `mine` and `all` alone; A7: then `mine` is ignored.
+
+        `chatwoot push` writes `mine` for `assigned`.
+        """
+        if self.since(3, 16) and not self.since(4, 0, 2) and audio == "assigned":
+            return []
         known = self.since(3, 16) or audio in ("all", "assigned")
-        return choices if known else []
+        return audio.split("+") if known else []
 
     def record(self, user: int, type_: str, channel: str, verdict: Verdict) -> None:
         """R34: a mail to an unconfirmed address isn't sent, though nothing suppresses it."""

@@ -361,12 +361,12 @@ def read_hand_over(event: Event, kept: Conversation, directory: Directory) -> st
     inbox = event.inbox if event.inbox is not None else kept.inbox
     if event.name in STATUS_EVENTS and appears:
         return "person"
-    # Who did it: also whoever wrote the message or was typing.
-    if {event.performer, event.author, event.typist} != {None}:
+    # Who did it: also whoever wrote the message.
+    if event.performer is not None or event.author is not None:
         return "person"
     if inbox in directory.inboxes_without_a_bot:
         return "person"
-    if kept.opened_by_a_person:
+    if kept.opened_by_a_person and not kept.hand_over_told:
         # A later word of the change that a person has made: `conversation_updated` repeats it.
         return None
     return "bot"
