@@ -183,8 +183,11 @@ class Evaluator:
         return decided
 
     def _keep_notified(self, case: Case, decided: Sequence[RecipientFields]) -> None:
-        """Keep whom the message has notified: they are told of one type only."""
-        if case.type is _AUDIO:
+        """Keep whom the message has notified: they are told of one of its types only.
+
+        A hand-over that it shows is none of them.
+        """
+        if case.type is not NotificationType.MENTION and case.type not in NEW_MESSAGE_TYPES:
             return
         profile = self.profile
         if profile.one_row:

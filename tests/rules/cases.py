@@ -624,6 +624,17 @@ SECTION_5_HAND_OVER = [
         UNHEARD,
     ),
     case(
+        "a hand-over that a message shows is beside what one is told of the message",
+        [known(status="pending"), customer(status="open", assignee=None)],
+        fires(7, CREATED),
+        fires(8, CREATED),
+        fires(7, UNASSIGNED),
+        fires(8, UNASSIGNED),
+        UNHEARD,
+        prefs=everything_on(CREATED, UNASSIGNED),
+        directory=with_permissions("conversation_manage"),
+    ),
+    case(
         "a hand-over that an update tells of is told once, though the update says the change too",
         [
             known(status="pending"),
