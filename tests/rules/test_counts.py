@@ -21,7 +21,7 @@ from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.replay import Account, Replay, event_fields
 from notifycli.rules.selection import Selection
-from tests.rules.harness import Json, directory_of, preferences_of, replay_of
+from tests.rules.harness import directory_of, preferences_of, replay_of
 from tests.rules.worlds import World, worlds
 
 LAW = settings(max_examples=60, deadline=None)
@@ -38,8 +38,8 @@ SELECTIONS = st.builds(
 )
 
 
-def events_of(world: World) -> Iterator[Event]:
-    for number, line in enumerate(world.lines, 1):
+def events_of(lines: list[str]) -> Iterator[Event]:
+    for number, line in enumerate(lines, 1):
         with suppress(EventError):
             yield decode_event(line.encode(), number)
 
@@ -64,7 +64,7 @@ def test_what_fires_is_what_fires_of_everything_that_is_decided(
     world: World, profile: Profile
 ) -> None:
     replay = replay_with(world, profile, Selection())
-    for event in events_of(world):
+    for event in events_of(world.lines):
         evaluation = replay.evaluate(event)
         if evaluation is not None:
             fired = [one for one in evaluation.everything if one.outcome is Outcome.FIRE]
@@ -79,7 +79,7 @@ def test_counts_are_those_of_every_decision_that_is_selected(
     slow, held = Insight(int), Counter[Reason]()
     decided, fired = Counter[object](), Counter[object]()
     long_way = replay_with(world, profile, Selection())
-    for event in events_of(world):
+    for event in events_of(world.lines):
         every = long_way.decide(event)
         if not selection.takes_event(event):
             continue
@@ -99,7 +99,7 @@ def test_counts_are_those_of_every_decision_that_is_selected(
 
     with patch.object(replaying, "PLANS_KEPT", kept):
         replay = replay_with(world, profile, selection)
-        for event in events_of(world):
+        for event in events_of(world.lines):
             replay.evaluate(event)
         counts = replay.counts()
 
@@ -113,35 +113,20 @@ def test_counts_are_those_of_every_decision_that_is_selected(
 def test_any_partition_by_account_replayed_apart_and_merged_is_the_whole(
     one: World, other: World
 ) -> None:
-    lines = [json.loads(line) for world in (one, other) for line in world.lines if is_object(line)]
-    accounts = sorted({account_of(body) for body in lines})
-    parts = [[at] for at in accounts] + [accounts]
-    *apart, whole = (counted(one, lines, part) for part in parts)
+    lines = [*one.lines, *other.lines]
+    accounts = sorted({event.account or one.fallback_account for event in events_of(lines)})
+    *apart, whole = (counted(one, lines, part) for part in [*([at] for at in accounts), accounts])
     merged = Counts(insight=Insight(int))
     for counts in apart:
         merged.merge(counts)
     assert seen(merged) == seen(whole)
 
 
-def is_object(line: str) -> bool:
-    with suppress(ValueError):
-        body = json.loads(line)
-        return isinstance(body, dict) and not {"body", "payload", "data"} & body.keys()
-    return False
-
-
-def account_of(body: Json) -> int:
-    return int((body.get("account") or {}).get("id") or 1)
-
-
-def counted(world: World, bodies: list[Json], accounts: list[int]) -> Counts:
+def counted(world: World, lines: list[str], accounts: list[int]) -> Counts:
     replay = replay_with(world, NOTIFYCLI, Selection())
-    for number, body in enumerate(bodies):
-        account = account_of(body)
-        if account in accounts:
-            with suppress(EventError):
-                named = json.dumps({**body, "account": {"id": account}}).encode()
-                replay.evaluate(decode_event(named, number))
+    for event in events_of(lines):
+        if (event.account or world.fallback_account) in accounts:
+            replay.evaluate(event)
     return replay.counts()
 
 
