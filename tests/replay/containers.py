@@ -84,7 +84,7 @@ CONTAINERS: dict[str, Container] = {
     "zip": zipped,
     "an array, laid out": document(lambda bodies: bodies),
     "an array in a line": document(lambda bodies: bodies, indent=None),
-    "two arrays": lambda b: json.dumps(b[:1]).encode() + json.dumps(b[1:], indent=1).encode(),
+    "an array an event": lambda b: b"".join(json.dumps([one], indent=1).encode() for one in b),
     "n8n": document(lambda bodies: [{"json": {"headers": {}, "body": body}} for body in bodies]),
     "Postman": document(postman),
     "HAR": document(har),
