@@ -288,7 +288,7 @@ def test_names_learnt_from_events_can_not_command_the_terminal(
 @pytest.fixture
 def long_day(day: Notifycli) -> Notifycli:
     """A day that fills more than a pipe holds."""
-    day.write("day.jsonl", lines(DAY[:1]) * 4000)
+    day.write("day.jsonl", lines({**DAY[0], "id": number} for number in range(1, 4001)))
     return day
 
 
