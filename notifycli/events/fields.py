@@ -23,6 +23,8 @@ _TYPE_OF: dict[int | str | None, str] = {
 }
 _LONGEST_ID = 40
 
+_FULL_WIDTH_AT = "\N{FULLWIDTH COMMERCIAL AT}"
+
 
 def id_of(field: str, value: sent.Id) -> int | None:
     """Read an id: a number, or a string of digits."""
@@ -215,5 +217,5 @@ def message_of(body: Payload, author: int | None) -> Message:
             raise ValueError(f"message_type: {given!r} is none of {kinds}, nor 0 to 3")
         type_ = "incoming" if author is None else "outgoing"
     content, private = body.content, body.private is True
-    told = content if content and (private or "@" in content) else ""
+    told = content if content and (private or "@" in content or _FULL_WIDTH_AT in content) else ""
     return Message(id_of("id", body.id), type_, private, told)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Literal
 
 from msgspec import Struct
@@ -73,7 +75,12 @@ class Directory:
         self.users: Mapping[int, User] = {user.id: user for user in sorted(users, key=_by_id)}
         self.administrators = frozenset(u.id for u in self.users.values() if u.role != "agent")
         self._everybody = tuple(self.users)
-        self._by_email = {u.email.casefold(): u.id for u in self.users.values() if u.email}
+        self._by_email = {
+            spelling: u.id
+            for u in self.users.values()
+            if u.email
+            for spelling in _spellings(u.email)
+        }
         inboxes = tuple(inboxes)
         self._members = {i.id: frozenset(i.members) for i in inboxes if i.members is not None}
         self._teams = {team.id: frozenset(team.members) for team in teams}
@@ -99,8 +106,11 @@ class Directory:
         return None if inbox is None else self._bots.get(inbox)
 
     def user_with_email(self, email: str) -> int | None:
-        """Give the id of the user with this address, without regard to case."""
-        return self._by_email.get(email.casefold())
+        """Give the id of the user with this address, without regard to how it is written.
+
+        In capitals or not, composed or not (NFKC); the domain in its own letters or in ASCII.
+        """
+        return self._by_email.get(_folded(email))
 
     def team_members(self, team: int | None) -> frozenset[int]:
         """Give the members of a team; none if the team isn't known."""
@@ -192,6 +202,24 @@ def _role_allows(
             and (user == assignee or user in participants)
         )
     )
+
+
+def _folded(email: str) -> str:
+    return (email if email.isascii() else unicodedata.normalize("NFKC", email)).casefold()
+
+
+def _spellings(email: str) -> Iterator[str]:
+    """Return how an address may be written, for a comparison."""
+    email = _folded(email)
+    yield email
+    local, at, domain = email.rpartition("@")
+    if not domain.isascii() or "xn--" in domain:
+        import idna  # noqa: PLC0415 - few domains need its tables
+
+        with suppress(idna.IDNAError):  # what is no domain is compared as it is
+            in_ascii = idna.encode(domain, uts46=True).decode("ascii")
+            yield f"{local}{at}{in_ascii}"
+            yield f"{local}{at}{idna.decode(in_ascii).casefold()}"
 
 
 def is_id(text: str) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
 
 from notifycli.rules.directory import Directory
 from notifycli.rules.profile import Profile
@@ -11,17 +13,14 @@ from notifycli.rules.profile import Profile
 _MARKUP = re.compile(r"\(mention://(user|team)/(\d{1,18})/.+?\)", re.ASCII)
 # "@" and an address, neither of them part of something longer. The domain is matched label by
 # label, so that a full stop or a hyphen that ends the sentence stays outside.
+_LOCAL = r"[\w.!\#$%&'*+/=?^`{|}~-]+"
+_DOMAIN = r"(?> [^\W_]+ (?: -+ [^\W_]+ )* (?: \. [^\W_]+ (?: -+ [^\W_]+ )* )* )"
 _ADDRESS = re.compile(
-    r"""
-    (?<![^\W_]) (?<![.+%-]) @
-    (
-      [\w.!\#$%&'*+/=?^`{|}~-]+ @
-      (?> [^\W_]+ (?: -+ [^\W_]+ )* (?: \. [^\W_]+ (?: -+ [^\W_]+ )* )* )
-    )
-    (?! [.-]* [^\W_] | [.-]* [+%] )
-    """,
+    rf"(?<![^\W_]) (?<![.+%-]) @ ( {_LOCAL} @ {_DOMAIN} ) (?! [.-]* [^\W_] | [.-]* [+%] )",
     re.VERBOSE,
 )
+_AMONG_ANY = re.compile(rf"@ (?= ({_LOCAL} @) ({_DOMAIN}) )", re.VERBOSE)
+_LONGEST_DOMAIN = 255
 
 
 def marked_users(content: str, directory: Directory, profile: Profile) -> set[int]:
@@ -38,7 +37,35 @@ def marked_users(content: str, directory: Directory, profile: Profile) -> set[in
 
 def addressed_users(content: str, directory: Directory) -> set[int]:
     """Give the users whose e-mail address follows directly on an "@"."""
-    if "@" not in content:
-        return set()
-    found = (directory.user_with_email(address) for address in _ADDRESS.findall(content))
+    if content.isascii():
+        if "@" not in content:
+            return set()
+        found: Iterator[int | None] = map(directory.user_with_email, _ADDRESS.findall(content))
+    else:
+        found = _addressed_among_any(unicodedata.normalize("NFKC", content), directory)
     return {user for user in found if user is not None}
+
+
+def _addressed_among_any(content: str, directory: Directory) -> Iterator[int | None]:
+    """Give the users addressed in a text of any script, in NFKC.
+
+    Chinese and other scripts without capitals are written without a space beside an address, and
+    may be in one: of several readings the longest that is a user's holds.
+    """
+    for at in _AMONG_ANY.finditer(content):
+        before = content[at.start() - 1 : at.start()]
+        if before in (".", "-") or _continues(before):
+            continue
+        local, domain = at.groups()
+        after = content[at.end(2) : at.end(2) + _LONGEST_DOMAIN].lstrip(".-")[:1]
+        for end in range(min(len(domain), _LONGEST_DOMAIN), 0, -1):
+            user = None if _continues(after) else directory.user_with_email(local + domain[:end])
+            if user is not None:
+                yield user
+                break
+            after = after if domain[end - 1] in ".-" else domain[end - 1]
+
+
+def _continues(character: str) -> bool:
+    """Whether an address goes on with a character: a letter that has capitals, or a digit."""
+    return character.isdigit() or character.upper() != character.lower() or character in ("+", "%")

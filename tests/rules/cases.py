@@ -56,6 +56,13 @@ ALONE: Json = {
     ],
 }
 
+FULL_WIDTH_AT = "\N{FULLWIDTH COMMERCIAL AT}"
+
+
+def full_width(text: str) -> str:
+    """As an East Asian keyboard writes ASCII."""
+    return "".join(chr(ord(character) + 0xFEE0) for character in text)
+
 
 def with_inboxes(*inboxes: Json) -> Json:
     return {**DIRECTORY, "inboxes": list(inboxes)}
@@ -1071,6 +1078,58 @@ SECTION_5_MESSAGES = [
             "jane@example.com",
         )
     ],
+    *[
+        case(
+            f"{address!r} is mentioned by {content!r}",
+            [note(9, content)],
+            stays(7, MENTION, "disabled"),
+            silent("disabled", 7),
+            silent("self_authored", 9),
+            directory={**DIRECTORY, "users": [{**JANE, "email": address}, ROOT]},
+        )
+        for address, content in (
+            ("jane@example.com", f"{FULL_WIDTH_AT}jane@example.com"),
+            ("jane@example.com", full_width("@jane@example.com")),
+            ("jane@example.com", "你好@jane@example.com请看"),
+            ("jane@example.com", "ユーザー@jane@example.comさん"),
+            ("jane@example.com", "@jane@example.com…"),
+            ("jane@example.com", "@joé@jane @jane@example.com"),
+            ("zoë@example.com", "@zoe\u0308@example.com"),
+            ("zoe\u0308@example.com", "@ZOË@example.com"),
+            ("张伟@example.com", "请@张伟@example.com看"),
+            ("jane@bücher.example", "@jane@xn--bcher-kva.example"),
+            ("jane@xn--bcher-kva.example", "@jane@BÜCHER.example, please"),
+            ("jane@bücher.example", "@jane@bu\u0308cher.example"),
+            ("jane@例子.example", "@jane@例子.example请"),
+            ("jane@例子", "看@jane@例子。"),
+        )
+    ],
+    *[
+        case(
+            f"{content!r} mentions nobody",
+            [note(9, content)],
+            silent("disabled", 7, 8),
+            silent("self_authored", 9),
+        )
+        for content in (
+            "é@jane@example.com",
+            "好x@jane@example.com",
+            "好.@jane@example.com",
+            "@jane@example.comé",
+            "@jane@example.com.é",
+            "@jane@example.com1请",
+            "@jane@example.com+请",
+            "你好jane@example.com",
+        )
+    ],
+    case(
+        "a customer's full-width sign mentions as well",
+        [customer(f"{FULL_WIDTH_AT}jane{FULL_WIDTH_AT}example.com", assignee=8)],
+        stays(7, MENTION, "disabled"),
+        stays(8, MESSAGE, "disabled"),
+        stays(7, PARTICIPATING, "disabled"),
+        UNHEARD,
+    ),
     case(
         "ids and addresses that the directory does not have are no candidates",
         [note(9, "(mention://user/66/Nobody) (mention://team/66/None) @nobody@example.com")],

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import ClassVar
 from zoneinfo import ZoneInfo
+
+import idna
 
 from tests.rules.slow.bodies import (
     ABSENT,
@@ -163,26 +166,33 @@ def mentioned_users(event: Event, directory: Directory) -> set[int]:
 
 
 def mentions_address(content: str, address: str) -> bool:
-    content, address = (
-        unicodedata.normalize("NFKC", content),
-        unicodedata.normalize("NFKC", address),
-    )
+    content = unicodedata.normalize("NFKC", content)
     for at in [place for place, character in enumerate(content) if character == "@"]:
         before = content[:at][-1:]
-        written = content[at + 1 : at + 1 + len(address)]
-        after = content[at + 1 + len(address) :].lstrip(".-")
         if continues_address(before) or before in (".", "-"):
             continue
-        if written.lower() == address.lower() and not continues_address(after[:1]):
-            return True
+        for spelling in spellings(unicodedata.normalize("NFKC", address)):
+            written = content[at + 1 : at + 1 + len(spelling)]
+            after = content[at + 1 + len(spelling) :].lstrip(".-")
+            if written.lower() == spelling.lower() and not continues_address(after[:1]):
+                return True
     return False
+
+
+def spellings(address: str) -> set[str]:
+    """An address with its domain as typed, in ASCII, and in its own letters."""
+    local, _, domain = address.rpartition("@")
+    with suppress(idna.IDNAError):
+        in_ascii = idna.encode(domain, uts46=True).decode()
+        return {address, f"{local}@{in_ascii}", f"{local}@{idna.decode(in_ascii)}"}
+    return {address}
 
 
 def continues_address(character: str) -> bool:
     """A letter of a script without case, such as a Chinese one, is written beside an address."""
-    if character.isalnum():
-        return unicodedata.category(character) != "Lo"
-    return character in ("+", "%")
+    if character.isalpha():
+        return character.upper() != character.lower()
+    return character.isdigit() or character in ("+", "%")
 
 
 # rules.md, section 6: presence
