@@ -13,6 +13,7 @@ from benchmarks import (
     replay,
     send_mail,
     start_up,
+    traffic,
 )
 from benchmarks.frame import Benchmark
 
@@ -21,6 +22,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "one-of-many": one_of_many.races,
     "import": import_preferences.races,
     "replay": replay.races,
+    "traffic": traffic.races,
     "load": load.races,
     "pushes": pushes.races,
     "mail": send_mail.races,

@@ -77,7 +77,7 @@ def write_events(path: Path, count: int, size: Size, conversations: int = 2000) 
     with path.open("wb") as file:
         for number in range(count):
             conversation = chance.randrange(1, conversations + 1)
-            file.write(encode(_body(number, conversation, size, chance)) + b"\n")
+            file.write(encode(body_of(number, conversation, size, chance)) + b"\n")
     return path
 
 
@@ -86,15 +86,15 @@ def write_creations(path: Path, count: int) -> Path:
     encode, size = msgspec.json.encode, Size(1, 1)
     with path.open("wb") as file:
         for number in range(count):
-            body = _conversation(number + 1, size, number) | {"event": "conversation_created"}
+            body = conversation_of(number + 1, size, number) | {"event": "conversation_created"}
             body["meta"]["assignee"] = None
             file.write(encode(body) + b"\n")
     return path
 
 
-def _body(number: int, conversation: int, size: Size, chance: random.Random) -> Json:
+def body_of(number: int, conversation: int, size: Size, chance: random.Random) -> Json:
     """Make a body with the fields of those that a Chatwoot 4 sent, in their order."""
-    inner = _conversation(conversation, size, number)
+    inner = conversation_of(conversation, size, number)
     kind = chance.random()
     if kind < _OTHERS:
         changed = {"priority": {"previous_value": None, "current_value": "high"}}
@@ -122,7 +122,8 @@ def _body(number: int, conversation: int, size: Size, chance: random.Random) -> 
     }
 
 
-def _conversation(id_: int, size: Size, number: int) -> Json:
+def conversation_of(id_: int, size: Size, number: int) -> Json:
+    """Make a conversation as a server sends it."""
     agent = id_ % size.agents + 1
     assignee = {"id": agent, "name": f"Agent {agent}", "type": "user"} if id_ % 3 else None
     team = {"id": id_ % size.teams + 1, "name": "Support"} if size.teams else None

@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.desk import Size, fill, write_creations, write_events
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 
-_DECODE = """
+DECODE = """
 import sys
 from notifycli.events.payload import decode_payload
 count = 0
@@ -48,7 +48,7 @@ def _rates(folder: Path, count: int) -> Iterator[Race]:
     one, several = partial(counts, "--jobs", "1"), partial(counts, "--jobs", "2")
     jq = Way("jq", partial(process, "jq", "-c", _CUSTOMERS, log), most=0.1, needs="jq")
     decode = Way(
-        "decoding alone", partial(process, sys.executable, "-c", _DECODE, log), most=1 / 0.6
+        "decoding alone", partial(process, sys.executable, "-c", DECODE, log), most=1 / 0.6
     )
     yield Race(
         "counts, two processes",

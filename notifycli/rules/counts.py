@@ -251,7 +251,7 @@ class Counts(Struct):
                 if recipient.reason is Reason.ENABLED:
                     self.fired[key] += times
                 self._add_reason(account, evaluator, recipient, times)
-        rest = plan.users if self.insight is not None else evaluator.switched_on(plan)
+        rest = plan.users if self.insight is not None else plan.switched_on
         for user in rest:
             for recipient in evaluator.default(plan, user):
                 times = plan.times - often[user, recipient.channel]

@@ -96,6 +96,7 @@ class Directory:
         self._viewers: dict[int | None, tuple[int, ...]] = {}
         self._recipients: dict[int | None, tuple[int, ...]] = {}
         self._with_team: dict[tuple[int | None, int], tuple[int, ...]] = {}
+        self._seen_by: dict[tuple[int | None, int | None], frozenset[int]] = {}
 
     def knows_members(self, inbox: int | None) -> bool:
         """Whether it is on record who the members of the inbox are."""
@@ -133,11 +134,18 @@ class Directory:
         participants: Collection[int] = (),
     ) -> bool:
         """Whether a user can see a conversation: in that inbox, of that team, with those people."""
-        of_team = user in self.users and user in self.team_members(team)
-        if not of_team and not self.is_member(user, inbox):
+        if user not in self._seers(inbox, team):
             return False
-        allowed = self.restricted.get(user)
+        allowed = self.restricted.get(user) if self.restricted else None
         return allowed is None or _role_allows(allowed, user, assignee, participants)
+
+    def _seers(self, inbox: int | None, team: int | None) -> frozenset[int]:
+        found = self._seen_by.get((inbox, team))
+        if found is None:
+            if len(self._seen_by) >= _PAIRS_KEPT:
+                self._seen_by.clear()
+            found = self._seen_by[inbox, team] = frozenset(self.viewers(inbox, team))
+        return found
 
     def viewers(self, inbox: int | None, team: int | None = None) -> tuple[int, ...]:
         """Everybody who can see such a conversation, as far as their custom role lets them.
@@ -182,7 +190,7 @@ class Directory:
 
     def _copy(self, **changed: object) -> Directory:
         copy = Directory()
-        copy.__dict__.update(self.__dict__, _viewers={}, _recipients={}, _with_team={})
+        copy.__dict__.update(self.__dict__, _viewers={}, _recipients={}, _with_team={}, _seen_by={})
         copy.__dict__.update(changed)
         return copy
 

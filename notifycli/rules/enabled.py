@@ -97,6 +97,8 @@ class EnabledIndex:
     ) -> None:
         self._settings = settings
         self._recipients = recipients
+        self._found: dict[tuple[object, ...], tuple[RecipientFields, ...]] = {}
+        """What is decided of a user on all channels: for each place on record and reason."""
         self._types = frozenset(_switched_on_somewhere(preferences))
         self._places = directory.known_inboxes.union(inbox for _, inbox in preferences.inbox)
 
@@ -104,31 +106,31 @@ class EnabledIndex:
         """Give the inbox; `None` for one of which nothing is on record: they are all alike."""
         return inbox if inbox in self._places else None
 
-    def of(
-        self, type_: NotificationType, users: Iterable[int], inbox: int | None, covered: str = ""
-    ) -> tuple[Enabled, ...]:
-        """Give the users who have a type switched on in an inbox.
-
-        Of sounds, those whose choice has the conversations that are `covered` by that word.
-        """
+    def of(self, type_: NotificationType, users: Iterable[int], inbox: int | None) -> list[Enabled]:
+        """Give the users who have a type switched on in an inbox."""
         if type_ not in self._types:
-            return ()
-        return tuple(self._enabled(type_, users, inbox, covered))
-
-    def _enabled(
-        self, type_: NotificationType, users: Iterable[int], inbox: int | None, covered: str
-    ) -> Iterator[Enabled]:
-        for user in users:
-            settings = self._settings.of(user, inbox)
-            if covered and covered not in settings.audio.value:
-                continue
-            if settings.switched_on[type_]:
-                yield Enabled(user, settings, self.unhindered(type_, user, settings))
+            return []
+        each = ((user, self._settings.of(user, inbox)) for user in users)
+        return [
+            Enabled(user, settings, self.unhindered(type_, user, inbox))
+            for user, settings in each
+            if settings.switched_on[type_]
+        ]
 
     def unhindered(
-        self, type_: NotificationType, user: int, settings: Settings
+        self, type_: NotificationType, user: int, inbox: int | None
     ) -> tuple[RecipientFields, ...]:
         """Give what is decided of a user where only the preferences speak, one a channel."""
+        key = type_, user, inbox if inbox in self._places else None, None
+        found = self._found.get(key)
+        if found is None:
+            settings = self._settings.of(user, inbox)
+            found = self._found[key] = self._unhindered(type_, user, settings)
+        return found
+
+    def _unhindered(
+        self, type_: NotificationType, user: int, settings: Settings
+    ) -> tuple[RecipientFields, ...]:
         on, of = dict(settings.switched_on[type_]), self._recipients.of
         return tuple(
             of(user, type_, channel, Reason.ENABLED, on[channel], on=True)
@@ -143,8 +145,14 @@ class EnabledIndex:
         self, type_: NotificationType, user: int, inbox: int | None, reason: Reason
     ) -> tuple[RecipientFields, ...]:
         """Give what is decided of a user for a reason that no preference has a part in."""
-        of, on = self._recipients.of, dict(self._settings.of(user, inbox).switched_on[type_])
-        return tuple(of(user, type_, c, reason, None, on=c in on) for c in channels_of(type_))
+        key = type_, user, inbox if inbox in self._places else None, reason
+        found = self._found.get(key)
+        if found is None:
+            of, on = self._recipients.of, dict(self._settings.of(user, inbox).switched_on[type_])
+            found = self._found[key] = tuple(
+                of(user, type_, c, reason, None, on=c in on) for c in channels_of(type_)
+            )
+        return found
 
     def not_covered(self, user: int, inbox: int | None) -> tuple[RecipientFields, ...]:
         """Give what is decided of a user whose choice of sounds leaves the conversation out."""

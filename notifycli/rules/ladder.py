@@ -36,7 +36,7 @@ _UNASSIGNED = {NotificationType.UNASSIGNED_MESSAGE}
 _AUDIO_ONLY = (Channel.AUDIO,)
 
 
-class Case(Struct):
+class Case(Struct, gc=False):
     """All that one decision may look at.
 
     The last four change from decision to decision: of another type, about another user, on another
@@ -100,11 +100,9 @@ def _blocked(case: Case) -> bool:
     return case.conversation.blocked
 
 
-def _left(case: Case) -> bool:
-    return case.user not in case.directory.users
-
-
 def _no_access(case: Case) -> bool:
+    if not case.profile.access_gate:
+        return case.user not in case.directory.users
     return not case.can_see(case.user)
 
 
@@ -215,8 +213,7 @@ SWITCHED = (
         _CREATION | _ASSIGNMENT | _UNASSIGNED,
     ),
     Rule(Reason.BLOCKED_CONTACT, _blocked, _CONVERSATION, _UNHELD, switch="blocked_gate"),
-    Rule(Reason.NO_ACCESS, _left, _PERSON),
-    Rule(Reason.NO_ACCESS, _no_access, _PERSON, switch="access_gate"),
+    Rule(Reason.NO_ACCESS, _no_access, _PERSON),
     Rule(Reason.SELF_AUTHORED, _self_authored, _PERSON, _MENTION, switch="self_mention_skip"),
     Rule(Reason.SELF_AUTHORED, _self_authored, _PERSON, NEW_MESSAGE_TYPES),
     Rule(Reason.SELF_ASSIGNED, _self_assigned, _PERSON, _ASSIGNMENT),
@@ -258,8 +255,9 @@ class Ladders(NamedTuple):
     whole: Rungs
     of_conversation: Rungs
     """What holds for everybody or for nobody."""
+    of_person: Rungs
     before_settings: Rungs
-    """What stands before the preference: it is the same on each channel."""
+    """Both: what stands before the preference, and is the same on each channel."""
     of_moment: Rungs
     """What is left, once the preference is on."""
 
@@ -276,7 +274,13 @@ def ladders_of(profile: Profile) -> Ladders:
             t: tuple(r for r in rules if r.depends_on in depends_on) for t, rules in whole.items()
         }
 
-    return Ladders(whole, part(_CONVERSATION), part(_CONVERSATION, _PERSON), part(_MOMENT))
+    return Ladders(
+        whole,
+        part(_CONVERSATION),
+        part(_PERSON),
+        part(_CONVERSATION, _PERSON),
+        part(_MOMENT),
+    )
 
 
 def _of_type(rules: tuple[Rule, ...], type_: NotificationType, profile: Profile) -> Iterator[Rule]:

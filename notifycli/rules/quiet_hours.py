@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import timedelta, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from itertools import takewhile
 
 from msgspec import Struct
@@ -42,7 +42,11 @@ _NOTES = {
 }
 _FIXED = {"EST": "UTC-5", "MST": "UTC-7", "HST": "UTC-10"}
 _MINUTES_OF_A_DAY = 24 * 60
-_YESTERDAY = timedelta(days=-1)
+_MINUTE = 60 * SECOND
+_QUARTER = 15 * _MINUTE
+"""Clocks have been put forward and back at such moments alone for half a century."""
+_FIRST_WEEKDAY = 3
+"""1970 began on a Thursday."""
 
 
 class Duration(Struct, frozen=True):
@@ -114,13 +118,22 @@ class QuietHours(Struct, frozen=True):
 
     def hold(self, moment: int) -> bool:
         """Whether the moment (microseconds since 1970 UTC) lies inside the quiet hours."""
-        local = to_datetime(moment).astimezone(zone_info(self.zone))
-        minute = local.hour * 60 + local.minute
+        minutes = (moment + _offset(self.zone, moment // _QUARTER)) // _MINUTE
+        day, minute = divmod(minutes, _MINUTES_OF_A_DAY)
+        today = (day + _FIRST_WEEKDAY) % 7
         if self.start < self.end:
-            return self.start <= minute < self.end and local.weekday() in self.days
+            return self.start <= minute < self.end and today in self.days
         if minute >= self.start:
-            return local.weekday() in self.days
-        return minute < self.end and (local + _YESTERDAY).weekday() in self.days
+            return today in self.days
+        return minute < self.end and (today - 1) % 7 in self.days
+
+
+@lru_cache(1024)
+def _offset(zone: str, quarter: int) -> int:
+    """Give how far a zone's clocks are ahead in a quarter of an hour, in microseconds."""
+    ahead = to_datetime(quarter * _QUARTER).astimezone(zone_info(zone)).utcoffset()
+    assert ahead is not None  # noqa: S101 - it has a zone
+    return ahead // timedelta(microseconds=1)
 
 
 def _minute(hour: str, minute: str) -> int:

@@ -13,17 +13,16 @@ from msgspec.structs import replace
 from notifycli.events.event import Event
 from notifycli.events.event_names import CREATED, MESSAGE_CREATED, PRESENCE
 from notifycli.events.timestamps import SECOND, format_moment
-from notifycli.rules.candidates import Finder
 from notifycli.rules.counts import Counts, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
-from notifycli.rules.plan import PLANS_KEPT, Evaluator, Judged, count
+from notifycli.rules.plan import Evaluator, Judged
 from notifycli.rules.presence import Presence
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.selection import Selection
 from notifycli.rules.settings import Preferences
-from notifycli.rules.state import Assumptions, Conversation, Opening
+from notifycli.rules.state import HANDOFF, Assumptions, Conversation, Opening
 
 T = TypeVar("T")
 
@@ -47,7 +46,6 @@ class Account:
         known = directory if profile.unknown_inbox_has_everybody else directory.without_guesses()
         self.directory = known
         self.preferences = preferences
-        self.finder = Finder(known, profile)
         self.evaluator = Evaluator(known, preferences, profile, self.presence)
 
     def conversation(self, event: Event) -> Conversation:
@@ -109,17 +107,17 @@ class Replay:
         conversation, opening = self._enter(event, account)
         if conversation is None:
             return None
-        evaluation = None
-        selected = self._all or self._selection.takes_event(event)
-        found = account.finder.candidates(event, conversation, opening)
-        if selected:
-            case = account.evaluator.case(event, conversation, opening)
-            judged = account.evaluator.evaluate(case, found)
+        evaluation, evaluator = None, account.evaluator
+        if self._all or self._selection.takes_event(event):
+            judged = evaluator.evaluate(event, conversation, opening)
             if judged:
                 evaluation = Evaluation(event, account, judged)
-                self._count(evaluation)
+                if self._counts.insight is not None:
+                    self._look(evaluation, self._counts.insight)
+                if evaluator.full:
+                    self._settle(event.account or 0)
         else:
-            deque(found, maxlen=0)
+            deque(evaluator.candidates(event, conversation, opening), maxlen=0)
         self._leave(event, account, conversation, opening)
         return evaluation
 
@@ -146,12 +144,12 @@ class Replay:
         looks, others = list[T](), False
         evaluator, fields = account.evaluator, event_fields(event)
         case = evaluator.case(event, conversation, opening)
-        for one in account.finder.candidates(event, conversation, opening):
+        for one in evaluator.candidates(event, conversation, opening):
             others = others or evaluator.concerns_others(case, one, user)
             if user in one.users and evaluator.concerns(case, one, user):
                 asked = replace(case, notified=set(case.notified))
                 decided = evaluator.decide(case, user)
-                asked.user, asked.settings = user, case.settings
+                asked.user, asked.settings = user, evaluator.settings.of(user, event.inbox)
                 for recipient in decided:
                     asked.channel = recipient.channel
                     looks.append(look(joined(fields, recipient), asked))
@@ -167,21 +165,15 @@ class Replay:
     def _settle(self, account: int) -> None:
         evaluator = self.accounts[account].evaluator
         self._counts.add(account, evaluator, self._selection.takes_kind)
-        evaluator.plans.clear()
+        evaluator.forget()
 
-    def _count(self, evaluation: Evaluation) -> None:
-        event, insight = evaluation.event, self._counts.insight
+    def _look(self, evaluation: Evaluation, insight: Insight) -> None:
+        """Count what fires for the eye."""
+        event, takes = evaluation.event, self._selection.takes_kind
         account = event.account or 0
-        for judged in evaluation.judged:
-            count(judged)
-            if insight is not None:
-                for fired in judged.fired:
-                    if self._selection.takes_kind(
-                        account, fired.user_id, fired.channel, fired.type
-                    ):
-                        insight.add_fired(account, fired, event.conversation, event.at)
-        if len(evaluation.account.evaluator.plans) > PLANS_KEPT:
-            self._settle(account)
+        for fired in evaluation.fired:
+            if takes(account, fired.user_id, fired.channel, fired.type):
+                insight.add_fired(account, fired, event.conversation, event.at)
 
     def _meet(self, event: Event) -> Account:
         """Give the event's account."""
@@ -211,10 +203,19 @@ class Replay:
             return None, None
         self._keep_time(event, account)
         self.assumptions.automation_events += event.automation
-        inbox = conversation.inbox if event.inbox is None else event.inbox
-        opening = conversation.opening(event, bot=account.directory.has_bot(inbox))
-        conversation.apply(event)
-        self._note_assumptions(event, account, opening, conversation)
+        opening = None
+        if "pending" in (conversation.status, event.previous_status) or event.name == HANDOFF:
+            inbox = conversation.inbox if event.inbox is None else event.inbox
+            opening = conversation.opening(event, bot=account.directory.has_bot(inbox))
+        others, author = conversation.apply(event), event.author
+        if author is not None and author not in account.directory.users:
+            others = True
+        if others or event.performed_by is not None:
+            self._note_agents(event, account)
+        if opening or event.assignment or event.name == CREATED:
+            self._note_unknown_doer(event, opening, conversation)
+        if event.inbox not in account.directory.known_inboxes:
+            self._note_unknown_inbox(event)
         return conversation, opening
 
     def _keep_time(self, event: Event, account: Account) -> None:
@@ -232,29 +233,29 @@ class Replay:
         """Keep whom the event has told, and who was active: it counts from the next event on."""
         if event.assignment or event.name == CREATED:
             conversation.notified_assignee = conversation.assignee
-        conversation.settle(opening)
+        if opening is not None or conversation.status == "pending":
+            conversation.settle(opening)
         if event.author is not None and event.name == MESSAGE_CREATED:
             account.presence.see(event.author, event.at)
         if event.present is not None:
             account.presence.see(event.present, event.at)
+            self._note_agents(event, account)
 
-    def _note_assumptions(
-        self, event: Event, account: Account, opening: Opening | None, kept: Conversation
-    ) -> None:
-        noted, directory = self.assumptions, account.directory
-        if not directory.knows_members(event.inbox):
-            noted.messages_in_unknown_inboxes += event.message is not None
-            if event.inbox is not None:
-                noted.unknown_inboxes.add(event.inbox)
+    def _note_unknown_inbox(self, event: Event) -> None:
+        self.assumptions.messages_in_unknown_inboxes += event.message is not None
+        if event.inbox is not None:
+            self.assumptions.unknown_inboxes.add(event.inbox)
+
+    def _note_unknown_doer(self, event: Event, opening: Opening | None, kept: Conversation) -> None:
+        noted = self.assumptions
         if opening is Opening.BY_BOT_PERHAPS and not kept.handover_told:
             noted.handovers_perhaps += 1
-        unknown = event.performed_by is None and not event.performed_by_other
-        if unknown and kept.assignee is not None:
-            if event.name == CREATED:
-                noted.creations_by_unknown += 1
-            elif event.assignment:
-                noted.assignments_by_unknown += 1
-        self._note_agents(event, account)
+        if kept.assignee is None or event.performed_by is not None or event.performed_by_other:
+            return
+        if event.name == CREATED:
+            noted.creations_by_unknown += 1
+        elif event.assignment:
+            noted.assignments_by_unknown += 1
 
     def _note_agents(self, event: Event, account: Account) -> None:
         known, id_ = account.directory.users, event.account or 0

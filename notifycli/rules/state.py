@@ -48,27 +48,23 @@ class Conversation(Struct):
 
     def came_already(self, event: Event) -> bool:
         """Whether the event has come before; it is kept, to know it again."""
-        if event.digest is not None:
-            if event.digest == self.changed:
-                return True
-            self.changed = event.digest
-        message = event.message
+        message, digest = event.message, event.digest
+        if digest is not None:
+            same, self.changed = digest == self.changed, digest
+            return same
         if message is None or message.id is None or event.name != MESSAGE_CREATED:
             return False
-        return self._message_came_already(message.id)
-
-    def _message_came_already(self, message: int) -> bool:
-        kept = self._messages
+        kept, id_ = self._messages, message.id
         if kept is None:
-            self._messages, self._newest = array("q", (message,)), message
-            return False
+            kept = self._messages = array("q")
         # Ids rise, so that nearly always one look is enough.
-        if message <= self._newest and message in kept:
+        elif id_ <= self._newest and id_ in kept:
             return True
-        self._newest = max(self._newest, message)
         if len(kept) == MESSAGES_KEPT:
             kept.pop(0)
-        kept.append(message)
+        kept.append(id_)
+        if id_ > self._newest or len(kept) == 1:
+            self._newest = id_
         return False
 
     def opening(self, event: Event, *, bot: bool | None) -> Opening | None:
@@ -92,8 +88,11 @@ class Conversation(Struct):
         appears = event.assignee not in (UNSAID, None, self.assignee)
         return event.name in STATUS_EVENTS and appears
 
-    def apply(self, event: Event) -> None:
-        """Take over what the event carries; what it leaves out, the event gets from here."""
+    def apply(self, event: Event) -> bool:
+        """Take over what the event carries; what it leaves out, the event gets from here.
+
+        Tells whether other people have the conversation, or take part in it, than before.
+        """
         if event.inbox is None:
             event.inbox = self.inbox
         else:
@@ -106,15 +105,19 @@ class Conversation(Struct):
             self.team = event.team
         if event.blocked is not None:
             self.blocked = event.blocked
+        others = False
         if event.participants is not None:
-            self.participants = tuple(sorted(set(event.participants)))
+            listed = tuple(sorted(set(event.participants)))
+            if listed != self.participants:
+                self.participants, others = listed, True
         assignee = event.assignee
         if assignee is not UNSAID and assignee != self.assignee:
-            self.assignee = assignee
+            self.assignee, others = assignee, True
             if assignee is not None:
                 self.join((assignee,))
         if self.notified_assignee != self.assignee:
             self.notified_assignee = None
+        return others
 
     def join(self, users: Iterable[int]) -> None:
         """Let users take part, from now on."""

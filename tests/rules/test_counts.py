@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
-from notifycli.rules import replay as replaying
+from notifycli.rules import plan
 from notifycli.rules.counts import Counts, Insight
 from notifycli.rules.decision import Decision, EventFields, Outcome, Reason, RecipientFields, joined
 from notifycli.rules.notifications import Channel, NotificationType
@@ -97,7 +97,7 @@ def test_counts_are_those_of_every_decision_that_is_selected(
             elif one.channel in dict(settings_of(one.user_id, event.inbox).switched_on[one.type]):
                 held[one.reason] += 1
 
-    with patch.object(replaying, "PLANS_KEPT", kept):
+    with patch.multiple(plan, PLANS_KEPT=kept, DECISIONS_KEPT=kept):
         replay = replay_with(world, profile, selection)
         for event in events_of(world.lines):
             replay.evaluate(event)
