@@ -308,6 +308,11 @@ def needs_package(package: str) -> str:
     return f"needs Debian's {package}"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let transcripts be written anew (tests/golden)."""
+    parser.addoption("--regenerate", action="store_true", help="write the golden files anew")
+
+
 def pytest_configure() -> None:
     """Let Ctrl-C interrupt what tests start, also where a script runs them in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
