@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_a_change_is_stored_whatever_is_closed(
     assert result.stdout == b"0\n"
     assert desk.ok("prefs", "get", "audio", "-u", "7").stdout == b"all\n"
     # Nothing was written into what might have been opened in the place of the closed stream.
-    with sqlite3.connect(desk.store) as store:
+    with closing(sqlite3.connect(desk.store)) as store:
         assert store.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 

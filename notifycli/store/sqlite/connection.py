@@ -9,7 +9,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -189,11 +189,13 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
             raise
         found = _open(f"{address}?immutable=1", path, _look)
     if _checked_version(found, path) < VERSION:
-        copy = sqlite3.connect(_IN_MEMORY, isolation_level=None)
-        found.backup(copy)
-        found.close()
-        found = copy
-        _prepare(found, path)
+        with closing(found) as old:
+
+            def migrate_copy(connection: sqlite3.Connection, path: Path) -> None:
+                old.backup(connection)
+                _prepare(connection, path)
+
+            found = _open(_IN_MEMORY, path, migrate_copy)
     found.execute("PRAGMA query_only = ON")
     return found
 
