@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from notifycli.secrets.token_service import TokenService
     from notifycli.store.store import Store
+    from tests.conftest import Notifycli
 
 __all__ = ["bus", "home", "screen", "unlocked"]
 
@@ -52,8 +53,8 @@ def file_keyring(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def program(home: Path) -> Program:
-    return Program(home)
+def program(home: Path, notifycli: Notifycli) -> Program:
+    return Program(home, notifycli)
 
 
 @pytest.fixture

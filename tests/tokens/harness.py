@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from notifycli.secrets.keychain import Keychain
     from notifycli.store.transaction import Change
+    from tests.conftest import Notifycli
 
 JANE = User(7, "jane@example.com", "Jane")
 OMAR = User(8, "omar@example.com", "Omar")
@@ -48,13 +49,20 @@ class Done(NamedTuple):
 
 
 class Program:
-    """The command as its users run it, in a process of its own."""
+    """The command as its users run it."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, run: Notifycli) -> None:
         self.home = home
         self.store_path = home / ".local/share/notifycli/notifycli.db"
+        self._run = run
 
     def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> Done:
+        """Run it in this process."""
+        done = self._run(*arguments, stdin=stdin.encode(), environment=environ)
+        return Done(done.status, done.stdout.decode(), done.stderr)
+
+    def apart(self, *arguments: str, stdin: str = "", **environ: str) -> Done:
+        """Run it in a process of its own."""
         done = subprocess.run(
             self.command(*arguments),
             input=stdin.encode(),

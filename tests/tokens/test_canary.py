@@ -16,7 +16,7 @@ from .aviary import CANARY, COMMANDS, Aviary, Watch, hidden
 from .harness import Done, Program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -26,63 +26,71 @@ def aviary(
     file_keyring: None,  # noqa: ARG001
     request: pytest.FixtureRequest,
 ) -> Iterator[Aviary]:
-    watch, aviary = Watch(), Aviary(program)
-    with watch.looking():
-        yield aviary
-        aviary.check_files()
-    assert watch.seen == set()
+    aviary = Aviary(program)
+    yield aviary
+    aviary.check_files()
     # A test that was skipped, for lack of a service, has run nothing.
     assert aviary.runs >= 3 or request.node.stash.get(SKIPPED, False)
 
 
-def test_show_and_header_print_it_and_nothing_else_does(aviary: Aviary) -> None:
-    aviary.plant()
-    assert aviary.shown() == CANARY
-    header = aviary.program("token", "header", "-u", "1", "--verbose")
+@pytest.fixture
+def watched(aviary: Aviary) -> Iterator[Aviary]:
+    """Run each command in a process of its own, whose arguments and environment are looked at."""
+    aviary.apart = True
+    watch = Watch()
+    with watch.looking():
+        yield aviary
+    assert watch.seen == set()
+
+
+def test_show_and_header_print_it_and_nothing_else_does(watched: Aviary) -> None:
+    watched.plant()
+    assert watched.shown() == CANARY
+    header = watched.program("token", "header", "-u", "1", "--verbose")
     assert header == Done(0, f"api_access_token: {CANARY}\n", "")
-    aviary.everything()
+    watched.everything()
     for arguments, text in COMMANDS:  # once more as processes with their own arguments
-        aviary.run(*arguments, stdin=text)
-    assert aviary.shown() == CANARY
-    assert aviary.hers("revoke").status == 0
-    assert aviary.run("token", "verify", stdin=CANARY).status == 1
-    aviary.run("doctor", "--fix")
+        watched.run(*arguments, stdin=text)
+    assert watched.shown() == CANARY
+    assert watched.hers("revoke").status == 0
+    assert watched.run("token", "verify", stdin=CANARY).status == 1
+    watched.run("doctor", "--fix")
 
 
 def test_a_clipboard_has_it_and_nobody_else(
-    aviary: Aviary,
+    watched: Aviary,
     screen: str,  # noqa: ARG001
 ) -> None:
-    aviary.plant()
-    assert aviary.hers("copy", "--clear-after", "1").status == 0
+    watched.plant()
+    assert watched.hers("copy", "--clear-after", "1").status == 0
     time.sleep(0.5)
-    aviary.check_files()
-    aviary.everything()
+    watched.check_files()
+    watched.everything()
 
 
 def test_a_real_keyring_keeps_it_from_everyone(
-    aviary: Aviary,
+    watched: Aviary,
     unlocked: None,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("NOTIFYCLI_KEYRING")
-    aviary.plant()
-    assert aviary.shown() == CANARY
-    aviary.everything()
-    aviary.hers("revoke")
+    watched.plant()
+    assert watched.shown() == CANARY
+    watched.everything()
+    watched.hers("revoke")
 
 
 def test_a_locked_keyring_doesn_t_sing(
-    aviary: Aviary, bus: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    watched: Aviary, bus: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NOTIFYCLI_KEYRING")
     with services.keyring_daemon(bus, home, "right"):
-        aviary.plant()
+        watched.plant()
     with services.keyring_daemon(bus, home, None):
-        assert aviary.hers("show").status == 69
-        assert aviary.hers("header").status == 69
-        aviary.everything()
-        ended = aviary.hers("revoke")
+        assert watched.hers("show").status == 69
+        assert watched.hers("header").status == 69
+        watched.everything()
+        ended = watched.hers("revoke")
     assert ended.status == 0
     assert "the keyring still holds it" in ended.err
 
@@ -117,7 +125,7 @@ RAISE = "raise PasswordSetError(f'backend says: {password!r} refused')"
     ],
 )
 def test_a_keyring_that_misbehaves_doesn_t_give_it_away(
-    aviary: Aviary, tmp_path: Path, get: str, put: str
+    watched: Aviary, tmp_path: Path, get: str, put: str
 ) -> None:
     modules = tmp_path / "modules"  # beside the home: a module that gives the canary holds it
     modules.mkdir()
@@ -129,25 +137,12 @@ def test_a_keyring_that_misbehaves_doesn_t_give_it_away(
         "PYTHONPATH": str(modules),
         "PYTHON_KEYRING_BACKEND": "evil.Keyring",
     }
-    aviary.run("user", "add", "jane@example.com")
-    aviary.run("user", "add", "omar@example.com")
-    kept = aviary.hers("set", stdin=CANARY, **evil)
+    watched.run("user", "add", "jane@example.com")
+    watched.run("user", "add", "omar@example.com")
+    kept = watched.hers("set", stdin=CANARY, **evil)
     assert kept.status == (0 if CANARY in get else 69)
-    for done in aviary.everything(**evil):
+    for done in watched.everything(**evil):
         assert "Traceback" not in done.err
-
-
-def _broken(what: str) -> Callable[[Path], dict[str, str]]:
-    """Make a program in which one part fails in a way that nobody foresaw."""
-
-    def arrange(folder: Path) -> dict[str, str]:
-        code = f"def fail(*a, **k): raise ZeroDivisionError('unforeseen')\n{what} = fail\n"
-        module = what.rpartition(".")[0].removesuffix(".TokenChanges").removesuffix(".Tokens")
-        text = f"import {module.removesuffix('.EncryptedFile')}\n{code}"
-        (folder / "sitecustomize.py").write_text(text, encoding="ascii")
-        return {"PYTHONPATH": str(folder)}
-
-    return arrange
 
 
 @pytest.mark.parametrize(
@@ -164,16 +159,17 @@ def _broken(what: str) -> Callable[[Path], dict[str, str]]:
     ],
 )
 def test_an_unforeseen_error_and_its_traceback_don_t_hold_it(
-    aviary: Aviary, tmp_path: Path, what: str
+    aviary: Aviary, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("unforeseen")
+
     aviary.plant()
-    folder = tmp_path / "modules"
-    folder.mkdir()
-    environ = _broken(what)(folder)
-    runs = aviary.everything(**environ)
+    monkeypatch.setattr(what, fail)
+    runs = aviary.everything()
     runs += [
-        aviary.run("token", "set", "-u", "1", "--name", "x", stdin=CANARY[::-1], **environ),
-        aviary.hers("revoke", **environ),
+        aviary.run("token", "set", "-u", "1", "--name", "x", stdin=CANARY[::-1]),
+        aviary.hers("revoke"),
     ]
     assert any("ZeroDivisionError: unforeseen" in done.err for done in runs)
 

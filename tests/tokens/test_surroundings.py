@@ -91,13 +91,13 @@ class TestKeyrings:
         unlocked: None,  # noqa: ARG002
     ) -> None:
         system = {"NOTIFYCLI_KEYRING": ""}
-        token = team("token", "show", "-u", "1", **system).out
+        token = team.apart("token", "show", "-u", "1", **system).out
         assert form.well_formed(token.strip())
-        assert team("token", "show", "-u", "1", **system).out == token
-        assert team("token", "verify", stdin=token, **system).status == 0
-        assert team("token", "rotate", "-u", "1", **system).status == 0
-        assert team("token", "verify", stdin=token, **system).status == 1
-        assert [r["state"] for r in team("token", "list", **system).records] == ["active"]
-        assert team("token", "revoke", "-u", "1", **system).status == 0
-        checks = {r["check"]: r["status"] for r in team("doctor", **system).records}
+        assert team.apart("token", "show", "-u", "1", **system).out == token
+        assert team.apart("token", "verify", stdin=token, **system).status == 0
+        assert team.apart("token", "rotate", "-u", "1", **system).status == 0
+        assert team.apart("token", "verify", stdin=token, **system).status == 1
+        assert [r["state"] for r in team.apart("token", "list", **system).records] == ["active"]
+        assert team.apart("token", "revoke", "-u", "1", **system).status == 0
+        checks = {r["check"]: r["status"] for r in team.apart("doctor", **system).records}
         assert (checks["keyring"], checks["tokens"]) == ("ok", "ok")
