@@ -14,9 +14,9 @@ demo: $(PROGRAM)
 test: check
 	$(BIN)/pytest -n auto
 
-# What takes minutes: kill storms, clusters, many drawn worlds.
+# What takes minutes: kill storms, clusters, and every law on many drawn examples.
 slow: $(READY)
-	$(BIN)/pytest -n auto -m slow
+	$(BIN)/pytest -n auto -m 'slow or hypothesis' --hypothesis-profile many
 
 check: $(READY)
 	$(BIN)/ruff format --check .

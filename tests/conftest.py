@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from notifycli.cli.main import run
 from notifycli.cli.session import plural
@@ -32,6 +33,15 @@ from notifycli.secrets import encryption
 from notifycli.secrets.private_file import replace_private
 
 Json = dict[str, Any]
+
+# A law is tried on a few drawn examples here, and on many by `make slow`.
+_FIXTURES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+for _name, _examples in (("few", 20), ("many", 500)):
+    settings.register_profile(
+        _name, max_examples=_examples, deadline=None, suppress_health_check=_FIXTURES
+    )
+settings.load_profile("few")
+
 _LOOPBACK = ("127.", "::1", "localhost")
 _SWITCHES = ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLUMNS", "LINES")
 _LONGEST_SECONDS = 60

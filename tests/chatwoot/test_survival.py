@@ -84,7 +84,7 @@ def _push(desk: Desk) -> None:
 
 
 @given(email=_flags("email"), push_=_flags("push"), ui=_UI, sounds=_SOUNDS, changed=_CHANGES)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_known_or_not_it_survives(
     desk: tuple[Desk, Chatwoot],
     *,

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.main import get_command
 
@@ -259,11 +259,7 @@ def _try(world: Notifycli, given: Input) -> None:
         assert "Traceback" not in told
 
 
-_FIXTURES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-
-
 @given(inputs())
-@settings(max_examples=100, deadline=None, suppress_health_check=_FIXTURES)
 def test_no_input_is_a_fault_of_ours(world: Notifycli, given: Input) -> None:
     _try(world, given)
 
@@ -272,7 +268,7 @@ def test_no_input_is_a_fault_of_ours(world: Notifycli, given: Input) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_input_of_any_command_is_a_fault_of_ours(world: Notifycli, name: str) -> None:
     @given(inputs([name]))
-    @settings(max_examples=250, deadline=None, suppress_health_check=_FIXTURES, database=None)
+    @settings(max_examples=250, database=None)
     def check(drawn: Input) -> None:
         _try(world, drawn)
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis import given, strategies
 
 from tests.conftest import Notifycli, Result, Vault
 
@@ -72,9 +72,6 @@ def test_what_a_system_keyring_holds_is_named(desk: Notifycli) -> None:
     )
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20
-)
 @given(data=strategies.data())
 def test_a_damaged_backup_brings_nothing_back(desk: Notifycli, data: strategies.DataObject) -> None:
     whole = desk.folder / "whole.backup"

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis import given, strategies
 from sqlite_utils import Database
 
 from notifycli.secrets.secret_settings import get_secret
@@ -181,7 +181,6 @@ def test_list_has_every_setting(notifycli: Notifycli) -> None:
     assert [item["key"] for item in notifycli.ok("config", "list").records] == [*SETTINGS]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     key=strategies.sampled_from([*SETTINGS, "no.such"]),
     value=strategies.text()

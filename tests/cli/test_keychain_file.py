@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings, strategies
+from hypothesis import example, given, strategies
 
 from notifycli.errors import ConfigurationError, NotifycliError
 from notifycli.secrets import encryption, passphrase
@@ -165,9 +165,6 @@ class TestPlace:
 class TestDamage:
     """Whatever happened to the file, and whoever wrote it: a clear error, in little time."""
 
-    @settings(
-        suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
-    )
     @given(data=strategies.data())
     def test_a_flipped_byte_or_an_early_end_is_told(
         self, desk: Notifycli, vault: Vault, data: strategies.DataObject

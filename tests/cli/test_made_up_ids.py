@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -226,7 +226,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     made=st.lists(EMAILS, unique=True),
     told=st.lists(st.tuples(st.integers(1, 5), EMAILS), unique_by=(lambda t: t[0], lambda t: t[1])),

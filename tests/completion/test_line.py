@@ -6,7 +6,7 @@ import shlex
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.cli.completion.line import Line, quoted, split
@@ -43,7 +43,6 @@ def test_what_a_shell_would_write_is_read_as_the_same_words(words: list[str]) ->
     assert split(f"{shlex.join(words)} ").words == tuple(words)
 
 
-@settings(max_examples=30, deadline=None)
 @given(words=st.lists(st.tuples(PRINTED, st.sampled_from(["", "'", '"'])), min_size=1))
 def test_what_is_inserted_is_read_by_bash_as_it_was(words: list[tuple[str, str]]) -> None:
     written = " ".join(f"x{quote}{quoted(word, quote)}{quote}" for word, quote in words)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.conftest import Notifycli
@@ -39,11 +39,6 @@ _COMMANDS = [
 ]
 _OPTIONS = ["-u", "-a", "-o", "--channel", "--max-age", "--limit", "--state", "--all", "--dry-run"]
 _OPTIONS += ["--strict", "--type", "--html", "--label", "--log-format", "-q"]
-_WAYS = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 @pytest.fixture
@@ -62,7 +57,6 @@ def filled(desk: Notifycli, monkeypatch: pytest.MonkeyPatch) -> Notifycli:
 @example(command="push remove", words=["9" * 30], stdin=b"")
 @example(command="deliver", words=["--max-age", "9999999999y", "e.jsonl"], stdin=b"")
 @example(command="deliver", words=["--limit", "9" * 30, "e.jsonl"], stdin=b"")
-@_WAYS
 def test_no_words_are_a_fault_of_the_program(
     filled: Notifycli, command: str, words: list[str], stdin: bytes
 ) -> None:
@@ -83,7 +77,6 @@ _VALUE: st.SearchStrategy[Any] = st.recursive(
     ),
     _VALUE,
 )
-@_WAYS
 def test_no_event_is_a_fault_of_the_program(filled: Notifycli, field: str, value: Any) -> None:
     event = json.dumps({**asked(100), field: value}).encode()
     result = filled("deliver", "--channel", "email", "--max-age", "99y", stdin=event)

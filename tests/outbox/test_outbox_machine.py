@@ -204,7 +204,7 @@ class Machine(RuleBasedStateMachine):
 def test_nothing_is_lost_or_doubled_in_whatever_order_it_happens() -> None:
     run_state_machine_as_test(
         Machine,
-        settings=settings(max_examples=50, stateful_step_count=30, deadline=None),
+        settings=settings(stateful_step_count=30),
     )
 
 

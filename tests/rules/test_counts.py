@@ -9,7 +9,7 @@ from contextlib import suppress
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.events.decode import EventError, decode_event
@@ -24,7 +24,6 @@ from notifycli.rules.selection import Selection
 from tests.rules.harness import directory_of, preferences_of, replay_of
 from tests.rules.worlds import World, worlds
 
-LAW = settings(max_examples=60, deadline=None)
 PROFILES = st.sampled_from(
     [NOTIFYCLI, profile_named("chatwoot@3.9"), profile_named("chatwoot@4.16")]
 )
@@ -58,7 +57,6 @@ def seen(counts: Counts) -> tuple[object, ...]:
     return (*nonzero, insight.fired, insight.places, counts.assumptions)
 
 
-@LAW
 @given(worlds(), PROFILES)
 def test_what_fires_is_what_fires_of_everything_that_is_decided(
     world: World, profile: Profile
@@ -71,7 +69,6 @@ def test_what_fires_is_what_fires_of_everything_that_is_decided(
             assert evaluation.fired == fired
 
 
-@LAW
 @given(worlds(), PROFILES, SELECTIONS, st.sampled_from([4096, 2, 0]))
 def test_counts_are_those_of_every_decision_that_is_selected(
     world: World, profile: Profile, selection: Selection, kept: int
@@ -108,7 +105,6 @@ def test_counts_are_those_of_every_decision_that_is_selected(
     assert seen(counts) == expected
 
 
-@LAW
 @given(worlds(), worlds())
 def test_any_partition_by_account_replayed_apart_and_merged_is_the_whole(
     one: World, other: World

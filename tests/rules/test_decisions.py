@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.rules.decision import Decision, Outcome, Reason
@@ -25,7 +25,6 @@ Json = dict[str, Any]
 FIELDS = tuple(
     field for field in Decision.__struct_fields__ if field not in ("at", "email", "deliverable")
 )
-LAW = settings(max_examples=60, deadline=None)
 INTRUDER = 999
 
 
@@ -76,7 +75,6 @@ def test_every_rung_of_every_ladder_is_reached_by_some_row() -> None:
     )
 
 
-@settings(max_examples=100, deadline=None)
 @given(worlds())
 def test_the_rules_decide_as_the_slow_evaluator_does(world: World) -> None:
     expected = evaluate(
@@ -105,7 +103,6 @@ VERSIONS = (
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(worlds(), st.sampled_from(VERSIONS))
 def test_a_chatwoot_decides_as_the_slow_evaluator_of_its_version_does(
     world: World, version: str
@@ -132,7 +129,6 @@ def test_a_chatwoot_decides_as_the_slow_evaluator_of_its_version_does(
     )
 
 
-@LAW
 @given(worlds(), st.data())
 def test_a_replay_cut_in_two_and_resumed_gives_the_same_decisions(
     world: World, data: st.DataObject
@@ -144,7 +140,6 @@ def test_a_replay_cut_in_two_and_resumed_gives_the_same_decisions(
     assert resumed == replayed(world)
 
 
-@LAW
 @given(worlds())
 def test_adding_a_user_never_changes_the_decisions_for_others(world: World) -> None:
     newcomer = {"id": INTRUDER, "email": "newcomer@example.org", "name": "", "role": "agent"}
@@ -156,7 +151,6 @@ def test_adding_a_user_never_changes_the_decisions_for_others(world: World) -> N
     assert others == replayed(world)
 
 
-@LAW
 @given(worlds(), st.sampled_from([key for key in KEYS if key.startswith(("email.", "push."))]))
 def test_a_lock_beats_every_other_layer(world: World, key: str) -> None:
     account = world.directory["account"]["id"]
@@ -178,7 +172,6 @@ def test_a_lock_beats_every_other_layer(world: World, key: str) -> None:
     assert {one.origin for one in concerned if one.reason is Reason.DISABLED} <= {Layer.LOCK}
 
 
-@LAW
 @given(worlds())
 def test_there_is_exactly_one_decision_for_each_event_user_type_and_channel(world: World) -> None:
     keys = Counter((one.line, one.user_id, one.type, one.channel) for one in replayed(world))
@@ -192,7 +185,6 @@ def test_there_is_exactly_one_decision_for_each_event_user_type_and_channel(worl
     assert without_twin == []
 
 
-@LAW
 @given(worlds(), st.randoms(use_true_random=False))
 def test_the_order_of_the_directory_does_not_matter(world: World, random: Any) -> None:
     shuffled: Json = dict(world.directory)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from notifycli.events.decode import EventError, decode_event
 from notifycli.rules.decision import Decision
@@ -19,7 +19,6 @@ def looked_at(decision: Decision, case: Case) -> tuple[Decision, Channel]:
     return decision, case.channel
 
 
-@settings(max_examples=100, deadline=None)
 @given(worlds())
 def test_each_user_s_decisions_are_those_that_all_decisions_hold_about_them(world: World) -> None:
     users = [*(user["id"] for user in world.directory["users"]), 99]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.rules.matching import Record, compared, matches
@@ -53,7 +53,6 @@ def test_what_is_missing_and_what_is_unexpected(
     assert compared(expected, found) == (missing, unexpected)
 
 
-@settings(max_examples=200, deadline=None)
 @given(EXPECTED, RECORDS)
 def test_as_many_match_as_trying_every_order_would_match(
     expected: list[Record], found: list[Record]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.rules.decision import Outcome
@@ -73,7 +73,6 @@ def test_wishes_that_a_lock_beats_are_named() -> None:
     assert locked_away(STORED, wishes) == ["audio"]
 
 
-@settings(max_examples=40, deadline=None)
 @given(worlds(), st.data(), st.booleans())
 def test_a_difference_is_what_only_one_side_notifies_of(
     world: World, data: st.DataObject, explain: bool

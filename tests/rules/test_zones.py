@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.rules.preferences import InvalidPreferenceError, read_value
@@ -92,14 +92,12 @@ WORDS = st.from_regex(r"(GMT|UTC)?[+-]\d{1,2}", fullmatch=True) | st.text(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(WORDS)
 def test_no_suggestion_crosses_abbreviations_or_offsets(word: str) -> None:
     near = nearest_zone(word)
     assert near == "" or near.upper() == word.upper()
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(available_timezones())), st.sampled_from([str.lower, str.upper]))
 def test_a_zone_in_another_case_is_suggested_as_itself(zone: str, change: object) -> None:
     written = zone.lower().replace("_", " ") if change is str.lower else zone.upper()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from .conftest import Serving
@@ -35,7 +35,6 @@ def test_a_long_path_is_cut(serving: Serving) -> None:
     assert len(serving.log[0]) < 300
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(min_size=1))
 def test_whatever_is_asked_the_log_has_one_plain_line_more(serving: Serving, text: str) -> None:
     before = len(serving.log)

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies
+from hypothesis import given, strategies
 
 from tests.conftest import Notifycli, Result, Vault
 
@@ -37,9 +37,6 @@ def full(desk: Notifycli, vault: Vault) -> Notifycli:
     return desk
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30
-)
 @given(data=strategies.data())
 def test_whatever_byte_is_damaged_no_command_ends_unexpectedly(
     full: Notifycli, data: strategies.DataObject

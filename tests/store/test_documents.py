@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.documents.toml_update import updated_toml
@@ -15,11 +15,9 @@ from notifycli.store.transaction import Entry
 from tests.store.preferences import USERS, changes, entries, export, filled, put
 
 FORMATS = ["toml", "json", "csv"]
-EXAMPLES = settings(max_examples=25, deadline=None)
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-@EXAMPLES
 @given(values=entries)
 def test_an_export_imported_elsewhere_is_exported_as_the_same_bytes(
     format_: str, values: list[Entry]
@@ -38,7 +36,6 @@ def test_an_export_imported_elsewhere_is_exported_as_the_same_bytes(
 
 
 @pytest.mark.parametrize("format_", ["toml", "json"])
-@EXAMPLES
 @given(values=entries, others=changes)
 def test_what_is_applied_is_all_that_the_users_and_layers_it_names_have(
     format_: str, values: list[Entry], others: list[Entry]
@@ -57,7 +54,6 @@ def test_what_is_applied_is_all_that_the_users_and_layers_it_names_have(
         assert export(elsewhere, format_) == document
 
 
-@EXAMPLES
 @given(values=entries, later=changes)
 def test_a_document_brought_up_to_date_says_what_an_export_says(
     values: list[Entry], later: list[Entry]
@@ -81,7 +77,6 @@ def test_a_document_brought_up_to_date_says_what_an_export_says(
         assert updated_toml(old, before.written(1, layers), layers, names.get) == old
 
 
-@EXAMPLES
 @given(values=entries, later=changes, whole=st.booleans())
 def test_undo_of_any_change_restores_the_export(
     values: list[Entry], later: list[Entry], whole: bool

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.errors import NotPermittedError
@@ -59,7 +59,6 @@ def template() -> Iterator[Path]:
         yield path
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(steps, max_size=25))
 def test_the_first_layer_that_has_the_key_wins(
     template: Path, made: list[tuple[int, Target, str, str | None]]
