@@ -28,15 +28,15 @@ from notifycli.delivery.push.push_channel import PushSender, now
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.vapid import PushKeys, encoded, public_of
+from notifycli.secrets.vapid import PushKeys, encode_base64url, public_of
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 
 _AT_ONCE = 20
 _SUBJECT = "mailto:desk@example.com"
 _JANE = User(7, "jane@example.com", "Jane")
-_BROWSER = Secret(encoded(b"\x01" * 32))
-_AUTH = encoded(b"\x02" * 16)
+_BROWSER = Secret(encode_base64url(b"\x01" * 32))
+_AUTH = encode_base64url(b"\x02" * 16)
 _WEB_PUSH = "web-push@3.6.7"
 _NODE = """
 const https = require("https");

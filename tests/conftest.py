@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, settings
 
 from notifycli.cli.main import run
 from notifycli.cli.session import plural
-from notifycli.secrets import encryption
+from notifycli.secrets import encrypted_file
 from notifycli.secrets.private_file import replace_private
 
 Json = dict[str, Any]
@@ -284,16 +284,16 @@ class Vault:
     def secrets(self) -> dict[str, str]:
         """Give what it holds, by name."""
         raw = self.path.read_bytes()
-        envelope = encryption.opened(raw, str(self.path))
+        envelope = encrypted_file.read_envelope(raw, str(self.path))
         text = self.passphrase.read_text(encoding="ascii").strip()
-        key = encryption.derive(text, envelope.kdf)
-        return encryption.unseal(envelope, key, str(self.path))
+        key = encrypted_file.derive(text, envelope.kdf)
+        return encrypted_file.unseal(envelope, key, str(self.path))
 
     def write(self, secrets: dict[str, str]) -> None:
         """Make it hold just this."""
-        cheap = encryption.Derivation(salt=b"0" * 16, n=2, r=1, p=1)
+        cheap = encrypted_file.Derivation(salt=b"0" * 16, n=2, r=1, p=1)
         text = self.passphrase.read_text(encoding="ascii").strip()
-        replace_private(self.path, encryption.seal(secrets, encryption.derive(text, cheap)))
+        replace_private(self.path, encrypted_file.seal(secrets, encrypted_file.derive(text, cheap)))
 
 
 @pytest.fixture

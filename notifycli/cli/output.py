@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
-import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _BLOCK = 1 << 16
-_LONGEST = 100
 _KINDS: Mapping[int, type[NotifycliError]] = {
     errno.EISDIR: UsageError,
     errno.ENOSPC: TryAgainError,
@@ -104,25 +100,16 @@ def encode_record(record: msgspec.Struct) -> bytes:
         return encode(plain, "utf-8")
 
 
-def replace_file(name: str, data: bytes) -> None:
+def write_file(name: str, data: bytes) -> None:
     """Write a file as a whole: whatever happens, it is the old one or the new one.
 
-    What is no plain file, a pipe for one, is written to. Raises `UsageError` for a folder,
-    `TryAgainError` where there is no room, and `NotPermittedError`.
+    Raises `UsageError` for a folder, `TryAgainError` where there is no room, `NotPermittedError`.
     """
-    target = Path(os.path.realpath(name))  # a link stays, and what it points to is replaced
-    beside = target.with_name(f".{target.name[:_LONGEST]}.{os.getpid()}")
+    from notifycli.secrets.private_file import replace_file  # noqa: PLC0415 - few write files
+
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        beside.write_bytes(data)
-        if target.exists():
-            beside.chmod(stat.S_IMODE(target.stat().st_mode))
-        beside.replace(target)
+        replace_file(Path(name), data)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
         kind = _KINDS.get(error.errno or 0, NotPermittedError)
         raise kind(f"{name}: can't be written: {error.strerror or error}") from None
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
-from notifycli.cli.output import replace_file, show, write
+from notifycli.cli.output import show, write, write_file
 from notifycli.cli.profiles import Rules
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error, printable
@@ -169,4 +169,4 @@ def _write_junit(results: Sequence[Result], file: str) -> None:
         if not result.passed:
             told = [printable(failure) for failure in result.failures]
             ET.SubElement(case, "failure", message=told[0]).text = "\n".join(told)
-    replace_file(file, ET.tostring(suite, encoding="utf-8", xml_declaration=True))
+    write_file(file, ET.tostring(suite, encoding="utf-8", xml_declaration=True))

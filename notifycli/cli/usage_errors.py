@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from notifycli.secrets.token_format import PREFIX, masked
+from notifycli.secrets.token_format import PREFIX, mask
 
 _NO_COMMAND = "No such command"
 _TOO_MANY = "Got unexpected extra argument"
@@ -47,7 +47,7 @@ def told_usage(error: Any) -> tuple[str, str]:
 def without_tokens(text: str, arguments: Iterable[str]) -> str:
     """Mask whatever the text repeats of the arguments that looks like a token."""
     for token in {found for argument in arguments for found in _TOKEN.findall(argument)}:
-        text = text.replace(token, masked(token))
+        text = text.replace(token, mask(token))
     return text
 
 

@@ -21,7 +21,7 @@ import platformdirs
 
 from notifycli.clipboard.backends import Way, way_named
 from notifycli.errors import NotifycliError, UnavailableError
-from notifycli.secrets.private_file import locked
+from notifycli.secrets.private_file import hold_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ def _turn() -> Iterator[_Turn | None]:
         turn = None
         with contextlib.suppress(NotifycliError, OSError):
             turn = _Turn(folder / "clipboard.turn")
-            stack.enter_context(locked(folder / "clipboard.lock", _TURN_SECONDS))
+            stack.enter_context(hold_lock(folder / "clipboard.lock", _TURN_SECONDS))
         yield turn
 
 

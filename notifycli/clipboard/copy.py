@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from notifycli.clipboard.backends import Way, clipboard_way
 from notifycli.clipboard.osc52 import Terminal
 from notifycli.errors import ConfigurationError, UnavailableError
-from notifycli.secrets.diagnostics import Health
+from notifycli.secrets.keychain import Health
 from notifycli.secrets.timeout import Returned, attempt
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from notifycli.errors import UnavailableError
-from notifycli.secrets.diagnostics import Health
+from notifycli.secrets.keychain import Health
 
 PIPE = "Pipe the token instead: notifycli token show | …"
 

@@ -1,20 +1,289 @@
-"""The keychain in a file, for machines without a keyring: chosen deliberately only."""
+"""The keychain in a file, for machines without a keyring: chosen deliberately only.
+
+Scrypt turns a passphrase into a key, AES-GCM seals:
+
+    {"format": "notifycli keychain", "version": 1,
+     "kdf": {"n": 32768, "r": 8, "p": 3, "salt": …}, "nonce": …, "sealed": …, "sum": …}
+
+Bytes are in base64. `sealed` holds the JSON object of names and secrets; format, version and kdf
+are authenticated with it. `sum` is the SHA-256 of everything before it: a file damaged on disk is
+told from a wrong passphrase, which AES-GCM alone can't do. It guards against nothing else.
+
+The passphrase comes from a file or an open descriptor, or is typed unseen.
+"""
 
 from __future__ import annotations
 
+import getpass
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notifycli.errors import NotifycliError
-from notifycli.secrets import encryption as sealed
-from notifycli.secrets.diagnostics import Health
-from notifycli.secrets.private_file import locked, read_private, replace_private
+import msgspec
+
+from notifycli.errors import (
+    ConfigurationError,
+    DataError,
+    InputMissingError,
+    NotifycliError,
+    NotPermittedError,
+    UnavailableError,
+)
+from notifycli.secrets.keychain import Health
+from notifycli.secrets.private_file import hold_lock, read_given, read_private, replace_private
 from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from notifycli.secrets.passphrase import Passphrase
+
+FORMAT = "notifycli keychain"
+VERSION = 1
+
+# A ValueError is what msgspec raises for bytes that are no UTF-8.
+_UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+_SALT = 16
+_NONCE = 12
+_MOST_MEMORY = 2**27
+"""Bytes of memory for one derivation: four times what ours take."""
+_MOST_WORK = 2**24
+"""The product of Scrypt's parameters: twenty times ours, some four seconds."""
+
+
+class Derivation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The parameters of Scrypt and its salt of 16 bytes.
+
+    The defaults are OWASP's for 32 MiB of memory: 0.2 s on a small server, once a command.
+    """
+
+    salt: bytes
+    n: int = 2**15
+    r: int = 8
+    p: int = 3
+
+
+class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file as it lies on disk."""
+
+    format: str
+    version: int
+    kdf: Derivation
+    nonce: bytes
+    sealed: bytes
+    sum: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedKey:
+    """A derived key of 256 bits, and what it was derived with."""
+
+    derivation: Derivation
+    key: bytes = field(repr=False)
+
+
+def new_derivation() -> Derivation:
+    """Return parameters for a new file, with a salt of their own."""
+    return Derivation(salt=os.urandom(_SALT))
+
+
+def derive(passphrase: str, derivation: Derivation) -> DerivedKey:
+    """Return the key of `passphrase`; takes 0.2 s, by design."""
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415 - 40 ms
+
+    scrypt = Scrypt(salt=derivation.salt, length=32, n=derivation.n, r=derivation.r, p=derivation.p)
+    return DerivedKey(derivation, scrypt.derive(passphrase.encode()))
+
+
+def seal(secrets: dict[str, str], key: DerivedKey) -> bytes:
+    """Return the file that holds `secrets` under `key`, with a nonce never used before.
+
+    Random nonces of 96 bits are safe for 2³² writes with one key.
+    """
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    nonce = os.urandom(_NONCE)
+    plain = msgspec.json.encode(secrets)
+    sealed = AESGCM(key.key).encrypt(nonce, plain, _associated_data(VERSION, key.derivation))
+    envelope = Envelope(FORMAT, VERSION, key.derivation, nonce, sealed)
+    return msgspec.json.encode(msgspec.structs.replace(envelope, sum=_sum(envelope))) + b"\n"
+
+
+def read_envelope(raw: bytes, where: str) -> Envelope:
+    """Return the envelope of a file named `where` in errors, whole but still sealed.
+
+    Raises `ConfigurationError` for a damaged file, one of a newer version, or no such file at all.
+    """
+    try:
+        envelope = msgspec.json.decode(raw, type=Envelope)
+    except _UNREADABLE:
+        raise _damage(where) from None
+    if envelope.format != FORMAT or envelope.sum != _sum(envelope):
+        raise _damage(where)
+    if envelope.version != VERSION:
+        raise ConfigurationError(
+            f"{where} was written by a newer notifycli", "Update this notifycli."
+        )
+    if not _is_affordable(envelope.kdf):
+        raise _damage(where)
+    return envelope
+
+
+def unseal(envelope: Envelope, key: DerivedKey, where: str) -> dict[str, str]:
+    """Return the secrets by name; `NotPermittedError` if another key sealed them."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+
+    authenticated = _associated_data(envelope.version, envelope.kdf)
+    try:
+        plain = AESGCM(key.key).decrypt(envelope.nonce, envelope.sealed, authenticated)
+    except (InvalidTag, ValueError):
+        raise NotPermittedError(
+            f"the passphrase doesn't open {where}",
+            "Type the one that it was made with, or check NOTIFYCLI_KEYRING_PASSPHRASE_FILE.",
+        ) from None
+    try:
+        return msgspec.json.decode(plain, type=dict[str, str])
+    except _UNREADABLE:
+        raise _damage(where) from None
+
+
+def _is_affordable(kdf: Derivation) -> bool:
+    """Tell whether a derivation is possible, within what whoever may write the file may ask for."""
+    power_of_two = kdf.n > 1 and kdf.n & (kdf.n - 1) == 0
+    cheap = 128 * kdf.n * kdf.r <= _MOST_MEMORY and kdf.n * kdf.r * kdf.p <= _MOST_WORK
+    return power_of_two and kdf.r > 0 and kdf.p > 0 and cheap
+
+
+def _associated_data(version: int, derivation: Derivation) -> bytes:
+    return msgspec.json.encode([FORMAT, version, derivation])
+
+
+def _sum(envelope: Envelope) -> str:
+    whole = msgspec.json.encode(msgspec.structs.replace(envelope, sum=""))
+    return hashlib.sha256(whole).hexdigest()
+
+
+def _damage(where: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{where} is damaged or no keychain of notifycli",
+        "Restore it from a backup, or move it away and generate the tokens anew.",
+    )
+
+
+PASSPHRASE_FILE = "NOTIFYCLI_KEYRING_PASSPHRASE_FILE"  # noqa: S105 - a variable's name
+PASSPHRASE_FD = "NOTIFYCLI_KEYRING_PASSPHRASE_FD"  # noqa: S105 - as above
+_LONGEST = 1 << 16
+_DIGITS = 6
+
+
+def ask_on_terminal(prompt: str) -> str:
+    """Return what is typed on the terminal, unseen; standard input stays free for data.
+
+    Raises `UnavailableError` without a terminal: `getpass` would then echo what is typed.
+    """
+    if sys.platform != "win32":
+        try:
+            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+        except OSError:
+            raise UnavailableError(
+                "there is no terminal to type the keyring's passphrase on",
+                f"Write it to a file of mode 600 and type: export {PASSPHRASE_FILE}=PATH",
+            ) from None
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        raise DataError("no passphrase was typed") from None
+
+
+@cache
+def _read_once(descriptor: int) -> bytes:
+    """Read what a descriptor was opened on, which can be read once only."""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(_LONGEST)
+
+
+@dataclass(frozen=True, slots=True)
+class Passphrase:
+    """Where the passphrase comes from: a descriptor or file, if one is named, else `ask`."""
+
+    file: Path | None
+    ask: Callable[[str], str] = ask_on_terminal
+    descriptor: int | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Passphrase:
+        """Return the source that the environment names; the passphrase itself is never in it.
+
+        Raises `ConfigurationError` for a descriptor that is no number.
+        """
+        named, number = environ.get(PASSPHRASE_FILE), environ.get(PASSPHRASE_FD)
+        if number and not (number.isascii() and number.isdigit() and len(number) <= _DIGITS):
+            raise ConfigurationError(
+                f"{PASSPHRASE_FD} is {number!r}, which is no number of an open descriptor",
+                f"Use {PASSPHRASE_FD}=3, and 3< FILE.",
+            )
+        return cls(
+            Path(named).expanduser() if named else None,
+            descriptor=int(number) if number else None,
+        )
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person has to type it."""
+        return self.file is None and self.descriptor is None
+
+    def read(self, *, new: bool) -> Secret:
+        """Return the passphrase; a `new` one is asked for twice.
+
+        Raises `DataError` for an empty one or two that differ, `InputMissingError`,
+        `NotPermittedError`, `ConfigurationError` for a file that is missing, unreadable or open to
+        others, `UnavailableError` without file and terminal.
+        """
+        if self.descriptor is not None:
+            text = _decode(self._read_descriptor(self.descriptor), f"descriptor {self.descriptor}")
+        elif self.file is not None:
+            text = _decode(self._read_file(self.file), str(self.file))
+        else:
+            text = self._prompt(new)
+        if not text:
+            raise DataError("the keyring's passphrase is empty", "Choose a long one.")
+        return Secret(text)
+
+    def _prompt(self, new: bool) -> str:
+        text = self.ask("Passphrase of the keyring: " if not new else "New passphrase: ")
+        if new and text and self.ask("The same again: ") != text:
+            raise DataError("the two passphrases differ", "Nothing was stored. Try again.")
+        return text
+
+    def _read_descriptor(self, descriptor: int) -> bytes:
+        try:
+            return _read_once(descriptor)
+        except OSError as error:
+            raise InputMissingError(
+                f"the passphrase can't be read from descriptor {descriptor}: {error.strerror}",
+                f"Open it for the command: notifycli … {descriptor}< FILE",
+            ) from None
+
+    def _read_file(self, file: Path) -> bytes:
+        raw = read_given(file, os.environ)
+        if raw is None:
+            raise InputMissingError(
+                f"the passphrase file {file} is missing",
+                f"Make it with mode 600, or name another in {PASSPHRASE_FILE}.",
+            )
+        return raw
+
+
+def _decode(raw: bytes, where: str) -> str:
+    try:
+        return raw.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise DataError(f"the passphrase in {where} isn't text in UTF-8") from None
 
 
 class EncryptedFile:
@@ -33,7 +302,7 @@ class EncryptedFile:
         self._path = path
         self._passphrase = passphrase
         self._typed: Secret | None = None
-        self._key: sealed.Key | None = None
+        self._key: DerivedKey | None = None
 
     @property
     def asks(self) -> bool:
@@ -72,7 +341,7 @@ class EncryptedFile:
         try:
             raw = read_private(self._path)
             if raw is not None:
-                sealed.opened(raw, where)
+                read_envelope(raw, where)
             if self._passphrase.asks:
                 meaning = "it asks for its passphrase on the terminal"
             else:
@@ -91,13 +360,13 @@ class EncryptedFile:
         Typing a passphrase may take minutes, so it is asked for before the lock is taken.
         """
         self.unlock(to_write=True)
-        with locked(self._path.with_name(f"{self._path.name}.lock")):
+        with hold_lock(self._path.with_name(f"{self._path.name}.lock")):
             secrets = self._read()
             changed = change(secrets)
             if changed:
                 # Another process may have made the file meanwhile: then the key is that file's.
-                key = self._key or self._derived(sealed.new_derivation())
-                replace_private(self._path, sealed.seal(secrets, key))
+                key = self._key or self._key_for(new_derivation())
+                replace_private(self._path, seal(secrets, key))
             return changed
 
     def _read(self) -> dict[str, str]:
@@ -107,13 +376,13 @@ class EncryptedFile:
             self._key = None
             return {}
         where = str(self._path)
-        envelope = sealed.opened(raw, where)
-        return sealed.unseal(envelope, self._derived(envelope.kdf), where)
+        envelope = read_envelope(raw, where)
+        return unseal(envelope, self._key_for(envelope.kdf), where)
 
-    def _derived(self, derivation: sealed.Derivation) -> sealed.Key:
+    def _key_for(self, derivation: Derivation) -> DerivedKey:
         """Return the key for `derivation`: the last one if it fits, since a new one takes 0.2 s."""
         if self._key is None or self._key.derivation != derivation:
-            self._key = sealed.derive(self._ask(new=False).reveal(), derivation)
+            self._key = derive(self._ask(new=False).reveal(), derivation)
         return self._key
 
     def _ask(self, *, new: bool) -> Secret:

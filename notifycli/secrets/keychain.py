@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from notifycli.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notifycli.secrets.diagnostics import Health
     from notifycli.secrets.token_format import Secret
+
+
+class Health(NamedTuple):
+    """One finding, without any secret in it.
+
+    `name` is what answers (`gnome-keyring`'s class, `copykitten`), `where` the place it stands for
+    (a path, a display), `meaning` a sentence for a person, `hint` what to type; "" if nothing.
+    """
+
+    name: str
+    where: str
+    works: bool
+    meaning: str
+    hint: str = ""
+
 
 WHICH = "NOTIFYCLI_KEYRING"
 FILE = "NOTIFYCLI_KEYRING_FILE"
@@ -73,8 +87,7 @@ def open_keychain(environ: Mapping[str, str] | None = None, store: Path | None =
 
         return SystemKeyring(environ=environ)
     if which == "file":
-        from notifycli.secrets.encrypted_file import EncryptedFile  # noqa: PLC0415
-        from notifycli.secrets.passphrase import Passphrase  # noqa: PLC0415
+        from notifycli.secrets.encrypted_file import EncryptedFile, Passphrase  # noqa: PLC0415
 
         return EncryptedFile(file_path(environ, store), Passphrase.from_environment(environ))
     raise ConfigurationError(

@@ -6,7 +6,6 @@ import contextlib
 import os
 import stat
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,9 @@ _POLL = 0.02
 _OLD = 3600.0
 """Seconds after which nobody writes any more what lies beside a file."""
 _RANDOM = 9
-"""Characters of the end that `tempfile` gives a name, with its dot."""
+"""Characters of the end that a name beside it has, with their dot."""
+_LONGEST = 100
+"""Characters of a file's name that the one beside it has too, which may not be too long."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _GIVEN = ("/run/secrets", "/var/run/secrets", "/run/credentials")
@@ -79,25 +80,14 @@ def _read(path: Path, check: Callable[[Path, os.stat_result], None]) -> bytes | 
 
 
 def replace_private(path: Path, data: bytes) -> None:
-    """Put `data` at `path`, readable by its owner alone; a crash leaves the old or the new whole.
+    """Put `data` at `path`, readable by its owner alone, making its folder; see `replace_file`.
 
-    A symbolic link stays and what it points to is replaced. Raises `UnavailableError`.
+    Raises `UnavailableError`.
     """
     path = path.resolve()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-        sync_folder(path.parent)
+        replace_file(path, data, private=True)
         _sweep(path)
     except OSError as error:
         raise UnavailableError(
@@ -105,17 +95,44 @@ def replace_private(path: Path, data: bytes) -> None:
         ) from None
 
 
+def replace_file(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Put `data` at `path`; a crash, also of the machine, leaves the old or the new whole.
+
+    A symbolic link stays and what it points to is replaced. What is no plain file, a pipe for one,
+    is written to. Rights stay as they are, unless it is to be `private`. Raises `OSError`.
+    """
+    path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    beside = path.with_name(f".{path.name[:_LONGEST]}.{os.urandom(4).hex()}")
+    try:
+        new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
+        with os.fdopen(new, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(new)
+        if path.exists() and not private:
+            beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
+    sync_folder(path.parent)
+
+
 def _sweep(path: Path) -> None:
     """Delete what writers that were killed have left beside a file."""
     for left in path.parent.iterdir():
-        if left.name.startswith(f".{path.name}.") and len(left.suffix) == _RANDOM:
+        if left.name.startswith(f".{path.name[:_LONGEST]}.") and len(left.suffix) == _RANDOM:
             with contextlib.suppress(OSError):
                 if left.stat().st_mtime < time.time() - _OLD:
                     left.unlink()
 
 
 @contextlib.contextmanager
-def locked(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
+def hold_lock(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the lock file `path`, against other processes and threads, while the block runs.
 
     The system lets go of it when the process ends, however it ends; the file stays, since deleting

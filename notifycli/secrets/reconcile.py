@@ -54,7 +54,7 @@ class Finding(NamedTuple):
     condition: Condition
 
     @property
-    def outlived(self) -> bool:
+    def past_grace(self) -> bool:
         """Whether it was replaced and its grace is over, so that only its secret is left."""
         return self.condition is Condition.EXPIRED and self.token.state is TokenState.ROTATED
 
@@ -79,9 +79,9 @@ class Inspection:
         return [found for found in self.findings if found.condition in INCONSISTENT]
 
     @property
-    def outlived(self) -> list[Finding]:
+    def past_grace(self) -> list[Finding]:
         """Those whose grace is over."""
-        return [found for found in self.findings if found.outlived]
+        return [found for found in self.findings if found.past_grace]
 
 
 def inspect(
@@ -151,7 +151,7 @@ def reconcile(store: Store, life: TokenService) -> Inspection:
     found = inspect(store.tokens.all(), store.tokens.leftovers(), life.keychain, life.now())
     if found.trouble is not None:
         raise found.trouble
-    mended = [*found.inconsistent, *found.outlived]
+    mended = [*found.inconsistent, *found.past_grace]
     for account in sorted({finding.token.account_id for finding in mended}):
         tokens = [finding.token for finding in mended if finding.token.account_id == account]
         with store.change(account, life.command, life.who) as change:

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from notifycli.errors import ConfigurationError, UnavailableError
-from notifycli.secrets.diagnostics import Health
+from notifycli.secrets.keychain import Health
 from notifycli.secrets.timeout import Failed, Returned, TimedOut, attempt
 from notifycli.secrets.token_format import Secret
 
@@ -54,7 +54,7 @@ _PROBE = "doctor"
 class SystemKeyring:
     """Secrets in the system's keyring; fulfils `Keychain`.
 
-    `find` returns the backend to use (by default the one that `chosen_backend` chooses) and is
+    `find` returns the backend to use (by default the one that `choose_backend` chooses) and is
     called once, within the time-out, since merely looking for backends talks to D-Bus. `timeout`
     is in seconds; by default the environment's or one fit for the machine.
     """
@@ -69,7 +69,7 @@ class SystemKeyring:
         timeout: float | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self._find = find or chosen_backend
+        self._find = find or choose_backend
         self._timeout = time_allowed(os.environ if environ is None else environ, timeout)
         self._backend: KeyringBackend | None = None
 
@@ -140,7 +140,7 @@ class SystemKeyring:
         return outcome.value
 
 
-def chosen_backend() -> KeyringBackend:
+def choose_backend() -> KeyringBackend:
     """Return the backend that the user named, else the best that keeps secrets encrypted.
 
     `keyring`'s own choice isn't asked for: with several backends it chains them, and a chain falls

@@ -119,7 +119,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def masked(text: str) -> str:
+def mask(text: str) -> str:
     """Return a form of a token that may be listed: `nct_…Q1Tz`.
 
     It shows the end, by which a person tells two tokens apart, at most four characters and never

@@ -102,7 +102,7 @@ class PushKeys:
 
 def fingerprint(public_key: str) -> str:
     """Give the SHA-256 of a public key in hexadecimal, by which two people compare it."""
-    return hashlib.sha256(decoded(public_key)).hexdigest()
+    return hashlib.sha256(decode_base64url(public_key)).hexdigest()
 
 
 def public_of(private: Secret) -> str:
@@ -110,28 +110,28 @@ def public_of(private: Secret) -> str:
     from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - 40 ms
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
-    number = int.from_bytes(decoded(private.reveal()))
+    number = int.from_bytes(decode_base64url(private.reveal()))
     point = ec.derive_private_key(number, ec.SECP256R1()).public_key()
     form = serialization.PublicFormat.UncompressedPoint
-    return encoded(point.public_bytes(serialization.Encoding.X962, form))
+    return encode_base64url(point.public_bytes(serialization.Encoding.X962, form))
 
 
 def _new_private() -> Secret:
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - see public_of
 
     number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
-    return Secret(encoded(number.to_bytes(32)))
+    return Secret(encode_base64url(number.to_bytes(32)))
 
 
-def encoded(data: bytes) -> str:
+def encode_base64url(data: bytes) -> str:
     """Write bytes in base64url without padding, as JWT and the Push API do (RFC 7515, 2)."""
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def decoded(text: str) -> bytes:
+def decode_base64url(text: str) -> bytes:
     """Read base64url, padded or not. Raises `ValueError` for anything else."""
     bare = text.rstrip("=")
     data = urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
-    if encoded(data) != bare:  # the standard library passes over what it doesn't know
+    if encode_base64url(data) != bare:  # the standard library passes over what it doesn't know
         raise ValueError("this is no base64url")
     return data

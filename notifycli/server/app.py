@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from notifycli.errors import NotifycliError
 from notifycli.events.event import LARGEST_ID
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.verify import matched
+from notifycli.secrets.token_service import find_valid
 from notifycli.server.handlers import NOT_FOUND, Call
 from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
 from notifycli.server.openapi import document
@@ -174,7 +174,7 @@ class Api:
         text = next(filter(None, map(request.headers.get, _HEADERS)), None)
         if text is None:
             raise HTTPError(401, _BAD_TOKEN)
-        token = matched(self._stores.reader, text, now)
+        token = find_valid(self._stores.reader, text, now)
         if token is not None:
             self._uses[token.id] = now
             return token, Secret(text)

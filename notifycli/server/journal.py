@@ -36,7 +36,7 @@ import msgspec
 from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError
 from notifycli.events.decode import NotOneEventError, decode_body
 from notifycli.events.payload import decode_name
-from notifycli.secrets.private_file import locked, replace_private, sync_folder
+from notifycli.secrets.private_file import hold_lock, replace_private, sync_folder
 
 LARGEST_FILE = 64 * 1024 * 1024
 MOST_DELIVERIES = 100_000
@@ -88,7 +88,7 @@ class Journal:
         self._check()
         lock = self.path.with_name(f".{self.path.name}.lock")
         try:
-            self._stack.enter_context(locked(lock, 0))
+            self._stack.enter_context(hold_lock(lock, 0))
         except TryAgainError:
             raise TryAgainError(
                 f"another process receives events into {self.path}", "name another with --path"

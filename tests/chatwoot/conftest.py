@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.secrets import encryption as sealed
+from notifycli.secrets import encrypted_file as sealed
 from notifycli.secrets.private_file import replace_private
 from tests.chatwoot.recorded import JANE, OMAR, ROOT, Chatwoot, serving
 from tests.conftest import Notifycli

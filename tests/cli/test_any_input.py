@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from typer.main import get_command
 
 from notifycli.cli.main import app
-from notifycli.secrets import encryption
+from notifycli.secrets import encrypted_file
 from notifycli.secrets.private_file import replace_private
 from tests.conftest import DESK, Notifycli
 
@@ -220,8 +220,8 @@ def world(desk: Notifycli, monkeypatch: pytest.MonkeyPatch) -> Notifycli:
         monkeypatch.setattr(socket.socket, name, refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setenv("PATH", "/nonexistent")
-    cheap = encryption.Derivation(salt=b"0" * 16, n=2, r=1, p=1)
-    sealed = encryption.seal({}, encryption.derive("passphrase", cheap))
+    cheap = encrypted_file.Derivation(salt=b"0" * 16, n=2, r=1, p=1)
+    sealed = encrypted_file.seal({}, encrypted_file.derive("passphrase", cheap))
     replace_private(desk.store.parent / "keychain.json", sealed)
     passphrase = desk.folder.parent / "passphrase"
     passphrase.touch(mode=0o600)

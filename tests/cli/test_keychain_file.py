@@ -13,10 +13,9 @@ import pytest
 from hypothesis import example, given, strategies
 
 from notifycli.errors import ConfigurationError, NotifycliError
-from notifycli.secrets import encryption, passphrase
-from notifycli.secrets.encrypted_file import EncryptedFile
+from notifycli.secrets import encrypted_file
+from notifycli.secrets.encrypted_file import EncryptedFile, Passphrase
 from notifycli.secrets.keychain import open_keychain
-from notifycli.secrets.passphrase import Passphrase
 from notifycli.secrets.private_file import read_private, replace_private
 from notifycli.secrets.token_format import Secret
 from tests.conftest import Notifycli, Program, Vault
@@ -121,7 +120,7 @@ class TestDescriptor:
         reading, writing = os.pipe()
         os.write(writing, b"\xef\xbb\xbfright\r\n")
         os.close(writing)
-        passphrase._piped.cache_clear()  # noqa: SLF001 - another test may have had this number
+        encrypted_file._read_once.cache_clear()  # noqa: SLF001 - another test may have had this number
         assert read({FD: str(reading)}) == "right"
 
 
@@ -193,7 +192,7 @@ class TestDamage:
     @example(b"\xef\xbb\xbf{}")
     def test_no_bytes_are_more_than_damaged(self, raw: bytes) -> None:
         with pytest.raises(ConfigurationError, match="is damaged or no keychain"):
-            encryption.opened(raw, "it")
+            encrypted_file.read_envelope(raw, "it")
 
     @pytest.mark.parametrize(
         ("n", "r", "p"),
@@ -205,15 +204,15 @@ class TestDamage:
     def test_a_derivation_that_would_take_all_memory_or_time_is_refused(
         self, n: int, r: int, p: int
     ) -> None:
-        key = encryption.Key(encryption.Derivation(b"0" * 16, n, r, p), b"0" * 32)
-        raw = encryption.seal({"a": "b"}, key)
+        key = encrypted_file.DerivedKey(encrypted_file.Derivation(b"0" * 16, n, r, p), b"0" * 32)
+        raw = encrypted_file.seal({"a": "b"}, key)
         with pytest.raises(ConfigurationError, match="is damaged or no keychain"):
-            encryption.opened(raw, "it")
+            encrypted_file.read_envelope(raw, "it")
 
     @pytest.mark.parametrize("n", [2**14, 2**15, 2**17])
     def test_stronger_ones_than_ours_are_taken(self, n: int) -> None:
-        key = encryption.Key(encryption.Derivation(b"0" * 16, n, 8, 1), b"0" * 32)
-        assert encryption.opened(encryption.seal({}, key), "it").kdf.n == n
+        key = encrypted_file.DerivedKey(encrypted_file.Derivation(b"0" * 16, n, 8, 1), b"0" * 32)
+        assert encrypted_file.read_envelope(encrypted_file.seal({}, key), "it").kdf.n == n
 
     @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
     def test_what_is_no_plain_file_is_refused_and_not_waited_for(

@@ -139,7 +139,7 @@ class TestAfterRevoking:
         assert desk("token", *verb, "-u", "7") == Result(
             77,
             b"",
-            f"error: jane@example.com's token ({form.masked(token)}) was revoked\n"
+            f"error: jane@example.com's token ({form.mask(token)}) was revoked\n"
             "  make a new one: notifycli token generate -u jane@example.com\n",
         )
         assert vault.secrets() == {}

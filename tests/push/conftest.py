@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.secrets import encryption as sealed
+from notifycli.secrets import encrypted_file as sealed
 from notifycli.secrets.private_file import replace_private
 from tests.conftest import Notifycli
 from tests.push.receiver import UserAgent

@@ -22,10 +22,9 @@ from notifycli.errors import (
     TryAgainError,
     UnavailableError,
 )
-from notifycli.secrets import encryption as sealed
-from notifycli.secrets.encrypted_file import EncryptedFile
-from notifycli.secrets.passphrase import Passphrase
-from notifycli.secrets.private_file import locked, read_private, replace_private
+from notifycli.secrets import encrypted_file as sealed
+from notifycli.secrets.encrypted_file import EncryptedFile, Passphrase
+from notifycli.secrets.private_file import hold_lock, read_private, replace_private
 from notifycli.secrets.token_format import Secret
 
 from . import services
@@ -101,7 +100,7 @@ class TestFile:
     @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.text('é\0\n"')))
     def test_whatever_is_sealed_is_unsealed(self, secrets: dict[str, str]) -> None:
         key = sealed.derive("right", sealed.Derivation(b"salt", n=2, r=1, p=1))
-        envelope = sealed.opened(sealed.seal(secrets, key), "it")
+        envelope = sealed.read_envelope(sealed.seal(secrets, key), "it")
         assert sealed.unseal(envelope, key, "it") == secrets
 
     def test_the_key_shows_in_no_traceback(self) -> None:
@@ -358,19 +357,19 @@ class TestNeighbours:
 
     def test_a_lock_held_too_long_says_try_again(self, home: Path) -> None:
         with (
-            locked(home / "lock"),
+            hold_lock(home / "lock"),
             pytest.raises(TryAgainError, match="held"),
-            locked(home / "lock", 0.1),
+            hold_lock(home / "lock", 0.1),
         ):
             pytest.fail("two held one lock")
 
     def test_a_lock_is_free_when_its_holder_was_killed(self, home: Path) -> None:
         code = (
             "import os, sys; from pathlib import Path\n"
-            "from notifycli.secrets.private_file import locked\n"
-            "with locked(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+            "from notifycli.secrets.private_file import hold_lock\n"
+            "with hold_lock(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
         )
         killed = subprocess.run([sys.executable, "-c", code, home / "lock"], check=False)
         assert killed.returncode == -9
-        with locked(home / "lock", 0):
+        with hold_lock(home / "lock", 0):
             pass

@@ -92,11 +92,11 @@ class TestDigestAndMask:
         ],
     )
     def test_the_mask(self, text: str, mask: str) -> None:
-        assert token.masked(text) == mask
+        assert token.mask(text) == mask
 
     @given(st.text())
     def test_a_mask_shows_at_most_four_characters_and_a_sixth(self, text: str) -> None:
-        shown = token.masked(text).removeprefix("nct_").removeprefix("…")
+        shown = token.mask(text).removeprefix("nct_").removeprefix("…")
         assert len(shown) <= min(4, len(text) // 6)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notifycli.secrets import encryption as sealed
+from notifycli.secrets import encrypted_file as sealed
 from notifycli.secrets.private_file import replace_private
 from tests.secrets.conftest import bus, home, screen, unlocked
 

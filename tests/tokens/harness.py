@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
 from notifycli.secrets import token_format as form
-from notifycli.secrets.diagnostics import Health
+from notifycli.secrets.keychain import Health
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.token_service import TokenOwner, TokenService
-from notifycli.secrets.verify import verified
+from notifycli.secrets.token_service import TokenOwner, TokenService, verify_token
 from notifycli.store.store import Store
 from notifycli.store.tokens import TokenState
 
@@ -169,7 +168,7 @@ def states(store: Store, owner: TokenOwner = HERS) -> list[TokenState]:
 
 
 def opens(store: Store, secret: Secret, at: int = NOON) -> bool:
-    return verified(store, secret.reveal(), at) is not None
+    return verify_token(store, secret.reveal(), at) is not None
 
 
 def hers(program: Program, verb: str, *options: str, stdin: str = "") -> Done:

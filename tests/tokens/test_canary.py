@@ -153,7 +153,7 @@ def test_a_keyring_that_misbehaves_doesn_t_give_it_away(
         "notifycli.store.tokens.TokenChanges.revoke",
         "notifycli.store.tokens.Tokens.note_use",
         "notifycli.secrets.encrypted_file.EncryptedFile.set",
-        "notifycli.secrets.encryption.seal",
+        "notifycli.secrets.encrypted_file.seal",
         "notifycli.secrets.token_format.digest",
         "notifycli.clipboard.copy.copy",
     ],

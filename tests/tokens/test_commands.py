@@ -27,7 +27,7 @@ class TestShow:
         first, second = hers(team, "show"), hers(team, "show")
         token = first.out.removesuffix("\n")
         assert form.well_formed(token)
-        said = f"there was no token yet: {form.masked(token)} was made for jane@example.com\n"
+        said = f"there was no token yet: {form.mask(token)} was made for jane@example.com\n"
         assert first == Done(0, f"{token}\n", said)
         assert second == Done(0, f"{token}\n", "")
         assert hers(team, "header") == Done(0, f"api_access_token: {token}\n", "")
@@ -142,7 +142,7 @@ class TestList:
         shown = team("token", "list", "-o", "table", COLUMNS="80").out
         assert [" ".join(row.split()) for row in shown.splitlines() if row.strip("─ ")] == [
             "User Name Token Made Expires Last used State",
-            f"jane@example.com default {form.masked(token)} just now in 3 months - active",
+            f"jane@example.com default {form.mask(token)} just now in 3 months - active",
             "backup",
         ]
 

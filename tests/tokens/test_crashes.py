@@ -10,8 +10,7 @@ import pytest
 from notifycli.errors import NotifycliError
 from notifycli.secrets import token_format as form
 from notifycli.secrets.reconcile import INCONSISTENT, Condition, Inspection, inspect, reconcile
-from notifycli.secrets.token_service import TokenService, Wish
-from notifycli.secrets.verify import verified
+from notifycli.secrets.token_service import TokenService, Wish, verify_token
 from notifycli.store.store import Store
 from notifycli.store.tokens import TokenState
 
@@ -93,11 +92,11 @@ def check_promise(store: Store, secrets: dict[str, Secret]) -> None:
     shown = [life.reveal(token) for token in valid]
     for token, secret in zip(valid, shown, strict=True):
         assert form.digest(secret.reveal()) == token.digest
-        assert verified(store, secret.reveal(), NOON) is not None
+        assert verify_token(store, secret.reveal(), NOON) is not None
     current = life.current(HERS)
     assert current is None or current.id in {token.id for token in valid}
     for secret in set(secrets.values()) - set(shown):
-        assert verified(store, secret.reveal(), NOON) is None
+        assert verify_token(store, secret.reveal(), NOON) is None
 
 
 def seen(store: Store, secrets: dict[str, Secret]) -> Inspection:

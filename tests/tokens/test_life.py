@@ -42,7 +42,7 @@ class TestMaking:
             name="default",
             secret_name=token.secret_name,
             digest=form.digest(secret.reveal()),
-            masked=form.masked(secret.reveal()),
+            masked=form.mask(secret.reveal()),
             label="nightly export",
             created_at=NOON,
             expires_at=NOON + DAY,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from notifycli.secrets import token_format as form
-from notifycli.secrets.token_service import TokenOwner, Wish
-from notifycli.secrets.verify import verified
+from notifycli.secrets.token_service import TokenOwner, Wish, verify_token
 
 from .harness import HERS, JANE, NOON, OMAR, MemoryKeychain, life_of, store_with_users
 
@@ -48,7 +47,7 @@ class World:
             change.remove(OMAR)
 
     def answer(self, which: str) -> tuple[int, str] | None:
-        found = verified(self.store, self.texts[which], NOON)
+        found = verify_token(self.store, self.texts[which], NOON)
         return None if found is None else (found.user_id, found.masked)
 
 
@@ -59,27 +58,28 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def test_only_what_is_valid_is_somebodys(world: World) -> None:
-    yes = {which: (7, form.masked(world.texts[which])) for which in ("valid", "rotated")}
+    yes = {which: (7, form.mask(world.texts[which])) for which in ("valid", "rotated")}
     assert {which: world.answer(which) for which in WHICH} == dict.fromkeys(WHICH) | yes
 
 
 def test_in_another_account_it_is_nobodys(world: World) -> None:
-    assert verified(world.store, world.valid, NOON, account=2) is None
-    assert verified(world.store, world.valid, NOON, account=1) is not None
+    assert verify_token(world.store, world.valid, NOON, account=2) is None
+    assert verify_token(world.store, world.valid, NOON, account=1) is not None
 
 
 @pytest.mark.parametrize("place", [0, 3, 4, 20, 39])
 def test_with_a_character_mistyped_it_is_nobodys(world: World, place: int) -> None:
     wrong = "y" if world.valid[place] == "x" else "x"
     assert (
-        verified(world.store, world.valid[:place] + wrong + world.valid[place + 1 :], NOON) is None
+        verify_token(world.store, world.valid[:place] + wrong + world.valid[place + 1 :], NOON)
+        is None
     )
 
 
 def test_a_use_is_recorded_and_a_refusal_too(world: World) -> None:
-    verified(world.store, world.valid, NOON + 5)
+    verify_token(world.store, world.valid, NOON + 5)
     used = {token.masked: token.last_used_at for token in world.store.tokens.all()}
-    assert used[form.masked(world.valid)] == NOON + 5
+    assert used[form.mask(world.valid)] == NOON + 5
     assert [at for at in used.values() if at is not None] == [NOON + 5]
 
 

@@ -87,7 +87,7 @@ def chatwoot_history(
     where it was. What Chatwoot keeps of the past isn't everything: each guess is marked in its
     event, and counted at the end.
     """
-    from notifycli.secrets.private_file import locked, replace_private  # noqa: PLC0415 - to write
+    from notifycli.secrets.private_file import hold_lock, replace_private  # noqa: PLC0415 - to write
 
     session = session_of(ctx)
     check_order(since, until)
@@ -98,7 +98,7 @@ def chatwoot_history(
         write(line + b"\n" for line in lines)
         say_inexact(session, past.inexact)
         return
-    with locked(out.with_name(f".{out.name}.lock"), 0):
+    with hold_lock(out.with_name(f".{out.name}.lock"), 0):
         filled = fill(_lines(out), past.events)
         replace_private(out, b"".join(line + b"\n" for line in filled.lines))
     say_inexact(session, past.inexact)

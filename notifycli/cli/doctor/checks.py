@@ -18,8 +18,7 @@ from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import now
 from notifycli.clipboard import copy as clipboard
 from notifycli.errors import NotifycliError
-from notifycli.secrets.diagnostics import Health
-from notifycli.secrets.keychain import WHICH, Keychain, open_keychain
+from notifycli.secrets.keychain import WHICH, Health, Keychain, open_keychain
 from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, inspect
 from notifycli.store.sqlite.connection import VERSION
 from notifycli.store.store import Store
@@ -143,7 +142,7 @@ def check_tokens(facts: Facts) -> Finding:
     if seen.elsewhere:
         meaning = f"{plural(seen.elsewhere, 'secret')} in another keychain: not compared"
         return Finding("tokens", Status.NOTE, found, meaning, f"set {WHICH} as when they were made")
-    if seen.outlived:
+    if seen.past_grace:
         return Finding("tokens", Status.NOTE, found, "the grace of some is over", FIX)
     return Finding("tokens", Status.OK, found, "store and keyring agree" if seen.findings else "")
 

@@ -105,7 +105,7 @@ def _mend(session: Session) -> None:
     except NotifycliError as error:
         session.warn(f"not mended: {error.message}")
         return
-    mended = [*found.inconsistent, *found.outlived]
+    mended = [*found.inconsistent, *found.past_grace]
     for token, condition in mended:
         session.info(f"ended and deleted: user {token.user_id} {token.name!r} ({condition})")
     if found.orphans:

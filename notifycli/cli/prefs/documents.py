@@ -11,7 +11,7 @@ import typer
 
 from notifycli.cli.command import command_class, examples, none_of, part, session_of
 from notifycli.cli.files import open_document
-from notifycli.cli.output import replace_file, write
+from notifycli.cli.output import write, write_file
 from notifycli.cli.prefs.differences import show_differences
 from notifycli.cli.prefs.progress import Bar, bar_over
 from notifycli.cli.session import Session, display_name, plural
@@ -286,5 +286,5 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     except DataError as error:
         raise DataError(f"{file}: {error.message}", error.hint) from None
     if updated != text:
-        replace_file(str(file), updated.encode())
+        write_file(str(file), updated.encode())
     return updated != text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from notifycli import __version__
-from notifycli.cli.output import replace_file
+from notifycli.cli.output import write_file
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.options import Asked
 from notifycli.cli.simulate.run import Run
@@ -18,11 +18,11 @@ _NAMED = 5
 
 
 def write_report(session: Session, run: Run, files: Sequence[str], asked: Asked) -> None:
-    """Write the page and say where it is. Raises as `replace_file` does."""
+    """Write the page and say where it is. Raises as `write_file` does."""
     assert asked.report is not None  # noqa: S101 - or there is none
     zone, source = asked.zone or "local time", _source(run, files, asked.proposal)
     page = report(*run.insights(), zone, compared=asked.diff, source=source)
-    replace_file(asked.report, encode(page, "utf-8"))
+    write_file(asked.report, encode(page, "utf-8"))
     session.info(f"wrote {asked.report}")
 
 

@@ -97,7 +97,7 @@ def _ago(written_moment: str | None, at: int) -> str:
 
 
 def _tell_state(session: Session, seen: Inspection) -> None:
-    torn, orphans, outlived = len(seen.inconsistent), len(seen.orphans), len(seen.outlived)
+    torn, orphans, outlived = len(seen.inconsistent), len(seen.orphans), len(seen.past_grace)
     told = (
         (torn, f"torn: {torn} of {len(seen.findings)}"),
         (orphans, f"{plural(orphans, 'secret')} of removed users left over"),

@@ -18,8 +18,7 @@ from notifycli.cli.token.common import ClearAfter, Expires, Label, Name, Previou
 from notifycli.cli.tokens import life
 from notifycli.errors import UsageError
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.token_service import DEFAULT_NAME, NO_WISH, TokenOwner, Wish
-from notifycli.secrets.verify import verified
+from notifycli.secrets.token_service import DEFAULT_NAME, NO_WISH, TokenOwner, Wish, verify_token
 from notifycli.store.tokens import Token
 
 app = part()
@@ -134,7 +133,7 @@ def token_verify(ctx: typer.Context) -> None:
     session = session_of(ctx)
     text = read_secret("Token: ", "token", "notifycli token show | notifycli token verify")
     with session.store() as store:
-        token = verified(store, text, now(), session.given_account)
+        token = verify_token(store, text, now(), session.given_account)
         if token is None:
             session.info("this is no valid token")
             raise typer.Exit(_NO)

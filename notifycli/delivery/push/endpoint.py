@@ -17,7 +17,7 @@ import msgspec
 from yarl import URL
 
 from notifycli.errors import DataError
-from notifycli.secrets.vapid import decoded, encoded
+from notifycli.secrets.vapid import decode_base64url, encode_base64url
 
 Address = IPv4Address | IPv6Address
 SUBSCRIBE_AGAIN = "subscribe the browser again: notifycli push subscribe"
@@ -186,16 +186,16 @@ def _point(text: str, place: str) -> str:
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), data)
     except ValueError:
         raise DataError(f"{place} is no point of the curve P-256 (RFC 8291, 3.1)", _HOW) from None
-    return encoded(data)
+    return encode_base64url(data)
 
 
 def _auth(text: str, place: str) -> str:
-    return encoded(_bytes(text, _AUTH_BYTES, place))
+    return encode_base64url(_bytes(text, _AUTH_BYTES, place))
 
 
 def _bytes(text: str, length: int, place: str) -> bytes:
     try:
-        data = decoded(text)
+        data = decode_base64url(text)
     except ValueError:
         raise DataError(f"{place} is no base64url", _HOW) from None
     if len(data) != length:

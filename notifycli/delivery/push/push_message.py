@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from notifycli.rules.notifications import NotificationType as Type
-from notifycli.secrets.vapid import encoded
+from notifycli.secrets.vapid import encode_base64url
 from notifycli.store.outbox_records import Notice
 
 LONGEST_PLAINTEXT = 3993
@@ -99,7 +99,7 @@ def topic(tag: str) -> str:
 
     RFC 8030, 5.4. A digest, since it is the one thing of a push that the service can read.
     """
-    return encoded(hashlib.sha256(tag.encode()).digest()[:_TOPIC_BYTES])
+    return encode_base64url(hashlib.sha256(tag.encode()).digest()[:_TOPIC_BYTES])
 
 
 def cut(text: str, length: int) -> str:
