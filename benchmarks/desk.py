@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from notifycli.rules.directory import Inbox, Team, User
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 
 Json = dict[str, Any]
 _OTHERS, _AGENTS = 0.1, 0.5
@@ -61,7 +61,7 @@ def fill(path: Path, size: Size) -> Path:
             return tuple(agents)
         return tuple(sorted({(first * 7 + n) % size.agents + 1 for n in range(size.members)}))
 
-    with Store(path) as store, store.change(1, "benchmark", "benchmark") as change:
+    with open_store(path) as store, store.change(1, "benchmark", "benchmark") as change:
         change.put_users([User(n, f"agent{n}@example.com", f"Agent {n}") for n in agents])
         for number in range(1, size.inboxes + 1):
             change.put_inbox(Inbox(number, f"Inbox {number}", some(number)))

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, process
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 
 _ACCOUNT = 1
 _KEYS = 20
@@ -60,7 +60,7 @@ def _write_csv(path: Path, users: int) -> None:
 
 
 def _make_store(path: Path, users: int) -> None:
-    with Store(path) as store, store.change(_ACCOUNT, "benchmark", "benchmark") as change:
+    with open_store(path) as store, store.change(_ACCOUNT, "benchmark", "benchmark") as change:
         change.put_users(User(i, f"agent{i}@example.com") for i in range(1, users + 1))
 
 

@@ -30,7 +30,7 @@ from notifycli.rules.directory import User
 from notifycli.secrets.keychain import Health
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import NO_WISH, TokenOwner, TokenService
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 
 _CLIENTS = 200
 _REQUESTS = int(os.environ.get("LOAD_REQUESTS", "120000"))
@@ -143,7 +143,7 @@ class _Keychain:
 def _desk(path: Path) -> dict[int, str]:
     """Make a desk with a user and a token for each client."""
     users = [User(number, f"agent{number}@example.com") for number in range(1, _CLIENTS + 1)]
-    with Store(path) as store:
+    with open_store(path) as store:
         with store.change(1, "benchmark", "benchmark") as change:
             change.put_users(users)
         now = int(time.time()) * 1_000_000

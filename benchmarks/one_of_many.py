@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.frame import NOTIFYCLI, Race, Way, process
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from notifycli.store.transaction import Entry, Target
 
 _KEYS = 10
@@ -42,7 +42,7 @@ def races(folder: Path, small: bool) -> Iterator[Race]:
 
 
 def _fill(path: Path, users: range | list[int]) -> None:
-    with Store(path) as store, store.change(1, "benchmark", "benchmark") as change:
+    with open_store(path) as store, store.change(1, "benchmark", "benchmark") as change:
         change.put_users(User(user, f"agent{user}@example.com") for user in users)
         change.set(
             Entry(Target(Layer.USER, user), key, KEYS[key].values[-1])

@@ -29,7 +29,7 @@ from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.vapid import PushKeys, encode_base64url, public_of
-from notifycli.store.store import Store
+from notifycli.store.store import Store, open_store
 from notifycli.store.subscriptions import Subscription
 
 _AT_ONCE = 20
@@ -71,7 +71,7 @@ def races(folder: Path, small: bool) -> Iterator[Race]:
     for seconds, count in ((0.0, 2000), (0.05, 200)):
         with ExitStack() as stack:
             running = stack.enter_context(service(folder, seconds))
-            store = stack.enter_context(Store(folder / f"{seconds}.db"))
+            store = stack.enter_context(open_store(folder / f"{seconds}.db"))
             yield _race(stack, folder, running, store, 20 if small else count, small=small)
 
 
@@ -87,7 +87,7 @@ def _race(
         for at_once, name in ((1, "one by one"), (_AT_ONCE, f"{_AT_ONCE} sockets")):
             node = _Node(stack, folder, keys, to, count=count, at_once=at_once)
             ways.append(Way(f"web-push, {name}", node.run, node.prepare, most=1, needs="npm"))
-    after = "50 ms" if "0.05" in store.path.name else "no time"
+    after = "50 ms" if "0.05" in store.location.name else "no time"
     return Race(f"a service that takes {after}", ways, count, "pushes", rounds=5)
 
 

@@ -28,7 +28,7 @@ from notifycli.delivery.email.email_message import Branding, MailText, write
 from notifycli.delivery.email.email_templates import Templates
 from notifycli.delivery.email.smtp_login import MailServer, Security
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 
 _OURS, _LOOP, _BYTES = "ours@example.com", "loop@example.com", "bytes@example.com"
 _ROOT = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ import notifycli
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 from notifycli.cli.completion import VARIABLE
 from notifycli.rules.directory import User
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 
 _TWO_COMMANDS = """
 import typer
@@ -38,7 +38,7 @@ _BARE = "print('none')"
 def races(folder: Path, small: bool) -> Iterator[Race]:  # noqa: ARG001 - as small as it can be
     """Race what is typed most often."""
     store = folder / "store.db"
-    with Store(store) as opened, opened.change(1, "benchmark", "benchmark") as change:
+    with open_store(store) as opened, opened.change(1, "benchmark", "benchmark") as change:
         change.put_users([User(7, "jane@example.com")])
     (folder / "two_commands.py").write_text(_TWO_COMMANDS)
     # As pip does when it installs the program.

@@ -27,7 +27,7 @@ from benchmarks.desk import Json, Size, body_of, conversation_of, fill, write_ev
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 from benchmarks.replay import DECODE
 from notifycli.rules.preferences import Layer
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from notifycli.store.transaction import Entry, Target
 
 _CONVERSATIONS = 2_000
@@ -133,7 +133,7 @@ def _as_many(counts: bytes, explained: Path) -> None:
 def _want(path: Path, model: Model, size: Size) -> None:
     """Let a share of the agents have something switched on."""
     wanting = round(size.agents * model.wanting)
-    with Store(path) as store, store.change(1, "benchmark", "benchmark") as change:
+    with open_store(path) as store, store.change(1, "benchmark", "benchmark") as change:
         change.set(
             Entry(Target(Layer.USER, number * size.agents // wanting + 1), key, value)
             for number in range(wanting)

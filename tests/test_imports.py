@@ -19,7 +19,7 @@ from typer.main import get_command
 from notifycli.cli.completion import VARIABLE
 from notifycli.cli.main import app
 from notifycli.rules.directory import User
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 
 _ROOT = Path(__file__).parent.parent
 _HEAVY = {
@@ -104,7 +104,7 @@ for command in json.load(sys.stdin):
 def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     folder = tmp_path_factory.mktemp("imports")
     store = folder / "store.db"
-    with Store(store) as opened, opened.change(1, "imports", "imports") as change:
+    with open_store(store) as opened, opened.change(1, "imports", "imports") as change:
         change.put_users([User(7, "jane@example.com")])
     commands = list(_commands())
     done = subprocess.run(

@@ -13,11 +13,10 @@ import typer
 
 from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.session import Session, plural
-from notifycli.errors import DataError, InputMissingError, UsageError
+from notifycli.errors import DataError, InputMissingError, NotifycliError, UsageError
 from notifycli.secrets.keychain import WHICH, file_path
 from notifycli.secrets.private_file import read_private, replace_private
-from notifycli.store.sqlite.backup import check_store, copy_store
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from notifycli.store.tokens import TokenState
 
 app = part()
@@ -42,15 +41,18 @@ def backup(ctx: typer.Context, file: Archive) -> None:
     session = session_of(ctx)
     if file.exists():
         raise UsageError(f"{file} exists already", "name another file, or remove it first")
-    if not session.path.exists():
-        raise InputMissingError(f"there is no store at {session.path}", "name one: --db PATH")
+    if not session.location.exists:
+        raise InputMissingError(
+            f"there is no store at {session.location.name}", "name one: --db PATH"
+        )
     whole = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
         copy = Path(folder) / _STORE
-        copy_store(session.path, copy)
+        with open_store(session.location, create=False) as store:
+            store.copy_to(copy)
         with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(copy, _STORE)
-            secrets = read_private(file_path(os.environ, session.path))
+            secrets = read_private(file_path(os.environ, session.location.folder))
             if secrets is not None:
                 archive.writestr(_KEYCHAIN, secrets)
         _tell_missing(session, copy, "the backup doesn't have")
@@ -78,11 +80,11 @@ def restore(
     Nothing is overwritten. What a system's keyring held isn't in it: it is told.
     """
     session = session_of(ctx)
-    keychain = file_path(os.environ, session.path)
+    keychain = file_path(os.environ, session.location.folder)
     with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
         members = _extract(file, Path(folder))
         copy = Path(folder) / _STORE
-        targets = {session.path: members[_STORE]}
+        targets = {session.location.file: members[_STORE]}
         if _KEYCHAIN in members:
             targets[keychain] = members[_KEYCHAIN]
         _make_way(list(targets), replace=replace)
@@ -106,8 +108,19 @@ def _extract(file: Path, folder: Path) -> dict[str, bytes]:
     if _STORE not in members:
         raise DataError(f"{file} is no backup of notifycli", "make one: notifycli backup FILE")
     (folder / _STORE).write_bytes(members[_STORE])
-    check_store(folder / _STORE)
+    _check_store(folder / _STORE)
     return members
+
+
+def _check_store(file: Path) -> None:
+    """Raise `DataError` unless a file is a whole store that this version can read."""
+    try:
+        with open_store(file, create=False) as store:
+            damage = store.damage()
+    except NotifycliError as error:
+        raise DataError(f"the store in the backup can't be used: {error.message}") from error
+    if damage:
+        raise DataError(f"the store in the backup is damaged: {damage}")
 
 
 def _make_way(targets: list[Path], *, replace: bool) -> None:
@@ -129,7 +142,7 @@ def _make_way(targets: list[Path], *, replace: bool) -> None:
 
 def _tell_missing(session: Session, store: Path, how: str) -> None:
     """Say which secrets are a system keyring's, and can't be in a backup."""
-    with Store(store, create=False) as opened:
+    with open_store(store, create=False) as opened:
         tokens = [
             token
             for token in opened.tokens.all()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, MutableMapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -134,8 +133,8 @@ _EVERYWHERE = (
     ),
     _Shared(
         ("--db",),
-        Path,
-        "The store's file. [env: NOTIFYCLI_DB]",
+        str,
+        "The store: a file, or sqlite:///FILE. [env: NOTIFYCLI_DB]",
         "PATH",
     ),
     _Shared(("--quiet", "-q"), bool, "No notes on standard error; errors still."),

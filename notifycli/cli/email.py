@@ -20,7 +20,7 @@ from notifycli.errors import UnavailableError, UsageError
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.preferences import nearest
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from notifycli.errors import DataError
 from notifycli.replay.faults import file_errors
 from notifycli.replay.sources import STDIN, place_of, whole_blocks
 from notifycli.replay.streams import is_compressed, text_of
-from notifycli.replay.values import LONGEST_LINE, split_lines
+from notifycli.replay.values import LONGEST_LINE, split_lines, too_long
 
 _IN_MEMORY = 1 << 24
 
@@ -22,7 +22,7 @@ def read_document(name: str) -> bytes:
 
     Raises `InputMissingError` for a file that can't be read, and `DataError` for damaged data.
     """
-    return b"".join(_bounded(name))
+    return b"".join(whole_blocks(name, input_descriptor))
 
 
 def read_lines(name: str) -> Iterator[tuple[str, int, bytes]]:
@@ -33,7 +33,7 @@ def read_lines(name: str) -> Iterator[tuple[str, int, bytes]]:
     blocks = text_of(whole_blocks(name, input_descriptor))
     for number, line in enumerate(split_lines(blocks), 1):
         if line is None:
-            raise DataError(f"{place_of(name)}:{number}: a line over {LONGEST_LINE >> 20} MiB")
+            raise DataError(f"{place_of(name)}:{number}: {too_long(LONGEST_LINE)}")
         if line and not line.isspace():
             yield place_of(name), number, line
 
@@ -53,18 +53,7 @@ def open_document(name: str) -> Iterator[BinaryIO]:
                     yield file
                     return
         with tempfile.SpooledTemporaryFile(_IN_MEMORY) as kept:
-            for block in _bounded(name):
+            for block in whole_blocks(name, input_descriptor):
                 kept.write(block)
             kept.seek(0)
             yield cast(BinaryIO, kept)
-
-
-def _bounded(name: str) -> Iterator[bytes]:
-    """Return the blocks of what is to be kept whole. Raises `DataError` for a file too large."""
-    from notifycli.documents.document_format import check_size  # noqa: PLC0415 - only if read
-
-    size = 0
-    for block in whole_blocks(name, input_descriptor):
-        size += len(block)
-        check_size(size, place_of(name))
-        yield block

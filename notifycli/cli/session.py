@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from notifycli.cli.terminal import (
@@ -21,8 +20,7 @@ from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import nearest_user
-from notifycli.store.sqlite.connection import damaged, default_path
-from notifycli.store.store import Store
+from notifycli.store.store import Location, Store, damaged, locate, open_store
 
 T = TypeVar("T")
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ class Session:
     command = ""
     """What history tells of a change: the command, without its values."""
 
-    def __init__(self, *, db: Path | None = None, account: int | None = None) -> None:
+    def __init__(self, *, db: str | None = None, account: int | None = None) -> None:
         self.db = db
         self.account = account
         self.user: list[str] = []
@@ -62,15 +60,13 @@ class Session:
         self._opened = False
 
     @cached_property
-    def path(self) -> Path:
-        """Where the store is."""
-        if not self._named:
-            return default_path()
-        return Path(os.path.expanduser(self._named))
+    def location(self) -> Location:
+        """Where the store is. Raises `UsageError` for an address of no store."""
+        return locate(self._named or None)
 
     @cached_property
     def _named(self) -> str:
-        return str(self.db or os.environ.get("NOTIFYCLI_DB", ""))
+        return self.db or os.environ.get("NOTIFYCLI_DB", "")
 
     @property
     def shows_table(self) -> bool:
@@ -80,20 +76,19 @@ class Session:
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
         if self._named and not (create or self._missing_told):
-            # Unlike pathlib's, this doesn't raise where it may not look: opening tells why.
-            self._missing_told = not os.path.exists(self.path)  # noqa: PTH110
+            self._missing_told = not self.location.exists
             if self._missing_told:
-                self.info(f"there is no store at {self.path} yet")
+                self.info(f"there is no store at {self.location.name} yet")
         self._opened = True
-        return Store(self.path, create=create)
+        return open_store(self.location, create=create)
 
     def damage(self) -> NotifycliError | None:
         """Give the error that a store is damaged, if one was opened and is."""
         if not self._opened:
             return None
         try:
-            with Store(self.path, create=False) as store:
-                return damaged(self.path) if store.damage() else None
+            with open_store(self.location, create=False) as store:
+                return damaged(self.location.name) if store.damage() else None
         except NotifycliError as error:
             return error
 

@@ -14,7 +14,11 @@ from notifycli.store.store import Store
 def life(session: Session, store: Store, keychain: Keychain | None = None) -> TokenService:
     """Give the changes of tokens as this run makes them, in `keychain` if it is open already."""
     return TokenService(
-        store, keychain or open_keychain(store=store.path), session.command, session.who, now
+        store,
+        keychain or open_keychain(beside=store.location.folder),
+        session.command,
+        session.who,
+        now,
     )
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 
 
 class Delivered(Struct, frozen=True):

@@ -9,7 +9,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Leased, NoticeState
+from notifycli.store.outbox import Leased, NoticeState
 
 
 class LogEvent(StrEnum):

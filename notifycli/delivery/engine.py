@@ -24,8 +24,7 @@ from notifycli.delivery.retry import Breaker, outlived, settle
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Leased, Notice, NoticeState, Scope, Settled
-from notifycli.store.sqlite.outbox import Outbox
+from notifycli.store.outbox import Leased, Notice, NoticeState, Outbox, Scope, Settled
 
 LEASE = 15 * SECOND
 """How long a killed process keeps others from what it had in flight."""

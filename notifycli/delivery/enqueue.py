@@ -24,7 +24,7 @@ from notifycli.rules.notifications import Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.selection import Selection
-from notifycli.store.outbox_records import Entry, FilePosition
+from notifycli.store.outbox import Entry, FilePosition
 from notifycli.store.store import Store
 
 HOUR = 3_600 * SECOND

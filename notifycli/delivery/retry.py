@@ -7,7 +7,7 @@ from collections.abc import Callable
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Leased, NoticeState, Settled
+from notifycli.store.outbox import Leased, NoticeState, Settled
 
 HOUR = 3_600 * SECOND
 MOST_ATTEMPTS = 20

@@ -5,12 +5,9 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import PurePath
-from typing import BinaryIO
 
 from notifycli.errors import DataError
 
-LARGEST_DOCUMENT = 1 << 28
-"""Bytes of a document that is read whole; 256 MiB."""
 _ENDINGS = {".toml": "toml", ".json": "json", ".csv": "csv", ".tsv": "csv"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -35,24 +32,8 @@ def encoding_of(start: bytes) -> str:
     return "utf-8-sig"
 
 
-def check_size(size: int, name: str) -> None:
-    """Raise `DataError` for a document that has more bytes than are read into memory."""
-    if size > LARGEST_DOCUMENT:
-        raise DataError(
-            f"{name}: over {LARGEST_DOCUMENT >> 20} MiB",
-            "divide it; preferences may also be a CSV file, not compressed, of any size",
-        )
-
-
-def read_text(file: BinaryIO, name: str) -> str:
-    """Read the text of a document. Raises `DataError`, also for one that is too large."""
-    data = file.read(LARGEST_DOCUMENT + 1)
-    check_size(len(data), name)
-    return decoded(data, name)
-
-
 def decoded(data: bytes, name: str) -> str:
-    """Give a document's bytes as text. Raises `DataError`."""
+    """Give the text of a document. Raises `DataError`."""
     encoding = encoding_of(data)
     try:
         return data.decode(encoding)

@@ -15,8 +15,8 @@ from notifycli.rules.preferences import (
     nearest_user,
     read_value,
 )
-from notifycli.store.sqlite.connection import EVERY_INBOX
 from notifycli.store.staging import NOBODY, Spoken
+from notifycli.store.store import EVERY_INBOX
 
 LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}
 OF_USERS = (Layer.USER, Layer.INBOX)

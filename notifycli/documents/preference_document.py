@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import BinaryIO, NamedTuple, Protocol
 
-from notifycli.documents.document_format import encoding_of, format_of, read_text
+from notifycli.documents.document_format import decoded, encoding_of, format_of
 from notifycli.documents.entries import Checker, References
 from notifycli.documents.preference_csv import CsvDocument
 from notifycli.documents.preference_tables import path_text, read_json, read_toml
@@ -67,7 +67,7 @@ class Document:
             self._source = CsvDocument(file, name, encoding_of(start))
         else:
             read = read_json if format_ == "json" else read_toml
-            self._source = read(read_text(file, name), name)
+            self._source = read(decoded(file.read(), name), name)
 
     @property
     def spoken(self) -> Spoken:

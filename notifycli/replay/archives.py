@@ -11,7 +11,6 @@ from io import FileIO
 from notifycli.replay.streams import Blocks, DamageError, read_blocks
 
 _IN_MEMORY = 1 << 24
-_LARGEST_PIPED = 1 << 28
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 _HIDDEN = (".", "__MACOSX")
 
@@ -25,9 +24,6 @@ def members_of(raw: FileIO, blocks: Blocks) -> Iterator[tuple[str, Blocks]]:
         if not raw.seekable():
             for block in blocks:
                 kept.write(block)
-                if kept.tell() > _LARGEST_PIPED:
-                    told = f"a zip archive over {_LARGEST_PIPED >> 20} MiB can't come by a pipe"
-                    raise DamageError(f"{told}; name the file")
         try:
             archive = zipfile.ZipFile(raw if raw.seekable() else kept)
         except _FAULTS as error:

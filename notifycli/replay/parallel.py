@@ -26,7 +26,7 @@ from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.replay.scan import salvage
 from notifycli.replay.streams import BLOCK, BOM
-from notifycli.replay.values import LONGEST_LINE, split_lines, too_large
+from notifycli.replay.values import LONGEST_LINE, split_lines, too_long
 
 if sys.platform == "linux":
     import fcntl
@@ -131,7 +131,7 @@ def read_part(file: BinaryIO, start: int, end: int | None) -> Part:
     for line in split_lines(_blocks(file, begin, stop)):
         number += 1
         if line is None:
-            faults.append(Fault(len(events), number, too_large("line", LONGEST_LINE)))
+            faults.append(Fault(len(events), number, too_long(LONGEST_LINE)))
         elif line and not line.isspace():
             try:
                 events.append(decode_event(line, number))

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import closing
 from enum import Enum
 from io import FileIO
-from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +34,7 @@ from notifycli.replay.values import (
     LONGEST_LINE,
     split_lines,
     split_values,
-    too_large,
+    too_long,
 )
 
 STDIN = "-"
@@ -116,7 +115,7 @@ class _Source:
         if head.startswith(_ZIP):
             yield from self._archive(place, raw, blocks)
         else:
-            yield from self._text(place, blocks, among=among)
+            yield from self._text(place, decompressed(blocks)[1], among=among)
 
     def _archive(self, place: str, raw: FileIO, blocks: Blocks) -> Iterator[Record]:
         from notifycli.replay.archives import members_of  # noqa: PLC0415 - few files need it
@@ -124,17 +123,13 @@ class _Source:
         before, count = self._read, 0
         for name, member in members_of(raw, blocks):
             count += 1
-            yield from self._text(f"{place}/{name}", member, among=True)
+            yield from self._text(f"{place}/{name}", decompressed(member)[1], among=True)
         if self._read == before:
             told = f"a zip archive of {_counted(range(count))}, none of which holds events"
             self._bad.refuse(place, told)
 
     def _text(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[Record]:
-        with closing(decompressed(blocks)[1]) as text:
-            yield from self._records(place, text_of(text), among=among)
-
-    def _records(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[Record]:
-        form, head, blocks = _form_of(blocks)
+        form, head, blocks = _form_of(text_of(blocks))
         if among and isinstance(form, _Form) and head and not may_hold_events(head):
             form = _NONE_OF_EVENTS
         if isinstance(form, Foreign) and among:
@@ -151,7 +146,7 @@ class _Source:
 def _read_lines(file: str, blocks: Blocks, bad: BadLines) -> Iterator[Record]:
     for number, line in enumerate(split_lines(blocks), 1):
         if line is None:
-            bad.add(f"{file}:{number}", too_large("line", LONGEST_LINE))
+            bad.add(f"{file}:{number}", too_long(LONGEST_LINE))
         elif line and not line.isspace():
             yield file, number, line
 
@@ -179,15 +174,12 @@ def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
 
 def _first_line_of(blocks: Blocks) -> tuple[bytes, Blocks]:
     """Return a text's beginning, with the first line that isn't blank, and all of it."""
-    head = bytearray()
-    begun = False
-    for block in blocks:
-        head += block
-        text = block if begun else block.lstrip()
-        begun = begun or bool(text)
-        if b"\n" in text or len(head) > LONGEST_LINE:
-            break
-    return bytes(head), chain((bytes(head),) if head else (), blocks)
+    size = 1
+    while True:
+        head, blocks = head_of(blocks, size)
+        if len(head) < size or len(head) > LONGEST_LINE or b"\n" in head.lstrip():
+            return head, blocks
+        size = len(head) + 1
 
 
 def _breaks_off(line: bytes) -> bool:
@@ -229,6 +221,11 @@ def total_size(files: Iterable[str]) -> int | None:
         return sum(path.stat().st_size for name in files for path in _files_of(name))
     except OSError:
         return None
+
+
+def read_whole(name: str, stdin: Callable[[], int]) -> bytes:
+    """Read a document, which may be compressed; raises as `read_records` does."""
+    return b"".join(whole_blocks(name, stdin))
 
 
 def whole_blocks(name: str, stdin: Callable[[], int]) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import sys
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from queue import Queue
 from threading import Event, Thread
@@ -23,8 +23,6 @@ _HEAD = 8
 _DEEPEST = 3
 """How many compressions and encodings may be around a text."""
 _AHEAD = 8
-_LONGEST_READ = 1.0
-"""Seconds to wait for a read that nobody needs any more: only one of a pipe may take so long."""
 _PATIENCE = 0.0005
 """Seconds until a thread that waits for the interpreter's lock gets it. Decompressing a block takes
 1 ms and asks for it several times: with the usual 5 ms the two would work by turns."""
@@ -68,11 +66,8 @@ def read_blocks(raw: IO[bytes], read: Callable[[int], None] | None = None) -> Bl
         yield block
 
 
-def decompressed(blocks: Blocks) -> tuple[str, Generator[bytes]]:
-    """Return what a file's blocks are compressed with, "" for nothing, and what that holds.
-
-    Close what it holds before the file, if it isn't read to its end: a thread may be reading.
-    """
+def decompressed(blocks: Blocks) -> tuple[str, Blocks]:
+    """Return what a file's blocks are compressed with, "" for nothing, and what that holds."""
     names = []
     for _ in range(_DEEPEST):
         form, blocks = _look_at(blocks)
@@ -80,7 +75,7 @@ def decompressed(blocks: Blocks) -> tuple[str, Generator[bytes]]:
             break
         names.append(form.name)
         blocks = form.read(blocks)
-    return " ".join(names), read_ahead(blocks) if names else (block for block in blocks)
+    return " ".join(names), read_ahead(blocks) if names else blocks
 
 
 def text_of(blocks: Blocks) -> Blocks:
@@ -112,11 +107,8 @@ def is_utf8(head: bytes) -> bool:
     return not any(head.startswith(form.magic) for form in _FORMS if form.magic != BOM)
 
 
-def read_ahead(blocks: Blocks) -> Generator[bytes]:
-    """Have a thread of its own decompress while what came before is used, as a pipe would.
-
-    The thread has ended when this is closed, or it would read whatever is opened next.
-    """
+def read_ahead(blocks: Blocks) -> Blocks:
+    """Have a thread of its own decompress while what came before is used, as a pipe would."""
     ready: Queue[bytes | Exception | None] = Queue(_AHEAD)
     given_up = Event()
 
@@ -132,8 +124,7 @@ def read_ahead(blocks: Blocks) -> Generator[bytes]:
 
     usual = sys.getswitchinterval()
     sys.setswitchinterval(_PATIENCE)
-    thread = Thread(target=work, daemon=True)
-    thread.start()
+    Thread(target=work, daemon=True).start()
     try:
         while (block := ready.get()) is not None:
             if isinstance(block, Exception):
@@ -144,7 +135,6 @@ def read_ahead(blocks: Blocks) -> Generator[bytes]:
         given_up.set()
         while not ready.empty():
             ready.get()
-        thread.join(_LONGEST_READ)
 
 
 def _look_at(blocks: Blocks) -> tuple[_Form | None, Blocks]:

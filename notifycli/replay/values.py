@@ -10,11 +10,6 @@ LONGEST_LINE = 1 << 24
 """Bytes that a line may have; 16 MiB."""
 LARGEST_VALUE = 1 << 26
 """Bytes that a value which is laid out over lines may have; 64 MiB."""
-_TAKE_APART = (
-    "jq -c '.. | objects, (strings | fromjson? | objects) | select(.event?)' FILE > events.jsonl"
-)
-_FARTHEST = 1 << 10
-"""Bytes that may stand before a value in its line for another to be found below it."""
 _TOKEN = re.compile(
     rb"""
       (?P<string> "(?:[^"\\\n]|\\[^\n])*+" )
@@ -139,8 +134,7 @@ class _Splitter:
         if self._next and not self._resume():
             return False
         end = _end(_BETWEEN.match(self._text, self._place))
-        between = self._before + self._text[max(self._place, end - _FARTHEST) : end]
-        self._before = bytes(between[-_FARTHEST:]).rpartition(b"\n")[2]
+        self._before = bytes(self._before + self._text[self._place : end]).rpartition(b"\n")[2]
         self._place = end
         first = bytes(self._text[end : end + 1])
         if not first:
@@ -169,7 +163,7 @@ class _Splitter:
         self._start = self._place
         if end == len(self._text) and not final:
             long = end - self._start > LONGEST_LINE
-            return self._broken(too_large("line", LONGEST_LINE)) if long else False
+            return self._broken(too_long(LONGEST_LINE)) if long else False
         return self._take(end)
 
     def _value(self, *, final: bool) -> Value | bool:
@@ -185,9 +179,9 @@ class _Splitter:
                 return self._take(token.end())
         self._place = place
         if len(self._text) - place > LONGEST_LINE:
-            return self._broken(too_large("line", LONGEST_LINE))
+            return self._broken(too_long(LONGEST_LINE))
         if len(self._text) - self._start > LARGEST_VALUE:
-            return self._broken(too_large("value", LARGEST_VALUE))
+            return self._broken(f"a value over {LARGEST_VALUE >> 20} MiB")
         return self._broken() if final else False
 
     def _misplaced(self, token: re.Match[bytes]) -> bool:
@@ -213,7 +207,7 @@ class _Splitter:
         self._place = end
         self._before = b""
         if len(text) > LONGEST_LINE and b"\n" not in text:
-            return Value(line, b"", too_large("line", LONGEST_LINE))
+            return Value(line, b"", too_long(LONGEST_LINE))
         return Value(line, text)
 
     def _broken(self, fault: str = "no JSON object: what begins here breaks off") -> Value:
@@ -246,9 +240,9 @@ class _Splitter:
         self._start = 0
 
 
-def too_large(what: str, most: int) -> str:
-    """Return what is wrong with a line or a value that has more bytes, and what to type."""
-    return f"a {what} over {most >> 20} MiB; to take the events out of it: {_TAKE_APART}"
+def too_long(most: int) -> str:
+    """Return what is wrong with a line that has more bytes."""
+    return f"a line over {most >> 20} MiB"
 
 
 def _end(match: re.Match[bytes] | None) -> int:

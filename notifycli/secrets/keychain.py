@@ -70,10 +70,10 @@ class Keychain(Protocol):
         """Tell what this keychain is and whether it works, trying a read; never raises."""
 
 
-def open_keychain(environ: Mapping[str, str] | None = None, store: Path | None = None) -> Keychain:
+def open_keychain(environ: Mapping[str, str] | None = None, beside: Path | None = None) -> Keychain:
     """Return the keychain that the environment chooses: the system's, unless it says `file`.
 
-    That one lies beside the store, unless the environment says where.
+    That one lies in the folder `beside`, which is the store's, unless the environment says where.
 
     The file is never a silent way round a missing keyring: whoever set up the machine decides
     where its secrets lie. Nothing is opened or asked for until the first secret is.
@@ -89,15 +89,15 @@ def open_keychain(environ: Mapping[str, str] | None = None, store: Path | None =
     if which == "file":
         from notifycli.secrets.encrypted_file import EncryptedFile, Passphrase  # noqa: PLC0415
 
-        return EncryptedFile(file_path(environ, store), Passphrase.from_environment(environ))
+        return EncryptedFile(file_path(environ, beside), Passphrase.from_environment(environ))
     raise ConfigurationError(
         f"{WHICH} is {which!r}, which is no keychain",
         f"Use {WHICH}=system (or unset it) or {WHICH}=file.",
     )
 
 
-def file_path(environ: Mapping[str, str], store: Path | None = None) -> Path:
-    """Return where the encrypted file lies: `NOTIFYCLI_KEYRING_FILE`, else beside the store.
+def file_path(environ: Mapping[str, str], beside: Path | None = None) -> Path:
+    """Return where the encrypted file lies: `NOTIFYCLI_KEYRING_FILE`, else in the folder `beside`.
 
     One in the data folder goes on being used where there is none beside the store: until now it
     was made there, wherever the store was.
@@ -107,5 +107,5 @@ def file_path(environ: Mapping[str, str], store: Path | None = None) -> Path:
     import platformdirs  # noqa: PLC0415 - 15 ms that the system's keyring doesn't need
 
     usual = platformdirs.user_data_path("notifycli", appauthor=False) / _NAME
-    beside = usual if store is None else store.parent / _NAME
-    return usual if os.path.exists(usual) and not os.path.exists(beside) else beside  # noqa: PTH110 - pathlib's raises where it may not look
+    path = usual if beside is None else beside / _NAME
+    return usual if os.path.exists(usual) and not os.path.exists(path) else path  # noqa: PTH110 - pathlib's raises where it may not look

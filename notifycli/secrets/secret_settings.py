@@ -29,7 +29,7 @@ def get_secret(store: Store, key: str, environ: Mapping[str, str] | None = None)
     if text := environ.get(SETTINGS[key].variable):
         return Secret(text)
     name = store.configuration.secret_name(key)
-    return None if name is None else open_keychain(environ, store.path).get(name)
+    return None if name is None else open_keychain(environ, store.location.folder).get(name)
 
 
 def keep_secret(store: Store, keychain: Keychain, key: str, secret: Secret) -> None:
@@ -49,7 +49,7 @@ def forget_secret(store: Store, key: str) -> bool:
     name = store.configuration.secret_name(key)
     if name is None:
         return False
-    keychain = open_keychain(store=store.path)
+    keychain = open_keychain(beside=store.location.folder)
     held = False
     if _is_shared(key, name):
         held = keychain.get(name) is not None

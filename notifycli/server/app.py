@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -26,7 +25,7 @@ from notifycli.server.push_page import PushPage
 from notifycli.server.routes import OPERATIONS, Operation
 from notifycli.server.schemas import ForUser
 from notifycli.server.throttle import Throttle
-from notifycli.store.store import Store
+from notifycli.store.store import Location, Store, open_store
 from notifycli.store.tokens import NOBODY, Token
 
 if TYPE_CHECKING:
@@ -53,14 +52,14 @@ class Stores:
     and nobody who reads waits with them. `open` and `close` belong to the loop's thread.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, location: Location) -> None:
+        self._location = location
         self._thread = ThreadPoolExecutor(1, "store-writer")
         self._writer: Store | None = None
 
     def open(self) -> None:
         """Open the store for reading, bringing it up to date first."""
-        self.reader = Store(self._path)
+        self.reader = open_store(self._location)
 
     async def write(self, change: Callable[[Store], Result]) -> Result:
         """Run a function in the thread that writes; raises what it raises."""
@@ -68,7 +67,7 @@ class Stores:
 
     def _run(self, change: Callable[[Store], Result]) -> Result:
         if self._writer is None:
-            self._writer = Store(self._path)
+            self._writer = open_store(self._location)
         return change(self._writer)
 
     async def close(self) -> None:
@@ -83,7 +82,7 @@ class Api:
 
     def __init__(
         self,
-        path: Path,
+        location: Location,
         now: Callable[[], int],
         log: Callable[[str], None],
         throttle: Throttle | None = None,
@@ -91,7 +90,7 @@ class Api:
         allow_loopback: bool = False,
         metrics: Metrics | None = None,
     ) -> None:
-        self._stores = Stores(path)
+        self._stores = Stores(location)
         self._now = now
         self._log = log
         self._metrics = metrics

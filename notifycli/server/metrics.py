@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
 
 from notifycli.delivery.delivery_log import LogEntry, LogEvent
 from notifycli.errors import NotifycliError, UnavailableError
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import NoticeState, StateCount
-from notifycli.store.store import Store
+from notifycli.store.outbox import NoticeState, StateCount
+from notifycli.store.store import Location, open_store
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOOPBACK = "127.0.0.1"
@@ -24,10 +23,10 @@ _MICROSECONDS = 1_000_000
 
 
 class Metrics:
-    """The metrics of one process, about the store at `path`."""
+    """The metrics of one process, about one store."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, location: Location) -> None:
+        self._location = location
         self._registry = CollectorRegistry()
         by_channel = ("channel",)
         self._received = self._counter("requests", "Requests that came in.", ("method",))
@@ -105,7 +104,7 @@ class Metrics:
 
         def look() -> float:
             try:
-                with Store(self._path, create=False) as store:
+                with open_store(self._location, create=False) as store:
                     counts = store.outbox.counts()
             except NotifycliError:
                 return math.nan

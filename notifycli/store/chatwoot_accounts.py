@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
-from notifycli.store.sqlite.connection import translate_errors
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 
 class Connection(Struct, frozen=True):
@@ -34,9 +33,8 @@ class Known(NamedTuple):
 class Connections:
     """The connections of one store."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def of(self, account: int) -> Connection | None:
         """Give an account's connection."""
@@ -44,16 +42,16 @@ class Connections:
 
     def all(self) -> list[Connection]:
         """Give every connection, by account."""
-        with translate_errors(self._path):
-            rows = self._connection.execute(
+        with self._database.errors():
+            rows = self._database.execute(
                 "SELECT account_id, url, remote_account_id, pulled_at FROM chatwoot ORDER BY 1"
             ).fetchall()
         return [Connection(*row) for row in rows]
 
     def known(self, account: int, user: int) -> Known:
         """Give what is on record of a user."""
-        with translate_errors(self._path):
-            row = self._connection.execute(
+        with self._database.errors():
+            row = self._database.execute(
                 "SELECT seen, rotating FROM chatwoot_user WHERE account_id = ? AND user_id = ?",
                 (account, user),
             ).fetchone()
@@ -61,8 +59,8 @@ class Connections:
 
     def seen(self, account: int) -> dict[int, bytes]:
         """Return what is on record of all users' preferences there, as `Known.seen`, by user."""
-        with translate_errors(self._path):
-            rows = self._connection.execute(
+        with self._database.errors():
+            rows = self._database.execute(
                 "SELECT user_id, seen FROM chatwoot_user"
                 " WHERE account_id = ? AND seen IS NOT NULL ORDER BY user_id",
                 (account,),
@@ -76,13 +74,13 @@ class ConnectionChanges:
     They are no preferences, so the history doesn't tell of them.
     """
 
-    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, account: int) -> None:
+        self._database = database
         self._account = account
 
     def connect(self, url: str, remote_account: int) -> None:
         """Connect the account."""
-        self._connection.execute(
+        self._database.execute(
             "INSERT INTO chatwoot (account_id, url, remote_account_id) VALUES (?, ?, ?)"
             " ON CONFLICT (account_id) DO NOTHING",
             (self._account, url, remote_account),
@@ -91,14 +89,14 @@ class ConnectionChanges:
     def disconnect(self) -> None:
         """Forget the connection and all that was seen there."""
         for table in ("chatwoot", "chatwoot_user"):
-            self._connection.execute(
-                f"DELETE FROM {table} WHERE account_id = ?",  # noqa: S608 - one of two literals
+            self._database.execute(
+                f"DELETE FROM {table} WHERE account_id = ?",
                 (self._account,),
             )
 
     def pulled(self, at: int) -> None:
         """Note when the account was last pulled."""
-        self._connection.execute(
+        self._database.execute(
             "UPDATE chatwoot SET pulled_at = ? WHERE account_id = ?", (at, self._account)
         )
 
@@ -111,8 +109,8 @@ class ConnectionChanges:
         self._put("rotating", user, secret_name)
 
     def _put(self, column: str, user: int, value: bytes | str | None) -> None:
-        self._connection.execute(
-            f"INSERT INTO chatwoot_user (account_id, user_id, {column}) VALUES (?, ?, ?)"  # noqa: S608 - one of two literals
+        self._database.execute(
+            f"INSERT INTO chatwoot_user (account_id, user_id, {column}) VALUES (?, ?, ?)"
             f" ON CONFLICT (account_id, user_id) DO UPDATE SET {column} = excluded.{column}",
             (self._account, user, value),
         )

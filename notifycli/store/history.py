@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
 from notifycli.errors import NotPermittedError, UsageError
-from notifycli.store.sqlite.connection import translate_errors
-from notifycli.store.staging import Staging
+from notifycli.store.staging import Staging, differ
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 _TOLD = 10
 
@@ -20,21 +20,22 @@ _VALUES = """
 SELECT c.id, replace(c.at, '+00:00', 'Z'), c.who, c.command, c.account_id, v.layer, v.user_id,
        u.email, v.inbox_id, v.key, v.old, v.new
   FROM change c JOIN preference_change v ON v.change_id = c.id
-  LEFT JOIN user u ON u.account_id = c.account_id AND u.id = v.user_id
+  LEFT JOIN "user" u ON u.account_id = c.account_id AND u.id = v.user_id
  WHERE c.account_id = ?
 """
 
-# The last row of a value is what the change left; SQLite takes the other columns from that row.
-_CHANGED_SINCE = """
+# The last row of a value is what the change left.
+_CHANGED_SINCE = f"""
 SELECT made.layer, made.user_id, made.inbox_id, made.key, made.new,
        coalesce(p.value, a.value) AS now
-  FROM (SELECT layer, user_id, inbox_id, key, new, max(rowid) FROM preference_change
-         WHERE change_id = :change GROUP BY layer, user_id, inbox_id, key) made
+  FROM preference_change made
   LEFT JOIN user_preference p ON p.account_id = :account AND p.user_id = made.user_id
-   AND p.inbox_id = ifnull(made.inbox_id, 0) AND p.key = made.key
+   AND p.inbox_id = coalesce(made.inbox_id, 0) AND p.key = made.key
   LEFT JOIN account_preference a ON a.account_id = :account AND a.layer = made.layer
    AND a.key = made.key
- WHERE coalesce(p.value, a.value) IS NOT made.new
+ WHERE made.id IN (SELECT max(id) FROM preference_change
+                    WHERE change_id = :change GROUP BY layer, user_id, inbox_id, key)
+   AND {differ("coalesce(p.value, a.value)", "made.new")}
 """
 
 
@@ -69,9 +70,8 @@ class PastChange(NamedTuple):
 class History:
     """The history of one store."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def values(
         self,
@@ -92,11 +92,11 @@ class History:
                 sql += f" AND {column} IN ({', '.join('?' for _ in chosen)})"
         if since is not None:
             sql, parameters = f"{sql} AND c.at >= ?", [*parameters, since]
-        parameters.append(-1 if limit is None else limit)
-        with translate_errors(self._path):
-            for row in self._connection.execute(
-                f"{sql} ORDER BY c.id DESC, v.rowid LIMIT ?", parameters
-            ):
+        sql += " ORDER BY c.id DESC, v.id"
+        if limit is not None:
+            sql, parameters = f"{sql} LIMIT ?", [*parameters, limit]
+        with self._database.errors():
+            for row in self._database.execute(sql, parameters):
                 yield ChangedValue(*row)
 
     def directory_change(self, account: int, id_: int | None) -> PastChange:
@@ -112,18 +112,18 @@ class History:
 
     def directory_of(self, id_: int) -> list[tuple[str, int, str | None, str | None]]:
         """Give what a change did to the directory: kind, id, what was and what was made of it."""
-        return self._connection.execute(
-            "SELECT kind, item_id, old, new FROM directory_change WHERE change_id = ?"
-            " ORDER BY rowid",
+        return self._database.execute(
+            "SELECT kind, item_id, old, new FROM directory_change WHERE change_id = ? ORDER BY id",
             (id_,),
         ).fetchall()
 
     def _change(self, account: int, id_: int | None, table: str) -> PastChange | None:
-        row = self._connection.execute(
-            "SELECT id, replace(at, '+00:00', 'Z'), who, command FROM change c"  # noqa: S608 - one of two literals
-            " WHERE account_id = ? AND ifnull(id = ?, 1) AND EXISTS"
+        which, parameters = ("", (account,)) if id_ is None else (" AND id = ?", (account, id_))
+        row = self._database.execute(
+            "SELECT id, replace(at, '+00:00', 'Z'), who, command FROM change c"
+            f" WHERE account_id = ?{which} AND EXISTS"
             f" (SELECT 1 FROM {table} v WHERE v.change_id = c.id) ORDER BY id DESC LIMIT 1",
-            (account, id_),
+            parameters,
         ).fetchone()
         return None if row is None else PastChange(*row)
 
@@ -148,14 +148,14 @@ class History:
         Raises `NotPermittedError` if a user has gone since or, unless `force`, if one of the
         values is no longer what the change made of it.
         """
-        gone = self._connection.execute(
+        gone = self._database.execute(
             "SELECT DISTINCT user_id FROM preference_change v WHERE change_id = ? AND user_id > 0"
-            " AND NOT EXISTS (SELECT 1 FROM user u WHERE u.account_id = ? AND u.id = v.user_id)",
+            ' AND NOT EXISTS (SELECT 1 FROM "user" u WHERE u.account_id = ? AND u.id = v.user_id)',
             (id_, account),
         ).fetchall()
         if gone:
             named = ", ".join(str(user) for (user,) in gone[:_TOLD])
-            removed = self._connection.execute(
+            removed = self._database.execute(
                 "SELECT max(change_id) FROM directory_change d JOIN change c ON c.id = d.change_id"
                 " WHERE kind = 'user' AND item_id = ? AND new IS NULL AND account_id = ?",
                 (gone[0][0], account),
@@ -175,7 +175,7 @@ class History:
         staging.put_old_values(account, id_)
 
     def _changed_since(self, account: int, id_: int) -> list[str]:
-        rows = self._connection.execute(_CHANGED_SINCE, {"account": account, "change": id_})
+        rows = self._database.execute(_CHANGED_SINCE, {"account": account, "change": id_})
         return [
             f"{_place(layer, user, inbox)} {key}: was made {_shown(new)}, is {_shown(now)}"
             for layer, user, inbox, key, new, now in rows

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from notifycli.errors import NotPermittedError, UsageError
 from notifycli.rules.preferences import nearest
 from notifycli.rules.presets import BUILTIN_PRESETS
-from notifycli.store.sqlite.connection import transaction, translate_errors
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 
 class Preset(Struct):
@@ -26,15 +27,14 @@ class Preset(Struct):
 class Presets:
     """The presets of one store. Names are told apart without regard to case."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def all(self) -> list[Preset]:
         """Give the built-in ones, then the others by name."""
         builtin = [Preset(name, True, len(values)) for name, values in BUILTIN_PRESETS.items()]
-        with translate_errors(self._path):
-            rows = self._connection.execute(
+        with self._database.errors():
+            rows = self._database.execute(
                 "SELECT name, count(*) FROM preset GROUP BY name ORDER BY name"
             ).fetchall()
         return builtin + [Preset(name, False, count) for name, count in rows]
@@ -43,8 +43,8 @@ class Presets:
         """Give full keys and values. Raises `UsageError` for a preset that doesn't exist."""
         if name.lower() in BUILTIN_PRESETS:
             return BUILTIN_PRESETS[name.lower()]
-        with translate_errors(self._path):
-            rows = self._connection.execute(
+        with self._database.errors():
+            rows = self._database.execute(
                 "SELECT key, value FROM preset WHERE name = ? ORDER BY key", (name,)
             ).fetchall()
         if not rows:
@@ -57,11 +57,11 @@ class Presets:
     def save(self, name: str, values: Mapping[str, str], *, replace: bool) -> None:
         """Keep a preset. Raises `UsageError` if there is one, unless it is to be replaced."""
         self._refuse_builtin(name)
-        with translate_errors(self._path), transaction(self._connection):
-            deleted = self._connection.execute("DELETE FROM preset WHERE name = ?", (name,))
+        with self._database.transaction():
+            deleted = self._database.execute("DELETE FROM preset WHERE name = ?", (name,))
             if deleted.rowcount and not replace:
                 raise UsageError(f"there is a preset {name!r} already", "replace it: --replace")
-            self._connection.executemany(
+            self._database.executemany(
                 "INSERT INTO preset VALUES (?, ?, ?)",
                 ((name, key, value) for key, value in values.items()),
             )
@@ -70,8 +70,8 @@ class Presets:
         """Forget a preset; what it has set stays. Raises `UsageError` if there is none."""
         self._refuse_builtin(name)
         self.values(name)
-        with translate_errors(self._path), transaction(self._connection):
-            self._connection.execute("DELETE FROM preset WHERE name = ?", (name,))
+        with self._database.transaction():
+            self._database.execute("DELETE FROM preset WHERE name = ?", (name,))
 
     def _refuse_builtin(self, name: str) -> None:
         if name.lower() in BUILTIN_PRESETS:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.rules.preferences import nearest
 from notifycli.rules.profile import CHATWOOT, OURS, profile_named
-from notifycli.store.sqlite.connection import transaction, translate_errors
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 _HIGHEST_PORT = 65535
 _MOST_AT_ONCE = 100
@@ -202,9 +203,8 @@ def setting_of(key: str) -> Setting:
 class Configuration:
     """The settings of one store."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def value(self, key: str, environ: Mapping[str, str] | None = None) -> Configured:
         """Give the value in force. Raises `ConfigurationError` for a bad one in the environment.
@@ -221,8 +221,8 @@ class Configuration:
                     f"{setting.variable} is {text!r}: {error}",
                     f"set it anew, or: unset {setting.variable}",
                 ) from None
-        with translate_errors(self._path):
-            row = self._connection.execute(
+        with self._database.errors():
+            row = self._database.execute(
                 "SELECT value FROM setting WHERE key = ?", (key,)
             ).fetchone()
         return (
@@ -245,23 +245,23 @@ class Configuration:
 
     def secret_name(self, key: str) -> str | None:
         """Give the name under which a keychain may hold a secret setting; `None` if none does."""
-        with translate_errors(self._path):
-            row = self._connection.execute(
+        with self._database.errors():
+            row = self._database.execute(
                 "SELECT name FROM setting_secret WHERE key = ?", (key,)
             ).fetchone()
         return None if row is None else str(row[0])
 
     def name_secret(self, key: str, name: str | None) -> None:
         """Note the name under which a keychain holds a secret setting; `None` if none does."""
-        with translate_errors(self._path), transaction(self._connection):
-            self._connection.execute("DELETE FROM setting_secret WHERE key = ?", (key,))
+        with self._database.transaction():
+            self._database.execute("DELETE FROM setting_secret WHERE key = ?", (key,))
             if name is not None:
-                self._connection.execute("INSERT INTO setting_secret VALUES (?, ?)", (key, name))
+                self._database.execute("INSERT INTO setting_secret VALUES (?, ?)", (key, name))
 
     def set(self, values: Mapping[str, str]) -> None:
         """Keep values, as `Setting.read` gave them, all or nothing."""
-        with translate_errors(self._path), transaction(self._connection):
-            self._connection.executemany(
+        with self._database.transaction():
+            self._database.executemany(
                 "INSERT INTO setting VALUES (?, ?)"
                 " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
                 values.items(),
@@ -269,7 +269,7 @@ class Configuration:
 
     def unset(self, keys: Iterable[str]) -> None:
         """Forget values, as far as there are any."""
-        with translate_errors(self._path), transaction(self._connection):
-            self._connection.executemany(
+        with self._database.transaction():
+            self._database.executemany(
                 "DELETE FROM setting WHERE key = ?", ((key,) for key in keys)
             )

@@ -1,4 +1,4 @@
-"""Values that are to be set, beside those that are: SQLite compares and writes them as sets.
+"""Values that are to be set, beside those that are: the database compares and writes them as sets.
 
 One value or two million go the same way: into a temporary table, against which everything that
 is asked of a change (what differs, what is locked) and done by it is one statement.
@@ -6,14 +6,16 @@ is asked of a change (what differs, what is locked) and done by it is one statem
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, field
 
 from notifycli.rules.preferences import Layer
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 NOBODY = 0
 """Stands for "no user" in the layers of an account, as `EVERY_INBOX` does for "no inbox"."""
@@ -27,30 +29,36 @@ Row = tuple[int, str, int, int, str, str | None, int]
 A value of `None` takes the value away. The place is whatever number its source can name it by.
 """
 
-# The key begins with what tells most rows apart: SQLite finds the place of each by comparing.
-_TABLES = """
-CREATE TEMP TABLE IF NOT EXISTS staged (
-  account_id INTEGER, layer TEXT, user_id INTEGER, inbox_id INTEGER, key TEXT,
-  value TEXT, place INTEGER,
-  PRIMARY KEY (user_id, inbox_id, key, layer, account_id)
-) WITHOUT ROWID;
-CREATE TEMP VIEW IF NOT EXISTS differing AS
+_STAGED = "INSERT INTO staged (account_id, layer, user_id, inbox_id, key, value, place)"
+_LATER = """ ON CONFLICT (user_id, inbox_id, key, layer, account_id)
+ DO UPDATE SET value = excluded.value, place = excluded.place"""
+
+
+def differ(one: str, other: str) -> str:
+    """Return the condition that two columns differ, of which each may be NULL.
+
+    SQLite has IS DISTINCT FROM since 3.39, which is younger than what servers run.
+    """
+    return f"({one} <> {other} OR ({one} IS NULL) <> ({other} IS NULL))"
+
+
+_DIFFERING = f"""(
 SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
   FROM staged s LEFT JOIN user_preference p
     ON p.account_id = s.account_id AND p.user_id = s.user_id
    AND p.inbox_id = s.inbox_id AND p.key = s.key
- WHERE s.user_id <> 0 AND p.value IS NOT s.value
+ WHERE s.user_id <> 0 AND {differ("p.value", "s.value")}
 UNION ALL
 SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
   FROM staged s LEFT JOIN account_preference p
     ON p.account_id = s.account_id AND p.layer = s.layer AND p.key = s.key
- WHERE s.user_id = 0 AND p.value IS NOT s.value
+ WHERE s.user_id = 0 AND {differ("p.value", "s.value")})
 """
 
 _LOCKED = """
-SELECT d.layer, ifnull(u.email, nullif(d.user_id, 0)), d.inbox_id, d.key, locks.value, d.place
+SELECT d.layer, u.email, nullif(d.user_id, 0), d.inbox_id, d.key, locks.value, d.place
   FROM {among} d CROSS JOIN account_preference locks
-  LEFT JOIN user u ON u.account_id = d.account_id AND u.id = d.user_id
+  LEFT JOIN "user" u ON u.account_id = d.account_id AND u.id = d.user_id
  WHERE d.account_id = ? AND d.layer <> 'lock'
    AND locks.account_id = d.account_id AND locks.layer = 'lock' AND locks.key = d.key
    AND NOT EXISTS (
@@ -70,7 +78,8 @@ DELETE FROM user_preference WHERE (account_id, user_id, inbox_id, key) IN (
 INSERT INTO user_preference (account_id, user_id, inbox_id, key, value)
 SELECT account_id, user_id, inbox_id, key, value FROM staged
  WHERE account_id = ? AND user_id <> 0 AND value IS NOT NULL
-    ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value
+    ON CONFLICT (account_id, user_id, inbox_id, key) DO UPDATE SET value = excluded.value
+ WHERE user_preference.value <> excluded.value
 """,
     """
 DELETE FROM account_preference WHERE (account_id, layer, key) IN (
@@ -81,7 +90,8 @@ DELETE FROM account_preference WHERE (account_id, layer, key) IN (
 INSERT INTO account_preference (account_id, layer, key, value)
 SELECT account_id, layer, key, value FROM staged
  WHERE user_id = 0 AND account_id = ? AND value IS NOT NULL
-    ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value
+    ON CONFLICT (account_id, layer, key) DO UPDATE SET value = excluded.value
+ WHERE account_preference.value <> excluded.value
 """,
 )
 
@@ -138,28 +148,27 @@ class Written(NamedTuple):
 class Staging:
     """The values that are to be set next. There is one on a connection; making it empties it."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        for statement in _TABLES.split(";\n"):
-            connection.execute(statement)
-        connection.execute("DELETE FROM staged")
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        database.stage()
 
     def put(self, rows: Iterable[Row]) -> None:
         """Add values; of two for the same place in the store, the later one wins."""
         left = iter(rows)
         while block := list(islice(left, _BLOCK)):
             # Blocks take two thirds of the time that `executemany` takes.
-            marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(block))
-            self._connection.execute(
-                f"INSERT OR REPLACE INTO staged VALUES {marks}",  # noqa: S608 - nothing but marks
-                list(chain.from_iterable(block)),
+            # A statement can put a row in one place but once.
+            apart = {(row[2], row[3], row[4], row[1], row[0]): row for row in block}
+            marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(apart))
+            self._database.execute(
+                f"{_STAGED} VALUES {marks}{_LATER}", list(chain.from_iterable(apart.values()))
             )
 
     def put_absent(self, spoken: Spoken) -> None:
         """Add the taking away of all that is set where the document speaks, but not in it."""
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO staged SELECT account_id, layer, 0, 0, key, NULL, 0"
-            " FROM account_preference WHERE account_id = ? AND layer = ?",
+        self._database.executemany(
+            f"{_STAGED} SELECT account_id, layer, 0, 0, key, NULL, 0"
+            " FROM account_preference WHERE account_id = ? AND layer = ? ON CONFLICT DO NOTHING",
             spoken.layers,
         )
         chosen = " OR ".join(
@@ -168,20 +177,21 @@ class Staging:
             if layer in spoken.user_layers
         )
         if chosen:
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO staged SELECT account_id,"  # noqa: S608 - literals above
+            self._database.executemany(
+                f"{_STAGED} SELECT account_id,"
                 " CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id, inbox_id, key, NULL,"
-                f" 0 FROM user_preference WHERE account_id = ? AND user_id = ? AND ({chosen})",
+                f" 0 FROM user_preference WHERE account_id = ? AND user_id = ? AND ({chosen})"
+                " ON CONFLICT DO NOTHING",
                 ((account, user) for account, users in spoken.users.items() for user in users),
             )
 
     def put_old_values(self, account: int, change: int) -> None:
         """Add what a change of the account replaced."""
-        # Of a value that it changed twice, the first row tells: it is put last.
-        self._connection.execute(
-            "INSERT OR REPLACE INTO staged SELECT ?, layer, ifnull(user_id, 0),"
-            " ifnull(inbox_id, 0), key, old, 0 FROM preference_change WHERE change_id = ?"
-            " ORDER BY rowid DESC",
+        # Of a value that it changed twice, the first row tells.
+        self._database.execute(
+            f"{_STAGED} SELECT ?, layer, coalesce(user_id, 0), coalesce(inbox_id, 0), key, old, 0"
+            " FROM preference_change WHERE id IN (SELECT min(id) FROM preference_change"
+            f" WHERE change_id = ? GROUP BY layer, user_id, inbox_id, key){_LATER}",
             (account, change),
         )
 
@@ -190,7 +200,7 @@ class Staging:
         # An account that isn't on record yet has no users: only its own layers can be set.
         return [
             row[0]
-            for row in self._connection.execute(
+            for row in self._database.execute(
                 "SELECT id FROM account WHERE EXISTS"
                 " (SELECT 1 FROM staged WHERE account_id = account.id)"
                 " UNION SELECT account_id FROM staged WHERE user_id = 0 ORDER BY 1"
@@ -201,7 +211,7 @@ class Staging:
         """Give the inboxes that values are set for and that the directory doesn't have."""
         return [
             row[0]
-            for row in self._connection.execute(
+            for row in self._database.execute(
                 "SELECT DISTINCT inbox_id FROM staged s WHERE layer = 'inbox' AND value IS NOT NULL"
                 " AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.account_id = s.account_id"
                 " AND i.id = s.inbox_id) ORDER BY inbox_id"
@@ -210,9 +220,9 @@ class Staging:
 
     def differences(self) -> Iterator[Difference]:
         """Give what would change, in the order of an export."""
-        rows = self._connection.execute(
+        rows = self._database.execute(
             "SELECT d.account_id, layer, nullif(user_id, 0), email, nullif(inbox_id, 0), key, old,"
-            " new FROM differing d LEFT JOIN user u"
+            f' new FROM {_DIFFERING} d LEFT JOIN "user" u'
             " ON u.account_id = d.account_id AND u.id = d.user_id ORDER BY d.account_id,"
             " d.user_id <> 0, CASE d.user_id WHEN 0 THEN layer END, email IS NULL, email,"
             " d.user_id, d.inbox_id, d.key"
@@ -224,29 +234,31 @@ class Staging:
 
         With `again`, what is set already may be set again.
         """
-        locks = self._connection.execute(
+        locks = self._database.execute(
             "SELECT 1 FROM account_preference WHERE account_id = ? AND layer = 'lock'", (account,)
         ).fetchone()
         # Mostly there is no lock, and no need to look at everything that differs.
         if locks is None:
             return []
-        asked = _LOCKED.format(among="differing" if again else "staged")
-        return [Locked(*row) for row in self._connection.execute(asked, (account,))]
+        asked = _LOCKED.format(among=_DIFFERING if again else "staged")
+        rows = self._database.execute(asked, (account,))
+        return [Locked(layer, email or user, *row) for layer, email, user, *row in rows]
 
     def differ(self, account: int) -> bool:
         """Whether anything of the account would change."""
-        found = self._connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM differing WHERE account_id = ?)", (account,)
+        found = self._database.execute(
+            f"SELECT EXISTS (SELECT 1 FROM {_DIFFERING} d WHERE account_id = ?)", (account,)
         ).fetchone()
         return bool(found[0])
 
     def write(self, account: int, change: int) -> int:
         """Set the values of an account, and tell the history; gives how many have changed."""
-        changed = self._connection.execute(
-            "INSERT INTO preference_change SELECT ?, layer, nullif(user_id, 0),"
-            " nullif(inbox_id, 0), key, old, new FROM differing WHERE account_id = ?",
+        changed = self._database.execute(
+            "INSERT INTO preference_change (change_id, layer, user_id, inbox_id, key, old, new)"
+            " SELECT ?, layer, nullif(user_id, 0), nullif(inbox_id, 0), key, old, new"
+            f" FROM {_DIFFERING} d WHERE account_id = ?",
             (change, account),
         ).rowcount
         for statement in _WRITES:
-            self._connection.execute(statement, (account,))
+            self._database.execute(statement, (account,))
         return changed

@@ -1,41 +1,38 @@
-"""An open store: what the commands read from it, and the changes they make.
+"""What a store is to those who use it, and how one is opened: by a path or a URL.
 
-Most commands read a little and are waited for: what the others need is imported when they ask.
+An engine is a package beside this module: its `connection` gives a `Database`, to which the SQL
+that all engines share is said, and its `outbox` an `Outbox`, which each engine does in its own way.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-import msgspec
-
-from notifycli.errors import ConfigurationError
-from notifycli.rules.directory import Directory, Inbox, Team, User
-from notifycli.rules.preferences import Layer
-from notifycli.rules.settings import Preferences
-from notifycli.store.parts import Parts
-from notifycli.store.sqlite.connection import EVERY_INBOX, transaction, translate_errors
+from notifycli.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
+    from notifycli.rules.directory import Directory, Inbox, Team, User
+    from notifycli.rules.preferences import Layer
+    from notifycli.rules.settings import Preferences
+    from notifycli.store.chatwoot_accounts import Connections
+    from notifycli.store.history import History
+    from notifycli.store.outbox import Outbox
+    from notifycli.store.presets import Presets
+    from notifycli.store.settings import Configuration
     from notifycli.store.staging import Staging, Written
+    from notifycli.store.subscriptions import Subscriptions
+    from notifycli.store.tokens import Tokens
     from notifycli.store.transaction import Change
+    from notifycli.store.ui_settings import UiSettings
 
+EVERY_INBOX = 0
+"""The inbox of a value that holds in every inbox: a primary key can't hold NULL."""
 
-USER_COLUMNS = "id, email, name, role, confirmed, permissions, made_up"
-
-
-def user_of(row: Sequence[Any]) -> User:
-    """Give the user whom a row of `USER_COLUMNS` tells of."""
-    id_, email, name, role, confirmed, permissions, made_up = row
-    allowed = None if permissions is None else tuple(permissions.split())
-    return User(id_, email, name, role, False, known(confirmed), allowed, bool(made_up))
-
-
-def known(flag: int | None) -> bool | None:
-    """Give what a column says that may not know."""
-    return None if flag is None else bool(flag)
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 
 class AccountName(NamedTuple):
@@ -45,213 +42,298 @@ class AccountName(NamedTuple):
     name: str
 
 
-class Store(Parts):
-    """The store of one file. Use it as a context manager."""
+class Location(NamedTuple):
+    """Where a store is."""
 
-    @contextmanager
-    def changes(self, command: str, who: str) -> Iterator[Callable[[int], Change]]:
+    file: Path
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return str(self.file)
+
+    @property
+    def folder(self) -> Path:
+        """Where what belongs to the store lies beside it: the journal, a file of secrets."""
+        return self.file.parent
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a store yet, as far as can be seen without opening it."""
+        # Unlike pathlib's, this doesn't raise where it may not look: opening tells why.
+        return os.path.exists(self.file)  # noqa: PTH110
+
+
+class Inspection(NamedTuple):
+    """What somebody sees who looks a store over."""
+
+    found: str
+    """Where it is, its version, and how large it is."""
+    trouble: str = ""
+    """What is wrong with it; "" if nothing is."""
+    remedy: str = ""
+
+
+def damaged(name: str) -> ConfigurationError:
+    """Make the error of a store that is not as it was written."""
+    return ConfigurationError(
+        f"the store {name} is damaged",
+        "bring a backup back: notifycli restore FILE; what is wrong: notifycli doctor",
+    )
+
+
+class Store(Protocol):
+    """An open store. Use it as a context manager."""
+
+    location: Location
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        ...
+
+    @property
+    def chatwoot(self) -> Connections:
+        """The accounts of Chatwoot that those of the store belong to."""
+        ...
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the channels are told."""
+        ...
+
+    @property
+    def history(self) -> History:
+        """What was changed, when and by whom."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """What is to be delivered, and what was."""
+        ...
+
+    @property
+    def presets(self) -> Presets:
+        """Named sets of preferences."""
+        ...
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """Where pushes go: the browsers that asked for them."""
+        ...
+
+    @property
+    def tokens(self) -> Tokens:
+        """Access tokens, without their secrets."""
+        ...
+
+    @property
+    def ui_settings(self) -> UiSettings:
+        """What users have set in Chatwoot's own interface."""
+        ...
+
+    def changes(self, command: str, who: str) -> AbstractContextManager[Callable[[int], Change]]:
         """Change several accounts, all or nothing; the value gives the change of an account.
 
         Accounts are created if they aren't on record. Each change leaves its trace in the history;
         one that changes nothing leaves none.
         """
-        from datetime import UTC, datetime
+        ...
 
-        from notifycli.store.transaction import Change, Trace
-
-        made: dict[int, Change] = {}
-
-        def of(account: int) -> Change:
-            if account not in made:
-                made[account] = Change(self._connection, account, trace)
-            return made[account]
-
-        with translate_errors(self.path), transaction(self._connection):
-            trace = Trace(command, who, datetime.now(UTC).isoformat(timespec="seconds"))
-            yield of
-            for change in made.values():
-                change.record()
-
-    @contextmanager
-    def change(self, account: int, command: str, who: str) -> Iterator[Change]:
+    def change(self, account: int, command: str, who: str) -> AbstractContextManager[Change]:
         """Change one account; otherwise as `changes`."""
-        with self.changes(command, who) as changes:
-            yield changes(account)
+        ...
 
-    @contextmanager
-    def rehearsal(self, account: int) -> Iterator[Change]:
+    def rehearsal(self, account: int) -> AbstractContextManager[Change]:
         """Change one account as `change` would, and take all of it back at the end."""
-        from notifycli.store.transaction import Change, Trace
-
-        with translate_errors(self.path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield Change(self._connection, account, Trace("", "", ""))
-            finally:
-                self._connection.execute("ROLLBACK")
+        ...
 
     def accounts(self) -> list[AccountName]:
-        """Give the accounts on record, by id."""
-        return [AccountName(*row) for row in self._rows("SELECT id, name FROM account ORDER BY id")]
+        """Return the accounts on record, by id."""
+        ...
 
     def users(self, account: int) -> list[User]:
-        """Give the users of an account, by id."""
-        rows = self._rows(
-            f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? ORDER BY id",  # noqa: S608 - a constant
-            account,
-        )
-        return list(map(user_of, rows))
+        """Return the users of an account, by id."""
+        ...
 
     def user(self, account: int, reference: int | str) -> User | None:
-        """Give a user by id or, without regard to case, by e-mail address."""
-        column = "id" if isinstance(reference, int) else "email"
-        rows = self._rows(
-            f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? AND {column} = ?",  # noqa: S608 - constants
-            account,
-            reference,
-        )
-        return next(map(user_of, rows), None)
+        """Return a user by id or, without regard to case, by e-mail address."""
+        ...
 
     def user_references(self, account: int) -> dict[str, int]:
-        """Give the ids of an account's users by everything that names them.
+        """Return the ids of an account's users by everything that names them.
 
         That is the id, the address, and the address in lower case.
         """
-        from notifycli.documents.entries import references_of
-
-        rows = self._rows("SELECT id, email FROM user WHERE account_id = ?", account)
-        return references_of((id_, email) for id_, email in rows)
+        ...
 
     def only_user(self, account: int) -> User | None:
-        """Give the account's one user; `None` if there are none or several."""
-        rows = list(
-            self._rows(f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? LIMIT 2", account)  # noqa: S608 - a constant
-        )
-        return user_of(rows[0]) if len(rows) == 1 else None
+        """Return the account's one user; `None` if there are none or several."""
+        ...
 
     def has_inbox(self, account: int, id_: int) -> bool:
         """Whether an inbox is on record."""
-        rows = self._rows("SELECT 1 FROM inbox WHERE account_id = ? AND id = ?", account, id_)
-        return next(rows, None) is not None
+        ...
 
     def inboxes(self, account: int) -> list[Inbox]:
-        """Give the inboxes of an account with their members, by id."""
-        members = self._members("inbox", account)
-        rows = self._rows(
-            "SELECT id, name, members_known, bot FROM inbox WHERE account_id = ? ORDER BY id",
-            account,
-        )
-        return [
-            Inbox(id_, name, tuple(members.get(id_, ())) if members_known else None, known(bot))
-            for id_, name, members_known, bot in rows
-        ]
+        """Return the inboxes of an account with their members, by id."""
+        ...
 
     def teams(self, account: int) -> list[Team]:
-        """Give the teams of an account with their members, by id."""
-        members = self._members("team", account)
-        rows = self._rows("SELECT id, name FROM team WHERE account_id = ? ORDER BY id", account)
-        return [Team(id_, name, tuple(members.get(id_, ()))) for id_, name in rows]
+        """Return the teams of an account with their members, by id."""
+        ...
 
     def directory(self, account: int) -> Directory:
-        """Give the account's directory as the rules use it."""
-        reached = self.subscriptions.subscribed(account)
-        users = (
-            msgspec.structs.replace(user, subscribed=True) if user.id in reached else user
-            for user in self.users(account)
-        )
-        return Directory(users, self.inboxes(account), self.teams(account))
+        """Return the account's directory as the rules use it."""
+        ...
 
     def staging(self) -> Staging:
-        """Give an empty place for values that are to be set, or compared with those that are."""
-        from notifycli.store.staging import Staging
+        """Return an empty place for values that are to be set, or compared with those that are."""
+        ...
 
-        return Staging(self._connection)
-
-    @contextmanager
-    def comparing(self) -> Iterator[Staging]:
+    def comparing(self) -> AbstractContextManager[Staging]:
         """Compare values with those that are set, and change nothing."""
-        with translate_errors(self.path):
-            self._connection.execute("BEGIN")
-            try:
-                yield self.staging()
-            finally:
-                self._connection.execute("ROLLBACK")
+        ...
 
     def written(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
         """Give what is set in these layers of an account, in the order of documents."""
-        from notifycli.store.staging import Written
-
-        chosen = [layer.value for layer in layers]
-        for layer, key, value in self._rows(
-            "SELECT layer, key, value FROM account_preference WHERE account_id = ?"
-            " ORDER BY layer, key",
-            account,
-        ):
-            if layer in chosen:
-                yield Written(Layer(layer), "", EVERY_INBOX, key, value)
-        for email, user, inbox, key, value in self._rows(
-            "SELECT email, id, inbox_id, key, value FROM user u"
-            " JOIN user_preference p ON p.account_id = u.account_id AND p.user_id = u.id"
-            " WHERE u.account_id = ? AND (inbox_id <> 0 OR ?) AND (inbox_id = 0 OR ?)"
-            " ORDER BY email IS NULL, email, id, inbox_id, key",
-            *(account, Layer.USER in chosen, Layer.INBOX in chosen),
-        ):
-            layer = Layer.INBOX if inbox else Layer.USER
-            yield Written(layer, email or str(user), inbox, key, value)
+        ...
 
     def preferences(self, account: int) -> Preferences:
-        """Give all that is set in an account."""
-        return self._preferences(
-            account,
-            self._rows(
-                "SELECT user_id, inbox_id, key, value FROM user_preference WHERE account_id = ?",
-                account,
-            ),
-        )
+        """Return all that is set in an account."""
+        ...
 
     def preferences_of(self, account: int, user: int | None) -> Preferences:
-        """Give what is set for one user, and for the account; for `None` the latter alone."""
-        rows = self._rows(
-            "SELECT user_id, inbox_id, key, value FROM user_preference"
-            " WHERE account_id = ? AND user_id = ?",
-            account,
-            user,
-        )
-        return self._preferences(account, rows)
+        """Return what is set for one user, and for the account; for `None` the latter alone."""
+        ...
 
     def damage(self) -> str:
-        """Give the first thing that SQLite finds wrong with the file; an empty string if none."""
-        try:
-            found = str(next(self._rows("PRAGMA quick_check(1)"))[0])
-        except ConfigurationError as error:
-            return str(error.__cause__ or error)
-        return "" if found == "ok" else found
+        """Return the first thing that is wrong with what is stored; an empty string if none."""
+        ...
 
-    def _preferences(self, account: int, user_rows: Iterator[tuple[Any, ...]]) -> Preferences:
-        of_layer: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}
-        for layer, key, value in self._rows(
-            "SELECT layer, key, value FROM account_preference WHERE account_id = ?", account
-        ):
-            of_layer[layer][key] = value
-        of_user: dict[int, dict[str, str]] = {}
-        of_inbox: dict[tuple[int, int], dict[str, str]] = {}
-        for user, inbox, key, value in user_rows:
-            if inbox == EVERY_INBOX:
-                of_user.setdefault(user, {})[key] = value
-            else:
-                of_inbox.setdefault((user, inbox), {})[key] = value
-        return Preferences(of_layer[Layer.LOCK], of_inbox, of_user, of_layer[Layer.DEFAULT])
+    def inspect(self) -> Inspection:
+        """Look the store over: whether it is whole, can be changed, and is its owner's alone."""
+        ...
 
-    def _members(self, kind: str, account: int) -> Mapping[int, list[int]]:
-        members: dict[int, list[int]] = {}
-        for id_, user in self._rows(
-            f"SELECT {kind}_id, user_id FROM {kind}_member WHERE account_id = ?"  # noqa: S608 - one of two literals
-            f" ORDER BY {kind}_id, user_id",
-            account,
-        ):
-            members.setdefault(id_, []).append(user)
-        return members
+    def copy_to(self, file: Path) -> None:
+        """Write the whole store, as it is at one moment, into a new file that is one too."""
+        ...
 
-    def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        with translate_errors(self.path):
-            yield from self._connection.execute(sql, parameters)
+
+class Cursor(Protocol):
+    """What a statement answers (PEP 249)."""
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows it has changed."""
+        ...
+
+    def fetchone(self) -> Any:
+        """Return the next row; `None` if there is no more."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """Give the rows that are left."""
+        ...
+
+
+class Reader(Protocol):
+    """What runs the SQL that engines share.
+
+    It marks parameters by `?` or `:name`, and has 0 and 1 for what is true or not.
+    """
+
+    def execute(self, sql: str, parameters: Parameters = ..., /) -> Cursor:
+        """Run a statement."""
+        ...
+
+
+class Database(Reader, Protocol):
+    """An engine's open database; statements are run within `transaction` or within `errors`."""
+
+    def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> object:
+        """Run a statement for each of several parameters."""
+        ...
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Raise the product's errors where the engine raises its own, or a value can't be ours."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Do all or nothing, while nobody else writes; within `errors`."""
+        ...
+
+    def rehearsal(self) -> AbstractContextManager[None]:
+        """Take everything back at the end; otherwise as `transaction`."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Read what is there at one moment; within `errors`."""
+        ...
+
+    def stage(self) -> None:
+        """Make the table `staged` anew, which is this connection's own (`staging`)."""
+        ...
+
+    def outbox(self) -> Outbox:
+        """Return the outbox of this database."""
+        ...
+
+    def damage(self) -> str:
+        """As `Store.damage`."""
+        ...
+
+    def inspect(self) -> Inspection:
+        """As `Store.inspect`."""
+        ...
+
+    def copy_to(self, file: Path) -> None:
+        """As `Store.copy_to`."""
+        ...
+
+    def close(self) -> None:
+        """End the connection."""
+        ...
+
+
+def locate(url: str | Path | None) -> Location:
+    """Find the store that a path or a URL names; `None` names the one in the user's data folder.
+
+    `sqlite:///desk.db` is a file in this folder, and `sqlite:////srv/desk.db` one of that path, as
+    SQLAlchemy has it. Raises `UsageError` for a URL of an engine that isn't ours.
+    """
+    if url is None:
+        from platformdirs import user_data_path
+
+        return Location(user_data_path("notifycli", appauthor=False) / "notifycli.db")
+    text = str(url)
+    scheme, mark, rest = text.partition("://")
+    if isinstance(url, str) and mark and scheme.replace("+", "").isalnum():
+        text = rest.removeprefix("/")
+        if scheme.lower() != "sqlite" or text == rest or not text:
+            # Not the whole of it: a URL may hold a password.
+            raise UsageError(
+                f"no store can be opened at an address that begins with {scheme}://",
+                "name a file: --db desk.db, or --db sqlite:///desk.db",
+            )
+    return Location(Path(os.path.expanduser(text)))
+
+
+def open_store(url: str | Path | Location, *, create: bool = True) -> Store:
+    """Open the store that a path or a URL names; without `create`, a missing one is empty.
+
+    Raises `UsageError` as `locate` does, `ConfigurationError` for what is no store of ours or is
+    damaged, `NotPermittedError` and `TryAgainError`.
+    """
+    from notifycli.store.sql_store import SQLStore
+    from notifycli.store.sqlite.connection import SQLite
+
+    location = url if isinstance(url, Location) else locate(url)
+    return SQLStore(location, SQLite(location.file, create=create))

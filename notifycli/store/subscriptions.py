@@ -8,15 +8,15 @@ alone, and are never printed whole.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from notifycli.errors import TryAgainError, UsageError
-from notifycli.store.sqlite.connection import transaction, translate_errors
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 MOST_FOR_A_USER = 20
 """More browsers than anybody has; each of them is asked for every push."""
@@ -69,15 +69,14 @@ class Invitation(msgspec.Struct, frozen=True):
 
 _FIELDS = Subscription.__struct_fields__
 _STORED = tuple(field for field in _FIELDS if field != "id")
-_SELECT = f"SELECT {', '.join(_FIELDS)} FROM push_subscription"  # noqa: S608 - our own fields
+_SELECT = f"SELECT {', '.join(_FIELDS)} FROM push_subscription"
 
 
 class Subscriptions:
     """What is read of subscriptions and keys, and the notes that leave no trace in the history."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def of_account(self, account: int) -> list[Subscription]:
         """Give an account's subscriptions by user and age."""
@@ -90,16 +89,16 @@ class Subscriptions:
 
     def subscribed(self, account: int) -> set[int]:
         """Give the ids of the users who have a subscription."""
-        with translate_errors(self._path):
-            rows = self._connection.execute(
+        with self._database.errors():
+            rows = self._database.execute(
                 "SELECT DISTINCT user_id FROM push_subscription WHERE account_id = ?", (account,)
             )
             return {user for (user,) in rows}
 
     def push_keys(self) -> list[PushKey]:
         """Give all keys, the current one first."""
-        with translate_errors(self._path):
-            rows = self._connection.execute(
+        with self._database.errors():
+            rows = self._database.execute(
                 "SELECT id, public_key, secret_name, created_at,"
                 " (SELECT count(*) FROM push_subscription WHERE key_id = push_key.id)"
                 " FROM push_key ORDER BY id DESC"
@@ -111,22 +110,22 @@ class Subscriptions:
 
         Raises `TryAgainError` if the current one is another by now.
         """
-        with translate_errors(self._path), transaction(self._connection):
-            (current,) = self._connection.execute("SELECT max(id) FROM push_key").fetchone()
+        with self._database.transaction():
+            (current,) = self._database.execute("SELECT max(id) FROM push_key").fetchone()
             if current != replaces:
                 raise TryAgainError(
                     "another process has changed the push key meanwhile",
                     "see what it is: notifycli push keys show",
                 )
-            self._connection.execute(
+            self._database.execute(
                 "INSERT INTO push_key (public_key, secret_name, created_at) VALUES (?, ?, ?)",
                 (key.public_key, key.secret_name, key.created_at),
             )
 
     def forget_key(self, key: PushKey) -> bool:
         """Take an old key off the record, unless a subscription is bound to it."""
-        with translate_errors(self._path), transaction(self._connection):
-            gone = self._connection.execute(
+        with self._database.transaction():
+            gone = self._database.execute(
                 "DELETE FROM push_key WHERE id = ? AND id < (SELECT max(id) FROM push_key)"
                 " AND NOT EXISTS (SELECT 1 FROM push_subscription WHERE key_id = push_key.id)",
                 (key.id,),
@@ -135,9 +134,9 @@ class Subscriptions:
 
     def invite(self, invitations: Iterable[Invitation], now: int) -> None:
         """Put invitations on record, and forget those whose time is over."""
-        with translate_errors(self._path), transaction(self._connection):
-            self._connection.execute("DELETE FROM push_invitation WHERE expires_at <= ?", (now,))
-            self._connection.executemany(
+        with self._database.transaction():
+            self._database.execute("DELETE FROM push_invitation WHERE expires_at <= ?", (now,))
+            self._database.executemany(
                 "INSERT INTO push_invitation (digest, account_id, user_id, expires_at)"
                 " VALUES (?, ?, ?, ?)",
                 (msgspec.structs.astuple(item) for item in invitations),
@@ -145,8 +144,8 @@ class Subscriptions:
 
     def invitation(self, digest: str, now: int) -> Invitation | None:
         """Return the invitation with this digest, if its time isn't over."""
-        with translate_errors(self._path):
-            row = self._connection.execute(
+        with self._database.errors():
+            row = self._database.execute(
                 "SELECT digest, account_id, user_id, expires_at FROM push_invitation"
                 " WHERE digest = ? AND expires_at > ?",
                 (digest, now),
@@ -155,27 +154,26 @@ class Subscriptions:
 
     def note_results(self, taken: Iterable[tuple[int, int]], failed: Iterable[int]) -> None:
         """Record when pushes were taken, by subscription, and which subscriptions failed."""
-        with translate_errors(self._path), transaction(self._connection):
-            self._connection.executemany(
-                "UPDATE push_subscription SET last_used_at = ?2, failures = 0 WHERE id = ?1", taken
+        with self._database.transaction():
+            self._database.executemany(
+                "UPDATE push_subscription SET last_used_at = ?, failures = 0 WHERE id = ?",
+                ((at, id_) for id_, at in taken),
             )
-            self._connection.executemany(
+            self._database.executemany(
                 "UPDATE push_subscription SET failures = failures + 1 WHERE id = ?",
                 ((id_,) for id_ in failed),
             )
 
     def _read(self, where: str, *parameters: object) -> Iterator[Subscription]:
-        with translate_errors(self._path):
-            yield from map(
-                _subscription, self._connection.execute(f"{_SELECT} {where}", parameters)
-            )
+        with self._database.errors():
+            yield from map(_subscription, self._database.execute(f"{_SELECT} {where}", parameters))
 
 
 class SubscriptionChanges:
     """What a change of the store does to the subscriptions of its account, and the trace of it."""
 
-    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, account: int) -> None:
+        self._database = database
         self._account = account
         self._traces: list[tuple[int, int, str, str]] = []
 
@@ -190,8 +188,8 @@ class SubscriptionChanges:
         """
         self._check_room(wanted)
         marks = ", ".join("?" * len(_STORED))
-        row = self._connection.execute(
-            f"INSERT INTO push_subscription ({', '.join(_STORED)}) VALUES ({marks})"  # noqa: S608 - our own fields
+        row = self._database.execute(
+            f"INSERT INTO push_subscription ({', '.join(_STORED)}) VALUES ({marks})"
             " ON CONFLICT (account_id, user_id, endpoint) DO UPDATE SET key_id = excluded.key_id,"
             " p256dh = excluded.p256dh, auth = excluded.auth, label = excluded.label,"
             " expires_at = excluded.expires_at, failures = 0 RETURNING id",
@@ -203,7 +201,7 @@ class SubscriptionChanges:
 
     def _check_room(self, wanted: Subscription) -> None:
         whose = (wanted.account_id, wanted.user_id)
-        (others,) = self._connection.execute(
+        (others,) = self._database.execute(
             "SELECT count(*) FROM push_subscription"
             " WHERE account_id = ? AND user_id = ? AND endpoint <> ?",
             (*whose, wanted.endpoint),
@@ -217,7 +215,7 @@ class SubscriptionChanges:
 
     def use(self, invitation: Invitation) -> bool:
         """End an invitation; False if somebody else has used it."""
-        gone = self._connection.execute(
+        gone = self._database.execute(
             "DELETE FROM push_invitation WHERE digest = ?", (invitation.digest,)
         )
         return gone.rowcount > 0
@@ -226,16 +224,14 @@ class SubscriptionChanges:
         """Remove subscriptions; gives how many were still there."""
         before = len(self)
         for item in subscriptions:
-            gone = self._connection.execute(
-                "DELETE FROM push_subscription WHERE id = ?", (item.id,)
-            )
+            gone = self._database.execute("DELETE FROM push_subscription WHERE id = ?", (item.id,))
             if gone.rowcount:
                 self._traced(item, "removed")
         return len(self) - before
 
     def record(self, change_id: int) -> None:
         """Write the trace of all that differs."""
-        self._connection.executemany(
+        self._database.executemany(
             "INSERT INTO subscription_change VALUES (?, ?, ?, ?, ?)",
             ((change_id, *trace) for trace in self._traces),
         )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from notifycli.errors import TryAgainError
-from notifycli.store.sqlite.connection import transaction, translate_errors
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 NOBODY = 0
 """The token id under which `note_use` records that a token was refused."""
@@ -66,19 +65,19 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 _STORED = tuple(f for f in Token.__struct_fields__ if f not in ("id", "last_used_at"))
 _FIELDS = ("id", *_STORED, "last_used_at")
 _SELECT = (
-    f"SELECT {', '.join(_FIELDS[:-1])}, (SELECT at FROM token_use WHERE token_id = token.id)"  # noqa: S608 - our own fields
+    f"SELECT {', '.join(_FIELDS[:-1])}, (SELECT at FROM token_use WHERE token_id = token.id)"
     " FROM token"
 )
 _LIVE = "state IN ('active', 'rotated')"
 """As the partial index `token_live_digest` has it, or SQLite wouldn't use that."""
+_LATEST = "ON CONFLICT (token_id) DO UPDATE SET at = excluded.at"
 
 
 class Tokens:
     """What is read of the tokens in a store, and the notes that leave no trace in the history."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def all(self) -> list[Token]:
         """Give every token on record, ended ones too, by account, user, name and age."""
@@ -101,7 +100,7 @@ class Tokens:
 
     def made_and_revoked(self, digest: str) -> bool:
         """Tell whether a token with this digest was made here and revoked."""
-        where = "WHERE digest = ? AND state = 'revoked' AND NOT made_elsewhere LIMIT 1"
+        where = "WHERE digest = ? AND state = 'revoked' AND made_elsewhere = 0 LIMIT 1"
         return any(self._read(where, digest))
 
     def revoked_by_hand(self, account: int, user: int, name: str) -> Token | None:
@@ -119,8 +118,8 @@ class Tokens:
 
     def leftovers(self) -> list[str]:
         """Give the names of secrets whose tokens went with their users."""
-        with self._told():
-            rows = self._connection.execute("SELECT secret_name FROM token_leftover ORDER BY 1")
+        with self._database.errors():
+            rows = self._database.execute("SELECT secret_name FROM token_leftover ORDER BY 1")
             return [name for (name,) in rows]
 
     def note_use(self, token_id: int, at: int) -> None:
@@ -128,47 +127,43 @@ class Tokens:
 
         Both cost the same, to the page: a refusal must not be told by its time.
         """
-        self._write("INSERT OR REPLACE INTO token_use VALUES (?, ?)", token_id, at)
+        with self._database.transaction():
+            self._database.execute(
+                f"INSERT INTO token_use (token_id, at) VALUES (?, ?) {_LATEST}", (token_id, at)
+            )
 
     def note_uses(self, uses: Mapping[int, int]) -> None:
         """Record when each of several tokens was last used, by id; `NOBODY` as in `note_use`.
 
         Those that have gone meanwhile are passed over.
         """
-        with self._told(), transaction(self._connection):
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO token_use SELECT :id, :at"
-                " WHERE :id = 0 OR EXISTS (SELECT 1 FROM token WHERE id = :id)",
+        with self._database.transaction():
+            self._database.executemany(
+                "INSERT INTO token_use (token_id, at) SELECT :id, :at"
+                f" WHERE :id = 0 OR EXISTS (SELECT 1 FROM token WHERE id = :id) {_LATEST}",
                 ({"id": token_id, "at": at} for token_id, at in uses.items()),
             )
 
     def note_forgotten(self, secret_name: str) -> None:
         """Record that the keychain doesn't hold this secret any more."""
-        with self._told(), transaction(self._connection):
-            self._connection.execute(
+        with self._database.transaction():
+            self._database.execute(
                 "UPDATE token SET secret_kept = 0 WHERE secret_name = ?", (secret_name,)
             )
-            self._connection.execute(
+            self._database.execute(
                 "DELETE FROM token_leftover WHERE secret_name = ?", (secret_name,)
             )
 
-    def _write(self, sql: str, *parameters: object) -> None:
-        with self._told(), transaction(self._connection):
-            self._connection.execute(sql, parameters)
-
     def _read(self, where: str, *parameters: object) -> Iterator[Token]:
-        with self._told():
-            yield from map(_token, self._connection.execute(f"{_SELECT} {where}", parameters))
-
-    def _told(self) -> AbstractContextManager[None]:
-        return translate_errors(self._path)
+        with self._database.errors():
+            yield from map(_token, self._database.execute(f"{_SELECT} {where}", parameters))
 
 
 class TokenChanges:
     """What a change of the store does to the tokens of its account, and the trace of it."""
 
-    def __init__(self, connection: sqlite3.Connection, account: int) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, account: int) -> None:
+        self._database = database
         self._account = account
         self._traces: list[tuple[int, int, str, str, str | None, str]] = []
 
@@ -179,11 +174,15 @@ class TokenChanges:
     def add(self, token: Token) -> Token:
         """Put a token on record as pending; gives it with its id."""
         columns, marks = ", ".join(_STORED), ", ".join("?" * len(_STORED))
-        cursor = self._connection.execute(
-            f"INSERT INTO token ({columns}) VALUES ({marks})",  # noqa: S608 - our own fields
-            [getattr(token, field) for field in _STORED],
+        cells = (getattr(token, field) for field in _STORED)
+        self._database.execute(
+            f"INSERT INTO token ({columns}) VALUES ({marks})",
+            [int(cell) if isinstance(cell, bool) else cell for cell in cells],
         )
-        added = msgspec.structs.replace(token, id=cursor.lastrowid)
+        (id_,) = self._database.execute(
+            "SELECT id FROM token WHERE secret_name = ?", (token.secret_name,)
+        ).fetchone()
+        added = msgspec.structs.replace(token, id=id_)
         self._traced(added, None, TokenState.PENDING)
         return added
 
@@ -208,7 +207,7 @@ class TokenChanges:
             if old.id == replaces and valid_until is not None:
                 until = valid_until if old.expires_at is None else min(old.expires_at, valid_until)
                 self._set_state(old, TokenState.ROTATED)
-                self._connection.execute(
+                self._database.execute(
                     "UPDATE token SET expires_at = ? WHERE id = ?", (until, old.id)
                 )
             elif old.state in (TokenState.ACTIVE, TokenState.ROTATED):
@@ -228,13 +227,13 @@ class TokenChanges:
 
     def record(self, change_id: int) -> None:
         """Write the trace of all that differs."""
-        self._connection.executemany(
+        self._database.executemany(
             "INSERT INTO token_change VALUES (?, ?, ?, ?, ?, ?, ?)",
             ((change_id, *trace) for trace in self._traces),
         )
 
     def _set_state(self, token: Token, state: TokenState) -> Token:
-        self._connection.execute("UPDATE token SET state = ? WHERE id = ?", (state, token.id))
+        self._database.execute("UPDATE token SET state = ? WHERE id = ?", (state, token.id))
         self._traced(token, token.state, state)
         return msgspec.structs.replace(token, state=state)
 
@@ -243,7 +242,7 @@ class TokenChanges:
 
     def _read(self, where: str, *parameters: object) -> list[Token]:
         sql = f"{_SELECT} WHERE account_id = ? AND {where} ORDER BY id"
-        return list(map(_token, self._connection.execute(sql, (self._account, *parameters))))
+        return list(map(_token, self._database.execute(sql, (self._account, *parameters))))
 
 
 def _token(row: tuple[Any, ...]) -> Token:

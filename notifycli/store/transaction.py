@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from functools import cached_property
 from itertools import count
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
@@ -16,12 +14,14 @@ from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.chatwoot_accounts import ConnectionChanges
-from notifycli.store.renumber import renumber
-from notifycli.store.sqlite.connection import EVERY_INBOX
+from notifycli.store.sql_store import USER_COLUMNS, flag, known, user_of
 from notifycli.store.staging import NO_PLACE, NOBODY, Locked, Staging
-from notifycli.store.store import USER_COLUMNS, known, user_of
+from notifycli.store.store import EVERY_INBOX
 from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Cursor, Database
 
 Item = User | Inbox | Team
 Kind = Literal["account", "user", "inbox", "team"]
@@ -31,6 +31,14 @@ _KEPT_ROWS = {
     "push_subscription": "key_id, endpoint, p256dh, auth, label, created_at, expires_at, failures",
 }
 """What goes with a user and comes back with them, and isn't told by the history."""
+_HAS_KEY = "SELECT 1 FROM push_key WHERE id = ?"
+_HAS_ADDRESS = 'SELECT 1 FROM "user" WHERE account_id = ? AND email = ?'
+_PUT_USER = f"""
+INSERT INTO "user" (account_id, {USER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (account_id, id) DO UPDATE SET email = excluded.email,
+       name = excluded.name, role = excluded.role, confirmed = excluded.confirmed,
+       permissions = excluded.permissions, made_up = excluded.made_up
+"""
 
 
 class Target(NamedTuple):
@@ -71,8 +79,8 @@ class Trace(NamedTuple):
 class Change:
     """A change in the making; `Store.change` makes them. Everything happens in its account."""
 
-    def __init__(self, connection: sqlite3.Connection, account: int, trace: Trace) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, account: int, trace: Trace) -> None:
+        self._database = database
         self._account = account
         self._trace = trace
         self._id: int | None = None
@@ -86,19 +94,19 @@ class Change:
     @cached_property
     def tokens(self) -> TokenChanges:
         """What it does to tokens."""
-        self._parts.append(part := TokenChanges(self._connection, self._account))
+        self._parts.append(part := TokenChanges(self._database, self._account))
         return part
 
     @cached_property
     def subscriptions(self) -> SubscriptionChanges:
         """What it does to push subscriptions."""
-        self._parts.append(part := SubscriptionChanges(self._connection, self._account))
+        self._parts.append(part := SubscriptionChanges(self._database, self._account))
         return part
 
     @cached_property
     def chatwoot(self) -> ConnectionChanges:
         """What it does to what is known of a Chatwoot; the history tells none of it."""
-        return ConnectionChanges(self._connection, self._account)
+        return ConnectionChanges(self._database, self._account)
 
     def __len__(self) -> int:
         """How many things differ from what they were."""
@@ -115,7 +123,7 @@ class Change:
         Raises `NotPermittedError` where a lock that was there before forbids to set a value of a
         lower layer; with `again`, a value that is there already may be set again.
         """
-        staging = Staging(self._connection)
+        staging = Staging(self._database)
         staging.put(
             (
                 self._account,
@@ -197,30 +205,26 @@ class Change:
             user for user in users if self._noted("user", user.id, self._user(user.id), user)
         ]
         # First nobody keeps an address that changes, so that two users can swap theirs.
-        self._connection.executemany(
-            "UPDATE user SET email = NULL WHERE account_id = ? AND id = ?",
+        self._database.executemany(
+            'UPDATE "user" SET email = NULL WHERE account_id = ? AND id = ?',
             ((self._account, user.id) for user in changed),
         )
         for user in changed:
-            try:
-                self._execute(
-                    f"INSERT INTO user (account_id, {USER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - a constant
-                    " ON CONFLICT (account_id, id) DO UPDATE SET email = excluded.email,"
-                    " name = excluded.name, role = excluded.role, confirmed = excluded.confirmed,"
-                    " permissions = excluded.permissions, made_up = excluded.made_up",
-                    *(self._account, user.id, user.email, user.name, user.role, user.confirmed),
-                    *(_words(user.permissions), user.made_up),
-                )
-            except sqlite3.IntegrityError as error:
+            if user.email is not None and self._one(_HAS_ADDRESS, self._account, user.email):
                 raise DataError(
                     f"user {user.id}: the address {user.email} belongs to another user already",
                     "see who has it: notifycli user list",
-                ) from error
+                )
+            self._execute(
+                _PUT_USER,
+                *(self._account, user.id, user.email, user.name, user.role, flag(user.confirmed)),
+                *(_words(user.permissions), int(user.made_up)),
+            )
 
     def free_user_id(self, taken: Iterable[int] = ()) -> int:
         """Give an id that no user of the account has, and that isn't one of `taken`."""
         row = self._one(
-            "SELECT id FROM user WHERE account_id = ? ORDER BY id DESC LIMIT 1", self._account
+            'SELECT id FROM "user" WHERE account_id = ? ORDER BY id DESC LIMIT 1', self._account
         )
         beside = {*taken, row[0] if row else 0}
         if max(beside) < LARGEST_ID:
@@ -250,10 +254,10 @@ class Change:
         beside: dict[int, int] = {}
         for id_ in moves:
             beside[id_] = self.free_user_id(real)
-            renumber(self._connection, self._account, id_, beside[id_], made_up=True)
+            renumber(self._database, self._account, id_, beside[id_], made_up=True)
         for id_, new in moves.items():
             if new is not None:
-                renumber(self._connection, self._account, beside[id_], new, made_up=False)
+                renumber(self._database, self._account, beside[id_], new, made_up=False)
             settled = new or beside[id_]
             self._noted("user", settled, made_up[id_], self._user(settled))
 
@@ -269,7 +273,7 @@ class Change:
                 f"user {id_} is {there.email}", "see who there is: notifycli user list"
             )
         if self._user(user.id) is not None and id_ != user.id:
-            renumber(self._connection, self._account, user.id, id_, made_up=False)
+            renumber(self._database, self._account, user.id, id_, made_up=False)
             self._noted("user", id_, user, self._user(id_))
 
     def put_inbox(self, inbox: Inbox) -> None:
@@ -280,7 +284,8 @@ class Change:
                 " VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (account_id, id) DO UPDATE SET name = excluded.name,"
                 " members_known = excluded.members_known, bot = excluded.bot",
-                *(self._account, inbox.id, inbox.name, inbox.members is not None, inbox.bot),
+                *(self._account, inbox.id, inbox.name),
+                *(int(inbox.members is not None), flag(inbox.bot)),
             )
             self._replace_members("inbox", inbox.id, inbox.members or ())
 
@@ -309,18 +314,21 @@ class Change:
             self._leave_all("team", item.id)
             self._keep_rows(item.id)
             self._preferences += self._execute(
-                "INSERT INTO preference_change SELECT ?,"
-                " CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id, nullif(inbox_id, 0),"
-                " key, value, NULL FROM user_preference WHERE account_id = ? AND user_id = ?",
+                "INSERT INTO preference_change (change_id, layer, user_id, inbox_id, key, old, new)"
+                " SELECT ?, CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id,"
+                " nullif(inbox_id, 0), key, value, NULL FROM user_preference"
+                " WHERE account_id = ? AND user_id = ?",
                 *(self._change_id(), self._account, item.id),
             ).rowcount
-        self._execute(f"DELETE FROM {kind} WHERE account_id = ? AND id = ?", self._account, item.id)  # noqa: S608 - one of three literals
+        self._execute(
+            f'DELETE FROM "{kind}" WHERE account_id = ? AND id = ?', self._account, item.id
+        )
 
     def _keep_rows(self, user: int) -> None:
         """Keep what the history doesn't tell of a user who is about to be removed."""
         for table, columns in _KEPT_ROWS.items():
             rows = self._rows(
-                f"SELECT {columns} FROM {table} WHERE account_id = ? AND user_id = ?",  # noqa: S608 - our own tables
+                f"SELECT {columns} FROM {table} WHERE account_id = ? AND user_id = ?",
                 *(self._account, user),
             )
             for row in rows:
@@ -335,17 +343,18 @@ class Change:
             "SELECT user_id, table_name, cells FROM removed_row WHERE change_id = ?", past
         ):
             columns, row = _KEPT_ROWS[table], msgspec.json.decode(cells)
+            if table == "push_subscription" and not self._one(_HAS_KEY, row[0]):
+                continue
             marks = ", ".join("?" * len(row))
-            # The key that a browser's subscription is bound to may have gone.
-            with suppress(sqlite3.IntegrityError):
-                self._execute(
-                    f"INSERT INTO {table} (account_id, user_id, {columns}) VALUES (?, ?, {marks})",  # noqa: S608 - our own tables
-                    *(self._account, user, *row),
-                )
+            self._execute(
+                f"INSERT INTO {table} (account_id, user_id, {columns}) VALUES (?, ?, {marks})"
+                " ON CONFLICT DO NOTHING",
+                *(self._account, user, *row),
+            )
 
     def _leave_all(self, kind: Literal["inbox", "team"], user: int) -> None:
         for (id_,) in self._rows(
-            f"SELECT {kind}_id FROM {kind}_member WHERE account_id = ? AND user_id = ?",  # noqa: S608 - one of two literals
+            f"SELECT {kind}_id FROM {kind}_member WHERE account_id = ? AND user_id = ?",
             *(self._account, user),
         ):
             group = self._inbox(id_) if kind == "inbox" else self._team(id_)
@@ -356,8 +365,9 @@ class Change:
     def record(self) -> None:
         """Write the trace of all that differs."""
         if self:
-            self._connection.executemany(
-                "INSERT INTO directory_change VALUES (?, ?, ?, ?, ?)",
+            self._database.executemany(
+                "INSERT INTO directory_change (change_id, kind, item_id, old, new)"
+                " VALUES (?, ?, ?, ?, ?)",
                 [(self._change_id(), *row) for row in self._directory],
             )
             for part in self._parts:
@@ -365,13 +375,13 @@ class Change:
 
     def _change_id(self) -> int:
         if self._id is None:
-            self._id = self._execute(
+            self._execute(
                 "INSERT INTO change (at, who, account_id, command) VALUES (?, ?, ?, ?)",
                 *(self._trace.at, self._trace.who, self._account, self._trace.command),
-            ).lastrowid
-        if self._id is None:
-            raise AssertionError("SQLite gives every new row a number")
-        return self._id
+            )
+            # Nobody else writes meanwhile. RETURNING is younger than what servers run.
+            (self._id,) = self._execute("SELECT max(id) FROM change").fetchone()
+        return int(self._id)
 
     def _noted(self, kind: Kind, id_: int, old: Item | None, new: Item | None) -> bool:
         if old == new:
@@ -384,14 +394,14 @@ class Change:
 
     def _made_up(self) -> list[User]:
         rows = self._rows(
-            f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? AND made_up = 1",  # noqa: S608 - a constant
+            f'SELECT {USER_COLUMNS} FROM "user" WHERE account_id = ? AND made_up = 1',
             self._account,
         )
         return list(map(user_of, rows))
 
     def _user(self, id_: int) -> User | None:
         row = self._one(
-            f"SELECT {USER_COLUMNS} FROM user WHERE account_id = ? AND id = ?",  # noqa: S608 - a constant
+            f'SELECT {USER_COLUMNS} FROM "user" WHERE account_id = ? AND id = ?',
             *(self._account, id_),
         )
         return None if row is None else user_of(row)
@@ -412,7 +422,7 @@ class Change:
 
     def _members(self, kind: Kind, id_: int) -> tuple[int, ...]:
         rows = self._rows(
-            f"SELECT user_id FROM {kind}_member WHERE account_id = ? AND {kind}_id = ?"  # noqa: S608 - one of two literals
+            f"SELECT user_id FROM {kind}_member WHERE account_id = ? AND {kind}_id = ?"
             " ORDER BY user_id",
             *(self._account, id_),
         )
@@ -420,16 +430,16 @@ class Change:
 
     def _replace_members(self, kind: Kind, id_: int, members: Iterable[int]) -> None:
         self._execute(
-            f"DELETE FROM {kind}_member WHERE account_id = ? AND {kind}_id = ?",  # noqa: S608 - one of two literals
+            f"DELETE FROM {kind}_member WHERE account_id = ? AND {kind}_id = ?",
             *(self._account, id_),
         )
-        self._connection.executemany(
-            f"INSERT INTO {kind}_member (account_id, {kind}_id, user_id) VALUES (?, ?, ?)",  # noqa: S608 - one of two literals
+        self._database.executemany(
+            f"INSERT INTO {kind}_member (account_id, {kind}_id, user_id) VALUES (?, ?, ?)",
             ((self._account, id_, user) for user in members),
         )
 
-    def _execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
-        return self._connection.execute(sql, parameters)
+    def _execute(self, sql: str, *parameters: object) -> Cursor:
+        return self._database.execute(sql, parameters)
 
     def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
         yield from self._execute(sql, *parameters).fetchall()
@@ -454,3 +464,93 @@ def _refused(
         return NotPermittedError(message, hint)
     listed = "\n".join(f"{told(item)}: {item.key} is locked to {item.lock}" for item in locked)
     return NotPermittedError(f"{listed}\nnothing was stored", hint)
+
+
+# An address is one user's at a time. Of two current tokens of a name, one is the current one, and
+# the other stays valid.
+_USERS = (
+    'UPDATE "user" SET email = NULL WHERE account_id = :account AND id = :old',
+    """
+INSERT INTO "user" (account_id, id, name, role, confirmed, permissions)
+SELECT account_id, :new, name, role, confirmed, permissions FROM "user"
+ WHERE account_id = :account AND id = :old
+    ON CONFLICT DO NOTHING""",
+    """
+UPDATE "user" SET email = coalesce(:email, email), made_up = :made_up,
+       name = CASE name WHEN '' THEN :name ELSE name END
+ WHERE account_id = :account AND id = :new""",
+    """
+UPDATE token SET state = 'rotated'
+ WHERE account_id = :account AND user_id = :old AND state = 'active' AND name IN
+       (SELECT name FROM token
+         WHERE account_id = :account AND user_id = :new AND state = 'active')""",
+)
+_OF_A_USER = {
+    "inbox_member": ("inbox_id",),
+    "team_member": ("team_id",),
+    "user_preference": ("inbox_id", "key"),
+    "ui_setting": ("key",),
+    "chatwoot_user": (),
+    "token": ("id",),
+    "push_subscription": ("endpoint",),
+    "push_invitation": ("digest",),
+    "notice": ("event_key", "type", "channel"),
+}
+"""The tables that hold what is a user's, and what tells the rows of one user apart."""
+_PAST_OF_A_USER = ("preference_change", "token_change", "subscription_change", "removed_row")
+_OF_ACCOUNT = "change_id IN (SELECT id FROM change WHERE account_id = :account)"
+
+
+def renumber(database: Database, account: int, old: int, new: int, *, made_up: bool) -> None:
+    """Move a user to an id; who has it already becomes one with them, and keeps what both have."""
+    place: dict[str, object] = {"account": account, "old": old, "new": new, "made_up": int(made_up)}
+    found = database.execute(
+        'SELECT email, name FROM "user" WHERE account_id = :account AND id = :old', place
+    )
+    place["email"], place["name"] = found.fetchone()
+    for statement in _USERS:
+        database.execute(statement, place)
+    here = "WHERE account_id = :account AND"
+    for table, apart in _OF_A_USER.items():
+        same = "".join(f" AND b.{column} = {table}.{column}" for column in apart)
+        database.execute(
+            f"DELETE FROM {table} {here} user_id = :old AND EXISTS"
+            f" (SELECT 1 FROM {table} b WHERE b.account_id = :account AND b.user_id = :new{same})",
+            place,
+        )
+        database.execute(f"UPDATE {table} SET user_id = :new {here} user_id = :old", place)
+    _rewrite_past(database, place)
+    database.execute(f'DELETE FROM "user" {here} id = :old', place)
+
+
+def _rewrite_past(database: Database, place: dict[str, object]) -> None:
+    for table in _PAST_OF_A_USER:
+        database.execute(
+            f"UPDATE {table} SET user_id = :new WHERE user_id = :old AND {_OF_ACCOUNT}",
+            place,
+        )
+    database.execute(
+        "UPDATE directory_change SET item_id = :new"
+        f" WHERE kind = 'user' AND item_id = :old AND {_OF_ACCOUNT}",
+        place,
+    )
+    for row, *sides in database.execute(
+        "SELECT id, old, new FROM directory_change"
+        f" WHERE kind IN ('inbox', 'team') AND {_OF_ACCOUNT}",
+        place,
+    ).fetchall():
+        moved = [None if side is None else _with_member(side, place) for side in sides]
+        if moved != sides:
+            database.execute(
+                "UPDATE directory_change SET old = ?, new = ? WHERE id = ?", (*moved, row)
+            )
+
+
+def _with_member(side: str, place: dict[str, object]) -> str:
+    """Give an inbox or a team of the history with a member who has another id by now."""
+    group = msgspec.json.decode(side)
+    members = group.get("members") or ()
+    if place["old"] not in members:
+        return side
+    moved = {place["new"] if member == place["old"] else member for member in members}
+    return msgspec.json.encode({**group, "members": sorted(moved)}).decode()

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from notifycli.store.sqlite.connection import translate_errors
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 
 class UiSettings:
     """The keys of `ui_settings` that are no preferences, each with its value in JSON."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def of(self, account: int, user: int) -> dict[str, str]:
         """Give a user's, in the order in which they were written."""
-        with translate_errors(self._path):
-            rows = self._connection.execute(
+        with self._database.errors():
+            rows = self._database.execute(
                 "SELECT key, value FROM ui_setting WHERE account_id = ? AND user_id = ?"
                 " ORDER BY place",
                 (account, user),
@@ -28,10 +27,10 @@ class UiSettings:
 
     def replace(self, account: int, user: int, values: Mapping[str, str]) -> None:
         """Put these in the place of all that a user has; in a change of the store."""
-        self._connection.execute(
+        self._database.execute(
             "DELETE FROM ui_setting WHERE account_id = ? AND user_id = ?", (account, user)
         )
-        self._connection.executemany(
+        self._database.executemany(
             "INSERT INTO ui_setting (account_id, user_id, key, value, place)"
             " VALUES (?, ?, ?, ?, ?)",
             (

@@ -13,7 +13,7 @@ from notifycli.secrets.secret_settings import get_secret
 from notifycli.store.settings import SETTINGS
 from notifycli.store.sqlite.connection import APPLICATION_ID
 from notifycli.store.sqlite.schema import migrations
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from tests.conftest import Json, Notifycli, Vault
 
 SECRET = "CanaryOfThePassword"  # noqa: S105 - that's what it is
@@ -237,7 +237,7 @@ class TestSecretsOfStores:
 
 
 def secret_of(name: str, key: str = "smtp.password") -> str | None:
-    with Store(Path(name)) as store:
+    with open_store(Path(name)) as store:
         secret = get_secret(store, key)
     return None if secret is None else secret.reveal()
 

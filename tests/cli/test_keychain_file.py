@@ -155,10 +155,10 @@ class TestPlace:
 
     @pytest.mark.usefixtures("asked")
     def test_one_beside_the_store_comes_first(self, desk: Notifycli) -> None:
-        open_keychain(store=desk.store).set("a", Secret("usual"))
+        open_keychain(beside=desk.store.parent).set("a", Secret("usual"))
         other = desk.folder / "keychain.json"
         EncryptedFile(other, Passphrase(None, lambda _: "right")).set("a", Secret("beside"))
-        assert open_keychain(store=desk.folder / "x.db").get("a") == Secret("beside")
+        assert open_keychain(beside=desk.folder).get("a") == Secret("beside")
 
 
 class TestDamage:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from notifycli.rules.directory import User
-from notifycli.store.renumber import _OF_A_USER, _PAST_OF_A_USER
-from notifycli.store.store import Store
+from notifycli.store.store import Store, open_store
+from notifycli.store.transaction import _OF_A_USER, _PAST_OF_A_USER
 from tests.conftest import Json, Notifycli, lines
 
 Step = Callable[[Notifycli], None]
@@ -222,7 +222,7 @@ EMAILS = st.sampled_from(["a@example.com", "b@example.com", "c@example.com"])
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """A store in which each example has an account of its own."""
-    with Store(tmp_path_factory.mktemp("store") / "notifycli.db", create=True) as store:
+    with open_store(tmp_path_factory.mktemp("store") / "notifycli.db", create=True) as store:
         yield store
 
 

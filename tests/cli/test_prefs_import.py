@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
-from pathlib import Path
-
 import pytest
 
-from tests.conftest import Json, Notifycli, Result
+from tests.conftest import Json, Notifycli
 
 HEAD = "account,layer,user,inbox,key,value\n"
 MENTION = "email.conversation_mention"
@@ -364,30 +361,3 @@ def test_control_characters_of_a_bad_row_never_reach_standard_error(desk: Notify
     result = desk("prefs", "import", "-", stdin=(HEAD + rows).encode())
     assert result.status == 65
     assert [char for char in result.stderr if not char.isprintable() and char != "\n"] == []
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        pytest.param(("prefs", "import", "big.json"), id="preferences"),
-        pytest.param(("prefs", "import", "big.json.gz"), id="preferences, compressed"),
-        pytest.param(("prefs", "import", "big.csv.gz"), id="a table, compressed"),
-        pytest.param(("directory", "import", "big.json.gz"), id="a directory"),
-        pytest.param(("test", "big.json.gz"), id="scenarios"),
-        pytest.param(("simulate", "--expect", "big.json.gz"), id="what is expected"),
-    ],
-)
-def test_a_document_that_is_too_large_for_memory_is_refused(
-    desk: Notifycli, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
-) -> None:
-    monkeypatch.setattr("notifycli.documents.document_format.LARGEST_DOCUMENT", 5 << 20)
-    Path("big.json").write_bytes(b"{" + b" " * (5 << 20))
-    Path("big.json.gz").write_bytes(gzip.compress(b"{" + b" " * (5 << 20)))
-    Path("big.csv.gz").write_bytes(gzip.compress(b"key,value\n" + b" " * (5 << 20)))
-    refused = desk(*arguments)
-    assert refused == Result(
-        65,
-        b"",
-        f"error: {arguments[-1]}: over 5 MiB\n"
-        "  divide it; preferences may also be a CSV file, not compressed, of any size\n",
-    )

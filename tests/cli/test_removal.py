@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from notifycli.store.subscriptions import PushKey, Subscription
 from tests.conftest import DESK, Json, Notifycli, Program
 
@@ -62,7 +62,7 @@ def kept(desk: Notifycli) -> Notifycli:
     """A desk at which Jane has set something, and has more than the history tells of."""
     desk.ok("prefs", "set", "audio=all", "-u", "7")
     desk.ok("prefs", "set", "email.mention=on", "--inbox", "3", "-u", "7")
-    with Store(desk.store) as store:
+    with open_store(desk.store) as store:
         store.ui_settings.replace(1, 7, {"is_ct_labels_open": "true"})
         store.subscriptions.add_key(PushKey(1, "public", "file:secret", 0), None)
         (key,) = store.subscriptions.push_keys()
@@ -82,7 +82,7 @@ def kept(desk: Notifycli) -> Notifycli:
 
 
 def everything(notifycli: Notifycli) -> list[Any]:
-    with Store(notifycli.store) as store:
+    with open_store(notifycli.store) as store:
         of_dashboard = store.ui_settings.of(1, 7)
         # One that comes back is a new one in all but what it was.
         browsers = [structs.replace(s, id=0) for s in store.subscriptions.of_account(1)]
@@ -177,7 +177,7 @@ def test_a_made_up_id_gives_way_to_who_comes_back(kept: Notifycli) -> None:
 
 
 def _last_change(notifycli: Notifycli) -> int:
-    with Store(notifycli.store) as store:
+    with open_store(notifycli.store) as store:
         return store.history.directory_change(1, None).id
 
 

@@ -14,7 +14,7 @@ from notifycli.cli.doctor.checks import Facts, check_tokens
 from notifycli.cli.session import Session
 from notifycli.errors import DataError
 from notifycli.secrets import token_format as form
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli, Program, Result, Vault
 
 FOREIGN = "QyTzvXkPW4mJcHn8sRbE2dLu"
@@ -116,7 +116,7 @@ class TestReading:
         vault: Vault,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        with Store(desk.store) as store, store.change(1, "chatwoot login", "test") as change:
+        with open_store(desk.store) as store, store.change(1, "chatwoot login", "test") as change:
             change.chatwoot.connect("http://127.0.0.1:9", 1)
         desk.ok("token", "set", "-u", "7", "--name", "chatwoot", stdin=FOREIGN.encode())
         monkeypatch.delenv("NOTIFYCLI_KEYRING_PASSPHRASE_FILE")
@@ -199,7 +199,7 @@ class TestOneDefinition:
 
 def checked(desk: Notifycli) -> str:
     """Give what the doctor says of tokens."""
-    store = Facts(Session(db=desk.store))
+    store = Facts(Session(db=str(desk.store)))
     try:
         return check_tokens(store).status
     finally:

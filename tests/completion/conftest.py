@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from notifycli.rules.directory import Inbox, Team, User
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 
 HOSTILE = (
     "do$(touch${IFS}ran1)@x.com",
@@ -36,7 +36,7 @@ def home(tmp_path: Path) -> Path:
 def store(tmp_path: Path) -> Path:
     """Give a store of one account with hostile names in it."""
     path = tmp_path / "store.db"
-    with Store(path) as opened, opened.change(1, "test", "test") as change:
+    with open_store(path) as opened, opened.change(1, "test", "test") as change:
         addresses = ("jane@example.com", "omar@example.com", *HOSTILE)
         people = [User(i, email, NAMES[i % 3]) for i, email in enumerate(addresses, 1)]
         change.put_users([*people, User(77, None, "Nobody")])

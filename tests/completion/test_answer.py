@@ -15,7 +15,7 @@ from notifycli.cli.main import NOUNS, app
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import TYPES, Channel
 from notifycli.rules.preferences import GLOBS, KEYS, Layer
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from notifycli.store.tokens import Token
 from notifycli.store.transaction import Entry, Target
 from tests.completion.conftest import HOSTILE, NAMES
@@ -173,7 +173,7 @@ def test_tokens_and_presets_complete_by_their_names(store: Path) -> None:
         masked="nct_…0000",
         created_at=0,
     )
-    with Store(store) as opened:
+    with open_store(store) as opened:
         opened.presets.save("night", {"audio": "none"}, replace=False)
         with opened.change(1, "test", "test") as change:
             change.tokens.add(token)
@@ -186,7 +186,7 @@ def test_tokens_and_presets_complete_by_their_names(store: Path) -> None:
 def test_the_last_changes_of_preferences_complete_by_their_numbers(store: Path) -> None:
     before = len(offered("prefs", "undo", ""))
     for number in range(12):
-        with Store(store) as opened, opened.change(1, "prefs set", "jane") as change:
+        with open_store(store) as opened, opened.change(1, "prefs set", "jane") as change:
             value = "all" if number % 2 else "none"
             change.set([Entry(Target(Layer.DEFAULT), "audio", value)])
     found = [(int(o.word), o.help) for o in asked("prefs", "undo", "").candidates]
@@ -202,7 +202,7 @@ def test_the_last_changes_of_preferences_complete_by_their_numbers(store: Path) 
 
 def test_a_change_of_several_preferences_is_told_by_its_first(store: Path) -> None:
     place = Target(Layer.DEFAULT)
-    with Store(store) as opened, opened.change(1, "prefs set", "jane") as change:
+    with open_store(store) as opened, opened.change(1, "prefs set", "jane") as change:
         keys = ("email.conversation_mention", "push.conversation_mention")
         change.set([Entry(place, key, "on") for key in keys])
     [found] = asked("prefs", "undo", "").candidates
@@ -212,7 +212,7 @@ def test_a_change_of_several_preferences_is_told_by_its_first(store: Path) -> No
 def test_accounts_complete_and_the_one_given_narrows_the_rest(store: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.db"
     for path in (store, other):
-        with Store(path) as opened, opened.change(2, "test", "test") as change:
+        with open_store(path) as opened, opened.change(2, "test", "test") as change:
             change.put_users([User(1, "jack@example.com")])
 
     assert offered("user", "list", "-a", "") == ["1", "2"]
@@ -267,7 +267,7 @@ def test_a_store_that_is_no_use_offers_nothing_and_stays_as_it_is(
 
 
 def test_of_very_many_users_few_are_offered_and_they_share_what_all_share(store: Path) -> None:
-    with Store(store) as opened, opened.change(1, "test", "test") as change:
+    with open_store(store) as opened, opened.change(1, "test", "test") as change:
         change.put_users(User(i, f"agent{i:05}@example.com") for i in range(1000, 3000))
         change.put_users(User(i) for i in range(5000, 6500))
     addresses, ids = offered("user", "show", "agent"), offered("user", "show", "")[-101:]

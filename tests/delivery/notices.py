@@ -10,7 +10,7 @@ from notifycli.delivery.email.address import sender
 from notifycli.delivery.email.email_message import Branding
 from notifycli.delivery.email.email_templates import Templates
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox_records import Leased, Notice
+from notifycli.store.outbox import Leased, Notice
 
 MENTION = Notice(
     id=5,

@@ -14,7 +14,7 @@ from notifycli.delivery.email.email_channel import EmailSender
 from notifycli.delivery.email.smtp_login import MailServer, Security
 from notifycli.errors import ConfigurationError
 from notifycli.secrets.token_format import Secret
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 
 from .mail_server import CLOSE, HANG, PASSWORD, USER, Certificate, Post, free_port, serving
 from .notices import LETTERHEAD, notice

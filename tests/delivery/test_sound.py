@@ -24,7 +24,7 @@ from notifycli.events.event import Event, Message
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import TONES
 from notifycli.rules.settings import Preferences
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
 from tests.secrets.services import need, until
@@ -311,7 +311,7 @@ def test_deliver_tells_the_sounds_what_happens_and_whose_it_is(
     desk.ok("prefs", "set", "audio=assigned", "audio.repeat=on", "-u", "7")
 
     async def run() -> int:
-        with Store(desk.store) as store:
+        with open_store(desk.store) as store:
             channels = Channels(store, frozenset({Channel.AUDIO}))
             feeder = Enqueuer(store, 1, Terms(), channels)
             feeder.take(json.dumps(asked(1)).encode(), 1)

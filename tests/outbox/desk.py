@@ -17,7 +17,7 @@ from notifycli.delivery.channel import Delivered, Outcome
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.events.event import Event
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 from tests.conftest import Json
 
 Answer = Callable[[Notice], Outcome]

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 from tests.conftest import Json, Notifycli, Program, lines
 from tests.delivery.notices import notice
 

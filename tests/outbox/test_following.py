@@ -9,7 +9,7 @@ import pytest
 
 from notifycli.cli.deliver.follow import Follower
 from notifycli.errors import UsageError
-from notifycli.store.outbox_records import FilePosition
+from notifycli.store.outbox import FilePosition
 
 Step = Callable[[Path], object]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,8 +20,8 @@ from hypothesis.stateful import (
 )
 
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox_records import EVERY_CHANNEL, Entry, Leased, NoticeState, Scope, Settled
-from notifycli.store.store import Store
+from notifycli.store.outbox import EVERY_CHANNEL, Entry, Leased, NoticeState, Scope, Settled
+from notifycli.store.store import open_store
 
 LEASE = 10
 OWNERS = ("a", "b")
@@ -69,7 +70,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = Store(Path("/nonexistent/notifycli.db"), create=False)
+        self.store = open_store(Path("/nonexistent/notifycli.db"), create=False)
         self.outbox = self.store.outbox
         self.now = 1
         self.known: dict[int, Known] = {}
@@ -141,7 +142,8 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_that_has_ended_is_still_told(self) -> None:
-        for (text,) in self.store._connection.execute(  # noqa: SLF001 - no door leads to what is forgotten
+        store: Any = self.store
+        for (text,) in store._database.execute(  # noqa: SLF001 - no door leads to what is forgotten
             "SELECT text || contact || author FROM notice WHERE state IN ('sent', 'dropped')"
         ):
             assert not text
@@ -209,7 +211,7 @@ def test_nothing_is_lost_or_doubled_in_whatever_order_it_happens() -> None:
 
 
 def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never() -> None:
-    with Store(Path("/nonexistent/notifycli.db"), create=False) as store:
+    with open_store(Path("/nonexistent/notifycli.db"), create=False) as store:
         entries = [entry(key, 7, Channel.EMAIL, None) for key in range(3)]
         store.outbox.write(entries, 1)
         first, second, _ = store.outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, renew=False)

@@ -7,7 +7,7 @@ import pytest
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.retry import MOST_ATTEMPTS, delay, outlived, settle
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import Leased, NoticeState, Settled
+from notifycli.store.outbox import Leased, NoticeState, Settled
 from tests.delivery.notices import leased
 
 SECOND = 1_000_000

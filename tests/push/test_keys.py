@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 
 from notifycli.secrets.keychain import open_keychain
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
 from tests.push.receiver import UserAgent, unb64
@@ -19,7 +19,7 @@ def keys(ready: Notifycli) -> list[Json]:
 
 def secrets(ready: Notifycli) -> list[bool]:
     """Tell of each key on record whether the keychain has its secret."""
-    with Store(ready.store) as store:
+    with open_store(ready.store) as store:
         names = [key.secret_name for key in store.subscriptions.push_keys()]
     return [open_keychain().get(name) is not None for name in names]
 
@@ -72,7 +72,7 @@ def test_an_old_key_goes_with_the_last_that_is_bound_to_it(
     subscribe(ready, f"{service.origin}/old")
     ready.ok("push", "keys", "rotate")
     assert secrets(ready) == [True, True]
-    with Store(ready.store) as store:
+    with open_store(ready.store) as store:
         old = store.subscriptions.push_keys()[1].secret_name
     ready.ok("push", "remove", "1")
     assert [key["state"] for key in keys(ready)] == ["current"]
@@ -94,7 +94,7 @@ def test_a_key_that_the_keyring_has_lost_is_told_with_the_way_out(
     ready: Notifycli, service: PushService
 ) -> None:
     subscribe(ready, f"{service.origin}/a")
-    with Store(ready.store) as store:
+    with open_store(ready.store) as store:
         open_keychain().delete(store.subscriptions.push_keys()[0].secret_name)
     told = ready("push", "test", "-u", "7")
     assert told.status == 69
@@ -114,7 +114,7 @@ def test_without_a_key_nothing_can_be_subscribed(desk: Notifycli) -> None:
 
 
 def test_the_private_key_is_never_shown_or_stored(ready: Notifycli) -> None:
-    with Store(ready.store) as store:
+    with open_store(ready.store) as store:
         name = store.subscriptions.push_keys()[0].secret_name
     secret = open_keychain().get(name)
     assert secret is not None

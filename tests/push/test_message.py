@@ -11,7 +11,7 @@ import pytest
 from notifycli.delivery.push.push_message import LONGEST_PLAINTEXT, cut, message_of
 from notifycli.delivery.push.push_response import seconds_of
 from notifycli.rules.notifications import EVERY_TYPE, Channel, NotificationType
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 from tests.delivery.notices import notice as a_notice
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

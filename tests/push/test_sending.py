@@ -18,7 +18,7 @@ from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push import push_channel as push
 from notifycli.delivery.push.push_channel import PushSender, open_sender
 from notifycli.store.sqlite import connection
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from notifycli.store.subscriptions import Subscription
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
@@ -222,7 +222,7 @@ def sent(ready: Notifycli, *texts: str, **more: Any) -> list[Outcome]:
         async with sender:
             return [await sender.send(notice(text=text, **more)) for text in texts]
 
-    with Store(ready.store) as store:
+    with open_store(ready.store) as store:
         return asyncio.run(send(open_sender(store)))
 
 
@@ -260,7 +260,7 @@ def test_where_no_browser_takes_it_one_that_may_do_so_later_decides(
 def put(ready: Notifycli, endpoint: str) -> None:
     """Keep a subscription as an earlier version took it."""
     agent = UserAgent()
-    with Store(ready.store) as store, store.change(1, "test", "tester") as change:
+    with open_store(ready.store) as store, store.change(1, "test", "tester") as change:
         change.subscriptions.put(
             Subscription(
                 account_id=1,
@@ -326,7 +326,7 @@ def test_a_subscription_that_ended_while_the_store_is_locked_is_removed_later(
                 first = await sender.send(notice(text="one"))
             return [first, await sender.send(notice(text="two"))]
 
-    with Store(ready.store) as store:
+    with open_store(ready.store) as store:
         outcomes = asyncio.run(send(open_sender(store)))
     assert outcomes == [Delivered("1 of 2 browsers"), Delivered("answered 201")]
     assert sorted(service.asked) == ["POST /a", "POST /a", "POST /gone"]
@@ -348,7 +348,7 @@ def test_a_push_service_that_is_down_is_left_alone_and_the_others_are_not(
                 failed = [await sender.send(notice(text=text)) for text in texts]
                 return [*failed, await sender.send(notice(user_id=8))]
 
-        with Store(ready.store) as store:
+        with open_store(ready.store) as store:
             *failed, taken = asyncio.run(send(open_sender(store)))
     assert len(down.asked) == 8
     assert failed[:8] == [Later("the service answered 503")] * 8
@@ -392,7 +392,7 @@ def test_one_signature_serves_an_origin_for_an_hour(
 
     with PushService() as other:
         subscribe(ready, f"{other.origin}/b")
-        with Store(ready.store) as store:
+        with open_store(ready.store) as store:
             asyncio.run(send(open_sender(store)))
     of_services = [
         [taken.headers["Authorization"] for taken in each.taken] for each in (service, other)

@@ -6,7 +6,7 @@ import pytest
 
 from notifycli.delivery.push.push_channel import open_sender
 from notifycli.errors import ConfigurationError
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli
 
 REFUSED_BY_APPLE = [
@@ -36,7 +36,7 @@ def test_a_subject_that_apple_refuses_is_refused(desk: Notifycli, subject: str) 
 def test_the_doctor_tells_of_a_subject_that_an_earlier_version_took(
     ready: Notifycli, subject: str
 ) -> None:
-    with Store(ready.store) as store:
+    with open_store(ready.store) as store:
         store.configuration.set({"push.subject": subject})
     [found] = [item for item in ready("doctor").records if item["check"] == "push"]
     assert (found["status"], found["meaning"]) == (
@@ -74,6 +74,6 @@ def test_what_is_missing_is_told_before_anything_is_sent(
 ) -> None:
     for command in commands:
         desk.ok(*command)
-    with Store(desk.store) as store, pytest.raises(ConfigurationError) as raised:
+    with open_store(desk.store) as store, pytest.raises(ConfigurationError) as raised:
         open_sender(store)
     assert (raised.value.message, raised.value.hint) == expected

@@ -8,21 +8,13 @@ import io
 import lzma
 import os
 import sys
-from collections.abc import Callable, Iterator
-from threading import Event, Timer
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.replay.streams import (
-    BLOCK,
-    DamageError,
-    decompressed,
-    read_ahead,
-    read_blocks,
-    text_of,
-)
+from notifycli.replay.streams import BLOCK, DamageError, decompressed, read_blocks, text_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -103,21 +95,3 @@ def test_an_encoding_is_told_by_its_mark(encoding: str, text: str, size: int) ->
 def test_half_a_pair_in_utf_16_is_one_character_lost() -> None:
     data = "\ufeffa\ud83db".encode("utf-16-le", "surrogatepass")
     assert b"".join(text_of(iter([data]))).decode() == "a�b"
-
-
-def test_nothing_is_read_any_more_once_it_is_closed() -> None:
-    asked, released, ended = Event(), Event(), Event()
-
-    def slow() -> Iterator[bytes]:
-        yield b"first"
-        asked.set()
-        released.wait(10)
-        ended.set()
-        yield b"second"
-
-    blocks = read_ahead(slow())
-    assert next(blocks) == b"first"
-    assert asked.wait(10)
-    Timer(0.05, released.set).start()
-    blocks.close()
-    assert ended.is_set()

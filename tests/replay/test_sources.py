@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 import tracemalloc
@@ -20,7 +19,7 @@ from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import read_events
 from notifycli.replay.sources import Inputs, total_size
-from tests.conftest import Notifycli, Program, needs_package
+from tests.conftest import Notifycli, Program
 from tests.events.bodies import BODIES, CONVERSATION, MESSAGE
 from tests.replay.containers import CONTAINERS, Container, json_lines, laid_out, zipped
 
@@ -284,49 +283,18 @@ def test_a_log_that_begins_with_other_lines_is_read_all_the_same() -> None:
     assert len(told) == 2
 
 
-LONG = b'{"event":"message_created","content":"' + b"x" * (20 << 20) + b'"}\n'
-SPACES = b"[\n" + json.dumps(MESSAGE).encode() + b" " * (40 << 20) + b"\n]"
-
-
-@pytest.mark.parametrize(
-    ("text", "lines", "faults", "most"),
-    [
-        (json_lines([MESSAGE]) + LONG + json_lines([MESSAGE]), [1, 3], [2], 24 << 20),
-        (LONG + json_lines([MESSAGE]), [2], [1], 64 << 20),
-        (SPACES, [2], [], 16 << 20),
-    ],
-    ids=["a long line", "a long line that is the first", "much space in an array"],
-)
-def test_what_is_long_is_not_kept_in_memory(
-    tmp_path: Path, text: bytes, lines: list[int], faults: list[int], most: int
-) -> None:
-    file = tmp_path / "long.jsonl"
-    file.write_bytes(text)
+def test_a_line_over_16_mib_is_a_bad_line_and_not_memory(tmp_path: Path) -> None:
+    long = tmp_path / "long.jsonl"
+    with long.open("wb") as file:
+        file.write(json_lines([MESSAGE]))
+        file.write(b'{"event":"message_created","content":"')
+        for _ in range(40):
+            file.write(b"x" * (1 << 20))
+        file.write(b'"}\n' + json_lines([MESSAGE]))
     tracemalloc.start()
-    events, told = read(file)
+    events, told = read(long)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert [event.line for event in events] == lines
-    assert [fault.partition(";")[0] for fault in told] == [
-        f"{file}:{line}: a line over 16 MiB" for line in faults
-    ]
-    assert peak < most
-
-
-@pytest.mark.skipif(shutil.which("jq") is None, reason=needs_package("jq"))
-def test_what_is_told_of_a_long_line_takes_the_events_out_of_it(tmp_path: Path) -> None:
-    bodies = [{"request": {"postData": {"text": json.dumps(body)}}} for body in TWO]
-    archive = {"log": {"entries": [*bodies, {"response": "x" * (17 << 20)}]}}
-    (tmp_path / "FILE").write_text(json.dumps(archive))
-    (told,) = read(tmp_path / "FILE")[1]
-    command = told.partition("take the events out of it: ")[2]
-    subprocess.run(command, shell=True, check=True, cwd=tmp_path)  # noqa: S602 - as a user does
-    assert [event.name for event in read(tmp_path / "events.jsonl")[0]] == [
-        body["event"] for body in TWO
-    ]
-
-
-def test_an_archive_that_is_too_large_for_a_pipe_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifycli.replay.archives._LARGEST_PIPED", 100)
-    with pytest.raises(DataError, match="a zip archive over 0 MiB can't come by a pipe; name"):
-        read_pipe(zipped([MESSAGE]))
+    assert [event.line for event in events] == [1, 3]
+    assert told == [f"{long}:2: a line over 16 MiB"]
+    assert peak < 24 << 20

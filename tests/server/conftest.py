@@ -18,7 +18,7 @@ from notifycli.secrets import keychain as keychains
 from notifycli.secrets.token_service import DEFAULT_NAME, NO_WISH, TokenOwner, TokenService
 from notifycli.server.app import Api
 from notifycli.server.throttle import Throttle
-from notifycli.store.store import Store
+from notifycli.store.store import locate, open_store
 from tests.conftest import Notifycli
 from tests.tokens.harness import MemoryKeychain
 
@@ -58,7 +58,7 @@ def keychain(monkeypatch: pytest.MonkeyPatch) -> MemoryKeychain:
 
 def tokens(path: Path, keychain: MemoryKeychain) -> dict[int, str]:
     """Make a token for each user of account 1."""
-    with Store(path) as store:
+    with open_store(path) as store:
         life = TokenService(store, keychain, "test", "test", now)
 
         def token(user: User) -> str:
@@ -71,7 +71,7 @@ def tokens(path: Path, keychain: MemoryKeychain) -> dict[int, str]:
 @contextmanager
 def served(desk: Notifycli, keychain: MemoryKeychain, failures: int) -> Iterator[Serving]:
     log: list[str] = []
-    api = Api(desk.store, now, log.append, Throttle(failures))
+    api = Api(locate(desk.store), now, log.append, Throttle(failures))
     with TestClient(api.application()) as client:
         yield Serving(client, desk, tokens(desk.store, keychain), log)
 

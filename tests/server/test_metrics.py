@@ -13,6 +13,7 @@ from notifycli.cli.times import now
 from notifycli.rules.notifications import Channel
 from notifycli.server.app import Api
 from notifycli.server.middleware import is_near
+from notifycli.store.store import locate
 from tests.conftest import Notifycli
 from tests.delivery.mail_server import free_port
 
@@ -60,8 +61,8 @@ def test_listen_tells_what_came_what_it_kept_and_what_waits(
 
 def test_serve_counts_what_it_answers(desk: Notifycli) -> None:
     def served() -> Any:
-        made = metrics.Metrics(desk.store)
-        return Api(desk.store, now, lambda _: None, metrics=made).application()
+        made = metrics.Metrics(locate(desk.store))
+        return Api(locate(desk.store), now, lambda _: None, metrics=made).application()
 
     with TestClient(served(), client=("127.0.0.1", 1)) as client:
         assert client.get("/api/v1/profile").status_code == 401
@@ -85,13 +86,13 @@ def test_metrics_are_not_for_the_world(address: str, near: bool) -> None:
 def test_a_store_that_cannot_be_read_has_a_queue_of_no_known_length(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     path.write_bytes(b"x" * 4096)
-    found = numbers(metrics.Metrics(path).text().decode())
+    found = numbers(metrics.Metrics(locate(path)).text().decode())
     assert found['queue_length{channel="email"}'] != found['queue_length{channel="email"}']
 
 
 def test_deliver_serves_them_at_a_port_of_its_own(tmp_path: Path) -> None:
     port = free_port()
-    made = metrics.Metrics(tmp_path / "store.db")
+    made = metrics.Metrics(locate(tmp_path / "store.db"))
     stop = made.serve(port)
     try:
         found = numbers(httpx2.get(f"http://127.0.0.1:{port}/metrics").text)

@@ -10,7 +10,7 @@ import pytest
 
 from notifycli.cli.times import now
 from notifycli.secrets.token_format import digest
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from notifycli.store.subscriptions import Invitation, PushKey
 from tests.push.receiver import UserAgent
 
@@ -28,7 +28,7 @@ GONE = "This link was used already, or its time is over."
 @pytest.fixture
 def invited(serving: Serving) -> Serving:
     """A desk with a key, a link for Jane, one for Omar, and one for Jane whose time is over."""
-    with Store(serving.desk.store) as store:
+    with open_store(serving.desk.store) as store:
         store.subscriptions.add_key(PushKey(0, KEY, "system:vapid", now()), None)
         store.subscriptions.invite(
             [
@@ -47,7 +47,7 @@ def take(serving: Serving, link: str, data: bytes = GOOD, **headers: str) -> htt
 
 
 def kept(serving: Serving) -> list[tuple[int, str, str]]:
-    with Store(serving.desk.store) as store:
+    with open_store(serving.desk.store) as store:
         found = store.subscriptions.of_account(1)
         return [(item.user_id, item.endpoint, item.label) for item in found]
 
@@ -144,7 +144,7 @@ def test_invite_makes_a_link_for_each_user_and_shows_it_once(serving: Serving) -
         78,
         "error: there is no push key yet\n  notifycli push keys generate\n",
     )
-    with Store(serving.desk.store) as store:
+    with open_store(serving.desk.store) as store:
         store.subscriptions.add_key(PushKey(0, KEY, "system:vapid", now()), None)
     serving.desk.ok("config", "set", "serve.url=https://notify.example.com/")
     rows: list[dict[str, Any]] = serving.desk.ok("push", "invite", "--all-users").records

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from notifycli.cli.times import now
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from notifycli.store.subscriptions import PushKey
 
 from .conftest import JANE, OMAR, Serving
@@ -37,14 +37,14 @@ def _wish(kind: str = "browser_push", **attributes: str) -> dict[str, Any]:
 
 
 def _endpoints(serving: Serving, user: int) -> list[str]:
-    with Store(serving.desk.store) as store:
+    with open_store(serving.desk.store) as store:
         return [item.endpoint for item in store.subscriptions.of_user(1, user)]
 
 
 @pytest.fixture
 def keyed(serving: Serving) -> Serving:
     """A desk with a VAPID key."""
-    with Store(serving.desk.store) as store:
+    with open_store(serving.desk.store) as store:
         store.subscriptions.add_key(PushKey(0, POINT, "system:vapid", now()), None)
     return serving
 

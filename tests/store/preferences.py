@@ -13,7 +13,7 @@ from notifycli.documents.preference_document import Document
 from notifycli.documents.syntax import FORMATS
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store.store import Store
+from notifycli.store.store import Store, open_store
 from notifycli.store.transaction import Entry, Target
 
 ACCOUNT = 1
@@ -49,7 +49,7 @@ changes = st.lists(
 
 def filled(path: Path, values: Iterable[Entry]) -> Store:
     """Make a store that has these values, and no others."""
-    store = Store(path)
+    store = open_store(path)
     with store.change(ACCOUNT, "prefs set", "tester") as change:
         change.put_users(USERS)
         change.set(values)

@@ -54,7 +54,7 @@ def test_two_processes_that_write_at_once_lose_nothing(
         added = store.execute("SELECT count(*) FROM directory_change WHERE kind = 'user'")
         assert added.fetchone() == (2 * ROUNDS,)
         waits = store.execute(
-            "SELECT old, new FROM preference_change WHERE key = 'inactive_after' ORDER BY rowid"
+            "SELECT old, new FROM preference_change WHERE key = 'inactive_after' ORDER BY id"
         ).fetchall()
     # The history of one value is a chain: each change starts where the one before it ended.
     assert [old for old, _ in waits] == [None, *(new for _, new in waits[:-1])]

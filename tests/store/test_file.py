@@ -190,7 +190,7 @@ def pragmas(monkeypatch: pytest.MonkeyPatch) -> Pragmas:
             connection.execute(pragma)
             return connection
 
-        monkeypatch.setattr("notifycli.store.parts.connect", connected)
+        monkeypatch.setattr("notifycli.store.sqlite.connection.connect", connected)
 
     return patch
 

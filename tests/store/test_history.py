@@ -31,7 +31,7 @@ def preferences(notifycli: Notifycli) -> list[Row]:
     return rows(
         notifycli,
         "SELECT layer, user_id, inbox_id, key, old, new FROM preference_change"
-        " ORDER BY change_id, rowid",
+        " ORDER BY change_id, id",
     )
 
 
@@ -39,7 +39,7 @@ def directory(notifycli: Notifycli) -> list[Row]:
     """What happened to which user, inbox or team; of their fields, those that can be seen."""
     found = rows(
         notifycli,
-        "SELECT kind, item_id, old, new FROM directory_change ORDER BY change_id, rowid",
+        "SELECT kind, item_id, old, new FROM directory_change ORDER BY change_id, id",
     )
     return [(kind, id_, _seen(kind, old), _seen(kind, new)) for kind, id_, old, new in found]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import Layer
-from notifycli.store.store import Store
+from notifycli.store.store import Store, open_store
 from notifycli.store.transaction import Entry, Target
 
 ACCOUNTS = (1, 2)
@@ -52,7 +52,7 @@ def template() -> Iterator[Path]:
     """A store with the users, once made."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
-        with Store(path) as store:
+        with open_store(path) as store:
             for account in ACCOUNTS:
                 with store.change(account, "test", "tester") as change:
                     change.put_users([User(id_) for id_ in USERS])
@@ -73,7 +73,7 @@ def test_the_first_layer_that_has_the_key_wins(
             refused = lock is not None and target.layer is not Layer.LOCK
             if refused and value == before:
                 continue
-            with Store(path) as store:
+            with open_store(path) as store:
                 if refused:
                     with (
                         pytest.raises(NotPermittedError, match=key),
@@ -87,7 +87,7 @@ def test_the_first_layer_that_has_the_key_wins(
                 model.pop((account, target, key), None)
             else:
                 model[account, target, key] = value
-        with Store(path) as store:
+        with open_store(path) as store:
             for account in ACCOUNTS:
                 check(store, account, model)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from notifycli.rules.directory import User
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 from tests.conftest import Program
 
 
@@ -14,10 +14,10 @@ def test_what_a_second_connection_writes_is_there_for_other_programs(
 ) -> None:
     path = tmp_path / "store.db"
     listing = ("user", "list", "-a", "1", "--db", str(path))
-    with Store(path) as reader:
+    with open_store(path) as reader:
         with reader.change(1, "test", "test") as change:
             change.put_users([User(7, "jane@example.com")])
-        with Store(path) as writer:
+        with open_store(path) as writer:
             # A program that comes and goes would delete the log that the two still write to, if
             # the second had let go of the first one's lock.
             assert len(program(*listing).records) == 1

@@ -6,13 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from notifycli.store.renumber import _OF_A_USER
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
+from notifycli.store.transaction import _OF_A_USER
 
 
 def test_every_table_whose_rows_go_with_their_user_is_moved_with_them(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    with Store(path):
+    with open_store(path):
         pass
     with closing(sqlite3.connect(path)) as store:
         rows = store.execute(

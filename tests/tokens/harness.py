@@ -15,7 +15,9 @@ from notifycli.secrets import token_format as form
 from notifycli.secrets.keychain import Health
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenOwner, TokenService, verify_token
-from notifycli.store.store import Store
+from notifycli.store.sql_store import SQLStore
+from notifycli.store.sqlite.connection import SQLite
+from notifycli.store.store import Store, locate, open_store
 from notifycli.store.tokens import TokenState
 
 if TYPE_CHECKING:
@@ -130,11 +132,11 @@ class MemoryKeychain:
         return Health("memory", "here", works=True, meaning="it answers")
 
 
-class DyingStore(Store):
+class DyingStore(SQLStore):
     """A store that may die before a change, in it, and after it."""
 
     def __init__(self, path: Path, fuse: Fuse) -> None:
-        super().__init__(path)
+        super().__init__(locate(path), SQLite(path, create=True))
         self._fuse = fuse
 
     @contextmanager
@@ -147,7 +149,7 @@ class DyingStore(Store):
 
 
 def store_with_users(path: Path) -> Store:
-    store = Store(path)
+    store = open_store(path)
     with store.change(1, "user add", "test") as change:
         change.put_users([JANE, OMAR])
     return store

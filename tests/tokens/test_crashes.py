@@ -11,7 +11,7 @@ from notifycli.errors import NotifycliError
 from notifycli.secrets import token_format as form
 from notifycli.secrets.reconcile import INCONSISTENT, Condition, Inspection, inspect, reconcile
 from notifycli.secrets.token_service import TokenService, Wish, verify_token
-from notifycli.store.store import Store
+from notifycli.store.store import Store, open_store
 from notifycli.store.tokens import TokenState
 
 from .harness import (
@@ -119,7 +119,7 @@ def test_no_crash_leaves_a_token_valid_and_lost_or_ended_and_to_be_had(
     before = Start(tmp_path, start)
     for at in range(1, MORE_STEPS_THAN_ANY_CHANGE_HAS):
         path, secrets, died = before.crash(change, at)
-        with Store(path) as store:
+        with open_store(path) as store:
             check_promise(store, secrets)
             check_mended(store, secrets)
             if store.user(1, 7) is not None:
@@ -136,7 +136,7 @@ def test_every_step_of_making_is_told_apart(tmp_path: Path) -> None:
     before, died = Start(tmp_path, "a token"), True
     while died:
         path, secrets, died = before.crash("rotating", len(met) + 1)
-        with Store(path) as store:
+        with open_store(path) as store:
             found = seen(store, secrets).findings
         met.append(tuple(finding.condition for finding in found))
     old, new = Condition.ACTIVE, Condition.UNFINISHED

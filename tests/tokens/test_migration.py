@@ -10,7 +10,7 @@ from sqlite_utils import Database
 from notifycli.secrets.token_service import Wish
 from notifycli.store.sqlite.connection import APPLICATION_ID, VERSION
 from notifycli.store.sqlite.schema import migrations
-from notifycli.store.store import Store
+from notifycli.store.store import open_store
 
 from .harness import HERS, JANE, MemoryKeychain, life_of
 
@@ -32,7 +32,7 @@ def version_1(path: Path) -> None:
 def test_an_old_store_keeps_its_users_and_takes_tokens(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     version_1(path)
-    with Store(path) as store:
+    with open_store(path) as store:
         assert (store.users(1), store.tokens.all()) == ([JANE], [])
         token = life_of(store, MemoryKeychain()).generate(HERS, Wish())
         assert store.tokens.all() == [token]
@@ -46,7 +46,7 @@ def test_an_old_store_and_a_new_one_have_the_same_schema(tmp_path: Path) -> None
     version_1(tmp_path / "old.db")
     schemas = []
     for name in ("old.db", "new.db"):
-        Store(tmp_path / name).__exit__()
+        open_store(tmp_path / name).__exit__()
         with sqlite3.connect(tmp_path / name) as connection:
             sql = "SELECT type, name, sql FROM sqlite_schema ORDER BY type, name"
             schemas.append(connection.execute(sql).fetchall())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -84,7 +84,8 @@ def test_a_use_is_recorded_and_a_refusal_too(world: World) -> None:
 
 
 def test_yes_and_no_do_the_same_work(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection = world.store._connection  # noqa: SLF001 - what is asked of SQLite is the work
+    connection: Any = world.store
+    connection = connection._database._connection  # noqa: SLF001 - what is asked of SQLite is the work
     compared: list[tuple[int, int]] = []
 
     def compare(a: str, b: str) -> bool:
@@ -111,7 +112,8 @@ def test_yes_and_no_do_the_same_work(world: World, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_look_up_is_by_an_index(world: World) -> None:
-    connection = world.store._connection  # noqa: SLF001
+    connection: Any = world.store
+    connection = connection._database._connection  # noqa: SLF001 - what is asked of SQLite is the work
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
     world.answer("valid")

@@ -82,7 +82,7 @@ def chatwoot_login(
     with session.store() as store:
         meant(life(session, store), url, session.given_account)  # told before the token is typed
     piped = "pass chatwoot/jane | notifycli chatwoot login"
-    keychain = open_keychain(store=session.path)
+    keychain = open_keychain(beside=session.location.folder)
     secret = read_token(keychain, "Access token of your profile there: ", piped)
     with session.store(create=not dry_run) as store:
         of = life(session, store, keychain)

@@ -64,7 +64,7 @@ def chatwoot_watch(
     writer = LogWriter(session, LogFormat.TEXT)
     log = writer.note
     address = _address(session)
-    journal = Journal((out or session.path.parent / JOURNAL).expanduser(), log)
+    journal = Journal((out or session.location.folder / JOURNAL).expanduser(), log)
     journal.open()
     with ExitStack() as stack:
         stack.callback(journal.close)

@@ -7,7 +7,6 @@ It goes by what the help calls a value, so that a new command completes as soon 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from notifycli.cli.completion.place import Place
@@ -75,9 +74,9 @@ def _of_store(ask: Callable[[Glance, str], list[Found]]) -> Source:
 def _look(place: Place, ask: Callable[[Glance, str], list[Found]], start: str) -> list[Found]:
     files, accounts = place.given.get("db"), place.given.get("account")
     session = Session(
-        db=Path(files[-1]) if files else None, account=int(accounts[-1]) if accounts else None
+        db=files[-1] if files else None, account=int(accounts[-1]) if accounts else None
     )
-    return look(session.path, session.given_account, lambda store: ask(store, start))
+    return look(session.location, session.given_account, lambda store: ask(store, start))
 
 
 def _keys(place: Place) -> Answer:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from notifycli.errors import UsageError
 from notifycli.replay.faults import file_errors
-from notifycli.store.outbox_records import FilePosition
+from notifycli.store.outbox import FilePosition
 
 POLL_SECONDS = 0.2
 _GZIP = b"\x1f\x8b"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from notifycli.delivery.channels import Channels
     from notifycli.delivery.enqueue import Enqueuer
     from notifycli.server.metrics import Metrics
-    from notifycli.store.outbox_records import Scope
+    from notifycli.store.outbox import Scope
 
 app = part()
 
@@ -133,7 +133,7 @@ def run(
         from notifycli.delivery.delivery_log import unlogged  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
-        from notifycli.store.outbox_records import Scope  # noqa: PLC0415
+        from notifycli.store.outbox import Scope  # noqa: PLC0415
 
         named = frozenset(map(Channel, channel or ()))
         follows = follow or log_format is not None
@@ -211,7 +211,7 @@ def _serve_metrics(session: Session, port: int, stack: ExitStack) -> Metrics:
             f"this needs the package {error.name}, which isn't installed",
             "pip install prometheus-client",
         ) from None
-    made = Metrics(session.path)
+    made = Metrics(session.location)
     stack.callback(made.serve(port))
     session.info(f"metrics at http://127.0.0.1:{port}/metrics")
     return made

@@ -20,7 +20,7 @@ from notifycli.cli.types import a_number
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox_records import Noted, NoticeState, Scope, StateCount
+from notifycli.store.outbox import Noted, NoticeState, Scope, StateCount
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import DeliveryRun
     from notifycli.delivery.channels import Channels
     from notifycli.delivery.enqueue import Fed
-    from notifycli.store.outbox_records import Scope
-    from notifycli.store.sqlite.outbox import Outbox
+    from notifycli.store.outbox import Outbox, Scope
     from notifycli.store.store import Store
 
 _REFUSED = 1

@@ -22,7 +22,7 @@ from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import take_record
 from notifycli.replay.sources import STDIN, Inputs, read_records
-from notifycli.store.outbox_records import FilePosition
+from notifycli.store.outbox import FilePosition
 from notifycli.store.store import Store
 
 T = TypeVar("T")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -20,12 +19,9 @@ from notifycli.clipboard import copy as clipboard
 from notifycli.errors import NotifycliError
 from notifycli.secrets.keychain import WHICH, Health, Keychain, open_keychain
 from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, inspect
-from notifycli.store.sqlite.connection import VERSION
 from notifycli.store.store import Store
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NAMED = 3
-_KIB = 1024
 _NARROW = 60
 
 
@@ -52,14 +48,14 @@ class Facts:
     """What several checks look at: each is opened once, and may fail to."""
 
     def __init__(self, session: Session) -> None:
-        self.path = session.path
+        self.location = session.location
         self.store: Store | None = None
         self.store_trouble: NotifycliError | None = None
         try:
             self.store = session.store()
         except NotifycliError as error:
             self.store_trouble = error
-        self.keychain, self.keyring = _keyring_health(session.path)
+        self.keychain, self.keyring = _keyring_health(session.location.folder)
 
     @property
     def has_tokens(self) -> bool:
@@ -72,36 +68,26 @@ class Facts:
             self.store.__exit__()
 
 
-def _keyring_health(store: Path) -> tuple[Keychain | None, Health]:
+def _keyring_health(folder: Path) -> tuple[Keychain | None, Health]:
     try:
-        keychain = open_keychain(store=store)
+        keychain = open_keychain(beside=folder)
     except NotifycliError as error:
         return None, Health("none", WHICH, False, error.message, error.hint)
     return keychain, keychain.describe()
 
 
 def check_store(facts: Facts) -> Finding:
-    """Look at the store's file, its permissions and whether it is whole."""
-    path = facts.path
+    """Look whether the store is whole, and for whom it can be read."""
+    name = facts.location.name
     if facts.store is None:
         trouble = facts.store_trouble or NotifycliError("it can't be opened")
-        return Finding("store", Status.FAIL, str(path), trouble.message, trouble.hint)
-    if not path.exists():
-        return Finding(
-            "store", Status.NOTE, str(path), "there is none yet: the first change makes it"
-        )
-    status = path.stat()
-    mode = stat.S_IMODE(status.st_mode)
-    found = f"{path}, version {VERSION}, {-(-status.st_size // _KIB)} KiB, mode {mode:04o}"
-    if mode & _OTHERS and sys.platform != "win32":
-        meaning = "others on this machine can read it: addresses, preferences, history"
-        return Finding("store", Status.FAIL, found, meaning, f"chmod 600 {path}")
-    if not os.access(path, os.W_OK):
-        return Finding("store", Status.FAIL, found, "it can be read but not changed", "")
-    if damage := facts.store.damage():
-        meaning = f"it is damaged ({damage})"
-        return Finding("store", Status.FAIL, found, meaning, "notifycli restore FILE")
-    return Finding("store", Status.OK, found, "it is whole, and yours alone to read")
+        return Finding("store", Status.FAIL, name, trouble.message, trouble.hint)
+    if not facts.location.exists:
+        return Finding("store", Status.NOTE, name, "there is none yet: the first change makes it")
+    seen = facts.store.inspect()
+    if seen.trouble:
+        return Finding("store", Status.FAIL, seen.found, seen.trouble, seen.remedy)
+    return Finding("store", Status.OK, seen.found, "it is whole, and yours alone to read")
 
 
 def check_keyring(facts: Facts) -> Finding:

@@ -36,7 +36,10 @@ def _connected(store: Store) -> Finding:
     from notifycli.delivery.email.smtp import MailConnection  # noqa: PLC0415
 
     sender = letterhead(store).sender
-    if store.configuration.get("smtp.username") and open_keychain(store=store.path).asks:
+    if (
+        store.configuration.get("smtp.username")
+        and open_keychain(beside=store.location.folder).asks
+    ):
         meaning = "not tried: the keyring would ask for a passphrase"
         return Finding("email", Status.NOTE, sender.address, meaning, "notifycli email test")
     server = mail_server(store, _SECONDS)

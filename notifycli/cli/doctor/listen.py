@@ -17,7 +17,7 @@ _SECRET = "notifycli config set listen.secret"  # noqa: S105 - how to set it
 
 def check_listen(facts: Facts) -> Finding:
     """Look whether a secret is set, and when the last event came to the usual file."""
-    path = facts.path.parent / JOURNAL
+    path = facts.location.folder / JOURNAL
     received = path.exists()
     found = f"{path}, {_last(path)}" if received else "no events"
     if not os.access(path if received else _nearest(path.parent), os.W_OK):

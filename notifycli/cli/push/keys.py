@@ -140,4 +140,4 @@ def _revoke(session: Session, store: Store, keys: PushKeys) -> NotifycliError | 
 
 
 def _keys(store: Store) -> PushKeys:
-    return PushKeys(store, open_keychain(store=store.path), now)
+    return PushKeys(store, open_keychain(beside=store.location.folder), now)

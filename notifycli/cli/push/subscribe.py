@@ -48,7 +48,7 @@ def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False)
     with session.store(create=True) as store:
         account = session.resolve_account(store)
         user = session.resolve_user(store, account)
-        key = PushKeys(store, open_keychain(store=store.path), now).current()
+        key = PushKeys(store, open_keychain(beside=store.location.folder), now).current()
 
         def opened(address: str) -> None:
             write([f"{address}\n".encode()])

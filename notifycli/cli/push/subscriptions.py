@@ -81,7 +81,7 @@ def push_add(
     with session.store(create=True) as store:
         account = session.resolve_account(store)
         user = session.resolve_user(store, account)
-        key = PushKeys(store, open_keychain(store=store.path), now).current()
+        key = PushKeys(store, open_keychain(beside=store.location.folder), now).current()
         keep(session, store, account, user, offer, key=key.id, label=label)
 
 
@@ -151,7 +151,7 @@ def push_remove(
         with store.change(account, session.command, session.who) as change:
             count = change.subscriptions.remove(known[id_] for id_ in dict.fromkeys(ids))
         if len(store.subscriptions.push_keys()) > 1:
-            PushKeys(store, open_keychain(store=store.path), now).forget_unused()
+            PushKeys(store, open_keychain(beside=store.location.folder), now).forget_unused()
     session.info(f"removed {plural(count, 'subscription')}")
 
 

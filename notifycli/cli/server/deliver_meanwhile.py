@@ -71,7 +71,7 @@ class _Delivery:
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
         from notifycli.replay.faults import BadLines  # noqa: PLC0415
         from notifycli.rules.selection import Selection  # noqa: PLC0415
-        from notifycli.store.outbox_records import Scope  # noqa: PLC0415
+        from notifycli.store.outbox import Scope  # noqa: PLC0415
 
         channels = Channels(store, frozenset(SWITCHED_CHANNELS), self._writer.write)
         for channel in SWITCHED_CHANNELS:

@@ -89,7 +89,7 @@ def listen(
     if path is not None and not os.path.isdir(Path(os.path.expanduser(path)).parent):  # noqa: PTH112
         make = f"mkdir -p {shlex.quote(str(path.parent))}"
         raise UsageError(f"there is no folder for {path}", make)
-    journal = Journal(Path(os.path.expanduser(path or session.path.parent / JOURNAL)), log)
+    journal = Journal(Path(os.path.expanduser(path or session.location.folder / JOURNAL)), log)
     at = http_server.Place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()

@@ -59,11 +59,11 @@ def serve(
     with session.store(create=True):
         pass  # What is wrong with it is told here, and not of each request.
     metrics = load_metrics(session)
-    api = Api(session.path, now, log, allow_loopback=allow_loopback, metrics=metrics)
+    api = Api(session.location, now, log, allow_loopback=allow_loopback, metrics=metrics)
     http_server.run(
         api.application(),
         http_server.Place(host, port, tls_cert, tls_key, behind_proxy),
-        lambda address: session.info(f"serving {session.path} at {address}"),
+        lambda address: session.info(f"serving {session.location.name} at {address}"),
         log,
     )
     print_stopped(session)

@@ -63,7 +63,7 @@ def load_metrics(session: Session) -> Metrics | None:
         from notifycli.server.metrics import Metrics  # noqa: PLC0415 - an extra
     except ModuleNotFoundError:
         return None
-    return Metrics(session.path)
+    return Metrics(session.location)
 
 
 def print_stopped(session: Session, done: str = "") -> None:

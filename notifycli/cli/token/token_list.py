@@ -67,7 +67,7 @@ def _inspected(session: Session, store: Store, account: int, users: Iterable[int
     tokens, orphans = store.tokens.of_account(account, users), store.tokens.leftovers()
     if not tokens and not orphans:
         return Inspection([], [], 0, None)
-    keychain = open_keychain(store=store.path)
+    keychain = open_keychain(beside=store.location.folder)
     inspection = inspect(tokens, orphans, None if keychain.asks else keychain, now())
     trouble = inspection.trouble
     if keychain.asks or trouble is not None:

@@ -28,7 +28,7 @@ from notifycli.delivery.email.smtp_login import (
 )
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.secrets.secret_settings import get_secret
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 from notifycli.threads import Daemons
 

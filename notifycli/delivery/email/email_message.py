@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from notifycli.delivery.email.address import Mailbox, mailbox
 from notifycli.delivery.email.email_templates import Templates
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 
 _LONGEST_SUBJECT = 150
 _LINE = 76

@@ -40,7 +40,7 @@ from notifycli.errors import NotifycliError
 from notifycli.events.timestamps import SECOND
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.vapid import PushKeys
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 
@@ -56,7 +56,7 @@ _LONGEST_SECONDS = 90.0
 
 def open_sender(store: Store) -> PushSender:
     """Make the sender of pushes. Raises `ConfigurationError` where push isn't set up."""
-    keys = PushKeys(store, open_keychain(store=store.path), now)
+    keys = PushKeys(store, open_keychain(beside=store.location.folder), now)
     keys.private(keys.current())
     subject, at_once = store.configuration.needed("push.subject", "deliver.concurrency")
     desk_url = store.configuration.get("desk.url") or ""

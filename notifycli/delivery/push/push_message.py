@@ -10,7 +10,7 @@ import msgspec
 
 from notifycli.rules.notifications import NotificationType as Type
 from notifycli.secrets.vapid import encode_base64url
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 
 LONGEST_PLAINTEXT = 3993
 """Bytes: a push service must take a body of 4,096 (RFC 8030, 7.2), less RFC 8188's overhead."""

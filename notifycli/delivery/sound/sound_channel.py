@@ -22,7 +22,7 @@ from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.events.event import UNSAID, Event
 from notifycli.events.event_names import MESSAGE_CREATED, PRESENCE
 from notifycli.rules.settings import Preferences
-from notifycli.store.outbox_records import Notice
+from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 
 REPEAT_SECONDS = 30.0

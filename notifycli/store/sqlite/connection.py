@@ -7,10 +7,12 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -20,19 +22,27 @@ from notifycli.errors import (
     NotPermittedError,
     TryAgainError,
 )
+from notifycli.store.store import Inspection, damaged
 
-VERSION = 12
+if TYPE_CHECKING:
+    from notifycli.store.outbox import Outbox
+
+T = TypeVar("T")
+
+VERSION = 13
 """The number of migrations: `PRAGMA user_version` of an up-to-date store."""
 APPLICATION_ID = 0x6E746679
 """`PRAGMA application_id` of a store: "ntfy"."""
-EVERY_INBOX = 0
-"""The inbox of a value that holds in every inbox: a primary key can't hold NULL."""
 BUSY_SECONDS = 5.0
 """How long to wait for another process that is writing."""
+_GLANCE_SECONDS = 0.2
+"""How long completion waits."""
 _AGAIN_SECONDS = 0.01
 _SMALLEST = 512
 """Bytes: SQLite's smallest page."""
 _IN_MEMORY = ":memory:"
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_KIB = 1024
 _SQLITE = b"SQLite format 3\0"
 _MARK_AT = 68
 """Where a database's file has its application id (SQLite's file format, 1.3)."""
@@ -41,13 +51,6 @@ _ROOM = 1 << 16
 _DAMAGE = ("not a database", "malformed", "Could not decode", "unsupported file format")
 _UNWRITABLE = ("unable to open", "readonly")
 _OUR_TABLE = "SELECT 1 FROM sqlite_schema WHERE name = 'user_preference'"
-
-
-def default_path() -> Path:
-    """Give where the store lives unless `--db` or `NOTIFYCLI_DB` says otherwise."""
-    from platformdirs import user_data_path  # noqa: PLC0415 - not needed where a path is given
-
-    return user_data_path("notifycli", appauthor=False) / "notifycli.db"
 
 
 @contextmanager
@@ -61,15 +64,7 @@ def translate_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise _translated(error, path) from error
     except (UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise damaged(path) from error
-
-
-def damaged(path: Path) -> ConfigurationError:
-    """Make the error of a store whose file is not as it was written."""
-    return ConfigurationError(
-        f"the store {path} is damaged",
-        "bring a backup back: notifycli restore FILE; what is wrong: notifycli doctor",
-    )
+        raise damaged(str(path)) from error
 
 
 _MEANINGS: tuple[tuple[tuple[str, ...], type[NotifycliError], str, str], ...] = (
@@ -102,7 +97,7 @@ def _translated(error: sqlite3.Error, path: Path) -> NotifycliError:
     if "not a database" in text and not _is_ours(path):
         return _no_store(path)
     if any(sign in text for sign in _DAMAGE):
-        return damaged(path)
+        return damaged(str(path))
     for signs, kind, message, hint in _MEANINGS:
         if any(sign in text for sign in signs):
             return kind(message.format(path), hint)
@@ -140,6 +135,113 @@ def _is_ours(path: Path) -> bool:
         return False
     mark = head[_MARK_AT : _MARK_AT + 4]
     return mark == APPLICATION_ID.to_bytes(4) or (len(head) <= _MARK_AT and head[:16] == _SQLITE)
+
+
+class SQLite:
+    """The database in a file, as `Database` has it."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        self._path = path
+        self._connection = connect(path, create=create)
+        self.execute = self._connection.execute
+        self.executemany = self._connection.executemany
+
+    def errors(self) -> AbstractContextManager[None]:
+        """Raise the product's errors in place of SQLite's."""
+        return translate_errors(self._path)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Do all or nothing. Takes the write lock at once, so that what is read stays true."""
+        with self.errors(), transaction(self._connection):
+            yield
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Take everything back at the end."""
+        with self._taken_back("BEGIN IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read what is there at one moment; what is staged is this connection's own."""
+        with self._taken_back("BEGIN"):
+            yield
+
+    @contextmanager
+    def _taken_back(self, begin: str) -> Iterator[None]:
+        with self.errors():
+            self.execute(begin)
+            try:
+                yield
+            finally:
+                self.execute("ROLLBACK")
+
+    def stage(self) -> None:
+        """Make the table `staged` anew."""
+        # The key begins with what tells most rows apart: each finds its place by comparing.
+        self.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS staged (account_id INTEGER, layer TEXT,"
+            " user_id INTEGER, inbox_id INTEGER, key TEXT, value TEXT, place INTEGER,"
+            " PRIMARY KEY (user_id, inbox_id, key, layer, account_id)) WITHOUT ROWID"
+        )
+        self.execute("DELETE FROM staged")
+
+    def outbox(self) -> Outbox:
+        """Return the outbox in the file."""
+        from notifycli.store.sqlite.outbox import SQLiteOutbox  # noqa: PLC0415 - few commands send
+
+        return SQLiteOutbox(self._connection, self._path)
+
+    def damage(self) -> str:
+        """Return the first thing that SQLite finds wrong with the file; an empty string if none."""
+        try:
+            with self.errors():
+                found = str(self.execute("PRAGMA quick_check(1)").fetchone()[0])
+        except ConfigurationError as error:
+            return str(error.__cause__ or error)
+        return "" if found == "ok" else found
+
+    def inspect(self) -> Inspection:
+        """Look the file over, and its permissions."""
+        status = self._path.stat()
+        mode = stat.S_IMODE(status.st_mode)
+        size = -(-status.st_size // _KIB)
+        found = f"{self._path}, version {VERSION}, {size} KiB, mode {mode:04o}"
+        if mode & _OTHERS and sys.platform != "win32":
+            trouble = "others on this machine can read it: addresses, preferences, history"
+            return Inspection(found, trouble, f"chmod 600 {self._path}")
+        if not os.access(self._path, os.W_OK):
+            return Inspection(found, "it can be read but not changed")
+        if damage := self.damage():
+            return Inspection(found, f"it is damaged ({damage})", "notifycli restore FILE")
+        return Inspection(found)
+
+    def copy_to(self, file: Path) -> None:
+        """Copy the database while others write, as it is at one moment (SQLite's online backup)."""
+        with self.errors(), closing(sqlite3.connect(file)) as copy:
+            self._connection.backup(copy)
+            # One file: nothing that lies beside it needs to be kept too.
+            copy.execute("PRAGMA journal_mode = DELETE")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+def glance(path: Path, ask: Callable[[sqlite3.Connection], T]) -> T | None:
+    """Ask the store at `path` without touching the file; `None` if it is no use just now."""
+    try:
+        if not path.is_file():
+            return None
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=_GLANCE_SECONDS)) as connection:
+            (application,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            ours = (application, version) == (APPLICATION_ID, VERSION)
+            return ask(connection) if ours else None
+    except (sqlite3.Error, OSError):
+        return None
 
 
 def connect(path: Path, *, create: bool) -> sqlite3.Connection:
@@ -234,7 +336,7 @@ def _holds_something(path: Path) -> bool:
         )
     size = status.st_size
     if 0 < size < _SMALLEST:
-        raise damaged(path) if _is_ours(path) else _no_store(path)
+        raise damaged(str(path)) if _is_ours(path) else _no_store(path)
     return size > 0
 
 
@@ -281,7 +383,7 @@ def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
         if version and connection.execute(_OUR_TABLE).fetchone():
-            raise damaged(path)
+            raise damaged(str(path))
         if version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
             raise ConfigurationError(
                 f"{path} is a database of another program",

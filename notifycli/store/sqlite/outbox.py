@@ -1,11 +1,4 @@
-"""The outbox: every notification that is to be sent, from the decision to its end.
-
-A notice is written before it is sent, and known by (event, user, type, channel): written again, it
-stays what it is. Whoever sends leases notices first; a lease that isn't renewed ends, and another
-process takes over. What a message says is kept as long as it may still have to be sent.
-
-All times are microseconds since 1970 UTC.
-"""
+"""The outbox in a file of SQLite, whose writers take turns."""
 
 from __future__ import annotations
 
@@ -18,7 +11,7 @@ from typing import Any, TypeVar
 from msgspec import Struct, convert
 
 from notifycli.rules.notifications import Channel
-from notifycli.store.outbox_records import (
+from notifycli.store.outbox import (
     EVERY_CHANNEL,
     Entry,
     FilePosition,
@@ -52,7 +45,7 @@ _JOINED = {
     "inbox_name": "coalesce(nullif(n.inbox_name, ''), i.name, '')",
 }
 _FROM = (
-    " FROM notice n LEFT JOIN user u ON u.account_id = n.account_id AND u.id = n.user_id"
+    ' FROM notice n LEFT JOIN "user" u ON u.account_id = n.account_id AND u.id = n.user_id'
     " LEFT JOIN inbox i ON i.account_id = n.account_id AND i.id = n.inbox_id"
 )
 
@@ -69,13 +62,13 @@ def _select(record: type[Struct]) -> str:
 _SELECT_LEASED = _select(Leased)
 _SELECT_NOTED = _select(Noted)
 _INSERT = (
-    f"INSERT OR IGNORE INTO notice ({', '.join(Entry._fields)}, since, changed_at, due_at)"  # noqa: S608 - our own fields
+    f"INSERT OR IGNORE INTO notice ({', '.join(Entry._fields)}, since, changed_at, due_at)"
     f" VALUES ({', '.join('?' * len(Entry._fields))}, ?, ?, ?)"
 )
 
 
-class Outbox:
-    """The notices in a store. Every method is one transaction, and quick."""
+class SQLiteOutbox:
+    """The notices in a file; what each method does is told by `Outbox`."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
@@ -84,11 +77,7 @@ class Outbox:
     def write(
         self, entries: Iterable[Entry], now: int, place: tuple[str, FilePosition] | None = None
     ) -> list[Entry]:
-        """Write notices, and how far the file has been read that they come from, in one.
-
-        Gives those that are new: one that was written before stays as it is.
-        """
-        with self._told(), transaction(self._connection):
+        with self._errors(), transaction(self._connection):
             execute = self._connection.execute
             new = [e for e in entries if execute(_INSERT, (*e, now, now, now)).rowcount]
             if place is not None:
@@ -98,7 +87,6 @@ class Outbox:
             return new
 
     def known(self, entry: Entry) -> bool:
-        """Whether a notice was written before."""
         return bool(
             self._one(
                 "SELECT count(*) FROM notice WHERE (event_key, user_id, type, channel)"
@@ -111,7 +99,6 @@ class Outbox:
         )
 
     def place(self, path: str) -> FilePosition | None:
-        """Give how far a followed file was read; `None` if it never was."""
         rows = self._rows("SELECT inode, start, offset FROM followed WHERE path = ?", path)
         return next((FilePosition(*row) for row in rows), None)
 
@@ -126,18 +113,12 @@ class Outbox:
         *,
         renew: bool,
     ) -> list[Leased]:
-        """Record what has become of leased notices, and lease up to `room` that are due.
-
-        A notice waits for every earlier one to the same user, of the same conversation, on the
-        same channel: until that is sent, dead or dropped. With `renew`, what the owner holds is
-        leased until then too.
-        """
-        with self._told(), transaction(self._connection):
+        with self._errors(), transaction(self._connection):
             for item in settled:
                 self._settle(item, owner, now)
             if renew:
                 self._connection.execute(
-                    "UPDATE notice AS n SET due_at = ? WHERE n.owner = ?"  # noqa: S608 - constants
+                    "UPDATE notice AS n SET due_at = ? WHERE n.owner = ?"
                     f" AND n.state = 'sending' AND {_OPEN}",
                     (lease_until, owner),
                 )
@@ -148,7 +129,7 @@ class Outbox:
         own = "1" if item.state is NoticeState.SENT else "state = 'sending' AND owner = :owner"
         forget = f", {_FORGET}" if item.state in (NoticeState.SENT, NoticeState.DROPPED) else ""
         self._connection.execute(
-            "UPDATE notice SET state = :state, owner = '', changed_at = :now, due_at = :due,"  # noqa: S608 - constants
+            "UPDATE notice SET state = :state, owner = '', changed_at = :now, due_at = :due,"
             " why = CASE WHEN :tried OR :why <> '' THEN :why ELSE why END, remedy = :remedy,"
             f" attempts = attempts + :tried{forget}"
             f" WHERE id = :id AND {own}",
@@ -181,36 +162,32 @@ class Outbox:
         return leased
 
     def next_due(self, scope: Scope) -> int | None:
-        """Give the moment at which the next notice can be leased; `None` if none is open."""
         condition, parameters = scope.where()
         found: int | None = self._one(
-            f"SELECT min(n.due_at) FROM notice n WHERE {_OPEN} AND {condition}"  # noqa: S608 - constants
+            f"SELECT min(n.due_at) FROM notice n WHERE {_OPEN} AND {condition}"
             f" AND {_FIRST_IN_LINE}",
             *parameters,
         )
         return found
 
     def open_count(self, scope: Scope) -> int:
-        """Count what is still to be sent."""
         condition, parameters = scope.where()
         return int(
             self._one(
-                f"SELECT count(*) FROM notice n WHERE {_OPEN} AND {condition}",  # noqa: S608 - constants
+                f"SELECT count(*) FROM notice n WHERE {_OPEN} AND {condition}",
                 *parameters,
             )
         )
 
     def open_channels(self) -> list[Channel]:
-        """Give the channels on which something is still to be sent."""
-        rows = self._rows(f"SELECT DISTINCT channel FROM notice n WHERE {_OPEN}")  # noqa: S608 - constants
+        rows = self._rows(f"SELECT DISTINCT channel FROM notice n WHERE {_OPEN}")
         found = {row[0] for row in rows}
         return [channel for channel in Channel if channel in found]
 
     def counts(self, scope: Scope = EVERY_CHANNEL) -> list[StateCount]:
-        """Count notices by channel and state, in the order of those."""
         condition, parameters = scope.where()
         rows = self._rows(
-            "SELECT channel, state, count(*), min(since), coalesce((SELECT why FROM notice w"  # noqa: S608 - constants
+            "SELECT channel, state, count(*), min(since), coalesce((SELECT why FROM notice w"
             " WHERE w.state = 'pending' AND w.state = n.state AND w.channel = n.channel"
             " AND w.why <> '' ORDER BY w.changed_at DESC LIMIT 1), '') FROM notice n"
             f" WHERE {condition} GROUP BY channel, state",
@@ -221,7 +198,6 @@ class Outbox:
         return sorted(found, key=lambda c: (channels.index(c.channel), states.index(c.state)))
 
     def in_state(self, state: NoticeState, scope: Scope = EVERY_CHANNEL) -> Iterator[Noted]:
-        """Give the notices in a state, the oldest first."""
         condition, parameters = scope.where()
         rows = self._rows(
             f"{_SELECT_NOTED} WHERE n.state = ? AND {condition} ORDER BY n.id", state, *parameters
@@ -229,24 +205,21 @@ class Outbox:
         return (_record(Noted, row) for row in rows)
 
     def states(self, ids: Iterable[int], scope: Scope = EVERY_CHANNEL) -> dict[int, NoticeState]:
-        """Give the states of the notices with these ids; one that isn't there is left out."""
         condition, parameters = scope.where()
-        one = f"SELECT state FROM notice n WHERE id = ? AND {condition}"  # noqa: S608 - constants
+        one = f"SELECT state FROM notice n WHERE id = ? AND {condition}"
         found = {id_: self._one(one, id_, *parameters) for id_ in ids}
         return {id_: NoticeState(state) for id_, state in found.items() if state is not None}
 
     def explain(self, scope: Scope, why: str, now: int) -> None:
-        """Note why notices wait that have never been tried."""
         condition, parameters = scope.where()
-        with self._told(), transaction(self._connection):
+        with self._errors(), transaction(self._connection):
             self._connection.execute(
-                "UPDATE notice AS n SET why = ?, changed_at = ?"  # noqa: S608 - constants
+                "UPDATE notice AS n SET why = ?, changed_at = ?"
                 f" WHERE n.state = 'pending' AND n.attempts = 0 AND {condition}",
                 (why, now, *parameters),
             )
 
     def retry(self, ids: Iterable[int], now: int) -> int:
-        """Make dead notices pending anew, and pending ones due at once; gives how many."""
         return self._change(
             "UPDATE notice SET state = 'pending', attempts = 0, since = :now, changed_at = :now,"
             " due_at = :now, why = '', remedy = ''"
@@ -256,28 +229,25 @@ class Outbox:
         )
 
     def drop(self, ids: Iterable[int], now: int) -> int:
-        """Give up dead and pending notices, and forget what they say; gives how many."""
         return self._change(
-            f"UPDATE notice SET state = 'dropped', changed_at = :now, {_FORGET}"  # noqa: S608 - constants
+            f"UPDATE notice SET state = 'dropped', changed_at = :now, {_FORGET}"
             " WHERE id = :id AND state IN ('dead', 'pending')",
             ids,
             now,
         )
 
     def forget(self, before: int) -> None:
-        """Forget what was sent or dropped before a moment."""
-        with self._told(), transaction(self._connection):
+        with self._errors(), transaction(self._connection):
             self._connection.execute(
                 "DELETE FROM notice WHERE state IN ('sent', 'dropped') AND changed_at < ?",
                 (before,),
             )
 
     def version(self) -> int:
-        """Give a number that differs once another process has changed the store."""
         return int(self._one("PRAGMA data_version"))
 
     def _change(self, sql: str, ids: Iterable[int], now: int) -> int:
-        with self._told(), transaction(self._connection):
+        with self._errors(), transaction(self._connection):
             before = self._connection.total_changes
             self._connection.executemany(sql, ({"id": id_, "now": now} for id_ in ids))
             return self._connection.total_changes - before
@@ -286,8 +256,8 @@ class Outbox:
         return next(self._rows(sql, *parameters), (None,))[0]
 
     def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        with self._told():
+        with self._errors():
             yield from self._connection.execute(sql, parameters)
 
-    def _told(self) -> AbstractContextManager[None]:
+    def _errors(self) -> AbstractContextManager[None]:
         return translate_errors(self._path)

@@ -8,9 +8,6 @@ from __future__ import annotations
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from notifycli.store.sqlite.outbox_schema import OUTBOX
-from notifycli.store.sqlite.push_schema import INVITATIONS, PUSH
-
 migrations = Migrations("notifycli")
 
 _DIRECTORY = """
@@ -230,17 +227,115 @@ def m006_add_chatwoot(db: Database) -> None:
         db.execute(statement)
 
 
+_OUTBOX = (
+    # Refers to no user or inbox: what was sent stays known when its user has gone, or it would be
+    # sent again to one who comes back. `due_at` is when a pending one is next to be tried, and
+    # when the lease of one that is being sent ends.
+    """
+CREATE TABLE notice (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  event_key BLOB NOT NULL,
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  type TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  event TEXT NOT NULL,
+  conversation_id INTEGER,
+  inbox_id INTEGER,
+  inbox_name TEXT NOT NULL,
+  message_id INTEGER,
+  at INTEGER,
+  contact TEXT NOT NULL,
+  author TEXT NOT NULL,
+  text TEXT NOT NULL,
+  state TEXT NOT NULL DEFAULT 'pending'
+    CHECK (state IN ('pending', 'sending', 'sent', 'dead', 'dropped')),
+  owner TEXT NOT NULL DEFAULT '',
+  since INTEGER NOT NULL,
+  changed_at INTEGER NOT NULL,
+  due_at INTEGER NOT NULL,
+  attempts INTEGER NOT NULL DEFAULT 0,
+  why TEXT NOT NULL DEFAULT '',
+  remedy TEXT NOT NULL DEFAULT ''
+)""",
+    "CREATE UNIQUE INDEX notice_key ON notice (event_key, user_id, type, channel)",
+    # What is open is little beside what was sent: a lease looks at that alone.
+    "CREATE INDEX notice_open ON notice (id) WHERE state IN ('pending', 'sending')",
+    """
+CREATE INDEX notice_line ON notice (account_id, user_id, channel, conversation_id, id)
+  WHERE state IN ('pending', 'sending')""",
+    "CREATE INDEX notice_done ON notice (changed_at) WHERE state IN ('sent', 'dropped')",
+    "CREATE INDEX notice_dead ON notice (id) WHERE state = 'dead'",
+    # How far a file has been read that is followed, and by what it is known again.
+    """
+CREATE TABLE followed (
+  path TEXT PRIMARY KEY,
+  inode INTEGER NOT NULL,
+  start BLOB NOT NULL,
+  offset INTEGER NOT NULL
+) WITHOUT ROWID""",
+)
+
+
 @migrations()
 def m007_add_outbox(db: Database) -> None:
     """Make room for notifications that are to be sent, and for how far files were followed."""
-    for statement in OUTBOX:
+    for statement in _OUTBOX:
         db.execute(statement)
+
+
+_PUSH = (
+    """
+CREATE TABLE push_key (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  public_key TEXT NOT NULL UNIQUE,
+  secret_name TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL
+)""",
+    # An endpoint may serve a person in several accounts.
+    """
+CREATE TABLE push_subscription (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  key_id INTEGER NOT NULL REFERENCES push_key,
+  endpoint TEXT NOT NULL,
+  p256dh TEXT NOT NULL,
+  auth TEXT NOT NULL,
+  label TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  last_used_at INTEGER,
+  failures INTEGER NOT NULL,
+  UNIQUE (account_id, user_id, endpoint),
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+)""",
+    "CREATE INDEX push_subscription_key ON push_subscription (key_id)",
+    """
+CREATE TABLE subscription_change (
+  change_id INTEGER NOT NULL REFERENCES change ON DELETE CASCADE,
+  user_id INTEGER NOT NULL,
+  subscription_id INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  what TEXT NOT NULL CHECK (what IN ('added', 'removed'))
+)""",
+    "CREATE INDEX subscription_change_change ON subscription_change (change_id)",
+)
+# Of the link no more than its digest: who reads the store can't open it.
+_INVITATIONS = """
+CREATE TABLE push_invitation (
+  digest TEXT PRIMARY KEY,
+  account_id INTEGER NOT NULL,
+  user_id INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  FOREIGN KEY (account_id, user_id) REFERENCES user ON DELETE CASCADE
+) WITHOUT ROWID"""
 
 
 @migrations()
 def m008_add_push_subscriptions(db: Database) -> None:
     """Make room for push keys and the subscriptions that are bound to them."""
-    for statement in PUSH:
+    for statement in _PUSH:
         db.execute(statement)
 
 
@@ -266,7 +361,7 @@ def m010_add_removed_rows(db: Database) -> None:
 @migrations()
 def m011_add_push_invitations(db: Database) -> None:
     """Make room for links by which users subscribe browsers of their own."""
-    db.execute(INVITATIONS)
+    db.execute(_INVITATIONS)
 
 
 @migrations()
@@ -282,3 +377,38 @@ def m012_name_secrets_of_settings(db: Database) -> None:
     if db.execute("PRAGMA user_version").fetchone()[0]:
         for key in ("smtp.password", "listen.secret"):
             db.execute("INSERT INTO setting_secret VALUES (?, ?)", (key, f"config/{key}"))
+
+
+_NUMBERED = {
+    "preference_change": """
+CREATE TABLE preference_change (
+  id INTEGER PRIMARY KEY,
+  change_id INTEGER NOT NULL REFERENCES change ON DELETE CASCADE,
+  layer TEXT NOT NULL,
+  user_id INTEGER,
+  inbox_id INTEGER,
+  key TEXT NOT NULL,
+  old TEXT,
+  new TEXT
+)""",
+    "directory_change": """
+CREATE TABLE directory_change (
+  id INTEGER PRIMARY KEY,
+  change_id INTEGER NOT NULL REFERENCES change ON DELETE CASCADE,
+  kind TEXT NOT NULL CHECK (kind IN ('account', 'user', 'inbox', 'team')),
+  item_id INTEGER NOT NULL,
+  old TEXT,
+  new TEXT
+)""",
+}
+
+
+@migrations()
+def m013_number_what_changes_did(db: Database) -> None:
+    """Give what a change did its order by a column: an engine may have no `rowid`."""
+    for table, layout in _NUMBERED.items():
+        db.execute(f"ALTER TABLE {table} RENAME TO unnumbered")
+        db.execute(layout)
+        db.execute(f"INSERT INTO {table} SELECT rowid, * FROM unnumbered")
+        db.execute("DROP TABLE unnumbered")
+        db.execute(f"CREATE INDEX {table}_change ON {table} (change_id)")

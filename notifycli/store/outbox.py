@@ -1,9 +1,17 @@
-"""What the outbox holds and hands out. All times are microseconds since 1970 UTC."""
+"""The outbox: every notification that is to be sent, from the decision to its end.
+
+A notice is written before it is sent, and known by (event, user, type, channel): written again, it
+stays what it is. Whoever sends leases notices first; a lease that isn't renewed ends, and another
+process takes over. What a message says is kept as long as it may still have to be sent.
+
+All times are microseconds since 1970 UTC.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -102,7 +110,8 @@ class Scope(NamedTuple):
 
     def where(self) -> tuple[str, list[object]]:
         """Give the condition on the table `n`, and its parameters."""
-        condition = f"n.channel IN ({', '.join('?' * len(self.channels))})"
+        # IN () is no SQL.
+        condition = f"n.channel IN ({', '.join('?' * len(self.channels)) or 'NULL'})"
         parameters: list[object] = [*sorted(self.channels)]
         if self.account is not None:
             condition += " AND n.account_id = ?"
@@ -160,3 +169,87 @@ class FilePosition(NamedTuple):
     """A digest of the file's first line, by which it is known again."""
     offset: int
     """The byte behind the last line that was read."""
+
+
+class Outbox(Protocol):
+    """The notices in a store. Every method is one transaction, and quick."""
+
+    def write(
+        self, entries: Iterable[Entry], now: int, place: tuple[str, FilePosition] | None = None
+    ) -> list[Entry]:
+        """Write notices, and how far the file has been read that they come from, in one.
+
+        Gives those that are new: one that was written before stays as it is.
+        """
+        ...
+
+    def known(self, entry: Entry) -> bool:
+        """Whether a notice was written before."""
+        ...
+
+    def place(self, path: str) -> FilePosition | None:
+        """Give how far a followed file was read; `None` if it never was."""
+        ...
+
+    def turn(  # noqa: PLR0917 - the engine's one call
+        self,
+        owner: str,
+        settled: Sequence[Settled],
+        room: int,
+        scope: Scope,
+        now: int,
+        lease_until: int,
+        *,
+        renew: bool,
+    ) -> list[Leased]:
+        """Record what has become of leased notices, and lease up to `room` that are due.
+
+        A notice waits for every earlier one to the same user, of the same conversation, on the
+        same channel: until that is sent, dead or dropped. With `renew`, what the owner holds is
+        leased until then too.
+        """
+        ...
+
+    def next_due(self, scope: Scope) -> int | None:
+        """Give the moment at which the next notice can be leased; `None` if none is open."""
+        ...
+
+    def open_count(self, scope: Scope) -> int:
+        """Count what is still to be sent."""
+        ...
+
+    def open_channels(self) -> list[Channel]:
+        """Give the channels on which something is still to be sent."""
+        ...
+
+    def counts(self, scope: Scope = EVERY_CHANNEL) -> list[StateCount]:
+        """Count notices by channel and state, in the order of those."""
+        ...
+
+    def in_state(self, state: NoticeState, scope: Scope = EVERY_CHANNEL) -> Iterator[Noted]:
+        """Give the notices in a state, the oldest first."""
+        ...
+
+    def states(self, ids: Iterable[int], scope: Scope = EVERY_CHANNEL) -> dict[int, NoticeState]:
+        """Give the states of the notices with these ids; one that isn't there is left out."""
+        ...
+
+    def explain(self, scope: Scope, why: str, now: int) -> None:
+        """Note why notices wait that have never been tried."""
+        ...
+
+    def retry(self, ids: Iterable[int], now: int) -> int:
+        """Make dead notices pending anew, and pending ones due at once; gives how many."""
+        ...
+
+    def drop(self, ids: Iterable[int], now: int) -> int:
+        """Give up dead and pending notices, and forget what they say; gives how many."""
+        ...
+
+    def forget(self, before: int) -> None:
+        """Forget what was sent or dropped before a moment."""
+        ...
+
+    def version(self) -> int:
+        """Give a number that differs once another process has changed the store."""
+        ...
