@@ -5,8 +5,8 @@ Everything here can be merged: the counts of parts of a log, by account, are tho
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection
 from datetime import tzinfo
 from typing import NamedTuple, TypeVar
 
@@ -219,16 +219,16 @@ class Counts(Struct):
 
     def add(self, account: int, evaluator: Evaluator, takes: Takes) -> None:
         """Add what an account's evaluator has counted, which begins anew."""
-        members: dict[NotificationType, Counter[int]] = {}
+        concerned: defaultdict[NotificationType, Counter[int]] = defaultdict(Counter)
         for plan in evaluator.every_plan():
+            of_type = concerned[plan.type]
+            of_type.update(plan.named)
             if plan.times:
-                self._add_judged(account, evaluator, plan, takes)
-                of_type = members.setdefault(plan.type, Counter())
                 for user in plan.users:
                     of_type[user] += plan.times
-                plan.times = plan.always_times = 0
-                plan.outcomes.clear()
-        for type_, of_type in members.items():
+            self._add_judged(account, evaluator, plan, takes)
+            plan.begin_anew()
+        for type_, of_type in concerned.items():
             for channel in channels_of(type_):
                 for user, times in of_type.items():
                     if takes(account, user, channel, type_):
@@ -246,13 +246,11 @@ class Counts(Struct):
             often[recipient.user_id, recipient.channel] += times
             key = recipient.user_id, recipient.email, recipient.channel, recipient.type
             if takes(account, key[0], key[2], key[3]):
-                if recipient.user_id not in plan.members:
-                    self.decided[key] += times
                 if recipient.reason is Reason.ENABLED:
                     self.fired[key] += times
                 self._add_reason(account, evaluator, recipient, times)
-        rest = plan.users if self.insight is not None else plan.switched_on
-        for user in rest:
+        rest: Collection[int] = plan.users if self.insight is not None else plan.switched_on
+        for user in rest if plan.times else ():
             for recipient in evaluator.default(plan, user):
                 times = plan.times - often[user, recipient.channel]
                 if times and takes(account, user, recipient.channel, plan.type):

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 from notifycli.rules.decision import Outcome, Reason, RecipientFields
 from notifycli.rules.directory import Directory, User
 from notifycli.rules.ladder import channels_of
-from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
+from notifycli.rules.notifications import (
+    NEW_MESSAGE_TYPES,
+    SWITCHED_CHANNELS,
+    TYPES,
+    Channel,
+    NotificationType,
+)
 from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import Profile
 from notifycli.rules.settings import Preferences, Settings, SettingsBook
 
+_MENTION = NotificationType.MENTION
 _OFF = ("off", "none")
 _KEYS = {
     "audio": NotificationType.NEW_MESSAGE,
@@ -94,23 +102,37 @@ class EnabledIndex:
         preferences: Preferences,
         settings: SettingsBook,
         recipients: Recipients,
+        profile: Profile,
     ) -> None:
         self._settings = settings
         self._recipients = recipients
         self._found: dict[tuple[object, ...], tuple[RecipientFields, ...]] = {}
         """What is decided of a user on all channels: for each place on record and reason."""
-        self._types = frozenset(_switched_on_somewhere(preferences))
+        self._wanting = _wanting(preferences)
+        """Whoever has a type switched on somewhere; `None` for everybody."""
+        if profile.one_row:  # What one of these comes to decides about the next.
+            self._wanting.update(_together(self._wanting, (_MENTION, *NEW_MESSAGE_TYPES)))
         self._places = directory.known_inboxes.union(inbox for _, inbox in preferences.inbox)
 
     def place(self, inbox: int | None) -> int | None:
         """Give the inbox; `None` for one of which nothing is on record: they are all alike."""
         return inbox if inbox in self._places else None
 
-    def of(self, type_: NotificationType, users: Iterable[int], inbox: int | None) -> list[Enabled]:
-        """Give the users who have a type switched on in an inbox."""
-        if type_ not in self._types:
-            return []
-        each = ((user, self._settings.of(user, inbox)) for user in users)
+    def wanting(self, type_: NotificationType, users: Collection[int]) -> Collection[int]:
+        """Return those of the users who may have a type switched on, in their order.
+
+        Of all the others it is sure that they have it switched off, in every inbox.
+        """
+        wanting = self._wanting[type_]
+        if wanting is None:
+            return users
+        return () if wanting.isdisjoint(users) else [user for user in users if user in wanting]
+
+    def of(
+        self, type_: NotificationType, users: tuple[int, ...], inbox: int | None
+    ) -> list[Enabled]:
+        """Return the users who have a type switched on in an inbox."""
+        each = ((user, self._settings.of(user, inbox)) for user in self.wanting(type_, users))
         return [
             Enabled(user, settings, self.unhindered(type_, user, inbox))
             for user, settings in each
@@ -168,14 +190,24 @@ def _origin(settings: Settings, channel: Channel, type_: NotificationType) -> La
     return settings.enabled[channel, type_].origin
 
 
-def _switched_on_somewhere(preferences: Preferences) -> Iterator[NotificationType]:
-    own = {
-        key
-        for values in (*preferences.user.values(), *preferences.inbox.values())
-        for key, value in values.items()
-        if value not in _OFF
+def _wanting(preferences: Preferences) -> dict[NotificationType, frozenset[int] | None]:
+    """Return who may have each type switched on somewhere; `None` for everybody."""
+    found: dict[NotificationType, set[int]] = {type_: set() for type_ in _KEYS.values()}
+    inboxes = ((user, values) for (user, _), values in preferences.inbox.items())
+    for user, values in chain(preferences.user.items(), inboxes):
+        for key, value in values.items():
+            if value not in _OFF and key in _KEYS and key not in preferences.lock:
+                found[_KEYS[key]].add(user)
+    for_all = {
+        type_ for key, type_ in _KEYS.items() if preferences.resolve(key, None).value not in _OFF
     }
-    for key, type_ in _KEYS.items():
-        value, origin = preferences.resolve(key, None)
-        if value not in _OFF or (key in own and origin is not Layer.LOCK):
-            yield type_
+    return {type_: None if type_ in for_all else frozenset(found[type_]) for type_ in found}
+
+
+def _together(
+    wanting: Mapping[NotificationType, frozenset[int] | None], types: Iterable[NotificationType]
+) -> dict[NotificationType, frozenset[int] | None]:
+    """Return the same for whoever has any of the types switched on."""
+    each = [wanting[type_] for type_ in types]
+    some = [users for users in each if users is not None]
+    return dict.fromkeys(types, frozenset().union(*some) if len(some) == len(each) else None)

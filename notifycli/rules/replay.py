@@ -113,7 +113,7 @@ class Replay:
             if judged:
                 evaluation = Evaluation(event, account, judged)
                 if self._counts.insight is not None:
-                    self._look(evaluation, self._counts.insight)
+                    self._look(evaluation, evaluator, self._counts.insight)
                 if evaluator.full:
                     self._settle(event.account or 0)
         else:
@@ -165,15 +165,18 @@ class Replay:
     def _settle(self, account: int) -> None:
         evaluator = self.accounts[account].evaluator
         self._counts.add(account, evaluator, self._selection.takes_kind)
-        evaluator.forget()
+        evaluator.plans.clear()
 
-    def _look(self, evaluation: Evaluation, insight: Insight) -> None:
-        """Count what fires for the eye."""
+    def _look(self, evaluation: Evaluation, evaluator: Evaluator, insight: Insight) -> None:
+        """Count what fires, and why all the rest doesn't, for the eye."""
         event, takes = evaluation.event, self._selection.takes_kind
         account = event.account or 0
         for fired in evaluation.fired:
             if takes(account, fired.user_id, fired.channel, fired.type):
                 insight.add_fired(account, fired, event.conversation, event.at)
+        for one in evaluation.judged:
+            for recipient in evaluator.rest(one):
+                one.plan.outcomes[recipient] += 1
 
     def _meet(self, event: Event) -> Account:
         """Give the event's account."""

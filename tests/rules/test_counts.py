@@ -94,7 +94,7 @@ def test_counts_are_those_of_every_decision_that_is_selected(
             elif one.channel in dict(settings_of(one.user_id, event.inbox).switched_on[one.type]):
                 held[one.reason] += 1
 
-    with patch.multiple(plan, PLANS_KEPT=kept, DECISIONS_KEPT=kept):
+    with patch.object(plan, "PLANS_KEPT", kept):
         replay = replay_with(world, profile, selection)
         for event in events_of(world.lines):
             replay.evaluate(event)
