@@ -5,7 +5,7 @@ Section 5 of the rules, sentence by sentence.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 from msgspec import Struct
 
@@ -40,28 +40,30 @@ class Finder:
 
     def candidates(
         self, event: Event, conversation: Conversation, opening: Opening | None
-    ) -> Iterator[Candidates]:
-        """Give the types in their order, of an event that its conversation has taken over."""
+    ) -> list[Candidates]:
+        """Return the types in their order, of an event that its conversation has taken over."""
+        found: list[Candidates] = []
         if opening in _BY_BOT and self._profile.handoff_told:
-            yield self._creation(event)
+            found.append(self._creation(event))
         if event.name == MESSAGE_CREATED:
-            yield from self._message(event, conversation)
+            self._message(event, conversation, found)
         elif event.name == CREATED:
-            yield self._creation(event)
+            found.append(self._creation(event))
             if self._profile.assignment_at_creation:
-                yield from self._assignment(conversation)
+                self._assignment(conversation, found)
         elif event.assignment:
-            yield from self._assignment(conversation)
+            self._assignment(conversation, found)
         elif event.name in SLA_EVENTS and self._profile.sla:
-            yield self._missed_service_level(event, conversation)
+            found.append(self._missed_service_level(event, conversation))
+        return found
 
     def _creation(self, event: Event) -> Candidates:
         recipients = self._directory.recipients(event.inbox)
         return Candidates(NotificationType.CREATION, recipients, audience=True)
 
-    def _assignment(self, conversation: Conversation) -> Iterator[Candidates]:
+    def _assignment(self, conversation: Conversation, found: list[Candidates]) -> None:
         if conversation.assignee is not None:
-            yield Candidates(NotificationType.ASSIGNMENT, (conversation.assignee,))
+            found.append(Candidates(NotificationType.ASSIGNMENT, (conversation.assignee,)))
 
     def _missed_service_level(self, event: Event, conversation: Conversation) -> Candidates:
         people = self._directory.administrators.union(self._participants(conversation))
@@ -69,23 +71,23 @@ class Finder:
             people = people.union((conversation.assignee,))
         return Candidates(NotificationType(event.name), sorted(people))
 
-    def _message(self, event: Event, conversation: Conversation) -> Iterator[Candidates]:
+    def _message(self, event: Event, conversation: Conversation, found: list[Candidates]) -> None:
         message = event.message
         assert message is not None  # noqa: S101 - every message_created has one
         if message.private or (message.content and message.type in _CHAT):
-            yield from self._mentions(event, message, conversation)
+            self._mentions(event, message, conversation, found)
         if self._is_new_message(message):
             if self._profile.participating_first:
-                yield from self._participating(conversation)
-                yield from self._assigned(conversation)
+                self._participating(conversation, found)
+                self._assigned(conversation, found)
             else:
-                yield from self._assigned(conversation)
-                yield from self._participating(conversation)
+                self._assigned(conversation, found)
+                self._participating(conversation, found)
             if self._profile.unassigned and message.type == "incoming":
-                yield from self._unassigned(event, conversation)
+                self._unassigned(event, conversation, found)
         team = conversation.team if self._profile.team_as_members else None
         viewers = self._directory.viewers(event.inbox, team)
-        yield Candidates(NotificationType.NEW_MESSAGE, viewers, audience=True)
+        found.append(Candidates(NotificationType.NEW_MESSAGE, viewers, audience=True))
 
     def _is_new_message(self, message: Message) -> bool:
         if message.private and not self._profile.private_notes:
@@ -93,8 +95,8 @@ class Finder:
         return message.type == "incoming" or (message.type == "outgoing" and self._profile.outgoing)
 
     def _mentions(
-        self, event: Event, message: Message, conversation: Conversation
-    ) -> Iterator[Candidates]:
+        self, event: Event, message: Message, conversation: Conversation, found: list[Candidates]
+    ) -> None:
         mentioned = self._mentioned(event, message)
         if not mentioned:
             return
@@ -104,7 +106,7 @@ class Finder:
             conversation.join(
                 user for user in mentioned if self._can_see(user, event, conversation)
             )
-        yield Candidates(NotificationType.MENTION, sorted(mentioned))
+        found.append(Candidates(NotificationType.MENTION, sorted(mentioned)))
 
     def _mentioned(self, event: Event, message: Message) -> set[int]:
         """Give whom a message mentions, of those who can be."""
@@ -123,16 +125,16 @@ class Finder:
             user, event.inbox, kept.team, kept.assignee, kept.participants
         )
 
-    def _assigned(self, conversation: Conversation) -> Iterator[Candidates]:
+    def _assigned(self, conversation: Conversation, found: list[Candidates]) -> None:
         if conversation.assignee is not None:
-            yield Candidates(NotificationType.ASSIGNED_MESSAGE, (conversation.assignee,))
+            found.append(Candidates(NotificationType.ASSIGNED_MESSAGE, (conversation.assignee,)))
 
-    def _participating(self, conversation: Conversation) -> Iterator[Candidates]:
+    def _participating(self, conversation: Conversation, found: list[Candidates]) -> None:
         users = self._participants(conversation)
         if not self._profile.participating_first and conversation.assignee in users:
-            users = tuple(user for user in users if user != conversation.assignee)
+            users = tuple([user for user in users if user != conversation.assignee])
         if users:
-            yield Candidates(NotificationType.PARTICIPATING_MESSAGE, users)
+            found.append(Candidates(NotificationType.PARTICIPATING_MESSAGE, users))
 
     def _participants(self, conversation: Conversation) -> tuple[int, ...]:
         if not self._profile.participants:
@@ -142,7 +144,9 @@ class Finder:
         is_member, inbox = self._directory.is_member, conversation.inbox
         return tuple(user for user in conversation.participants if is_member(user, inbox))
 
-    def _unassigned(self, event: Event, conversation: Conversation) -> Iterator[Candidates]:
+    def _unassigned(
+        self, event: Event, conversation: Conversation, found: list[Candidates]
+    ) -> None:
         if conversation.assignee is None:
             recipients = self._directory.recipients(event.inbox)
-            yield Candidates(NotificationType.UNASSIGNED_MESSAGE, recipients, audience=True)
+            found.append(Candidates(NotificationType.UNASSIGNED_MESSAGE, recipients, audience=True))

@@ -71,7 +71,10 @@ class DependsOn(Enum):
     """What a rule looks at, beside what those before it in the list look at."""
 
     CONVERSATION = 1
-    """What is decided, and in which conversation: for everybody the same."""
+    """What is decided, and in which conversation: for everybody the same.
+
+    A plan is found for all that such a rule looks at: its key in `plan.py` names it.
+    """
     PERSON = 2
     """Who somebody is in the event; for most people it never holds."""
     SETTINGS = 3
@@ -149,7 +152,8 @@ def _active(case: Case) -> bool:
     )
 
 
-def _not_audible(case: Case) -> bool:
+def not_audible(case: Case) -> bool:
+    """Whether a message is none that sounds."""
     message = case.event.message
     return message is None or not (message.type == "incoming" or message.private)
 
@@ -234,7 +238,7 @@ SWITCHED = (
 )
 
 AUDIO = (
-    Rule(Reason.NOT_AUDIBLE, _not_audible, _CONVERSATION),
+    Rule(Reason.NOT_AUDIBLE, not_audible, _CONVERSATION),
     Rule(Reason.PENDING_CONVERSATION, _pending, _CONVERSATION, switch="audio_pending_gate"),
     Rule(Reason.BLOCKED_CONTACT, _blocked, _CONVERSATION, switch="audio_blocked_gate"),
     Rule(Reason.SELF_AUTHORED, _self_authored, _PERSON),

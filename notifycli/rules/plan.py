@@ -26,6 +26,7 @@ from notifycli.rules.ladder import (
     covered_as,
     first_that_holds,
     ladders_of,
+    not_audible,
 )
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, NotificationType
 from notifycli.rules.presence import Presence
@@ -58,6 +59,8 @@ class Plan(Struct, eq=False):
     """The others of them, whose custom role asks for more than the inbox: judged one by one."""
     switched_on: frozenset[int] = frozenset()
     """The users for whom it is switched on, for whatever conversations."""
+    wanted: bool = False
+    """Whether there is anybody to judge."""
     enabled: dict[int, Enabled] = field(default_factory=dict)
     """Those of them for whom it is for conversations like this one."""
     always: Everyone = ()
@@ -91,7 +94,7 @@ class Judged(Struct, gc=False):
     plan: Plan
     notified: frozenset[int]
     """Whom the message has notified before."""
-    decided: Sequence[RecipientFields] = ()
+    decided: Sequence[RecipientFields]
     """What was decided of those who have it switched on, in the order of their ids."""
 
     @property
@@ -123,6 +126,8 @@ class Evaluator:
         self._finder = Finder(directory, profile)
         self.plans: dict[tuple[object, ...], Plan] = {}
         """As many as there are inboxes on record, and teams that see more, and states."""
+        self.full = False
+        """Whether more plans are kept than are to be."""
         self._one_by_one = {type_: Plan(type_) for type_ in NotificationType}
 
     def trying(self, preferences: Preferences) -> Evaluator:
@@ -140,10 +145,10 @@ class Evaluator:
         yield from self._one_by_one.values()
         yield from self.plans.values()
 
-    @property
-    def full(self) -> bool:
-        """Whether more plans are kept than are to be."""
-        return len(self.plans) > PLANS_KEPT
+    def forget(self) -> None:
+        """Forget the plans, once they have been counted."""
+        self.plans.clear()
+        self.full = False
 
     def case(self, event: Event, conversation: Conversation, opening: Opening | None) -> Case:
         """Return what decisions on an event look at, before anybody is told of it."""
@@ -159,7 +164,7 @@ class Evaluator:
 
     def candidates(
         self, event: Event, conversation: Conversation, opening: Opening | None
-    ) -> Iterator[Candidates]:
+    ) -> list[Candidates]:
         """Return whom an event concerns, type by type."""
         return self._finder.candidates(event, conversation, opening)
 
@@ -168,73 +173,64 @@ class Evaluator:
     ) -> list[Judged]:
         """Decide for the candidates of an event who want it, type by type, and count that."""
         case = self.case(event, conversation, opening)
-        found = self._finder.candidates(event, conversation, opening)
-        return [
-            self._judge_audience(case, one) if one.audience else self._judge_each(case, one)
-            for one in found
-        ]
-
-    def _judge_each(self, case: Case, one: Candidates) -> Judged:
-        """Judge one by one who has a part in the event."""
-        type_ = case.type = one.type
-        plan = self._one_by_one[type_]
-        judged = Judged(case, one, plan, frozenset(case.notified) if case.notified else _NOBODY)
-        named = plan.named
-        for user in one.users:
-            named[user] += 1
-        wanting = self._enabled.wanting(type_, one.users)
-        if wanting:
-            decided: list[RecipientFields] = []
-            for user in wanting:
-                decided += self.decide(case, user)
-            for recipient in decided:
-                plan.outcomes[recipient] += 1
-            judged.decided = decided
+        judged: list[Judged] = []
+        for one in self._finder.candidates(event, conversation, opening):
+            case.type = one.type
+            notified = frozenset(case.notified) if case.notified else _NOBODY
+            if one.audience:
+                plan = self._plan(case, one.users)
+                plan.times += 1
+                decided = self._decide_for_audience(plan, case) if plan.wanted else ()
+            else:
+                plan = self._one_by_one[one.type]
+                for user in one.users:
+                    plan.named[user] += 1
+                wanting = self._enabled.wanting(one.type, one.users)
+                decided = self._decide_for_each(plan, case, wanting) if wanting else ()
+            judged.append(Judged(case, one, plan, notified, decided))
         return judged
 
-    def _judge_audience(self, case: Case, one: Candidates) -> Judged:
-        """Judge those of whoever can see the conversation for whom the inbox doesn't decide."""
-        case.type = one.type
-        plan = self._plan(case, one.users)
-        judged = Judged(case, one, plan, frozenset(case.notified) if case.notified else _NOBODY)
-        plan.times += 1
-        if not (plan.switched_on or plan.restricted):
-            return judged
-        apart = self._apart(plan, case)
-        apart.intersection_update(plan.switched_on)
+    def _decide_for_each(
+        self, plan: Plan, case: Case, users: Iterable[int]
+    ) -> Sequence[RecipientFields]:
+        """Decide for users who have a part in the event, one by one."""
+        decided: list[RecipientFields] = []
+        for user in users:
+            decided += self.decide(case, user)
+        for recipient in decided:
+            plan.outcomes[recipient] += 1
+        return decided
+
+    def _decide_for_audience(self, plan: Plan, case: Case) -> Sequence[RecipientFields]:
+        """Decide for those of whoever can see the conversation who want it."""
+        apart = plan.switched_on.intersection(_people_apart(plan, case))
         if plan.restricted:
             concerned = [user for user in plan.restricted if self._concerned(case, user)]
             plan.named.update(concerned)
-            apart.update(concerned)
-        if not apart and not self._hindered(plan, case.event.at):
-            judged.decided = plan.always
+            apart = apart.union(concerned)
+        hindered = self._hindered(plan, case.event.at)
+        if not apart and not hindered:
             plan.always_times += 1
-            return judged
+            return plan.always
+        decided = self._decided_apart(plan, case, apart, hindered=hindered)
+        for recipient in decided:
+            plan.outcomes[recipient] += 1
+        return decided
+
+    def _decided_apart(
+        self, plan: Plan, case: Case, apart: frozenset[int], *, hindered: bool
+    ) -> list[RecipientFields]:
         decided: list[RecipientFields] = []
         enabled = plan.enabled
         for user in sorted(apart.union(enabled)) if apart else enabled:
             if user in apart:
                 decided += self.decide(case, user)
-            else:
+            elif hindered:
                 case.user, case.settings, unhindered = enabled[user]
                 decided += self._at_moment(case, unhindered)
-        for recipient in decided:
-            plan.outcomes[recipient] += 1
-        judged.decided = decided
-        return judged
-
-    def _apart(self, plan: Plan, case: Case) -> set[int]:
-        """Return who has a part in the event, so that more decides than the inbox and the moment.
-
-        Of them, `None` and who is no member of the audience are none of its.
-        """
-        if plan.reason is not None or plan.type is NotificationType.CREATION:
-            return set()
-        if plan.type is _AUDIO:
-            people = {case.event.author, case.event.sender, case.conversation.assignee}
-        else:
-            people = {case.event.author, *case.notified}
-        return {user for user in people if user is not None}
+            else:
+                decided += enabled[user].decided
+        return decided
 
     def _hindered(self, plan: Plan, at: int | None) -> bool:
         """Whether an event's moment could hinder a type for anybody who has it switched on."""
@@ -242,7 +238,11 @@ class Evaluator:
             return bool(plan.enabled)
         if plan.type is _AUDIO and not self._presence.visible.isdisjoint(plan.enabled):
             return True
-        return at is not None and any(hours.hold(at) for hours in plan.quiet_hours)
+        if at is not None:
+            for hours in plan.quiet_hours:
+                if hours.hold(at):
+                    return True
+        return False
 
     def _concerned(self, case: Case, user: int) -> bool:
         """Whether one with a custom role is among those whom a message's sound concerns."""
@@ -319,23 +319,27 @@ class Evaluator:
 
     def _plan(self, case: Case, users: Collection[int]) -> Plan:
         """Return the plan of an audience: for everybody the same is decided by the conversation."""
-        rule = first_that_holds(self._ladders.of_conversation[case.type], case)
-        reason = None if rule is None else rule.reason
-        place, team, covered = self._enabled.place(case.event.inbox), None, ""
-        if case.type is _AUDIO:
-            covered = covered_as(case.conversation, 0) if reason is None else ""
-            team = case.conversation.team
-            if team is not None and users is self.directory.viewers(case.event.inbox):
+        type_, inbox, kept = case.type, case.event.inbox, case.conversation
+        team: int | None = None
+        audible = assigned = False
+        if type_ is _AUDIO:
+            audible, assigned = not not_audible(case), kept.assignee is not None
+            team = kept.team
+            if team is not None and users is self.directory.viewers(inbox):
                 team = None
-        key = case.type, place, team, reason, covered
+        place = self._enabled.place(inbox)
+        pending, told = kept.status == "pending", case.handover_told
+        key = type_, place, team, pending, kept.blocked, told, audible, assigned
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = self._found(case, users, reason, covered)
+            plan = self.plans[key] = self._found(case, users)
+            self.full = len(self.plans) > PLANS_KEPT
         return plan
 
-    def _found(
-        self, case: Case, users: Collection[int], reason: Reason | None, covered: str
-    ) -> Plan:
+    def _found(self, case: Case, users: Collection[int]) -> Plan:
+        rule = first_that_holds(self._ladders.of_conversation[case.type], case)
+        reason = None if rule is None else rule.reason
+        covered = covered_as(case.conversation, 0) if case.type is _AUDIO else ""
         restricted = self.directory.restricted
         members = tuple(user for user in users if user not in restricted)
         plan = Plan(case.type, case.event.inbox, reason, members, frozenset(members))
@@ -343,6 +347,7 @@ class Evaluator:
             plan.restricted = tuple(user for user in users if user in restricted)
         found = self._enabled.of(case.type, members, case.event.inbox)
         plan.switched_on = frozenset(one.user for one in found)
+        plan.wanted = bool(plan.switched_on or restricted)
         if reason is None:
             fits = [one for one in found if not covered or covered in one.settings.audio.value]
             plan.enabled = {one.user: one for one in fits}
@@ -374,9 +379,8 @@ class Evaluator:
         one, plan = judged.candidates, judged.plan
         case = replace(judged.case, type=one.type, notified=set(judged.notified))
         if one.audience:
-            users: Iterable[int] = sorted(
-                self._apart(plan, case).intersection(plan.members).difference(plan.switched_on)
-            )
+            apart = plan.members.intersection(_people_apart(plan, case))
+            users: Iterable[int] = sorted(apart.difference(plan.switched_on))
         else:
             wanting = self._enabled.wanting(one.type, one.users)
             users = [] if wanting is one.users else [u for u in one.users if u not in wanting]
@@ -396,6 +400,15 @@ class Evaluator:
         for user in users:
             every += own.get(user) or self.default(plan, user)
         return every
+
+
+def _people_apart(plan: Plan, case: Case) -> tuple[int | None, ...]:
+    """Return who has a part in an event that an audience is told of: more decides about them."""
+    if plan.reason is not None or plan.type is NotificationType.CREATION:
+        return ()
+    if plan.type is _AUDIO:
+        return case.event.author, case.event.sender, case.conversation.assignee
+    return case.event.author, *case.notified
 
 
 def _fired(decided: Sequence[RecipientFields]) -> Sequence[RecipientFields]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from itertools import chain
 from typing import TypeVar
@@ -117,7 +116,7 @@ class Replay:
                 if evaluator.full:
                     self._settle(event.account or 0)
         else:
-            deque(evaluator.candidates(event, conversation, opening), maxlen=0)
+            evaluator.candidates(event, conversation, opening)
         self._leave(event, account, conversation, opening)
         return evaluation
 
@@ -165,7 +164,7 @@ class Replay:
     def _settle(self, account: int) -> None:
         evaluator = self.accounts[account].evaluator
         self._counts.add(account, evaluator, self._selection.takes_kind)
-        evaluator.plans.clear()
+        evaluator.forget()
 
     def _look(self, evaluation: Evaluation, evaluator: Evaluator, insight: Insight) -> None:
         """Count what fires, and why all the rest doesn't, for the eye."""
@@ -179,7 +178,7 @@ class Replay:
                 one.plan.outcomes[recipient] += 1
 
     def _meet(self, event: Event) -> Account:
-        """Give the event's account."""
+        """Return the event's account."""
         if event.account is None:
             event.account = self._fallback
         account = self.accounts.get(event.account)
@@ -190,7 +189,7 @@ class Replay:
     def _enter(self, event: Event, account: Account) -> tuple[Conversation | None, Opening | None]:
         """Complete the event from what is kept, and that from the event.
 
-        Gives the event's conversation, `None` if it is of none, and who opened it.
+        Returns the event's conversation, `None` if it is of none, and who opened it.
         """
         if not event.known:
             self.assumptions.unknown_events[event.name] += 1
@@ -205,19 +204,22 @@ class Replay:
             self.assumptions.came_twice += 1
             return None, None
         self._keep_time(event, account)
-        self.assumptions.automation_events += event.automation
+        if event.automation:
+            self.assumptions.automation_events += 1
         opening = None
         if "pending" in (conversation.status, event.previous_status) or event.name == HANDOFF:
             inbox = conversation.inbox if event.inbox is None else event.inbox
             opening = conversation.opening(event, bot=account.directory.has_bot(inbox))
-        others, author = conversation.apply(event), event.author
-        if author is not None and author not in account.directory.users:
-            others = True
-        if others or event.performed_by is not None:
+        others, author, directory = conversation.apply(event), event.author, account.directory
+        if (
+            others
+            or event.performed_by is not None
+            or not (author is None or author in directory.users)
+        ):
             self._note_agents(event, account)
         if opening or event.assignment or event.name == CREATED:
             self._note_unknown_doer(event, opening, conversation)
-        if event.inbox not in account.directory.known_inboxes:
+        if event.inbox not in directory.known_inboxes:
             self._note_unknown_inbox(event)
         return conversation, opening
 

@@ -13,6 +13,9 @@ from notifycli.rules.preferences import KEYS, Layer
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.quiet_hours import Duration, QuietHours
 
+_SWITCHES = {
+    f"{channel}.{row.type}": (channel, row.type) for channel in SWITCHED_CHANNELS for row in TYPES
+}
 _UNASSIGNED = NotificationType.UNASSIGNED_MESSAGE
 T = TypeVar("T")
 Values = Mapping[str, str]
@@ -43,6 +46,13 @@ class Preferences(Struct):
             if key in values:
                 return Resolved(values[key], layer)
         return Resolved(self.builtin.get(key) or KEYS[key].builtin, Layer.BUILTIN)
+
+    def own_keys(self, user: int | None, inbox: int | None) -> set[str]:
+        """Return the keys that a user has set, everywhere or in an inbox."""
+        if user is None:
+            return set()
+        here = {} if inbox is None else self.inbox.get((user, inbox), {})
+        return {*self.user.get(user, {}), *here}
 
     def _layers(self, user: int | None, inbox: int | None) -> tuple[tuple[Layer, Values], ...]:
         own = {} if user is None else self.user.get(user, {})
@@ -110,55 +120,61 @@ def _without(values: Values, keys: set[str]) -> Values:
 class SettingsBook:
     """The settings of an account's users, compiled when first asked for.
 
-    Users who have set nothing themselves share one entry.
+    Users who have set nothing themselves share one entry: everybody's.
     """
 
     def __init__(self, preferences: Preferences, profile: Profile = NOTIFYCLI) -> None:
         self._preferences = as_read_by(profile, preferences)
         self._profile = profile
-        self._compiled: dict[tuple[int | None, int | None], Settings] = {}
+        self._everybodys = _compiled(self._preferences, profile)
+        self._compiled: dict[tuple[int | None, int | None], Settings] = {
+            (None, None): self._everybodys
+        }
 
     def of(self, user: int, inbox: int | None) -> Settings:
         """Give the settings of a user for events of an inbox (`None`: of no known inbox)."""
         here = inbox if inbox is not None and (user, inbox) in self._preferences.inbox else None
         owner = user if here is not None or user in self._preferences.user else None
-        try:
-            return self._compiled[owner, here]
-        except KeyError:
-            return self._compiled.setdefault(
-                (owner, here), _compiled(self._preferences, self._profile, owner, here)
+        found = self._compiled.get((owner, here))
+        if found is None:
+            found = self._compiled[owner, here] = _compiled(
+                self._preferences, self._profile, owner, here, self._everybodys
             )
+        return found
 
 
 def _compiled(
-    preferences: Preferences, profile: Profile, user: int | None, inbox: int | None
+    preferences: Preferences,
+    profile: Profile,
+    user: int | None = None,
+    inbox: int | None = None,
+    everybodys: Settings | None = None,
 ) -> Settings:
+    """Read what a user has set; the switches that they haven't touched are `everybodys`."""
+
     def resolved(key: str) -> Resolved[str]:
         return preferences.resolve(key, user, inbox)
 
     audio, quiet = resolved("audio"), resolved("quiet_hours")
     inactive = resolved("inactive_after")
-    enabled = {
-        (channel, row.type): Resolved(value == "on", origin)
-        for channel in SWITCHED_CHANNELS
-        for row in TYPES
-        for value, origin in (resolved(f"{channel}.{row.type}"),)
-    }
     sets = _audio_sets(audio.value, profile)
     seconds = Duration.parse(inactive.value).microseconds
+    keys = _SWITCHES.keys() if everybodys is None else preferences.own_keys(user, inbox)
+    enabled = {} if everybodys is None else dict(everybodys.enabled)
+    switched_on = {} if everybodys is None else dict(everybodys.switched_on)
+    for key in keys & _SWITCHES.keys():
+        value, origin = resolved(key)
+        enabled[_SWITCHES[key]] = Resolved(value == "on", origin)
+    for type_ in {_SWITCHES[key][1] for key in keys & _SWITCHES.keys()}:
+        switched_on[type_] = tuple(
+            (channel, enabled[channel, type_].origin)
+            for channel in SWITCHED_CHANNELS
+            if enabled[channel, type_].value
+        )
+    switched_on[NotificationType.NEW_MESSAGE] = ((Channel.AUDIO, audio.origin),) if sets else ()
     return Settings(
         enabled=enabled,
-        switched_on={
-            NotificationType.NEW_MESSAGE: ((Channel.AUDIO, audio.origin),) if sets else (),
-            **{
-                row.type: tuple(
-                    (channel, enabled[channel, row.type].origin)
-                    for channel in SWITCHED_CHANNELS
-                    if enabled[channel, row.type].value
-                )
-                for row in TYPES
-            },
-        },
+        switched_on=switched_on,
         audio=Resolved(sets, audio.origin),
         audio_when=resolved("audio.when"),
         quiet_hours=Resolved(
@@ -177,5 +193,5 @@ def _audio_sets(value: str, profile: Profile) -> frozenset[str]:
     return frozenset(value.split("+")) if read else _NOT_READ
 
 
-BUILTIN_SETTINGS = _compiled(Preferences(), NOTIFYCLI, None, None)
+BUILTIN_SETTINGS = _compiled(Preferences(), NOTIFYCLI)
 """Those of a user for whom nothing is set."""
