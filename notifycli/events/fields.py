@@ -202,9 +202,9 @@ def blocked_of(body: Payload, meta: sent.Meta, author: int | None) -> bool | Non
 
 def participants_of(given: Iterable[int | str | sent.Reference]) -> tuple[int, ...]:
     """Give the users that a list of participants names."""
-    ids = (item.id if isinstance(item, sent.Reference) else item for item in given)
-    found = (id_of("participants", value) for value in ids)
-    return tuple(value for value in found if value is not None)
+    ids = [item.id if isinstance(item, sent.Reference) else item for item in given]
+    found = [id_of("participants", value) for value in ids]
+    return tuple([value for value in found if value is not None])
 
 
 def message_of(body: Payload, author: int | None) -> Message:

@@ -217,26 +217,35 @@ class Counts(Struct):
         fired = self.fired[key]
         return Count(*key, fired, self.decided[key] - fired)
 
-    def add(self, account: int, evaluator: Evaluator, takes: Takes) -> None:
-        """Add what an account's evaluator has counted, which begins anew."""
-        concerned: defaultdict[NotificationType, Counter[int]] = defaultdict(Counter)
+    def add(self, account: int, evaluator: Evaluator, takes: Takes | None) -> None:
+        """Add what an account's evaluator has counted, which begins anew.
+
+        Only of what it `takes`, if that is given.
+        """
+        concerned: dict[NotificationType, defaultdict[int, int]]
+        concerned = defaultdict(lambda: defaultdict(int))
         for plan in evaluator.every_plan():
             of_type = concerned[plan.type]
-            of_type.update(plan.named)
+            for user, times in plan.named.items():
+                of_type[user] += times
             if plan.times:
                 for user in plan.users:
                     of_type[user] += plan.times
             self._add_judged(account, evaluator, plan, takes)
             plan.begin_anew()
+        users = evaluator.directory.users
         for type_, of_type in concerned.items():
-            for channel in channels_of(type_):
-                for user, times in of_type.items():
-                    if takes(account, user, channel, type_):
-                        known = evaluator.directory.users.get(user)
-                        email = None if known is None else known.email
+            channels = channels_of(type_)
+            for user, times in of_type.items():
+                known = users.get(user)
+                email = None if known is None else known.email
+                for channel in channels:
+                    if takes is None or takes(account, user, channel, type_):
                         self.decided[user, email, channel, type_] += times
 
-    def _add_judged(self, account: int, evaluator: Evaluator, plan: Plan, takes: Takes) -> None:
+    def _add_judged(
+        self, account: int, evaluator: Evaluator, plan: Plan, takes: Takes | None
+    ) -> None:
         """Add what was decided one by one, and why what is switched on among the rest isn't."""
         judged = plan.outcomes
         for recipient in plan.always if plan.always_times else ():
@@ -245,7 +254,7 @@ class Counts(Struct):
         for recipient, times in judged.items():
             often[recipient.user_id, recipient.channel] += times
             key = recipient.user_id, recipient.email, recipient.channel, recipient.type
-            if takes(account, key[0], key[2], key[3]):
+            if takes is None or takes(account, key[0], key[2], key[3]):
                 if recipient.reason is Reason.ENABLED:
                     self.fired[key] += times
                 self._add_reason(account, evaluator, recipient, times)
@@ -253,7 +262,7 @@ class Counts(Struct):
         for user in rest if plan.times else ():
             for recipient in evaluator.default(plan, user):
                 times = plan.times - often[user, recipient.channel]
-                if times and takes(account, user, recipient.channel, plan.type):
+                if times and (takes is None or takes(account, user, recipient.channel, plan.type)):
                     self._add_reason(account, evaluator, recipient, times)
 
     def _add_reason(

@@ -9,7 +9,7 @@ counted by subtraction, and found out if somebody asks.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
@@ -74,7 +74,7 @@ class Plan(Struct, eq=False):
     times: int = 0
     always_times: int = 0
     """How often all of `always` came of it."""
-    named: Counter[int] = field(default_factory=Counter)
+    named: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     """How often it concerned one of those who are judged one by one."""
     outcomes: defaultdict[RecipientFields, int] = field(default_factory=lambda: defaultdict(int))
     """What was decided one by one."""
@@ -183,8 +183,9 @@ class Evaluator:
                 decided = self._decide_for_audience(plan, case) if plan.wanted else ()
             else:
                 plan = self._one_by_one[one.type]
+                named = plan.named
                 for user in one.users:
-                    plan.named[user] += 1
+                    named[user] += 1
                 wanting = self._enabled.wanting(one.type, one.users)
                 decided = self._decide_for_each(plan, case, wanting) if wanting else ()
             judged.append(Judged(case, one, plan, notified, decided))
@@ -206,7 +207,8 @@ class Evaluator:
         apart = plan.switched_on.intersection(_people_apart(plan, case))
         if plan.restricted:
             concerned = [user for user in plan.restricted if self._concerned(case, user)]
-            plan.named.update(concerned)
+            for user in concerned:
+                plan.named[user] += 1
             apart = apart.union(concerned)
         hindered = self._hindered(plan, case.event.at)
         if not apart and not hindered:

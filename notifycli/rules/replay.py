@@ -163,7 +163,8 @@ class Replay:
 
     def _settle(self, account: int) -> None:
         evaluator = self.accounts[account].evaluator
-        self._counts.add(account, evaluator, self._selection.takes_kind)
+        every, takes = self._selection.takes_every_kind(), self._selection.takes_kind
+        self._counts.add(account, evaluator, None if every else takes)
         evaluator.forget()
 
     def _look(self, evaluation: Evaluation, evaluator: Evaluator, insight: Insight) -> None:

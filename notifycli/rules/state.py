@@ -37,6 +37,8 @@ class Conversation(Struct):
     blocked: bool = False
     participants: tuple[int, ...] = ()
     """Who takes part, by id: whom an event listed last, and who came since."""
+    listed: tuple[int, ...] | None = None
+    """The same as an event listed it, if nobody has come since."""
     notified_assignee: int | None = None
     """The user who was last told of an assignment, until another assignee is seen, or none."""
     opened: Opening | None = None
@@ -106,7 +108,8 @@ class Conversation(Struct):
         if event.blocked is not None:
             self.blocked = event.blocked
         others = False
-        if event.participants is not None:
+        if event.participants is not None and event.participants != self.listed:
+            self.listed = event.participants
             listed = tuple(sorted(set(event.participants)))
             if listed != self.participants:
                 self.participants, others = listed, True
@@ -124,6 +127,7 @@ class Conversation(Struct):
         new = set(users).difference(self.participants)
         if new:
             self.participants = tuple(sorted(new.union(self.participants)))
+            self.listed = None
 
     def settle(self, opening: Opening | None) -> None:
         """Keep who opened it: it is told of once for each time that it was pending."""
