@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.conftest import Notifycli
 
-Row = tuple[Any, ...]
+from .engines import Engine, Row
+
 MENTION = "email.conversation_mention"
 FIELDS = ("id", "email", "name", "role", "members")
 
 
-def rows(notifycli: Notifycli, query: str) -> list[Row]:
-    with closing(sqlite3.connect(notifycli.store)) as store:
-        return store.execute(query).fetchall()
+class Look(NamedTuple):
+    """What is in the store's tables."""
+
+    engine: Engine
+    url: str
+
+    def rows(self, query: str) -> list[Row]:
+        return self.engine.rows(self.url, query)
 
 
-def changes(notifycli: Notifycli) -> list[Row]:
+@pytest.fixture
+def look(engine: Engine, url: str) -> Look:
+    """Look beneath the store."""
+    return Look(engine, url)
+
+
+def changes(look: Look) -> list[Row]:
     """What was changed, by whom and where; not when."""
-    return rows(notifycli, "SELECT who, account_id, command FROM change ORDER BY id")
+    return look.rows("SELECT who, account_id, command FROM change ORDER BY id")
 
 
-def preferences(notifycli: Notifycli) -> list[Row]:
-    return rows(
-        notifycli,
+def preferences(look: Look) -> list[Row]:
+    return look.rows(
         "SELECT layer, user_id, inbox_id, key, old, new FROM preference_change"
         " ORDER BY change_id, id",
     )
 
 
-def directory(notifycli: Notifycli) -> list[Row]:
+def directory(look: Look) -> list[Row]:
     """What happened to which user, inbox or team; of their fields, those that can be seen."""
-    found = rows(
-        notifycli,
+    found = look.rows(
         "SELECT kind, item_id, old, new FROM directory_change ORDER BY change_id, id",
     )
     return [(kind, id_, _seen(kind, old), _seen(kind, new)) for kind, id_, old, new in found]
@@ -79,28 +87,28 @@ SET = [
 
 @pytest.mark.parametrize(("arguments", "expected"), SET)
 def test_set_and_unset_leave_a_row_for_each_value(
-    desk: Notifycli, arguments: list[str], expected: list[Row]
+    desk: Notifycli, look: Look, arguments: list[str], expected: list[Row]
 ) -> None:
-    before = len(changes(desk))
+    before = len(changes(look))
     desk.ok("prefs", "set", *arguments)
-    assert preferences(desk) == expected
+    assert preferences(look) == expected
     keys = [text.split("=")[0] for text in arguments]
     desk.ok("prefs", "unset", *keys)
     taken = [(*place, new, None) for *place, _, new in expected]
-    assert preferences(desk) == [*expected, *taken]
-    assert changes(desk)[before:] == [("tester", 1, "prefs set"), ("tester", 1, "prefs unset")]
+    assert preferences(look) == [*expected, *taken]
+    assert changes(look)[before:] == [("tester", 1, "prefs set"), ("tester", 1, "prefs unset")]
 
 
-def test_a_second_value_tells_the_first(desk: Notifycli) -> None:
+def test_a_second_value_tells_the_first(desk: Notifycli, look: Look) -> None:
     desk.ok("prefs", "set", "audio=all", "-u", "7")
     desk.ok("prefs", "set", "audio=assigned", "-u", "7")
-    assert preferences(desk)[1:] == [("user", 7, None, "audio", "all", "assigned")]
+    assert preferences(look)[1:] == [("user", 7, None, "audio", "all", "assigned")]
 
 
-def test_the_time_is_that_of_the_change(desk: Notifycli) -> None:
+def test_the_time_is_that_of_the_change(desk: Notifycli, look: Look) -> None:
     before = datetime.now(UTC) - timedelta(seconds=1)
     desk.ok("prefs", "set", "audio=all", "-u", "7")
-    ((told,),) = rows(desk, "SELECT at FROM change ORDER BY id DESC LIMIT 1")
+    ((told,),) = look.rows("SELECT at FROM change ORDER BY id DESC LIMIT 1")
     assert before <= datetime.fromisoformat(told) <= datetime.now(UTC)
 
 
@@ -125,16 +133,16 @@ NOTHING = [
 
 @pytest.mark.parametrize(("command", "stdin"), NOTHING)
 def test_what_changes_nothing_leaves_no_trace(
-    desk: Notifycli, command: list[str], stdin: bytes
+    desk: Notifycli, look: Look, command: list[str], stdin: bytes
 ) -> None:
     desk.ok("prefs", "set", "audio=all", "-u", "7")
     desk.ok("prefs", "set", "audio.tone=ping", "--lock")
-    before = changes(desk), preferences(desk), directory(desk)
+    before = changes(look), preferences(look), directory(look)
     desk(*command, stdin=stdin)
-    assert (changes(desk), preferences(desk), directory(desk)) == before
+    assert (changes(look), preferences(look), directory(look)) == before
 
 
-def test_the_directory_leaves_a_row_for_each_item(notifycli: Notifycli) -> None:
+def test_the_directory_leaves_a_row_for_each_item(notifycli: Notifycli, look: Look) -> None:
     notifycli.ok("user", "add", "jane@example.com", "--id", "7", "--name", "Jane")
     notifycli.ok("inbox", "add", "3", "--name", "Website", "--member", "7")
     notifycli.ok("team", "add", "2", "--member", "7")
@@ -145,7 +153,7 @@ def test_the_directory_leaves_a_row_for_each_item(notifycli: Notifycli) -> None:
     website = {"id": 3, "name": "Website", "members": [7]}
     shop = {**website, "name": "Shop"}
     team = {"id": 2, "name": "", "members": [7]}
-    assert directory(notifycli) == [
+    assert directory(look) == [
         ("user", 7, None, jane),
         ("inbox", 3, None, website),
         ("team", 2, None, team),
@@ -153,7 +161,7 @@ def test_the_directory_leaves_a_row_for_each_item(notifycli: Notifycli) -> None:
         ("team", 2, team, None),
         ("inbox", 3, shop, None),
     ]
-    assert changes(notifycli) == [
+    assert changes(look) == [
         ("tester", 1, command)
         for command in (
             "user add",
@@ -166,35 +174,35 @@ def test_the_directory_leaves_a_row_for_each_item(notifycli: Notifycli) -> None:
     ]
 
 
-def test_removing_a_user_tells_what_they_had_set(desk: Notifycli) -> None:
+def test_removing_a_user_tells_what_they_had_set(desk: Notifycli, look: Look) -> None:
     desk.ok("prefs", "set", "audio=all", "-u", "7")
     desk.ok("prefs", "set", "audio=assigned", "-u", "7", "--inbox", "3")
-    before = len(preferences(desk))
+    before = len(preferences(look))
     desk.ok("user", "remove", "7")
-    assert sorted(preferences(desk)[before:], key=str) == [
+    assert sorted(preferences(look)[before:], key=str) == [
         ("inbox", 7, 3, "audio", "assigned", None),
         ("user", 7, None, "audio", "all", None),
     ]
     jane = {"id": 7, "email": "jane@example.com", "name": "Jane", "role": "agent"}
-    assert ("user", 7, jane, None) in directory(desk)
+    assert ("user", 7, jane, None) in directory(look)
 
 
-def test_removing_a_user_tells_where_they_were_a_member(desk: Notifycli) -> None:
-    before = len(directory(desk))
+def test_removing_a_user_tells_where_they_were_a_member(desk: Notifycli, look: Look) -> None:
+    before = len(directory(look))
     desk.ok("user", "remove", "7")
-    assert {row[:2] for row in directory(desk)[before:]} == {("user", 7), ("inbox", 3), ("team", 2)}
+    assert {row[:2] for row in directory(look)[before:]} == {("user", 7), ("inbox", 3), ("team", 2)}
 
 
-def test_an_import_is_one_change_of_each_account(desk: Notifycli) -> None:
+def test_an_import_is_one_change_of_each_account(desk: Notifycli, look: Look) -> None:
     desk.ok("user", "add", "far@example.com", "--id", "1", "-a", "2")
-    before = len(changes(desk))
+    before = len(changes(look))
     text = (
         "account,layer,user,inbox,key,value\n"
         "1,user,7,,audio,all\n1,lock,,,audio.tone,bell\n2,user,1,,audio,all\n"
     )
     desk.ok("prefs", "import", "-", stdin=text.encode())
-    assert changes(desk)[before:] == [("tester", 1, "prefs import"), ("tester", 2, "prefs import")]
-    assert preferences(desk) == [
+    assert changes(look)[before:] == [("tester", 1, "prefs import"), ("tester", 2, "prefs import")]
+    assert preferences(look) == [
         ("user", 7, None, "audio", None, "all"),
         ("lock", None, None, "audio.tone", None, "bell"),
         ("user", 1, None, "audio", None, "all"),

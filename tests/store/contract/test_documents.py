@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +9,9 @@ from hypothesis import strategies as st
 from notifycli.documents.toml_update import updated_toml
 from notifycli.rules.preferences import Layer
 from notifycli.store.transaction import Entry
-from tests.store.preferences import USERS, changes, entries, export, filled, put
+
+from .engines import Engine
+from .preferences import USERS, changes, entries, export, filled, put
 
 FORMATS = ["toml", "json", "csv"]
 
@@ -20,12 +19,11 @@ FORMATS = ["toml", "json", "csv"]
 @pytest.mark.parametrize("format_", FORMATS)
 @given(values=entries)
 def test_an_export_imported_elsewhere_is_exported_as_the_same_bytes(
-    format_: str, values: list[Entry]
+    engine: Engine, format_: str, values: list[Entry]
 ) -> None:
     with (
-        tempfile.TemporaryDirectory() as folder,
-        filled(Path(folder, "here.db"), values) as here,
-        filled(Path(folder, "elsewhere.db"), []) as elsewhere,
+        filled(engine.open(), values) as here,
+        filled(engine.open(), []) as elsewhere,
     ):
         document = export(here, format_)
         put(elsewhere, document, format_)
@@ -38,16 +36,15 @@ def test_an_export_imported_elsewhere_is_exported_as_the_same_bytes(
 @pytest.mark.parametrize("format_", ["toml", "json"])
 @given(values=entries, others=changes)
 def test_what_is_applied_is_all_that_the_users_and_layers_it_names_have(
-    format_: str, values: list[Entry], others: list[Entry]
+    engine: Engine, format_: str, values: list[Entry], others: list[Entry]
 ) -> None:
     everybody = [Entry(e.target, e.key, e.value) for e in values if e.target.layer != Layer.LOCK]
     named = {entry.target.user for entry in everybody}
     layers = {entry.target.layer for entry in everybody} | {Layer.DEFAULT}
     others = [e for e in others if e.target.user in named and e.target.layer in layers]
     with (
-        tempfile.TemporaryDirectory() as folder,
-        filled(Path(folder, "here.db"), everybody) as here,
-        filled(Path(folder, "elsewhere.db"), others) as elsewhere,
+        filled(engine.open(), everybody) as here,
+        filled(engine.open(), others) as elsewhere,
     ):
         document = export(here, format_)
         put(elsewhere, document, format_, whole=True)
@@ -56,16 +53,15 @@ def test_what_is_applied_is_all_that_the_users_and_layers_it_names_have(
 
 @given(values=entries, later=changes)
 def test_a_document_brought_up_to_date_says_what_an_export_says(
-    values: list[Entry], later: list[Entry]
+    engine: Engine, values: list[Entry], later: list[Entry]
 ) -> None:
     names = {user.email or str(user.id): user.email or str(user.id) for user in USERS}
     layers = frozenset(Layer) - {Layer.BUILTIN}
     now = {(e.target, e.key): e for e in values} | {(e.target, e.key): e for e in later}
     with (
-        tempfile.TemporaryDirectory() as folder,
-        filled(Path(folder, "before.db"), values) as before,
-        filled(Path(folder, "after.db"), now.values()) as after,
-        filled(Path(folder, "elsewhere.db"), []) as elsewhere,
+        filled(engine.open(), values) as before,
+        filled(engine.open(), now.values()) as after,
+        filled(engine.open(), []) as elsewhere,
     ):
         old = "# on top\n" + export(before, "toml").decode().replace('"\n', '" # why\n')
         new = updated_toml(old, after.written(1, layers), layers, names.get)
@@ -79,20 +75,19 @@ def test_a_document_brought_up_to_date_says_what_an_export_says(
 
 @given(values=entries, later=changes, whole=st.booleans())
 def test_undo_of_any_change_restores_the_export(
-    values: list[Entry], later: list[Entry], whole: bool
+    engine: Engine, values: list[Entry], later: list[Entry], whole: bool
 ) -> None:
     free = [entry for entry in values if entry.target.layer is not Layer.LOCK]
-    with tempfile.TemporaryDirectory() as folder:
-        with filled(Path(folder, "source.db"), later) as source:
-            document = export(source, "json")
-        with filled(Path(folder, "store.db"), free) as store:
-            before = export(store, "toml")
-            changed = put(store, document, "json", whole=whole)
-            after = export(store, "toml")
-            for expected in (before, after) if changed else ():
-                last = store.history.change(1, None)
-                with store.change(1, f"prefs undo {last.id}", "tester") as change:
-                    staging = store.staging()
-                    store.history.stage_undoing(staging, 1, last.id, force=False)
-                    change.settle(staging)
-                assert export(store, "toml") == expected
+    with filled(engine.open(), later) as source:
+        document = export(source, "json")
+    with filled(engine.open(), free) as store:
+        before = export(store, "toml")
+        changed = put(store, document, "json", whole=whole)
+        after = export(store, "toml")
+        for expected in (before, after) if changed else ():
+            last = store.history.change(1, None)
+            with store.change(1, f"prefs undo {last.id}", "tester") as change:
+                staging = store.staging()
+                store.history.stage_undoing(staging, 1, last.id, force=False)
+                change.settle(staging)
+            assert export(store, "toml") == expected

@@ -6,7 +6,6 @@ The model knows no SQL: a list of notices, who holds which until when, and what 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
@@ -21,7 +20,8 @@ from hypothesis.stateful import (
 
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import EVERY_CHANNEL, Entry, Leased, NoticeState, Scope, Settled
-from notifycli.store.store import open_store
+
+from .engines import Engine
 
 LEASE = 10
 OWNERS = ("a", "b")
@@ -68,9 +68,9 @@ def entry(key: int, user: int, channel: Channel, conversation: int | None) -> En
 class Machine(RuleBasedStateMachine):
     """Two senders at one outbox."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
-        self.store = open_store(Path("/nonexistent/notifycli.db"), create=False)
+        self.store = engine.open()
         self.outbox = self.store.outbox
         self.now = 1
         self.known: dict[int, Known] = {}
@@ -203,15 +203,16 @@ class Machine(RuleBasedStateMachine):
         assert [notice.text for notice in leased] == [self.known[i].text for i in free[:room]]
 
 
-def test_nothing_is_lost_or_doubled_in_whatever_order_it_happens() -> None:
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(stateful_step_count=30),
-    )
+def test_nothing_is_lost_or_doubled_in_whatever_order_it_happens(engine: Engine) -> None:
+    class MachineOfEngine(Machine):
+        def __init__(self) -> None:
+            super().__init__(engine)
+
+    run_state_machine_as_test(MachineOfEngine, settings=settings(stateful_step_count=30))
 
 
-def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never() -> None:
-    with open_store(Path("/nonexistent/notifycli.db"), create=False) as store:
+def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never(engine: Engine) -> None:
+    with engine.open() as store:
         entries = [entry(key, 7, Channel.EMAIL, None) for key in range(3)]
         store.outbox.write(entries, 1)
         first, second, _ = store.outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, renew=False)

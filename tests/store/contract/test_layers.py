@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +9,10 @@ from hypothesis import strategies as st
 from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import Layer
-from notifycli.store.store import Store, open_store
+from notifycli.store.store import Store
 from notifycli.store.transaction import Entry, Target
+
+from .engines import Engine
 
 ACCOUNTS = (1, 2)
 USERS = (7, 8)
@@ -47,49 +45,36 @@ steps = st.sampled_from(sorted(VALUES)).flatmap(
 )
 
 
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    """A store with the users, once made."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "store.db"
-        with open_store(path) as store:
-            for account in ACCOUNTS:
-                with store.change(account, "test", "tester") as change:
-                    change.put_users([User(id_) for id_ in USERS])
-        yield path
-
-
 @given(st.lists(steps, max_size=25))
 def test_the_first_layer_that_has_the_key_wins(
-    template: Path, made: list[tuple[int, Target, str, str | None]]
+    engine: Engine, made: list[tuple[int, Target, str, str | None]]
 ) -> None:
     model: dict[Place, str] = {}
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "store.db"
-        path.write_bytes(template.read_bytes())
+    url = engine.new()
+    with engine.open(url) as store:
+        for account in ACCOUNTS:
+            with store.change(account, "test", "tester") as change:
+                change.put_users([User(id_) for id_ in USERS])
         for account, target, key, value in made:
             before = model.get((account, target, key))
             lock = model.get((account, Target(Layer.LOCK), key))
-            refused = lock is not None and target.layer is not Layer.LOCK
-            if refused and value == before:
-                continue
-            with open_store(path) as store:
-                if refused:
+            if lock is not None and target.layer is not Layer.LOCK:
+                if value != before:
                     with (
                         pytest.raises(NotPermittedError, match=key),
                         store.change(account, "test", "tester") as change,
                     ):
                         change.set([Entry(target, key, value)])
-                    continue
-                with store.change(account, "test", "tester") as change:
-                    assert change.set([Entry(target, key, value)]) == (value != before)
+                continue
+            with store.change(account, "test", "tester") as change:
+                assert change.set([Entry(target, key, value)]) == (value != before)
             if value is None:
                 model.pop((account, target, key), None)
             else:
                 model[account, target, key] = value
-        with open_store(path) as store:
-            for account in ACCOUNTS:
-                check(store, account, model)
+    with engine.open(url) as store:
+        for account in ACCOUNTS:
+            check(store, account, model)
 
 
 def check(store: Store, account: int, model: dict[Place, str]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from pathlib import Path
 
 from hypothesis import strategies as st
 
@@ -13,7 +12,7 @@ from notifycli.documents.preference_document import Document
 from notifycli.documents.syntax import FORMATS
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store.store import Store, open_store
+from notifycli.store.store import Store
 from notifycli.store.transaction import Entry, Target
 
 ACCOUNT = 1
@@ -47,9 +46,8 @@ changes = st.lists(
 )
 
 
-def filled(path: Path, values: Iterable[Entry]) -> Store:
-    """Make a store that has these values, and no others."""
-    store = open_store(path)
+def filled(store: Store, values: Iterable[Entry]) -> Store:
+    """Fill a new store with these values."""
     with store.change(ACCOUNT, "prefs set", "tester") as change:
         change.put_users(USERS)
         change.set(values)

@@ -1,0 +1,27 @@
+"""What an engine passes: every test in this folder runs on each of `ENGINES`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Notifycli
+
+from .engines import ENGINES, Engine
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    return ENGINES[request.param](tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture
+def url(engine: Engine) -> str:
+    """A store of its own for a test, empty."""
+    return engine.new()
+
+
+@pytest.fixture
+def notifycli(notifycli: Notifycli, url: str, monkeypatch: pytest.MonkeyPatch) -> Notifycli:
+    """The program, with that store."""
+    monkeypatch.setenv("NOTIFYCLI_DB", url)
+    return notifycli
