@@ -6,11 +6,12 @@ one is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, NoReturn, Self, TypeVar
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from notifycli.chatwoot.http import LIMITS, Answer, Limits, Transport
 from notifycli.chatwoot.mapping import NotificationSettings
@@ -116,6 +117,40 @@ class Conversation(Struct, frozen=True):
     created_at: float
     last_activity_at: float
     meta: _Meta = _Meta()
+
+
+class NotificationRow(Struct, frozen=True):
+    """That the rules named the user: a row of their notifications, the time in Unix seconds."""
+
+    type: str = field(name="notification_type")
+    at: float = field(name="created_at")
+    primary_actor: _Person | None = None
+    """A conversation, by its display id."""
+    secondary_actor: _Actor | None = None
+
+    @property
+    def conversation(self) -> int | None:
+        """The display id."""
+        return None if self.primary_actor is None else self.primary_actor.id
+
+    @property
+    def message(self) -> int | None:
+        """The message that it is about, if it is about one."""
+        actor = self.secondary_actor
+        return None if actor is None or actor.message_type is None else actor.id
+
+
+class _Actor(Struct, frozen=True):
+    id: int | None = None
+    message_type: int | None = None
+
+
+class _NotificationPayload(Struct, frozen=True):
+    payload: list[NotificationRow]
+
+
+class _NotificationPage(Struct, frozen=True):
+    data: _NotificationPayload
 
 
 class _Attributes(Struct, frozen=True):
@@ -309,6 +344,17 @@ class Api:
             found.update((message.id, message) for message in page)
             if len(page) < _MESSAGES_A_PAGE:
                 return [found[id_] for id_ in sorted(found)]
+
+    def notifications(self) -> Iterator[NotificationRow]:
+        """Return what the user's notifications are, read or not, the oldest first."""
+        rows: list[NotificationRow] = []
+        for page in count(1):
+            before, query = rows, f"page={page}&includes[]=read&includes[]=snoozed&sort_order=asc"
+            path = f"{self._account}/notifications?{query}"
+            rows = self._get(path, _NotificationPage).data.payload
+            if not rows or rows == before:
+                return
+            yield from rows
 
     def reporting_events(self, conversation: int) -> list[ReportingEvent] | None:
         """Return what the reports count of a conversation; `None` where the server can't tell."""

@@ -171,6 +171,20 @@ def chatwoot_profile(version: str) -> Profile:
     return _of(number, version.strip().removeprefix("v"))
 
 
+def every_chatwoot() -> list[Profile]:
+    """Return a profile for each release at which a rule changed, the oldest first."""
+    changes = {
+        OLDEST,
+        *(read_version(at) for row in VERSIONS for at in (row.since, row.until) if at),
+    }
+    newest = chatwoot_profile(".".join(map(str, NEWEST[:2])))
+    found: list[Profile] = []
+    for number in sorted(changes):
+        profile = _of(number, ".".join(map(str, number)).removesuffix(".0"))
+        found.append(newest if structs.replace(profile, name=newest.name) == newest else profile)
+    return found
+
+
 def read_version(text: str) -> Version:
     """Read a release's number; without a third one, the first of its kind.
 

@@ -15,6 +15,7 @@ app = group_of_parts(
         "rotate": f"{_HERE}.rotate_command",
         "history": f"{_HERE}.history_command",
         "watch": f"{_HERE}.watch",
+        "compare": f"{_HERE}.compare_command",
         **dict.fromkeys(("export-sql", "import-export"), f"{_HERE}.database"),
     },
 )
