@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import os
+import shutil
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
@@ -15,8 +16,14 @@ from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.session import Session, plural
 from notifycli.errors import DataError, InputMissingError, NotifycliError, UsageError
 from notifycli.secrets.keychain import WHICH, file_path
-from notifycli.secrets.private_file import read_private, replace_private
-from notifycli.store.store import open_store
+from notifycli.secrets.private_file import (
+    LOCK_SECONDS,
+    hold_lock,
+    lock_path,
+    read_private,
+    replace_private,
+)
+from notifycli.store.store import check_unused, open_store
 from notifycli.store.tokens import TokenState
 
 app = part()
@@ -45,18 +52,20 @@ def backup(ctx: typer.Context, file: Archive) -> None:
         raise InputMissingError(
             f"there is no store at {session.location.name}", "name one: --db PATH"
         )
-    whole = io.BytesIO()
     with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
         copy = Path(folder) / _STORE
         with open_store(session.location, create=False) as store:
             store.copy_to(copy)
-        with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(copy, _STORE)
-            secrets = read_private(file_path(os.environ, session.location.folder))
-            if secrets is not None:
-                archive.writestr(_KEYCHAIN, secrets)
         _tell_missing(session, copy, "the backup doesn't have")
-    replace_private(file, whole.getvalue())
+        secrets = read_private(file_path(os.environ, session.location.folder))
+
+        def pack(target: BinaryIO) -> None:
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(copy, _STORE)
+                if secrets is not None:
+                    archive.writestr(_KEYCHAIN, secrets)
+
+        replace_private(file, pack)
     also = " and the encrypted file of secrets" if secrets is not None else ""
     session.info(f"wrote the store{also} to {file}")
 
@@ -83,22 +92,26 @@ def restore(
     keychain = file_path(os.environ, session.location.folder)
     with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
         members = _extract(file, Path(folder))
-        copy = Path(folder) / _STORE
         targets = {session.location.file: members[_STORE]}
         if _KEYCHAIN in members:
             targets[keychain] = members[_KEYCHAIN]
-        _make_way(list(targets), replace=replace)
-        for target, data in targets.items():
-            replace_private(target, data)
-        _tell_missing(session, copy, "the backup didn't have")
+        with hold_lock(lock_path(keychain), LOCK_SECONDS):
+            if replace and session.location.exists:
+                check_unused(session.location)
+            _make_way(list(targets), replace=replace)
+            for target, source in targets.items():
+                with source.open("rb") as data:
+                    replace_private(target, partial(shutil.copyfileobj, data))
+        _tell_missing(session, members[_STORE], "the backup didn't have")
     session.info(f"restored {', '.join(map(str, targets))}; is all well? notifycli doctor")
 
 
-def _extract(file: Path, folder: Path) -> dict[str, bytes]:
-    """Read a backup, and put its store into a folder once it is known to be whole."""
+def _extract(file: Path, folder: Path) -> dict[str, Path]:
+    """Unpack a backup into a folder, and return its files once the store is known to be whole."""
     try:
         with zipfile.ZipFile(file) as archive:
-            members = {name: archive.read(name) for name in archive.namelist() if name in _MEMBERS}
+            names = [name for name in archive.namelist() if name in _MEMBERS]
+            members = {name: Path(archive.extract(name, folder)) for name in names}
     except FileNotFoundError:
         raise InputMissingError(f"{file} doesn't exist", "name the backup") from None
     except OSError as error:
@@ -107,8 +120,7 @@ def _extract(file: Path, folder: Path) -> dict[str, bytes]:
         raise DataError(f"{file} is damaged or no backup of notifycli") from error
     if _STORE not in members:
         raise DataError(f"{file} is no backup of notifycli", "make one: notifycli backup FILE")
-    (folder / _STORE).write_bytes(members[_STORE])
-    _check_store(folder / _STORE)
+    _check_store(members[_STORE])
     return members
 
 

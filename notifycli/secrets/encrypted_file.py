@@ -34,7 +34,13 @@ from notifycli.errors import (
     UnavailableError,
 )
 from notifycli.secrets.keychain import Health
-from notifycli.secrets.private_file import hold_lock, read_given, read_private, replace_private
+from notifycli.secrets.private_file import (
+    hold_lock,
+    lock_path,
+    read_given,
+    read_private,
+    replace_private,
+)
 from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:
@@ -360,7 +366,7 @@ class EncryptedFile:
         Typing a passphrase may take minutes, so it is asked for before the lock is taken.
         """
         self.unlock(to_write=True)
-        with hold_lock(self._path.with_name(f"{self._path.name}.lock")):
+        with hold_lock(lock_path(self._path)):
             secrets = self._read()
             changed = change(secrets)
             if changed:

@@ -8,7 +8,7 @@ import stat
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from notifycli.errors import (
     ConfigurationError,
@@ -79,7 +79,7 @@ def _read(path: Path, check: Callable[[Path, os.stat_result], None]) -> bytes | 
         raise InputMissingError(f"{path} can't be read: {why}") from None
 
 
-def replace_private(path: Path, data: bytes) -> None:
+def replace_private(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
     """Put `data` at `path`, readable by its owner alone, making its folder; see `replace_file`.
 
     Raises `UnavailableError`.
@@ -95,21 +95,26 @@ def replace_private(path: Path, data: bytes) -> None:
         ) from None
 
 
-def replace_file(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Put `data` at `path`; a crash, also of the machine, leaves the old or the new whole.
+def replace_file(
+    path: Path, data: bytes | Callable[[BinaryIO], object], *, private: bool = False
+) -> None:
+    """Put `data`, or what it writes, at `path`.
 
+    A crash, also of the machine, leaves the old or the new whole.
     A symbolic link stays and what it points to is replaced. What is no plain file, a pipe for one,
     is written to. Rights stay as they are, unless it is to be `private`. Raises `OSError`.
     """
     path = Path(os.path.realpath(path))
+    write = data if callable(data) else lambda file: file.write(data)
     if path.exists() and not path.is_file():
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            write(file)
         return
     beside = path.with_name(f".{path.name[:_LONGEST]}.{os.urandom(4).hex()}")
     try:
         new = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666)
         with os.fdopen(new, "wb") as file:
-            file.write(data)
+            write(file)
             file.flush()
             os.fsync(new)
         if path.exists() and not private:
@@ -129,6 +134,11 @@ def _sweep(path: Path) -> None:
             with contextlib.suppress(OSError):
                 if left.stat().st_mtime < time.time() - _OLD:
                     left.unlink()
+
+
+def lock_path(path: Path) -> Path:
+    """Return the lock file of a file that is changed by reading it and writing it anew."""
+    return path.with_name(f"{path.name}.lock")
 
 
 @contextlib.contextmanager

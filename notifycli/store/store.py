@@ -337,3 +337,10 @@ def open_store(url: str | Path | Location, *, create: bool = True) -> Store:
 
     location = url if isinstance(url, Location) else locate(url)
     return SQLStore(location, SQLite(location.file, create=create))
+
+
+def check_unused(location: Location) -> None:
+    """Raise `TryAgainError` while anybody has the store open; one that is damaged is let be."""
+    from notifycli.store.sqlite.connection import check_unused as check
+
+    check(location.file)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies
 
+from notifycli.secrets.private_file import hold_lock
 from tests.conftest import Notifycli, Result, Vault
 
 
@@ -56,6 +58,42 @@ def test_what_is_there_is_kept_until_it_is_to_be_moved_aside(desk: Notifycli, va
         2,
         now,
     )
+
+
+@pytest.mark.parametrize("query", ["SELECT 1 FROM account", "BEGIN IMMEDIATE"])
+def test_a_store_in_use_is_not_moved_aside(desk: Notifycli, query: str) -> None:
+    desk.ok("backup", "all.backup")
+    with closing(sqlite3.connect(desk.store)) as other:
+        other.execute(query).fetchall()
+        refused = desk("restore", "all.backup", "--replace")
+    assert refused == Result(
+        75,
+        b"",
+        f"error: the store {desk.store} is in use\n  stop what uses it: serve, listen, deliver\n",
+    )
+    desk.ok("restore", "all.backup", "--replace")
+
+
+def test_two_do_not_restore_at_the_same_time(
+    desk: Notifycli, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notifycli.cli.backup.LOCK_SECONDS", 0.0)
+    desk.ok("backup", "all.backup")
+    with hold_lock(vault.path.with_name(f"{vault.path.name}.lock")):
+        refused = desk("restore", "all.backup", "--replace")
+    assert (refused.status, "another process has held" in refused.stderr) == (75, True)
+
+
+def test_a_backup_is_not_kept_in_memory(desk: Notifycli) -> None:
+    with closing(sqlite3.connect(desk.store)) as store:
+        store.execute("CREATE TABLE ballast AS SELECT randomblob(20000000) AS it")
+        store.commit()
+    tracemalloc.start()
+    desk.ok("backup", "all.backup")
+    desk.ok("restore", "all.backup", "--replace")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
 
 
 def test_what_a_system_keyring_holds_is_named(desk: Notifycli) -> None:

@@ -10,7 +10,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -227,6 +227,26 @@ class SQLite:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def check_unused(path: Path) -> None:
+    """Raise `TryAgainError` while anybody has a store open; one that is damaged is let be.
+
+    What a log beside it holds is in the store afterwards.
+    """
+    with (
+        suppress(sqlite3.DatabaseError),
+        closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as store,
+    ):
+        try:
+            # Before anything is read: then it takes that nobody else has it open, readers too.
+            store.execute("PRAGMA locking_mode = EXCLUSIVE")
+            store.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise TryAgainError(
+                    f"the store {path} is in use", "stop what uses it: serve, listen, deliver"
+                ) from None
 
 
 def glance(path: Path, ask: Callable[[sqlite3.Connection], T]) -> T | None:
