@@ -73,6 +73,7 @@ _ESCAPE = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_HEX = re.compile(rb"\\x([0-9A-Fa-f]{2})")
 _MAY_HOLD_ONE = re.compile(rb'event|"e[yw]').search
 """`"e` is how an object begins in base64."""
 
@@ -234,14 +235,24 @@ def _may_hold_one(raw: Raw) -> bool:
 
 
 def _json_in(raw: Raw | bytes) -> bytes | None:
-    """Return the JSON text that a string holds, plain or in base64."""
-    text = _decode_string(raw).strip().encode(errors="replace")
+    """Return the JSON text that a string holds: plain, in base64, after what a log has put."""
+    text = without_hex(_decode_string(raw).strip().encode(errors="replace"))
     if text[:2] in (b"ey", b"ew"):
         try:
             text = b64decode(text, validate=True)
         except ValueError:
             return None
-    return text if text[:1] in (b"{", b"[") else None
+    if text[:1] in (b"{", b"["):
+        return text
+    start = text.find(b'{"')
+    return text[start:] if start > 0 and text.endswith(b"}") else None
+
+
+def without_hex(text: bytes) -> bytes:
+    """Return a text without the escapes of an nginx log, for quotation marks to begin with."""
+    if rb"{\x22" not in text:
+        return text
+    return _HEX.sub(lambda found: bytes([int(found[1], 16)]), text)
 
 
 def _string(raw: Raw) -> str | None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from notifycli.events.envelope import without_hex
+
 LONGEST_LINE = 1 << 24
 """Bytes that a line may have; 16 MiB."""
 LARGEST_VALUE = 1 << 26
@@ -80,6 +82,7 @@ def split_values(blocks: Iterable[bytes]) -> Iterator[Value]:
 
 def objects_in(line: bytes) -> list[bytes]:
     """Return the JSON objects and arrays of a line that has something around them, as logs have."""
+    line = without_hex(line)
     found = _OBJECT.search(line)
     if found is None:
         return []

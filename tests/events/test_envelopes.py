@@ -49,7 +49,9 @@ ENVELOPES: list[tuple[str, Any]] = [
     ("a name in capitals", {"Type": "Notification", "Message": HELLO}),
     ("docker's log", {"log": HELLO + "\n", "stream": "stdout", "time": "2026-03-03T10:00:00Z"}),
     ("a log shipper's message", {"@timestamp": "2026-03-03T10:00:00Z", "message": HELLO}),
+    ("… with something before it", {"log": f"POST /hook 200 {HELLO}\n", "stream": "stdout"}),
     ("nginx", {"request_body": HELLO, "status": 200}),
+    ("… with its own escapes", {"request_body": HELLO.replace('"', "\\x22")}),
     ("a queue's value", {"topic": "hooks", "offset": 1, "value": HELLO}),
     ("a gateway's body", {"headers": {"event": "x"}, "body": HELLO, "isBase64Encoded": False}),
     (

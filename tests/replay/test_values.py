@@ -113,6 +113,11 @@ IN_A_LINE: list[tuple[str, str, list[str]]] = [
     ("a comma after it", '{"a":1},', ['{"a":1}']),
     ("several", '{"a":1}{"b":2} {"c":3}', ['{"a":1}', '{"b":2}', '{"c":3}']),
     ("a list", 'got [{"a":1},{"b":2}]', ['{"a":1}', '{"b":2}']),
+    (
+        "nginx's own escapes",
+        r'127.0.0.1 "POST / HTTP/1.1" {\x22a\x22:\x22\x5Cn\x22}',
+        [r'{"a":"\n"}'],
+    ),
     ("what breaks off", 'got {"a":{"b":1}', []),
     ("nothing of the kind", "hello {world}", []),
 ]
