@@ -79,7 +79,7 @@ class Desk:
 
     def token(self, user: User) -> Token | None:
         """Give a user's token for this Chatwoot."""
-        named = self.life.store.tokens.named(self.account, user.id, TOKEN_NAME)
+        named = self.life.store.tokens.of_name(self.account, user.id, TOKEN_NAME)
         return next((t for t in named if is_for(t, self.connection.url)), None)
 
     def users(self) -> list[User]:
@@ -106,7 +106,7 @@ class Desk:
     def open_many(self, user: User, count: int) -> list[Api]:
         """Speak as this user in so many threads; raises as `open` does."""
         token, named = self.held(user), user.email or str(user.id)
-        if self.life.store.chatwoot.known(self.account, user.id).rotating:
+        if self.life.store.chatwoot.record_of(self.account, user.id).rotating:
             raise NotPermittedError(
                 f"a rotation of {named}'s token was broken off",
                 f"finish it: notifycli chatwoot rotate -u {named}",
@@ -185,7 +185,7 @@ def the_desk(life: TokenService, account: int) -> Desk:
 
 def end_rotation(desk: Desk, user: User) -> None:
     """Forget that a token was being replaced, and what the keychain held for it."""
-    name = desk.life.store.chatwoot.known(desk.account, user.id).rotating
+    name = desk.life.store.chatwoot.record_of(desk.account, user.id).rotating
     if name is not None:
         desk.life.forget([name])
         with desk.change() as change:

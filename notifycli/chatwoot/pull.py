@@ -198,7 +198,7 @@ def pull(
             if not taken.conflict:
                 change.set(taken.entries, again=True)
                 change.chatwoot.saw(step.id, write_seen(there[step.id]))
-        change.chatwoot.pulled(desk.life.now())
+        change.chatwoot.note_pull(desk.life.now())
     return Pulled(Report(steps, status), directory.unread if directory else ())
 
 
@@ -221,7 +221,7 @@ def _taken(
 ) -> _Taken:
     theirs = values(what)
     here = here_of(preferences, step.id)
-    before = read_seen(desk.life.store.chatwoot.known(desk.account, step.id).seen)
+    before = read_seen(desk.life.store.chatwoot.record_of(desk.account, step.id).seen)
     agreed = None if before is None else values(before).of
     differing = divergences(here, theirs.of, agreed)
     locked = [d for d in differing if d.key in preferences.lock]

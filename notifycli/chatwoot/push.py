@@ -40,7 +40,7 @@ def compare(desk: Desk, user: User, api: Api, here: Mapping[str, str]) -> Compar
     """Compare what holds here with what is there now."""
     there = see(api, user)
     theirs = values(there)
-    before = read_seen(desk.life.store.chatwoot.known(desk.account, user.id).seen)
+    before = read_seen(desk.life.store.chatwoot.record_of(desk.account, user.id).seen)
     agreed = None if before is None else values(before).of
     return Compared(there, divergences(here, theirs.of, agreed), theirs.unreadable)
 
@@ -129,7 +129,7 @@ def _write(api: Api, user: User, before: Seen, wanted: Seen) -> Seen:
 
 def _note(desk: Desk, user: User, after: Seen) -> None:
     text = write_seen(after)
-    if desk.life.store.chatwoot.known(desk.account, user.id).seen != text:
+    if desk.life.store.chatwoot.record_of(desk.account, user.id).seen != text:
         with desk.change() as change:
             change.chatwoot.saw(user.id, text)
 

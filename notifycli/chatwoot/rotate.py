@@ -35,7 +35,7 @@ def rotate(desk: Desk, users: Sequence[User], told: ProgressCallback, *, dry_run
 
 
 def _rotate(desk: Desk, user: User, *, dry_run: bool) -> SyncResult:
-    broken_off = desk.life.store.chatwoot.known(desk.account, user.id).rotating
+    broken_off = desk.life.store.chatwoot.record_of(desk.account, user.id).rotating
     if dry_run:
         return _rehearse(desk, user, broken_off)
     if broken_off is not None and (finished := _finish(desk, user, broken_off)):

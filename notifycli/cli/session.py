@@ -20,7 +20,7 @@ from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import nearest_user
-from notifycli.store.store import Location, Store, damaged, locate, open_store
+from notifycli.store.store import Location, Store, damage_error, locate, open_store
 
 T = TypeVar("T")
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Session:
             return None
         try:
             with open_store(self.location, create=False) as store:
-                return damaged(self.location.name) if store.damage() else None
+                return damage_error(self.location.name) if store.damage() else None
         except NotifycliError as error:
             return error
 

@@ -122,7 +122,7 @@ class Enqueuer:
 
     def pending(self) -> list[Decision]:
         """Give the decisions that are kept to be written and weren't ever before; for a dry run."""
-        new = [d for entry, d in self._entries if not self._store.outbox.known(entry)]
+        new = [d for entry, d in self._entries if not self._store.outbox.has(entry)]
         self.fed.written.update(decision.channel for decision in new)
         self._entries.clear()
         return new
@@ -187,7 +187,7 @@ class Enqueuer:
         identity = (entry.event_key, entry.user_id, entry.type, entry.channel)
         # What was written before takes no room; without a limit, writing finds that out.
         if identity in self._identities or (
-            self._room is not None and self._store.outbox.known(entry)
+            self._room is not None and self._store.outbox.has(entry)
         ):
             self.fed.known[entry.channel] += 1
             return

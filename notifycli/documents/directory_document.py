@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from notifycli.documents.document_format import check_format, decoded
+from notifycli.documents.document_format import check_format, decode_document
 from notifycli.errors import DataError
 from notifycli.events.discover import Learnt
 from notifycli.events.event import LARGEST_ID
@@ -66,7 +66,7 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
     """Read a document; `place` names it in errors. Raises `DataError`."""
     check_format(place, text[:_SNIFFED])
     try:
-        return msgspec.json.decode(decoded(text, place), type=DirectoryDocument)
+        return msgspec.json.decode(decode_document(text, place), type=DirectoryDocument)
     except (msgspec.MsgspecError, RecursionError) as error:
         fault = _AT.sub("", str(error))
         at = f"{found[1]}: " if (found := _AT.search(str(error))) else ""
@@ -77,7 +77,7 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
 
 def unknown_fields(text: bytes) -> Iterator[str]:
     """Tell of each field that the entries of a good document have and that means nothing, once."""
-    document = msgspec.json.decode(decoded(text, ""))
+    document = msgspec.json.decode(decode_document(text, ""))
     entries: list[tuple[str, str, dict[str, object], type[Struct]]] = [
         ("account", "account", document.get("account", {}), _Account)
     ]
@@ -116,7 +116,10 @@ def import_directory(
     inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
     teams = {team.id: team for team in store.teams(account)}
     known = {user.id for user in document.users}.union(() if replace else users)
-    faults = [*faults_of(document, known), *_taken(document, () if replace else users.values())]
+    faults = [
+        *faults_of(document, known),
+        *_address_conflicts(document, () if replace else users.values()),
+    ]
     if faults:
         listed = "\n".join(f"{place}: {fault}" for fault in faults)
         raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
@@ -131,32 +134,32 @@ def import_directory(
         inbox = inboxes.get(item.id, Inbox(item.id))
         members = _staying(inbox.members, known) if item.members is UNSET else item.members
         name, bot = _or(item.name, inbox.name), _or(item.bot, inbox.bot)
-        change.put_inbox(Inbox(item.id, name, _sorted(members), bot))
+        change.put_inbox(Inbox(item.id, name, _in_order(members), bot))
     for given in document.teams:
         team = teams.get(given.id, Team(given.id))
         members = _staying(team.members, known) if given.members is UNSET else given.members
-        change.put_team(Team(given.id, _or(given.name, team.name), _sorted(members) or ()))
+        change.put_team(Team(given.id, _or(given.name, team.name), _in_order(members) or ()))
 
 
 def export_directory(store: Store, account: int) -> dict[str, object]:
-    """Give the account's directory as a document, in the order of ids."""
+    """Return the account's directory as a document, in the order of ids."""
     names = {item.id: item.name for item in store.accounts()}
     return {
         "account": {"id": account, "name": names.get(account, "")},
         "users": [
             {"id": u.id, "email": u.email, "name": u.name, "role": u.role}
-            | _known(confirmed=u.confirmed, permissions=u.permissions)
+            | _values_given(confirmed=u.confirmed, permissions=u.permissions)
             for u in store.users(account)
         ],
         "inboxes": [
-            {"id": i.id, "name": i.name, "members": i.members} | _known(bot=i.bot)
+            {"id": i.id, "name": i.name, "members": i.members} | _values_given(bot=i.bot)
             for i in store.inboxes(account)
         ],
         "teams": store.teams(account),
     }
 
 
-def _known(**fields: object) -> dict[str, object]:
+def _values_given(**fields: object) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -186,7 +189,7 @@ def _staying(members: Iterable[int] | None, known: set[int]) -> Iterable[int] | 
     return None if members is None else known.intersection(members)
 
 
-def _taken(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
+def _address_conflicts(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
     """Tell of addresses that would belong to a user of the store as well."""
     told = {user.id for user in document.users if user.email is not UNSET}
     owners = {u.email.casefold(): u.id for u in users if u.email and u.id not in told}
@@ -200,7 +203,7 @@ def _taken(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
 
 
 def directory_of(document: DirectoryDocument) -> Directory:
-    """Give the directory that a document describes by itself, as the rules use it."""
+    """Return the directory that a document describes by itself, as the rules use it."""
     return Directory(
         [_user(None, item) for item in document.users],
         [Inbox(i.id, _or(i.name, ""), _members(i), _or(i.bot, None)) for i in document.inboxes],
@@ -270,8 +273,8 @@ def _or(given: T | UnsetType, known: T) -> T:
 
 
 def _members(item: _Team) -> tuple[int, ...] | None:
-    return None if isinstance(item.members, UnsetType) else _sorted(item.members)
+    return None if isinstance(item.members, UnsetType) else _in_order(item.members)
 
 
-def _sorted(members: Iterable[int] | None) -> tuple[int, ...] | None:
+def _in_order(members: Iterable[int] | None) -> tuple[int, ...] | None:
     return None if members is None else tuple(sorted(set(members)))

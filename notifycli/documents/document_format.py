@@ -23,7 +23,7 @@ _CONVERT = {
 
 
 def encoding_of(start: bytes) -> str:
-    """Give the encoding of a file that begins so: UTF-16 where it says so, else UTF-8."""
+    """Return the encoding of a file that begins so: UTF-16 where it says so, else UTF-8."""
     if start.startswith(_UTF16):
         return "utf-16"
     # Without a mark, half of what is ASCII in UTF-16 are zeros.
@@ -32,8 +32,8 @@ def encoding_of(start: bytes) -> str:
     return "utf-8-sig"
 
 
-def decoded(data: bytes, name: str) -> str:
-    """Give the text of a document. Raises `DataError`."""
+def decode_document(data: bytes, name: str) -> str:
+    """Return the text of a document. Raises `DataError`."""
     encoding = encoding_of(data)
     try:
         return data.decode(encoding)

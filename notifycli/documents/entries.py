@@ -34,11 +34,11 @@ class References(Protocol):
     """Knows what names an account's users: a store, for one."""
 
     def user_references(self, account: int) -> Mapping[str, int]:
-        """Give the users' ids by their ids, addresses, and addresses in lower case."""
+        """Return the users' ids by their ids, addresses, and addresses in lower case."""
 
 
 def references_of(users: Iterable[tuple[int, str | None]]) -> dict[str, int]:
-    """Give users' ids by all that names them, from their ids and addresses."""
+    """Return users' ids by all that names them, from their ids and addresses."""
     found: dict[str, int] = {}
     for id_, email in users:
         found[str(id_)] = id_
@@ -57,7 +57,7 @@ class Checker:
         self._account = account
         self.only = only
         """The one account whose entries are meant; those of all others are left out."""
-        self.left_out = 0
+        self.foreign_count = 0
         """How many were."""
         self.spoken = Spoken()
         self.faults: list[str] = []
@@ -86,7 +86,7 @@ class Checker:
             raise DataError(f"{listed}\nnothing was stored", remedy)
 
     def target(self, account: str, layer: str, user: str, inbox: str) -> Target:
-        """Give the place in the store that is meant. Raises `ValueError`."""
+        """Return the place in the store that is meant. Raises `ValueError`."""
         of = self.account_of(account)
         known = LAYERS.get(layer.strip().lower())
         if known is None:
@@ -108,7 +108,7 @@ class Checker:
         return of, known.value, id_, in_
 
     def account_of(self, text: str) -> int:
-        """Give the account that is named, or the one that is meant. Raises `ValueError`."""
+        """Return the account that is named, or the one that is meant. Raises `ValueError`."""
         return _number("account", text.strip()) if text.strip() else self.account
 
     def speak_of(self, layer: Layer, account: int, user: int) -> None:
@@ -117,7 +117,7 @@ class Checker:
         self.spoken.users.setdefault(account, set()).add(user)
 
     def user(self, account: int, reference: str) -> int:
-        """Give the user whom an address or an id names. Raises `ValueError`."""
+        """Return the user whom an address or an id names. Raises `ValueError`."""
         if account not in self._users:
             self._users[account] = self._store.user_references(account)
         known = self._users[account]
@@ -130,7 +130,7 @@ class Checker:
         return user
 
     def pairs(self, key: str, value: str) -> Pairs:
-        """Give the full keys that a key stands for, with the value. Raises `ValueError`."""
+        """Return the full keys that a key stands for, with the value. Raises `ValueError`."""
         found = self.known_pairs.get((key, value))
         if found is None:
             found = self._read(key, value)

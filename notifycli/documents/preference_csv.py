@@ -51,13 +51,13 @@ class CsvDocument:
         return f"{self._name}:{number}"
 
     def rows(self, checker: Checker) -> Iterator[Row]:
-        """Give what is right; what is wrong goes to the checker. Raises `DataError`."""
+        """Return what is right; what is wrong goes to the checker. Raises `DataError`."""
         text = io.TextIOWrapper(self._file, self._encoding, newline="")
         line = 1
         try:
             delimiter, columns = self._head(text)
             reader = csv.reader(text, strict=True, delimiter=delimiter)
-            for row in self._checked(reader, columns, checker):
+            for row in self._check_rows(reader, columns, checker):
                 yield row
                 line = row[-1]
         except csv.Error as error:
@@ -91,7 +91,9 @@ class CsvDocument:
         self._check_columns(columns, first)
         return found
 
-    def _checked(self, reader: _Reader, columns: Sequence[str], checker: Checker) -> Iterator[Row]:
+    def _check_rows(
+        self, reader: _Reader, columns: Sequence[str], checker: Checker
+    ) -> Iterator[Row]:
         # A column that is left out is empty: it is read from behind the last one.
         pick = itemgetter(*(columns.index(c) if c in columns else len(columns) for c in COLUMNS))
         width, in_order = len(columns), tuple(columns) == COLUMNS
@@ -100,7 +102,7 @@ class CsvDocument:
         target: Target | None = None
         known = checker.known_pairs
         for fields in reader:
-            row = _unpadded(fields, width) if len(fields) == self._padded else fields
+            row = _strip_padding(fields, width) if len(fields) == self._padded else fields
             number = self._skipped + reader.line_num
             if len(row) != width or not any(row):
                 if row and any(row):
@@ -113,7 +115,7 @@ class CsvDocument:
             key, value = given[_KEY:]
             try:
                 if checker.only is not None and checker.account_of(given[0]) != checker.only:
-                    checker.left_out += 1
+                    checker.foreign_count += 1
                     continue
                 if target is None or given[:_KEY] != of:
                     of, target = given[:_KEY], None
@@ -147,7 +149,7 @@ class CsvDocument:
 
 
 def _names(line: str, delimiter: str) -> list[str]:
-    """Give the names of columns, in small letters."""
+    """Return the names of columns, in small letters."""
     try:
         row = next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
@@ -155,6 +157,6 @@ def _names(line: str, delimiter: str) -> list[str]:
     return [name.strip().lower() for name in row]
 
 
-def _unpadded(row: list[str], width: int) -> list[str]:
-    """Give a row without the empty fields that pad it."""
+def _strip_padding(row: list[str], width: int) -> list[str]:
+    """Return a row without the empty fields that pad it."""
     return row if any(row[width:]) else row[:width]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import BinaryIO, NamedTuple, Protocol
 
-from notifycli.documents.document_format import decoded, encoding_of, format_of
+from notifycli.documents.document_format import decode_document, encoding_of, format_of
 from notifycli.documents.entries import Checker, References
 from notifycli.documents.preference_csv import CsvDocument
 from notifycli.documents.preference_tables import path_text, read_json, read_toml
@@ -67,7 +67,7 @@ class Document:
             self._source = CsvDocument(file, name, encoding_of(start))
         else:
             read = read_json if format_ == "json" else read_toml
-            self._source = read(decoded(file.read(), name), name)
+            self._source = read(decode_document(file.read(), name), name)
 
     @property
     def spoken(self) -> Spoken:
@@ -75,12 +75,12 @@ class Document:
         return self._checker.spoken
 
     @property
-    def left_out(self) -> int:
+    def foreign_count(self) -> int:
         """How many entries of other accounts were left out."""
-        return self._checker.left_out
+        return self._checker.foreign_count
 
     def rows(self) -> Iterator[Row]:
-        """Give the entries. Raises `DataError` at their end, if any was wrong: it names all."""
+        """Return the entries. Raises `DataError` at their end, if any was wrong: it names all."""
         yield from self._source.rows(self._checker)
         self._checker.finish()
 
@@ -109,7 +109,7 @@ class Document:
                 values[key] = value
         return Preferences(layers[Layer.LOCK], inboxes, users, layers[Layer.DEFAULT])
 
-    def placed(self) -> list[Placed]:
+    def entries(self) -> list[Placed]:
         """Read all entries, of all accounts. Raises `DataError` as `rows` does."""
         return [
             Placed(
@@ -120,7 +120,7 @@ class Document:
             for account, layer, user, inbox, key, value, place in self.rows()
         ]
 
-    def told(self, locked: Locked) -> str:
+    def place_of(self, locked: Locked) -> str:
         """Name the place of a value that is locked."""
         if locked.place:
             return self._source.place(locked.place)

@@ -34,16 +34,18 @@ class TableDocument:
 
     def place(self, number: int) -> str:
         """Name a place."""
-        return self._named(self._paths[number - 1])
+        return self._place_of(self._paths[number - 1])
 
     def rows(self, checker: Checker) -> Iterator[Row]:
-        """Give what is right; what is wrong goes to the checker."""
+        """Return what is right; what is wrong goes to the checker."""
         for top, table in self._tables.items():
             if top not in TOPS:
                 near = nearest(top, TOPS) or ", ".join(TOPS)
-                checker.fault(self._named((top,)), f"there is no such table; did you mean {near}?")
+                checker.fault(
+                    self._place_of((top,)), f"there is no such table; did you mean {near}?"
+                )
             elif not isinstance(table, dict):
-                checker.fault(self._named((top,)), "is no table")
+                checker.fault(self._place_of((top,)), "is no table")
             elif top != "users":
                 yield from self._layer(checker, (top,), table, (top, "", ""))
             else:
@@ -56,7 +58,7 @@ class TableDocument:
                 raise ValueError("is no table")  # noqa: TRY004, TRY301 - collected below
             user = checker.user(checker.account, path[-1])
         except ValueError as error:
-            checker.fault(self._named(path), error)
+            checker.fault(self._place_of(path), error)
             return
         inboxes = table.get(INBOXES)
         own = {key: value for key, value in table.items() if key != INBOXES}
@@ -66,7 +68,7 @@ class TableDocument:
             return
         path = (*path, INBOXES)
         if not isinstance(inboxes, dict):
-            checker.fault(self._named(path), "is no table")
+            checker.fault(self._place_of(path), "is no table")
             return
         checker.speak_of(Layer.INBOX, checker.account, user)
         for inbox, here in inboxes.items():
@@ -74,7 +76,7 @@ class TableDocument:
                 where = (Layer.INBOX, path[1], inbox)
                 yield from self._layer(checker, (*path, inbox), here, where)
             else:
-                checker.fault(self._named((*path, inbox)), "is no table")
+                checker.fault(self._place_of((*path, inbox)), "is no table")
 
     def _layer(
         self, checker: Checker, path: Path, table: Mapping[str, Any], where: tuple[str, str, str]
@@ -82,20 +84,20 @@ class TableDocument:
         try:
             target = checker.target("", *where)
         except ValueError as error:
-            checker.fault(self._named(path), error)
+            checker.fault(self._place_of(path), error)
             return
         for key, value, written in _flat(table):
             at = (*path, *written)
             try:
                 pairs = checker.pairs(key, value_text(value))
             except ValueError as error:
-                checker.fault(self._named(at), error)
+                checker.fault(self._place_of(at), error)
                 continue
             self._paths.append(at)
             for full, read in pairs:
                 yield *target, full, read, len(self._paths)
 
-    def _named(self, path: Path) -> str:
+    def _place_of(self, path: Path) -> str:
         return f"{self._name}: {path_text(path)}"
 
 
@@ -137,10 +139,10 @@ def read_json(text: str, name: str) -> TableDocument:
 
 def path_text(path: Path) -> str:
     """Write a path as TOML does: `users."jane@example.com"."email.created"`."""
-    return ".".join(part if _BARE.fullmatch(part) else quoted(part) for part in path)
+    return ".".join(part if _BARE.fullmatch(part) else quote_toml(part) for part in path)
 
 
-def quoted(text: str) -> str:
+def quote_toml(text: str) -> str:
     """Write a string as TOML and JSON both read it."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
@@ -155,7 +157,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, Path]]:
-    """Give keys, values and how each key is written: `email.mention` may be a table of its own."""
+    """Give keys, values and how each key is written: `email.mention` may be a table."""
     for name, value in table.items():
         if isinstance(value, dict):
             for key, inner, written in _flat(value):
@@ -165,7 +167,7 @@ def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, Path]]:
 
 
 def value_text(value: Any) -> str:
-    """Give the text that stands for a value: `true` is "on". Raises `ValueError`."""
+    """Return the text that stands for a value: `true` is "on". Raises `ValueError`."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, (str, int)):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from notifycli.documents.preference_csv import COLUMNS
-from notifycli.documents.preference_tables import INBOXES, path_text, quoted
+from notifycli.documents.preference_tables import INBOXES, path_text, quote_toml
 from notifycli.rules.preferences import Layer
 from notifycli.store.staging import Written
 
@@ -26,7 +26,7 @@ def as_toml(values: Iterable[Written], layers: Layers, account: int) -> Iterator
             yield f"{gap}[{empty.pop(0)}]\n"
             gap = "\n"
         del empty[:1]
-        lines = "".join(f"{quoted(item.key)} = {quoted(item.value)}\n" for item in table)
+        lines = "".join(f"{quote_toml(item.key)} = {quote_toml(item.value)}\n" for item in table)
         yield f"{gap}[{path_text(_path(*place))}]\n{lines}"
         gap = "\n"
     for layer in empty:

@@ -21,7 +21,7 @@ Reference = Callable[[str], str | None]
 Place = tuple[Layer, str, int]
 
 
-def updated_toml(text: str, values: Iterable[Written], layers: Layers, named: Reference) -> str:
+def update_toml(text: str, values: Iterable[Written], layers: Layers, named: Reference) -> str:
     """Make the document say what an export of these layers would; other layers stay as they are.
 
     Raises `DataError` if the document is laid out in a way that can't be kept.

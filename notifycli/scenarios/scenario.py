@@ -187,7 +187,7 @@ class _Reader:
                 continue
             try:
                 users = _Users(self._directory)
-                placed = Document(users, BytesIO(text), str(given), account).placed()
+                placed = Document(users, BytesIO(text), str(given), account).entries()
             except DataError as error:
                 fault(str(error))
                 continue

@@ -115,7 +115,7 @@ class _Inspector:
         if token.state is TokenState.REVOKED:
             kept = self.holds(name, digest, otherwise=token.secret_kept)
             return Condition.LEFTOVER if kept else Condition.REVOKED
-        if token.expired(self._now):
+        if token.has_expired(self._now):
             # A rotated one's secret goes with the next rotation: to have it is no harm till then.
             return Condition.EXPIRED
         if not self.holds(name, digest, otherwise=True, elsewhere=True):

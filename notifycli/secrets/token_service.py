@@ -105,7 +105,7 @@ class TokenService:
         """
         if found := self.current(owner):
             return self._usable(found, owner), False
-        if ended := self.store.tokens.revoked_by_hand(owner.account, owner.user.id, owner.name):
+        if ended := self.store.tokens.find_revoked(owner.account, owner.user.id, owner.name):
             raise NotPermittedError(
                 f"{owner} ({ended.masked}) was revoked",
                 f"make a new one: notifycli token generate {owner.options}",
@@ -121,7 +121,7 @@ class TokenService:
     def previous(self, owner: TokenOwner) -> Token:
         """Return the one that was rotated and is still valid. Raises `UsageError`."""
         found = self._in_state(owner, TokenState.ROTATED)
-        if found is None or found.expired(self.now()):
+        if found is None or found.has_expired(self.now()):
             raise UsageError(f"{owner} has no predecessor that is still valid")
         return found
 
@@ -167,13 +167,13 @@ class TokenService:
                 f"this token is on record already, as {known.masked}",
                 "see whose it is: notifycli token list",
             )
-        if self.store.tokens.made_and_revoked(digest):
+        if self.store.tokens.was_revoked_here(digest):
             raise UsageError("this token was revoked", "a new one: notifycli token generate")
         return self._make(owner, secret, wish, self.current(owner), made_elsewhere=True)
 
     def revoke(self, owner: TokenOwner) -> Ended:
         """End all tokens of a user and name. Raises `UsageError` where there is none."""
-        found = self.store.tokens.named(owner.account, owner.user.id, owner.name)
+        found = self.store.tokens.of_name(owner.account, owner.user.id, owner.name)
         if all(token.state is TokenState.REVOKED for token in found):
             raise UsageError(f"{owner} doesn't exist", "see all: notifycli token list")
         return self.end(owner.account, found)
@@ -223,11 +223,11 @@ class TokenService:
         )
 
     def _in_state(self, owner: TokenOwner, state: TokenState) -> Token | None:
-        found = self.store.tokens.named(owner.account, owner.user.id, owner.name)
+        found = self.store.tokens.of_name(owner.account, owner.user.id, owner.name)
         return next((token for token in found if token.state is state), None)
 
     def _usable(self, token: Token, owner: TokenOwner) -> Token:
-        if token.expires_at is not None and token.expired(self.now()):
+        if token.expires_at is not None and token.has_expired(self.now()):
             raise NotPermittedError(
                 f"{owner} expired at {format_moment(token.expires_at)}",
                 f"a new one: notifycli token rotate {owner.options}",

@@ -37,19 +37,19 @@ class Connections:
         self._database = database
 
     def of(self, account: int) -> Connection | None:
-        """Give an account's connection."""
+        """Return an account's connection."""
         return next((found for found in self.all() if found.account_id == account), None)
 
     def all(self) -> list[Connection]:
-        """Give every connection, by account."""
+        """Return every connection, by account."""
         with self._database.errors():
             rows = self._database.execute(
                 "SELECT account_id, url, remote_account_id, pulled_at FROM chatwoot ORDER BY 1"
             ).fetchall()
         return [Connection(*row) for row in rows]
 
-    def known(self, account: int, user: int) -> Known:
-        """Give what is on record of a user."""
+    def record_of(self, account: int, user: int) -> Known:
+        """Return what is on record of a user."""
         with self._database.errors():
             row = self._database.execute(
                 "SELECT seen, rotating FROM chatwoot_user WHERE account_id = ? AND user_id = ?",
@@ -57,7 +57,7 @@ class Connections:
             ).fetchone()
         return Known(*row) if row else Known(None, None)
 
-    def seen(self, account: int) -> dict[int, bytes]:
+    def sightings(self, account: int) -> dict[int, bytes]:
         """Return what is on record of all users' preferences there, as `Known.seen`, by user."""
         with self._database.errors():
             rows = self._database.execute(
@@ -94,7 +94,7 @@ class ConnectionChanges:
                 (self._account,),
             )
 
-    def pulled(self, at: int) -> None:
+    def note_pull(self, at: int) -> None:
         """Note when the account was last pulled."""
         self._database.execute(
             "UPDATE chatwoot SET pulled_at = ? WHERE account_id = ?", (at, self._account)

@@ -38,43 +38,43 @@ class Glance:
         self._account = account
 
     def accounts(self) -> list[Found]:
-        """Give the accounts with their names, by id."""
-        return self._found("SELECT id, name FROM account ORDER BY id LIMIT ?", LIMIT)
+        """Return the accounts with their names, by id."""
+        return self._find("SELECT id, name FROM account ORDER BY id LIMIT ?", LIMIT)
 
     def inboxes(self) -> list[Found]:
-        """Give the inboxes with their names, by id."""
-        return self._found(
+        """Return the inboxes with their names, by id."""
+        return self._find(
             f"SELECT DISTINCT id, name FROM inbox WHERE {_HERE} ORDER BY id LIMIT ?",
             *(self._account, LIMIT),
         )
 
     def teams(self) -> list[Found]:
-        """Give the teams with their names, by id."""
-        return self._found(
+        """Return the teams with their names, by id."""
+        return self._find(
             f"SELECT DISTINCT id, name FROM team WHERE {_HERE} ORDER BY id LIMIT ?",
             *(self._account, LIMIT),
         )
 
     def tokens(self) -> list[Found]:
-        """Give the names of users' tokens."""
-        return self._found(
+        """Return the names of users' tokens."""
+        return self._find(
             f"SELECT DISTINCT name, '' FROM token WHERE {_HERE} ORDER BY name LIMIT ?",
             *(self._account, LIMIT),
         )
 
     def subscriptions(self) -> list[Found]:
-        """Give the push subscriptions with their browsers' names, by id."""
-        return self._found(
+        """Return the push subscriptions with their browsers' names, by id."""
+        return self._find(
             f"SELECT id, label FROM push_subscription WHERE {_HERE} ORDER BY id LIMIT ?",
             *(self._account, LIMIT),
         )
 
     def presets(self) -> list[Found]:
-        """Give the names of saved presets; those that come with the program are not stored."""
-        return self._found("SELECT DISTINCT name, '' FROM preset ORDER BY name LIMIT ?", LIMIT)
+        """Return the names of saved presets; those that come with the program are not stored."""
+        return self._find("SELECT DISTINCT name, '' FROM preset ORDER BY name LIMIT ?", LIMIT)
 
     def changes(self) -> list[Found]:
-        """Give the last changes of preferences, the newest first, by number."""
+        """Return the last changes of preferences, the newest first, by number."""
         found = self._database.execute(
             "SELECT id, at, who, command FROM change c"
             f" WHERE {_HERE} AND EXISTS"
@@ -85,12 +85,12 @@ class Glance:
         return [
             Found(
                 str(id_),
-                f"{at[:_MINUTES].replace('T', ' ')} {who}: {command}, {self._changed(id_)}",
+                f"{at[:_MINUTES].replace('T', ' ')} {who}: {command}, {self._difference(id_)}",
             )
             for id_, at, who, command in found
         ]
 
-    def _changed(self, change: int) -> str:
+    def _difference(self, change: int) -> str:
         """Tell the first preference that a change has changed, and whether there are more."""
         (key, old, new), *more = self._database.execute(
             "SELECT key, coalesce(old, '-'), coalesce(new, '-') FROM preference_change"
@@ -100,7 +100,7 @@ class Glance:
         return f"{short_key(key)}: {old} \N{RIGHTWARDS ARROW} {new}{', …' if more else ''}"
 
     def users(self, start: str) -> list[Found]:
-        """Give the users whose address begins with `start`, and the ids of those without one.
+        """Return the users whose address begins with `start`, and the ids of those without one.
 
         Of more than `LIMIT` of either kind the last one is among them, so that what all the words
         given have in common is what all users meant have in common.
@@ -119,14 +119,14 @@ class Glance:
         return self._ends(f"SELECT {number}, name {chosen}", f"{start}%")
 
     def _ends(self, sql: str, *parameters: str) -> list[Found]:
-        """Give the first rows in the order of `sql`, and the last if there are more."""
-        first = self._found(f"{sql} LIMIT ?", self._account, *parameters, LIMIT)
+        """Return the first rows in the order of `sql`, and the last if there are more."""
+        first = self._find(f"{sql} LIMIT ?", self._account, *parameters, LIMIT)
         if len(first) < LIMIT:
             return first
-        last = self._found(f"{sql} DESC LIMIT 1", self._account, *parameters)
+        last = self._find(f"{sql} DESC LIMIT 1", self._account, *parameters)
         return first if last == first[-1:] else [*first, *last]
 
-    def _found(self, sql: str, *parameters: object) -> list[Found]:
+    def _find(self, sql: str, *parameters: object) -> list[Found]:
         rows = self._database.execute(sql, parameters)
         return [Found(str(word), str(help_)) for word, help_ in rows]
 

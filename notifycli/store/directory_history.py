@@ -79,9 +79,9 @@ def undo(store: Store, change: Change, past: int, *, force: bool) -> None:
             continue
         now = change.item(kind, id_)
         before, after = (None if s is None else _item(kind, id_, s) for s in (old, new))
-        since += _changed_since(kind, id_, before, after, now)
+        since += _later_changes(kind, id_, before, after, now)
         if before is not None:
-            change.put(_restored(before, after, now))
+            change.put(_restore(before, after, now))
         elif now is not None:
             added.append(now)
     if since and not force:
@@ -102,7 +102,7 @@ def _item(kind: str, id_: int, side: str) -> Item:
     return structs.replace(msgspec.json.decode(side, type=_TYPES[kind]), id=id_)
 
 
-def _changed_since(
+def _later_changes(
     kind: str, id_: int, before: Item | None, after: Item | None, now: Item | None
 ) -> Iterator[str]:
     """Tell what is neither as the change made it nor as it was before."""
@@ -118,8 +118,8 @@ def _changed_since(
             yield f"{kind} {id_}: {name} was made {_text(made)}, is {_text(is_)}"
 
 
-def _restored(before: Item, after: Item | None, now: Item | None) -> Item:
-    """Give what was, but for members who came or went since."""
+def _restore(before: Item, after: Item | None, now: Item | None) -> Item:
+    """Return what was, but for members who came or went since."""
     if isinstance(before, User) or after is None or now is None or isinstance(after, User):
         return before
     if isinstance(now, User) or None in (before.members, after.members, now.members):

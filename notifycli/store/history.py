@@ -100,7 +100,7 @@ class History:
                 yield ChangedValue(*row)
 
     def directory_change(self, account: int, id_: int | None) -> PastChange:
-        """Give a change of the directory by its number, or the last one. Raises `UsageError`."""
+        """Return a change of the directory by its number, or the last one. Raises `UsageError`."""
         row = self._change(account, id_, "directory_change")
         if row is None:
             which = "no change" if id_ is None else f"no change {id_}"
@@ -111,7 +111,7 @@ class History:
         return row
 
     def directory_of(self, id_: int) -> list[tuple[str, int, str | None, str | None]]:
-        """Give what a change did to the directory: kind, id, what was and what was made of it."""
+        """Return what a change did to the directory: kind, id, what was and what was made of it."""
         return self._database.execute(
             "SELECT kind, item_id, old, new FROM directory_change WHERE change_id = ? ORDER BY id",
             (id_,),
@@ -128,7 +128,7 @@ class History:
         return None if row is None else PastChange(*row)
 
     def change(self, account: int, id_: int | None) -> PastChange:
-        """Give a change of preferences by its number, or the last one. Raises `UsageError`."""
+        """Return a change of preferences by its number, or the last one. Raises `UsageError`."""
         row = self._change(account, id_, "preference_change")
         if row is None:
             if id_ is None:
@@ -164,7 +164,7 @@ class History:
                 f"change {id_} is of users whom account {account} no longer has: {named}",
                 f"take back their removal first: notifycli directory undo {removed}",
             )
-        since = [] if force else self._changed_since(account, id_)
+        since = [] if force else self._later_changes(account, id_)
         if since:
             more = f"\n… and {len(since) - _TOLD:,} more" if len(since) > _TOLD else ""
             listed = "\n".join(since[:_TOLD])
@@ -174,10 +174,10 @@ class History:
             )
         staging.put_old_values(account, id_)
 
-    def _changed_since(self, account: int, id_: int) -> list[str]:
+    def _later_changes(self, account: int, id_: int) -> list[str]:
         rows = self._database.execute(_CHANGED_SINCE, {"account": account, "change": id_})
         return [
-            f"{_place(layer, user, inbox)} {key}: was made {_shown(new)}, is {_shown(now)}"
+            f"{_place(layer, user, inbox)} {key}: was made {_display(new)}, is {_display(now)}"
             for layer, user, inbox, key, new, now in rows
         ]
 
@@ -187,5 +187,5 @@ def _place(layer: str, user: int | None, inbox: int | None) -> str:
     return f"{layer}{whose}{'' if inbox is None else f' in inbox {inbox}'}"
 
 
-def _shown(value: str | None) -> str:
+def _display(value: str | None) -> str:
     return "not set" if value is None else value

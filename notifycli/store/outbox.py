@@ -109,7 +109,7 @@ class Scope(NamedTuple):
     """`None` for all accounts."""
 
     def where(self) -> tuple[str, list[object]]:
-        """Give the condition on the table `n`, and its parameters."""
+        """Return the condition on the table `n`, and its parameters."""
         # IN () is no SQL.
         condition = f"n.channel IN ({', '.join('?' * len(self.channels)) or 'NULL'})"
         parameters: list[object] = [*sorted(self.channels)]
@@ -183,12 +183,12 @@ class Outbox(Protocol):
         """
         ...
 
-    def known(self, entry: Entry) -> bool:
+    def has(self, entry: Entry) -> bool:
         """Whether a notice was written before."""
         ...
 
     def place(self, path: str) -> FilePosition | None:
-        """Give how far a followed file was read; `None` if it never was."""
+        """Return how far a followed file was read; `None` if it never was."""
         ...
 
     def turn(  # noqa: PLR0917 - the engine's one call
@@ -211,7 +211,7 @@ class Outbox(Protocol):
         ...
 
     def next_due(self, scope: Scope) -> int | None:
-        """Give the moment at which the next notice can be leased; `None` if none is open."""
+        """Return the moment at which the next notice can be leased; `None` if none is open."""
         ...
 
     def open_count(self, scope: Scope) -> int:
@@ -219,7 +219,7 @@ class Outbox(Protocol):
         ...
 
     def open_channels(self) -> list[Channel]:
-        """Give the channels on which something is still to be sent."""
+        """Return the channels on which something is still to be sent."""
         ...
 
     def counts(self, scope: Scope = EVERY_CHANNEL) -> list[StateCount]:
@@ -227,11 +227,11 @@ class Outbox(Protocol):
         ...
 
     def in_state(self, state: NoticeState, scope: Scope = EVERY_CHANNEL) -> Iterator[Noted]:
-        """Give the notices in a state, the oldest first."""
+        """Return the notices in a state, the oldest first."""
         ...
 
     def states(self, ids: Iterable[int], scope: Scope = EVERY_CHANNEL) -> dict[int, NoticeState]:
-        """Give the states of the notices with these ids; one that isn't there is left out."""
+        """Return the states of the notices with these ids; one that isn't there is left out."""
         ...
 
     def explain(self, scope: Scope, why: str, now: int) -> None:
@@ -251,5 +251,5 @@ class Outbox(Protocol):
         ...
 
     def version(self) -> int:
-        """Give a number that differs once another process has changed the store."""
+        """Return a number that differs once another process has changed the store."""
         ...

@@ -31,7 +31,7 @@ class Presets:
         self._database = database
 
     def all(self) -> list[Preset]:
-        """Give the built-in ones, then the others by name."""
+        """Return the built-in ones, then the others by name."""
         builtin = [Preset(name, True, len(values)) for name, values in BUILTIN_PRESETS.items()]
         with self._database.errors():
             rows = self._database.execute(
@@ -40,7 +40,7 @@ class Presets:
         return builtin + [Preset(name, False, count) for name, count in rows]
 
     def values(self, name: str) -> Mapping[str, str]:
-        """Give full keys and values. Raises `UsageError` for a preset that doesn't exist."""
+        """Return full keys and values. Raises `UsageError` for a preset that doesn't exist."""
         if name.lower() in BUILTIN_PRESETS:
             return BUILTIN_PRESETS[name.lower()]
         with self._database.errors():

@@ -191,7 +191,7 @@ SETTINGS: Mapping[str, Setting] = {
 
 
 def setting_of(key: str) -> Setting:
-    """Give the setting that a key names. Raises `UsageError` with the nearest one."""
+    """Return the setting that a key names. Raises `UsageError` with the nearest one."""
     found = SETTINGS.get(key.strip().lower())
     if found is None:
         near = nearest(key, tuple(SETTINGS))
@@ -207,7 +207,7 @@ class Configuration:
         self._database = database
 
     def value(self, key: str, environ: Mapping[str, str] | None = None) -> Configured:
-        """Give the value in force. Raises `ConfigurationError` for a bad one in the environment.
+        """Return the value in force. Raises `ConfigurationError` for a bad one in the environment.
 
         A secret's value is never here: ask `notifycli.secrets.secret_settings`.
         """
@@ -230,11 +230,11 @@ class Configuration:
         )
 
     def get(self, key: str) -> str | None:
-        """Give the value in force alone."""
+        """Return the value in force alone."""
         return self.value(key).value
 
-    def needed(self, *keys: str) -> tuple[str, ...]:
-        """Give the values of settings that must have one. Raises `ConfigurationError`."""
+    def require(self, *keys: str) -> tuple[str, ...]:
+        """Return the values of settings that must have one. Raises `ConfigurationError`."""
         values = {key: self.get(key) for key in keys}
         for key, value in values.items():
             if value is None:
@@ -244,7 +244,7 @@ class Configuration:
         return tuple(value for value in values.values() if value is not None)
 
     def secret_name(self, key: str) -> str | None:
-        """Give the name under which a keychain may hold a secret setting; `None` if none does."""
+        """Return the name under which a keychain may hold a secret setting; `None` if none does."""
         with self._database.errors():
             row = self._database.execute(
                 "SELECT name FROM setting_secret WHERE key = ?", (key,)

@@ -37,18 +37,18 @@ USER_COLUMNS = "id, email, name, role, confirmed, permissions, made_up"
 
 
 def user_of(row: Sequence[Any]) -> User:
-    """Give the user whom a row of `USER_COLUMNS` tells of."""
+    """Return the user whom a row of `USER_COLUMNS` tells of."""
     id_, email, name, role, confirmed, permissions, made_up = row
     allowed = None if permissions is None else tuple(permissions.split())
-    return User(id_, email, name, role, False, known(confirmed), allowed, bool(made_up))
+    return User(id_, email, name, role, False, as_bool(confirmed), allowed, bool(made_up))
 
 
-def known(cell: int | None) -> bool | None:
+def as_bool(cell: int | None) -> bool | None:
     """Return what a column says that may not know."""
     return None if cell is None else bool(cell)
 
 
-def flag(value: bool | None) -> int | None:
+def as_flag(value: bool | None) -> int | None:
     """Return what a column is told that may not know."""
     return None if value is None else int(value)
 
@@ -185,7 +185,7 @@ class SQLStore:
             account,
         )
         return [
-            Inbox(id_, name, tuple(members.get(id_, ())) if members_known else None, known(bot))
+            Inbox(id_, name, tuple(members.get(id_, ())) if members_known else None, as_bool(bot))
             for id_, name, members_known, bot in rows
         ]
 
@@ -195,7 +195,7 @@ class SQLStore:
         return [Team(id_, name, tuple(members.get(id_, ()))) for id_, name in rows]
 
     def directory(self, account: int) -> Directory:
-        reached = self.subscriptions.subscribed(account)
+        reached = self.subscriptions.subscribers(account)
         users = (
             msgspec.structs.replace(user, subscribed=True) if user.id in reached else user
             for user in self.users(account)
@@ -212,7 +212,7 @@ class SQLStore:
         with self._database.snapshot():
             yield self.staging()
 
-    def written(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
+    def document_values(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
         from notifycli.store.staging import Written
 
         chosen = [layer.value for layer in layers]

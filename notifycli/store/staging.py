@@ -196,7 +196,7 @@ class Staging:
         )
 
     def accounts(self) -> list[int]:
-        """Give the accounts that something is to be set in."""
+        """Return the accounts that something is to be set in."""
         # An account that isn't on record yet has no users: only its own layers can be set.
         return [
             row[0]
@@ -208,7 +208,7 @@ class Staging:
         ]
 
     def unknown_inboxes(self) -> list[int]:
-        """Give the inboxes that values are set for and that the directory doesn't have."""
+        """Return the inboxes that values are set for and that the directory doesn't have."""
         return [
             row[0]
             for row in self._database.execute(
@@ -219,7 +219,7 @@ class Staging:
         ]
 
     def differences(self) -> Iterator[Difference]:
-        """Give what would change, in the order of an export."""
+        """Return what would change, in the order of an export."""
         rows = self._database.execute(
             "SELECT d.account_id, layer, nullif(user_id, 0), email, nullif(inbox_id, 0), key, old,"
             f' new FROM {_DIFFERING} d LEFT JOIN "user" u'
@@ -229,8 +229,8 @@ class Staging:
         )
         return (Difference(*row) for row in rows)
 
-    def locked(self, account: int, *, again: bool) -> list[Locked]:
-        """Give what may not be set, since its key is locked and this doesn't unlock it.
+    def find_locked(self, account: int, *, again: bool) -> list[Locked]:
+        """Return what may not be set, since its key is locked and this doesn't unlock it.
 
         With `again`, what is set already may be set again.
         """

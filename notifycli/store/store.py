@@ -74,7 +74,7 @@ class Inspection(NamedTuple):
     remedy: str = ""
 
 
-def damaged(name: str) -> ConfigurationError:
+def damage_error(name: str) -> ConfigurationError:
     """Make the error of a store that is not as it was written."""
     return ConfigurationError(
         f"the store {name} is damaged",
@@ -198,8 +198,8 @@ class Store(Protocol):
         """Compare values with those that are set, and change nothing."""
         ...
 
-    def written(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
-        """Give what is set in these layers of an account, in the order of documents."""
+    def document_values(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
+        """Return what is set in these layers of an account, in the order of documents."""
         ...
 
     def preferences(self, account: int) -> Preferences:
@@ -240,7 +240,7 @@ class Cursor(Protocol):
         ...
 
     def __iter__(self) -> Iterator[Any]:
-        """Give the rows that are left."""
+        """Return the rows that are left."""
         ...
 
 

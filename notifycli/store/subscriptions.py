@@ -79,16 +79,16 @@ class Subscriptions:
         self._database = database
 
     def of_account(self, account: int) -> list[Subscription]:
-        """Give an account's subscriptions by user and age."""
+        """Return an account's subscriptions by user and age."""
         return list(self._read("WHERE account_id = ? ORDER BY user_id, id", account))
 
     def of_user(self, account: int, user: int) -> list[Subscription]:
-        """Give a user's subscriptions, the oldest first."""
+        """Return a user's subscriptions, the oldest first."""
         where = "WHERE account_id = ? AND user_id = ? ORDER BY id"
         return list(self._read(where, account, user))
 
-    def subscribed(self, account: int) -> set[int]:
-        """Give the ids of the users who have a subscription."""
+    def subscribers(self, account: int) -> set[int]:
+        """Return the ids of the users who have a subscription."""
         with self._database.errors():
             rows = self._database.execute(
                 "SELECT DISTINCT user_id FROM push_subscription WHERE account_id = ?", (account,)
@@ -96,7 +96,7 @@ class Subscriptions:
             return {user for (user,) in rows}
 
     def push_keys(self) -> list[PushKey]:
-        """Give all keys, the current one first."""
+        """Return all keys, the current one first."""
         with self._database.errors():
             rows = self._database.execute(
                 "SELECT id, public_key, secret_name, created_at,"
@@ -196,7 +196,7 @@ class SubscriptionChanges:
             [getattr(wanted, field) for field in _STORED],
         ).fetchone()
         stored = msgspec.structs.replace(wanted, id=row[0])
-        self._traced(stored, "added")
+        self._trace(stored, "added")
         return stored
 
     def _check_room(self, wanted: Subscription) -> None:
@@ -226,7 +226,7 @@ class SubscriptionChanges:
         for item in subscriptions:
             gone = self._database.execute("DELETE FROM push_subscription WHERE id = ?", (item.id,))
             if gone.rowcount:
-                self._traced(item, "removed")
+                self._trace(item, "removed")
         return len(self) - before
 
     def record(self, change_id: int) -> None:
@@ -236,7 +236,7 @@ class SubscriptionChanges:
             ((change_id, *trace) for trace in self._traces),
         )
 
-    def _traced(self, item: Subscription, what: str) -> None:
+    def _trace(self, item: Subscription, what: str) -> None:
         self._traces.append((item.user_id, item.id, item.label, what))
 
 

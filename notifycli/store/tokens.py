@@ -52,14 +52,14 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     state: TokenState = TokenState.PENDING
     secret_kept: bool = True
 
-    def expired(self, now: int) -> bool:
+    def has_expired(self, now: int) -> bool:
         """Whether its time is over, whatever its state."""
         return self.expires_at is not None and self.expires_at <= now
 
     def valid(self, now: int) -> bool:
         """Whether it opens anything."""
         live = self.state in (TokenState.ACTIVE, TokenState.ROTATED)
-        return live and not self.expired(now)
+        return live and not self.has_expired(now)
 
 
 _STORED = tuple(f for f in Token.__struct_fields__ if f not in ("id", "last_used_at"))
@@ -80,31 +80,31 @@ class Tokens:
         self._database = database
 
     def all(self) -> list[Token]:
-        """Give every token on record, ended ones too, by account, user, name and age."""
+        """Return every token on record, ended ones too, by account, user, name and age."""
         return list(self._read("ORDER BY account_id, user_id, name, id"))
 
     def of_account(self, account: int, users: Iterable[int] | None = None) -> list[Token]:
-        """Give an account's tokens in the order of `all`, of these users or of everybody."""
+        """Return an account's tokens in the order of `all`, of these users or of everybody."""
         chosen = None if users is None else set(users)
         found = self._read("WHERE account_id = ? ORDER BY user_id, name, id", account)
         return [token for token in found if chosen is None or token.user_id in chosen]
 
-    def named(self, account: int, user: int, name: str) -> list[Token]:
-        """Give all tokens that a user has or had under a name, the oldest first."""
+    def of_name(self, account: int, user: int, name: str) -> list[Token]:
+        """Return all tokens that a user has or had under a name, the oldest first."""
         where = "WHERE account_id = ? AND user_id = ? AND name = ? ORDER BY id"
         return list(self._read(where, account, user, name))
 
     def with_digest(self, digest: str) -> Token | None:
-        """Give the active or rotated token with this digest; it may have expired."""
+        """Return the active or rotated token with this digest; it may have expired."""
         return next(self._read(f"WHERE digest = ? AND {_LIVE}", digest), None)
 
-    def made_and_revoked(self, digest: str) -> bool:
+    def was_revoked_here(self, digest: str) -> bool:
         """Tell whether a token with this digest was made here and revoked."""
         where = "WHERE digest = ? AND state = 'revoked' AND made_elsewhere = 0 LIMIT 1"
         return any(self._read(where, digest))
 
-    def revoked_by_hand(self, account: int, user: int, name: str) -> Token | None:
-        """Give the last token of a user and name that was valid until somebody ended it.
+    def find_revoked(self, account: int, user: int, name: str) -> Token | None:
+        """Return the last token of a user and name that was valid until somebody ended it.
 
         What the doctor ends is none: it had been lost before.
         """
@@ -117,7 +117,7 @@ class Tokens:
         return next(self._read(where, account, user, name), None)
 
     def leftovers(self) -> list[str]:
-        """Give the names of secrets whose tokens went with their users."""
+        """Return the names of secrets whose tokens went with their users."""
         with self._database.errors():
             rows = self._database.execute("SELECT secret_name FROM token_leftover ORDER BY 1")
             return [name for (name,) in rows]
@@ -183,7 +183,7 @@ class TokenChanges:
             "SELECT id FROM token WHERE secret_name = ?", (token.secret_name,)
         ).fetchone()
         added = msgspec.structs.replace(token, id=id_)
-        self._traced(added, None, TokenState.PENDING)
+        self._trace(added, None, TokenState.PENDING)
         return added
 
     def activate(self, token: Token, replaces: int | None, valid_until: int | None) -> list[Token]:
@@ -234,10 +234,10 @@ class TokenChanges:
 
     def _set_state(self, token: Token, state: TokenState) -> Token:
         self._database.execute("UPDATE token SET state = ? WHERE id = ?", (state, token.id))
-        self._traced(token, token.state, state)
+        self._trace(token, token.state, state)
         return msgspec.structs.replace(token, state=state)
 
-    def _traced(self, token: Token, old: TokenState | None, new: TokenState) -> None:
+    def _trace(self, token: Token, old: TokenState | None, new: TokenState) -> None:
         self._traces.append((token.user_id, token.id, token.name, token.masked, old, new))
 
     def _read(self, where: str, *parameters: object) -> list[Token]:

@@ -14,7 +14,7 @@ from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.chatwoot_accounts import ConnectionChanges
-from notifycli.store.sql_store import USER_COLUMNS, flag, known, user_of
+from notifycli.store.sql_store import USER_COLUMNS, as_bool, as_flag, user_of
 from notifycli.store.staging import NO_PLACE, NOBODY, Locked, Staging
 from notifycli.store.store import EVERY_INBOX
 from notifycli.store.subscriptions import SubscriptionChanges
@@ -145,8 +145,8 @@ class Change:
 
         Raises `NotPermittedError` as `set` does, of all values that are locked; `told` names one.
         """
-        if locked := staging.locked(self._account, again=again):
-            raise _refused(self._account, locked, told)
+        if locked := staging.find_locked(self._account, again=again):
+            raise _refusal(self._account, locked, told)
         if not staging.differ(self._account):
             return 0
         changed = staging.write(self._account, self._change_id())
@@ -176,7 +176,7 @@ class Change:
         return self._change_id()
 
     def item(self, kind: str, id_: int) -> Item | None:
-        """Give a user, an inbox or a team as it is."""
+        """Return a user, an inbox or a team as it is."""
         if kind == "user":
             return self._user(id_)
         return self._inbox(id_) if kind == "inbox" else self._team(id_)
@@ -201,9 +201,7 @@ class Change:
 
         Raises `DataError` where an address would belong to two users.
         """
-        changed = [
-            user for user in users if self._noted("user", user.id, self._user(user.id), user)
-        ]
+        changed = [user for user in users if self._note("user", user.id, self._user(user.id), user)]
         # First nobody keeps an address that changes, so that two users can swap theirs.
         self._database.executemany(
             'UPDATE "user" SET email = NULL WHERE account_id = ? AND id = ?',
@@ -217,12 +215,19 @@ class Change:
                 )
             self._execute(
                 _PUT_USER,
-                *(self._account, user.id, user.email, user.name, user.role, flag(user.confirmed)),
+                *(
+                    self._account,
+                    user.id,
+                    user.email,
+                    user.name,
+                    user.role,
+                    as_flag(user.confirmed),
+                ),
                 *(_words(user.permissions), int(user.made_up)),
             )
 
     def free_user_id(self, taken: Iterable[int] = ()) -> int:
-        """Give an id that no user of the account has, and that isn't one of `taken`."""
+        """Return an id that no user of the account has, and that isn't one of `taken`."""
         row = self._one(
             'SELECT id FROM "user" WHERE account_id = ? ORDER BY id DESC LIMIT 1', self._account
         )
@@ -238,7 +243,7 @@ class Change:
         theirs. Who has a made-up id that is told of somebody else gets another one. Who has the
         very id that is told keeps it, and with `certain` it is made up no longer.
         """
-        made_up = {user.id: user for user in self._made_up()}
+        made_up = {user.id: user for user in self._users_of_made_up_ids()}
         owners = {user.email.casefold(): user.id for user in made_up.values() if user.email}
         real = dict(told) if made_up else {}
         moves: dict[int, int | None] = {}
@@ -259,7 +264,7 @@ class Change:
             if new is not None:
                 renumber(self._database, self._account, beside[id_], new, made_up=False)
             settled = new or beside[id_]
-            self._noted("user", settled, made_up[id_], self._user(settled))
+            self._note("user", settled, made_up[id_], self._user(settled))
 
     def give_id(self, user: User, id_: int) -> None:
         """Give a user an id, with all that is theirs; they take over who has it without an address.
@@ -274,24 +279,24 @@ class Change:
             )
         if self._user(user.id) is not None and id_ != user.id:
             renumber(self._database, self._account, user.id, id_, made_up=False)
-            self._noted("user", id_, user, self._user(id_))
+            self._note("user", id_, user, self._user(id_))
 
     def put_inbox(self, inbox: Inbox) -> None:
         """Add an inbox, or make the one with this id like it."""
-        if self._noted("inbox", inbox.id, self._inbox(inbox.id), inbox):
+        if self._note("inbox", inbox.id, self._inbox(inbox.id), inbox):
             self._execute(
                 "INSERT INTO inbox (account_id, id, name, members_known, bot)"
                 " VALUES (?, ?, ?, ?, ?)"
                 " ON CONFLICT (account_id, id) DO UPDATE SET name = excluded.name,"
                 " members_known = excluded.members_known, bot = excluded.bot",
                 *(self._account, inbox.id, inbox.name),
-                *(int(inbox.members is not None), flag(inbox.bot)),
+                *(int(inbox.members is not None), as_flag(inbox.bot)),
             )
             self._replace_members("inbox", inbox.id, inbox.members or ())
 
     def put_team(self, team: Team) -> None:
         """Add a team, or make the one with this id like it."""
-        if self._noted("team", team.id, self._team(team.id), team):
+        if self._note("team", team.id, self._team(team.id), team):
             self._execute(
                 "INSERT INTO team (account_id, id, name) VALUES (?, ?, ?)"
                 " ON CONFLICT (account_id, id) DO UPDATE SET name = excluded.name",
@@ -307,7 +312,7 @@ class Change:
         kind: Kind = "user" if isinstance(item, User) else "inbox"
         if isinstance(item, Team):
             kind = "team"
-        self._noted(kind, item.id, item, None)
+        self._note(kind, item.id, item, None)
         if isinstance(item, User):
             self.tokens.revoke_of_user(item.id)
             self._leave_all("inbox", item.id)
@@ -360,7 +365,7 @@ class Change:
             group = self._inbox(id_) if kind == "inbox" else self._team(id_)
             if group is not None:
                 left = tuple(member for member in group.members or () if member != user)
-                self._noted(kind, id_, group, msgspec.structs.replace(group, members=left))
+                self._note(kind, id_, group, msgspec.structs.replace(group, members=left))
 
     def record(self) -> None:
         """Write the trace of all that differs."""
@@ -383,7 +388,7 @@ class Change:
             (self._id,) = self._execute("SELECT max(id) FROM change").fetchone()
         return int(self._id)
 
-    def _noted(self, kind: Kind, id_: int, old: Item | None, new: Item | None) -> bool:
+    def _note(self, kind: Kind, id_: int, old: Item | None, new: Item | None) -> bool:
         if old == new:
             return False
         before, after = (
@@ -392,7 +397,7 @@ class Change:
         self._directory.append(DirectoryDifference(kind, id_, before, after))
         return True
 
-    def _made_up(self) -> list[User]:
+    def _users_of_made_up_ids(self) -> list[User]:
         rows = self._rows(
             f'SELECT {USER_COLUMNS} FROM "user" WHERE account_id = ? AND made_up = 1',
             self._account,
@@ -414,7 +419,7 @@ class Change:
         if row is None:
             return None
         members = self._members("inbox", id_) if row[1] else None
-        return Inbox(id_, row[0], members, known(row[2]))
+        return Inbox(id_, row[0], members, as_bool(row[2]))
 
     def _team(self, id_: int) -> Team | None:
         row = self._one("SELECT name FROM team WHERE account_id = ? AND id = ?", self._account, id_)
@@ -453,7 +458,7 @@ def _words(permissions: Iterable[str] | None) -> str | None:
     return None if permissions is None else " ".join(permissions)
 
 
-def _refused(
+def _refusal(
     account: int, locked: Sequence[Locked], told: Callable[[Locked], str] | None
 ) -> NotPermittedError:
     keys = " ".join(sorted({item.key for item in locked}))
@@ -547,7 +552,7 @@ def _rewrite_past(database: Database, place: dict[str, object]) -> None:
 
 
 def _with_member(side: str, place: dict[str, object]) -> str:
-    """Give an inbox or a team of the history with a member who has another id by now."""
+    """Return an inbox or a team of the history with a member who has another id by now."""
     group = msgspec.json.decode(side)
     members = group.get("members") or ()
     if place["old"] not in members:

@@ -16,7 +16,7 @@ class UiSettings:
         self._database = database
 
     def of(self, account: int, user: int) -> dict[str, str]:
-        """Give a user's, in the order in which they were written."""
+        """Return a user's, in the order in which they were written."""
         with self._database.errors():
             rows = self._database.execute(
                 "SELECT key, value FROM ui_setting WHERE account_id = ? AND user_id = ?"

@@ -165,7 +165,7 @@ def holders(secrets: dict[str, Secret]) -> set[str]:
 
 
 def states(store: Store, owner: TokenOwner = HERS) -> list[TokenState]:
-    found = store.tokens.named(owner.account, owner.user.id, owner.name)
+    found = store.tokens.of_name(owner.account, owner.user.id, owner.name)
     return [token.state for token in found]
 
 

@@ -109,9 +109,9 @@ def _doubled(store: Store, account: int, scope: Scope) -> Counter[Channel]:
     """Count the users for whom a type is on here and there, by channel."""
     from notifycli.chatwoot.merge import read_seen, values  # noqa: PLC0415 - if connected alone
 
-    preferences, subscribed = store.preferences(account), store.subscriptions.subscribed(account)
+    preferences, subscribed = store.preferences(account), store.subscriptions.subscribers(account)
     doubled: Counter[Channel] = Counter()
-    for user, text in store.chatwoot.seen(account).items():
+    for user, text in store.chatwoot.sightings(account).items():
         if scope.users is not None and (account, user) not in scope.users:
             continue
         there = {} if (seen := read_seen(text)) is None else values(seen).of

@@ -38,7 +38,7 @@ def check_push(facts: Facts) -> Finding:
 
 def _check_subject(store: Store) -> None:
     """Raise `ConfigurationError` for a missing subject, or a bad one of an earlier version."""
-    (subject,) = store.configuration.needed("push.subject")
+    (subject,) = store.configuration.require("push.subject")
     try:
         SETTINGS["push.subject"].read(subject)
     except ValueError as error:

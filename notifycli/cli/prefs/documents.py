@@ -103,7 +103,7 @@ def prefs_export(
     with session.store() as store:
         account = session.resolve_account(store)
         if update is None:
-            text = FORMATS[chosen](store.written(account, layers), layers, account)
+            text = FORMATS[chosen](store.document_values(account, layers), layers, account)
             write(block.encode() for block in text)
             return
         changed = _update(update, store, account, layers)
@@ -218,7 +218,7 @@ def _put(session: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
         if whole:
             staging.put_absent(document.spoken)
         bar.wait("storing")
-        changed = sum(changes(of).settle(staging, document.told) for of in staging.accounts())
+        changed = sum(changes(of).settle(staging, document.place_of) for of in staging.accounts())
         unknown = staging.unknown_inboxes()
     if unknown:
         listed = ", ".join(map(str, unknown))
@@ -235,8 +235,8 @@ def _compared(session: Session, given: _Given) -> Iterator[Staging]:
             document = _stage(session, store, given, staging, bar, stores=False)
             staging.put_absent(document.spoken)
         for of in staging.accounts():
-            for item in staging.locked(of, again=True):
-                place = document.told(item)
+            for item in staging.find_locked(of, again=True):
+                place = document.place_of(item)
                 session.warn(
                     f"{place}: {item.key} is locked to {item.lock}: apply would be refused"
                 )
@@ -263,14 +263,16 @@ def _stage(
             only=only,
         )
         document.stage(staging, lambda: bar.advance_to(source))
-    if document.left_out:
-        session.info(f"left out {plural(document.left_out, 'row')} of other accounts than {only}")
+    if document.foreign_count:
+        session.info(
+            f"left out {plural(document.foreign_count, 'row')} of other accounts than {only}"
+        )
     return document
 
 
 def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     """Bring a TOML file up to date; gives whether that has changed it."""
-    from notifycli.documents.toml_update import updated_toml  # noqa: PLC0415 - imports tomlkit
+    from notifycli.documents.toml_update import update_toml  # noqa: PLC0415 - imports tomlkit
 
     with open_document(str(file)) as source:
         text = source.read().decode()
@@ -282,7 +284,7 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
         return names.get(references.get(reference, references.get(reference.casefold(), -1)))
 
     try:
-        updated = updated_toml(text, store.written(account, layers), layers, named)
+        updated = update_toml(text, store.document_values(account, layers), layers, named)
     except DataError as error:
         raise DataError(f"{file}: {error.message}", error.hint) from None
     if updated != text:

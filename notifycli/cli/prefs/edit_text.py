@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from notifycli.documents.preference_tables import parse_toml, quoted, value_text
+from notifycli.documents.preference_tables import parse_toml, quote_toml, value_text
 from notifycli.errors import DataError
 from notifycli.rules.preferences import KEYS, InvalidPreferenceError, Layer, full_keys, read_value
 from notifycli.rules.settings import Resolved
@@ -34,7 +34,7 @@ def _entries(shown: Shown) -> Iterator[str]:
         yield f"\n# {key.summary}"
         yield f"# {', '.join(key.values)}; now from {origin}"
         # What a lock decides stays a comment: nothing that is written there would hold.
-        yield f"{'# ' if origin is Layer.LOCK else ''}{quoted(name)} = {quoted(value)}"
+        yield f"{'# ' if origin is Layer.LOCK else ''}{quote_toml(name)} = {quote_toml(value)}"
 
 
 def with_faults(text: str, faults: Iterable[str]) -> str:

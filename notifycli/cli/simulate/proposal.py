@@ -59,7 +59,7 @@ def read_document(store: Store, file: str, account: int) -> list[Placed]:
     from notifycli.documents.preference_document import Document  # noqa: PLC0415 - only with --prefs
 
     with open_document(file) as source:
-        return Document(store, source, place_of(file), account).placed()
+        return Document(store, source, place_of(file), account).entries()
 
 
 def proposed(session: Session, account: int, stored: Preferences, wishes: Wishes) -> Preferences:

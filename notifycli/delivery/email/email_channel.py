@@ -174,7 +174,7 @@ def open_sender(store: Store, *, watch: Watch = unwatched) -> EmailSender:
 def mail_server(store: Store, seconds: float = SECONDS) -> MailServer:
     """Give the mail server that is configured. Raises `ConfigurationError`."""
     configuration = store.configuration
-    (host, security) = configuration.needed("smtp.host", "smtp.security")
+    (host, security) = configuration.require("smtp.host", "smtp.security")
     port = configuration.get("smtp.port")
     username = configuration.get("smtp.username")
     return MailServer(
@@ -195,7 +195,7 @@ def letterhead(store: Store, otherwise: str | None = None) -> Branding:
     configuration = store.configuration
     written = configuration.get("email.sender") or otherwise
     if written is None:
-        (written,) = configuration.needed("email.sender")
+        (written,) = configuration.require("email.sender")
     try:
         from_ = sender(written)
         url = _ascii_url(configuration.get("desk.url"))

@@ -58,7 +58,7 @@ def open_sender(store: Store) -> PushSender:
     """Make the sender of pushes. Raises `ConfigurationError` where push isn't set up."""
     keys = PushKeys(store, open_keychain(beside=store.location.folder), now)
     keys.private(keys.current())
-    subject, at_once = store.configuration.needed("push.subject", "deliver.concurrency")
+    subject, at_once = store.configuration.require("push.subject", "deliver.concurrency")
     desk_url = store.configuration.get("desk.url") or ""
     return PushSender(store, keys, subject, desk_url, int(at_once))
 

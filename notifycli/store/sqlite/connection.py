@@ -22,7 +22,7 @@ from notifycli.errors import (
     NotPermittedError,
     TryAgainError,
 )
-from notifycli.store.store import Inspection, damaged
+from notifycli.store.store import Inspection, damage_error
 
 if TYPE_CHECKING:
     from notifycli.store.outbox import Outbox
@@ -62,9 +62,9 @@ def translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise _translated(error, path) from error
+        raise _translate(error, path) from error
     except (UnicodeDecodeError, msgspec.DecodeError) as error:
-        raise damaged(str(path)) from error
+        raise damage_error(str(path)) from error
 
 
 _MEANINGS: tuple[tuple[tuple[str, ...], type[NotifycliError], str, str], ...] = (
@@ -90,14 +90,14 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[NotifycliError], str, str], ...] = 
 """What SQLite's messages mean: the kind of error, what is said of the path, and the way out."""
 
 
-def _translated(error: sqlite3.Error, path: Path) -> NotifycliError:
+def _translate(error: sqlite3.Error, path: Path) -> NotifycliError:
     text = str(error)
     if "disk is full" in text or ("disk I/O" in text and _is_full(path)):
         return _full(path)
     if "not a database" in text and not _is_ours(path):
         return _no_store(path)
     if any(sign in text for sign in _DAMAGE):
-        return damaged(str(path))
+        return damage_error(str(path))
     for signs, kind, message, hint in _MEANINGS:
         if any(sign in text for sign in signs):
             return kind(message.format(path), hint)
@@ -159,17 +159,17 @@ class SQLite:
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
         """Take everything back at the end."""
-        with self._taken_back("BEGIN IMMEDIATE"):
+        with self._roll_back_after("BEGIN IMMEDIATE"):
             yield
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """Read what is there at one moment; what is staged is this connection's own."""
-        with self._taken_back("BEGIN"):
+        with self._roll_back_after("BEGIN"):
             yield
 
     @contextmanager
-    def _taken_back(self, begin: str) -> Iterator[None]:
+    def _roll_back_after(self, begin: str) -> Iterator[None]:
         with self.errors():
             self.execute(begin)
             try:
@@ -310,7 +310,7 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
         if _size(Path(f"{path}-wal")):
             raise
         found = _open(f"{address}?immutable=1", path, _look)
-    if _checked_version(found, path) < VERSION:
+    if _check_version(found, path) < VERSION:
         with closing(found) as old:
 
             def migrate_copy(connection: sqlite3.Connection, path: Path) -> None:
@@ -324,7 +324,7 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
 
 def _look(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
-    _checked_version(connection, path)
+    _check_version(connection, path)
 
 
 def _size(path: Path) -> int:
@@ -356,7 +356,7 @@ def _holds_something(path: Path) -> bool:
         )
     size = status.st_size
     if 0 < size < _SMALLEST:
-        raise damaged(str(path)) if _is_ours(path) else _no_store(path)
+        raise damage_error(str(path)) if _is_ours(path) else _no_store(path)
     return size > 0
 
 
@@ -375,12 +375,12 @@ def _create_private(path: Path) -> None:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
-    version = _checked_version(connection, path)
+    version = _check_version(connection, path)
     if version < VERSION:
         _write_ahead(connection)
         with transaction(connection):
             # Another process may have migrated while this one waited for its turn.
-            if _checked_version(connection, path) < VERSION:
+            if _check_version(connection, path) < VERSION:
                 _migrate(connection)
 
 
@@ -398,12 +398,12 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             return
 
 
-def _checked_version(connection: sqlite3.Connection, path: Path) -> int:
+def _check_version(connection: sqlite3.Connection, path: Path) -> int:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     if application != APPLICATION_ID:
         if version and connection.execute(_OUR_TABLE).fetchone():
-            raise damaged(str(path))
+            raise damage_error(str(path))
         if version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
             raise ConfigurationError(
                 f"{path} is a database of another program",

@@ -86,7 +86,7 @@ class SQLiteOutbox:
                 )
             return new
 
-    def known(self, entry: Entry) -> bool:
+    def has(self, entry: Entry) -> bool:
         return bool(
             self._one(
                 "SELECT count(*) FROM notice WHERE (event_key, user_id, type, channel)"

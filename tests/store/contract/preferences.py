@@ -56,7 +56,9 @@ def filled(store: Store, values: Iterable[Entry]) -> Store:
 
 def export(store: Store, format_: str) -> bytes:
     layers = frozenset(LAYERS.values())
-    return "".join(FORMATS[format_](store.written(ACCOUNT, layers), layers, ACCOUNT)).encode()
+    return "".join(
+        FORMATS[format_](store.document_values(ACCOUNT, layers), layers, ACCOUNT)
+    ).encode()
 
 
 def put(store: Store, document: bytes, format_: str, *, whole: bool = False) -> int:
@@ -67,4 +69,4 @@ def put(store: Store, document: bytes, format_: str, *, whole: bool = False) -> 
         read.stage(staging)
         if whole:
             staging.put_absent(read.spoken)
-        return sum(made(account).settle(staging, read.told) for account in staging.accounts())
+        return sum(made(account).settle(staging, read.place_of) for account in staging.accounts())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.documents.toml_update import updated_toml
+from notifycli.documents.toml_update import update_toml
 from notifycli.rules.preferences import Layer
 from notifycli.store.transaction import Entry
 
@@ -64,13 +64,13 @@ def test_a_document_brought_up_to_date_says_what_an_export_says(
         filled(engine.open(), []) as elsewhere,
     ):
         old = "# on top\n" + export(before, "toml").decode().replace('"\n', '" # why\n')
-        new = updated_toml(old, after.written(1, layers), layers, names.get)
+        new = update_toml(old, after.document_values(1, layers), layers, names.get)
         assert new.startswith("# on top\n")
         put(elsewhere, new.encode(), "toml")
         assert export(elsewhere, "toml") == export(after, "toml")
         # What did not change stands as it stood, with its comment.
-        assert updated_toml(new, after.written(1, layers), layers, names.get) == new
-        assert updated_toml(old, before.written(1, layers), layers, names.get) == old
+        assert update_toml(new, after.document_values(1, layers), layers, names.get) == new
+        assert update_toml(old, before.document_values(1, layers), layers, names.get) == old
 
 
 @given(values=entries, later=changes, whole=st.booleans())

@@ -220,6 +220,6 @@ def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never(engine: En
         store.outbox.turn("a", ends, 0, EVERY_CHANNEL, 5, 9, renew=False)
 
         store.outbox.forget(before=5)
-        assert all(map(store.outbox.known, entries))
+        assert all(map(store.outbox.has, entries))
         store.outbox.forget(before=6)
-        assert [*map(store.outbox.known, entries)] == [False, True, True]
+        assert [*map(store.outbox.has, entries)] == [False, True, True]
