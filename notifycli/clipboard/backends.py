@@ -1,7 +1,8 @@
-"""The ways to a clipboard of this machine: the library and the system's own programs."""
+"""The ways to a clipboard: the library and the system's own programs; over SSH, the terminal."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import shutil
@@ -10,14 +11,17 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from notifycli.clipboard.osc52 import PIPE
 from notifycli.errors import UnavailableError
+from notifycli.secrets.keychain import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+
+PIPE = "Pipe the token instead: notifycli token show | …"
 TOOL_SECONDS = 5.0
 SETTLE_SECONDS = 2.0
 
@@ -154,7 +158,7 @@ class Programs:
             err.seek(0)
             if status:
                 said = " ".join(err.read().decode(errors="replace").split())
-                raise UnavailableError(f"{command[0]} failed ({_scrubbed(said, text)})", _SCREEN)
+                raise UnavailableError(f"{command[0]} failed ({_scrub(said, text)})", _SCREEN)
             return out.read().decode(errors="replace")
 
 
@@ -222,12 +226,51 @@ def _library_errors(text: str) -> Iterator[None]:
             "Install it: pipx inject notifycli copykitten (or, on X11, apt install xclip).",
         ) from None
     except Exception as error:  # noqa: BLE001 - its error class can't be named before the import
-        said = _scrubbed(" ".join(str(error).split()), text)
+        said = _scrub(" ".join(str(error).split()), text)
         if "never initialized" in said:
             said = f"no screen answers at DISPLAY={os.environ.get('DISPLAY', '')}"
         raise UnavailableError(f"the clipboard failed ({said})", _SCREEN) from None
 
 
-def _scrubbed(said: str, text: str | None) -> str:
+def _scrub(said: str, text: str | None) -> str:
     """Return what a program said, without the text it was given."""
     return said.replace(text, "…") if text else said
+
+
+class Terminal:
+    """The clipboard of the machine the terminal is on, by the sequence OSC 52.
+
+    It can only be written to: terminals don't tell what it holds, or ask the user first.
+    """
+
+    def write(self, text: str) -> None:
+        """Send `text` to the terminal; there is no acknowledgement."""
+        self._send(base64.b64encode(text.encode()))
+
+    def describe(self) -> Health:
+        """Tell whether there is a terminal and what may keep the text from getting through."""
+        try:
+            self._send(None)
+        except UnavailableError as error:
+            return Health("OSC 52", "/dev/tty", False, error.message, error.hint)
+        meaning = "the terminal is sent the text and doesn't say whether it took it"
+        return Health("OSC 52", "/dev/tty", True, meaning, self.note())
+
+    def note(self) -> str:
+        """Return what to type so that the text gets through a multiplexer, "" if nothing."""
+        if os.environ.get("TMUX"):
+            return "tmux passes it on after: tmux set -s set-clipboard on"
+        return ""
+
+    def _send(self, payload: bytes | None) -> None:
+        """Write the sequence to the terminal itself: standard output is for data."""
+        if os.environ.get("TERM", "") in {"dumb", "linux"} or sys.platform == "win32":
+            raise UnavailableError("this terminal has no clipboard", PIPE)
+        try:
+            with Path("/dev/tty").open("wb", buffering=0) as terminal:
+                if payload is not None:
+                    terminal.write(b"\x1b]52;c;" + payload + b"\x07")
+        except OSError:
+            raise UnavailableError(
+                "there is no clipboard, and no terminal to send the text to", PIPE
+            ) from None

@@ -16,8 +16,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifycli.clipboard.backends import Way, clipboard_way
-from notifycli.clipboard.osc52 import Terminal
+from notifycli.clipboard.backends import Terminal, Way, clipboard_way
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.secrets.keychain import Health
 from notifycli.secrets.timeout import Returned, attempt
@@ -85,7 +84,7 @@ def describe() -> Health:
     finding = Health("none", "", False, "this machine has no clipboard", _NO_CLIPBOARD)
     try:
         for way in ways(os.environ):
-            finding = way.describe() if isinstance(way, Terminal) else _tried(way)
+            finding = way.describe() if isinstance(way, Terminal) else _attempt_all(way)
             if finding.works:
                 break
     except ConfigurationError as error:
@@ -93,7 +92,7 @@ def describe() -> Health:
     return finding
 
 
-def _tried(way: Way) -> Health:
+def _attempt_all(way: Way) -> Health:
     """Return the finding of a read, whose text stays in the child."""
     screen = os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY", sys.platform)
     try:

@@ -20,9 +20,8 @@ from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import find_valid
 from notifycli.server.handlers import NOT_FOUND, Call
 from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
-from notifycli.server.openapi import document
 from notifycli.server.push_page import PushPage
-from notifycli.server.routes import OPERATIONS, Operation
+from notifycli.server.routes import OPERATIONS, Operation, document
 from notifycli.server.schemas import ForUser
 from notifycli.server.throttle import Throttle
 from notifycli.store.store import Location, Store, open_store
@@ -181,7 +180,7 @@ class Api:
         if wait := self._throttle.wait(address):
             raise HTTPError(429, "Too many wrong tokens: wait", {"retry-after": str(wait)})
         self._uses[NOBODY] = now
-        self._throttle.failed(address)
+        self._throttle.note_failure(address)
         raise HTTPError(401, _BAD_TOKEN)
 
 

@@ -122,7 +122,7 @@ class Journal:
         if self._torn or shutil.disk_usage(folder).free == 0 or not os.access(folder, os.W_OK):
             raise ConfigurationError(f"{self.path} can't be written", _ANOTHER)
 
-    def seen(self, delivery: str) -> bool:
+    def knows(self, delivery: str) -> bool:
         """Whether this id is on the disk with its line."""
         return delivery in self._seen
 

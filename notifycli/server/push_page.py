@@ -115,7 +115,7 @@ class PushPage:
             address = request.client.host if request.client else ""
             if wait := self._throttle.wait(address):
                 raise HTTPError(429, "Too many wrong links: wait", {"retry-after": str(wait)})
-            self._throttle.failed(address)
+            self._throttle.note_failure(address)
         return found
 
     def _user(self, invitation: Invitation) -> User:

@@ -1,14 +1,22 @@
-"""The operations of the API: one table, from which routes and the OpenAPI document derive."""
+"""The operations of the API: one table; routes and the OpenAPI document derive from it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from notifycli.chatwoot.mapping import NotificationSettings
+import msgspec
+
+from notifycli import __version__
+from notifycli.chatwoot.mapping import FLAGS, UI_SETTINGS, NotificationSettings
+from notifycli.events.event import LARGEST_ID
+from notifycli.rules.notifications import Channel
+from notifycli.rules.preferences import KEYS
 from notifycli.server import handlers, schemas
 from notifycli.server.handlers import Call
+from notifycli.server.middleware import Failure
 from notifycli.store.store import Store
 
 _ACCOUNT = "/api/v1/accounts/{account_id}"
@@ -161,3 +169,127 @@ OPERATIONS = (
         refuses=_BODY,
     ),
 )
+
+
+Json = dict[str, Any]
+_REFERENCE = "#/components/schemas/{name}"
+_ALWAYS = (
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_WHY = {
+    HTTPStatus.BAD_REQUEST: "The body is no JSON.",
+    HTTPStatus.UNAUTHORIZED: "A bad token, or no right to this.",
+    HTTPStatus.FORBIDDEN: "A lock of the account forbids the value.",
+    HTTPStatus.NOT_FOUND: "There is no such user, inbox or team, or no such id can be.",
+    HTTPStatus.REQUEST_TIMEOUT: "The body took too long.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "A value that can't be, such as an unknown flag.",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many wrong tokens from this address.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong here.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Something is busy, or the keyring can't be opened.",
+}
+_RETRY = {
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+_ID: Json = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+
+
+def document() -> Json:
+    """Return the whole document."""
+    types = [item.gives for item in OPERATIONS]
+    types += [item.takes for item in OPERATIONS if item.takes]
+    schemas, components = msgspec.json.schema_components([*types, Failure], ref_template=_REFERENCE)
+    shapes = dict(zip(map(str, [*types, Failure]), schemas, strict=True))
+    _narrow(components)
+    paths: Json = {}
+    for item in OPERATIONS:
+        for method in item.methods:
+            paths.setdefault(item.path, {})[method.lower()] = _operation(item, method, shapes)
+    paths["/openapi.json"] = {"get": _own_operation()}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "notifycli serve",
+            "version": __version__,
+            "description": "Chatwoot's API for profiles, notification settings and the directory.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "paths": paths,
+        "security": [{"token": []}],
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {"type": "apiKey", "in": "header", "name": "api_access_token"}
+            },
+        },
+    }
+
+
+def _operation(item: Operation, method: str, shapes: Json) -> Json:
+    unknown = {HTTPStatus.NOT_FOUND} if "{" in item.path else set()
+    refused = sorted({*_ALWAYS, *unknown, *item.refuses})
+    also = "" if method == item.methods[0] else f"_by_{method.lower()}"
+    described: Json = {
+        "operationId": f"{item.run.__name__}{also}",
+        "summary": item.summary,
+        "parameters": _parameters(item),
+        "responses": {
+            "200": {"description": "Done.", "content": _json(shapes[str(item.gives)])},
+            **{str(int(status)): _refusal(status, shapes) for status in refused},
+        },
+    }
+    if item.takes:
+        described["requestBody"] = {"required": True, "content": _json(shapes[str(item.takes)])}
+    return described
+
+
+def _parameters(item: Operation) -> list[Json]:
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": _ID}
+        for name in re.findall(r"{(\w+)}", item.path)
+    ]
+    if not item.for_user:
+        return in_path
+    whose = "Whose, if not the caller's own: for administrators."
+    return [*in_path, {"name": "user_id", "in": "query", "schema": _ID, "description": whose}]
+
+
+def _refusal(status: HTTPStatus, shapes: Json) -> Json:
+    described: Json = {"description": _WHY[status], "content": _json(shapes[str(Failure)])}
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        described["headers"] = _RETRY
+    return described
+
+
+def _own_operation() -> Json:
+    content = _json({"type": "object"})
+    return {
+        "operationId": "show_document",
+        "summary": "This document.",
+        "security": [],
+        "responses": {"200": {"description": "Done.", "content": content}},
+    }
+
+
+def _json(schema: Json) -> Json:
+    return {"application/json": {"schema": schema}}
+
+
+def _narrow(components: Json) -> None:
+    """Tell what the types can't: which flags there are, and what `ui_settings` may hold."""
+    wish = components["FlagsWish"]["properties"]
+    for channel in (Channel.EMAIL, Channel.PUSH):
+        for choice in wish[f"selected_{channel}_flags"]["anyOf"]:
+            if choice.get("type") == "array":
+                choice["items"] = {"enum": [*FLAGS[channel]]}
+    settings: Json = {}
+    for name, setting in UI_SETTINGS.items():
+        values = [setting.write(value) for value in KEYS[setting.key].values]
+        settings[name] = {"enum": values}
+    components["ProfileWish"]["properties"]["ui_settings"]["properties"] = settings

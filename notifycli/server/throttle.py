@@ -34,7 +34,7 @@ class Throttle:
         over = left - (self._most - 1)
         return math.ceil(over / self._a_second) if over > 0 else 0
 
-    def failed(self, address: str) -> None:
+    def note_failure(self, address: str) -> None:
         """Count a failure."""
         source = source_of(address)
         level = self._level(source) + 1

@@ -1,8 +1,10 @@
-"""The application that receives Chatwoot's webhooks, and confirms them once they are kept."""
+"""The application that receives Chatwoot's webhooks: checks their signatures, keeps, confirms."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Struct
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,10 +28,58 @@ from notifycli.secrets.token_format import Secret
 from notifycli.server.http_server import is_loopback
 from notifycli.server.journal import Journal, Line
 from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
-from notifycli.server.signature import Seal, check
 
 if TYPE_CHECKING:
     from notifycli.server.metrics import Metrics
+
+
+OLDEST = 300
+"""Seconds that a webhook may be old, or ahead of our clock."""
+_PREFIX = "sha256="
+_LONGEST_TIME = 12
+
+
+class Seal(Struct, frozen=True):
+    """What a webhook's headers say: `X-Chatwoot-Timestamp`, `X-Chatwoot-Signature`."""
+
+    timestamp: str | None
+    signature: str | None
+
+
+def check(
+    seal: Seal, body: bytes, secrets: Sequence[Secret], now: float, *, unsigned: bool
+) -> None:
+    """Raise `HTTPError` 401 unless the body was signed with one of the secrets, a moment ago.
+
+    With `unsigned`, one that has no signature at all passes: older servers sign nothing.
+    """
+    if seal.signature is None and unsigned:
+        return
+    if seal.signature is None or seal.timestamp is None:
+        raise HTTPError(401, "this webhook isn't signed")
+    if not secrets:
+        raise HTTPError(401, "this webhook is signed, and no secret is set to check it with")
+    message = seal.timestamp.encode() + b"." + body
+    given = seal.signature.encode()
+    # All of them, so that the time doesn't tell which one it was.
+    right = [hmac.compare_digest(given, _signature(secret, message)) for secret in secrets]
+    if not any(right):
+        raise HTTPError(401, "the signature of this webhook is wrong")
+    # Only now: whoever can't sign learns nothing of our clock.
+    if not _is_recent(seal.timestamp, now):
+        raise HTTPError(401, f"this webhook is more than {OLDEST} s old, or the clocks differ")
+
+
+def _signature(secret: Secret, message: bytes) -> bytes:
+    digest = hmac.new(secret.reveal().encode(), message, hashlib.sha256).hexdigest()
+    return f"{_PREFIX}{digest}".encode()
+
+
+def _is_recent(timestamp: str, now: float) -> bool:
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= _LONGEST_TIME):
+        return False
+    return abs(now - int(timestamp)) <= OLDEST
+
 
 LARGEST_BODY = 4 * 1024 * 1024
 """Bytes; a body is mostly 3 KB, and a message in it has at most 150,000 characters."""
@@ -118,7 +169,7 @@ class WebhookReceiver:
     async def _keep(self, line: Line) -> None:
         """Return when the event is on the disk, or was before."""
         if line.delivery is not None:
-            if self._journal.seen(line.delivery):
+            if self._journal.knows(line.delivery):
                 return
             if (twin := self._on_the_way.get(line.delivery)) is not None:
                 await asyncio.shield(twin)

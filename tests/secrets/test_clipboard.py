@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from notifycli.clipboard import copy as clipboard
-from notifycli.clipboard.backends import MACOS, WAYLAND, X11, Library
-from notifycli.clipboard.osc52 import Terminal
+from notifycli.clipboard.backends import MACOS, WAYLAND, X11, Library, Terminal
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.secrets.token_format import Secret, generate
 

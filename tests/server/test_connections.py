@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from notifycli.server.connection_limits import ConnectionLimits
+from notifycli.server.http_server import ConnectionLimits
 
 from .certificates import Certificate
 from .webhooks import SECRET, Process, body, running, signed
@@ -22,12 +22,12 @@ ENVIRONMENT = {"NOTIFYCLI_LISTEN_SECRET": SECRET}
 LIMIT = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({0}, {0}))"
 """How many descriptors the server may open."""
 SHORT = """
-import notifycli.server.connection_limits as c, notifycli.server.http_server as h
+import notifycli.server.http_server as c, notifycli.server.http_server as h
 c.HEAD_SECONDS = h.HEAD_SECONDS = h.REQUEST_SECONDS = 1
 """
 NO_ROOM_KNOWN = f"""
 {LIMIT.format(128)}
-import notifycli.server.connection_limits as c
+import notifycli.server.http_server as c
 c.most_connections = lambda: 999
 """
 """As when something else has taken the descriptors."""
@@ -179,7 +179,7 @@ def test_one_address_has_a_quarter_and_a_newcomer_takes_the_place_of_the_most_nu
             clock.at += 0.001
             accepted = _pair(stack)
             let_in = limits.admit(accepted, address)
-            held = limits.held(accepted.fileno())
+            held = limits.connection(accepted.fileno())
             if let_in and held is not None:
 
                 def close() -> None:
@@ -204,7 +204,7 @@ def test_who_is_being_answered_keeps_their_place() -> None:
         accepted = [_pair(stack) for _ in range(9)]
         for one in accepted[:8]:
             assert limits.admit(one, "192.0.2.1")
-            held = limits.held(one.fileno())
+            held = limits.connection(one.fileno())
             assert held is not None
             held.waits = lambda: False
         assert not limits.admit(accepted[8], "192.0.2.1")

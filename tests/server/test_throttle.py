@@ -30,7 +30,7 @@ def test_what_counts_as_one_address(address: str, source: str) -> None:
 def test_two_mapped_addresses_wait_for_their_own_failures_alone() -> None:
     throttle = Throttle(2, lambda: 0.0)
     for _ in range(2):
-        throttle.failed("::ffff:192.0.2.1")
+        throttle.note_failure("::ffff:192.0.2.1")
     waits = {
         address: throttle.wait(address) > 0
         for address in ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2", "192.0.2.2")
