@@ -22,11 +22,10 @@ from pathlib import Path
 
 from benchmarks.frame import Done, Race, Way, WrongError
 from notifycli.delivery.channel import Delivered
-from notifycli.delivery.email.address import sender
 from notifycli.delivery.email.email_channel import EmailSender
-from notifycli.delivery.email.email_message import Branding, MailText, write
+from notifycli.delivery.email.email_message import Branding, MailText, sender, write
 from notifycli.delivery.email.email_templates import Templates
-from notifycli.delivery.email.smtp_login import MailServer, Security
+from notifycli.delivery.email.smtp import MailServer, Security
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import Notice
 

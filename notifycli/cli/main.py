@@ -38,8 +38,8 @@ NOUNS = {
     ),
     "push": Noun("notifycli.cli.push", "Web Push: its key, the browsers, a test."),
     "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
-    "listen": Noun("notifycli.cli.server.listen", "Receives Chatwoot's webhooks into a file."),
-    "serve": Noun("notifycli.cli.server.serve", "Chatwoot's API, answered from the store."),
+    "listen": Noun("notifycli.cli.server", "Receives Chatwoot's webhooks into a file."),
+    "serve": Noun("notifycli.cli.server", "Chatwoot's API, answered from the store."),
     "chatwoot": Noun(
         "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
     ),

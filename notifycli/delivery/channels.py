@@ -7,8 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from notifycli.delivery.channel import Sender
-from notifycli.delivery.delivery_log import Log, LogEntry, LogEvent, unlogged
+from notifycli.delivery.channel import Log, LogEntry, LogEvent, Sender, discard
 from notifycli.errors import ConfigurationError, NotifycliError
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
@@ -57,7 +56,7 @@ class Channels:
     FIRST_PAUSE = 2 * SECOND
     LONGEST_PAUSE = 300 * SECOND
 
-    def __init__(self, store: Store, wanted: frozenset[Channel], log: Log = unlogged) -> None:
+    def __init__(self, store: Store, wanted: frozenset[Channel], log: Log = discard) -> None:
         self._store = store
         self._wanted = wanted
         self._log = log
@@ -119,7 +118,7 @@ class Channels:
     def _find_watchers(self) -> None:
         self._watchers = [s for s in self._senders.values() if isinstance(s, Watcher)]
 
-    def opened(self) -> frozenset[Channel]:
+    def ready_channels(self) -> frozenset[Channel]:
         """Give the channels that are ready."""
         return frozenset(self._senders)
 

@@ -17,10 +17,19 @@ from contextlib import AsyncExitStack, suppress
 
 from msgspec import Struct
 
-from notifycli.delivery.channel import Delivered, Later, Outcome, Sender
+from notifycli.delivery.channel import (
+    Delivered,
+    DeliveryReport,
+    Later,
+    Log,
+    LogEntry,
+    LogEvent,
+    Outcome,
+    Sender,
+    discard,
+)
 from notifycli.delivery.channels import Channels
-from notifycli.delivery.delivery_log import DeliveryReport, Log, LogEntry, LogEvent, unlogged
-from notifycli.delivery.retry import Breaker, outlived, settle
+from notifycli.delivery.retry import Breaker, check_age, settle
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
@@ -62,7 +71,7 @@ class Engine:
         channels: Channels,
         scope: Scope,
         limits: Limits,
-        log: Log = unlogged,
+        log: Log = discard,
     ) -> None:
         self.report = DeliveryReport()
         self._outbox = outbox
@@ -141,7 +150,7 @@ class Engine:
         if self._budget is not None:
             room = min(room, self._budget)
         if self._stopping:
-            self._untouched(self._ready)
+            self._put_back_untried(self._ready)
             self._ready.clear()
             room = 0
         leased = self._record_and_lease(room, now)
@@ -196,15 +205,17 @@ class Engine:
     def _start(self, stack: AsyncExitStack) -> None:
         while self._ready and not self._stopping and len(self._running) < self._limits.concurrency:
             notice = self._ready.popleft()
-            if end := outlived(notice, _now()):
+            if end := check_age(notice, _now()):
                 self._settle(notice, end)
                 self._wake.set()
                 continue
-            task = asyncio.create_task(_sent(self._opened(notice.channel, stack), notice))
+            task = asyncio.create_task(_send(self._begin_opening(notice.channel, stack), notice))
             self._running[task] = notice
-            task.add_done_callback(self._landed)
+            task.add_done_callback(self._finish)
 
-    def _opened(self, channel: Channel, stack: AsyncExitStack) -> asyncio.Task[Sender | None]:
+    def _begin_opening(
+        self, channel: Channel, stack: AsyncExitStack
+    ) -> asyncio.Task[Sender | None]:
         """Begin to open a channel, once: what is leased must be renewed while that takes."""
         if channel not in self._senders:
             self._senders[channel] = asyncio.create_task(self._open(channel, stack))
@@ -227,10 +238,10 @@ class Engine:
     def _put_back(self, channel: Channel) -> None:
         back = [notice for notice in self._ready if notice.channel is channel]
         self._ready = deque(notice for notice in self._ready if notice.channel is not channel)
-        self._untouched(back)
+        self._put_back_untried(back)
         self._wake.set()
 
-    def _untouched(self, back: Sequence[Leased]) -> None:
+    def _put_back_untried(self, back: Sequence[Leased]) -> None:
         """Give notices back as they are, and why, if their channel can't be opened."""
         now = _now()
         self._settled += [
@@ -239,11 +250,11 @@ class Engine:
         if self._budget is not None:
             self._budget += len(back)
 
-    def _landed(self, task: asyncio.Task[Outcome | None]) -> None:
+    def _finish(self, task: asyncio.Task[Outcome | None]) -> None:
         notice = self._running.pop(task)
         self._wake.set()
         if task.cancelled() or (outcome := task.result()) is None:
-            self._untouched([notice])
+            self._put_back_untried([notice])
             return
         breaker, now = self._breakers.get(notice.channel, Breaker()), _now()
         trouble = self.report.last_trouble
@@ -267,10 +278,10 @@ class Engine:
         self._log(LogEntry(_LOGGED[end.state], notice.channel, notice, end.why, end.remedy, due))
 
     def _open_scope(self, now: int) -> Scope:
-        ready = (c for c in self.channels.opened() if self._closed_until(c) <= now)
+        ready = (c for c in self.channels.ready_channels() if self._rest_until(c) <= now)
         return self._scope._replace(channels=frozenset(ready))
 
-    def _closed_until(self, channel: Channel) -> int:
+    def _rest_until(self, channel: Channel) -> int:
         breaker = self._breakers.get(channel)
         return 0 if breaker is None else breaker.closed_until
 
@@ -279,7 +290,7 @@ class Engine:
         # Another process may have written for a channel that hasn't been needed here before.
         ready = filter(self.channels.ready, self._outbox.open_channels())
         moments = [
-            max(due, self._closed_until(channel))
+            max(due, self._rest_until(channel))
             for channel in ready
             if (due := self._outbox.next_due(self._scope._replace(channels=frozenset({channel}))))
             is not None
@@ -314,13 +325,13 @@ class Engine:
         if tasks:
             await asyncio.wait(tasks)
             await asyncio.sleep(0)  # the callbacks of the tasks come after the tasks
-        self._untouched(self._ready)
+        self._put_back_untried(self._ready)
         self._ready.clear()
         if self._settled:
             self._record_and_lease(0, _now())
 
 
-async def _sent(opening: asyncio.Task[Sender | None], notice: Notice) -> Outcome | None:
+async def _send(opening: asyncio.Task[Sender | None], notice: Notice) -> Outcome | None:
     """Send a notice, once its channel is open; gives nothing if that can't be opened."""
     try:
         if (sender := await asyncio.shield(opening)) is None:

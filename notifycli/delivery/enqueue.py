@@ -101,14 +101,14 @@ class Enqueuer:
         own_time = event.at
         evaluation = self.replay.evaluate(event)
         self.fed.events += 1
-        fired = [] if evaluation is None else self._fired(evaluation)
+        fired = [] if evaluation is None else self._decisions(evaluation)
         if fired:
             self._keep(fired, event, own_time, line)
         account = self._accounts.get(event.account or 0)
         if account is not None and event.conversation is not None:
             self.channels.see(event, account.conversation(event).assignee)
 
-    def _fired(self, evaluation: Evaluation) -> list[Decision]:
+    def _decisions(self, evaluation: Evaluation) -> list[Decision]:
         """Give the decisions to deliver, of those that fire."""
         event, takes = evaluation.event, self._terms.selection.takes_kind
         account = event.account or 0

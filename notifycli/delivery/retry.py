@@ -55,7 +55,7 @@ def delay(failures: int, after: float | None, jitter: Jitter) -> int:
     return int((after or 0) * SECOND + jitter(0, longest))
 
 
-def outlived(notice: Leased, now: int) -> Settled | None:
+def check_age(notice: Leased, now: int) -> Settled | None:
     """Give the end of a notice that nobody has a use for any more; `None` if it is to be sent."""
     useful = USEFUL[notice.channel]
     if notice.member is None:

@@ -11,7 +11,7 @@ import pytest
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
 from notifycli.delivery.email.email_channel import EmailSender
-from notifycli.delivery.email.smtp_login import MailServer, Security
+from notifycli.delivery.email.smtp import MailServer, Security
 from notifycli.errors import ConfigurationError
 from notifycli.secrets.token_format import Secret
 from notifycli.store.outbox import Notice

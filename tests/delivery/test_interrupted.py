@@ -14,7 +14,7 @@ import pytest
 from notifycli.delivery.channel import Later, Outcome
 from notifycli.delivery.email import email_channel as email
 from notifycli.delivery.email.email_channel import EmailSender
-from notifycli.delivery.email.smtp_login import MailServer, Security
+from notifycli.delivery.email.smtp import MailServer, Security
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
 

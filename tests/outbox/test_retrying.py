@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
-from notifycli.delivery.retry import MOST_ATTEMPTS, delay, outlived, settle
+from notifycli.delivery.retry import MOST_ATTEMPTS, check_age, delay, settle
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import Leased, NoticeState, Settled
 from tests.delivery.notices import leased
@@ -139,4 +139,4 @@ def test_what_becomes_of_a_notice(
     ],
 )
 def test_what_nobody_has_a_use_for_is_not_sent(notice: Leased, expected: Settled | None) -> None:
-    assert outlived(notice, NOW) == expected
+    assert check_age(notice, NOW) == expected

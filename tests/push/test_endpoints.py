@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.delivery.push.endpoint import guarded, origin_of, read_subscription, service_of
+from notifycli.delivery.push.endpoint import guard_sockets, origin_of, read_subscription, service_of
 from notifycli.errors import DataError
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
@@ -238,10 +238,12 @@ def test_a_name_that_leads_into_the_network_is_not_connected_to(
 
 
 def test_a_subscription_of_this_machine_leads_nowhere_else() -> None:
-    made = guarded(loopback=True)((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80)))
+    made = guard_sockets(loopback=True)(
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))
+    )
     made.close()
     with pytest.raises(PermissionError):
-        guarded(loopback=True)((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80)))
+        guard_sockets(loopback=True)((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80)))
 
 
 def test_adding_an_endpoint_again_renews_it(ready: Notifycli, service: PushService) -> None:

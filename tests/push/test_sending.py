@@ -298,7 +298,7 @@ def test_whatever_one_browser_raises_the_others_have_an_outcome_of_their_own(
 ) -> None:
     for path in ("/a", "/b"):
         subscribe(ready, service.origin + path)
-    asked = push.encrypted
+    asked = push.encrypt
     faults = iter([RuntimeError("anything")])
 
     def once(p256dh: str, auth: str, plaintext: bytes) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from notifycli.delivery.push.push_channel import encrypted
+from notifycli.delivery.push.push_channel import encrypt
 from tests.push.receiver import UserAgent, private_key, read_token, unb64
 
 # RFC 8291, appendix A.
@@ -40,7 +40,7 @@ def test_the_sender_encrypts_the_example_of_rfc_8291_to_the_byte(
     monkeypatch.setattr(ec, "generate_private_key", lambda *_: SENDER)
     monkeypatch.setattr(os, "urandom", lambda length: SALT[:length])
     auth = "BTBZMqHH6r4Tts7J_aSIgg"
-    assert encrypted(P256DH, auth, PLAINTEXT) == BODY
+    assert encrypt(P256DH, auth, PLAINTEXT) == BODY
 
 
 def test_the_judge_decrypts_the_example_of_rfc_8291() -> None:

@@ -11,7 +11,7 @@ import typer
 from notifycli.cli.chatwoot.common import desk_of
 from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.log_writer import LogFormat, LogWriter
-from notifycli.cli.server.server_options import JOURNAL, print_stopped
+from notifycli.cli.server import JOURNAL, print_stopped
 from notifycli.cli.session import Session, display_name, plural
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def chatwoot_watch(
     import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
 
     from notifycli.cli.chatwoot.watch_stream import Watch  # noqa: PLC0415
-    from notifycli.cli.server.deliver_meanwhile import deliver_meanwhile  # noqa: PLC0415
+    from notifycli.cli.server import deliver_meanwhile  # noqa: PLC0415
     from notifycli.server.journal import Journal  # noqa: PLC0415
 
     session = session_of(ctx)

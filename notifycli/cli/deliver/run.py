@@ -130,7 +130,7 @@ def run(
     with ExitStack() as stack, session.store() as store:
         from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - not for the help
         from notifycli.cli.deliver.worker import DeliveryRun, Source  # noqa: PLC0415
-        from notifycli.delivery.delivery_log import unlogged  # noqa: PLC0415
+        from notifycli.delivery.channel import discard  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
         from notifycli.store.outbox import Scope  # noqa: PLC0415
@@ -155,7 +155,7 @@ def run(
             bad = BadLines(print_error, strict=strict)
             source = Source(session, store, files, bad, follow=follow)
             limits = Limits(int(store.configuration.get("deliver.concurrency") or 1), limit)
-            engine = Engine(store.outbox, channels, scope, limits, log.write if log else unlogged)
+            engine = Engine(store.outbox, channels, scope, limits, log.write if log else discard)
             work = DeliveryRun(feeder, engine, source, log)
             status = _send(session, store, work, scope, progress=progress)
     raise typer.Exit(status)
@@ -185,8 +185,8 @@ def _channels(
 
     Raises what keeps a named one from being used, where that is needed.
     """
+    from notifycli.delivery.channel import discard  # noqa: PLC0415
     from notifycli.delivery.channels import Channels  # noqa: PLC0415 - not for the help
-    from notifycli.delivery.delivery_log import unlogged  # noqa: PLC0415
 
     one_person = len(session.given_users) == 1
     if Channel.AUDIO in named and not one_person and not _is_alone(session, store):
@@ -195,7 +195,7 @@ def _channels(
             "name who sits here: -u EMAIL or -u ID",
         )
     usual = Channel if one_person else SWITCHED_CHANNELS
-    write = log.write if log else unlogged
+    write = log.write if log else discard
     channels = Channels(store, named or frozenset(usual), write)
     for each in named if needed else ():
         if not channels.ready(each) and (trouble := channels.trouble(each)):

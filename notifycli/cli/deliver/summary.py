@@ -65,7 +65,7 @@ def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope
     for channel, why in report.last_trouble.items():
         if waiting[channel]:
             session.info(f"{channel}: {why}")
-    left = sum(waiting[c] for c in (*channels.opened(), *channels.broken))
+    left = sum(waiting[c] for c in (*channels.ready_channels(), *channels.broken))
     if left:
         session.info(
             f"{plural(left, 'notification')} still to be sent: notifycli deliver --pending"

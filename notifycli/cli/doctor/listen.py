@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from notifycli.cli.doctor.checks import Facts, Finding, Status
-from notifycli.cli.server.server_options import JOURNAL
+from notifycli.cli.server import JOURNAL
 from notifycli.cli.times import in_words, now
 from notifycli.errors import NotifycliError
 from notifycli.store.store import Store

@@ -49,13 +49,13 @@ def _services(store: Store, found: str) -> Finding:
     """Say which push services can't be reached, and why."""
     import asyncio  # noqa: PLC0415 - only where there is something to connect to
 
-    from notifycli.delivery.push.push_channel import unreached  # noqa: PLC0415 - 220 ms
+    from notifycli.delivery.push.push_channel import find_unreachable  # noqa: PLC0415 - 220 ms
 
     endpoints = [
         subscription.endpoint
         for account in store.accounts()
         for subscription in store.subscriptions.of_account(account.id)
     ]
-    if troubles := asyncio.run(unreached(endpoints)):
+    if troubles := asyncio.run(find_unreachable(endpoints)):
         return Finding("push", Status.FAIL, found, "; ".join(troubles), _AWAY)
     return Finding("push", Status.OK, found, "pushes can be signed, the services answer")

@@ -14,17 +14,22 @@ from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from notifycli.delivery.channel import Later, Outcome, Refused
-from notifycli.delivery.email.address import AddressError, ascii_domain, sender
-from notifycli.delivery.email.email_message import Branding, compose
+from notifycli.delivery.email.email_message import (
+    AddressError,
+    Branding,
+    ascii_domain,
+    compose,
+    sender,
+)
 from notifycli.delivery.email.email_templates import own_or_builtin
-from notifycli.delivery.email.smtp import MailConnection
-from notifycli.delivery.email.smtp_login import (
+from notifycli.delivery.email.smtp import (
     PORTS,
     SECONDS,
+    MailConnection,
     MailServer,
     Security,
     Watch,
-    unwatched,
+    ignore_line,
 )
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.secrets.secret_settings import get_secret
@@ -49,7 +54,7 @@ class EmailSender:
         letterhead: Branding,
         *,
         connections: int = _CONNECTIONS,
-        watch: Watch = unwatched,
+        watch: Watch = ignore_line,
         server_now: Callable[[], MailServer] | None = None,
     ) -> None:
         """`server_now` is asked after a failure: somebody may have mended a setting meanwhile."""
@@ -161,7 +166,7 @@ class EmailSender:
             del self._calls[connection]
 
 
-def open_sender(store: Store, *, watch: Watch = unwatched) -> EmailSender:
+def open_sender(store: Store, *, watch: Watch = ignore_line) -> EmailSender:
     """Make the sender as the store's settings want it.
 
     Raises `ConfigurationError` where a setting is missing or can't be right.

@@ -80,7 +80,7 @@ class TemplateFile(Struct, frozen=True):
 
     def render(self, values: Mapping[str, str]) -> str:
         """Fill the fields in."""
-        return "\n".join(part for line in self.lines for part in _rendered(line, values))
+        return "\n".join(part for line in self.lines for part in _render(line, values))
 
 
 class Templates:
@@ -94,8 +94,8 @@ class Templates:
     def wording(self, type_: NotificationType, values: Mapping[str, str]) -> Wording:
         """Give what a mail of this type says, as plain text."""
         template = self.files[f"{type_}.txt"]
-        subject = "".join(_rendered(template.lines[0], values)).removeprefix(_SUBJECT).strip()
-        notice = "\n".join(part for line in template.lines[1:] for part in _rendered(line, values))
+        subject = "".join(_render(template.lines[0], values)).removeprefix(_SUBJECT).strip()
+        notice = "\n".join(part for line in template.lines[1:] for part in _render(line, values))
         return Wording(subject or str(type_).replace("_", " "), notice.strip("\n"))
 
     def text(self, wording: Wording, values: Mapping[str, str]) -> str:
@@ -205,7 +205,7 @@ def _fault(path: Path, number: int, what: str) -> ConfigurationError:
     )
 
 
-def _rendered(line: _Line, values: Mapping[str, str]) -> Iterator[str]:
+def _render(line: _Line, values: Mapping[str, str]) -> Iterator[str]:
     """Give what becomes of a line: nothing, itself, or one line for each of a longer value's."""
     parts = [p if isinstance(p, str) else values[p.name] or p.otherwise for p in line]
     filled = [text for text, part in zip(parts, line, strict=True) if isinstance(part, _Field)]

@@ -23,7 +23,7 @@ Address = IPv4Address | IPv6Address
 SUBSCRIBE_AGAIN = "subscribe the browser again: notifycli push subscribe"
 ALLOW = "for a service of your own on this machine: --allow-loopback"
 FORBIDDEN = errno.EACCES
-"""The `errno` of the error that `guarded` raises."""
+"""The `errno` of the error that `guard_sockets` raises."""
 _LONGEST_ENDPOINT = 2048
 _POINT_BYTES = 65
 _AUTH_BYTES = 16
@@ -76,7 +76,7 @@ def read_subscription(data: bytes, place: str, *, allow_loopback: bool = False) 
 
 def endpoint_fault(endpoint: str, *, allow_loopback: bool) -> tuple[str, str] | None:
     """Say what is wrong with an endpoint, and what helps; None if it may be used."""
-    url = _parsed(endpoint)
+    url = _parse_url(endpoint)
     if url is None or url.host is None:
         return "this is no URL", _HOW
     if is_loopback(url) and not allow_loopback:
@@ -102,13 +102,13 @@ def is_removed(endpoint: str | URL) -> bool:
 
     Such as permanently-removed.invalid; no name below .invalid ever resolves (RFC 6761, 6.4).
     """
-    url = _parsed(endpoint) if isinstance(endpoint, str) else endpoint
+    url = _parse_url(endpoint) if isinstance(endpoint, str) else endpoint
     return url is not None and (url.host or "").lower().rstrip(".").endswith(".invalid")
 
 
 def is_loopback(endpoint: str | URL) -> bool:
     """Whether a URL says in so many words that it is of this machine."""
-    url = _parsed(endpoint) if isinstance(endpoint, str) else endpoint
+    url = _parse_url(endpoint) if isinstance(endpoint, str) else endpoint
     if url is None or url.scheme not in {"http", "https"}:
         return False
     try:
@@ -119,7 +119,7 @@ def is_loopback(endpoint: str | URL) -> bool:
 
 def service_of(endpoint: str) -> str:
     """Give what may be shown of an endpoint: its host, and the port if it isn't the usual one."""
-    url = _parsed(endpoint)
+    url = _parse_url(endpoint)
     return "?" if url is None else url.host_port_subcomponent or "?"
 
 
@@ -128,7 +128,7 @@ def origin_of(endpoint: str) -> str:
     return str(URL(endpoint).origin())
 
 
-def guarded(*, loopback: bool) -> Callable[[Any], socket.socket]:
+def guard_sockets(*, loopback: bool) -> Callable[[Any], socket.socket]:
     """Make a maker of sockets that lead to public addresses alone, or to this machine alone.
 
     It is asked for each address that a name resolved to, just before that is connected to, and
@@ -146,7 +146,7 @@ def guarded(*, loopback: bool) -> Callable[[Any], socket.socket]:
     return make
 
 
-def _parsed(endpoint: str) -> URL | None:
+def _parse_url(endpoint: str) -> URL | None:
     fit = endpoint.isascii() and endpoint.isprintable() and not set(endpoint) & set(" \\")
     if not fit or len(endpoint) > _LONGEST_ENDPOINT:
         return None

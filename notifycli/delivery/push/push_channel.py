@@ -1,18 +1,23 @@
 """Web Push: the one place that sends it (RFC 8030), encrypted (RFC 8291) and signed (RFC 8292).
 
 pywebpush encrypts and py-vapid signs. The requests are ours: pywebpush's own follow redirects, wait
-for ever, and fail with errors of a dozen kinds.
+for ever, and fail with errors of a dozen kinds. What an answer means is in RFC 8030, 5 and 7, and
+RFC 8292, 4.2; Windows' service also answers in headers of its own (X-WNS-…), as its documentation
+of "push notification service request and response headers" has them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import groupby
 from typing import Any, Self
 
@@ -27,14 +32,13 @@ from notifycli.delivery.push.endpoint import (
     FORBIDDEN,
     SUBSCRIBE_AGAIN,
     endpoint_fault,
-    guarded,
+    guard_sockets,
     is_loopback,
     is_removed,
     origin_of,
     service_of,
 )
 from notifycli.delivery.push.push_message import PushMessage, message_of
-from notifycli.delivery.push.push_response import has_ended, outcome_of
 from notifycli.delivery.retry import Breaker
 from notifycli.errors import NotifycliError
 from notifycli.events.timestamps import SECOND
@@ -111,7 +115,7 @@ class PushSender:
             whose = notice.email or notice.user_id
             return Refused("no browser is subscribed", f"notifycli push subscribe -u {whose}")
         message = self.message(notice)
-        return _joined(await asyncio.gather(*(self.post(item, message) for item in to)))
+        return _join_outcomes(await asyncio.gather(*(self.post(item, message) for item in to)))
 
     def message(self, notice: Notice) -> PushMessage:
         """Write what is sent of a notice."""
@@ -149,7 +153,7 @@ class PushSender:
         if rest > 0:
             service = service_of(to.endpoint)
             return Later(f"{service} is left alone for a moment: {trouble}", rest, tried=False)
-        body = encrypted(to.p256dh, to.auth, message.plaintext)
+        body = encrypt(to.p256dh, to.auth, message.plaintext)
         headers = {**message.headers, "Authorization": self._signature(to)}
         outcome = await self._request(to, body, headers, at_home=at_home)
         if isinstance(outcome, Later):
@@ -172,7 +176,7 @@ class PushSender:
         except TimeoutError:
             return Later(f"{url.host} didn't answer in time")
         except (aiohttp.ClientError, OSError) as error:
-            return _unreached(error, url.host or "")
+            return _reach_failure(error, url.host or "")
         outcome = outcome_of(answer.status, answer.headers, said, time.time())
         return self._end(to, outcome) if has_ended(answer.status, outcome) else outcome
 
@@ -214,7 +218,7 @@ class PushSender:
                     change.subscriptions.remove(ended)
 
 
-async def unreached(endpoints: Iterable[str]) -> list[str]:
+async def find_unreachable(endpoints: Iterable[str]) -> list[str]:
     """Connect to the services of these endpoints, without sending a push; say what is wrong."""
     context = ssl.create_default_context()
 
@@ -225,7 +229,7 @@ async def unreached(endpoints: Iterable[str]) -> list[str]:
         except TimeoutError:
             return f"{URL(origin).host} didn't answer in time"
         except (aiohttp.ClientError, OSError) as error:
-            return _unreached(error, URL(origin).host or "").why
+            return _reach_failure(error, URL(origin).host or "").why
 
     async with (
         _session(context, loopback=False) as abroad,
@@ -238,7 +242,7 @@ async def unreached(endpoints: Iterable[str]) -> list[str]:
 
 def _session(context: ssl.SSLContext, *, loopback: bool) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        limit=0, ssl=context, socket_factory=guarded(loopback=loopback)
+        limit=0, ssl=context, socket_factory=guard_sockets(loopback=loopback)
     )
     return aiohttp.ClientSession(
         connector=connector,
@@ -249,14 +253,14 @@ def _session(context: ssl.SSLContext, *, loopback: bool) -> aiohttp.ClientSessio
     )
 
 
-def encrypted(p256dh: str, auth: str, plaintext: bytes) -> bytes:
+def encrypt(p256dh: str, auth: str, plaintext: bytes) -> bytes:
     """Encrypt for a subscription, whose keys are in base64url (RFC 8291): a body of one record."""
     info = {"endpoint": "", "keys": {"p256dh": p256dh, "auth": auth}}
     body: bytes = WebPusher(info).encode(plaintext)["body"]
     return body
 
 
-def _unreached(error: Exception, host: str) -> Later | Refused:
+def _reach_failure(error: Exception, host: str) -> Later | Refused:
     cause: Any = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if getattr(cause, "errno", None) == FORBIDDEN:
         return Refused(f"{host}: {cause.strerror}", "if it isn't yours: notifycli push remove ID")
@@ -265,10 +269,10 @@ def _unreached(error: Exception, host: str) -> Later | Refused:
             f"{host} has no certificate that this machine trusts ({cause}); "
             "for an authority of your own set SSL_CERT_FILE"
         )
-    return Later(f"{host} can't be reached: {_said(cause)}")
+    return Later(f"{host} can't be reached: {_explain(cause)}")
 
 
-def _said(error: Exception) -> str:
+def _explain(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
         return os.strerror(error.errno)  # asyncio's own text names the address again
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -278,7 +282,7 @@ def _account(subscription: Subscription) -> int:
     return subscription.account_id
 
 
-def _joined(outcomes: Sequence[Outcome]) -> Outcome:
+def _join_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
     taken = sum(isinstance(outcome, Delivered) for outcome in outcomes)
     if len(outcomes) == 1:
         return outcomes[0]
@@ -291,3 +295,90 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
         return Later(why, after, tried=any(o.tried for o in later))
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
     return Refused("; ".join(dict.fromkeys(o.why for o in refused)), refused[0].remedy)
+
+
+_GONE = frozenset({404, 410})
+_TAKEN = frozenset({200, 201, 202, 204})
+_LATER = frozenset({406, 408, 425, 429})
+"""406 is how Windows' service throttles."""
+_SERVER_ERRORS = range(500, 600)
+_CLIENT_ERRORS = range(400, 500)
+_REDIRECTS = range(300, 400)
+_ENDED = 410
+_SECONDS = re.compile(r"\d{1,9}", re.ASCII)
+_SHOWN = 200
+_KEY = (
+    "it doesn't accept the push key: see whether this machine's clock is right and push.subject is "
+    "an address; else "
+)
+_SUBJECT = (
+    "is push.subject an address under a public domain, not localhost? notifycli config set "
+    "push.subject=mailto:you@your-domain; then see whether this machine's clock is right; else "
+)
+_ALLOWED = "are notifications allowed for this browser in its and the system's settings?"
+_BAD_TOKEN = "BadJwtToken"  # noqa: S105 - the reason that Apple's service gives
+_REFUSALS = {
+    400: ("it doesn't understand the push", SUBSCRIBE_AGAIN),
+    401: ("it wants another signature", _KEY + SUBSCRIBE_AGAIN),
+    403: ("the subscription is bound to another push key", _KEY + SUBSCRIBE_AGAIN),
+    404: ("the subscription has ended and was removed", SUBSCRIBE_AGAIN),
+    410: ("the subscription has ended and was removed", SUBSCRIBE_AGAIN),
+    413: (
+        "the push is too long for it",
+        "a service may take less than 4,096 bytes only where it breaks RFC 8030, 7.2: report it",
+    ),
+}
+
+
+def outcome_of(status: int, headers: Mapping[str, str], body: bytes, now: float) -> Outcome:
+    """Return what becomes of a push that was answered so; `now` in seconds since 1970.
+
+    `headers` takes names in any case.
+    """
+    answered = f"the service answered {status}"
+    after = seconds_of(headers.get("Retry-After"), now)
+    if status in _TAKEN:
+        windows = headers.get("X-WNS-NotificationStatus", "").lower()
+        if windows == "dropped":
+            reason = _reason(headers, body)
+            return Refused(f"{answered}, but dropped the push{reason}", _ALLOWED)
+        if windows == "channelthrottled":
+            return Later(f"{answered}, but takes no more pushes for now", after)
+        return Delivered(f"answered {status}")
+    waits = status in _CLIENT_ERRORS and status != _ENDED and after is not None
+    if waits or status in _LATER or status in _SERVER_ERRORS:
+        return Later(answered, after)
+    if status in _REDIRECTS:
+        return Refused(f"{answered}: it leads elsewhere, and that is not followed", SUBSCRIBE_AGAIN)
+    why, remedy = _REFUSALS.get(status, ("it refuses the push", SUBSCRIBE_AGAIN))
+    reason = _reason(headers, body)
+    if _BAD_TOKEN in reason:
+        why, remedy = "it doesn't accept the signature", _SUBJECT + SUBSCRIBE_AGAIN
+    return Refused(f"{answered}: {why}{reason}", remedy)
+
+
+def has_ended(status: int, outcome: Outcome) -> bool:
+    """Whether the subscription is no more: nothing can be sent to it again (RFC 8030, 7.3)."""
+    return status in _GONE and isinstance(outcome, Refused)
+
+
+def _reason(headers: Mapping[str, str], body: bytes) -> str:
+    """Return what the service says of a refusal, in brackets; "" if nothing."""
+    said = headers.get("X-WNS-Error-Description") or body.decode(errors="replace")
+    text = " ".join(said.split())[:_SHOWN]
+    shown = "".join(char for char in text if char.isprintable())
+    return f" (it says: {shown})" if shown else ""
+
+
+def seconds_of(retry_after: str | None, now: float) -> float | None:
+    """Read `Retry-After`, in seconds or as a date (RFC 9110, 10.2.3); None if it says nothing."""
+    text = (retry_after or "").strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:  # how it gives "-0000"
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.fromtimestamp(now, UTC)).total_seconds())

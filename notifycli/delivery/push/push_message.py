@@ -107,7 +107,7 @@ def cut(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     end = max(length - len(_CUT), 0)
-    while end > 0 and _joined(text, end):
+    while end > 0 and _are_one(text, end):
         end -= 1
     return f"{text[:end].rstrip()}{_CUT}" if length > 0 else ""
 
@@ -126,7 +126,7 @@ def _name(text: str, otherwise: str) -> str:
     return cut(text, _LONGEST_NAME) or otherwise
 
 
-def _joined(text: str, at: int) -> bool:
+def _are_one(text: str, at: int) -> bool:
     """Whether the characters before and after a place are seen as one."""
     before, after = text[at - 1], text[at]
     if ord(after) in _REGIONAL and ord(before) in _REGIONAL:

@@ -139,7 +139,7 @@ class SoundSender:
             how = await self._sound(notice)
         except UnavailableError as error:
             return Later(error.message)
-        if self._chosen("audio.repeat", notice) == "on":
+        if self._preference("audio.repeat", notice) == "on":
             self._waiting.ring(notice)
         return Delivered(how)
 
@@ -149,7 +149,7 @@ class SoundSender:
 
     async def _sound(self, notice: Notice) -> str:
         if self._playing is None or self._playing.done():
-            chosen = tone(self._chosen("audio.tone", notice))
+            chosen = tone(self._preference("audio.tone", notice))
             self._playing = asyncio.create_task(self._play(chosen))
         # Whoever stops waiting for it must not end it for the others.
         return await asyncio.shield(self._playing)
@@ -159,7 +159,7 @@ class SoundSender:
         self._sounded = time.monotonic()
         return f"{chosen.name} by {how}"
 
-    def _chosen(self, key: str, notice: Notice) -> str:
+    def _preference(self, key: str, notice: Notice) -> str:
         preferences = self._preferences(notice.account_id, notice.user_id)
         return preferences.resolve(key, notice.user_id, notice.inbox_id).value
 

@@ -1,0 +1,312 @@
+"""The servers: `notifycli listen` receives webhooks into a file, `serve` answers Chatwoot's API."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from notifycli.cli.command import command_class, examples, session_of
+from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
+from notifycli.cli.session import Session, plural
+from notifycli.cli.terminal import leave_line
+from notifycli.cli.times import now
+from notifycli.cli.types import AllowLoopback, a_number
+from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError, UsageError
+from notifycli.rules.notifications import SWITCHED_CHANNELS
+from notifycli.secrets.token_format import Secret
+
+if TYPE_CHECKING:
+    from notifycli.cli.deliver.worker import DeliveryRun
+    from notifycli.server.metrics import Metrics
+    from notifycli.store.store import Store
+
+
+JOURNAL = "events.jsonl"
+"""Where `listen` keeps events until it is told otherwise: beside the store."""
+Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
+Port = Annotated[
+    int,
+    typer.Option(
+        "--port",
+        parser=a_number("port", lowest=0, highest=65535),
+        metavar="PORT",
+        help="The port; 0 takes one that is free.",
+    ),
+]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option("--tls-cert", metavar="FILE", help="The certificate, with its chain, in PEM."),
+]
+TlsKey = Annotated[
+    Path | None, typer.Option("--tls-key", metavar="FILE", help="Its private key, in PEM.")
+]
+BehindProxy = Annotated[
+    str | None,
+    typer.Option(
+        "--behind-proxy",
+        metavar="ADDRESS",
+        help="The reverse proxy's address or network: it does TLS, and its X-Forwarded-For holds.",
+    ),
+]
+
+
+def load_server() -> ModuleType:
+    """Return the module that runs servers. Raises `UnavailableError` where its extra is missing."""
+    try:
+        from notifycli.server import http_server  # noqa: PLC0415 - 0.1 s, and an extra
+    except ModuleNotFoundError as error:
+        raise UnavailableError(
+            f"this needs the package {error.name}, which isn't installed",
+            "in the folder with the source of notifycli: pipx install --force '.[server]'",
+        ) from None
+    return http_server
+
+
+def load_metrics(session: Session) -> Metrics | None:
+    """Return the metrics of this process; `None` where their package is missing."""
+    try:
+        from notifycli.server.metrics import Metrics  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        return None
+    return Metrics(session.location)
+
+
+def print_stopped(session: Session, done: str = "") -> None:
+    """Say that a signal has ended the server, and what it has done."""
+    leave_line()
+    session.info(f"stopped{done}")
+
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_LISTEN_PORT = 8787
+
+
+@app.command(
+    "listen",
+    cls=command_class(),
+    epilog=examples(
+        """
+notifycli config set listen.secret      the secret that Chatwoot shows beside the webhook
+notifycli listen
+notifycli listen --port 9000 --path ~/desk/events.jsonl --behind-proxy 127.0.0.1
+notifycli listen --deliver              and send what fires
+notifycli simulate ~/desk/events*.jsonl
+"""
+    ),
+)
+def listen(
+    ctx: typer.Context,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = _LISTEN_PORT,
+    path: Annotated[
+        Path | None,
+        typer.Option(
+            "--path", metavar="FILE", help="Where to keep events. [default: beside the store]"
+        ),
+    ] = None,
+    unsigned: Annotated[
+        bool,
+        typer.Option("--unsigned", help="Take webhooks without a signature too: of old servers."),
+    ] = False,
+    deliver: Annotated[
+        bool,
+        typer.Option(
+            "--deliver", help="Send what fires, by e-mail and push, as deliver --follow does."
+        ),
+    ] = False,
+    log_format: LogFormatOption = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
+) -> None:
+    """Receive Chatwoot's webhooks, and keep them for simulate, a line each.
+
+    What was answered is on the disk, once, whatever happens then. A full file, or yesterday's, is
+    put aside under its date. Ctrl-C or SIGTERM stops it.
+    """
+    session = session_of(ctx)
+    http_server = load_server()
+    from notifycli.server.journal import Journal  # noqa: PLC0415
+    from notifycli.server.webhooks import WebhookReceiver  # noqa: PLC0415 - needs what is an extra
+
+    secrets = _secrets(session, needed=not unsigned)
+    metrics = load_metrics(session)
+    writer = LogWriter(session, log_format or LogFormat.TEXT, metrics)
+    log = writer.note
+    # pathlib's own raises where it may not look.
+    if path is not None and not os.path.isdir(Path(os.path.expanduser(path)).parent):  # noqa: PTH112
+        make = f"mkdir -p {shlex.quote(str(path.parent))}"
+        raise UsageError(f"there is no folder for {path}", make)
+    journal = Journal(Path(os.path.expanduser(path or session.location.folder / JOURNAL)), log)
+    at = http_server.Place(host, port, tls_cert, tls_key, behind_proxy)
+    at.check()
+    journal.open()
+    with ExitStack() as stack:
+        stack.callback(journal.close)
+        if deliver:
+            stack.enter_context(deliver_meanwhile(session, journal.path, writer))
+        receiver = WebhookReceiver(
+            journal, secrets, log, unsigned=unsigned, local=at.is_local, metrics=metrics
+        )
+        http_server.run(
+            receiver.application(),
+            at,
+            lambda address: session.info(f"receiving events at {address} into {journal.path}"),
+            log,
+        )
+    print_stopped(session, f"; {plural(receiver.kept, 'event')} received")
+
+
+def _secrets(session: Session, *, needed: bool) -> list[Secret]:
+    """Return the secrets that are set: several, with spaces between, while one is replaced.
+
+    Raises `ConfigurationError` if one is needed, and none is set.
+    """
+    from notifycli.secrets.secret_settings import get_secret  # noqa: PLC0415 - only a server needs it
+
+    try:
+        with session.store() as store:
+            kept = get_secret(store, "listen.secret")
+    except UnavailableError as error:
+        if needed:
+            raise
+        session.info(f"no signature can be checked: {error.message}")
+        return []
+    secrets = [] if kept is None else [Secret(word) for word in kept.reveal().split()]
+    if needed and not secrets:
+        raise ConfigurationError(
+            "no secret is set to check the signatures of webhooks with",
+            "notifycli config set listen.secret; or, if your server signs nothing: --unsigned",
+        )
+    return secrets
+
+
+_SERVE_PORT = 8788
+
+
+@app.command(
+    "serve",
+    cls=command_class(),
+    epilog=examples(
+        """
+notifycli serve
+notifycli token header -u jane@example.com | curl -H @- http://127.0.0.1:8788/api/v1/profile
+notifycli serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem
+notifycli serve --behind-proxy 127.0.0.1
+"""
+    ),
+)
+def serve(
+    ctx: typer.Context,
+    *,
+    host: Host = "127.0.0.1",
+    port: Port = _SERVE_PORT,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
+    allow_loopback: AllowLoopback = False,
+) -> None:
+    """Answer Chatwoot's API for profiles, notification settings and the directory.
+
+    Whoever has one of our tokens is let in: agents to their own settings, administrators to
+    everybody's (add ?user_id=ID). What there is: /openapi.json. The links of push invite lead here.
+    Ctrl-C or SIGTERM stops it.
+    """
+    session = session_of(ctx)
+    http_server = load_server()
+    from notifycli.server.app import Api  # noqa: PLC0415 - needs what is an extra
+
+    log = LogWriter(session, LogFormat.TEXT).note
+    with session.store(create=True):
+        pass  # What is wrong with it is told here, and not of each request.
+    metrics = load_metrics(session)
+    api = Api(session.location, now, log, allow_loopback=allow_loopback, metrics=metrics)
+    http_server.run(
+        api.application(),
+        http_server.Place(host, port, tls_cert, tls_key, behind_proxy),
+        lambda address: session.info(f"serving {session.location.name} at {address}"),
+        log,
+    )
+    print_stopped(session)
+
+
+_AGAIN_SECONDS = 10.0
+
+
+@contextmanager
+def deliver_meanwhile(session: Session, path: Path, writer: LogWriter) -> Iterator[None]:
+    """Follow the file of received events in a thread, as `deliver --follow` does.
+
+    That is why nothing is lost between the two: what was received and not delivered when the
+    process ended is taken up where it was left, and nobody who waits for an answer waits for it.
+    """
+    delivery = _Delivery(session, path, writer)
+    thread = threading.Thread(target=delivery.go_on, name="delivery")
+    thread.start()
+    try:
+        yield
+    finally:
+        delivery.stop()
+        thread.join()
+
+
+class _Delivery:
+    def __init__(self, session: Session, path: Path, writer: LogWriter) -> None:
+        self._session = session
+        self._path = path
+        self._writer = writer
+        self._stopped = threading.Event()
+        self._run: DeliveryRun | None = None
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._run is not None:
+            self._run.stop()
+
+    def go_on(self) -> None:
+        """Deliver until it is stopped; after a trouble, such as a busy store, once more."""
+        while not self._stopped.is_set():
+            try:
+                with self._session.store(create=True) as store:
+                    self._deliver(store)
+            except NotifycliError as error:
+                self._writer.note(
+                    f"error: delivery stopped: {error.message}; again in {_AGAIN_SECONDS:g} s"
+                )
+                self._stopped.wait(_AGAIN_SECONDS)
+
+    def _deliver(self, store: Store) -> None:
+        from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - if asked for
+        from notifycli.cli.deliver.worker import DeliveryRun, Source, carry_out  # noqa: PLC0415
+        from notifycli.cli.terminal import print_error  # noqa: PLC0415
+        from notifycli.delivery.channels import Channels  # noqa: PLC0415
+        from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
+        from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
+        from notifycli.replay.faults import BadLines  # noqa: PLC0415
+        from notifycli.rules.selection import Selection  # noqa: PLC0415
+        from notifycli.store.outbox import Scope  # noqa: PLC0415
+
+        channels = Channels(store, frozenset(SWITCHED_CHANNELS), self._writer.write)
+        for channel in SWITCHED_CHANNELS:
+            channels.ready(channel)  # or the log says at once why it isn't
+        account = self._session.given_account
+        terms = Terms(Selection(account=account))
+        scope = Scope(frozenset(SWITCHED_CHANNELS), account=account)
+        warn_of_doubles(self._session, store, scope)
+        feeder = Enqueuer(store, self._session.fallback_account(store), terms, channels)
+        limits = Limits(int(store.configuration.get("deliver.concurrency") or 1))
+        engine = Engine(store.outbox, channels, scope, limits, self._writer.write)
+        source = Source(self._session, store, [str(self._path)], BadLines(print_error), follow=True)
+        self._run = DeliveryRun(feeder, engine, source, self._writer)
+        if self._stopped.is_set():
+            self._run.stop()
+        carry_out(self._session, self._run, progress=False)

@@ -1,1 +1,0 @@
-"""`listen` and `serve`: the commands that stay, and what they share."""
