@@ -16,8 +16,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from notifycli.chatwoot.evidence import Evidence, Observation
-from notifycli.events.event import Event
-from notifycli.events.event_names import CREATED
+from notifycli.events.event import CREATED, Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType

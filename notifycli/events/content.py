@@ -47,7 +47,7 @@ class _Named(Struct):
     email: Any = None
     phone_number: Any = None
 
-    def called(self) -> str:
+    def display_name(self) -> str:
         return next(filter(None, map(_text, (self.name, self.email, self.phone_number))), "")
 
 
@@ -98,8 +98,8 @@ def read_said(line: bytes, event: Event) -> Said:
     opening = body.messages[-1:] if event.name == "conversation_created" and body.messages else ()
     author = body.sender if event.message is not None else None
     return Said(
-        "" if contact is None else contact.called(),
-        "" if author is None else author.called(),
+        "" if contact is None else contact.display_name(),
+        "" if author is None else author.display_name(),
         _quotation((body, *opening), is_message=event.message is not None)[:LONGEST_TEXT],
         "" if body.inbox is None else _text(body.inbox.name),
     )
@@ -107,13 +107,13 @@ def read_said(line: bytes, event: Event) -> Said:
 
 def _quotation(messages: Iterable[_Message], *, is_message: bool) -> str:
     """Return the first of these texts that says something; of a message that is never ""."""
-    found = next(filter(None, map(_shown, messages)), "")
+    found = next(filter(None, map(_show, messages)), "")
     return found or ("[no text]" if is_message else "")
 
 
-def _shown(message: _Message) -> str:
+def _show(message: _Message) -> str:
     """Return a message's text as Chatwoot shows it, and after it what came with it."""
-    text = _MENTION.sub(lambda found: f"@{_mentioned(found)}", _text(message.content))
+    text = _MENTION.sub(lambda found: f"@{_mention_names(found)}", _text(message.content))
     if kind := _KINDS.get(_text(message.content_type)):
         labels = [f"[{kind}]"]
     else:
@@ -122,7 +122,7 @@ def _shown(message: _Message) -> str:
     return "\n".join(filter(None, (text, " ".join(labels)))).strip()
 
 
-def _mentioned(markup: re.Match[str]) -> str:
+def _mention_names(markup: re.Match[str]) -> str:
     label = (markup["label"] or "").strip().removeprefix("@")
     return label or unquote(markup["name"])
 

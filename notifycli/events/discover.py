@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.events.decode import EventError, decode_body, decode_event, fault_text
-from notifycli.events.event_names import PRESENCE, READ_EVENTS
+from notifycli.events.event import PRESENCE, READ_EVENTS
 from notifycli.events.payload import Person
 
 

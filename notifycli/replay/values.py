@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from notifycli.events.envelope import without_hex
+from notifycli.events.decode import without_hex
 
 LONGEST_LINE = 1 << 24
 """Bytes that a line may have; 16 MiB."""

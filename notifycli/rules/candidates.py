@@ -9,8 +9,7 @@ from collections.abc import Collection
 
 from msgspec import Struct
 
-from notifycli.events.event import Event, Message
-from notifycli.events.event_names import CREATED, MESSAGE_CREATED, SLA_EVENTS
+from notifycli.events.event import CREATED, MESSAGE_CREATED, SLA_EVENTS, Event, Message
 from notifycli.rules.directory import Directory
 from notifycli.rules.mentions import addressed_users, marked_users
 from notifycli.rules.notifications import NotificationType

@@ -9,8 +9,7 @@ from typing import TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from notifycli.events.event import Event
-from notifycli.events.event_names import CREATED, MESSAGE_CREATED, PRESENCE
+from notifycli.events.event import CREATED, MESSAGE_CREATED, PRESENCE, Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.counts import Counts, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined

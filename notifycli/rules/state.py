@@ -9,8 +9,7 @@ from enum import Enum
 
 from msgspec import Struct, field
 
-from notifycli.events.event import UNSAID, Event
-from notifycli.events.event_names import MESSAGE_CREATED, STATUS_EVENTS
+from notifycli.events.event import MESSAGE_CREATED, STATUS_EVENTS, UNSAID, Event
 
 HANDOFF = "conversation_bot_handoff"
 MESSAGES_KEPT = 100

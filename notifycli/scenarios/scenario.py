@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import Any, NamedTuple
 
@@ -15,21 +17,165 @@ from notifycli.documents.entries import references_of
 from notifycli.documents.preference_document import Document
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
-from notifycli.events.event import Event
-from notifycli.events.event_names import (
+from notifycli.events.event import (
     CONVERSATION_EVENTS,
     MESSAGE_EVENTS,
     SLA_EVENTS,
+    Event,
     normal_name,
 )
-from notifycli.events.timestamps import format_moment
+from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_moment
 from notifycli.rules.directory import Directory, is_id
 from notifycli.rules.overlay import Wish, overlaid
-from notifycli.rules.preferences import nearest, nearest_user
+from notifycli.rules.preferences import (
+    InvalidPreferenceError,
+    Layer,
+    full_keys,
+    nearest,
+    nearest_user,
+    read_value,
+)
 from notifycli.rules.settings import Preferences
 from notifycli.scenarios.expected import read_expected
-from notifycli.scenarios.scenario_clock import FIRST_DAY, Clock
-from notifycli.scenarios.scenario_tables import read_tables
+
+FIRST_DAY = "2026-03-02"
+"""A Monday; the day on which a scenario begins unless it says otherwise."""
+_MICROSECONDS = {"d": 86_400 * SECOND, "h": 3600 * SECOND, "m": 60 * SECOND, "s": SECOND}
+_PAST_LAST = (datetime(9999, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+_STEP = re.compile(r"(\d+(?:\.\d+)?)\s*([dhms])", re.ASCII)
+_STEPS = re.compile(rf"\+\s*(?:{_STEP.pattern}\s*)+", re.ASCII)
+_TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
+
+
+class Clock:
+    """Turns written times into moments, microseconds since 1970 UTC.
+
+    `09:00:30` is on the day of the time before, `+20s` (or `+1d`, `+1h30m`) after it; anything else
+    is as an event writes it. All are UTC, unless they say otherwise.
+    """
+
+    def __init__(self, start: object = FIRST_DAY) -> None:
+        self._now = 0
+        self._now = self.read(start)
+
+    def set(self, written: object) -> int:
+        """Move the clock, and give the moment. Raises `ValueError`."""
+        self._now = self.read(written)
+        return self._now
+
+    def _after(self, steps: list[tuple[str, str]]) -> int:
+        moment = self._now + sum(Decimal(number) * _MICROSECONDS[unit] for number, unit in steps)
+        if moment >= _PAST_LAST:
+            raise ValueError("a time after the year 9998 is none")
+        return round(moment)
+
+    def read(self, written: object) -> int:
+        """Give the moment without moving the clock. Raises `ValueError`."""
+        if isinstance(written, (time, date)):  # a datetime is a date
+            return self.read(written.isoformat())
+        if isinstance(written, str):
+            text = written.strip()
+            if _STEPS.fullmatch(text):
+                return self._after(_STEP.findall(text))
+            if _TIME_OF_DAY.fullmatch(text):
+                return self._at(text)
+            try:
+                return parse_moment(text)
+            except ValueError:
+                pass  # told below, with the clock's own forms
+        elif isinstance(written, (int, float)) and not isinstance(written, bool):
+            return parse_moment(written)
+        raise ValueError(f"{written!r} is no time: 09:00:30, +20s or ISO 8601 is expected")
+
+    def _at(self, text: str) -> int:
+        try:
+            of_day = time.fromisoformat(text.zfill(len(text) + (text.index(":") == 1)))
+        except ValueError:
+            raise ValueError(f"{text!r} is no time of day") from None
+        day = self._now - self._now % _MICROSECONDS["d"]
+        since_midnight = datetime.combine(EPOCH.date(), of_day, UTC) - EPOCH
+        return day + round(since_midnight.total_seconds() * SECOND)
+
+
+_TABLES = ("default", "lock", "users")
+Fault = Callable[[str], None]
+
+
+def read_tables(
+    document: object, find_user: Callable[[str], int], place: str, fault: Fault
+) -> list[Wish]:
+    """Read preference tables; each entry that is wrong is told to `fault`, with its place.
+
+    `find_user` gives the id of the user whom a reference names, or raises `ValueError`.
+    """
+    if not isinstance(document, Mapping):
+        fault(f"{place}: a table of {', '.join(_TABLES)} is expected")
+        return []
+    wishes: list[Wish] = []
+    for name, table in document.items():
+        here = f"{place}.{name}"
+        if name not in _TABLES or not isinstance(table, Mapping):
+            fault(f"{here}: a table {', '.join(_TABLES)} is expected")
+        elif name == "users":
+            for reference, own in table.items():
+                wishes += _of_user(own, reference, find_user, f"{here}.{reference}", fault)
+        else:
+            wishes += _read(table, (Layer(name), None, None), here, fault)
+    return wishes
+
+
+def _of_user(
+    own: object, reference: str, find_user: Callable[[str], int], place: str, fault: Fault
+) -> Iterator[Wish]:
+    try:
+        user = find_user(reference)
+        if not isinstance(own, Mapping):
+            raise ValueError("a table of preferences is expected")  # noqa: TRY004, TRY301 - told to a user
+    except ValueError as error:
+        fault(f"{place}: {error}")
+        return
+    inboxes = own.get("inbox", {})
+    values = {key: value for key, value in own.items() if key != "inbox"}
+    yield from _read(values, (Layer.USER, user, None), place, fault)
+    if not isinstance(inboxes, Mapping):
+        fault(f"{place}.inbox: tables of preferences by the inbox's id are expected")
+        return
+    for inbox, table in inboxes.items():
+        here = f"{place}.inbox.{inbox}"
+        if not (is_id(inbox) and isinstance(table, Mapping)):
+            fault(f"{here}: a table named by the inbox's id is expected")
+            continue
+        yield from _read(table, (Layer.INBOX, user, int(inbox)), here, fault)
+
+
+def _read(
+    table: Mapping[str, object],
+    target: tuple[Layer, int | None, int | None],
+    place: str,
+    fault: Fault,
+) -> Iterator[Wish]:
+    for key, value in _flat(table):
+        try:
+            if not isinstance(value, (str, bool)):
+                raise ValueError("a text is expected")  # noqa: TRY004, TRY301 - told to a user
+            text = value if isinstance(value, str) else ("off", "on")[value]
+            for full in full_keys(key):
+                yield Wish(*target, full, read_value(full, text))
+        except InvalidPreferenceError as error:
+            near = f"; did you mean {error.nearest}?" if error.nearest else ""
+            fault(f"{place}: {error}{near}")
+        except ValueError as error:
+            fault(f"{place}.{key}: {error}")
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Give the entries; `email.created = "on"` without quotation marks is a table in a table."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
 
 _SHARED = ("account", "directory", "preferences", "start")
 _OWN = ("name", *_SHARED, "events", "expect", "expect_not")
@@ -136,14 +282,14 @@ class _Reader:
             directory=self._directory,
             preferences=self._preferences(account),
             events=list(self._events(clock)),
-            expect=None if expect is None else list(self._expected("expect", clock)),
-            expect_not=list(self._expected("expect_not", clock)),
+            expect=None if expect is None else list(self._read_expected("expect", clock)),
+            expect_not=list(self._read_expected("expect_not", clock)),
         )
 
     def _fault(self, text: str) -> None:
         self._faults.append(f"{self._place}: {text}")
 
-    def _shared_fault(self, text: str) -> None:
+    def _add_shared_fault(self, text: str) -> None:
         self._faults.append(f"{self._file}: {text}")
 
     def _clock(self) -> Clock:
@@ -179,7 +325,7 @@ class _Reader:
 
     def _preferences(self, account: int) -> Preferences:
         wishes: list[Wish] = []
-        for source, fault in ((self._shared, self._shared_fault), (self._own, self._fault)):
+        for source, fault in ((self._shared, self._add_shared_fault), (self._own, self._fault)):
             given = source.get("preferences", {})
             text = self._file_or("preferences", given)
             if text is None:
@@ -233,7 +379,7 @@ class _Reader:
             clock.set(format_moment(event.at))
         return event
 
-    def _expected(self, name: str, clock: Clock) -> Iterator[Record]:
+    def _read_expected(self, name: str, clock: Clock) -> Iterator[Record]:
         given = self._own.get(name, [])
         if not isinstance(given, list):
             self._fault(f"{name}: a list is expected")

@@ -45,18 +45,18 @@ def _failures(scenario: Scenario, found: list[Record]) -> Iterator[str]:
         missing, unexpected = compared(scenario.expect, fired)
         for place in missing:
             expected = scenario.expect[place]
-            yield f"- should fire: {_told(expected, scenario)}; {_instead(expected, others)}"
+            yield f"- should fire: {_tell(expected, scenario)}; {_instead(expected, others)}"
         for place in unexpected:
-            yield f"+ fires unexpectedly: {_told(fired[place], scenario)} {_basis(fired[place])}"
+            yield f"+ fires unexpectedly: {_tell(fired[place], scenario)} {_basis(fired[place])}"
     silent = [record for record in scenario.expect_not if "reason" not in record]
     for expected in silent:
         for record in fired:
             if matches(expected, record):
-                yield f"+ shouldn't fire: {_told(record, scenario)} {_basis(record)}"
+                yield f"+ shouldn't fire: {_tell(record, scenario)} {_basis(record)}"
     reasoned = [record for record in scenario.expect_not if "reason" in record]
     for place in compared(reasoned, others)[0]:
         expected = reasoned[place]
-        told = f"{_told(expected, scenario)} ({expected['reason']})"
+        told = f"{_tell(expected, scenario)} ({expected['reason']})"
         yield f"- should be suppressed: {told}; {_instead(expected, found)}"
 
 
@@ -85,7 +85,7 @@ def _basis(record: Record) -> str:
     return f"({record['reason']}{origin})"
 
 
-def _told(record: Record, scenario: Scenario) -> str:
+def _tell(record: Record, scenario: Scenario) -> str:
     """Name what, whom, and of which event, as far as the record says."""
     channel, type_ = record.get("channel"), record.get("type")
     short = "" if type_ in (None, "new_message") else _SHORT[str(type_)]

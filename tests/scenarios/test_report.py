@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from notifycli import __version__
-from notifycli.report.report_page import report
+from notifycli.report import report
 from notifycli.rules.counts import Insight
 from notifycli.rules.decision import Decision, Outcome, Reason, RecipientFields
 from notifycli.rules.notifications import Channel, NotificationType

@@ -12,7 +12,7 @@ from notifycli.cli.simulate.run import Run
 from notifycli.cli.terminal import encode
 from notifycli.events.timestamps import format_moment
 from notifycli.replay.sources import STDIN
-from notifycli.report.report_page import report
+from notifycli.report import report
 
 _NAMED = 5
 

@@ -19,8 +19,7 @@ from typing import NamedTuple, Self
 from notifycli.delivery.channel import Delivered, Later, Outcome
 from notifycli.delivery.sound.player import Player, Tone, has_bell, tone
 from notifycli.errors import ConfigurationError, UnavailableError
-from notifycli.events.event import UNSAID, Event
-from notifycli.events.event_names import MESSAGE_CREATED, PRESENCE
+from notifycli.events.event import MESSAGE_CREATED, PRESENCE, UNSAID, Event
 from notifycli.rules.settings import Preferences
 from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
