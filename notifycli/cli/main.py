@@ -43,7 +43,7 @@ NOUNS = {
     "chatwoot": Noun(
         "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
     ),
-    "doctor": Noun("notifycli.cli.doctor.run", "Whether what is set up works, and what to type."),
+    "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
     "backup": Noun("notifycli.cli.backup", "Store, settings and encrypted secrets in one file."),
     "restore": Noun("notifycli.cli.backup", "Brings a backup back, overwriting nothing."),
     "completion": Noun("notifycli.cli.completion_command", "What TAB completes, in your shell."),

@@ -33,7 +33,7 @@ DISGUISES = (
 )
 FORKING = """
 import json, os, sys
-import notifycli.cli.doctor.run
+import notifycli.cli.doctor
 import notifycli.cli.token.generate, notifycli.cli.token.token_list, notifycli.cli.token.token_show
 from notifycli.cli.main import run
 answers = []
