@@ -46,7 +46,7 @@ NOUNS = {
     "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
     "backup": Noun("notifycli.cli.backup", "Store, settings and encrypted secrets in one file."),
     "restore": Noun("notifycli.cli.backup", "Brings a backup back, overwriting nothing."),
-    "completion": Noun("notifycli.cli.completion_command", "What TAB completes, in your shell."),
+    "completion": Noun("notifycli.cli.completion.install", "What TAB completes, in your shell."),
 }
 ALIASES = {
     "tokens": "token",

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from notifycli.cli.completion.answer import answer
-from notifycli.cli.completion.sources import Answer
+from notifycli.cli.completion.answer import Offers, answer
 from notifycli.cli.main import NOUNS, app
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import TYPES, Channel
@@ -21,7 +20,7 @@ from notifycli.store.transaction import Entry, Target
 from tests.completion.conftest import HOSTILE, NAMES
 
 
-def asked(*words: str) -> Answer:
+def asked(*words: str) -> Offers:
     return answer(get_command(app), words[:-1], words[-1])
 
 
@@ -57,7 +56,7 @@ def test_where_no_verb_follows_its_noun_the_one_that_is_meant_completes() -> Non
 
 
 def test_nothing_completes_after_a_command_that_is_none() -> None:
-    assert asked("nonsense", "") == asked("prefs", "nonsense", "") == Answer()
+    assert asked("nonsense", "") == asked("prefs", "nonsense", "") == Offers()
 
 
 @pytest.mark.parametrize("typed", ["sim", "SIM"])
@@ -231,7 +230,7 @@ def test_files_complete_where_a_file_is_expected(words: list[str]) -> None:
 
 
 def test_the_name_of_a_file_after_an_equals_sign_is_told_apart() -> None:
-    assert asked("simulate", "--db=x") == Answer([], "--db=", files=True)
+    assert asked("simulate", "--db=x") == Offers([], "--db=", files=True)
 
 
 def test_what_a_shell_could_not_tell_apart_is_never_offered(store: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from notifycli.cli.completion import VARIABLE, WORDS
-from notifycli.cli.completion.scripts import SCRIPTS
+from notifycli.cli.completion.install import SCRIPTS
 from tests.completion.shells import environment
 from tests.conftest import needs_package
 

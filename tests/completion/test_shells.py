@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from notifycli.cli.completion import VARIABLE
-from notifycli.cli.completion.scripts import SCRIPTS
+from notifycli.cli.completion.install import SCRIPTS
 from notifycli.rules.preferences import GLOBS, KEYS
 from tests.completion.conftest import FILES, HOSTILE
 from tests.completion.shells import Terminal, environment, need, terminal

@@ -11,7 +11,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 HELP = "--help"
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """A word that is being typed."""
 
     command: Any
@@ -28,7 +28,7 @@ class Place(NamedTuple):
     """What was given before: values by the parameter's name; of a flag, no more than its name."""
 
 
-def locate(program: Any, words: Sequence[str], current: str) -> Place | None:
+def locate(program: Any, words: Sequence[str], current: str) -> Position | None:
     """Find the place of the word `current` after `words`; `None` after a command that isn't one.
 
     `words` are without the program's name, and need not be a valid command line.
@@ -80,7 +80,7 @@ class _Line:
             self.position += 1
         return True
 
-    def place(self, current: str) -> Place:
+    def place(self, current: str) -> Position:
         """Say what the next word is, of which `current` has been typed."""
         if self.waiting is not None:
             return self._at(self.waiting, "", current)
@@ -93,13 +93,13 @@ class _Line:
             return self._at(None, "", current)
         return self._at(self._argument(), "", current)
 
-    def _at(self, parameter: Any, lead: str, start: str) -> Place:
-        return Place(self.command, self.path, parameter, lead, start, self.given)
+    def _at(self, parameter: Any, lead: str, start: str) -> Position:
+        return Position(self.command, self.path, parameter, lead, start, self.given)
 
     def _is_option(self, word: str) -> bool:
         return not self.only_arguments and len(word) > 1 and word.startswith("-")
 
-    def _in_option(self, current: str) -> Place:
+    def _in_option(self, current: str) -> Position:
         name, equals, value = current.partition("=")
         if current.startswith("--"):
             option = self._option(name)

@@ -1,19 +1,100 @@
 """The answer for each shell: a first line that says what is offered, then a line an offer.
 
-What the shells send and expect is in `scripts`; both sides have to agree.
+What the shells send and expect is in `install`; both sides have to agree.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from notifycli.cli.completion import VARIABLE, WORDS
-from notifycli.cli.completion.answer import answer
-from notifycli.cli.completion.line import quoted, split
-from notifycli.cli.completion.sources import Answer
+from notifycli.cli.completion.answer import Offers, answer
+
+_UNSAFE = re.compile(r"[^\w@%+:,./=-]")
+_IN_DOUBLE_QUOTES = re.compile(r'["$`\\]')
+
+
+class CommandLine(NamedTuple):
+    """A line up to the cursor."""
+
+    words: tuple[str, ...]
+    """The finished words, unquoted, without redirections."""
+    current: str
+    """The word at the cursor, unquoted; empty after a space."""
+    quote: str
+    """The quotation mark that is open there, if any."""
+    redirected: bool
+    """Whether the word at the cursor is the file of a redirection."""
+
+
+def split(text: str, quote: str = "") -> CommandLine:
+    """Read a line by the quoting rules of POSIX shells; nothing in it is expanded.
+
+    `quote` is the quotation mark that is open before it.
+    """
+    reader = _LineReader(quote)
+    rest = iter(text)
+    for char in rest:
+        reader.read(char, rest)
+    return CommandLine(tuple(reader.words), reader.word or "", reader.quote, reader.redirected)
+
+
+class _LineReader:
+    def __init__(self, quote: str) -> None:
+        self.words: list[str] = []
+        self.word: str | None = None
+        self.quote = quote
+        self.redirected = False
+
+    def read(self, char: str, rest: object) -> None:
+        if char == self.quote:
+            self.quote = ""
+        elif self.quote == "'":
+            self._add(char)
+        elif char == "\\":
+            self._escape(next(rest, ""))  # type: ignore[call-overload]
+        elif self.quote:
+            self._add(char)
+        elif char in "'\"":
+            self.quote = char
+            self._add("")
+        elif char in "<>":
+            self._end(is_descriptor=True)
+            self.redirected = True
+        elif char.isspace():
+            self._end()
+        elif not (self.redirected and char in "&|" and self.word is None):
+            self._add(char)
+
+    def _escape(self, char: str) -> None:
+        kept = "\\" if self.quote and char not in '"$`\\' else ""
+        self._add(kept + char)
+
+    def _add(self, text: str) -> None:
+        self.word = (self.word or "") + text
+
+    def _end(self, *, is_descriptor: bool = False) -> None:
+        if self.word is None:
+            return
+        if not self.redirected and not (is_descriptor and (self.word + "0").isdigit()):
+            self.words.append(self.word)
+        self.redirected = False
+        self.word = None
+
+
+def quote_word(text: str, quote: str) -> str:
+    """Write `text` so that bash reads it as it is, where the quotation mark `quote` is open."""
+    if quote == "'":
+        return text.replace("'", "'\\''")
+    if quote:
+        # An exclamation mark between double quotes would bring back an old command.
+        return _IN_DOUBLE_QUOTES.sub(r"\\\g<0>", text).replace("!", "\"'!'\"")
+    return _UNSAFE.sub(r"\\\g<0>", text)
+
 
 FILES, WORD, PART = "files", "word", "part"
 """The first line for bash: complete a file's name; a space follows a single word; none does."""
@@ -54,7 +135,7 @@ def _bash(program: Any, arguments: Sequence[str]) -> Iterator[str]:
         kept = len(line.current) - len(split(fragment, line.quote).current)
         yield WORD if all(offer.ends for offer in offers) else PART
         for offer in offers:
-            text = quoted((found.lead + offer.word)[kept:], line.quote)
+            text = quote_word((found.lead + offer.word)[kept:], line.quote)
             # Readline takes a mark at the start for the one that is open, and writes it once.
             doubled = line.quote if line.quote and text.startswith(line.quote) else ""
             yield doubled + text
@@ -90,7 +171,7 @@ def _powershell(program: Any, _: Sequence[str]) -> Iterator[str]:
         yield "\t".join((inserted, offer.word, _help(offer.help) or offer.word))
 
 
-def _head(found: Answer) -> str:
+def _head(found: Offers) -> str:
     return f"{FILES if found.files else WORD}\t{found.lead}"
 
 
