@@ -110,13 +110,10 @@ class Enqueuer:
 
     def _decisions(self, evaluation: Evaluation) -> list[Decision]:
         """Give the decisions to deliver, of those that fire."""
-        event, takes = evaluation.event, self._terms.selection.takes_kind
-        account = event.account or 0
-        fired = [
-            recipient
-            for recipient in evaluation.fired
-            if takes(account, recipient.user_id, recipient.channel, recipient.type)
-        ]
+        event, fired, selection = evaluation.event, evaluation.fired, self._terms.selection
+        if not selection.takes_every_kind():
+            account, takes = event.account or 0, selection.takes_kind
+            fired = [one for one in fired if takes(account, one.user_id, one.channel, one.type)]
         fields = event_fields(event) if fired else None
         return [] if fields is None else [joined(fields, recipient) for recipient in fired]
 

@@ -263,6 +263,8 @@ class Evaluator:
 
     def concerns_others(self, case: Case, one: Candidates, user: int) -> bool:
         """Whether a type concerns anybody else than a user."""
+        if not (one.audience and self.directory.restricted):
+            return len(one.users) > (user in one.users)
         return any(other != user and self.concerns(case, one, other) for other in one.users)
 
     def decide(self, case: Case, user: int) -> Sequence[RecipientFields]:

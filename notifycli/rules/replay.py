@@ -139,13 +139,12 @@ class Replay:
         conversation, opening = self._enter(event, account)
         if conversation is None:
             return [], False
-        looks, others = list[T](), False
-        evaluator, fields = account.evaluator, event_fields(event)
+        looks, others, evaluator = list[T](), False, account.evaluator
         case = evaluator.case(event, conversation, opening)
         for one in evaluator.candidates(event, conversation, opening):
             others = others or evaluator.concerns_others(case, one, user)
             if user in one.users and evaluator.concerns(case, one, user):
-                asked = replace(case, notified=set(case.notified))
+                asked, fields = replace(case, notified=set(case.notified)), event_fields(event)
                 decided = evaluator.decide(case, user)
                 asked.user, asked.settings = user, evaluator.settings.of(user, event.inbox)
                 for recipient in decided:
