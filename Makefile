@@ -9,7 +9,7 @@ INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-ba
 .PHONY: demo test slow check format bench versions clean
 
 demo: $(PROGRAM)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
+	@$(BIN)/notifycli demo
 
 test: check
 	$(BIN)/pytest -n auto

@@ -5,14 +5,17 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from notifycli.cli.demo import FILES
 from notifycli.cli.main import run
 from notifycli.rules.decision import Reason
 from notifycli.rules.notifications import NotificationType
+from tests.conftest import Notifycli
 
 Json = dict[str, Any]
 
@@ -90,3 +93,37 @@ def test_the_night_is_as_the_readme_says(capfd: pytest.CaptureFixture[str]) -> N
 def test_all_five_layers_have_a_part_in_what_jane_gets(capfd: pytest.CaptureFixture[str]) -> None:
     origins = {one["origin"] for one in answer(capfd, TO_TRY[2])}
     assert origins == {"lock", "inbox", "user", "default", "builtin"}
+
+
+def test_the_demo_needs_nothing_and_leaves_nothing(notifycli: Notifycli, folder: Path) -> None:
+    mine = {
+        "NOTIFYCLI_DB": str(folder / "mine.db"),
+        "NOTIFYCLI_ACCOUNT": "5",
+        "NOTIFYCLI_USER": "x",
+    }
+    before = set(folder.parent.rglob("*"))
+    shown = notifycli.ok("demo", environment=mine)
+    told = shown.stdout.decode()
+    assert re.findall(r"^\$ notifycli (\w+)", told, re.MULTILINE) == [
+        "directory",
+        "prefs",
+        "simulate",
+        "simulate",
+    ]
+    assert ("paul@example.com" in told, "✗ quiet_hours (default)" in told) == (True, True)
+    assert shown.stderr == (
+        "account 1 has 8 users, 3 inboxes and 3 teams\n"
+        f"{EXAMPLES / 'preferences.csv'}: 75 preferences read, 74 changed\n"
+    )
+    next_ = re.findall(r"^  notifycli (\w+)(?: (history|learn|login|pull))?", told, re.MULTILINE)
+    assert len(next_) == 6
+    for words in next_:
+        notifycli.ok(*filter(None, words), "--help")
+    assert set(folder.parent.rglob("*")) - before <= {folder.parent / "stdin"}
+
+
+def test_a_wheel_has_what_the_demo_replays() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]
+    assert build["targets"]["wheel"]["force-include"] == {
+        f"examples/{name}": f"notifycli/examples/{name}" for name in FILES
+    }

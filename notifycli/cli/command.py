@@ -286,8 +286,9 @@ class LazyCommands(MutableMapping[str, Any]):
         return [(name, group.summary) for name, group in self._nouns.items()]
 
 
-def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGroup]:
+def lazy_group(sections: dict[str, dict[str, Noun]], aliases: dict[str, str]) -> type[TyperGroup]:
     """Make a kind of group whose commands are loaded only when they are run."""
+    nouns = {name: noun for section in sections.values() for name, noun in section.items()}
 
     class Group(TyperGroup):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
@@ -297,7 +298,11 @@ def lazy_group(nouns: dict[str, Noun], aliases: dict[str, str]) -> type[TyperGro
             self.commands = LazyCommands(nouns, aliases)
 
         def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own signature
-            with formatter.section("Commands"):
-                formatter.write_dl(LazyCommands(nouns, aliases).summaries())
+            widest = max(map(len, nouns))
+            for title, section in sections.items():
+                with formatter.section(title):
+                    formatter.write_dl(
+                        [(name.ljust(widest), noun.summary) for name, noun in section.items()]
+                    )
 
     return Group

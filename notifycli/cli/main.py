@@ -21,33 +21,52 @@ _UNEXPECTED = 70
 _ABORTED = 1
 _INTERRUPTED = 130
 
-NOUNS = {
-    "simulate": Noun("notifycli.cli.simulate.simulate", "Which notifications would fire, and why."),
-    "why": Noun("notifycli.cli.why.why", "Why a user was notified, or not, event by event."),
-    "test": Noun("notifycli.cli.test", "Scenario files: what must fire, and what must not."),
-    "deliver": Noun("notifycli.cli.deliver", "Send what fires: by e-mail, push and sound."),
-    "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
-    "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
-    "email": Noun("notifycli.cli.email", "E-mail: a test, templates, previews."),
-    "audio": Noun("notifycli.cli.audio", "Sounds: the tones, and whether they can be heard."),
-    "user": Noun("notifycli.cli.directory.user", "The users of an account."),
-    "inbox": Noun("notifycli.cli.directory.inbox", "Inboxes and who their members are."),
-    "team": Noun("notifycli.cli.directory.team", "Teams and who their members are."),
-    "directory": Noun(
-        "notifycli.cli.directory.document", "Users, inboxes and teams as one document."
-    ),
-    "push": Noun("notifycli.cli.push", "Web Push: its key, the browsers, a test."),
-    "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
-    "listen": Noun("notifycli.cli.server", "Receives Chatwoot's webhooks into a file."),
-    "serve": Noun("notifycli.cli.server", "Chatwoot's API, answered from the store."),
-    "chatwoot": Noun(
-        "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
-    ),
-    "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
-    "backup": Noun("notifycli.cli.backup", "Store, settings and encrypted secrets in one file."),
-    "restore": Noun("notifycli.cli.backup", "Brings a backup back, overwriting nothing."),
-    "completion": Noun("notifycli.cli.completion.install", "What TAB completes, in your shell."),
+SECTIONS = {
+    "Look": {
+        "demo": Noun("notifycli.cli.demo", "A day of a small desk, replayed before your eyes."),
+        "simulate": Noun(
+            "notifycli.cli.simulate.simulate", "Which notifications would fire, and why."
+        ),
+        "why": Noun("notifycli.cli.why.why", "Why a user was notified, or not, event by event."),
+        "test": Noun("notifycli.cli.test", "Scenario files: what must fire, and what must not."),
+    },
+    "Set": {
+        "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
+        "user": Noun("notifycli.cli.directory.user", "The users of an account."),
+        "inbox": Noun("notifycli.cli.directory.inbox", "Inboxes and who their members are."),
+        "team": Noun("notifycli.cli.directory.team", "Teams and who their members are."),
+        "directory": Noun(
+            "notifycli.cli.directory.document", "Users, inboxes and teams as one document."
+        ),
+    },
+    "Send": {
+        "deliver": Noun("notifycli.cli.deliver", "Send what fires: by e-mail, push and sound."),
+        "email": Noun("notifycli.cli.email", "E-mail: a test, templates, previews."),
+        "push": Noun("notifycli.cli.push", "Web Push: its key, the browsers, a test."),
+        "audio": Noun("notifycli.cli.audio", "Sounds: the tones, and whether they can be heard."),
+    },
+    "Connect": {
+        "chatwoot": Noun(
+            "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
+        ),
+        "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
+        "listen": Noun("notifycli.cli.server", "Receives Chatwoot's webhooks into a file."),
+        "serve": Noun("notifycli.cli.server", "Chatwoot's API, answered from the store."),
+    },
+    "Run": {
+        "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
+        "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
+        "backup": Noun(
+            "notifycli.cli.backup", "Store, settings and encrypted secrets in one file."
+        ),
+        "restore": Noun("notifycli.cli.backup", "Brings a backup back, overwriting nothing."),
+        "completion": Noun(
+            "notifycli.cli.completion.install", "What TAB completes, in your shell."
+        ),
+    },
 }
+"""What there is, by what it is for."""
+NOUNS = {name: noun for nouns in SECTIONS.values() for name, noun in nouns.items()}
 ALIASES = {
     "tokens": "token",
     "users": "user",
@@ -73,10 +92,12 @@ def _print_version(value: bool) -> None:
 
 
 @app.callback(
-    cls=lazy_group(NOUNS, ALIASES),
+    cls=lazy_group(SECTIONS, ALIASES),
     invoke_without_command=True,
     epilog=examples(
         """
+notifycli demo                            a day of a small desk
+
 Start here, with a file of received webhooks, one JSON object a line:
 
 notifycli directory learn events.jsonl    who is in them
