@@ -18,11 +18,13 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 from collections import Counter
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -70,6 +72,8 @@ def _isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("CONFIG", "DATA", "CACHE", "STATE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(home / f"xdg-{name.lower()}"))
     monkeypatch.setenv("LOGNAME", "tester")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     for name in [*_SWITCHES, *(n for n in os.environ if n.startswith("NOTIFYCLI_"))]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(socket.socket, "connect", _connect_to_loopback)
@@ -113,13 +117,18 @@ class Notifycli:
         environment: Mapping[str, str] | None = None,
         closed: Collection[str] = (),
         encoding: str = "utf-8",
+        at_terminal: bool = False,
     ) -> Result:
-        """Run it; streams may be `closed`, and those that it writes to have an encoding."""
+        """Run it; streams may be `closed`, and those that it writes to have an encoding.
+
+        Standard input may be a terminal, at which nobody types.
+        """
         given = self.folder.parent / "stdin"
         given.write_bytes(stdin)
         out = io.TextIOWrapper(io.BytesIO(), encoding, newline="")
         err = io.TextIOWrapper(io.BytesIO(), encoding, newline="")
-        with given.open(encoding="utf-8") as typed, self._monkeypatch.context() as patch:
+        keyboard = _silent_terminal if at_terminal else lambda: given.open(encoding="utf-8")
+        with keyboard() as typed, self._monkeypatch.context() as patch:
             for name, value in (environment or {}).items():
                 patch.setenv(name, value)
             for name, stream in (("stdin", typed), ("stdout", out), ("stderr", err)):
@@ -135,9 +144,16 @@ class Notifycli:
         stdin: bytes = b"",
         environment: Mapping[str, str] | None = None,
         encoding: str = "utf-8",
+        at_terminal: bool = False,
     ) -> Result:
         """Run it where nothing may go wrong."""
-        result = self(*arguments, stdin=stdin, environment=environment, encoding=encoding)
+        result = self(
+            *arguments,
+            stdin=stdin,
+            environment=environment,
+            encoding=encoding,
+            at_terminal=at_terminal,
+        )
         assert result.status == 0, result.stderr
         return result
 
@@ -150,6 +166,16 @@ class Notifycli:
     def write_events(self, name: str, events: Iterable[Json]) -> str:
         """Write events, one a line."""
         return self.write(name, lines(events))
+
+
+@contextmanager
+def _silent_terminal() -> Iterator[TextIO]:
+    ours, theirs = pty.openpty()
+    try:
+        with os.fdopen(theirs, encoding="utf-8") as typed:
+            yield typed
+    finally:
+        os.close(ours)
 
 
 def _bytes(stream: io.TextIOWrapper) -> bytes:

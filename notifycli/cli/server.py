@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
+from notifycli.cli.known_events import journal_path
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import leave_line
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from notifycli.store.store import Store
 
 
-JOURNAL = "events.jsonl"
-"""Where `listen` keeps events until it is told otherwise: beside the store."""
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]
 Port = Annotated[
     int,
@@ -146,7 +145,7 @@ def listen(
     if path is not None and not os.path.isdir(Path(os.path.expanduser(path)).parent):  # noqa: PTH112
         make = f"mkdir -p {shlex.quote(str(path.parent))}"
         raise UsageError(f"there is no folder for {path}", make)
-    journal = Journal(Path(os.path.expanduser(path or session.location.folder / JOURNAL)), log)
+    journal = Journal(Path(os.path.expanduser(path or journal_path(session))), log)
     at = http_server.Place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()

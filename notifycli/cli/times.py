@@ -122,6 +122,16 @@ def to_the_minute(record: str) -> str:
     return record[:_MINUTES].replace("T", " ")
 
 
+def in_local_time(moment: int) -> str:
+    """Write a moment in local time, with the name of its zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(moment // SECOND))
+
+
+def day_of(moment: int) -> str:
+    """Name the day of a moment in local time: `Tuesday 3 March 2026`."""
+    return time.strftime("%A %-d %B %Y", time.localtime(moment // SECOND))
+
+
 def written(moment: int | None) -> str | None:
     """Write a moment, or its absence, as records have it."""
     return None if moment is None else format_moment(moment)

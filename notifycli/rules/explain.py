@@ -72,6 +72,28 @@ def in_general(reason: Reason) -> str:
     return EXPLANATIONS[reason].sentence.format(name="the user")
 
 
+_SHORT = {
+    Reason.NOT_AUDIBLE: "without a sound of their own",
+    Reason.PENDING_CONVERSATION: "still with a bot",
+    Reason.BLOCKED_CONTACT: "from blocked contacts",
+    Reason.NO_ACCESS: "out of their sight",
+    Reason.SELF_AUTHORED: "their own messages",
+    Reason.SELF_ASSIGNED: "taken by themselves",
+    Reason.ALREADY_NOTIFIED: "told already",
+    Reason.DISABLED: "switched off",
+    Reason.NOT_ASSIGNED: "left out by the choice of sounds",
+    Reason.QUIET_HOURS: "in quiet hours",
+    Reason.ACTIVE: "while active",
+    Reason.VIEWING: "while open in front",
+    Reason.WINDOW_VISIBLE: "with the app in front",
+}
+
+
+def in_short(reason: Reason) -> str:
+    """Say why so many were withheld, after their number: `switched off`."""
+    return _SHORT[reason]
+
+
 def sentence(decision: Decision, reason: Reason, setting: Setting | None, name: str) -> str:
     """Say why; `name` is how the user is called, `setting` what `deciding` gives."""
     told = EXPLANATIONS[reason].sentence.format(name=name)

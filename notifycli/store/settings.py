@@ -87,6 +87,13 @@ def _folder(text: str) -> str:
     return str(folder)
 
 
+def _file(text: str) -> str:
+    path = Path(os.path.expanduser(_line(text))).absolute()
+    if not os.path.isdir(path.parent):  # noqa: PTH112 - see _folder
+        raise ValueError(f"there is no folder {path.parent}")
+    return str(path)
+
+
 def _security(text: str) -> str:
     if text.lower() not in CHOICES["smtp.security"]:
         raise ValueError(f"it is one of {', '.join(CHOICES['smtp.security'])}")
@@ -178,6 +185,7 @@ SETTINGS: Mapping[str, Setting] = {
         Setting(
             "listen.secret", "what webhooks are signed with; in the keyring", _line, secret=True
         ),
+        Setting("listen.path", "where listen and watch keep events, and why finds them", _file),
         Setting(
             "rules",
             "whose rules hold: notifycli, chatwoot@4.16, or chatwoot, the connected server's",

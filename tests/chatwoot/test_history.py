@@ -263,3 +263,16 @@ def test_only_an_administrator_sees_everything(
         f"error: no administrator's token for {chatwoot.url} is held\n"
         "  only an administrator sees every conversation; log one in: notifycli chatwoot login\n"
     )
+
+
+def test_two_commands_lead_from_nothing_to_the_answer(
+    notifycli: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    tuesday(chatwoot)
+    notifycli.ok("chatwoot", "login", chatwoot.url, stdin=ROOT.encode())
+    notifycli.ok("chatwoot", "pull")
+    when = ("--since", "2026-03-03", "--until", "2026-03-04")
+    done = notifycli.ok("why", "-u", "jane@example.com", *when, at_terminal=True)
+    fired = [(one["event"], one["type"]) for one in done.records if one["outcome"] == "fire"]
+    assert ("conversation_updated", "conversation_assignment") in fired
+    assert "5 events of your Chatwoot's past since 2026-03-03 00:00:00 UTC\n" in done.stderr

@@ -423,11 +423,11 @@ def test_a_note_is_broken_between_words(day: Notifycli, program: Program) -> Non
 
 AWAITED = "reading standard input; end it with Ctrl-D"
 WAITING = [
-    pytest.param("simulate", b"", "nothing fired: there were no events", id="simulate"),
+    pytest.param("simulate -", b"", "nothing fired: there were no events", id="nothing"),
     pytest.param("simulate -", lines(DAY[:1]), "email.created", id="simulate -"),
     pytest.param("simulate day.jsonl --expect -", b"", "0 as expected", id="--expect -"),
     pytest.param("simulate day.jsonl --prefs -", b"", "email.created", id="--prefs -"),
-    pytest.param("why -u 7", lines(DAY[:1]), "1 notification", id="why"),
+    pytest.param("why -u 7 -", lines(DAY[:1]), "1 notification", id="why -"),
     pytest.param("deliver --dry-run -", b"", "", id="deliver -"),
     pytest.param(
         "prefs import - --format toml", b"[default]\n", "0 preferences", id="prefs import -"
@@ -435,7 +435,7 @@ WAITING = [
     pytest.param("prefs diff - --format toml", b"", "", id="prefs diff -"),
     pytest.param("prefs drift -", b"", "nobody differs", id="prefs drift -"),
     pytest.param("directory import -", b"{}\n", "1 inbox", id="directory import -"),
-    pytest.param("directory learn", b"", "", id="directory learn"),
+    pytest.param("directory learn -", b"", "", id="directory learn -"),
     pytest.param("test -", b"", "scenario", id="test -"),
 ]
 

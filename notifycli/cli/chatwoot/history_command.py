@@ -30,7 +30,7 @@ from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.output import write
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.filters import check_order
-from notifycli.cli.times import read_time
+from notifycli.cli.times import in_local_time, read_time
 from notifycli.cli.types import CONVERSATION_ID, INBOX_ID
 from notifycli.errors import NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
@@ -123,6 +123,21 @@ def fetch(session: Session, wanted: Wanted) -> Past:
             found = reader.read(wanted, lambda inbox: bots.get(inbox) is not False)
         with_bots = frozenset(id_ for id_, bot in bots.items() if bot)
         return rebuild(desk.account, found, wanted, names_of(apis[0]), with_bots)
+
+
+def fetch_to_cache(session: Session, since: int, until: int | None) -> Path:
+    """Return a file of what happened in the account's Chatwoot. Raises the API's errors."""
+    from notifycli.secrets.private_file import replace_private  # noqa: PLC0415 - to write
+
+    past = fetch(session, Wanted(since, until, (), frozenset()))
+    with session.store() as store:
+        path = cache_path(session, store).with_suffix(".events.jsonl")
+    replace_private(path, b"".join(msgspec.json.encode(event) + b"\n" for event in past.events))
+    session.info(
+        f"{plural(len(past.events), 'event')} of your Chatwoot's past since {in_local_time(since)}"
+    )
+    say_inexact(session, past.inexact)
+    return path
 
 
 def say_inexact(session: Session, inexact: Inexact) -> None:

@@ -10,8 +10,9 @@ import typer
 
 from notifycli.cli.chatwoot.common import desk_of
 from notifycli.cli.command import command_class, examples, part, session_of
+from notifycli.cli.known_events import journal_path
 from notifycli.cli.log_writer import LogFormat, LogWriter
-from notifycli.cli.server import JOURNAL, print_stopped
+from notifycli.cli.server import print_stopped
 from notifycli.cli.session import Session, display_name, plural
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def chatwoot_watch(
     writer = LogWriter(session, LogFormat.TEXT)
     log = writer.note
     address = _address(session)
-    journal = Journal((out or session.location.folder / JOURNAL).expanduser(), log)
+    journal = Journal((out or journal_path(session)).expanduser(), log)
     journal.open()
     with ExitStack() as stack:
         stack.callback(journal.close)

@@ -10,6 +10,7 @@ import typer
 from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.directory.directory_change import Asked, DryRun, Yes, carry_out, tell_new_ids
 from notifycli.cli.files import read_document
+from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error
@@ -116,7 +117,7 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
     bad = BadLines(print_error)
     with session.store(create=True) as store:
         learnt = Learnt(session.fallback_account(store))
-        for file, number, text in read_records(session.inputs(events), bad):
+        for file, number, text in read_records(find_inputs(session, events), bad):
             for fault in take_record(text, number, learnt.note)[1]:
                 bad.add(f"{file}:{number}", fault)
         with store.changes(session.command, session.who) as changes:

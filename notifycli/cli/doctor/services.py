@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from notifycli.cli.doctor.checks import Facts, Finding, Status
-from notifycli.cli.server import JOURNAL
+from notifycli.cli.known_events import journal_of
 from notifycli.cli.session import plural
 from notifycli.cli.times import in_words, now
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
@@ -127,7 +127,7 @@ _SECRET = "notifycli config set listen.secret"  # noqa: S105 - how to set it
 
 def check_listen(facts: Facts) -> Finding:
     """Look whether a secret is set, and when the last event came to the usual file."""
-    path = facts.location.folder / JOURNAL
+    path = journal_of(facts.location, facts.store)
     received = path.exists()
     found = f"{path}, {_last(path)}" if received else "no events"
     if not os.access(path if received else _nearest(path.parent), os.W_OK):

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, session_of
+from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import chosen_format
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session
@@ -69,7 +70,8 @@ def simulate(
         list[str] | None,
         typer.Argument(
             metavar="[EVENTS]...",
-            help="Files or folders of events, in whatever form; - or none is stdin.",
+            help="Files or folders of events, in whatever form; - is standard input. None: what "
+            "listen or watch has kept, else your Chatwoot's past since yesterday.",
         ),
     ] = None,
     *,
@@ -193,7 +195,7 @@ def simulate(
     )
     asked.check()
     check_order(since, until)
-    inputs = session.inputs(events)
+    inputs = find_inputs(session, events, since=since, until=until)
     asked.check_files(*inputs.files, prefs, expect, session.location.name)
     with session.store() as store:
         wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None

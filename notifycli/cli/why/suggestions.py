@@ -25,11 +25,11 @@ UNLOCKING = "notifycli prefs unset --lock"
 class Remedies:
     """Finds commands for decisions of an account.
 
-    `option` is the one that names the account, if it is needed.
+    They change what is set today. `option` is the one that names the account, if it is needed.
     """
 
-    def __init__(self, account: Account, option: str) -> None:
-        self._preferences = as_read_by(account.profile, account.preferences)
+    def __init__(self, account: Account, today: Preferences, option: str) -> None:
+        self._preferences = as_read_by(account.profile, today)
         self._tries = account
         self._account = option
         self._tried: dict[tuple[Hashable, ...], Evaluator] = {}
@@ -69,7 +69,8 @@ class Remedies:
         commands = list(_commands(user, locked, wishes, self._account))
         if by_access:
             commands.insert(0, joining(user, decision.inbox_id, self._account))
-        return " && ".join(commands)
+        # Nothing is left to type where today's preferences turn it round already.
+        return " && ".join(commands) or None
 
 
 def joining(user: User, inbox: int | None, account: str) -> str:

@@ -8,22 +8,38 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import USER, command_class, examples, session_of
+from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session
+from notifycli.cli.simulate.filters import a_channel, a_type, check_order
 from notifycli.cli.simulate.run import Run, accounts_of, tell_assumptions, tell_unmet
 from notifycli.cli.terminal import print_error
+from notifycli.cli.times import day_of, now, read_time
 from notifycli.cli.types import CONVERSATION_ID
 from notifycli.cli.why.suggestions import Remedies
-from notifycli.cli.why.why_records import Answer, Asker, WhyRecord, answer
+from notifycli.cli.why.why_records import (
+    Answer,
+    Asker,
+    PastPreferences,
+    Sent,
+    WhyRecord,
+    answer,
+    selected,
+)
+from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
 from notifycli.rules.decision import Outcome
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
-from notifycli.rules.selection import Selection
-from notifycli.rules.settings import as_read_by
+from notifycli.rules.selection import Selection, read_type
 from notifycli.store.store import Store
+
+
+def _moment(text: str) -> int:
+    return now() if text.strip().lower() == "now" else read_time(text)
+
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -33,6 +49,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
     cls=command_class(USER),
     epilog=examples(
         """
+notifycli why -u jane@example.com --since tuesday
 notifycli why -u jane@example.com --conversation 42 events.jsonl
 zcat webhooks-*.gz | notifycli why -u 7 --conversation 42
 notifycli why -u jane@example.com --conversation 42 events.jsonl -o json
@@ -43,39 +60,74 @@ def why(
     ctx: typer.Context,
     events: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[EVENTS]...", help="As for simulate; - or none is stdin."),
+        typer.Argument(metavar="[EVENTS]...", help="As for simulate; - is standard input."),
     ] = None,
     *,
     conversation: Annotated[
         list[int] | None,
         typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
     ] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
+    ] = None,
+    type_: Annotated[
+        list[str] | None,
+        typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
+    ] = None,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_time, metavar="TIME", help="Only from then on: tuesday, 12h, 2026-03-03."
+        ),
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
+    ] = None,
+    as_of: Annotated[
+        int | None,
+        typer.Option(
+            "--as-of",
+            parser=_moment,
+            metavar="TIME|now",
+            help="Go by the preferences of this time. [default: of each event's time]",
+        ),
+    ] = None,
     rules: Rules = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
 ) -> None:
     """Tell, event by event, what a user would get and what not, and what to type to change it.
 
-    It says which preference of which layer decides, as they are now. Nothing is sent or stored;
-    what was really sent is in: notifycli deliver status.
+    It says which preference of which layer decides, as it was at the time, so far as the history
+    of this store goes back. Nothing is sent or stored. Where deliver has sent it, that is told.
     """
     session = session_of(ctx)
-    inputs = session.inputs(events)
+    check_order(since, until)
+    inputs = find_inputs(session, events, since=since, until=until)
     with session.store() as store:
         account = session.resolve_account(store)
         mail_server = store.configuration.get("smtp.host")
         accounts = accounts_of(session, store, profiles_of(store, rules))
-        asker = _asker(session, store, account, accounts[account])
+        asker, past = _asker(session, store, account, accounts[account])
         replay = Replay(accounts, session.fallback_account(store))
+    if as_of is not None:
+        asker.account.take_over(asker.account.directory, past.at(as_of))
     tell_without_effect(session, accounts.values())
-    run = Run(
-        replay,
-        Selection(conversations=frozenset(conversation or ())),
-        BadLines(print_error, strict=strict),
+    selection = Selection(
+        conversations=frozenset(conversation or ()),
+        channels=frozenset(map(Channel, channel or ())),
+        types=frozenset(map(read_type, type_ or ())),
+        since=since,
+        until=until,
     )
-    told = run.judged(
-        read_events(inputs, run.bad, jobs=processors()),
-        lambda event: [answer(replay, event, asker)],
-    )
+    run = Run(replay, selection, BadLines(print_error, strict=strict))
+
+    def judge(event: Event) -> list[Answer]:
+        if as_of is None and event.account in {None, account}:
+            past.enter(asker.account, event)
+        return [selected(answer(replay, event, asker), selection)]
+
+    told = run.judged(read_events(inputs, run.bad, jobs=processors()), judge)
     answers = (one for event, (one,) in told if event.account == account)
     fired: set[Channel] = set()
     _show(session, _watch(answers, fired), asker)
@@ -85,16 +137,28 @@ def why(
         )
     if not run.events:
         session.info("there were no events")
+    if as_of is None and past.begin and past.unknown:
+        session.info(
+            f"what was set before {day_of(past.begin)} isn't on record: there, today's "
+            "preferences stand in"
+        )
     tell_unmet(session, run)
     tell_assumptions(session, replay.assumptions)
     raise typer.Exit(run.bad.finish())
 
 
-def _asker(session: Session, store: Store, id_: int, account: Account) -> Asker:
+def _asker(
+    session: Session, store: Store, id_: int, account: Account
+) -> tuple[Asker, PastPreferences]:
     option = f" -a {id_}" if len(store.accounts()) > 1 else ""
-    preferences = as_read_by(account.profile, account.preferences)
-    user, remedies = session.resolve_user(store, id_), Remedies(account, option)
-    return Asker(user, account.directory, preferences, option, remedies)
+    user, connection = session.resolve_user(store, id_), store.chatwoot.of(id_)
+    past = PastPreferences(store, id_, user.id)
+    remedies = Remedies(account, past.today, option)
+    url = store.configuration.get("desk.url") or (connection.url if connection else "")
+    number = connection.remote_account_id if connection else id_
+    link = f"{url}/app/accounts/{number}/conversations/" if url else ""
+    sent = Sent(store, id_, user.id)
+    return Asker(user, account, past.today, option, remedies, sent, link), past
 
 
 def _watch(answers: Iterable[Answer], fired: set[Channel]) -> Iterator[Answer]:

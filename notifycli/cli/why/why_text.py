@@ -13,10 +13,13 @@ from notifycli.cli.output import console, print_rich
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.terminal import printable
+from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.suggestions import UNLOCKING, joining
 from notifycli.cli.why.why_records import Answer, Asker, WhyRecord
 from notifycli.rules.decision import Outcome
+from notifycli.rules.explain import in_short
 from notifycli.rules.notifications import Channel
+from notifycli.store.outbox import NoticeState
 
 _CHANNELS = {Channel.EMAIL: "an e-mail", Channel.PUSH: "a push", Channel.AUDIO: "a sound"}
 _FIRES, _IN_VAIN, _NOT = "✓", "!", "✗"
@@ -50,53 +53,98 @@ class _Span:
 
 
 def tell(session: Session, answers: Iterable[Answer], asker: Asker) -> None:
-    """Print the answers; events in a row that nothing is to be said of are told of in one."""
-    teller = _Teller(session)
+    """Print a summary, what they would not get, and what they would.
+
+    Events in a row that nothing is to be said of are told of in one.
+    """
+    misses: list[Answer | tuple[_Absence, _Span]] = []
+    gets: list[Answer] = []
     for absence, group in groupby(answers, lambda answer: _absence(answer, asker)):
-        if absence is None:
-            for answer in group:
-                teller.tell(answer)
+        if absence is not None:
+            misses.append((absence, _spanned(group)))
+            continue
+        for answer in group:
+            withheld, given = _parted(answer)
+            misses += [withheld] * bool(withheld.records)
+            gets += [given] * bool(given.records)
+    teller = _Teller(session, asker)
+    about = [one for one in misses if isinstance(one, Answer)]
+    if about or gets:
+        teller.tell_summary(_summary(asker, about, gets))
+    for miss in misses:
+        if isinstance(miss, Answer):
+            teller.tell(miss)
         else:
-            teller.tell_absence(absence, group)
-    signs = teller.signs
-    if signs:
-        in_vain = signs[_IN_VAIN]
-        undeliverable = f", {in_vain} that can't be delivered" if in_vain else ""
-        fires = plural(signs[_FIRES], "notification")
-        session.info(
-            f"{asker.name} would get {fires}{undeliverable}; {signs[_NOT]} would be suppressed"
-        )
-    elif teller.told:
+            teller.tell_absence(*miss)
+    for get in gets:
+        teller.tell(get)
+    if misses and not about and not gets:
         session.info(f"nothing in these events is about {asker.name}")
+
+
+def _parted(answer: Answer) -> tuple[Answer, Answer]:
+    """Return of an answer what doesn't reach the user, and what does."""
+    withheld = [record for record in answer.records if _sign(record) != _FIRES]
+    given = [record for record in answer.records if _sign(record) == _FIRES]
+    return answer._replace(records=withheld), answer._replace(records=given)
+
+
+def _spanned(answers: Iterator[Answer]) -> _Span:
+    span = _Span(next(answers))
+    for answer in answers:
+        span.take(answer)
+    return span
+
+
+def _summary(asker: Asker, misses: list[Answer], gets: list[Answer]) -> str:
+    """Say in a sentence when, how much and why not."""
+    times = sorted(one.event.at for one in (*misses, *gets) if one.event.at is not None)
+    days = list(dict.fromkeys(day_of(times[end]) for end in (0, -1))) if times else []
+    whom = ", ".join([asker.name, " to ".join(days)] if days else [asker.name])
+    withheld = [record for one in misses for record in one.records]
+    in_vain = sum(_sign(record) == _IN_VAIN for record in withheld)
+    reasons = Counter(in_short(r.reason) for r in withheld if _sign(r) == _NOT)
+    told = plural(sum(len(one.records) for one in gets), "notification")
+    parts = [f"would get {told}"]
+    if in_vain:
+        parts.append(f"{in_vain} that can't be delivered")
+    why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    parts.append(f"{reasons.total()} withheld" + (f": {why}" if why else ""))
+    return f"{whom}: {'; '.join(parts)}."
 
 
 class _Teller:
     """Prints, and refers back to what has been said of how to change something."""
 
-    def __init__(self, session: Session) -> None:
-        self.signs: Counter[str] = Counter()
-        self.told = False
-        """Whether anything has been said."""
+    def __init__(self, session: Session, asker: Asker) -> None:
+        self._link = asker.link
         self._out = console(session)
         self._said: dict[str, str] = {}
         """The commands, and in which line of the events each was told."""
 
     def tell(self, answer: Answer) -> None:
         """Print what there is to say of an event, decision by decision."""
-        self._print(_headline(_Span(answer)), style="bold")
+        self._print_headline(_Span(answer))
         for record in answer.records:
             sign = _sign(record)
-            self.signs[sign] += 1
             told = f"{_verdict(sign, record)}: {printable(record.sentence)}"
             self._tell(told, record.command, answer)
 
-    def tell_absence(self, absence: _Absence, answers: Iterator[Answer]) -> None:
+    def tell_summary(self, text: str) -> None:
+        """Print what all of it comes to."""
+        self._print(printable(text), style="bold")
+        self._print("")
+
+    def tell_absence(self, absence: _Absence, span: _Span) -> None:
         """Print why there is nothing to say of events in a row; none of them is kept."""
-        span = _Span(next(answers))
-        for answer in answers:
-            span.take(answer)
-        self._print(_headline(span), style="bold")
+        self._print_headline(span)
         self._tell(absence.told, absence.command, span.first)
+
+    def _print_headline(self, span: _Span) -> None:
+        conversation = span.first.event.conversation
+        one = self._link and conversation is not None and span.of_one_conversation
+        link = f" link {self._link}{conversation}" if one else ""
+        self._print(_headline(span), style=f"bold{link}")
 
     def _tell(self, told: str, command: str | None, answer: Answer) -> None:
         if command is None:
@@ -111,7 +159,6 @@ class _Teller:
                 self._print(f"    {_FOR_EVERYBODY}")
 
     def _print(self, text: str, style: str = "") -> None:
-        self.told = True
         # A pipe has no width that lines would have to be broken for.
         print_rich(self._out, Text(text, style=style), soft_wrap=not self._out.is_terminal)
 
@@ -120,7 +167,7 @@ def _absence(answer: Answer, asker: Asker) -> _Absence | None:
     event = answer.event
     if answer.records:
         return None
-    if not asker.directory.can_see(asker.user.id, event.inbox, event.known_team):
+    if not asker.account.directory.can_see(asker.user.id, event.inbox, event.known_team):
         told = f"Nothing: {asker.name} can't see the conversation (inbox {event.inbox})"
         return _Absence(told, joining(asker.user, event.inbox, asker.option))
     if answer.others:
@@ -132,7 +179,8 @@ def _headline(span: _Span) -> str:
     """Name an event; of several the lines, what they are called, and what they share."""
     first = span.first.event
     parts = [f"lines {first.line} to {span.last}" if span.several else f"line {first.line}"]
-    parts += [record.at for record in span.first.records[:1] if record.at]
+    if first.at is not None:
+        parts.append(in_local_time(first.at))
     parts.append(", ".join(span.names))
     if first.conversation is not None and span.of_one_conversation:
         parts.append(f"conversation {first.conversation}")
@@ -153,7 +201,7 @@ def _verdict(sign: str, record: WhyRecord) -> str:
     if not told_by_key and not audio:
         thing = f"{thing} ({what(record.channel, record.type)})"
     told = {
-        _FIRES: f"would get {thing}",
+        _FIRES: f"{'got' if record.delivery is NoticeState.SENT else 'would get'} {thing}",
         _IN_VAIN: f"{thing} would fire, but can't be delivered",
         _NOT: f"no {thing.split(' ', 1)[1]}",
     }

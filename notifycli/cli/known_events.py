@@ -1,0 +1,71 @@
+"""Where events are that nobody named: in the log of what came, else in the connected Chatwoot."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from notifycli.cli.session import Session
+from notifycli.cli.terminal import input_descriptor, is_terminal
+from notifycli.cli.times import read_time
+from notifycli.errors import UsageError
+from notifycli.replay.sources import Inputs
+from notifycli.store.store import Location, Store
+
+JOURNAL = "events.jsonl"
+"""Where `listen` and `watch` keep events unless `listen.path` says otherwise: beside the store."""
+_WAYS = """\
+there are three ways to get events:
+  fetch the past of your Chatwoot:   notifycli chatwoot login URL, then this command again
+  name a file of webhooks' events:   notifycli {command} FILE
+  receive them from now on:          notifycli listen, or notifycli chatwoot watch"""
+
+
+def find_inputs(
+    session: Session,
+    given: list[str] | None,
+    *,
+    since: int | None = None,
+    until: int | None = None,
+) -> Inputs:
+    """Return the events that are meant: of the named files, else of standard input.
+
+    At a terminal nobody means to type them: there it is what `listen` or `watch` has kept, else the
+    past of the connected Chatwoot from `since` on, which is yesterday by default. Raises
+    `UsageError` where there is neither.
+    """
+    if given or not is_terminal(sys.stdin):
+        return session.inputs(given)
+    return Inputs(tuple(_known_files(session, since, until)), input_descriptor, session.command)
+
+
+def journal_path(session: Session) -> Path:
+    """Return where events are kept that come."""
+    with session.store() as store:
+        return journal_of(session.location, store)
+
+
+def journal_of(location: Location, store: Store | None) -> Path:
+    """Return where events are kept that come, of a store that may not open."""
+    named = None if store is None else store.configuration.get("listen.path")
+    return location.folder / JOURNAL if named is None else Path(named)
+
+
+def _known_files(session: Session, since: int | None, until: int | None) -> Iterable[str]:
+    with session.store() as store:
+        journal = journal_of(session.location, store)
+        connected = store.chatwoot.of(session.resolve_account(store)) is not None
+    kept = [*sorted(journal.parent.glob(f"{journal.stem}-*{journal.suffix}")), journal]
+    files = [str(path) for path in kept if os.path.isfile(path) and path.stat().st_size]  # noqa: PTH113 - pathlib's raises where it may not look
+    if files:
+        session.info(f"reading what was received: {journal}")
+        return files
+    if not connected:
+        raise UsageError(
+            "no events are named, and none are known", _WAYS.format(command=session.command)
+        )
+    from notifycli.cli.chatwoot.history_command import fetch_to_cache  # noqa: PLC0415 - it needs the network
+
+    return [str(fetch_to_cache(session, read_time("yesterday") if since is None else since, until))]
