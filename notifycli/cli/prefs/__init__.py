@@ -11,8 +11,7 @@ app = group_of_parts(
     {
         **dict.fromkeys(("list", "get"), f"{_HERE}.show"),
         **dict.fromkeys(("set", "unset"), f"{_HERE}.set"),
-        **dict.fromkeys(("export", "import", "diff", "apply"), f"{_HERE}.documents"),
-        "drift": f"{_HERE}.drift_command",
+        **dict.fromkeys(("export", "import", "diff", "apply", "drift"), f"{_HERE}.documents"),
         "edit": f"{_HERE}.edit",
         "preset": f"{_HERE}.presets",
         **dict.fromkeys(("history", "undo"), f"{_HERE}.changes"),

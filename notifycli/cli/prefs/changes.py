@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.assignments import keys_of
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show, text
+from notifycli.cli.prefs.common import keys_of
 from notifycli.cli.prefs.differences import change_cells, whose
 from notifycli.cli.session import find_user, plural
 from notifycli.cli.times import read_time, to_the_minute

@@ -1,29 +1,37 @@
-"""`notifycli prefs export|import|diff|apply`: the preferences of many users as one document."""
+"""`notifycli prefs export`, `import`, `diff`, `apply` and `drift`: preferences as documents."""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple
 
 import typer
 
-from notifycli.cli.command import command_class, examples, none_of, part, session_of
+from notifycli.cli.command import USERS, command_class, examples, none_of, part, session_of
 from notifycli.cli.files import open_document
-from notifycli.cli.output import write, write_file
-from notifycli.cli.prefs.differences import show_differences
-from notifycli.cli.prefs.progress import Bar, bar_over
+from notifycli.cli.output import console, show, write, write_file
+from notifycli.cli.prefs.differences import Counted, difference_cells, show_differences
 from notifycli.cli.session import Session, display_name, plural
+from notifycli.cli.terminal import is_terminal
 from notifycli.documents.entries import LAYERS
 from notifycli.documents.preference_document import Document
 from notifycli.documents.preference_tables import read_toml
 from notifycli.documents.syntax import FORMATS, Layers
 from notifycli.errors import DataError, UsageError
-from notifycli.replay.sources import place_of
+from notifycli.replay.sources import STDIN, place_of, total_size
+from notifycli.rules.drift import drifts
 from notifycli.rules.preferences import Layer
-from notifycli.store.staging import Staging
+from notifycli.store.staging import Difference, Staging
 from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.text import Text
+
 
 app = part()
 
@@ -51,7 +59,7 @@ FormatOption = Annotated[
     str | None,
     _format_option("How it is written; told from the name or the content if left out."),
 ]
-Progress = Annotated[
+ShowProgress = Annotated[
     bool | None,
     typer.Option(
         "--progress/--no-progress",
@@ -126,7 +134,7 @@ def prefs_import(
     file: File,
     *,
     format_: FormatOption = None,
-    progress: Progress = None,
+    progress: ShowProgress = None,
 ) -> None:
     """Set what a document says: all of it, or nothing. What it doesn't name stays as it is."""
     session = session_of(ctx)
@@ -152,7 +160,7 @@ def prefs_apply(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
-    progress: Progress = None,
+    progress: ShowProgress = None,
 ) -> None:
     """Make what a document speaks of equal to it: all, or nothing.
 
@@ -162,7 +170,7 @@ def prefs_apply(
     """
     session = session_of(ctx)
     if dry_run:
-        with _compared(session, _Given(file, format_, progress)) as staging:
+        with _compare(session, _Given(file, format_, progress)) as staging:
             show_differences(session, staging.differences())
         return
     read, changed = _put(session, _Given(file, format_, progress), whole=True)
@@ -187,11 +195,11 @@ def prefs_diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")
     ] = False,
-    progress: Progress = None,
+    progress: ShowProgress = None,
 ) -> None:
     """Show what applying a document would change."""
     session = session_of(ctx)
-    with _compared(session, _Given(file, format_, progress)) as staging:
+    with _compare(session, _Given(file, format_, progress)) as staging:
         count = show_differences(session, staging.differences())
     if exit_code and count:
         raise typer.Exit(1)
@@ -227,7 +235,7 @@ def _put(session: Session, given: _Given, *, whole: bool) -> tuple[int, int]:
 
 
 @contextmanager
-def _compared(session: Session, given: _Given) -> Iterator[Staging]:
+def _compare(session: Session, given: _Given) -> Iterator[Staging]:
     """Stage what applying the document would set; warns of what a lock forbids."""
     session.awaits(given.file)
     with session.store() as store, store.comparing() as staging:
@@ -290,3 +298,101 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     if updated != text:
         write_file(str(file), updated.encode())
     return updated != text
+
+
+class Bar:
+    """A bar over the reading of one file; without `progress`, none is shown."""
+
+    def __init__(self, progress: Progress | None, label: str, total: int | None) -> None:
+        self._progress = progress
+        self._total = total
+        self._task = None if progress is None else progress.add_task(label, total=total)
+
+    def advance_to(self, source: BinaryIO) -> None:
+        """Show how far the file has been read."""
+        if self._progress is not None and self._task is not None and self._total:
+            # The place in the file on disk, also where it is decompressed.
+            position = os.lseek(source.fileno(), 0, os.SEEK_CUR)
+            self._progress.update(self._task, completed=position)
+
+    def wait(self, label: str) -> None:
+        """Show that something goes on of which nobody knows how long it takes."""
+        if self._progress is not None and self._task is not None:
+            # A total can't be taken from a task that has one.
+            self._progress.remove_task(self._task)
+            self._task = self._progress.add_task(label, total=None)
+
+
+@contextmanager
+def bar_over(session: Session, file: str, label: str, *, wanted: bool | None) -> Iterator[Bar]:
+    """Show a bar while a file is read; if it isn't said, only on a terminal."""
+    if not (is_terminal(sys.stderr) and not session.quiet if wanted is None else wanted):
+        yield Bar(None, label, None)
+        return
+    from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it
+
+    with Progress(console=console(session, stderr=True), transient=True) as progress:
+        yield Bar(progress, label, None if file == STDIN else total_size([file]))
+
+
+_DRIFT_HEADS = ("Whose", "Layer", "Key", "Is", "Should be", "Origin")
+
+
+class DriftRecord(Difference):
+    """An effective value that isn't the policy's: `old` is what is, `new` what should be.
+
+    `layer` is the policy's, `origin` the layer that the value comes from.
+    """
+
+    origin: str
+
+
+@app.command(
+    "drift",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli prefs drift policy.toml
+notifycli prefs drift policy.toml --team 2
+notifycli prefs drift policy.toml -o csv > drift.csv || echo somebody differs
+"""
+    ),
+)
+def prefs_drift(
+    ctx: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The policy: TOML, JSON or CSV; - is stdin.")
+    ],
+) -> None:
+    """Show who gets something else than a policy says.
+
+    Exits with 1 if anybody does. The policy is a document as `prefs export` writes it: its
+    default and its lock are for everybody, its tables of users for these users.
+    """
+    session = session_of(ctx)
+    session.awaits(file)
+    counted = Counted(_records(session, file))
+    show(session, counted, DriftRecord, heads=_DRIFT_HEADS, cells=_cells)
+    if counted.count:
+        raise typer.Exit(1)
+    session.info("nobody differs")
+
+
+def _records(session: Session, file: str) -> Iterator[DriftRecord]:
+    with session.store() as store:
+        account = session.resolve_account(store)
+        everybody = not (session.given_users or session.selects_many)
+        users = store.users(account) if everybody else session.resolve_users(store, account)
+        with open_document(file) as source:
+            given = session.given_account
+            policy = Document(store, source, place_of(file), account, only=given).policy()
+        actual = store.preferences(account)
+    emails = {user.id: user.email for user in users}
+    for user, inbox, key, expected, found in drifts(policy, actual, emails):
+        layer = expected.origin.value
+        place = (account, layer, user, emails[user], inbox, key)
+        yield DriftRecord(*place, found.value, expected.value, found.origin.value)
+
+
+def _cells(item: DriftRecord) -> list[str | Text]:
+    return [*difference_cells(item), item.origin]

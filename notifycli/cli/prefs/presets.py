@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.assignments import all_assigned
 from notifycli.cli.command import USER, USERS, command_class, examples, group, session_of
 from notifycli.cli.output import show, text
-from notifycli.cli.prefs.common import Default, InboxIds, Lock
+from notifycli.cli.prefs.common import Default, InboxIds, Lock, read_assignments
 from notifycli.cli.prefs.set import targets_of
 from notifycli.cli.session import display_name, plural
 from notifycli.errors import UsageError
@@ -61,7 +60,7 @@ def preset_save(
     session = session_of(ctx)
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} can't be a name", "letters, digits and . _ - make one")
-    values = dict(all_assigned(assignments or ()))
+    values = dict(read_assignments(assignments or ()))
     with session.store(create=True) as store:
         if not values:
             account = session.resolve_account(store)

@@ -7,9 +7,15 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.assignments import all_assigned, keys_of
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
-from notifycli.cli.prefs.common import Default, InboxIds, Lock, find_inbox
+from notifycli.cli.prefs.common import (
+    Default,
+    InboxIds,
+    Lock,
+    find_inbox,
+    keys_of,
+    read_assignments,
+)
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
@@ -54,7 +60,7 @@ def prefs_set(
     Quiet hours are in UTC unless they name a zone; from 22:00 to 22:00 is the whole day.
     """
     session = session_of(ctx)
-    values = all_assigned(assignments)
+    values = read_assignments(assignments)
     change(session, values, inboxes or (), default=default, lock=lock)
     hours = dict(values).get("quiet_hours", "off")
     zone = "UTC" if hours == "off" else QuietHours.parse(hours).zone

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.assignments import keys_of
 from notifycli.cli.command import USER, USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show, text, write
-from notifycli.cli.prefs.common import Default, InboxId, find_inbox, one_inbox
+from notifycli.cli.prefs.common import Default, InboxId, find_inbox, keys_of, one_inbox
 from notifycli.cli.session import Session
 from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
@@ -139,7 +138,7 @@ def _effective(
         inbox = None if named is None else find_inbox(store, account, named)
         user = None if default else session.resolve_user(store, account).id
         preferences = store.preferences_of(account, user)
-    return [PreferenceRecord(*row) for row in _resolved(preferences, keys, user, inbox)]
+    return [PreferenceRecord(*row) for row in _resolve(preferences, keys, user, inbox)]
 
 
 def _of_many(
@@ -153,11 +152,11 @@ def _of_many(
     return (
         UserPreferenceRecord(user.id, user.email, *row)
         for user in users
-        for row in _resolved(preferences, keys, user.id, inbox)
+        for row in _resolve(preferences, keys, user.id, inbox)
     )
 
 
-def _resolved(
+def _resolve(
     preferences: Preferences, keys: Iterable[str], user: int | None, inbox: int | None
 ) -> Iterator[tuple[str, str, Layer, bool]]:
     for key in keys:

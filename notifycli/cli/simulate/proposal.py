@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from notifycli.cli.assignments import assigned
 from notifycli.cli.files import open_document
+from notifycli.cli.prefs.common import read_assignment
 from notifycli.cli.session import Session, find_user
 from notifycli.errors import UsageError
 from notifycli.replay.sources import place_of
@@ -81,7 +81,7 @@ def _parsed(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     reference, colon, key = left.rpartition(":")
     if not equals or not key.strip():
         raise UsageError(f"{text!r} sets nothing", "write it as KEY=VALUE or USER:KEY=VALUE")
-    return [reference] if colon else [], assigned(f"{key}={value}")
+    return [reference] if colon else [], read_assignment(f"{key}={value}")
 
 
 def find_users(session: Session, store: Store, references: Iterable[str]) -> dict[int, list[User]]:
