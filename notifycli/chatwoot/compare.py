@@ -129,7 +129,7 @@ class Comparison:
         """By the number of the observation."""
         self._account = replay.accounts[account]
         self._id = account
-        self._evidence, self._reach = evidence, reach
+        self.evidence, self._reach = evidence, reach
         self._seen = evidence.observations
         self._number = 0
         self._held: dict[int, Decision] = {}
@@ -151,15 +151,15 @@ class Comparison:
             return
         for _, same in groupby(decisions, key=lambda one: (one.user_id, one.type)):
             of_type = [one for one in same if one.channel is not Channel.AUDIO]
-            if of_type and self._evidence.is_of(of_type[0].user_id):
+            if of_type and self.evidence.is_of(of_type[0].user_id):
                 self._take_type(event, of_type)
 
     def _take_type(self, event: Event, decisions: list[Decision]) -> None:
-        if self._evidence.rows and self._is_row(decisions):
+        if self.evidence.rows and self._is_row(decisions):
             self._predict(Prediction(decisions[0], None, event, self._number))
         for one in decisions:
             sent = one.outcome is Outcome.FIRE and (one.channel is Channel.PUSH or one.deliverable)
-            if self._evidence.log is not None and sent:
+            if self.evidence.log is not None and sent:
                 self._predict(Prediction(one, one.channel, event, self._number))
         place = decisions[0].user_id, decisions[0].conversation_id or 0
         for number in self._index.get(place, ()):
@@ -240,7 +240,7 @@ class Comparison:
         return None
 
     def _log_excuse(self, one: Prediction) -> str | None:
-        first, last = self._evidence.log or (0, 0)
+        first, last = self.evidence.log or (0, 0)
         decision = one.decision
         if one.at is None:
             return "no_time"
@@ -417,10 +417,15 @@ class Guess(NamedTuple):
 
 
 def guess(comparisons: Sequence[Comparison]) -> Guess:
-    """Return which of the comparisons, the oldest version first, explains most."""
+    """Return which of the comparisons, the oldest version first, explains most.
+
+    Where nothing was found there is nothing to explain, and it is the newest.
+    """
     counts = [len(one.differences()) for one in comparisons]
     fewest = min(counts)
     last = max(place for place, count in enumerate(counts) if count == fewest)
+    if not comparisons[0].evidence.observations:
+        fewest, last = counts[-1], len(counts) - 1
     first = last
     while first and counts[first - 1] == fewest:
         first -= 1

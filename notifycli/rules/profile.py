@@ -77,6 +77,8 @@ class Profile(Struct, frozen=True):
     """Whether sounds can be chosen for `unassigned` and `others` too."""
     audio_mine: bool = True
     """Whether `assigned` alone, Chatwoot's `mine`, is read."""
+    audio_ding: bool = True
+    """Whether the tone `ding`, which is the default, is heard."""
     audio_by_number: bool = False
     """Whether one's own message is told by its sender's number, whoever has that number."""
 
@@ -116,6 +118,7 @@ VERSIONS = (
     Row("R34", "confirmed_gate", "4.0.3", what="no mail to an unconfirmed address"),
     Row("A5", "audio_sets", "3.16.0", what="sounds for unassigned and others"),
     Row("A5", "audio_by_number", "3.16.0", what="one's own message by the sender's number"),
+    Row("A5", "audio_ding", "", "3.16.0", "the default tone is heard"),
     Row("A7", "audio_mine", "", "3.16.0", "`mine` is read"),
     Row("A7", "audio_mine", "4.0.2", what="`mine` is read again"),
     Row("A7", "audio_pending_gate", "4.0.2", what="pending conversations are silent"),

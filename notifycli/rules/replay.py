@@ -219,7 +219,7 @@ class Replay:
         if opening or event.assignment or event.name == CREATED:
             self._note_unknown_doer(event, opening, conversation)
         if event.inbox not in directory.known_inboxes:
-            self._note_unknown_inbox(event)
+            self._note_unknown_inbox(event, account.profile)
         return conversation, opening
 
     def _keep_time(self, event: Event, account: Account) -> None:
@@ -245,8 +245,11 @@ class Replay:
             account.presence.see(event.present, event.at)
             self._note_agents(event, account)
 
-    def _note_unknown_inbox(self, event: Event) -> None:
-        self.assumptions.messages_in_unknown_inboxes += event.message is not None
+    def _note_unknown_inbox(self, event: Event, profile: Profile) -> None:
+        if profile.unknown_inbox_has_everybody:
+            self.assumptions.messages_in_unknown_inboxes += event.message is not None
+        else:
+            self.assumptions.messages_in_inboxes_of_nobody += event.message is not None
         if event.inbox is not None:
             self.assumptions.unknown_inboxes.add(event.inbox)
 

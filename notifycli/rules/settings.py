@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, field
@@ -84,6 +85,7 @@ class Settings(Struct, frozen=True):
 _AUDIO_SETS = {"none": frozenset[str](), "all": frozenset({"assigned", "unassigned", "others"})}
 _NOT_READ = frozenset({"not read"})
 """An audio value that a server doesn't know: it isn't none, and covers no conversation."""
+_DING = "ding"
 _CONNECTED_FOR = 40 * SECOND
 _SERVERS_PRESENCE = "20s"
 
@@ -111,6 +113,26 @@ def without_effect(profile: Profile, preferences: Preferences) -> list[str]:
     kept = (read.lock, read.default, *read.user.values())
     gone = {key for own, left in zip(layers, kept, strict=True) for key in own.keys() - left.keys()}
     return [*sorted(gone), *(["inbox"] if any(preferences.inbox.values()) else [])]
+
+
+def unheard(
+    profile: Profile, preferences: Preferences, users: Iterable[int]
+) -> Counter[tuple[str, str]]:
+    """Count the users whose choice of sounds, or whose tone, a profile makes nothing of.
+
+    By key and value: what is chosen is not what is heard. Who wants no sound misses none.
+    """
+    counted = Counter[tuple[str, str]]()
+    for user in users:
+        audio = preferences.resolve("audio", user).value
+        if not _audio_sets(audio, profile):
+            continue
+        if _audio_sets(audio, profile) is _NOT_READ:
+            counted["audio", audio] += 1
+        tone = preferences.resolve("audio.tone", user).value
+        if tone == _DING and not profile.audio_ding:
+            counted["audio.tone", tone] += 1
+    return counted
 
 
 def _without(values: Values, keys: set[str]) -> Values:

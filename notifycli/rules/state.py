@@ -150,6 +150,9 @@ class Assumptions(Struct):
     handovers_perhaps: int = 0
     """Hand-overs that may have been a person."""
     messages_in_unknown_inboxes: int = 0
+    """Of which every user is taken to be a member."""
+    messages_in_inboxes_of_nobody: int = 0
+    """The same in a profile that takes nobody to be one."""
     came_twice: int = 0
     times_back: int = 0
     """Events more than a second older than the one before: some kinds carry whole seconds alone."""

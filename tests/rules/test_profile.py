@@ -12,7 +12,13 @@ from notifycli.rules.profile import (
     UnknownProfileError,
     profile_named,
 )
-from notifycli.rules.settings import Preferences, SettingsBook, as_read_by, without_effect
+from notifycli.rules.settings import (
+    Preferences,
+    SettingsBook,
+    as_read_by,
+    unheard,
+    without_effect,
+)
 
 RELEASES = (
     "2.13.0", "2.14.0", "3.5.0", "3.5.1", "3.6.0", "3.7.0", "3.9.0", "3.15.0", "3.16.0", "4.0.0",
@@ -36,6 +42,7 @@ R29 access_gate 4.14.0
 R34 confirmed_gate 4.0.3
 A5 audio_sets 3.16.0
 A5 audio_by_number 3.16.0
+A5 audio_ding up to 3.15
 A7 audio_mine up to 3.15
 A7 audio_mine 4.0.2
 A7 audio_pending_gate 4.0.2
@@ -140,3 +147,29 @@ def test_a_choice_of_sounds_is_read_as_the_version_reads_it(
 ) -> None:
     book = SettingsBook(Preferences(default={"audio": value}), profile_named(f"chatwoot@{release}"))
     assert book.of(7, None).audio.value == covered
+
+
+@pytest.mark.parametrize(
+    ("release", "counted"),
+    [
+        ("3.15", {("audio", "assigned+others"): 1}),
+        ("3.16", {("audio", "assigned"): 1, ("audio.tone", "ding"): 2}),
+        ("4.0.1", {("audio", "assigned"): 1, ("audio.tone", "ding"): 2}),
+        ("4.0.2", {("audio.tone", "ding"): 2}),
+        ("4.16", {("audio.tone", "ding"): 2}),
+    ],
+)
+def test_sounds_that_a_version_makes_nothing_of(
+    release: str, counted: dict[tuple[str, str], int]
+) -> None:
+    """7 has the default tone, 8 another one, 9 no sound at all."""
+    preferences = Preferences(
+        default={"audio": "none"},
+        user={
+            7: {"audio": "assigned"},
+            8: {"audio": "assigned+others", "audio.tone": "chime"},
+            10: {"audio": "all", "audio.tone": "ding"},
+        },
+    )
+    assert unheard(profile_named(f"chatwoot@{release}"), preferences, [7, 8, 9, 10]) == counted
+    assert unheard(NOTIFYCLI, preferences, [7, 8, 9, 10]) == {}

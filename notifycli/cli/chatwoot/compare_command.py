@@ -12,7 +12,7 @@ from notifycli.chatwoot.evidence import Evidence
 from notifycli.cli.chatwoot.common import chosen, desk_of, progress
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
 from notifycli.cli.files import read_lines
-from notifycli.cli.output import show, text
+from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profile_of
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.run import progress_bar, tell_assumptions
@@ -32,8 +32,13 @@ app = part()
 _DIFFERENT = 1
 _MINUTE = slice(5, 16)
 _SHORT = {str(row.type): row.short for row in TYPES}
-_COLOURS = {Result.NOT_PREDICTED: "yellow", Result.NOT_FOUND: "red", Result.AGREED: "green"}
-_HEADS = ("Result", "UTC", "Conv", "User", "Notification", "Reason", "Remedy")
+_SIGNS = {
+    Result.NOT_PREDICTED: ("+", "green"),
+    Result.NOT_FOUND: ("-", "red"),
+    Result.AGREED: ("=", "dim"),
+    Result.NO_EVIDENCE: ("?", "dim"),
+}
+_HEADS = ("", "UTC", "Conv", "User", "Notification", "Why")
 
 
 @app.command(
@@ -164,6 +169,8 @@ def _show(
             f"the log has {plural(len(evidence.strangers), 'address')} that nobody here has, and "
             f"they are left out ({listed}): notifycli chatwoot pull"
         )
+    if session.shows_table and differences:
+        session.info("+ is what Chatwoot did and its rules don't say, - what it should have done")
     session.info(
         f"{used.profile.name}: {len(used.agreed):,} as predicted, {differences:,} different, of "
         f"{plural(len(evidence.observations), 'notification')} found"
@@ -179,13 +186,13 @@ def _show(
 def _cells(item: Finding) -> Sequence[RenderableType]:
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
+    sign, style = _SIGNS[item.result]
     types = "/".join(_SHORT.get(one, one) for one in item.type.split())
     return [
-        Text(item.result.replace("_", " "), style=_COLOURS.get(item.result, "dim")),
+        Text(sign, style=style),
         (item.at or "-")[_MINUTE].replace("T", " "),
         str(item.conversation_id),
         printable(item.email or str(item.user_id)),
         f"{item.channel}.{types}",
-        item.reason,
-        text(item.remedy),
+        f"{item.reason}; {item.remedy}" if item.remedy else item.reason,
     ]

@@ -258,6 +258,13 @@ _COUNTED = {
             "add members: notifycli inbox add ID --member USER"
         ),
     ),
+    "messages_in_inboxes_of_nobody": (
+        "message",
+        (
+            "in inboxes whose members are not on record: only administrators are taken to see "
+            "them, as in Chatwoot; add members: notifycli chatwoot pull"
+        ),
+    ),
     "came_twice": ("event", "that had come before: nobody is notified of it again"),
     "times_back": ("event", "more than a second older than the one before"),
     "automation_events": (
