@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
-from notifycli.chatwoot.client import Api
-from notifycli.chatwoot.export import Notification
 from notifycli.errors import DataError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.notifications import Channel, NotificationType
+
+if TYPE_CHECKING:
+    from notifycli.chatwoot.client import Api
 
 _T = NotificationType
 _SENT = re.compile(
@@ -76,6 +78,8 @@ class Evidence(Struct):
 
     def take_rows(self, rows: Iterable[tuple[str, int, bytes]], account: int) -> None:
         """Take in the lines of `notifications.jsonl`. Raises `DataError`."""
+        from notifycli.chatwoot.export import Notification  # noqa: PLC0415 - a log can spare it
+
         decode = msgspec.json.Decoder(Notification).decode
         self.rows = True
         for file, number, line in rows:

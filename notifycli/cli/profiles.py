@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, plural
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import short_key
-from notifycli.rules.profile import CHATWOOT, OURS, Profile, UnknownProfileError, profile_named
+from notifycli.rules.profile import (
+    CHATWOOT,
+    OURS,
+    Profile,
+    UnknownProfileError,
+    every_chatwoot,
+    profile_named,
+)
 from notifycli.rules.replay import Account
-from notifycli.rules.settings import without_effect
+from notifycli.rules.settings import Preferences, unheard, without_effect
 from notifycli.store.store import Store
 
 Rules = Annotated[
@@ -69,6 +76,47 @@ def tell_without_effect(session: Session, accounts: Iterable[Account]) -> None:
     }
     for key, name in sorted(gone):
         session.info(f"{_named(key)} in {name}")
+
+
+def connected_profile(store: Store) -> Profile:
+    """Return what is taken to be a connected server's version, which nobody is asked for.
+
+    It is that of the setting `rules` or, where that names none of Chatwoot's, the newest.
+    """
+    return profile_at(store.configuration.get("rules") or "")
+
+
+def profile_at(name: str) -> Profile:
+    """Return the Chatwoot profile of this name; the newest, if it is none."""
+    try:
+        profile = profile_named(name)
+    except UnknownProfileError:
+        return every_chatwoot()[-1]
+    return profile if profile.is_chatwoot else every_chatwoot()[-1]
+
+
+class Unheard(NamedTuple):
+    """A choice of sounds that a server makes nothing of, in words."""
+
+    what: str
+    remedy: str
+
+
+def unheard_in_words(
+    profile: Profile, preferences: Preferences, users: Iterable[int]
+) -> list[Unheard]:
+    """Return what a Chatwoot makes nothing of, of the sounds that users chose."""
+    return [
+        Unheard(
+            f"{key}={value} of {plural(count, 'user')} {_UNHEARD[key]} by {profile.name}",
+            f"notifycli prefs set {_HEARD[key]} -u EMAIL, then notifycli chatwoot push",
+        )
+        for (key, value), count in sorted(unheard(profile, preferences, users).items())
+    ]
+
+
+_UNHEARD = {"audio": "is ignored", "audio.tone": "is never played"}
+_HEARD = {"audio": "audio=all", "audio.tone": "audio.tone=bell"}
 
 
 def _named(key: str) -> str:

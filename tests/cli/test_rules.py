@@ -111,6 +111,16 @@ def test_what_has_no_effect_there_is_said_once_for_each(noted: Notifycli) -> Non
     assert "no effect" not in noted.ok("simulate", stdin=lines([])).stderr
 
 
+def test_who_sees_an_inbox_without_members_on_record_is_said_as_it_is(noted: Notifycli) -> None:
+    noted.write_events("x.jsonl", [{**REPLY, "conversation": {**CONVERSATION, "inbox_id": 4}}])
+    ours = noted.ok("simulate", "x.jsonl").stderr
+    theirs = noted.ok("simulate", "x.jsonl", "--rules", "chatwoot@4.16").stderr
+    unknown = "1 message in inboxes whose members are not on record: "
+    assert f"{unknown}every user is taken to see them; add members: " in ours
+    assert f"{unknown}only administrators are taken to see them, as in Chatwoot; " in theirs
+    assert "every user" not in theirs
+
+
 @pytest.mark.parametrize(
     ("rules", "told"),
     [

@@ -9,7 +9,6 @@ import typer
 
 from notifycli.chatwoot.compare import Comparison, Finding, Result, compare, guess
 from notifycli.chatwoot.evidence import Evidence
-from notifycli.cli.chatwoot.common import chosen, desk_of, progress
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
 from notifycli.cli.files import read_lines
 from notifycli.cli.output import show
@@ -130,16 +129,23 @@ def _evidence(
         addresses = {user.email.lower(): user.id for user in store.users(account) if user.email}
         evidence.take_log(read_lines(log), addresses)
     if notifications is None and log is None:
-        desk = desk_of(session, store)
-        users = chosen(session, desk)
-        evidence.users = frozenset(user.id for user in users)
-        with progress(session, "reading notifications") as told:
-            for count, user in enumerate(users):
-                told(count, len(users))
-                with desk.open(user) as api:
-                    evidence.ask(api, user.id)
-        session.info(f"of {plural(len(users), 'user')}, whose tokens are held")
+        _ask(session, store, evidence)
     return evidence
+
+
+def _ask(session: Session, store: Store, evidence: Evidence) -> None:
+    """Ask the API of those whose tokens are held. Raises its errors."""
+    from notifycli.cli.chatwoot.common import chosen, desk_of, progress  # noqa: PLC0415 - files can spare it
+
+    desk = desk_of(session, store)
+    users = chosen(session, desk)
+    evidence.users = frozenset(user.id for user in users)
+    with progress(session, "reading notifications") as told:
+        for count, user in enumerate(users):
+            told(count, len(users))
+            with desk.open(user) as api:
+                evidence.ask(api, user.id)
+    session.info(f"of {plural(len(users), 'user')}, whose tokens are held")
 
 
 def _show(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from notifycli.cli.doctor.checks import Facts, Finding, Status
 from notifycli.cli.known_events import journal_of
@@ -15,6 +16,10 @@ from notifycli.secrets.vapid import GENERATE, PushKeys
 from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.settings import SETTINGS
 from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from notifycli.chatwoot.http import Limits
+    from notifycli.cli.profiles import Unheard
 
 _CHATWOOT = "chatwoot"
 _SECONDS = 5.0
@@ -53,8 +58,25 @@ def _answers(facts: Facts, store: Store, connections: list[Connection]) -> tuple
             fix = f"notifycli chatwoot login -a {connection.account_id}"
             return Status.FAIL, "no token is held for it", fix
         tried += users
-    works = "works" if tried == 1 else "work"
-    return Status.OK, f"{plural(tried, 'token')} {works}", ""
+    works = f"{plural(tried, 'token')} {'works' if tried == 1 else 'work'}"
+    for connection in connections:
+        for what, remedy in _unheard(store, connection):
+            return Status.NOTE, f"{works}; {what}", remedy
+    return Status.OK, works, ""
+
+
+def _unheard(store: Store, connection: Connection) -> list[Unheard]:
+    """Return which choices of sounds the server of a connection makes nothing of."""
+    from notifycli.chatwoot.client import server_version  # noqa: PLC0415 - only for a connection
+    from notifycli.cli.profiles import profile_at, unheard_in_words  # noqa: PLC0415
+
+    try:
+        version = server_version(connection.url, _limits()).partition("-")[0]
+    except NotifycliError:
+        version = ""
+    account = connection.account_id
+    users = [user.id for user in store.users(account)]
+    return unheard_in_words(profile_at(f"chatwoot@{version}"), store.preferences(account), users)
 
 
 def _describe(connection: Connection) -> str:
@@ -66,16 +88,20 @@ def _describe(connection: Connection) -> str:
 def _try_tokens(store: Store, keychain: Keychain, connection: Connection) -> int:
     """Try the tokens of a connection; give how many there are. Raises what is wrong with one."""
     from notifycli.chatwoot.account import Desk, check_owner  # noqa: PLC0415 - only for a connection
-    from notifycli.chatwoot.http import LIMITS  # noqa: PLC0415
     from notifycli.secrets.token_service import TokenService  # noqa: PLC0415
 
-    limits = LIMITS._replace(connect=_SECONDS, read=_SECONDS, whole=2 * _SECONDS, tries=1)
-    desk = Desk(TokenService(store, keychain, "doctor", "", now), connection, limits)
+    desk = Desk(TokenService(store, keychain, "doctor", "", now), connection, _limits())
     users = desk.users()
     for user in users:
         with desk.open(user) as api:
             check_owner(user, api.profile().id)
     return len(users)
+
+
+def _limits() -> Limits:
+    from notifycli.chatwoot.http import LIMITS  # noqa: PLC0415 - only for a connection
+
+    return LIMITS._replace(connect=_SECONDS, read=_SECONDS, whole=2 * _SECONDS, tries=1)
 
 
 def check_email(facts: Facts) -> Finding:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
 
-from notifycli.cli.session import find_group
+from notifycli.cli.session import Session, find_group
 from notifycli.cli.types import Reference, read_reference
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import (
@@ -20,6 +20,8 @@ from notifycli.rules.preferences import (
 )
 from notifycli.store.store import Store
 
+SOUND_KEYS = frozenset({"audio", "audio.tone"})
+"""Of which there are values that some versions of Chatwoot make nothing of."""
 InboxIds = Annotated[
     list[Any] | None,  # Typer takes no union, though its parser gives ids and names
     typer.Option(
@@ -113,3 +115,21 @@ def did_you_mean(error: InvalidPreferenceError) -> str:
     """Give the hint to the nearest valid word, as a shell takes it; nothing if there is none."""
     near = f"'{error.nearest}'" if error.nearest in GLOBS else error.nearest
     return f"did you mean {near}?" if near else ""
+
+
+def tell_unheard(
+    session: Session, store: Store, account: int, users: Collection[int | None]
+) -> None:
+    """Say which sounds of these users the account's Chatwoot makes nothing of, if it has one.
+
+    `None` among the users is everybody.
+    """
+    if store.chatwoot.of(account) is None:
+        return
+    from notifycli.cli.profiles import connected_profile, unheard_in_words  # noqa: PLC0415 - few are connected
+
+    everybody = (user.id for user in store.users(account))
+    named = everybody if None in users else (user for user in users if user is not None)
+    profile = connected_profile(store)
+    for what, remedy in unheard_in_words(profile, store.preferences(account), named):
+        session.info(f"{what}; {remedy}")

@@ -9,12 +9,14 @@ import typer
 
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
 from notifycli.cli.prefs.common import (
+    SOUND_KEYS,
     Default,
     InboxIds,
     Lock,
     find_inbox,
     keys_of,
     read_assignments,
+    tell_unheard,
 )
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.types import Reference
@@ -105,16 +107,18 @@ def change(
     lock: bool,
 ) -> None:
     """Set or take away these values, wherever the options say."""
-    with (
-        session.store(create=True) as store,
-        store.changes(session.command, session.who) as changes,
-    ):
-        account = session.resolve_account(store, may_be_new=not store.accounts())
-        targets, whose = targets_of(session, store, account, inboxes, default=default, lock=lock)
-        changed = changes(account).set(
-            Entry(target, key, value) for target in targets for key, value in values
-        )
-    session.info(f"{plural(changed, 'preference')} changed for {whose} account {account}")
+    with session.store(create=True) as store:
+        with store.changes(session.command, session.who) as changes:
+            account = session.resolve_account(store, may_be_new=not store.accounts())
+            targets, whose = targets_of(
+                session, store, account, inboxes, default=default, lock=lock
+            )
+            changed = changes(account).set(
+                Entry(target, key, value) for target in targets for key, value in values
+            )
+        session.info(f"{plural(changed, 'preference')} changed for {whose} account {account}")
+        if any(value is not None and key in SOUND_KEYS for key, value in values):
+            tell_unheard(session, store, account, {target.user for target in targets})
 
 
 def targets_of(

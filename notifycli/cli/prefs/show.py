@@ -10,7 +10,15 @@ from msgspec import Struct
 
 from notifycli.cli.command import USER, USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show, text, write
-from notifycli.cli.prefs.common import Default, InboxId, find_inbox, keys_of, one_inbox
+from notifycli.cli.prefs.common import (
+    SOUND_KEYS,
+    Default,
+    InboxId,
+    find_inbox,
+    keys_of,
+    one_inbox,
+    tell_unheard,
+)
 from notifycli.cli.session import Session
 from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
@@ -83,6 +91,17 @@ def prefs_list(
     else:
         records = _effective(session, chosen, here, default=default)
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
+    if not default and SOUND_KEYS.intersection(chosen):
+        _tell_unheard(session)
+
+
+def _tell_unheard(session: Session) -> None:
+    with session.store() as store:
+        account = session.resolve_account(store)
+        many = session.selects_many
+        users = session.resolve_users(store, account) if many else []
+        listed = users or [session.resolve_user(store, account)]
+        tell_unheard(session, store, account, {user.id for user in listed})
 
 
 def _cells(item: PreferenceRecord | UserPreferenceRecord) -> list[str]:
