@@ -156,7 +156,9 @@ def command_class(*shared: _Shared) -> type[TyperCommand]:
 
     class Command(TyperCommand):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
-            added = [option.option() for option in (*shared, *_EVERYWHERE)]
+            own = {name for param in params for name in param.opts}
+            every = (*shared, *_EVERYWHERE)
+            added = [option.option() for option in every if own.isdisjoint(option.names)]
             super().__init__(*args, params=[*params, *added], **kwargs)
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

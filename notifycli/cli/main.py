@@ -29,6 +29,7 @@ SECTIONS = {
         ),
         "why": Noun("notifycli.cli.why.why", "Why a user was notified, or not, event by event."),
         "test": Noun("notifycli.cli.test", "Scenario files: what must fire, and what must not."),
+        "events": Noun("notifycli.cli.events", "Logs of events, packed to be replayed faster."),
     },
     "Set": {
         "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),

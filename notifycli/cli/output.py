@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
@@ -100,8 +100,8 @@ def encode_record(record: msgspec.Struct) -> bytes:
         return encode(plain, "utf-8")
 
 
-def write_file(name: str, data: bytes) -> None:
-    """Write a file as a whole: whatever happens, it is the old one or the new one.
+def write_file(name: str, data: bytes | Callable[[BinaryIO], object]) -> None:
+    """Write a file, or let `data` write it: whatever happens, it is the old one or the new one.
 
     Raises `UsageError` for a folder, `TryAgainError` where there is no room, `NotPermittedError`.
     """

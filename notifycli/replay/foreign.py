@@ -11,6 +11,10 @@ _MAY_HOLD_EVENTS = re.compile(rb'\{\s*\\?"|\\"event|"e[yw]').search
 """An object, plain or in a text, or in base64."""
 
 
+PACKED = b"\x93notifycli facts "
+"""What a file of packed events begins with."""
+
+
 class Foreign(NamedTuple):
     """Something that can't be read as it is."""
 
@@ -25,6 +29,13 @@ class Foreign(NamedTuple):
 
 
 _BY_MAGIC = (
+    (
+        PACKED,
+        Foreign(
+            "packed events, which simulate and why alone can read, as a file that is named: "
+            "they hold no text, and no bodies"
+        ),
+    ),
     (b"7z\xbc\xaf\x27\x1c", Foreign("a 7-Zip archive", "7z x -so FILE | notifycli VERB")),
     (b"Rar!\x1a\x07", Foreign("a RAR archive", "unrar p -inul FILE | notifycli VERB")),
     (b"\x04\x22\x4d\x18", Foreign("lz4 data", "lz4 -dc FILE | notifycli VERB")),

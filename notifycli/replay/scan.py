@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
 from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines, file_errors
-from notifycli.replay.sources import Inputs, Progress, can_be_shared, read_records
+from notifycli.replay.foreign import PACKED
+from notifycli.replay.sources import STDIN, Inputs, Progress, can_be_shared, read_records
 from notifycli.replay.values import objects_in
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ def read_events(
     the events are the same, in the same order. Raises as `read_records` and `BadLines` do.
     """
     for name in inputs.files:
+        if is_packed(name):
+            yield from _unpacked(name, progress)
+            continue
         if jobs > 1 and can_be_shared(name):
             yield from _shared_out(name, bad, progress, jobs)
             continue
@@ -42,6 +46,24 @@ def read_events(
                     bad.add(f"{file}:{number}", fault)
             else:
                 yield event
+
+
+def is_packed(name: str) -> bool:
+    """Whether a file is one of packed events. Raises `InputMissingError`."""
+    if name == STDIN or not os.path.isfile(name):  # noqa: PTH113 - as everything here
+        return False
+    with file_errors(name), open(name, "rb", 0) as file:  # noqa: PTH123
+        return file.read(len(PACKED)) == PACKED
+
+
+def _unpacked(name: str, progress: Progress | None) -> Iterator[Event]:
+    from notifycli.replay.facts import read_facts  # noqa: PLC0415 - few logs are packed
+
+    with file_errors(name), open(name, "rb") as file:  # noqa: PTH123 - as everything here
+        for events, size in read_facts(name, file):
+            yield from events
+            if progress is not None:
+                progress(size)
 
 
 def take_record(

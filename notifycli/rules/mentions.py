@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from notifycli.events.event import Message
 from notifycli.rules.directory import Directory
 from notifycli.rules.profile import Profile
 
@@ -21,6 +22,7 @@ _ADDRESS = re.compile(
 )
 _AMONG_ANY = re.compile(rf"@ (?= ({_LOCAL} @) ({_DOMAIN}) )", re.VERBOSE)
 _LONGEST_DOMAIN = 255
+_WIDE_SPACE = "\N{IDEOGRAPHIC SPACE}"
 
 
 def marked_users(content: str, directory: Directory, profile: Profile) -> set[int]:
@@ -52,18 +54,43 @@ def _addressed_among_any(content: str, directory: Directory) -> Iterator[int | N
     Chinese and other scripts without capitals are written without a space beside an address, and
     may be in one: of several readings the longest that is a user's holds.
     """
-    for at in _AMONG_ANY.finditer(content):
-        before = content[at.start() - 1 : at.start()]
-        if before in (".", "-") or _continues(before):
-            continue
+    for at in _among_any(content):
         local, domain = at.groups()
-        after = content[at.end(2) : at.end(2) + _LONGEST_DOMAIN].lstrip(".-")[:1]
+        after = _after(at, content).lstrip(".-")
         for end in range(min(len(domain), _LONGEST_DOMAIN), 0, -1):
             user = None if _continues(after) else directory.user_with_email(local + domain[:end])
             if user is not None:
                 yield user
                 break
             after = after if domain[end - 1] in ".-" else domain[end - 1]
+
+
+def _among_any(content: str) -> Iterator[re.Match[str]]:
+    """Return where an address may begin in a text of any script, in NFKC."""
+    for at in _AMONG_ANY.finditer(content):
+        before = content[at.start() - 1 : at.start()]
+        if before not in (".", "-") and not _continues(before):
+            yield at
+
+
+def _after(at: re.Match[str], content: str) -> str:
+    """Return what follows on an address, up to the first character that may continue it."""
+    rest = content[at.end(2) : at.end(2) + _LONGEST_DOMAIN]
+    return rest[: len(rest) - len(rest.lstrip(".-")) + 1]
+
+
+def mentions_in(message: Message) -> str:
+    """Return of what a message says no more than its mentions, which are the same to all rules."""
+    content = message.content
+    marked = _MARKUP.findall(content) if message.private else []
+    found = [f"(mention://{kind}/{digits}/_)" for kind, digits in marked]
+    if content.isascii():
+        found += [f"@{address}" for address in _ADDRESS.findall(content)]
+        return " ".join(found)
+    text = unicodedata.normalize("NFKC", content)
+    found += [f"@{''.join(at.groups())}{_after(at, text)}" for at in _among_any(text)]
+    # As the text was, so that it is read in the same way.
+    return _WIDE_SPACE.join(["", *found]) if found else ""
 
 
 def _continues(character: str) -> bool:

@@ -14,6 +14,7 @@ from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
+from notifycli.replay.scan import is_packed
 from notifycli.replay.sources import total_size
 from notifycli.rules.counts import Changes, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
@@ -27,6 +28,8 @@ from notifycli.store.store import Store
 
 T = TypeVar("T")
 _NAMED = 5
+_WORTH_PACKING = 1 << 28
+"""The bytes of a log from which on a second replay takes some time."""
 
 
 class Run:
@@ -233,6 +236,12 @@ def tell_assumptions(session: Session, assumed: Assumptions) -> None:
         named = ", ".join(f"{name} ({n})" for name, n in assumed.unknown_events.most_common(_NAMED))
         count = plural(assumed.unknown_events.total(), "event")
         session.info(f"{count} with unknown names ignored: {named}")
+
+
+def offer_to_pack(session: Session, files: Sequence[str]) -> None:
+    """Say how a large log could be replayed again in less time."""
+    if (total_size(files) or 0) >= _WORTH_PACKING and not all(map(is_packed, files)):
+        session.info("to replay it again faster: notifycli events pack EVENTS -o FILE")
 
 
 _COUNTED = {

@@ -27,6 +27,7 @@ from notifycli.cli.simulate.run import (
     Run,
     accounts_of,
     check_inboxes,
+    offer_to_pack,
     progress_bar,
     selected_users,
     tell_assumptions,
@@ -223,6 +224,7 @@ def simulate(
     status = _show(session, run, inputs, asked, progress=progress)
     tell_assumptions(session, run.replay.assumptions)
     tell_unmet(session, run)
+    offer_to_pack(session, inputs.files)
     status = run.bad.finish() or status
     if not run.bad.count:
         check_inboxes(selection.inboxes, inboxes, run.replay.assumptions)
