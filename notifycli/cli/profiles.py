@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, NamedTuple
 
 import typer
@@ -67,7 +67,7 @@ def _server_version(store: Store, account: int) -> str:
     return server_version(connection.url).partition("-")[0]
 
 
-def tell_without_effect(session: Session, accounts: Iterable[Account]) -> None:
+def tell_without_effect(session: Session, accounts: Collection[Account]) -> None:
     """Say once of each preference that is set what a Chatwoot server makes of it: nothing."""
     gone = {
         (key, account.profile.name)
@@ -76,6 +76,10 @@ def tell_without_effect(session: Session, accounts: Iterable[Account]) -> None:
     }
     for key, name in sorted(gone):
         session.info(f"{_named(key)} in {name}")
+    for account in accounts:
+        users, preferences = account.directory.users, account.preferences
+        for what, _ in unheard_in_words(account.profile, preferences, users):
+            session.info(what)
 
 
 def connected_profile(store: Store) -> Profile:

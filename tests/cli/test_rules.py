@@ -57,6 +57,18 @@ def test_diff_shows_what_they_change_beside_ours(noted: Notifycli) -> None:
     assert [(one["change"], one["message_id"]) for one in removed] == [("removed", 100)]
 
 
+def test_the_report_names_both_sides_and_draws_what_differs(noted: Notifycli) -> None:
+    noted.ok("config", "set", "rules=chatwoot@4.11.1")
+    options = ("--rules", "chatwoot@4.16", "--diff", "--report", "r.html")
+    noted.ok("simulate", "e.jsonl", *options)
+    page = (noted.folder / "r.html").read_text(encoding="utf-8")
+    assert '["Rules","chatwoot@4.11.1, then chatwoot@4.16"]' in page
+    assert '"compared":true' in page
+    assert '"places":[["#42",2,1]]' in page
+    noted.ok("simulate", "e.jsonl", "--rules", "notifycli", "--report", "ours.html")
+    assert '"Rules"' not in (noted.folder / "ours.html").read_text(encoding="utf-8")
+
+
 def test_the_setting_holds_where_nothing_else_is_said(noted: Notifycli) -> None:
     noted.ok("config", "set", "rules=Chatwoot@4.11.1")
     found = noted.ok("simulate", "e.jsonl").records
@@ -101,12 +113,14 @@ def test_what_has_no_effect_there_is_said_once_for_each(noted: Notifycli) -> Non
     noted.ok("prefs", "set", "quiet_hours=22:00-07:00", "push.unassigned=on", "-u", "7")
     noted.ok("prefs", "set", "inactive_after=5m", "-u", "8")
     noted.ok("prefs", "set", "audio=all", "-u", "7", "--inbox", "3")
+    noted.ok("prefs", "set", "audio=all", "-u", "8")
     told = noted.ok("simulate", "--rules", "chatwoot@4.16", stdin=lines([])).stderr
-    assert told.splitlines()[:4] == [
+    assert told.splitlines()[:5] == [
         "inactive_after of single users has no effect in chatwoot@4.16",
         "values for an inbox have no effect in chatwoot@4.16",
         "push.unassigned has no effect in chatwoot@4.16",
         "quiet_hours has no effect in chatwoot@4.16",
+        "audio.tone=ding of 1 user is never played by chatwoot@4.16",
     ]
     assert "no effect" not in noted.ok("simulate", stdin=lines([])).stderr
 

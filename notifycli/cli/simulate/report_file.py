@@ -35,4 +35,6 @@ def _source(run: Run, files: Sequence[str], proposal: str) -> dict[str, str]:
         source["Time"] = " to ".join(map(format_moment, run.span))
     if proposal:
         source["Proposed"] = proposal
+    if rules := ", then ".join(run.rules()):
+        source["Rules"] = rules
     return source | {"Made by": f"notifycli {__version__}"}

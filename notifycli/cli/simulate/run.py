@@ -20,7 +20,7 @@ from notifycli.rules.counts import Changes, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.overlay import ChangedDecision, difference
-from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.profile import NOTIFYCLI, OURS, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.selection import Selection
 from notifycli.rules.state import Assumptions
@@ -58,6 +58,12 @@ class Run:
         assert before is not None  # noqa: S101 - whoever asks has had it counted
         assert after is not None  # noqa: S101
         return before, after
+
+    def rules(self) -> list[str]:
+        """Give the profiles of what is compared, or of the one replay, unless all are ours."""
+        sides = [self.replay] if self._before is None else [self._before, self.replay]
+        named = [" and ".join(sorted(_rules(side))) for side in sides]
+        return [] if {*named} <= {OURS, ""} else list(dict.fromkeys(named))
 
     def count(self, events: Iterable[Event]) -> None:
         """Count what fires and what doesn't, and give nothing."""
@@ -150,6 +156,11 @@ class Run:
         """Give the selected conversations that no event was of."""
         met = (account.conversations.keys() for account in self.replay.accounts.values())
         return sorted(self._selection.conversations.difference(*met))
+
+
+def _rules(replay: Replay) -> set[str]:
+    known = (account for account in replay.accounts.values() if account.directory.users)
+    return {account.profile.name for account in known}
 
 
 Kind = tuple[int, NotificationType, Channel]
