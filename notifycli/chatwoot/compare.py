@@ -167,7 +167,7 @@ class Comparison:
             for one in decisions:
                 row = seen.channel is None
                 if (row or seen.channel is one.channel) and _fits(seen, one, event.at):
-                    self._held[number] = one
+                    self._held[number] = decisions[0] if row else one
 
     def _is_row(self, decisions: list[Decision]) -> bool:
         """Whether the app itself shows it."""
@@ -300,6 +300,8 @@ class Comparison:
     def _seen_finding(self, number: int, remedy: str | None) -> Finding:
         seen, held = self._seen[number], self._held.get(number)
         reason = "not_named" if held is None else str(held.reason)
+        if held is not None and any(one.decision == held for one in self.agreed.values()):
+            reason, remedy = "once_more", remedy or _ONCE_MORE
         remedy = remedy or self._seen_remedy(seen, held)
         return self._of_seen(Result.NOT_PREDICTED, seen, held, reason, remedy)
 
@@ -353,6 +355,7 @@ class Comparison:
 
 
 _UNCLEAR = "the preferences or the directory may have been others then: notifycli chatwoot pull"
+_ONCE_MORE = "the events tell of one fewer: perhaps their log lacks some"
 _HELD = {
     Reason.DISABLED: "it is switched on there: notifycli chatwoot pull",
     Reason.NO_ACCESS: "membership, team or role differ there: notifycli chatwoot pull",

@@ -205,6 +205,11 @@ ROWS = [
         [("not_predicted", 9, CREATION, "not_named", "perhaps a bot handed over")],
     ),
     Noted(
+        "one was told once more than the rules say",
+        [row(180.2, MESSAGE, 101), row(60.1, ASSIGNMENT), row(90.1, ASSIGNMENT)],
+        [("not_predicted", 7, ASSIGNMENT, "once_more", "the events tell of one fewer")],
+    ),
+    Noted(
         "what happened where no events were logged is no difference",
         [row(180.2, MESSAGE, 101), row(120, CREATION, conversation=7), row(-9999, ASSIGNMENT)],
         [],
