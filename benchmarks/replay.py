@@ -27,7 +27,7 @@ with open(sys.argv[1], "rb", 1 << 18) as file:
         count += 1
 print(count)
 """
-_CUSTOMERS = 'select(.event == "message_created" and .message_type == "incoming") | .id'
+CUSTOMERS = 'select(.event == "message_created" and .message_type == "incoming") | .id'
 _DESK = Size(agents=50, inboxes=10, teams=5, members=15)
 
 
@@ -46,7 +46,7 @@ def _rates(folder: Path, count: int) -> Iterator[Race]:
     process("gzip", "-1", "-k", str(log))
     counts = partial(_counted, store, log)
     one, several = partial(counts, "--jobs", "1"), partial(counts, "--jobs", "2")
-    jq = Way("jq", partial(process, "jq", "-c", _CUSTOMERS, log), most=0.1, needs="jq")
+    jq = Way("jq", partial(process, "jq", "-c", CUSTOMERS, log), most=0.1, needs="jq")
     decode = Way(
         "decoding alone", partial(process, sys.executable, "-c", DECODE, log), most=1 / 0.6
     )

@@ -8,15 +8,17 @@
   ten agents take part in each conversation, and a third wants something.
 * `quiet`: the traffic of `desk`, and nobody wants anything: what it costs merely to look.
 
-Each at 50 and at 5,000 agents, 20 of them to an inbox. `--explain`, `deliver --dry-run` and `why`
-of one user stand beside `--summary`: all ask the same evaluator.
+Each at 50 and at 5,000 agents, 20 of them to an inbox. On `desk`, `--explain`, `deliver --dry-run`
+and `why` of one user stand beside `--summary` too: all ask the same evaluator; and two processes
+beside one and beside jq, and packed events beside their log. What the rows promise is what is aimed
+at on a quiet machine.
 """
 
 from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -24,8 +26,8 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.desk import Json, Size, body_of, conversation_of, fill, write_events
-from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
-from benchmarks.replay import DECODE
+from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, all_equal, process
+from benchmarks.replay import CUSTOMERS, DECODE
 from notifycli.rules.preferences import Layer
 from notifycli.store.store import open_store
 from notifycli.store.transaction import Entry, Target
@@ -63,13 +65,16 @@ def races(folder: Path, small: bool) -> Iterator[Race]:
     """Race each model at each size."""
     count = 300 if small else 60_000
     for size in _SIZES[:1] if small else _SIZES:
-        for name, model in MODELS.items():
+        for name in ("desk", "burst") if small else MODELS:
+            model, title = MODELS[name], f"{name}, {size.agents:,} agents"
             store = fill(folder / f"{name}-{size.agents}.db", size)
             _want(store, model, size)
             log = write_traffic(folder / f"{name}-{size.agents}.jsonl", count, model, size)
-            yield _beside_decoding(f"{name}, {size.agents:,} agents", store, log, count)
+            yield _beside_decoding(title, store, log, count)
             if name == "desk":
-                yield _beside_summary(f"{name}, {size.agents:,} agents", store, log, count)
+                yield _two_processes(title, store, log, count)
+                yield from _beside_summary(title, store, log, count)
+                yield _packed(title, store, log, count)
             log.unlink()
 
 
@@ -87,7 +92,24 @@ def _beside_decoding(name: str, store: Path, log: Path, count: int) -> Race:
     )
 
 
-def _beside_summary(name: str, store: Path, log: Path, count: int) -> Race:
+def _two_processes(name: str, store: Path, log: Path, count: int) -> Race:
+    one = partial(_simulated, store, log, "--summary")
+    two = partial(_simulated, store, log, "--summary", jobs=2)
+    jq = partial(process, "jq", "-c", CUSTOMERS, log)
+    return Race(
+        f"counts, two processes: {name}",
+        [
+            Way("--summary --jobs 2", two),
+            Way("--jobs 1", one, most=1 / 1.7),
+            Way("jq", jq, most=1 / 5, needs="jq"),
+        ],
+        count,
+        "events",
+        check=lambda answers: all_equal(answers[:2]),
+    )
+
+
+def _beside_summary(name: str, store: Path, log: Path, count: int) -> Iterator[Race]:
     program = (*NOTIFYCLI, "--db", store)
     out, explained = log.with_suffix(".out"), log.with_suffix(".explained")
     deliver = partial(
@@ -95,23 +117,43 @@ def _beside_summary(name: str, store: Path, log: Path, count: int) -> Race:
     )
     why = partial(process, *program, "why", log, "-q", "-u", "3", "-o", "jsonl", stdout=out)
     explain = partial(_simulated, store, log, "--explain", stdout=explained)
+    for way, run, most in (
+        ("--explain", explain, 3.0),
+        ("deliver --dry-run", deliver, 1.5),
+        ("why -u 3", why, 1.2),
+    ):
+        check = partial(_as_many, explained) if run is explain else lambda _: None
+        yield Race(
+            f"{way}: {name}",
+            [
+                Way(way, run),
+                Way("--summary --jobs 1", partial(_simulated, store, log, "--summary"), most=most),
+            ],
+            count,
+            "events",
+            check=check,
+        )
+
+
+def _packed(name: str, store: Path, log: Path, count: int) -> Race:
+    facts = log.with_suffix(".facts")
+    process(*NOTIFYCLI, "events", "pack", log, "-q", "-o", facts)
     return Race(
-        f"what else asks the evaluator: {name}",
+        f"packed events: {name}",
         [
-            Way("--summary --jobs 1", partial(_simulated, store, log, "--summary")),
-            Way("--explain", explain),
-            Way("deliver --dry-run", deliver),
-            Way("why -u 3", why),
+            Way("simulate FILE.facts", partial(_simulated, store, facts, "--summary")),
+            Way("simulate FILE.jsonl", partial(_simulated, store, log, "--summary"), most=1 / 4),
         ],
         count,
         "events",
-        check=lambda answers: _as_many(answers[0], explained),
     )
 
 
-def _simulated(store: Path, log: Path, *options: str, stdout: Path | None = None) -> Done:
+def _simulated(
+    store: Path, log: Path, *options: str, jobs: int = 1, stdout: Path | None = None
+) -> Done:
     command: tuple[str | Path, ...] = (*NOTIFYCLI, "--db", store, "simulate", log, "-q", *options)
-    command = (*command, "--jobs", "1")
+    command = (*command, "--jobs", str(jobs))
     return process(*command) if stdout is None else process(*command, stdout=stdout)
 
 
@@ -120,9 +162,9 @@ def _whole(answer: bytes, count: int) -> None:
         raise WrongError(f"{int(answer)} of {count} events were read")
 
 
-def _as_many(counts: bytes, explained: Path) -> None:
-    """Compare what was counted with what was shown."""
-    records = [msgspec.json.decode(line) for line in counts.splitlines()]
+def _as_many(explained: Path, answers: Sequence[bytes]) -> None:
+    """Compare what was shown with what was counted."""
+    records = [msgspec.json.decode(line) for line in answers[1].splitlines()]
     counted = sum(one["fired"] + one["suppressed"] for one in records)
     with explained.open("rb") as file:
         shown = sum(1 for _ in file)

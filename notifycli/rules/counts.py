@@ -229,7 +229,7 @@ class Counts(Struct):
             for user, times in plan.named.items():
                 of_type[user] += times
             if plan.times:
-                for user in plan.users:
+                for user in plan.audience.users:
                     of_type[user] += plan.times
             self._add_judged(account, evaluator, plan, takes)
             plan.begin_anew()
@@ -241,7 +241,8 @@ class Counts(Struct):
                 email = None if known is None else known.email
                 for channel in channels:
                     if takes is None or takes(account, user, channel, type_):
-                        self.decided[user, email, channel, type_] += times
+                        key = user, email, channel, type_
+                        self.decided[key] = self.decided.get(key, 0) + times
 
     def _add_judged(
         self, account: int, evaluator: Evaluator, plan: Plan, takes: Takes | None
@@ -258,7 +259,9 @@ class Counts(Struct):
                 if recipient.reason is Reason.ENABLED:
                     self.fired[key] += times
                 self._add_reason(account, evaluator, recipient, times)
-        rest: Collection[int] = plan.users if self.insight is not None else plan.switched_on
+        rest: Collection[int] = (
+            plan.audience.users if self.insight is not None else plan.audience.switched_on
+        )
         for user in rest if plan.times else ():
             for recipient in evaluator.default(plan, user):
                 times = plan.times - often[user, recipient.channel]

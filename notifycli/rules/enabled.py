@@ -129,7 +129,7 @@ class EnabledIndex:
         return () if wanting.isdisjoint(users) else [user for user in users if user in wanting]
 
     def of(
-        self, type_: NotificationType, users: tuple[int, ...], inbox: int | None
+        self, type_: NotificationType, users: Collection[int], inbox: int | None
     ) -> list[Enabled]:
         """Return the users who have a type switched on in an inbox."""
         each = ((user, self._settings.of(user, inbox)) for user in self.wanting(type_, users))

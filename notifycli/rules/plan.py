@@ -42,27 +42,38 @@ PLANS_KEPT = 4096
 Everyone = tuple[RecipientFields, ...]
 
 
-class Plan(Struct, eq=False):
-    """What a type comes to in an inbox, and how often it did.
+class Audience(Struct, frozen=True, eq=False):
+    """Who is told of a type in an inbox, and in one with a team that sees more: all its members."""
 
-    Without `users` it is of those who are judged one by one, wherever they are.
-    """
-
-    type: NotificationType
-    inbox: int | None = None
-    reason: Reason | None = None
-    """Why it is kept from everybody, if it is."""
     users: tuple[int, ...] = ()
     members: frozenset[int] = frozenset()
     """The users."""
     restricted: tuple[int, ...] = ()
     """The others of them, whose custom role asks for more than the inbox: judged one by one."""
-    switched_on: frozenset[int] = frozenset()
+    wanting: Sequence[Enabled] = ()
     """The users for whom it is switched on, for whatever conversations."""
+    switched_on: frozenset[int] = frozenset()
+    """The same, by their ids."""
+
+
+_NO_AUDIENCE = Audience()
+
+
+class Plan(Struct, eq=False):
+    """What a type comes to in conversations of an inbox in the same state, and how often it did.
+
+    Without an audience it is of those who are judged one by one, wherever they are.
+    """
+
+    type: NotificationType
+    inbox: int | None = None
+    audience: Audience = _NO_AUDIENCE
+    reason: Reason | None = None
+    """Why it is kept from everybody, if it is."""
     wanted: bool = False
     """Whether there is anybody to judge."""
     enabled: dict[int, Enabled] = field(default_factory=dict)
-    """Those of them for whom it is for conversations like this one."""
+    """Whoever has it switched on for conversations like these."""
     always: Everyone = ()
     """What is decided of these if nothing stands in the way."""
     fires_always: Everyone = ()
@@ -126,6 +137,8 @@ class Evaluator:
         self._finder = Finder(directory, profile)
         self.plans: dict[tuple[object, ...], Plan] = {}
         """As many as there are inboxes on record, and teams that see more, and states."""
+        self._audiences: dict[tuple[NotificationType, int | None, int | None], Audience] = {}
+        """By type, inbox and team; no more than plans."""
         self.full = False
         """Whether more plans are kept than are to be."""
         self._one_by_one = {type_: Plan(type_) for type_ in NotificationType}
@@ -148,6 +161,7 @@ class Evaluator:
     def forget(self) -> None:
         """Forget the plans, once they have been counted."""
         self.plans.clear()
+        self._audiences.clear()
         self.full = False
 
     def case(self, event: Event, conversation: Conversation, opening: Opening | None) -> Case:
@@ -204,9 +218,9 @@ class Evaluator:
 
     def _decide_for_audience(self, plan: Plan, case: Case) -> Sequence[RecipientFields]:
         """Decide for those of whoever can see the conversation who want it."""
-        apart = plan.switched_on.intersection(_people_apart(plan, case))
-        if plan.restricted:
-            concerned = [user for user in plan.restricted if self._concerned(case, user)]
+        apart = plan.audience.switched_on.intersection(_people_apart(plan, case))
+        if plan.audience.restricted:
+            concerned = [user for user in plan.audience.restricted if self._concerned(case, user)]
             for user in concerned:
                 plan.named[user] += 1
             apart = apart.union(concerned)
@@ -336,24 +350,39 @@ class Evaluator:
         key = type_, place, team, pending, kept.blocked, told, audible, assigned
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = self._found(case, users)
+            plan = self.plans[key] = self._found(case, self._audience(type_, place, team, users))
             self.full = len(self.plans) > PLANS_KEPT
         return plan
 
-    def _found(self, case: Case, users: Collection[int]) -> Plan:
+    def _audience(
+        self, type_: NotificationType, place: int | None, team: int | None, users: Collection[int]
+    ) -> Audience:
+        """Return the audience of a type in an inbox; it is found once."""
+        known = self._audiences.get((type_, place, team))
+        if known is None:
+            restricted = self.directory.restricted
+            members = tuple(user for user in users if user not in restricted)
+            wanting = self._enabled.of(type_, members, place)
+            known = self._audiences[type_, place, team] = Audience(
+                members,
+                frozenset(members),
+                tuple(user for user in users if user in restricted),
+                wanting,
+                frozenset(one.user for one in wanting),
+            )
+        return known
+
+    def _found(self, case: Case, audience: Audience) -> Plan:
         rule = first_that_holds(self._ladders.of_conversation[case.type], case)
-        reason = None if rule is None else rule.reason
-        covered = covered_as(case.conversation, 0) if case.type is _AUDIO else ""
-        restricted = self.directory.restricted
-        members = tuple(user for user in users if user not in restricted)
-        plan = Plan(case.type, case.event.inbox, reason, members, frozenset(members))
-        if restricted:
-            plan.restricted = tuple(user for user in users if user in restricted)
-        found = self._enabled.of(case.type, members, case.event.inbox)
-        plan.switched_on = frozenset(one.user for one in found)
-        plan.wanted = bool(plan.switched_on or restricted)
-        if reason is None:
-            fits = [one for one in found if not covered or covered in one.settings.audio.value]
+        wanted = bool(audience.wanting or audience.restricted)
+        plan = Plan(case.type, case.event.inbox, audience, rule and rule.reason, wanted)
+        if rule is None:
+            covered = covered_as(case.conversation, 0) if case.type is _AUDIO else ""
+            fits = [
+                one
+                for one in audience.wanting
+                if not covered or covered in one.settings.audio.value
+            ]
             plan.enabled = {one.user: one for one in fits}
             plan.always = tuple(chain.from_iterable(one.decided for one in fits))
             plan.fires_always = tuple(_fired(plan.always))
@@ -383,8 +412,8 @@ class Evaluator:
         one, plan = judged.candidates, judged.plan
         case = replace(judged.case, type=one.type, notified=set(judged.notified))
         if one.audience:
-            apart = plan.members.intersection(_people_apart(plan, case))
-            users: Iterable[int] = sorted(apart.difference(plan.switched_on))
+            apart = plan.audience.members.intersection(_people_apart(plan, case))
+            users: Iterable[int] = sorted(apart.difference(plan.audience.switched_on))
         else:
             wanting = self._enabled.wanting(one.type, one.users)
             users = [] if wanting is one.users else [u for u in one.users if u not in wanting]
@@ -399,7 +428,11 @@ class Evaluator:
             own.setdefault(recipient.user_id, []).append(recipient)
         users: Iterable[int] = sorted(own)
         if judged.candidates.audience:
-            users = sorted(own.keys() | plan.members) if plan.restricted else plan.users
+            users = (
+                sorted(own.keys() | plan.audience.members)
+                if plan.audience.restricted
+                else plan.audience.users
+            )
         every: list[RecipientFields] = []
         for user in users:
             every += own.get(user) or self.default(plan, user)

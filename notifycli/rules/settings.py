@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, field
@@ -200,11 +201,17 @@ def _compiled(
         audio=Resolved(sets, audio.origin),
         audio_when=resolved("audio.when"),
         quiet_hours=Resolved(
-            None if quiet.value == "off" else QuietHours.parse(quiet.value), quiet.origin
+            None if quiet.value == "off" else _quiet_hours(quiet.value), quiet.origin
         ),
         inactive_after=Resolved(seconds, inactive.origin),
         connected_for=seconds if profile.live_presence else _CONNECTED_FOR,
     )
+
+
+@lru_cache(256)
+def _quiet_hours(text: str) -> QuietHours:
+    """Read quiet hours: many users have the same."""
+    return QuietHours.parse(text)
 
 
 def _audio_sets(value: str, profile: Profile) -> frozenset[str]:
