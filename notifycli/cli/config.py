@@ -42,6 +42,7 @@ class SettingRecord(Struct):
         """
 notifycli config set smtp.host=mail.example.com smtp.username=desk
 notifycli config set 'email.sender=Support <desk@example.com>'
+notifycli config set 'rules=chatwoot, 3:notifycli'    account 3 has rules of its own
 notifycli config set smtp.password            typed unseen, kept in the keyring
 pass desk/smtp | notifycli config set smtp.password
 """

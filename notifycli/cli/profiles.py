@@ -17,6 +17,7 @@ from notifycli.rules.profile import (
     UnknownProfileError,
     every_chatwoot,
     profile_named,
+    rules_by_account,
 )
 from notifycli.rules.replay import Account
 from notifycli.rules.settings import Preferences, unheard, without_effect
@@ -45,13 +46,18 @@ def profiles_of(store: Store, given: str | None) -> Profiles:
 
 def profile_of(store: Store, given: str | None, account: int) -> Profile:
     """Give one account's profile. Raises as `profiles_of` does."""
-    name = given or store.configuration.get("rules") or OURS
+    name = given or _setting(store, account)
     try:
         if name.strip().lower() == CHATWOOT:
             return profile_named(f"{CHATWOOT}@{_server_version(store, account)}")
         return profile_named(name)
     except UnknownProfileError as error:
         raise UsageError(str(error), "name one, as in --rules chatwoot@4.16") from None
+
+
+def _setting(store: Store, account: int) -> str:
+    named = rules_by_account(store.configuration.get("rules") or OURS)
+    return named.get(account) or named.get(None) or OURS
 
 
 def _server_version(store: Store, account: int) -> str:
@@ -82,12 +88,12 @@ def tell_without_effect(session: Session, accounts: Collection[Account]) -> None
             session.info(what)
 
 
-def connected_profile(store: Store) -> Profile:
-    """Return what is taken to be a connected server's version, which nobody is asked for.
+def connected_profile(store: Store, account: int) -> Profile:
+    """Return what is taken to be the version of an account's server, which nobody is asked for.
 
     It is that of the setting `rules` or, where that names none of Chatwoot's, the newest.
     """
-    return profile_at(store.configuration.get("rules") or "")
+    return profile_at(_setting(store, account))
 
 
 def profile_at(name: str) -> Profile:

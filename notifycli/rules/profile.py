@@ -163,6 +163,25 @@ def profile_named(name: str) -> Profile:
     raise UnknownProfileError(f"{name!r} is no profile: notifycli or chatwoot@4.16{meant}")
 
 
+def rules_by_account(setting: str) -> dict[int | None, str]:
+    """Return the names in a setting `rules`, by account; `None` is every other one.
+
+    It reads `chatwoot@4.16`, or `chatwoot, 3:notifycli` where account 3 has rules of its own.
+    Raises `UnknownProfileError`, not for a name.
+    """
+    named: dict[int | None, str] = {}
+    for part in setting.lower().split(","):
+        account, colon, name = part.rpartition(":")
+        number = account.strip()
+        if colon and not (number.isascii() and number.isdecimal() and int(number)):
+            raise UnknownProfileError(f"{number!r} is no account's number")
+        key = int(number) if colon else None
+        if key in named:
+            raise UnknownProfileError(f"{part.strip()!r} is a second one for the same accounts")
+        named[key] = name.strip()
+    return named
+
+
 def chatwoot_profile(version: str) -> Profile:
     """Give the profile of a release: `4.16`, `4.16.2`. Raises `UnknownProfileError`."""
     number = read_version(version)

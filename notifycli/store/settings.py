@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.rules.preferences import nearest
-from notifycli.rules.profile import CHATWOOT, OURS, profile_named
+from notifycli.rules.profile import CHATWOOT, OURS, profile_named, rules_by_account
 
 if TYPE_CHECKING:
     from notifycli.store.store import Database
@@ -159,9 +159,11 @@ def _sender(text: str) -> str:
 
 
 def _rules(text: str) -> str:
-    if text.lower() != CHATWOOT:
-        profile_named(text)
-    return text.lower()
+    named = rules_by_account(text)
+    for name in named.values():
+        if name != CHATWOOT:
+            profile_named(name)
+    return ", ".join(name if key is None else f"{key}:{name}" for key, name in named.items())
 
 
 SETTINGS: Mapping[str, Setting] = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from tests.conftest import Json, Notifycli, lines
+from tests.conftest import DESK, Json, Notifycli, lines
 
 CONVERSATION: Json = {"id": 42, "inbox_id": 3, "meta": {"assignee": {"id": 7, "type": "user"}}}
 NOTE: Json = {
@@ -133,6 +135,32 @@ def test_who_sees_an_inbox_without_members_on_record_is_said_as_it_is(noted: Not
     assert f"{unknown}every user is taken to see them; add members: " in ours
     assert f"{unknown}only administrators are taken to see them, as in Chatwoot; " in theirs
     assert "every user" not in theirs
+
+
+def test_an_account_can_have_rules_of_its_own(noted: Notifycli) -> None:
+    noted.ok("directory", "import", "-", stdin=json.dumps({**DESK, "account": {"id": 2}}).encode())
+    noted.ok("prefs", "set", "email.message=on", "-u", "7", "-a", "2")
+    noted.write_events("two.jsonl", [{**NOTE, "account": {"id": id_}} for id_ in (1, 2)])
+
+    def accounts() -> list[int]:
+        return [one["account_id"] for one in noted.ok("simulate", "two.jsonl").records]
+
+    for rules, of in (
+        ("chatwoot@4.11.1", [1, 2]),
+        ("notifycli, 2:Chatwoot@4.11.1", [2]),
+        ("1:chatwoot@4.11.1,chatwoot@4.16", [1]),
+        ("1:chatwoot@4.11.1", [1]),
+    ):
+        noted.ok("config", "set", f"rules={rules}")
+        assert accounts() == of
+    assert noted.ok("config", "get", "rules").stdout == b"1:chatwoot@4.11.1\n"
+    for wrong, told in (
+        ("x:notifycli", "'x' is no account's number"),
+        ("notifycli, chatwoot", "'chatwoot' is a second one for the same accounts"),
+        ("2:notfycli", "did you mean notifycli?"),
+    ):
+        refused = noted("config", "set", f"rules={wrong}")
+        assert (refused.status, told in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,6 @@ def tell_unheard(
 
     everybody = (user.id for user in store.users(account))
     named = everybody if None in users else (user for user in users if user is not None)
-    profile = connected_profile(store)
+    profile = connected_profile(store, account)
     for what, remedy in unheard_in_words(profile, store.preferences(account), named):
         session.info(f"{what}; {remedy}")
