@@ -40,7 +40,7 @@ _HEAVY = {
         "http",
     ),
     *("logging", "lzma", "multiprocessing", "smtplib", "socket", "ssl", "tempfile", "tomllib"),
-    *("unittest", "xml", "zipfile"),
+    *("typing_extensions", "unittest", "xml", "zipfile"),
 }
 """What takes a millisecond or more, and Typer itself doesn't import."""
 _READS_FILES = {"csv", "tomllib"}

@@ -10,3 +10,14 @@
 | `tokens`, `typed_secret`, `times`, `assignments` | what several nouns read and tell |
 | `server`, `doctor`, `tab` | what stays and answers; what looks after it; what TAB completes |
 """
+
+import sys
+
+if "typing_extensions" not in sys.modules:
+    # msgspec takes from there, where it is installed, what `typing` has had since Python 3.11. It
+    # would be a twentieth of the time of a short command.
+    sys.modules["typing_extensions"] = None  # type: ignore[assignment] # it can't be imported
+    try:
+        import msgspec  # noqa: F401 - so that nobody imports it later with the other
+    finally:
+        del sys.modules["typing_extensions"]

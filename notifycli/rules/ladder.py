@@ -25,8 +25,8 @@ from notifycli.rules.notifications import (
 )
 from notifycli.rules.preferences import Layer
 from notifycli.rules.presence import Presence
-from notifycli.rules.profile import Profile
-from notifycli.rules.settings import BUILTIN_SETTINGS, Settings
+from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.settings import Preferences, Settings, read_settings
 from notifycli.rules.state import Conversation
 
 _CREATION = {NotificationType.CREATION}
@@ -34,6 +34,8 @@ _ASSIGNMENT = {NotificationType.ASSIGNMENT}
 _MENTION = {NotificationType.MENTION}
 _UNASSIGNED = {NotificationType.UNASSIGNED_MESSAGE}
 _AUDIO_ONLY = (Channel.AUDIO,)
+_BUILTIN = read_settings(Preferences(), NOTIFYCLI)
+"""The settings of a user for whom nothing is set."""
 
 
 class Case(Struct, gc=False):
@@ -57,7 +59,7 @@ class Case(Struct, gc=False):
     type: NotificationType = NotificationType.NEW_MESSAGE
     user: int = 0
     channel: Channel = Channel.EMAIL
-    settings: Settings = BUILTIN_SETTINGS
+    settings: Settings = _BUILTIN
 
     def can_see(self, user: int) -> bool:
         """Whether a user can see the conversation."""

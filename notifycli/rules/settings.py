@@ -149,7 +149,7 @@ class SettingsBook:
     def __init__(self, preferences: Preferences, profile: Profile = NOTIFYCLI) -> None:
         self._preferences = as_read_by(profile, preferences)
         self._profile = profile
-        self._everybodys = _compiled(self._preferences, profile)
+        self._everybodys = read_settings(self._preferences, profile)
         self._compiled: dict[tuple[int | None, int | None], Settings] = {
             (None, None): self._everybodys
         }
@@ -160,13 +160,13 @@ class SettingsBook:
         owner = user if here is not None or user in self._preferences.user else None
         found = self._compiled.get((owner, here))
         if found is None:
-            found = self._compiled[owner, here] = _compiled(
+            found = self._compiled[owner, here] = read_settings(
                 self._preferences, self._profile, owner, here, self._everybodys
             )
         return found
 
 
-def _compiled(
+def read_settings(
     preferences: Preferences,
     profile: Profile,
     user: int | None = None,
@@ -220,7 +220,3 @@ def _audio_sets(value: str, profile: Profile) -> frozenset[str]:
         return known
     read = profile.audio_mine if value == "assigned" else profile.audio_sets
     return frozenset(value.split("+")) if read else _NOT_READ
-
-
-BUILTIN_SETTINGS = _compiled(Preferences(), NOTIFYCLI)
-"""Those of a user for whom nothing is set."""
