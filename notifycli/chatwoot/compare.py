@@ -28,6 +28,7 @@ _EARLY, _LATE = 60 * SECOND, 600 * SECOND
 """How much sooner or later than its event somebody may have been named: times are guessed."""
 _SENT_EARLY = 5 * SECOND
 """How much sooner than its event something may have been sent: some times are whole seconds."""
+_TIDIED = 30 * SECOND
 _AT_ONCE = 10 * SECOND
 """How far a user's browsers and telephones are apart."""
 _MONTH = 30 * 24 * 3600 * SECOND
@@ -248,6 +249,8 @@ class Comparison:
             return "outside_the_log"
         if one.channel is Channel.PUSH and decision.user_id not in self._subscribed:
             return "no_subscription_known"
+        if any(_follows(one, other) for other in self.agreed.values()):
+            return "perhaps_dropped_for_a_newer_one"
         waits = one.channel is Channel.EMAIL and decision.type in NEW_MESSAGE_TYPES
         settings = self._account.evaluator.settings.of(decision.user_id, decision.inbox_id)
         if waits and settings.connected_for and not self._reach.presence:
@@ -351,10 +354,12 @@ class Comparison:
             return "the events don't say who assigned it: perhaps they took it themselves"
         if one.decision.type is _T.CREATION and one.event.name not in (CREATED, HANDOFF):
             return "taken as a bot's hand-over; perhaps a person opened the conversation"
-        return _UNMET.get(one.decision.type, _UNCLEAR)
+        unclear = _DELETED if one.channel is None else _UNCLEAR
+        return _UNMET.get(one.decision.type, unclear)
 
 
 _UNCLEAR = "the preferences or the directory may have been others then: notifycli chatwoot pull"
+_DELETED = "perhaps deleted there; else the directory may have been another one then"
 _ONCE_MORE = "the events tell of one fewer: perhaps their log lacks some"
 _HELD = {
     Reason.DISABLED: "it is switched on there: notifycli chatwoot pull",
@@ -387,6 +392,20 @@ def _fits(seen: Observation, decision: Decision, at: int | None) -> bool:
         return seen.message == decision.message_id
     early = _EARLY if seen.channel is None else _SENT_EARLY
     return at is None or at - early <= seen.at <= at + _LATE
+
+
+def _follows(one: Prediction, other: Prediction) -> bool:
+    """Whether another one came so soon that Chatwoot may have dropped the first before it went out.
+
+    It tidies up a user's older notifications of a conversation. Of two alike, what was found may
+    be either's.
+    """
+    same = one.place == other.place and one.channel is other.channel
+    if not same or one.at is None or other.at is None:
+        return False
+    later = other.at - one.at
+    alike = one.decision.type == other.decision.type
+    return (-_TIDIED if alike else 0) < later < _TIDIED
 
 
 def _name(one: Prediction) -> tuple[object, ...]:

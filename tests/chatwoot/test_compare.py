@@ -105,7 +105,7 @@ def test_what_4_16_sent_is_explained_by_it_and_by_webhooks_nearly(path: Path) ->
 
 def test_together_the_worlds_single_out_their_version() -> None:
     found = [compare_world(read(path), told=True).versions for path in WORLDS]
-    assert set(found) == {"4.0 or newer", "4.11.2 or newer", "4.16"}
+    assert set(found) == {"4.0 or newer", "4.4 or newer", "4.11.2 or newer", "4.16"}
 
 
 # A desk: 7 and 8 are members of inbox 3, 9 is an administrator. 10:00 is 1_772_532_000.
@@ -177,7 +177,7 @@ ROWS = [
     Noted(
         "the last one is missing",
         [row(120.2, MESSAGE, 100)],
-        [("not_found", 7, MESSAGE, "disabled", "the preferences or the directory")],
+        [("not_found", 7, MESSAGE, "disabled", "perhaps deleted there")],
     ),
     Noted(
         "one who is no member here was told",
@@ -347,6 +347,48 @@ def test_what_a_log_of_the_worker_says(desk: Notifycli) -> None:
     ]
     assert done.status == 1
     assert "1 address that nobody here has, and they are left out (zoe@elsewhere" in done.stderr
+
+
+def test_what_a_newer_one_may_have_displaced_is_no_difference(desk: Notifycli) -> None:
+    """Chatwoot tidies up a user's older notifications, whether or not they have gone out."""
+    desk.ok("prefs", "set", "email.message=on", "email.assigned=off", "-u", "7")
+    desk.ok("prefs", "set", "push.assigned=off", "inactive_after=0s", "--default")
+    mail = f"Email sent to jane@example.com with subject {MAILS[MESSAGE].format(42)}"
+    desk.write(
+        "worker.log",
+        f"2026-03-03T09:00:00Z start\n2026-03-03T10:02:02Z {mail}\n2026-03-03T11:00:00Z bye\n",
+    )
+    for seconds, status in ((125, 0), (180, 1)):
+        desk.write_events("e.jsonl", [CREATED, ASSIGNED, message(100, 120), message(101, seconds)])
+        done = desk("chatwoot", "compare", "e.jsonl", "--log", "worker.log", "--explain")
+        reasons = {"agreed": "enabled", "not_found": "enabled"}
+        if not status:
+            reasons = {"agreed": "enabled", "no_evidence": "perhaps_dropped_for_a_newer_one"}
+        assert {one["result"]: one["reason"] for one in done.records} == reasons
+        assert done.status == status
+
+
+@pytest.mark.parametrize(
+    ("release", "types"),
+    [
+        ("2.13", []),
+        ("2.14", [PARTICIPATING]),
+        ("3.5.1", [PARTICIPATING]),
+        ("4.0", [MESSAGE]),
+        ("4.16", [MESSAGE]),
+    ],
+)
+def test_the_row_of_an_assignee_who_has_participating_alone_on(
+    desk: Notifycli, release: str, types: list[str]
+) -> None:
+    """The second of the twelve cases: from 4.0 on it is in the app only."""
+    desk.ok("prefs", "set", "email.*=off", "push.*=off", "--default")
+    desk.ok("prefs", "set", "email.participating=on", "-u", "7")
+    desk.write_events("e.jsonl", [message(100, 120)])
+    desk.write("n.jsonl", b"")
+    command = ("chatwoot", "compare", "e.jsonl", "--notifications", "n.jsonl")
+    done = desk(*command, "--rules", f"chatwoot@{release}")
+    assert [(one["user_id"], one["type"]) for one in done.records] == [(7, one) for one in types]
 
 
 @pytest.mark.parametrize(
