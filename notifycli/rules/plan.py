@@ -186,22 +186,28 @@ class Evaluator:
         self, event: Event, conversation: Conversation, opening: Opening | None
     ) -> list[Judged]:
         """Decide for the candidates of an event who want it, type by type, and count that."""
+        found = self._finder.candidates(event, conversation, opening)
+        if not found:
+            return []
         case = self.case(event, conversation, opening)
         judged: list[Judged] = []
-        for one in self._finder.candidates(event, conversation, opening):
-            case.type = one.type
+        for one in found:
+            type_ = case.type = one.type
             notified = frozenset(case.notified) if case.notified else _NOBODY
+            decided: Sequence[RecipientFields] = ()
             if one.audience:
                 plan = self._plan(case, one.users)
                 plan.times += 1
-                decided = self._decide_for_audience(plan, case) if plan.wanted else ()
+                if plan.wanted:
+                    decided = self._decide_for_audience(plan, case)
             else:
-                plan = self._one_by_one[one.type]
+                plan = self._one_by_one[type_]
                 named = plan.named
                 for user in one.users:
                     named[user] += 1
-                wanting = self._enabled.wanting(one.type, one.users)
-                decided = self._decide_for_each(plan, case, wanting) if wanting else ()
+                wanting = self._enabled.wanting(type_, one.users)
+                if wanting:
+                    decided = self._decide_for_each(plan, case, wanting)
             judged.append(Judged(case, one, plan, notified, decided))
         return judged
 
@@ -218,9 +224,10 @@ class Evaluator:
 
     def _decide_for_audience(self, plan: Plan, case: Case) -> Sequence[RecipientFields]:
         """Decide for those of whoever can see the conversation who want it."""
-        apart = plan.audience.switched_on.intersection(_people_apart(plan, case))
-        if plan.audience.restricted:
-            concerned = [user for user in plan.audience.restricted if self._concerned(case, user)]
+        audience = plan.audience
+        apart = audience.switched_on.intersection(_people_apart(plan, case))
+        if audience.restricted:
+            concerned = [user for user in audience.restricted if self._concerned(case, user)]
             for user in concerned:
                 plan.named[user] += 1
             apart = apart.union(concerned)
