@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from notifycli.chatwoot.evidence import Evidence, Observation
-from notifycli.events.event import CREATED, SLA_EVENTS, Event
+from notifycli.events.event import CREATED, Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType
@@ -100,8 +100,6 @@ class Reach(Struct):
     messages: set[int] = field(default_factory=set)
     presence: bool = False
     """Whether they tell who is connected."""
-    sla: bool = False
-    """Whether they tell of missed service levels, which older versions don't have."""
 
     def take(self, event: Event) -> None:
         """Take in an event of the account."""
@@ -113,7 +111,6 @@ class Reach(Struct):
         if event.message is not None and event.message.id is not None:
             self.messages.add(event.message.id)
         self.presence = self.presence or event.connected is not None
-        self.sla = self.sla or event.name in SLA_EVENTS
 
     def covers(self, seen: Observation) -> bool:
         """Whether something was done while the events were logged, and where they were."""
@@ -133,7 +130,7 @@ class Comparison:
         """By the number of the observation."""
         self._account = replay.accounts[account]
         self._id = account
-        self.evidence, self.reach = evidence, reach
+        self.evidence, self._reach = evidence, reach
         self._seen = evidence.observations
         self._number = 0
         self._held: dict[int, Decision] = {}
@@ -207,7 +204,7 @@ class Comparison:
     def _not_predicted(self) -> Iterator[tuple[int, Observation]]:
         """Return what was done within reach of the events, and nothing predicts."""
         for number, seen in enumerate(self._seen):
-            if number not in self.agreed and self.reach.covers(seen) and not self._again(seen):
+            if number not in self.agreed and self._reach.covers(seen) and not self._again(seen):
                 yield number, seen
 
     def _again(self, seen: Observation) -> bool:
@@ -236,7 +233,7 @@ class Comparison:
             return "no_time"
         if any(seen.channel is None and seen.at >= one.at for seen in here):
             return "replaced_by_a_newer_one"
-        latest = max([one.at, self.reach.last or one.at, *of_user[-1:]])
+        latest = max([one.at, self._reach.last or one.at, *of_user[-1:]])
         if one.at < latest - _MONTH:
             return "older_than_a_month"
         if len(of_user) >= _ROWS_KEPT and one.at < of_user[0]:
@@ -256,7 +253,7 @@ class Comparison:
             return "perhaps_dropped_for_a_newer_one"
         waits = one.channel is Channel.EMAIL and decision.type in NEW_MESSAGE_TYPES
         settings = self._account.evaluator.settings.of(decision.user_id, decision.inbox_id)
-        if waits and settings.connected_for and not self.reach.presence:
+        if waits and settings.connected_for and not self._reach.presence:
             return "perhaps_present"
         return None
 
@@ -283,7 +280,7 @@ class Comparison:
             for one in self.agreed.values():
                 yield self._finding(Result.AGREED, one, one.decision.reason, None)
             for seen in self._seen:
-                if not self.reach.covers(seen):
+                if not self._reach.covers(seen):
                     yield self._of_seen(Result.NO_EVIDENCE, seen, None, "not_in_events", None)
 
     def _finding(self, result: Result, one: Prediction, reason: str, remedy: str | None) -> Finding:
@@ -339,7 +336,7 @@ class Comparison:
         directory = self._account.directory
         if seen.user not in directory.users:
             return "the directory lacks this user: notifycli chatwoot pull"
-        if seen.message is not None and seen.message not in self.reach.messages:
+        if seen.message is not None and seen.message not in self._reach.messages:
             return "no event has this message: fill the log with notifycli chatwoot history -O FILE"
         if held is not None:
             return _HELD.get(held.reason, _UNCLEAR)
@@ -444,21 +441,19 @@ class Guess(NamedTuple):
 def guess(comparisons: Sequence[Comparison]) -> Guess:
     """Return which of the comparisons, the oldest version first, explains most.
 
-    Where nothing was found there is nothing to explain, and it is the newest. A version that lacks
-    what the events tell of is none.
+    Where nothing was found there is nothing to explain, and it is the newest.
     """
     counts = [len(one.differences()) for one in comparisons]
-    names = [one.profile.name.partition("@")[2] for one in comparisons]
-    able = [place for place, one in enumerate(comparisons) if one.profile.sla >= one.reach.sla]
-    if comparisons[0].evidence.observations:
-        last = max(able, key=lambda place: (-counts[place], place))
-    else:
-        last = able[-1]
+    fewest = min(counts)
+    last = max(place for place, count in enumerate(counts) if count == fewest)
+    if not comparisons[0].evidence.observations:
+        fewest, last = counts[-1], len(counts) - 1
     first = last
-    while first - 1 in able and counts[first - 1] == counts[last]:
+    while first and counts[first - 1] == fewest:
         first -= 1
+    names = [one.profile.name.partition("@")[2] for one in comparisons]
     if last == len(names) - 1:
         versions = names[last] if first == last else f"{names[first]} or newer"
     else:
         versions = f"{names[first]} to before {names[last + 1]}"
-    return Guess(comparisons[last], counts[last], versions)
+    return Guess(comparisons[last], fewest, versions)

@@ -89,10 +89,16 @@ def restore(
     Nothing is overwritten. What a system's keyring held isn't in it: it is told.
     """
     session = session_of(ctx)
+    store = session.location.file
+    if store is None:
+        raise UsageError(
+            "a backup is brought back into a file",
+            "restore one with --db FILE; then: notifycli store copy FILE postgresql://HOST/NAME",
+        )
     keychain = file_path(os.environ, session.location.folder)
     with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
         members = _extract(file, Path(folder))
-        targets = {session.location.file: members[_STORE]}
+        targets = {store: members[_STORE]}
         if _KEYCHAIN in members:
             targets[keychain] = members[_KEYCHAIN]
         with hold_lock(lock_path(keychain), LOCK_SECONDS):

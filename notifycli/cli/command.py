@@ -134,7 +134,7 @@ _EVERYWHERE = (
     _Shared(
         ("--db",),
         str,
-        "The store: a file, or sqlite:///FILE. [env: NOTIFYCLI_DB]",
+        "The store: a file, or postgresql://HOST/DATABASE. [env: NOTIFYCLI_DB]",
         "PATH",
     ),
     _Shared(("--quiet", "-q"), bool, "No notes on standard error; errors still."),

@@ -141,4 +141,6 @@ def look(
 
     One that is missing, damaged, locked, foreign or of another version has nothing to say.
     """
+    if location.file is None:
+        return []  # A server may take longer than a TAB may.
     return glance(location.file, lambda database: ask(Glance(database, account))) or []

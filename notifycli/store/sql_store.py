@@ -15,7 +15,7 @@ import msgspec
 from notifycli.rules.directory import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
-from notifycli.store.store import EVERY_INBOX, AccountName
+from notifycli.store.store import EVERY_INBOX, AccountName, open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from notifycli.store.presets import Presets
     from notifycli.store.settings import Configuration
     from notifycli.store.staging import Staging, Written
-    from notifycli.store.store import Database, Inspection, Location
+    from notifycli.store.store import Database, Inspection, Location, Store
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
     from notifycli.store.transaction import Change
@@ -86,7 +86,9 @@ class SQLStore:
 
     @cached_property
     def outbox(self) -> Outbox:
-        return self._database.outbox()
+        from notifycli.store.sql_outbox import SQLOutbox
+
+        return SQLOutbox(self._database)
 
     @cached_property
     def presets(self) -> Presets:
@@ -258,7 +260,17 @@ class SQLStore:
         return self._database.inspect()
 
     def copy_to(self, file: Path) -> None:
-        self._database.copy_to(file)
+        if not self._database.copy_to(file):
+            with open_store(file) as copy:
+                copy.copy_from(self)
+
+    def copy_from(self, store: Store) -> int:
+        from notifycli.store.copy import copy_store
+
+        if not isinstance(store, SQLStore):
+            raise TypeError("a store that is no database can't be copied yet")
+        source = store._database  # noqa: SLF001 - of its own kind
+        return copy_store(source, self._database, self.location.name)
 
     def _preferences(self, account: int, user_rows: Iterator[tuple[Any, ...]]) -> Preferences:
         of_layer: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}

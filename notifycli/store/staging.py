@@ -42,18 +42,20 @@ def differ(one: str, other: str) -> str:
     return f"({one} <> {other} OR ({one} IS NULL) <> ({other} IS NULL))"
 
 
-_DIFFERING = f"""(
+_OF_USERS = f"""
 SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
   FROM staged s LEFT JOIN user_preference p
     ON p.account_id = s.account_id AND p.user_id = s.user_id
    AND p.inbox_id = s.inbox_id AND p.key = s.key
  WHERE s.user_id <> 0 AND {differ("p.value", "s.value")}
-UNION ALL
+"""
+_OF_ACCOUNTS = f"""
 SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
   FROM staged s LEFT JOIN account_preference p
     ON p.account_id = s.account_id AND p.layer = s.layer AND p.key = s.key
- WHERE s.user_id = 0 AND {differ("p.value", "s.value")})
+ WHERE s.user_id = 0 AND {differ("p.value", "s.value")}
 """
+_DIFFERING = f"({_OF_USERS} UNION ALL {_OF_ACCOUNTS})"
 
 _LOCKED = """
 SELECT d.layer, u.email, nullif(d.user_id, 0), d.inbox_id, d.key, locks.value, d.place
@@ -253,12 +255,15 @@ class Staging:
 
     def write(self, account: int, change: int) -> int:
         """Set the values of an account, and tell the history; gives how many have changed."""
-        changed = self._database.execute(
-            "INSERT INTO preference_change (change_id, layer, user_id, inbox_id, key, old, new)"
-            " SELECT ?, layer, nullif(user_id, 0), nullif(inbox_id, 0), key, old, new"
-            f" FROM {_DIFFERING} d WHERE account_id = ?",
-            (change, account),
-        ).rowcount
+        changed = 0
+        for differing in (_OF_USERS, _OF_ACCOUNTS):
+            changed += self._database.execute(
+                "INSERT INTO preference_change (change_id, layer, user_id, inbox_id, key, old, new)"
+                " SELECT ?, layer, nullif(user_id, 0), nullif(inbox_id, 0), key, old, new"
+                f" FROM ({differing}) d WHERE account_id = ?"
+                " ORDER BY d.user_id, d.inbox_id, d.key, d.layer",
+                (change, account),
+            ).rowcount
         for statement in _WRITES:
             self._database.execute(statement, (account,))
         return changed

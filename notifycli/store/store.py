@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
-from notifycli.errors import ConfigurationError, UsageError
+from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from notifycli.rules.directory import Directory, Inbox, Team, User
@@ -43,25 +43,27 @@ class AccountName(NamedTuple):
 
 
 class Location(NamedTuple):
-    """Where a store is."""
+    """Where a store is: in a file, or in the database of a server."""
 
-    file: Path
+    file: Path | None
+    url: str = ""
+    """Of a server's; there is no password in it."""
 
     @property
     def name(self) -> str:
         """What messages call it."""
-        return str(self.file)
+        return self.url or str(self.file)
 
     @property
     def folder(self) -> Path:
-        """Where what belongs to the store lies beside it: the journal, a file of secrets."""
-        return self.file.parent
+        """Where what belongs to the store lies on this machine: the journal, a file of secrets."""
+        return _user_folder() if self.file is None else self.file.parent
 
     @property
     def exists(self) -> bool:
         """Whether there is a store yet, as far as can be seen without opening it."""
         # Unlike pathlib's, this doesn't raise where it may not look: opening tells why.
-        return os.path.exists(self.file)  # noqa: PTH110
+        return self.file is None or os.path.exists(self.file)  # noqa: PTH110
 
 
 class Inspection(NamedTuple):
@@ -222,9 +224,18 @@ class Store(Protocol):
         """Write the whole store, as it is at one moment, into a new file that is one too."""
         ...
 
+    def copy_from(self, store: Store) -> int:
+        """Fill this store, which must be empty, with all that is in another (`copy.copy_store`)."""
+        ...
+
 
 class Cursor(Protocol):
     """What a statement answers (PEP 249)."""
+
+    @property
+    def description(self) -> Sequence[Sequence[Any]] | None:
+        """The columns of the rows, each with its name first."""
+        ...
 
     @property
     def rowcount(self) -> int:
@@ -282,8 +293,15 @@ class Database(Reader, Protocol):
         """Make the table `staged` anew, which is this connection's own (`staging`)."""
         ...
 
-    def outbox(self) -> Outbox:
-        """Return the outbox of this database."""
+    passing_over: str
+    """How a SELECT ends whose rows are to be taken, so that two who do so don't take the same."""
+
+    def brief(self) -> AbstractContextManager[None]:
+        """Do all or nothing, beside others who write if the engine can; within `errors`."""
+        ...
+
+    def version(self) -> int:
+        """As `Outbox.version`."""
         ...
 
     def damage(self) -> str:
@@ -294,8 +312,12 @@ class Database(Reader, Protocol):
         """As `Store.inspect`."""
         ...
 
-    def copy_to(self, file: Path) -> None:
-        """As `Store.copy_to`."""
+    def copy_to(self, file: Path) -> bool:
+        """Write a file as `Store.copy_to` does, if the engine has a way; else give False."""
+        ...
+
+    def count_on(self) -> None:
+        """Have numbers that the engine gives to new rows follow those that are there."""
         ...
 
     def close(self) -> None:
@@ -310,18 +332,18 @@ def locate(url: str | Path | None) -> Location:
     SQLAlchemy has it. Raises `UsageError` for a URL of an engine that isn't ours.
     """
     if url is None:
-        from platformdirs import user_data_path
-
-        return Location(user_data_path("notifycli", appauthor=False) / "notifycli.db")
+        return Location(_user_folder() / "notifycli.db")
     text = str(url)
     scheme, mark, rest = text.partition("://")
     if isinstance(url, str) and mark and scheme.replace("+", "").isalnum():
+        if scheme.lower() in {"postgresql", "postgres"}:
+            return Location(None, _without_password(text))
         text = rest.removeprefix("/")
         if scheme.lower() != "sqlite" or text == rest or not text:
             # Not the whole of it: a URL may hold a password.
             raise UsageError(
                 f"no store can be opened at an address that begins with {scheme}://",
-                "name a file: --db desk.db, or --db sqlite:///desk.db",
+                "name a file, sqlite:///desk.db, or a database, postgresql://HOST/DATABASE",
             )
     return Location(Path(os.path.expanduser(text)))
 
@@ -333,14 +355,61 @@ def open_store(url: str | Path | Location, *, create: bool = True) -> Store:
     damaged, `NotPermittedError` and `TryAgainError`.
     """
     from notifycli.store.sql_store import SQLStore
-    from notifycli.store.sqlite.connection import SQLite
 
     location = url if isinstance(url, Location) else locate(url)
-    return SQLStore(location, SQLite(location.file, create=create))
+    return SQLStore(location, _connect(location, create=create))
+
+
+def _connect(location: Location, *, create: bool) -> Database:
+    """Connect to the engine that keeps a store, which is imported with its driver by then alone."""
+    if location.file is not None:
+        return _in_file(location.file, create=create)
+    try:
+        from notifycli.store.postgres.connection import PostgreSQL
+    except ImportError as error:
+        raise UnavailableError(
+            f"a store in PostgreSQL needs what isn't installed: {error}",
+            "pip install 'notifycli[postgres]'",
+        ) from None
+    database = PostgreSQL(location, create=create)
+    if database.is_made:
+        return database
+    database.close()
+    return _in_file(Path(location.name), create=False)
+
+
+def _in_file(file: Path, *, create: bool) -> Database:
+    from notifycli.store.sqlite.connection import SQLite
+
+    return SQLite(file, create=create)
+
+
+def _user_folder() -> Path:
+    from platformdirs import user_data_path
+
+    return user_data_path("notifycli", appauthor=False)
+
+
+def _without_password(url: str) -> str:
+    """Return a server's address, once it is sure that everybody may read it.
+
+    What a process was called with can be read by everybody on its machine, and finds its way into
+    logs and histories.
+    """
+    from urllib.parse import parse_qs, urlsplit
+
+    parts = urlsplit(url)
+    if parts.password is not None or {"password", "sslpassword"} & {*parse_qs(parts.query)}:
+        raise UsageError(
+            "the store's address holds a password, which others on this machine could read",
+            "put it into a password file (~/.pgpass or PGPASSFILE), a service file, or PGPASSWORD",
+        )
+    return url
 
 
 def check_unused(location: Location) -> None:
     """Raise `TryAgainError` while anybody has the store open; one that is damaged is let be."""
-    from notifycli.store.sqlite.connection import check_unused as check
+    if location.file is not None:
+        from notifycli.store.sqlite.connection import check_unused as check
 
-    check(location.file)
+        check(location.file)

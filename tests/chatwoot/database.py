@@ -95,11 +95,23 @@ class Postgres(NamedTuple):
     """A running server, reached through its socket."""
 
     socket: Path
+    port: int = 5432
 
     def psql(self, database: str, script: str) -> str:
         """Run a script as the README says. Returns what it prints."""
         done = subprocess.run(
-            ["psql", "-h", str(self.socket), "-U", "postgres", "-X", "-qAt", database],
+            [
+                "psql",
+                "-h",
+                str(self.socket),
+                "-p",
+                str(self.port),
+                "-U",
+                "postgres",
+                "-X",
+                "-qAt",
+                database,
+            ],
             input=script.encode(),
             capture_output=True,
             check=False,
@@ -119,8 +131,11 @@ class Postgres(NamedTuple):
 
 
 @contextmanager
-def postgres(folder: Path) -> Iterator[Postgres]:
-    """Start a PostgreSQL of its own in a folder, without TCP; skip where there is none."""
+def postgres(folder: Path, port: int = 5432, settings: str = "") -> Iterator[Postgres]:
+    """Start a PostgreSQL of its own in a folder; skip where there is none.
+
+    Without TCP, unless its settings (`-c name=value`) say otherwise.
+    """
     programs = max(Path("/").glob(_PROGRAMS[1:]), default=None)
     if programs is None or shutil.which("psql") is None:
         pytest.skip(needs_package("postgresql"))
@@ -133,11 +148,12 @@ def postgres(folder: Path) -> Iterator[Postgres]:
     run = [*as_server, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres"]
     subprocess.run([*run, "--no-sync", "-E", "UTF8"], check=True, capture_output=True, cwd=folder)
     control = [*as_server, str(programs / "pg_ctl"), "-D", str(data), "-w"]
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off"
+    options = f"-c port={port} -c listen_addresses= -c unix_socket_directories={folder}"
+    options += f" -c fsync=off {settings}"
     started = [*control, "-o", options, "-l", str(folder / "log"), "start"]
     subprocess.run(started, check=True, stdout=subprocess.DEVNULL, cwd=folder)
     try:
-        yield Postgres(folder)
+        yield Postgres(folder, port)
     finally:
         stopped = [*control, "-m", "immediate", "stop"]
         subprocess.run(stopped, check=True, stdout=subprocess.DEVNULL, cwd=folder)

@@ -108,16 +108,6 @@ def test_together_the_worlds_single_out_their_version() -> None:
     assert set(found) == {"4.0 or newer", "4.4 or newer", "4.11.2 or newer", "4.16"}
 
 
-def test_no_version_is_guessed_that_lacks_what_the_events_tell_of(desk: Notifycli) -> None:
-    """Its rules would say nothing of a missed service level, and so miss nothing."""
-    missed = body(event="sla_missed_first_response", created_at=TEN + 300)
-    desk.write("n.jsonl", lines([row(0.1, CREATION, user=8)]))
-    command = ("chatwoot", "compare", "e.jsonl", "--notifications", "n.jsonl")
-    for events, least in (([CREATED], "2.13"), ([CREATED, missed], "3.7")):
-        desk.write_events("e.jsonl", events)
-        assert f"explained best by Chatwoot {least} " in desk(*command).stderr
-
-
 # A desk: 7 and 8 are members of inbox 3, 9 is an administrator. 10:00 is 1_772_532_000.
 TEN = 1_772_532_000
 

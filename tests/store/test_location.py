@@ -29,7 +29,7 @@ def test_a_path_and_a_url_name_the_same_file(
     given: str, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", "/home/jane")
-    assert locate(given) == (Path(file),)
+    assert locate(given).file == Path(file)
 
 
 def test_both_are_the_same_store_to_every_command(notifycli: Notifycli) -> None:
@@ -58,6 +58,6 @@ def test_an_address_of_no_store_is_2_and_no_password_in_it_is_told(
     assert (result.status, result.stdout) == (2, b"")
     assert result.stderr == (
         f"error: no store can be opened at an address that begins with {scheme}://\n"
-        "  name a file: --db desk.db, or --db sqlite:///desk.db\n"
+        "  name a file, sqlite:///desk.db, or a database, postgresql://HOST/DATABASE\n"
     )
     assert [*notifycli.folder.iterdir()] == []

@@ -281,7 +281,7 @@ def test_every_change_of_state_is_in_the_history(life: TokenService, store: Stor
     life.generate(HERS, Wish())
     life.rotate(HERS, DAY, Wish())
     life.revoke(HERS)
-    with sqlite3.connect(store.location.file) as connection:
+    with sqlite3.connect(store.location.name) as connection:
         rows = connection.execute(
             "SELECT change_id, who, command, token_id, old, new FROM token_change"
             " JOIN change ON change.id = change_id ORDER BY token_change.rowid"

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -23,9 +23,6 @@ from notifycli.errors import (
     TryAgainError,
 )
 from notifycli.store.store import Inspection, damage_error
-
-if TYPE_CHECKING:
-    from notifycli.store.outbox import Outbox
 
 T = TypeVar("T")
 
@@ -140,6 +137,8 @@ def _is_ours(path: Path) -> bool:
 class SQLite:
     """The database in a file, as `Database` has it."""
 
+    passing_over = ""
+
     def __init__(self, path: Path, *, create: bool) -> None:
         self._path = path
         self._connection = connect(path, create=create)
@@ -187,11 +186,14 @@ class SQLite:
         )
         self.execute("DELETE FROM staged")
 
-    def outbox(self) -> Outbox:
-        """Return the outbox in the file."""
-        from notifycli.store.sqlite.outbox import SQLiteOutbox  # noqa: PLC0415 - few commands send
+    def brief(self) -> AbstractContextManager[None]:
+        """Do all or nothing; writers take turns."""
+        return self.transaction()
 
-        return SQLiteOutbox(self._connection, self._path)
+    def version(self) -> int:
+        """Return a number that differs once another process has changed the file."""
+        with self.errors():
+            return int(self.execute("PRAGMA data_version").fetchone()[0])
 
     def damage(self) -> str:
         """Return the first thing that SQLite finds wrong with the file; an empty string if none."""
@@ -217,12 +219,16 @@ class SQLite:
             return Inspection(found, f"it is damaged ({damage})", "notifycli restore FILE")
         return Inspection(found)
 
-    def copy_to(self, file: Path) -> None:
+    def copy_to(self, file: Path) -> bool:
         """Copy the database while others write, as it is at one moment (SQLite's online backup)."""
         with self.errors(), closing(sqlite3.connect(file)) as copy:
             self._connection.backup(copy)
             # One file: nothing that lies beside it needs to be kept too.
             copy.execute("PRAGMA journal_mode = DELETE")
+        return True
+
+    def count_on(self) -> None:
+        """Do nothing: SQLite has noted the numbers that it was given."""
 
     def close(self) -> None:
         """Close the file."""

@@ -1,4 +1,4 @@
-"""What an engine passes: every test in this folder runs on each of `ENGINES`."""
+"""What an engine passes: every test in this folder runs on each engine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import pytest
 
 from tests.conftest import Notifycli
 
-from .engines import ENGINES, Engine
+from .engines import Engine, PostgreSQLEngine, SQLiteEngine
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Engine:
-    return ENGINES[request.param](tmp_path_factory.mktemp(request.param))
+    if request.param == "sqlite":
+        return SQLiteEngine(tmp_path_factory.mktemp("stores"))
+    return PostgreSQLEngine(request.getfixturevalue("postgresql"))
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
-"""The outbox in a file of SQLite, whose writers take turns."""
+"""The outbox in a database, by the SQL that all engines share."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct, convert
 
@@ -22,7 +19,9 @@ from notifycli.store.outbox import (
     Settled,
     StateCount,
 )
-from notifycli.store.sqlite.connection import transaction, translate_errors
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
 
 Record = TypeVar("Record", bound=Struct)
 
@@ -62,28 +61,32 @@ def _select(record: type[Struct]) -> str:
 _SELECT_LEASED = _select(Leased)
 _SELECT_NOTED = _select(Noted)
 _INSERT = (
-    f"INSERT OR IGNORE INTO notice ({', '.join(Entry._fields)}, since, changed_at, due_at)"
+    f"INSERT INTO notice ({', '.join(Entry._fields)}, since, changed_at, due_at)"
     f" VALUES ({', '.join('?' * len(Entry._fields))}, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
 )
 
+_FOLLOW = """
+INSERT INTO followed (path, inode, start, "offset") VALUES (?, ?, ?, ?)
+    ON CONFLICT (path) DO UPDATE SET inode = excluded.inode, start = excluded.start,
+       "offset" = excluded."offset"
+"""
 
-class SQLiteOutbox:
-    """The notices in a file; what each method does is told by `Outbox`."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection = connection
-        self._path = path
+class SQLOutbox:
+    """The notices in a database; what each method does is told by `Outbox`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def write(
         self, entries: Iterable[Entry], now: int, place: tuple[str, FilePosition] | None = None
     ) -> list[Entry]:
-        with self._errors(), transaction(self._connection):
-            execute = self._connection.execute
+        with self._database.brief():
+            execute = self._database.execute
             new = [e for e in entries if execute(_INSERT, (*e, now, now, now)).rowcount]
             if place is not None:
-                execute(
-                    "INSERT OR REPLACE INTO followed VALUES (?, ?, ?, ?)", (place[0], *place[1])
-                )
+                execute(_FOLLOW, (place[0], *place[1]))
             return new
 
     def has(self, entry: Entry) -> bool:
@@ -99,7 +102,7 @@ class SQLiteOutbox:
         )
 
     def place(self, path: str) -> FilePosition | None:
-        rows = self._rows("SELECT inode, start, offset FROM followed WHERE path = ?", path)
+        rows = self._rows('SELECT inode, start, "offset" FROM followed WHERE path = ?', path)
         return next((FilePosition(*row) for row in rows), None)
 
     def turn(  # noqa: PLR0917 - the engine's one call
@@ -113,11 +116,11 @@ class SQLiteOutbox:
         *,
         renew: bool,
     ) -> list[Leased]:
-        with self._errors(), transaction(self._connection):
+        with self._database.brief():
             for item in settled:
                 self._settle(item, owner, now)
             if renew:
-                self._connection.execute(
+                self._database.execute(
                     "UPDATE notice AS n SET due_at = ? WHERE n.owner = ?"
                     f" AND n.state = 'sending' AND {_OPEN}",
                     (lease_until, owner),
@@ -126,11 +129,11 @@ class SQLiteOutbox:
 
     def _settle(self, item: Settled, owner: str, now: int) -> None:
         # That it was sent is true even if the lease is lost; anything else is for the owner to say.
-        own = "1" if item.state is NoticeState.SENT else "state = 'sending' AND owner = :owner"
+        own = "1 = 1" if item.state is NoticeState.SENT else "state = 'sending' AND owner = :owner"
         forget = f", {_FORGET}" if item.state in (NoticeState.SENT, NoticeState.DROPPED) else ""
-        self._connection.execute(
+        self._database.execute(
             "UPDATE notice SET state = :state, owner = '', changed_at = :now, due_at = :due,"
-            " why = CASE WHEN :tried OR :why <> '' THEN :why ELSE why END, remedy = :remedy,"
+            " why = CASE WHEN :tried = 1 OR :why <> '' THEN :why ELSE why END, remedy = :remedy,"
             f" attempts = attempts + :tried{forget}"
             f" WHERE id = :id AND {own}",
             {
@@ -139,7 +142,7 @@ class SQLiteOutbox:
                 "due": item.due_at,
                 "why": item.why,
                 "remedy": item.remedy,
-                "tried": item.tried,
+                "tried": int(item.tried),
                 "now": now,
                 "owner": owner,
             },
@@ -149,13 +152,13 @@ class SQLiteOutbox:
         self, owner: str, room: int, scope: Scope, now: int, lease_until: int
     ) -> list[Leased]:
         condition, parameters = scope.where()
-        rows = self._connection.execute(
+        rows = self._database.execute(
             f"{_SELECT_LEASED} WHERE {_OPEN} AND {_DUE} AND {condition}"
-            f" AND {_FIRST_IN_LINE} ORDER BY n.id LIMIT ?",
+            f" AND {_FIRST_IN_LINE} ORDER BY n.id LIMIT ? {self._database.passing_over}",
             (now, lease_until, now, *parameters, room),
         )
         leased = [_record(Leased, row) for row in rows]
-        self._connection.executemany(
+        self._database.executemany(
             "UPDATE notice SET state = 'sending', owner = ?, due_at = ? WHERE id = ?",
             ((owner, lease_until, notice.id) for notice in leased),
         )
@@ -212,8 +215,8 @@ class SQLiteOutbox:
 
     def explain(self, scope: Scope, why: str, now: int) -> None:
         condition, parameters = scope.where()
-        with self._errors(), transaction(self._connection):
-            self._connection.execute(
+        with self._database.brief():
+            self._database.execute(
                 "UPDATE notice AS n SET why = ?, changed_at = ?"
                 f" WHERE n.state = 'pending' AND n.attempts = 0 AND {condition}",
                 (why, now, *parameters),
@@ -237,27 +240,23 @@ class SQLiteOutbox:
         )
 
     def forget(self, before: int) -> None:
-        with self._errors(), transaction(self._connection):
-            self._connection.execute(
+        with self._database.brief():
+            self._database.execute(
                 "DELETE FROM notice WHERE state IN ('sent', 'dropped') AND changed_at < ?",
                 (before,),
             )
 
     def version(self) -> int:
-        return int(self._one("PRAGMA data_version"))
+        return self._database.version()
 
     def _change(self, sql: str, ids: Iterable[int], now: int) -> int:
-        with self._errors(), transaction(self._connection):
-            before = self._connection.total_changes
-            self._connection.executemany(sql, ({"id": id_, "now": now} for id_ in ids))
-            return self._connection.total_changes - before
+        with self._database.brief():
+            execute = self._database.execute
+            return sum(execute(sql, {"id": id_, "now": now}).rowcount for id_ in ids)
 
     def _one(self, sql: str, *parameters: object) -> Any:
         return next(self._rows(sql, *parameters), (None,))[0]
 
     def _rows(self, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
-        with self._errors():
-            yield from self._connection.execute(sql, parameters)
-
-    def _errors(self) -> AbstractContextManager[None]:
-        return translate_errors(self._path)
+        with self._database.errors():
+            yield from self._database.execute(sql, parameters)
