@@ -488,6 +488,10 @@ def test_what_can_not_be_compared(
     assert told in done.stderr
 
 
-def test_standard_input_is_one_thing(desk: Notifycli) -> None:
-    done = desk("chatwoot", "compare", "--log", "-", stdin=b"")
-    assert (done.status, "can't be both" in done.stderr) == (2, True)
+@pytest.mark.parametrize(
+    "arguments", [("--log", "-"), ("e.jsonl", "--log", "-", "--notifications", "-")]
+)
+def test_standard_input_is_one_thing(desk: Notifycli, arguments: tuple[str, ...]) -> None:
+    desk.write_events("e.jsonl", EVENTS)
+    done = desk("chatwoot", "compare", *arguments, stdin=b"")
+    assert (done.status, "can be one thing only" in done.stderr) == (2, True)

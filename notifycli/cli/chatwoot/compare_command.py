@@ -11,6 +11,7 @@ from notifycli.chatwoot.compare import Comparison, Finding, Result, compare, gue
 from notifycli.chatwoot.evidence import Evidence
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
 from notifycli.cli.files import read_lines
+from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profile_of
 from notifycli.cli.session import Session, plural
@@ -56,9 +57,7 @@ def chatwoot_compare(
     ctx: typer.Context,
     events: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[EVENTS]...", help="Files or folders of events; - or none is stdin."
-        ),
+        typer.Argument(metavar="[EVENTS]...", help="As for simulate; - is standard input."),
     ] = None,
     *,
     notifications: Annotated[
@@ -82,9 +81,9 @@ def chatwoot_compare(
     or the setting `rules` names others. Exits with 1 if there is a difference.
     """
     session = session_of(ctx)
-    inputs = session.inputs(events)
-    if log == "-" and "-" in inputs.files:
-        raise UsageError("standard input can't be both the events and the log", "name a file")
+    inputs = find_inputs(session, events)
+    if [*inputs.files, notifications, log].count("-") > 1:
+        raise UsageError("standard input can be one thing only", "name files for the others")
     with session.store() as store:
         account = session.resolve_account(store)
         named = _named_profile(store, rules, account)
