@@ -43,7 +43,8 @@ def pack(
     """Decode events once, to replay them several times faster.
 
     The file holds no more of them than the rules read: no text but mentions. simulate and why show
-    the same of it as of the log; its bad lines are told now. deliver needs the log itself.
+    the same of it as of the log, and a scenario of test may name it. Bad lines are told now.
+    deliver needs the log itself.
     """
     from notifycli.replay.facts import write_facts  # noqa: PLC0415 - not for the help
     from notifycli.replay.faults import BadLines  # noqa: PLC0415

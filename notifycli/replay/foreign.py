@@ -32,7 +32,7 @@ _BY_MAGIC = (
     (
         PACKED,
         Foreign(
-            "packed events, which simulate and why alone can read, as a file that is named: "
+            "packed events, which simulate, why and test alone can read, as a named file: "
             "they hold no text, and no bodies"
         ),
     ),

@@ -25,6 +25,8 @@ from notifycli.events.event import (
     normal_name,
 )
 from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_moment
+from notifycli.replay.foreign import PACKED
+from notifycli.replay.streams import DamageError
 from notifycli.rules.directory import Directory, is_id
 from notifycli.rules.overlay import Wish, overlaid
 from notifycli.rules.preferences import (
@@ -354,6 +356,9 @@ class _Reader:
     def _events(self, clock: Clock) -> Iterator[Event]:
         given = self._own.get("events", [])
         text = self._file_or("events", given)
+        if text is not None and text.startswith(PACKED):
+            yield from self._packed_events(str(given), text)
+            return
         items = [] if text is None and not isinstance(given, list) else given
         lines = enumerate(items if text is None else text.splitlines(), 1)
         for number, item in lines:
@@ -365,6 +370,17 @@ class _Reader:
                     yield decode_event(item, number)
             except ValueError as error:  # an EventError is one
                 self._fault(f"{place}: {error}")
+
+    def _packed_events(self, file: str, data: bytes) -> Iterator[Event]:
+        from notifycli.replay.facts import read_facts  # noqa: PLC0415 - few scenarios name them
+
+        try:
+            for events, _ in read_facts(file, BytesIO(data)):
+                yield from events
+        except DataError as error:
+            self._fault(f"{error.message}; {error.hint}")
+        except DamageError as error:
+            self._fault(f"{file}: {error}")
 
     def _event(self, item: object, number: int, clock: Clock) -> Event:
         if not isinstance(item, dict):

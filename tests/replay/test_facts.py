@@ -150,7 +150,7 @@ def test_what_is_packed_is_replayed_as_the_log_is(notifycli: Notifycli, tmp_path
         assert notifycli(command, str(facts), *options) == notifycli(command, str(log), *options)
     refused = notifycli("deliver", str(facts), "--dry-run")
     assert refused.status == 65
-    assert "packed events, which simulate and why alone can read" in refused.stderr
+    assert "packed events, which simulate, why and test alone can read" in refused.stderr
 
 
 def test_bad_lines_are_told_when_they_are_packed(notifycli: Notifycli, tmp_path: Path) -> None:
@@ -177,3 +177,27 @@ def test_a_large_log_is_offered_to_be_packed_and_what_is_packed_is_not(
 
     assert offer in notifycli("simulate", str(log)).stderr
     assert offer not in notifycli("simulate", str(facts)).stderr
+
+
+SCENARIO = """
+[[scenario]]
+name = "A note tells whom it mentions"
+directory.users = [{ id = 7, email = "jane@example.com" }, { id = 8 }]
+preferences.default = { "email.mention" = "on" }
+events = "week.facts"
+expect = ["email.mention 7", "email.mention 8"]
+"""
+
+
+def test_a_scenario_names_packed_events(notifycli: Notifycli, tmp_path: Path) -> None:
+    log, facts = tmp_path / "week.jsonl", tmp_path / "week.facts"
+    log.write_text("".join(f"{json.dumps(line)}\n" for line in lines()), encoding="utf-8")
+    (tmp_path / "note.toml").write_text(SCENARIO, encoding="utf-8")
+    notifycli.ok("events", "pack", str(log), "-o", str(facts))
+
+    assert notifycli("test", str(tmp_path / "note.toml")).stderr == "1 scenario, all as expected\n"
+
+    facts.write_bytes(facts.read_bytes()[:-1])
+    damaged = notifycli("test", str(tmp_path / "note.toml"))
+    assert damaged.status == 65
+    assert "week.facts: damaged facts: they end before their end is marked" in damaged.stderr
