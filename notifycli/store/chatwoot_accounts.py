@@ -38,13 +38,17 @@ class Connections:
 
     def of(self, account: int) -> Connection | None:
         """Return an account's connection."""
-        return next((found for found in self.all() if found.account_id == account), None)
+        return next(iter(self._read("WHERE account_id = ?", account)), None)
 
     def all(self) -> list[Connection]:
         """Return every connection, by account."""
+        return self._read("ORDER BY account_id")
+
+    def _read(self, where: str, *parameters: int) -> list[Connection]:
         with self._database.errors():
             rows = self._database.execute(
-                "SELECT account_id, url, remote_account_id, pulled_at FROM chatwoot ORDER BY 1"
+                f"SELECT account_id, url, remote_account_id, pulled_at FROM chatwoot {where}",
+                parameters,
             ).fetchall()
         return [Connection(*row) for row in rows]
 
