@@ -27,3 +27,11 @@ def notifycli(notifycli: Notifycli, url: str, monkeypatch: pytest.MonkeyPatch) -
     """The program, with that store."""
     monkeypatch.setenv("NOTIFYCLI_DB", url)
     return notifycli
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to `make slow` what another engine and another format have shown of a server."""
+    for item in items:
+        drawn = getattr(getattr(item, "callspec", None), "params", {})
+        if drawn.get("engine") == "postgresql" and drawn.get("format_", "toml") != "toml":
+            item.add_marker(pytest.mark.slow)
