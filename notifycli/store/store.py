@@ -74,6 +74,8 @@ class Inspection(NamedTuple):
     trouble: str = ""
     """What is wrong with it; "" if nothing is."""
     remedy: str = ""
+    meaning: str = ""
+    """What it means that nothing is."""
 
 
 def damage_error(name: str) -> ConfigurationError:

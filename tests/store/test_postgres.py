@@ -63,6 +63,7 @@ def test_a_password_file_lets_in(notifycli: Notifycli, database: str) -> None:
     assert [user["email"] for user in listed] == ["zoe@example.com"]
     (store,) = [f for f in notifycli("doctor", "--db", url).records if f["check"] == "store"]
     assert (store["status"], store["found"].startswith(f"{url}, version 1, ")) == ("ok", True)
+    assert store["meaning"] == "it answers; who may read it is for the server to say"
 
 
 @pytest.mark.parametrize("kept", ["", "*:*:*:jane:wrong\n"], ids=["no password", "a wrong one"])

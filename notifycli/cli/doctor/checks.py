@@ -87,7 +87,7 @@ def check_store(facts: Facts) -> Finding:
     seen = facts.store.inspect()
     if seen.trouble:
         return Finding("store", Status.FAIL, seen.found, seen.trouble, seen.remedy)
-    return Finding("store", Status.OK, seen.found, "it is whole, and yours alone to read")
+    return Finding("store", Status.OK, seen.found, seen.meaning)
 
 
 def check_keyring(facts: Facts) -> Finding:

@@ -148,7 +148,7 @@ class PostgreSQL:
             f"{self._location.name}, version {VERSION}, {int(size)} KiB, PostgreSQL {server}, "
             + ("encrypted" if encrypted else "not encrypted")
         )
-        return Inspection(found)
+        return Inspection(found, meaning="it answers; who may read it is for the server to say")
 
     def copy_to(self, _file: Path) -> bool:
         """Return False: rows are to be read one by one."""

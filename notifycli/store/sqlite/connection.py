@@ -217,7 +217,7 @@ class SQLite:
             return Inspection(found, "it can be read but not changed")
         if damage := self.damage():
             return Inspection(found, f"it is damaged ({damage})", "notifycli restore FILE")
-        return Inspection(found)
+        return Inspection(found, meaning="it is whole, and yours alone to read")
 
     def copy_to(self, file: Path) -> bool:
         """Copy the database while others write, as it is at one moment (SQLite's online backup)."""
