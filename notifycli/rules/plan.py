@@ -137,7 +137,7 @@ class Evaluator:
         self._finder = Finder(directory, profile)
         self.plans: dict[tuple[object, ...], Plan] = {}
         """As many as there are inboxes on record, and teams that see more, and states."""
-        self._audiences: dict[tuple[NotificationType, int | None, int | None], Audience] = {}
+        self.audiences: dict[tuple[NotificationType, int | None, int | None], Audience] = {}
         """By type, inbox and team; no more than plans."""
         self.full = False
         """Whether more plans are kept than are to be."""
@@ -161,7 +161,7 @@ class Evaluator:
     def forget(self) -> None:
         """Forget the plans, once they have been counted."""
         self.plans.clear()
-        self._audiences.clear()
+        self.audiences.clear()
         self.full = False
 
     def case(self, event: Event, conversation: Conversation, opening: Opening | None) -> Case:
@@ -365,12 +365,12 @@ class Evaluator:
         self, type_: NotificationType, place: int | None, team: int | None, users: Collection[int]
     ) -> Audience:
         """Return the audience of a type in an inbox; it is found once."""
-        known = self._audiences.get((type_, place, team))
+        known = self.audiences.get((type_, place, team))
         if known is None:
             restricted = self.directory.restricted
             members = tuple(user for user in users if user not in restricted)
             wanting = self._enabled.of(type_, members, place)
-            known = self._audiences[type_, place, team] = Audience(
+            known = self.audiences[type_, place, team] = Audience(
                 members,
                 frozenset(members),
                 tuple(user for user in users if user in restricted),

@@ -146,9 +146,12 @@ def test_what_is_kept_grows_with_the_inboxes_on_record_and_not_with_the_log(inbo
         message = {"event": "message_created", "id": number, "conversation": conversation}
         replay.evaluate(decode_event(json.dumps(message).encode(), number))
 
-    plans = replay.accounts[1].evaluator.plans
+    evaluator = replay.accounts[1].evaluator
+    plans = evaluator.plans
     # Of sounds and unassigned conversations, pending or not, with an assignee or without.
     assert len(plans) <= 6 * (inboxes + 1)
+    # For sounds, and for messages in conversations that nobody has.
+    assert len(evaluator.audiences) <= 2 * (inboxes + 1)
 
 
 def test_event_and_recipient_make_a_decision_in_its_order() -> None:
