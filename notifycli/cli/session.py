@@ -15,7 +15,7 @@ from notifycli.cli.terminal import (
     print_error,
     printable,
 )
-from notifycli.cli.types import Reference, number_in
+from notifycli.cli.types import Reference, number_in, read_reference
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
@@ -287,6 +287,21 @@ def find_group(groups: Iterable[Group], reference: Reference, kind: str, option:
         which = f"several {'inboxes' if kind == 'inbox' else 'teams'} are called {word}"
         raise UsageError(f"{by}{which}", f"name one by id: {listed}")
     raise UsageError(f"{by}there is no {kind} {word}", f"there are: {listed or 'none yet'}")
+
+
+def find_inboxes(store: Store, account: int | None, given: Iterable[str] | None) -> frozenset[int]:
+    """Give the ids of inboxes, of an account or of any; an id may be of none on record.
+
+    Raises `UsageError` where a name is that of none or of several.
+    """
+    named = [read_reference(text) for text in given or ()]
+    accounts = [one.id for one in store.accounts()] if account is None else [account]
+    by_name = any(isinstance(one, str) for one in named)
+    there = [inbox for id_ in accounts for inbox in store.inboxes(id_)] if by_name else []
+    return frozenset(
+        one if isinstance(one, int) else find_group(there, one, "inbox", "--inbox").id
+        for one in named
+    )
 
 
 def _called(text: str, things: Iterable[T], names_of: Callable[[T], list[str]]) -> list[T]:

@@ -157,3 +157,24 @@ def test_get_prints_records_where_a_format_is_asked_for(named: Notifycli) -> Non
 @pytest.mark.parametrize("command", [[], ["prefs"], ["prefs", "set"], ["simulate"]])
 def test_h_is_help(named: Notifycli, command: list[str]) -> None:
     assert named.ok(*command, "-h").stdout == named.ok(*command, "--help").stdout != b""
+
+
+@pytest.mark.parametrize(
+    ("typed", "inboxes", "told"),
+    [
+        (["Website"], [3], ""),
+        (["websi", "4"], [3, 4], ""),
+        (["no such"], [], "error: --inbox: there is no inbox 'no such'"),
+    ],
+)
+def test_events_are_selected_by_the_inboxs_name(
+    named: Notifycli, typed: list[str], inboxes: list[int], told: str
+) -> None:
+    created = [
+        {"event": "conversation_created", "id": inbox, "inbox_id": inbox} for inbox in (3, 4, 5)
+    ]
+    events = named.write_events("created.jsonl", created)
+    options = [word for one in typed for word in ("--inbox", one)]
+    done = named("simulate", events, "--explain", "--channel", "email", *options)
+    assert sorted({one["inbox_id"] for one in done.records}) == inboxes
+    assert done.stderr.startswith(told)

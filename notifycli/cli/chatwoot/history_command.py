@@ -28,10 +28,10 @@ from notifycli.chatwoot.rebuild import Inexact
 from notifycli.cli.chatwoot.common import desk_of, progress
 from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.output import write
-from notifycli.cli.session import Session, plural
+from notifycli.cli.session import Session, find_inboxes, plural
 from notifycli.cli.simulate.filters import check_order
 from notifycli.cli.times import in_local_time, read_time
-from notifycli.cli.types import CONVERSATION_ID, INBOX_ID
+from notifycli.cli.types import CONVERSATION_ID
 from notifycli.errors import NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
 from notifycli.store.store import Store
@@ -67,7 +67,8 @@ def chatwoot_history(
         typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
     ] = None,
     inbox: Annotated[
-        list[int] | None, typer.Option(parser=INBOX_ID, metavar="ID", help="Only this inbox.")
+        list[str] | None,
+        typer.Option("--inbox", metavar="INBOX", help="Only this inbox, by id or name."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -91,7 +92,9 @@ def chatwoot_history(
 
     session = session_of(ctx)
     check_order(since, until)
-    wanted = Wanted(since, until, tuple(conversation or ()), frozenset(inbox or ()))
+    with session.store() as store:
+        inboxes = find_inboxes(store, session.resolve_account(store), inbox)
+    wanted = Wanted(since, until, tuple(conversation or ()), inboxes)
     past = fetch(session, wanted)
     lines = [msgspec.json.encode(event) for event in past.events]
     if out is None:

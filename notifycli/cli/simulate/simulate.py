@@ -12,7 +12,7 @@ from notifycli.cli.command import SOME_USERS, command_class, examples, session_o
 from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import chosen_format
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, find_inboxes
 from notifycli.cli.simulate.decision_records import (
     show_changed_counts,
     show_changes,
@@ -35,7 +35,7 @@ from notifycli.cli.simulate.run import (
 )
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import read_time
-from notifycli.cli.types import CONVERSATION_ID, INBOX_ID, a_number
+from notifycli.cli.types import CONVERSATION_ID, a_number
 from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
@@ -85,7 +85,8 @@ def simulate(
         typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
     ] = None,
     inbox: Annotated[
-        list[int] | None, typer.Option(parser=INBOX_ID, metavar="ID", help="Only this inbox.")
+        list[str] | None,
+        typer.Option("--inbox", metavar="INBOX", help="Only this inbox, by id or name."),
     ] = None,
     conversation: Annotated[
         list[int] | None,
@@ -205,7 +206,7 @@ def simulate(
             account=session.given_account,
             channels=frozenset(map(Channel, channel or ())),
             types=frozenset(map(read_type, type_ or ())),
-            inboxes=frozenset(inbox or ()),
+            inboxes=find_inboxes(store, session.given_account, inbox),
             conversations=frozenset(conversation or ()),
             since=since,
             until=until,
