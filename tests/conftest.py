@@ -293,10 +293,21 @@ DESK: Json = {
 }
 
 
+_MADE: list[bytes] = []
+"""The store with the small desk, once one was made: to make it takes longer than most tests."""
+
+
 @pytest.fixture
 def desk(notifycli: Notifycli) -> Notifycli:
     """The program with a small desk in its store."""
-    notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    if "NOTIFYCLI_DB" in os.environ:  # of another engine
+        notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    elif _MADE:
+        notifycli.store.parent.mkdir(mode=0o700, parents=True)
+        replace_private(notifycli.store, _MADE[0])
+    else:
+        notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
+        _MADE.append(notifycli.store.read_bytes())
     return notifycli
 
 

@@ -12,14 +12,9 @@ import pytest
 from benchmarks import BENCHMARKS
 from benchmarks.frame import Done, Race, Result, Way, WrongError, run
 
-HEAVY = {"load"}
-"""What starts four servers and asks them thousands of times, however small it is made."""
 
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (name in HEAVY)) for name in BENCHMARKS],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BENCHMARKS)
 def test_each_race_comes_out_right(name: str, tmp_path: Path) -> None:
     for race in BENCHMARKS[name](tmp_path, True):
         for way in race.ways:

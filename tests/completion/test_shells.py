@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,21 +45,23 @@ TYPED = [
     # Not the one with &: between single quotes, zsh itself puts the space before the closing one.
     *((f"user show '{address[:1]}", ["user", "show", address]) for address in HOSTILE[:4]),
 ]
+_END = "--- the end of a line ---"
 SPACED = "quiet_hours=22:00-07:00 Europe/Berlin mon-fri"
 
 
-def read_by(shell: str, line: str, home: Path) -> list[str]:
-    """Give the words that the shell makes of a line."""
+def read_by(shell: str, lines: Iterable[str], home: Path) -> list[list[str]]:
+    """Give the words that the shell makes of each line."""
+    script = "; ".join(f"printf '%s\\0' {line}; printf '{_END}'" for line in lines)
     plain = {"bash": ["--norc"], "zsh": ["--no-rcs"], "fish": ["--no-config"]}[shell]
     read = subprocess.run(
-        [shell, *plain, "-c", f"printf '%s\\0' {line}"],
+        [shell, *plain, "-c", script],
         env=environment(home),
         cwd=home,
         capture_output=True,
         text=True,
         check=True,
     )
-    return read.stdout.split("\0")[:-1]
+    return [words.split("\0")[:-1] for words in read.stdout.split(_END)[:-1]]
 
 
 @pytest.fixture(params=SHELLS)
@@ -81,9 +83,8 @@ def typing(shell: str, home: Path, store: Path) -> Iterator[Terminal]:
 def test_what_is_inserted_means_what_was_offered_and_nothing_runs(
     typing: Terminal, shell: str, home: Path
 ) -> None:
-    for typed, words in TYPED:
-        line = typing.after_tab(f"notifycli {typed}")
-        assert read_by(shell, line, home) == ["notifycli", *words], line
+    lines = [typing.after_tab(f"notifycli {typed}") for typed, _ in TYPED]
+    assert read_by(shell, lines, home) == [["notifycli", *words] for _, words in TYPED]
 
     assert not [path for path in home.iterdir() if path.name.startswith("ran")]
 
@@ -131,9 +132,9 @@ def test_a_star_in_a_word_matches_no_files(typing: Terminal, shell: str, home: P
     expected = "email.*" if shell == "fish" else "email.*=off"
 
     line = typing.after_tab("notifycli prefs set 'email.*=of")
-    assert read_by(shell, line, home)[3].startswith(expected)
+    assert read_by(shell, [line], home)[0][3].startswith(expected)
     line = typing.after_tab("notifycli user show st")
-    assert read_by(shell, line, home)[3] == "st*!r@x.com"
+    assert read_by(shell, [line], home)[0][3] == "st*!r@x.com"
 
 
 @pytest.mark.parametrize("line", ["notifycli nonsense ", "notifycli user show zzz"])

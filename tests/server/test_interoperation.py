@@ -75,6 +75,7 @@ def test_chatwoots_own_client_understands_what_is_refused(
     assert answered["selected_email_flags"] == email
 
 
+@pytest.mark.slow
 def test_what_the_document_says_holds_whatever_is_sent(
     desk: Notifycli, server: Process, keychain: MemoryKeychain, tmp_path: Path
 ) -> None:

@@ -34,12 +34,18 @@ def aviary(
 
 
 @pytest.fixture
-def watched(aviary: Aviary) -> Iterator[Aviary]:
-    """Run each command in a process of its own, whose arguments and environment are looked at."""
+def apart(aviary: Aviary) -> Aviary:
+    """Run each command in a process of its own."""
     aviary.apart = True
+    return aviary
+
+
+@pytest.fixture
+def watched(apart: Aviary) -> Iterator[Aviary]:
+    """Look at the arguments and the environment of each process."""
     watch = Watch()
     with watch.looking():
-        yield aviary
+        yield apart
     assert watch.seen == set()
 
 
@@ -125,7 +131,7 @@ RAISE = "raise PasswordSetError(f'backend says: {password!r} refused')"
     ],
 )
 def test_a_keyring_that_misbehaves_doesn_t_give_it_away(
-    watched: Aviary, tmp_path: Path, get: str, put: str
+    apart: Aviary, tmp_path: Path, get: str, put: str
 ) -> None:
     modules = tmp_path / "modules"  # beside the home: a module that gives the canary holds it
     modules.mkdir()
@@ -137,11 +143,11 @@ def test_a_keyring_that_misbehaves_doesn_t_give_it_away(
         "PYTHONPATH": str(modules),
         "PYTHON_KEYRING_BACKEND": "evil.Keyring",
     }
-    watched.run("user", "add", "jane@example.com")
-    watched.run("user", "add", "omar@example.com")
-    kept = watched.hers("set", stdin=CANARY, **evil)
+    apart.run("user", "add", "jane@example.com")
+    apart.run("user", "add", "omar@example.com")
+    kept = apart.hers("set", stdin=CANARY, **evil)
     assert kept.status == (0 if CANARY in get else 69)
-    for done in watched.everything(**evil):
+    for done in apart.everything(**evil):
         assert "Traceback" not in done.err
 
 
