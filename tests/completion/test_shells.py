@@ -45,7 +45,7 @@ TYPED = [
     # Not the one with &: between single quotes, zsh itself puts the space before the closing one.
     *((f"user show '{address[:1]}", ["user", "show", address]) for address in HOSTILE[:4]),
 ]
-_END = "--- the end of a line ---"
+_END = "= the end of a line ="
 SPACED = "quiet_hours=22:00-07:00 Europe/Berlin mon-fri"
 
 
