@@ -26,7 +26,7 @@ def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def database(postgresql: Postgres) -> str:
     """A database that needs a password of whoever comes over TCP."""
     postgresql.psql("postgres", "CREATE DATABASE desk")
