@@ -33,7 +33,12 @@ _MESSAGES_A_PAGE = 100
 """Chatwoot gives up to 1,000 between two ids, but older ones 100."""
 _CANNOT_TELL = frozenset({401, 403, 404, 406})
 _FIRST_REFUSAL = 300
-_UNAUTHORIZED, _FORBIDDEN, _MISSING = 401, 403, 404
+_UNAUTHORIZED, _FORBIDDEN, _MISSING, _UNPROCESSABLE = 401, 403, 404, 422
+_SUBSCRIPTIONS = (
+    *("conversation_created", "conversation_updated", "conversation_status_changed"),
+    *("message_created", "message_updated"),
+)
+_OF_TYPING = ("conversation_typing_on", "conversation_typing_off")
 
 
 def role_of(text: str | None) -> Role:
@@ -143,6 +148,18 @@ class NotificationRow(Struct, frozen=True):
 class _Actor(Struct, frozen=True):
     id: int | None = None
     message_type: int | None = None
+
+
+class _Webhook(Struct, frozen=True):
+    secret: str | None = None
+
+
+class _MadeWebhook(Struct, frozen=True):
+    webhook: _Webhook
+
+
+class _WebhookPayload(Struct, frozen=True):
+    payload: _MadeWebhook
 
 
 class _NotificationPayload(Struct, frozen=True):
@@ -318,6 +335,18 @@ class Api:
     def write_ui_settings(self, ui_settings: Mapping[str, Any]) -> None:
         """Replace all of `ui_settings`."""
         self._send("PUT", _PROFILE, {"profile": {"ui_settings": ui_settings}}, Profile)
+
+    def make_webhook(self, url: str) -> Secret | None:
+        """Have what replays need sent to a URL; give what it signs with, where it signs."""
+        path = f"{self._account}/webhooks"
+        for subscriptions in (_SUBSCRIPTIONS + _OF_TYPING, _SUBSCRIPTIONS):
+            body = {"webhook": {"url": url, "subscriptions": subscriptions}}
+            answer = self._transport.ask("POST", path, msgspec.json.encode(body))
+            # Older servers know nothing of typing, and refuse the whole.
+            if answer.status != _UNPROCESSABLE:
+                break
+        secret = self._read(answer, "POST", path, _WebhookPayload).payload.webhook.secret
+        return Secret(secret) if secret else None
 
     def reset_token(self) -> Secret:
         """Replace the token, and give the new one: nobody else has it."""

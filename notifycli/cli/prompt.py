@@ -37,6 +37,13 @@ def read_secret(prompt: str, what: str, example: str) -> str:
     return text.strip()
 
 
+def ask(question: str, default: str) -> str:
+    """Ask on a terminal; Enter alone, or the end of what is typed, is the default."""
+    print_error(f"{question} [{default}]")
+    answer = sys.stdin.buffer.readline().decode("utf-8", "replace").strip()
+    return answer or default
+
+
 def confirm(question: str) -> None:
     """Ask on a terminal. Raises `typer.Abort` for anything but a yes."""
     print_error(f"{question} [y/N]")

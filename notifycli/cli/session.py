@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Group = TypeVar("Group", Inbox, Team)
 
 NO_USERS_YET = (
+    "connect your Chatwoot: notifycli chatwoot login URL; "
     "learn them: notifycli directory learn EVENTS; "
     "or add one with the id of Chatwoot: notifycli user add EMAIL --id N"
 )

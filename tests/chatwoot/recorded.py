@@ -85,6 +85,9 @@ class Chatwoot:
         self.bots: dict[int, Json] | None = None
         """By inbox; `None` is a version without them."""
         self.accounts = [(1, "Acme")]
+        self.webhooks: list[Json] = []
+        self.webhook_secret: str | None = None
+        """`None` is a version that signs nothing, and knows no events of typing."""
         self.further_flags: list[str] = []
         self.pubsub_token = "x"  # noqa: S105 - nobody connects with it
         self.asked: list[Asked] = []
@@ -155,6 +158,8 @@ class Chatwoot:
             seen = self.inboxes.items()
             mine = [i for i in seen if person.role != "agent" or person.id in i[1][1]]
             return {"payload": [{"id": id_, "name": name} for id_, (name, _) in mine]}
+        if what == "webhooks" and asked.method == "POST":
+            return self._make_webhook(asked, person)
         if what == "teams":
             return [{"id": id_, "name": name} for id_, (name, _) in self.teams.items()]
         if found := re.fullmatch(r"inbox_members/(\d+)", what):
@@ -174,6 +179,17 @@ class Chatwoot:
             bot = self.bots.get(int(found[1]))
             return {} if bot is None else {"agent_bot": bot}
         raise Reply(404, {"error": "Resource could not be found"})
+
+    def _make_webhook(self, asked: Asked, person: Person) -> Json:
+        if person.role == "agent":
+            raise Reply(401, {"error": "You are not authorized to do this action"})
+        wanted = asked.body["webhook"]
+        typing = any("typing" in name for name in wanted["subscriptions"])
+        if typing and self.webhook_secret is None:
+            raise Reply(422, {"message": "Subscriptions Invalid events"})
+        self.webhooks.append(wanted)
+        secret = {} if self.webhook_secret is None else {"secret": self.webhook_secret}
+        return {"payload": {"webhook": {"id": 1, "account_id": 1, **wanted, **secret}}}
 
     def _members(self, ids: list[int]) -> list[Json]:
         return [{"id": id_, "name": "", "email": "", "role": "agent"} for id_ in ids]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 from msgspec import Struct
 
-from notifycli.chatwoot.account import Desk, SyncResult, in_a_line
+from notifycli.chatwoot.account import Desk, SyncResult, in_a_line, reading_order
 from notifycli.chatwoot.client import role_of
 from notifycli.chatwoot.login import keep, logout, look, meant
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
 from notifycli.cli.command import SOME_USERS, USER, command_class, examples, part, session_of
 from notifycli.cli.output import show
+from notifycli.cli.prompt import ask
 from notifycli.cli.session import Session, display_name, plural
-from notifycli.cli.terminal import printable
+from notifycli.cli.terminal import is_terminal, printable
 from notifycli.cli.times import in_words, now, written
 from notifycli.cli.tokens import life, read_token, tell_ended
 from notifycli.cli.types import a_number
@@ -22,6 +24,9 @@ from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
 from notifycli.secrets.keychain import open_keychain
+from notifycli.secrets.secret_settings import get_secret, keep_secret
+from notifycli.secrets.token_format import Secret
+from notifycli.store.store import Store
 
 app = part()
 Remote = Annotated[
@@ -76,7 +81,8 @@ def chatwoot_login(
     """Connect to a Chatwoot, or keep the token of a further user.
 
     The token (profile, access token) is read from standard input, or typed unseen on a terminal.
-    It is checked there and kept in the keyring. It is its user's: -u makes sure of whose it is.
+    It is checked there and kept in the keyring. It is its user's: -u makes sure of whose it is. On
+    a terminal it goes on: it pulls, offers a webhook or the live socket, and runs doctor.
     """
     session = session_of(ctx)
     with session.store() as store:
@@ -98,7 +104,11 @@ def chatwoot_login(
         session.info(f"{who} is logged in already")
         return
     tell_ended(session, ended)
-    session.info(f"connected {where}, as {who}; next: notifycli chatwoot pull")
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        session.info(f"connected {where}, as {who}; next: notifycli chatwoot pull")
+        return
+    session.info(f"connected {where}, as {who}")
+    _go_on(ctx, session, login.user)
 
 
 @app.command(
@@ -163,6 +173,59 @@ def chatwoot_logout(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
         f"{plural(tokens, 'token')} forgotten; to end them at {desk.connection.url} too, reset "
         "them there"
     )
+
+
+def _go_on(ctx: typer.Context, session: Session, user: User) -> None:
+    """Do what comes after a login; Ctrl-C leaves the rest to be typed."""
+    from notifycli.cli.chatwoot.pull_command import chatwoot_pull  # noqa: PLC0415 - after a login alone
+    from notifycli.cli.doctor import doctor  # noqa: PLC0415
+
+    rest = ["notifycli chatwoot pull", "notifycli chatwoot watch", "notifycli doctor"]
+    try:
+        chatwoot_pull(ctx, replace=False, force=False, dry_run=False)
+        del rest[0]
+        if user.role == "administrator":
+            _offer_events(session)
+        del rest[0]
+        doctor(ctx, fix=False)
+    except (KeyboardInterrupt, NotifycliError):
+        session.info(f"what is connected stays so; go on with: {', '.join(rest)}")
+        raise
+    session.info("next: notifycli why -u EMAIL --since yesterday")
+
+
+def _offer_events(session: Session) -> None:
+    """Have events come from now on: by a webhook, by the live socket, or not at all."""
+    session.info(
+        "What happens from now on can be kept:\n"
+        "  1  by a webhook, if your Chatwoot can reach notifycli listen\n"
+        "  2  by the live socket: notifycli chatwoot watch\n"
+        "  3  not now; the past can be asked all the same"
+    )
+    choice = ask("1, 2 or 3", "3")
+    if choice == "2":
+        session.info("start it, and leave it running: notifycli chatwoot watch")
+    if choice != "1":
+        return
+    url = ask("The address at which it reaches listen", "https://")
+    if not url.removeprefix("https://").removeprefix("http://"):
+        session.info("no webhook was made")
+        return
+    with session.store() as store:
+        desk = desk_of(session, store)
+        with desk.open(next(reading_order(desk.users()))) as api:
+            secret = api.make_webhook(url)
+        if secret is not None:
+            _add_secret(store, desk, secret)
+    signed = "" if secret is not None else " --unsigned"
+    session.info(f"a webhook to {printable(url)} was made; receive it: notifycli listen{signed}")
+
+
+def _add_secret(store: Store, desk: Desk, secret: Secret) -> None:
+    kept = get_secret(store, "listen.secret")
+    several = [] if kept is None else kept.reveal().split()
+    every = Secret(" ".join([*several, secret.reveal()]))
+    keep_secret(store, desk.life.keychain, "listen.secret", every)
 
 
 def _check_user(session: Session, user: User) -> None:
