@@ -253,3 +253,30 @@ def test_diff_tells_of_whom_it_could_not_ask(pulled: Notifycli, chatwoot: Chatwo
     result = pulled("chatwoot", "diff", "--exit-code")
     assert (result.status, result.stdout) == (77, b"")
     assert "warning: jane@example.com: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        pytest.param(
+            "-u 7 email.created=on email.mention=on",
+            "not yet at {url}: email.created, email.mention of jane@example.com; "
+            "write there: notifycli chatwoot push -u jane@example.com\n",
+            id="of one",
+        ),
+        pytest.param(
+            "--default email.created=on",
+            "not yet at {url}: preferences of 3 users; write there: notifycli chatwoot push\n",
+            id="of everybody",
+        ),
+        pytest.param("-u 7 email.unassigned=on", "", id="what is unknown there"),
+    ],
+)
+def test_a_change_says_what_is_not_there_yet(
+    pulled: Notifycli, chatwoot: Chatwoot, given: str, told: str
+) -> None:
+    for one in pulled.ok("prefs", "list", "--all-users").records:
+        if one["key"] == "email.conversation_creation" and one["origin"] == "user":
+            pulled.ok("prefs", "unset", "-q", "email.created", "-u", str(one["user_id"]))
+    done = pulled.ok("prefs", "set", *given.split())
+    assert done.stderr.partition("\n")[2] == told.format(url=chatwoot.url)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from itertools import takewhile
 from typing import Annotated, Any
 
 import typer
 
-from notifycli.cli.session import Session, find_group
+from notifycli.cli.session import Session, display_name, find_group, plural
 from notifycli.cli.types import Reference, read_reference
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import (
@@ -17,6 +18,7 @@ from notifycli.rules.preferences import (
     full_keys,
     nearest,
     read_value,
+    short_key,
 )
 from notifycli.store.store import Store
 
@@ -133,3 +135,33 @@ def tell_unheard(
     profile = connected_profile(store, account)
     for what, remedy in unheard_in_words(profile, store.preferences(account), named):
         session.info(f"{what}; {remedy}")
+
+
+def tell_unpushed(
+    session: Session, store: Store, account: int, users: Collection[int | None]
+) -> None:
+    """Say what of these users' preferences the account's Chatwoot hasn't got yet, if it has one.
+
+    That is by what was last seen there; `None` among the users is everybody.
+    """
+    connection = store.chatwoot.of(account)
+    if connection is None:
+        return
+    from notifycli.chatwoot.merge import read_seen, values  # noqa: PLC0415 - few are connected
+
+    preferences, behind = store.preferences(account), {}
+    for user, text in store.chatwoot.sightings(account).items():
+        seen = read_seen(text) if None in users or user in users else None
+        there = {} if seen is None else values(seen).of
+        keys = [key for key, value in there.items() if preferences.resolve(key, user)[0] != value]
+        if keys:
+            behind[user] = keys
+    if not behind:
+        return
+    what, whom = f"preferences of {plural(len(behind), 'user')}", ""
+    if len(behind) == 1:
+        [(id_, keys)] = behind.items()
+        known = store.user(account, id_)
+        name = str(id_) if known is None else display_name(known)
+        what, whom = f"{', '.join(map(short_key, keys))} of {name}", f" -u {shlex.quote(name)}"
+    session.info(f"not yet at {connection.url}: {what}; write there: notifycli chatwoot push{whom}")

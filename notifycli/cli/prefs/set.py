@@ -17,6 +17,7 @@ from notifycli.cli.prefs.common import (
     keys_of,
     read_assignments,
     tell_unheard,
+    tell_unpushed,
 )
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.types import Reference
@@ -119,6 +120,8 @@ def change(
         session.info(f"{plural(changed, 'preference')} changed for {whose} account {account}")
         if any(value is not None and key in SOUND_KEYS for key, value in values):
             tell_unheard(session, store, account, {target.user for target in targets})
+        if changed:
+            tell_unpushed(session, store, account, {target.user for target in targets})
 
 
 def targets_of(
