@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.write_picture import PICTURE, draw
+
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -36,3 +38,8 @@ def test_the_readmes_examples_print_what_it_says(tmp_path: Path) -> None:
     blocks = BLOCK.findall(text)
     commands = [re.findall(r"^\$ (.*)$", block, re.MULTILINE) for block in blocks]
     assert blocks == ["".join(map(played, block)) for block in commands]
+
+
+def test_the_picture_is_what_the_program_prints() -> None:
+    words = re.compile(r">([^<>]+)</text>")
+    assert words.findall(draw()) == words.findall(PICTURE.read_text(encoding="utf-8"))
