@@ -287,3 +287,20 @@ def test_a_server_that_repeats_the_token_does_not_bring_it_to_light(
     assert "answers GET /api/v1/profile with 422: [2J… is odd: xxx" in result.stderr
     assert ROOT not in result.stderr
     assert len(result.stderr) < 500
+
+
+def test_the_token_of_a_connected_account_is_the_one_that_works_there(
+    member: Notifycli, chatwoot: Chatwoot
+) -> None:
+    member.ok("chatwoot", "pull")
+    said = f"root@example.com's token for {chatwoot.url}\n"
+    for verb, printed in (("show", f"{ROOT}\n"), ("header", f"api_access_token: {ROOT}\n")):
+        done = member.ok("token", verb, "-u", "9")
+        assert (done.stdout.decode(), done.stderr) == (printed, said)
+    own = member.ok("token", "show", "-u", "9", "--name", "default")
+    assert own.stdout.startswith(b"nct_")
+    hers = member.ok("token", "show", "-u", "7").stderr.splitlines()
+    assert hers[0] == (
+        f"no token of jane@example.com for {chatwoot.url} is held; this one opens notifycli serve "
+        "alone; log them in: notifycli chatwoot login -u jane@example.com"
+    )

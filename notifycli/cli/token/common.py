@@ -39,6 +39,15 @@ Name = Annotated[
     str,
     typer.Option("--name", parser=_name, metavar="NAME", help="Which of the user's tokens."),
 ]
+MeantName = Annotated[
+    str | None,
+    typer.Option(
+        "--name",
+        parser=_name,
+        metavar="NAME",
+        help="Which of the user's tokens. [default: that for the connected Chatwoot, else default]",
+    ),
+]
 AnyName = Annotated[
     str | None,
     typer.Option("--name", parser=_name, metavar="NAME", help="Only the tokens of this name."),

@@ -14,11 +14,26 @@ from notifycli.cli.prompt import read_secret
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import in_words, now, written
-from notifycli.cli.token.common import ClearAfter, Expires, Label, Name, Previous, the_owner, wish
+from notifycli.cli.token.common import (
+    ClearAfter,
+    Expires,
+    Label,
+    MeantName,
+    Previous,
+    the_owner,
+    wish,
+)
 from notifycli.cli.tokens import life
 from notifycli.errors import UsageError
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.token_service import DEFAULT_NAME, NO_WISH, TokenOwner, Wish, verify_token
+from notifycli.secrets.token_service import (
+    DEFAULT_NAME,
+    NO_WISH,
+    TokenOwner,
+    TokenService,
+    Wish,
+    verify_token,
+)
 from notifycli.store.tokens import Token
 
 app = part()
@@ -48,7 +63,7 @@ notifycli token show -u 7 --name backup-script | ssh server 'cat > token && chmo
 )
 def token_show(
     ctx: typer.Context,
-    name: Name = DEFAULT_NAME,
+    name: MeantName = None,
     *,
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy it to the clipboard; don't print it.")
@@ -84,7 +99,7 @@ def token_show(
 )
 def token_copy(
     ctx: typer.Context,
-    name: Name = DEFAULT_NAME,
+    name: MeantName = None,
     *,
     clear_after: ClearAfter = None,
     previous: Previous = False,
@@ -106,9 +121,7 @@ notifycli token header -u jane@example.com --name chatwoot
 """
     ),
 )
-def token_header(
-    ctx: typer.Context, name: Name = DEFAULT_NAME, *, previous: Previous = False
-) -> None:
+def token_header(ctx: typer.Context, name: MeantName = None, *, previous: Previous = False) -> None:
     """Print the HTTP header with a user's token."""
     _, _, secret = _taken(session_of(ctx), name, previous=previous)
     write([f"api_access_token: {secret.reveal()}\n".encode()])
@@ -144,12 +157,12 @@ def token_verify(ctx: typer.Context) -> None:
 
 
 def _taken(
-    session: Session, name: str, *, previous: bool, asked: Wish = NO_WISH
+    session: Session, name: str | None, *, previous: bool, asked: Wish = NO_WISH
 ) -> tuple[TokenOwner, Token, Secret]:
     """Give a user's token with its secret, made as it is asked for if there is none."""
     with session.store(create=True) as store:
-        owner = the_owner(session, store, name)
         of = life(session, store)
+        owner = _meant(session, of, name)
         token, made = (of.previous(owner), False) if previous else of.obtain(owner, asked)
         if not made and asked != NO_WISH:
             raise UsageError(
@@ -161,9 +174,28 @@ def _taken(
         return owner, token, of.reveal(token)
 
 
+def _meant(session: Session, of: TokenService, name: str | None) -> TokenOwner:
+    """Give whose token is meant: in an account that is connected, the one that works there."""
+    owner = the_owner(session, of.store, name or DEFAULT_NAME)
+    connection = of.store.chatwoot.of(owner.account)
+    if connection is None or name is not None:
+        return owner
+    from notifycli.chatwoot.account import TOKEN_NAME  # noqa: PLC0415 - few accounts are connected
+
+    theirs = TokenOwner(owner.account, owner.user, TOKEN_NAME)
+    if of.current(theirs) is not None:
+        session.info(f"{_whose(owner)}'s token for {connection.url}")
+        return theirs
+    session.info(
+        f"no token of {_whose(owner)} for {connection.url} is held; this one opens notifycli serve "
+        f"alone; log them in: notifycli chatwoot login -u {_whose(owner)}"
+    )
+    return owner
+
+
 def _copy(
     session: Session,
-    name: str,
+    name: str | None,
     clear_after: float | None,
     *,
     previous: bool,
