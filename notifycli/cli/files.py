@@ -9,9 +9,9 @@ from typing import BinaryIO, cast
 
 from notifycli.cli.terminal import input_descriptor
 from notifycli.errors import DataError
+from notifycli.replay.decompression import is_compressed, text_of
 from notifycli.replay.faults import file_errors
 from notifycli.replay.sources import STDIN, place_of, whole_blocks
-from notifycli.replay.streams import is_compressed, text_of
 from notifycli.replay.values import LONGEST_LINE, split_lines, too_long
 
 _IN_MEMORY = 1 << 24

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from io import FileIO
 
-from notifycli.replay.streams import Blocks, DamageError, read_blocks
+from notifycli.replay.decompression import Blocks, DamageError, read_blocks
 
 _IN_MEMORY = 1 << 24
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)

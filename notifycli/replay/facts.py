@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from notifycli.errors import DataError
 from notifycli.events.event import Event
+from notifycli.replay.decompression import DamageError
 from notifycli.replay.foreign import PACKED
-from notifycli.replay.streams import DamageError
 from notifycli.rules.mentions import mentions_in
 
 VERSION = 1

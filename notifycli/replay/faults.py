@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from notifycli.errors import DataError, InputMissingError
-from notifycli.replay.streams import DamageError
+from notifycli.replay.decompression import DamageError
 
 _TOLD_IN_FULL = 20
 

@@ -24,8 +24,8 @@ from msgspec import Struct
 
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
+from notifycli.replay.decompression import BLOCK, BOM
 from notifycli.replay.scan import salvage
-from notifycli.replay.streams import BLOCK, BOM
 from notifycli.replay.values import LONGEST_LINE, split_lines, too_long
 
 if sys.platform == "linux":

@@ -20,9 +20,7 @@ import msgspec
 from msgspec import Raw
 
 from notifycli.errors import InputMissingError
-from notifycli.replay.faults import BadLines, file_errors
-from notifycli.replay.foreign import Foreign, foreign_of, may_hold_events
-from notifycli.replay.streams import (
+from notifycli.replay.decompression import (
     Blocks,
     decompressed,
     head_of,
@@ -30,6 +28,8 @@ from notifycli.replay.streams import (
     read_blocks,
     text_of,
 )
+from notifycli.replay.faults import BadLines, file_errors
+from notifycli.replay.foreign import Foreign, foreign_of, may_hold_events
 from notifycli.replay.values import (
     LONGEST_LINE,
     split_lines,

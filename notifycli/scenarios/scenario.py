@@ -25,8 +25,8 @@ from notifycli.events.event import (
     normal_name,
 )
 from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_moment
+from notifycli.replay.decompression import DamageError
 from notifycli.replay.foreign import PACKED
-from notifycli.replay.streams import DamageError
 from notifycli.rules.directory import Directory, is_id
 from notifycli.rules.overlay import Wish, overlaid
 from notifycli.rules.preferences import (

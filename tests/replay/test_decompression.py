@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.replay.streams import BLOCK, DamageError, decompressed, read_blocks, text_of
+from notifycli.replay.decompression import BLOCK, DamageError, decompressed, read_blocks, text_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from notifycli.cli.simulate import run
 from notifycli.errors import DataError
 from notifycli.events.event import Event, Message
+from notifycli.replay.decompression import DamageError
 from notifycli.replay.facts import VERSION, read_facts, write_facts
 from notifycli.replay.foreign import PACKED
-from notifycli.replay.streams import DamageError
 from notifycli.rules.directory import Directory, Team, User
 from notifycli.rules.mentions import addressed_users, marked_users, mentions_in
 from notifycli.rules.profile import NOTIFYCLI, profile_named

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from notifycli.cli.files import read_document
 from notifycli.cli.session import plural
 from notifycli.errors import DataError
+from notifycli.replay.decompression import BOM
 from notifycli.replay.sources import place_of
-from notifycli.replay.streams import BOM
 from notifycli.rules.preferences import nearest
 from notifycli.scenarios.expected import FIELDS, read_expected
 
