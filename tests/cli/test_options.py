@@ -283,7 +283,7 @@ def test_a_word_that_is_none_is_2_and_names_the_help(
             ["prefs", "list", "--inbox", "Chat", "-u", "7"],
             "--inbox: there is no inbox 'Chat'\n  there are: none yet\n",
         ),
-        (["simulate", "--inbox", "Website"], "see them: notifycli inbox list\n"),
+        (["simulate", "--inbox", "Website"], "there are: none yet\n"),
         (["prefs", "list", "--team", "Billing"], "there are: none yet\n"),
         (["simulate", "--conversation", "x"], "'x' is no conversation id: a number from 1 on"),
         (["prefs", "undo", "abc"], "'abc' is no id of a change: a number from 1 on is expected;"),

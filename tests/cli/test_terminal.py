@@ -166,12 +166,13 @@ def test_a_list_of_nothing_has_no_head_on_a_terminal_and_a_note_what_to_do(
     assert [line for line in shown_lines(result.stdout) if line] == [*filter(None, [note])]
 
 
-def test_a_list_of_no_users_names_the_events_first_and_is_broken_between_words(
+def test_a_list_of_no_users_names_the_ways_and_is_broken_between_words(
     program: Program,
 ) -> None:
     assert [line for line in shown_lines(program.on_terminal("user", "list").stdout) if line] == [
-        "no users yet; learn them: notifycli directory learn EVENTS; or add one with the",
-        "id of Chatwoot: notifycli user add EMAIL --id N",
+        "no users yet; connect your Chatwoot: notifycli chatwoot login URL; learn them:",
+        "notifycli directory learn EVENTS; or add one with the id of Chatwoot: notifycli",
+        "user add EMAIL --id N",
     ]
 
 

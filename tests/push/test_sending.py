@@ -306,7 +306,7 @@ def test_whatever_one_browser_raises_the_others_have_an_outcome_of_their_own(
             raise fault
         return asked(p256dh, auth, plaintext)
 
-    monkeypatch.setattr(push, "encrypted", once)
+    monkeypatch.setattr(push, "encrypt", once)
     assert sent(ready, "one") == [Delivered("1 of 2 browsers")]
     assert service.asked == ["POST /b"]
 

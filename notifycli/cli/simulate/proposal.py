@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from notifycli.cli.files import open_document
-from notifycli.cli.prefs.common import read_assignment
 from notifycli.cli.session import Session, find_user
 from notifycli.errors import UsageError
 from notifycli.replay.sources import place_of
@@ -81,6 +80,8 @@ def _parsed(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     reference, colon, key = left.rpartition(":")
     if not equals or not key.strip():
         raise UsageError(f"{text!r} sets nothing", "write it as KEY=VALUE or USER:KEY=VALUE")
+    from notifycli.cli.prefs.common import read_assignment  # noqa: PLC0415 - TAB can spare it
+
     return [reference] if colon else [], read_assignment(f"{key}={value}")
 
 
