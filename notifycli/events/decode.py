@@ -543,7 +543,7 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
     if body.performed_by is not None or body.performer is not None:
         event.performed_by = performer_of(body)
         event.performed_by_other = event.performed_by is None
-    elif kind.name == CREATED:
+    if event.performed_by is None and kind.name == CREATED:
         event.performed_by = maker_of(body)
     told = inner.participants if body.participants is None else body.participants
     if told is not None:

@@ -394,9 +394,9 @@ PERFORMERS = [
     ),
     ("… which may be a bot", {"messages": [{**OUTGOING, "sender": {"type": "x"}}]}, (None, False)),
     (
-        "… but not where an automation rule did it",
+        "… also where an automation rule did it",
         {"performed_by": {"id": 7}, "messages": [OUTGOING]},
-        (None, True),
+        (8, True),
     ),
     (
         "… and only of a creation",

@@ -577,6 +577,19 @@ SECTION_5_CREATION = [
         stays(7, ASSIGNED, "self_assigned"),
         directory=ALONE,
     ),
+    case(
+        "a creation that no user performed is made by whoever wrote the message that it carries",
+        [
+            created(
+                assignee=7,
+                performed_by={"id": 3, "type": "agent_bot"},
+                messages=[written("User", 7, 1)],
+            )
+        ],
+        stays(7, CREATED, "disabled"),
+        stays(7, ASSIGNED, "self_assigned"),
+        directory=ALONE,
+    ),
     *[
         case(
             f"a creation is not made by {who}",
