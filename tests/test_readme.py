@@ -1,4 +1,4 @@
-"""The README's examples are run, in their order, and print what it says they print."""
+"""The guide's examples are run, in their order, and print what it says they print."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from notifycli.cli.main import NOUNS
 from scripts.write_picture import PICTURE, draw
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def test_the_readmes_examples_print_what_it_says(tmp_path: Path) -> None:
+def test_the_guides_examples_print_what_it_says(tmp_path: Path) -> None:
     environment = {
         "HOME": str(tmp_path),
         "NOTIFYCLI_DB": str(tmp_path / "readme.db"),
@@ -34,7 +35,7 @@ def test_the_readmes_examples_print_what_it_says(tmp_path: Path) -> None:
         )
         return f"$ {command}\n{done.stdout}"
 
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
     blocks = BLOCK.findall(text)
     commands = [re.findall(r"^\$ (.*)$", block, re.MULTILINE) for block in blocks]
     assert blocks == ["".join(map(played, block)) for block in commands]
@@ -43,3 +44,21 @@ def test_the_readmes_examples_print_what_it_says(tmp_path: Path) -> None:
 def test_the_picture_is_what_the_program_prints() -> None:
     words = re.compile(r">([^<>]+)</text>")
     assert words.findall(draw()) == words.findall(PICTURE.read_text(encoding="utf-8"))
+
+
+def test_the_readme_leads_to_files_that_are_there() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\((.*?)\)", text)
+    found = [
+        re.fullmatch(r"https://[^/]+/notifycli/notifycli/(?:blob/)?main/(.+)", link)
+        for link in links
+    ]
+    assert [link for link, match in zip(links, found, strict=True) if match is None] == []
+    assert [match[1] for match in found if match and not (ROOT / match[1]).is_file()] == []
+
+
+def test_the_readme_names_commands_that_there_are() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = re.findall(r"^notifycli (\w+)", text, re.MULTILINE)
+    assert named
+    assert set(named) <= NOUNS.keys()
