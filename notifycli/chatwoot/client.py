@@ -19,6 +19,7 @@ from notifycli.errors import (
     NotifycliError,
     NotPermittedError,
     UnavailableError,
+    UsageError,
 )
 from notifycli.rules.directory import Role
 from notifycli.secrets.token_format import Secret
@@ -345,6 +346,11 @@ class Api:
             # Older servers know nothing of typing, and refuse the whole.
             if answer.status != _UNPROCESSABLE:
                 break
+        if answer.status == _UNPROCESSABLE:
+            raise UsageError(
+                f"{self._transport.base} takes no webhook to {url}{self._said(answer)}",
+                "if it has one already, remove it there first: Settings > Integrations > Webhooks",
+            )
         secret = self._read(answer, "POST", path, _WebhookPayload).payload.webhook.secret
         return Secret(secret) if secret else None
 

@@ -185,6 +185,8 @@ class Chatwoot:
             raise Reply(401, {"error": "You are not authorized to do this action"})
         wanted = asked.body["webhook"]
         typing = any("typing" in name for name in wanted["subscriptions"])
+        if any(one["url"] == wanted["url"] for one in self.webhooks):
+            raise Reply(422, {"message": "Url has already been taken"})
         if typing and self.webhook_secret is None:
             raise Reply(422, {"message": "Subscriptions Invalid events"})
         self.webhooks.append(wanted)

@@ -79,3 +79,18 @@ def test_an_agent_is_offered_no_webhook(program: Program, chatwoot: Chatwoot) ->
     shown = log_in(program, chatwoot, JANE)
     assert "by a webhook" not in shown
     assert chatwoot.webhooks == []
+
+
+def test_whoever_stopped_at_the_offer_logs_in_again_and_an_address_is_taken_once(
+    desk: tuple[Notifycli, Program], chatwoot: Chatwoot
+) -> None:
+    program = desk[1]
+    chatwoot.webhook_secret = SECRET
+    log_in(program, chatwoot, ROOT, "3")
+    assert chatwoot.webhooks == []
+    again = log_in(program, chatwoot, ROOT, "1", URL)
+    assert "is logged in already" in again
+    assert len(chatwoot.webhooks) == 1
+    refused = log_in(program, chatwoot, ROOT, "1", URL)
+    assert f"takes no webhook to {URL}: Url has already been taken" in refused
+    assert "remove it there first" in refused

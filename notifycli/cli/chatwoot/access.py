@@ -100,15 +100,15 @@ def chatwoot_login(
             session.info(f"would connect {where}, as {who}")
             return
         ended = keep(of, login, secret)
+    at_terminal = is_terminal(sys.stdin) and is_terminal(sys.stderr)
     if ended is None:
         session.info(f"{who} is logged in already")
-        return
-    tell_ended(session, ended)
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
-        session.info(f"connected {where}, as {who}; next: notifycli chatwoot pull")
-        return
-    session.info(f"connected {where}, as {who}")
-    _go_on(ctx, session, login.user)
+    else:
+        tell_ended(session, ended)
+        further = "" if at_terminal else "; next: notifycli chatwoot pull"
+        session.info(f"connected {where}, as {who}{further}")
+    if at_terminal:
+        _go_on(ctx, session, login.user)
 
 
 @app.command(
@@ -180,7 +180,7 @@ def _go_on(ctx: typer.Context, session: Session, user: User) -> None:
     from notifycli.cli.chatwoot.pull_command import chatwoot_pull  # noqa: PLC0415 - after a login alone
     from notifycli.cli.doctor import doctor  # noqa: PLC0415
 
-    rest = ["notifycli chatwoot pull", "notifycli chatwoot watch", "notifycli doctor"]
+    rest = ["notifycli chatwoot pull", "notifycli chatwoot login", "notifycli doctor"]
     try:
         chatwoot_pull(ctx, replace=False, force=False, dry_run=False)
         del rest[0]
@@ -215,8 +215,15 @@ def _offer_events(session: Session) -> None:
         desk = desk_of(session, store)
         with desk.open(next(reading_order(desk.users()))) as api:
             secret = api.make_webhook(url)
-        if secret is not None:
-            _add_secret(store, desk, secret)
+        try:
+            if secret is not None:
+                _add_secret(store, desk, secret)
+        except (KeyboardInterrupt, NotifycliError):
+            session.warn(
+                "the webhook was made, and its secret isn't kept: remove it there (Settings > "
+                "Integrations > Webhooks), then: notifycli chatwoot login"
+            )
+            raise
     signed = "" if secret is not None else " --unsigned"
     session.info(f"a webhook to {printable(url)} was made; receive it: notifycli listen{signed}")
 
