@@ -540,11 +540,7 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
         author,
         sender_of(body) if kind.message else None,
     )
-    if body.performed_by is not None or body.performer is not None:
-        event.performed_by = performer_of(body)
-        event.performed_by_other = event.performed_by is None
-    if event.performed_by is None and kind.name == CREATED:
-        event.performed_by = maker_of(body)
+    _read_performer(event, body)
     told = inner.participants if body.participants is None else body.participants
     if told is not None:
         event.participants = participants_of(told)
@@ -558,6 +554,8 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
         _read_presence(event, body, body.user)
     elif kind.name == PRESENCE and body.users is not UNSET:
         event.connected = connected_of(body.users)
+    if kind.message and event.message is None:
+        event.updated_message = id_of("id", body.id)
     return event
 
 
@@ -600,6 +598,15 @@ def _read_changes(event: Event, changed: list[sent.Change] | sent.Change | None)
                 event.previous_status = status_of(status.previous_value)
             if event.status is None and isinstance(status.current_value, str):
                 event.status = status_of(status.current_value)
+
+
+def _read_performer(event: Event, body: Payload) -> None:
+    """Read who did it; of a creation that no user performed, who wrote the message with it."""
+    if body.performed_by is not None or body.performer is not None:
+        event.performed_by = performer_of(body)
+        event.performed_by_other = event.performed_by is None
+    if event.performed_by is None and event.name == CREATED:
+        event.performed_by = maker_of(body)
 
 
 def _read_presence(event: Event, body: Payload, user: sent.Person) -> None:

@@ -150,6 +150,13 @@ class Event(Struct, array_like=True, gc=False):
     """The user whom the change of assignee names: by now it may be another one."""
     digest: bytes | None = None
     """Of an event of a conversation: the same for a body that is the same to the letter."""
+    updated_message: int | None = None
+    """The message of an event about one that came before."""
+
+    @property
+    def message_id(self) -> int | None:
+        """The message that the event is about, if it is about one."""
+        return self.updated_message if self.message is None else self.message.id
 
     @property
     def known_team(self) -> int | None:

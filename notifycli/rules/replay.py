@@ -281,7 +281,7 @@ def event_fields(event: Event) -> EventFields:
         event.account,
         event.conversation,
         event.inbox,
-        None if event.message is None else event.message.id,
+        event.message_id,
     )
 
 
