@@ -35,7 +35,7 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
-# The tests again with each other Python that is here.
+# The heart of the tests again, with the newest Python that is here.
 versions: $(READY)
 	bash scripts/test-versions
 
