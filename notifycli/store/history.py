@@ -86,12 +86,37 @@ class History:
 
         `since` is ISO 8601 in UTC to the second, as the history has it.
         """
-        sql, parameters = _VALUES, [account, *users, *keys]
+        sql = _VALUES
+        parameters: list[object] = [account, *users, *keys]
         for column, chosen in (("v.user_id", users), ("v.key", keys)):
             if chosen:
                 sql += f" AND {column} IN ({', '.join('?' for _ in chosen)})"
         if since is not None:
             sql, parameters = f"{sql} AND c.at >= ?", [*parameters, since]
+        return self._newest_first(sql, parameters, limit)
+
+    def values_for(self, account: int, user: int) -> Iterator[ChangedValue]:
+        """Return changed values that may hold for a user, the newest change first.
+
+        They are the user's own, and those of everybody.
+        """
+        sql = f"{_VALUES} AND (v.user_id = ? OR v.user_id IS NULL)"
+        return self._newest_first(sql, [account, user])
+
+    def begin(self, account: int) -> str | None:
+        """Return when preferences were first changed: ISO 8601 in UTC, or `None` for never."""
+        with self._database.errors():
+            first = self._database.execute(
+                "SELECT c.at FROM change c WHERE c.account_id = ? AND EXISTS"
+                " (SELECT 1 FROM preference_change v WHERE v.change_id = c.id)"
+                " ORDER BY c.id LIMIT 1",
+                [account],
+            ).fetchone()
+        return None if first is None else str(first[0])
+
+    def _newest_first(
+        self, sql: str, parameters: list[object], limit: int | None = None
+    ) -> Iterator[ChangedValue]:
         sql += " ORDER BY c.id DESC, v.id"
         if limit is not None:
             sql, parameters = f"{sql} LIMIT ?", [*parameters, limit]

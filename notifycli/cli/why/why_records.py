@@ -6,6 +6,7 @@ It speaks of what held at the time: preferences as the history has them, and wha
 from __future__ import annotations
 
 import shlex
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -143,19 +144,17 @@ class PastPreferences:
         self.today = _of_one(store.preferences(account), user)
         self.unknown = False
         """Whether an event was older than that."""
-        every = [*store.history.values(account)]
-        self.begin = parse_moment(every[-1].at) if every else None
-        own = (change for change in every if change.user_id in {None, user})
-        self._epochs = [*_epochs(self.today, own)][::-1]
+        begin = store.history.begin(account)
+        self.begin = None if begin is None else parse_moment(begin)
+        self._epochs = [*_epochs(self.today, store.history.values_for(account, user))][::-1]
+        self._ends = [one.until for one in self._epochs if one.until is not None]
         self._entered = self.today
 
     def at(self, moment: int) -> Preferences:
         """Return those of a moment, in microseconds since 1970 UTC."""
         if self.begin is None or moment < self.begin:
             return self.today
-        return next(
-            preferences for until, preferences in self._epochs if until is None or moment < until
-        )
+        return self._epochs[bisect_right(self._ends, moment)].preferences
 
     def enter(self, account: Account, event: Event) -> None:
         """Have the account go by the preferences of an event's time; of none, by the last ones."""
