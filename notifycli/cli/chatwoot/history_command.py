@@ -29,9 +29,8 @@ from notifycli.cli.chatwoot.common import desk_of, progress
 from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.output import write
 from notifycli.cli.session import Session, find_inboxes, plural
-from notifycli.cli.simulate.filters import check_order
+from notifycli.cli.simulate.filters import ConversationOption, check_order
 from notifycli.cli.times import in_local_time, read_time
-from notifycli.cli.types import CONVERSATION_ID
 from notifycli.errors import NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
 from notifycli.store.store import Store
@@ -62,10 +61,7 @@ def chatwoot_history(
     until: Annotated[
         int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
     ] = None,
-    conversation: Annotated[
-        list[int] | None,
-        typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
-    ] = None,
+    conversation: ConversationOption = None,
     inbox: Annotated[
         list[str] | None,
         typer.Option("--inbox", metavar="INBOX", help="Only this inbox, by id or name."),

@@ -14,7 +14,7 @@ from notifycli.cli.command import SOME_USERS, command_class, examples, part, ses
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.profiles import Rules, profile_of, tell_without_effect
 from notifycli.cli.session import Session
-from notifycli.cli.simulate.filters import a_channel
+from notifycli.cli.simulate.filters import ChannelOption
 from notifycli.cli.simulate.run import selected_users, tell_assumptions
 from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import read_span
@@ -75,10 +75,7 @@ def run(
     pending: Annotated[
         bool, typer.Option("--pending", help="Read no events: send what is left over.")
     ] = False,
-    channel: Annotated[
-        list[str] | None,
-        typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
-    ] = None,
+    channel: ChannelOption = None,
     limit: Annotated[
         int | None,
         typer.Option(parser=a_number("limit"), metavar="N", help="Send at most so many."),

@@ -12,7 +12,7 @@ from notifycli.cli.command import SOME_USERS, command_class, examples, part, ses
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
-from notifycli.cli.simulate.filters import a_channel
+from notifycli.cli.simulate.filters import ChannelOption
 from notifycli.cli.simulate.run import selected_users
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now, to_the_minute
@@ -33,12 +33,6 @@ Ids = Annotated[
         parser=a_number("notification's number"),
         metavar="[ID]...",
         help="Which ones, as status lists them.",
-    ),
-]
-OneChannel = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--channel", parser=a_channel, metavar="|".join(Channel), help="Only this channel."
     ),
 ]
 
@@ -94,7 +88,7 @@ def status(
         NoticeState | None,
         typer.Option(help="List the notifications in this state, instead of counting."),
     ] = None,
-    channel: OneChannel = None,
+    channel: ChannelOption = None,
 ) -> None:
     """Count what is in the outbox by channel and state.
 
@@ -141,7 +135,7 @@ def retry(
     everything: Annotated[
         bool, typer.Option("--all", help="Everything that couldn't be sent.")
     ] = False,
-    channel: OneChannel = None,
+    channel: ChannelOption = None,
 ) -> None:
     """Make what couldn't be sent pending again, as if it were new.
 
@@ -176,7 +170,7 @@ def drop(
     state: Annotated[
         NoticeState, typer.Option(help="With --all: dead or pending.", metavar="dead|pending")
     ] = NoticeState.DEAD,
-    channel: OneChannel = None,
+    channel: ChannelOption = None,
 ) -> None:
     """Give up what couldn't be sent, or hasn't been.
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from notifycli.cli.command import none_of
+from notifycli.cli.types import CONVERSATION_ID
 from notifycli.errors import UsageError
 from notifycli.rules.notifications import Channel
 from notifycli.rules.quiet_hours import zone_info
@@ -40,3 +43,21 @@ def a_zone(text: str) -> str:
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         raise typer.BadParameter(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
     return text
+
+
+ChannelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel", parser=a_channel, metavar="|".join(Channel), help="Only this channel."
+    ),
+]
+TypeOption = Annotated[
+    list[str] | None,
+    typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
+]
+ConversationOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--conversation", parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."
+    ),
+]

@@ -20,7 +20,13 @@ from notifycli.cli.simulate.decision_records import (
     show_decisions,
     show_json_lines,
 )
-from notifycli.cli.simulate.filters import a_channel, a_type, a_zone, check_order
+from notifycli.cli.simulate.filters import (
+    ChannelOption,
+    ConversationOption,
+    TypeOption,
+    a_zone,
+    check_order,
+)
 from notifycli.cli.simulate.options import Asked
 from notifycli.cli.simulate.proposal import as_given, read_proposal
 from notifycli.cli.simulate.run import (
@@ -35,7 +41,7 @@ from notifycli.cli.simulate.run import (
 )
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import read_time
-from notifycli.cli.types import CONVERSATION_ID, a_number
+from notifycli.cli.types import a_number
 from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
@@ -76,22 +82,13 @@ def simulate(
         ),
     ] = None,
     *,
-    channel: Annotated[
-        list[str] | None,
-        typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
-    ] = None,
-    type_: Annotated[
-        list[str] | None,
-        typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
-    ] = None,
+    channel: ChannelOption = None,
+    type_: TypeOption = None,
     inbox: Annotated[
         list[str] | None,
         typer.Option("--inbox", metavar="INBOX", help="Only this inbox, by id or name."),
     ] = None,
-    conversation: Annotated[
-        list[int] | None,
-        typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
-    ] = None,
+    conversation: ConversationOption = None,
     since: Annotated[
         int | None,
         typer.Option(

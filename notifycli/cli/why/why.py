@@ -12,11 +12,15 @@ from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session
-from notifycli.cli.simulate.filters import a_channel, a_type, check_order
+from notifycli.cli.simulate.filters import (
+    ChannelOption,
+    ConversationOption,
+    TypeOption,
+    check_order,
+)
 from notifycli.cli.simulate.run import Run, accounts_of, tell_assumptions, tell_unmet
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import day_of, now, read_time
-from notifycli.cli.types import CONVERSATION_ID
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.cli.why.why_records import (
     Answer,
@@ -63,18 +67,9 @@ def why(
         typer.Argument(metavar="[EVENTS]...", help="As for simulate; - is standard input."),
     ] = None,
     *,
-    conversation: Annotated[
-        list[int] | None,
-        typer.Option(parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."),
-    ] = None,
-    channel: Annotated[
-        list[str] | None,
-        typer.Option(parser=a_channel, metavar="|".join(Channel), help="Only this channel."),
-    ] = None,
-    type_: Annotated[
-        list[str] | None,
-        typer.Option("--type", parser=a_type, metavar="TYPE", help="Only this type."),
-    ] = None,
+    conversation: ConversationOption = None,
+    channel: ChannelOption = None,
+    type_: TypeOption = None,
     since: Annotated[
         int | None,
         typer.Option(
