@@ -58,3 +58,17 @@ def test_a_verb_is_one_after_options_too(told: Notifycli, post: Post, before: li
     told.ok("deliver", told.write_events("e.jsonl", [asked(100)]))
     [counted] = told.ok("deliver", *before, "status").records
     assert (counted["state"], counted["count"], len(post.sent)) == ("sent", 1, 1)
+
+
+def test_why_says_what_has_become_of_a_notification(told: Notifycli, post: Post) -> None:
+    events = told.write_events("e.jsonl", [asked(100), asked(101)])
+    post.answer = lambda notice: (
+        Refused("no such mailbox") if notice.message_id == 101 else Delivered("sent")
+    )
+    told("deliver", events)
+    asked_for = ("why", "-u", "7", "--channel", "email", events)
+    fired = [one for one in told.ok(*asked_for).records if one["outcome"] == "fire"]
+    assert [(one["message_id"], one["delivery"]) for one in fired] == [(100, "sent"), (101, "dead")]
+    shown = told.ok(*asked_for, "-o", "table").stdout.decode()
+    dead = "✓ should have got an e-mail, which couldn't be sent: notifycli deliver status: it is"
+    assert [shown.count(told) for told in ("✓ got an e-mail: it is", dead)] == [1, 1]

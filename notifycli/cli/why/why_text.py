@@ -22,6 +22,14 @@ from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import NoticeState
 
 _CHANNELS = {Channel.EMAIL: "an e-mail", Channel.PUSH: "a push", Channel.AUDIO: "a sound"}
+_BECAME: dict[NoticeState | None, str] = {
+    NoticeState.PENDING: "is to get {}, which waits",
+    NoticeState.SENDING: "is to get {}, which is on its way",
+    NoticeState.SENT: "got {}",
+    NoticeState.DEAD: "should have got {}, which couldn't be sent: notifycli deliver status",
+    NoticeState.DROPPED: "should have got {}, which was given up",
+}
+"""What the outbox has made of it; of what never was in there, a replay can say what would be."""
 _FIRES, _IN_VAIN, _NOT = "✓", "!", "✗"
 _FOR_EVERYBODY = "(this takes the lock away for everybody in the account)"
 
@@ -201,7 +209,7 @@ def _verdict(sign: str, record: WhyRecord) -> str:
     if not told_by_key and not audio:
         thing = f"{thing} ({what(record.channel, record.type)})"
     told = {
-        _FIRES: f"{'got' if record.delivery is NoticeState.SENT else 'would get'} {thing}",
+        _FIRES: _BECAME.get(record.delivery, "would get {}").format(thing),
         _IN_VAIN: f"{thing} would fire, but can't be delivered",
         _NOT: f"no {thing.split(' ', 1)[1]}",
     }
