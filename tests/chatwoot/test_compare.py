@@ -495,3 +495,16 @@ def test_standard_input_is_one_thing(desk: Notifycli, arguments: tuple[str, ...]
     desk.write_events("e.jsonl", EVENTS)
     done = desk("chatwoot", "compare", *arguments, stdin=b"")
     assert (done.status, "can be one thing only" in done.stderr) == (2, True)
+
+
+def test_whoever_is_connected_to_none_is_told_of_the_files_that_would_do(desk: Notifycli) -> None:
+    events = desk.write_events("none.jsonl", [])
+    done = desk("chatwoot", "compare", events)
+    assert (done.status, done.stderr) == (
+        78,
+        (
+            "error: account 1 isn't connected to a Chatwoot that could say what it did\n"
+            "  name a file that does: --log FILE or --notifications FILE; "
+            "or connect it: notifycli chatwoot login URL\n"
+        ),
+    )

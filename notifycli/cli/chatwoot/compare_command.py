@@ -17,7 +17,7 @@ from notifycli.cli.profiles import Rules, profile_of
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.run import progress_bar, tell_assumptions
 from notifycli.cli.terminal import print_error, printable
-from notifycli.errors import UsageError
+from notifycli.errors import ConfigurationError, UsageError
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import read_events
 from notifycli.rules.notifications import TYPES
@@ -128,6 +128,12 @@ def _evidence(
         addresses = {user.email.lower(): user.id for user in store.users(account) if user.email}
         evidence.take_log(read_lines(log), addresses)
     if notifications is None and log is None:
+        if store.chatwoot.of(account) is None:
+            raise ConfigurationError(
+                f"account {account} isn't connected to a Chatwoot that could say what it did",
+                "name a file that does: --log FILE or --notifications FILE; "
+                "or connect it: notifycli chatwoot login URL",
+            )
         _ask(session, store, evidence)
     return evidence
 
