@@ -6,16 +6,15 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from io import FileIO
 
-from notifycli.replay.decompression import Blocks, DamageError, read_blocks
+from notifycli.replay.decompression import BinaryFile, Blocks, DamageError, read_blocks
 
 _IN_MEMORY = 1 << 24
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 _HIDDEN = (".", "__MACOSX")
 
 
-def members_of(raw: FileIO, blocks: Blocks) -> Iterator[tuple[str, Blocks]]:
+def members_of(raw: BinaryFile, blocks: Blocks) -> Iterator[tuple[str, Blocks]]:
     """Return the name of each file in an archive, and what it holds; hidden ones are left out.
 
     `blocks` are all of `raw`, for one that can't be read twice.

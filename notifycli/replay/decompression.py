@@ -9,6 +9,7 @@ import codecs
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from io import BufferedReader, FileIO
 from itertools import chain
 from queue import Queue
 from threading import Event, Thread
@@ -30,6 +31,7 @@ _PATIENCE = 0.0005
 _GZIP = zlib.MAX_WBITS | 16
 
 Blocks = Iterator[bytes]
+BinaryFile = FileIO | BufferedReader
 
 
 class DamageError(Exception):

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import closing
 from enum import Enum
-from io import FileIO
+from io import BufferedReader, FileIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ from msgspec import Raw
 
 from notifycli.errors import InputMissingError
 from notifycli.replay.decompression import (
+    BLOCK,
+    BinaryFile,
     Blocks,
     decompressed,
     head_of,
@@ -101,7 +103,7 @@ class _Source:
         with file_errors(name):
             paths = list(map(str, _files_of(name)))
         for path in paths:
-            with file_errors(path), closing(FileIO(path)) as raw:
+            with file_errors(path), closing(_reader(path)) as raw:
                 yield from self.file(path, raw, among=True)
         if not self._read:
             raise InputMissingError(
@@ -109,7 +111,7 @@ class _Source:
                 "name the folder in which they are, or the files",
             )
 
-    def file(self, place: str, raw: FileIO, *, among: bool = False) -> Iterator[Record]:
+    def file(self, place: str, raw: BinaryFile, *, among: bool = False) -> Iterator[Record]:
         """Return the records of a file, named or `among` others."""
         head, blocks = head_of(read_blocks(raw, self._progress), len(_ZIP))
         if head.startswith(_ZIP):
@@ -117,7 +119,7 @@ class _Source:
         else:
             yield from self._text(place, decompressed(blocks)[1], among=among)
 
-    def _archive(self, place: str, raw: FileIO, blocks: Blocks) -> Iterator[Record]:
+    def _archive(self, place: str, raw: BinaryFile, blocks: Blocks) -> Iterator[Record]:
         from notifycli.replay.archives import members_of  # noqa: PLC0415 - few files need it
 
         before, count = self._read, 0
@@ -234,9 +236,20 @@ def whole_blocks(name: str, stdin: Callable[[], int]) -> Iterator[bytes]:
         yield from decompressed(read_blocks(raw))[1]
 
 
-def _open(name: str, stdin: Callable[[], int]) -> FileIO:
+def _open(name: str, stdin: Callable[[], int]) -> BinaryFile:
     # A duplicate, so that closing it leaves the process its standard input.
-    return FileIO(os.dup(stdin()) if name == STDIN else name)
+    return _reader(os.dup(stdin()) if name == STDIN else name)
+
+
+def _reader(name: str | int) -> BinaryFile:
+    """Open a file such that a thread may still read when it is closed.
+
+    A plain `FileIO` would let it go on with the descriptor's number, which by then may be another
+    file's. The reader's lock has the closing wait for the reading; what is no file on disk may keep
+    it waiting for ever, and is read as it comes.
+    """
+    raw = FileIO(name)
+    return BufferedReader(raw, BLOCK) if stat.S_ISREG(os.fstat(raw.fileno()).st_mode) else raw
 
 
 def _files_of(name: str) -> Iterator[Path]:

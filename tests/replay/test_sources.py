@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
+import tarfile
 import threading
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -298,3 +301,25 @@ def test_a_line_over_16_mib_is_a_bad_line_and_not_memory(tmp_path: Path) -> None
     assert [event.line for event in events] == [1, 3]
     assert told == [f"{long}:2: a line over 16 MiB"]
     assert peak < 24 << 20
+
+
+def test_a_file_given_up_takes_nothing_from_the_next_one(tmp_path: Path) -> None:
+    """Its decompression goes on for a moment; a pipe may have its descriptor's number by then."""
+    other = tmp_path / "other.tar.gz"
+    noise = tarfile.TarInfo("noise")
+    noise.size = 1 << 20
+    with tarfile.open(other, "w:gz") as archive:
+        archive.addfile(noise, io.BytesIO(os.urandom(noise.size)))
+    arrived = []
+    for _ in range(40):
+        told = read(other)[1]
+        receiver, sender = os.pipe()
+        os.write(sender, b"ours")
+        os.close(sender)
+        with open(receiver, "rb") as pipe:  # noqa: PTH123 - a descriptor
+            time.sleep(0.001)
+            arrived.append((told, pipe.read()))
+    assert (
+        arrived
+        == [([f"{other}: a tar archive; try: tar xOf {other} | notifycli simulate"], b"ours")] * 40
+    )
