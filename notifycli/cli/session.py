@@ -81,7 +81,14 @@ class Session:
             if self._missing_told:
                 self.info(f"there is no store at {self.location.name} yet")
         self._opened = True
-        return open_store(self.location, create=create)
+        store = open_store(self.location, create=create)
+        if store.upgrade:
+            before, now, copy = store.upgrade
+            self.info(
+                f"the store is now of version {now}; as it was, of version {before}, it is kept in "
+                f"{copy}: remove that once all is well"
+            )
+        return store
 
     def damage(self) -> NotifycliError | None:
         """Give the error that a store is damaged, if one was opened and is."""

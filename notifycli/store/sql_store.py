@@ -59,6 +59,7 @@ class SQLStore:
     def __init__(self, location: Location, database: Database) -> None:
         self.location = location
         self._database = database
+        self.upgrade = database.upgrade
 
     def __enter__(self) -> Self:
         return self

@@ -78,6 +78,15 @@ class Inspection(NamedTuple):
     """What it means that nothing is."""
 
 
+class Upgrade(NamedTuple):
+    """That a store of an earlier version was brought up to date when it was opened."""
+
+    before: int
+    now: int
+    copy: Path
+    """The store as it was before."""
+
+
 def damage_error(name: str) -> ConfigurationError:
     """Make the error of a store that is not as it was written."""
     return ConfigurationError(
@@ -90,6 +99,11 @@ class Store(Protocol):
     """An open store. Use it as a context manager."""
 
     location: Location
+
+    @property
+    def upgrade(self) -> Upgrade | None:
+        """What became of a store of an earlier version; `None` if it was up to date."""
+        ...
 
     def __enter__(self) -> Self:
         """Return the store itself."""
@@ -270,6 +284,11 @@ class Reader(Protocol):
 
 class Database(Reader, Protocol):
     """An engine's open database; statements are run within `transaction` or within `errors`."""
+
+    @property
+    def upgrade(self) -> Upgrade | None:
+        """As `Store.upgrade`."""
+        ...
 
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> object:
         """Run a statement for each of several parameters."""

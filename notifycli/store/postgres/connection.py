@@ -64,6 +64,8 @@ SELECT table_name FROM information_schema.columns
 class PostgreSQL:
     """An open database, as `Database` has it; one that was lost is opened anew where it can be."""
 
+    upgrade = None
+    """Its server keeps the copies."""
     passing_over = "FOR UPDATE OF n SKIP LOCKED"
 
     def __init__(self, location: Location, *, create: bool) -> None:

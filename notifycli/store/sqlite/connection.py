@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,7 +23,7 @@ from notifycli.errors import (
     NotPermittedError,
     TryAgainError,
 )
-from notifycli.store.store import Inspection, damage_error
+from notifycli.store.store import Inspection, Upgrade, damage_error
 
 T = TypeVar("T")
 
@@ -142,6 +143,7 @@ class SQLite:
     def __init__(self, path: Path, *, create: bool) -> None:
         self._path = path
         self._connection = connect(path, create=create)
+        self.upgrade = self._connection.upgrade
         self.execute = self._connection.execute
         self.executemany = self._connection.executemany
 
@@ -221,10 +223,8 @@ class SQLite:
 
     def copy_to(self, file: Path) -> bool:
         """Copy the database while others write, as it is at one moment (SQLite's online backup)."""
-        with self.errors(), closing(sqlite3.connect(file)) as copy:
-            self._connection.backup(copy)
-            # One file: nothing that lies beside it needs to be kept too.
-            copy.execute("PRAGMA journal_mode = DELETE")
+        with self.errors():
+            _copy(self._connection, file)
         return True
 
     def count_on(self) -> None:
@@ -233,6 +233,13 @@ class SQLite:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+
+def _copy(connection: sqlite3.Connection, file: Path) -> None:
+    with closing(sqlite3.connect(file)) as copy:
+        connection.backup(copy)
+        # One file: nothing that lies beside it needs to be kept too.
+        copy.execute("PRAGMA journal_mode = DELETE")
 
 
 def check_unused(path: Path) -> None:
@@ -270,10 +277,16 @@ def glance(path: Path, ask: Callable[[sqlite3.Connection], T]) -> T | None:
         return None
 
 
-def connect(path: Path, *, create: bool) -> sqlite3.Connection:
+class Connection(sqlite3.Connection):
+    """A connection to a store, which knows whether it found an earlier version of it."""
+
+    upgrade: Upgrade | None = None
+
+
+def connect(path: Path, *, create: bool) -> Connection:
     """Open the store at `path`, brought up to date; an empty one in memory if it may not be made.
 
-    One that can't be written is opened to be read.
+    One of an earlier version is copied before. One that can't be written is opened to be read.
 
     Raises the errors of `translate_errors`, and `ConfigurationError` for a store of a newer version
     and for a file that belongs to another program. None of them touches the file.
@@ -290,11 +303,11 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
             return _connect_to_read(path)
 
 
-def _open(
-    name: Path | str, path: Path, prepare: Callable[[sqlite3.Connection, Path], None]
-) -> sqlite3.Connection:
+def _open(name: Path | str, path: Path, prepare: Callable[[Connection, Path], None]) -> Connection:
     uri = isinstance(name, str) and name.startswith("file:")
-    connection = sqlite3.connect(name, timeout=BUSY_SECONDS, isolation_level=None, uri=uri)
+    connection = sqlite3.connect(
+        name, timeout=BUSY_SECONDS, isolation_level=None, uri=uri, factory=Connection
+    )
     try:
         prepare(connection, path)
     except BaseException:
@@ -303,7 +316,7 @@ def _open(
     return connection
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
+def _connect_to_read(path: Path) -> Connection:
     """Open a store in a place that can't be written: SQLite would put files beside it.
 
     Where nobody can write, nobody does meanwhile; what a log beside it holds is read too, or it
@@ -319,9 +332,10 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
     if _check_version(found, path) < VERSION:
         with closing(found) as old:
 
-            def migrate_copy(connection: sqlite3.Connection, path: Path) -> None:
+            def migrate_copy(connection: Connection, _path: Path) -> None:
                 old.backup(connection)
-                _prepare(connection, path)
+                with transaction(connection):
+                    _migrate(connection)
 
             found = _open(_IN_MEMORY, path, migrate_copy)
     found.execute("PRAGMA query_only = ON")
@@ -379,15 +393,33 @@ def _create_private(path: Path) -> None:
         ) from error
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _prepare(connection: Connection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     version = _check_version(connection, path)
     if version < VERSION:
         _write_ahead(connection)
         with transaction(connection):
             # Another process may have migrated while this one waited for its turn.
-            if _check_version(connection, path) < VERSION:
+            version = _check_version(connection, path)
+            if 0 < version < VERSION:
+                connection.upgrade = Upgrade(version, VERSION, _keep_copy(path, version))
+            if version < VERSION:
                 _migrate(connection)
+
+
+def _keep_copy(path: Path, version: int) -> Path:
+    """Copy a store that is about to be migrated, beside it; its transaction keeps writers away."""
+    name = f"{path}.version-{version}"
+    later = (Path(f"{name}.{number}") for number in count(2))
+    copy = next(one for one in chain([Path(name)], later) if not one.exists())
+    _create_private(copy)
+    try:
+        with closing(sqlite3.connect(path)) as store:
+            _copy(store, copy)
+    except BaseException:
+        copy.unlink()
+        raise
+    return copy
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
