@@ -18,6 +18,7 @@ from notifycli.chatwoot.http import (
     LIMITS,
     Limits,
     OutOfReachError,
+    TokenRefusedError,
     TooManyRequestsError,
     Transport,
 )
@@ -135,7 +136,8 @@ class Desk:
     ) -> Report:
         """Do the work for each user; what fails for one is told, and the others go on.
 
-        Once Chatwoot can't be reached, or takes no more requests, the rest is left.
+        Once Chatwoot can't be reached, takes no more requests, or refuses the token that asks for
+        all, the rest is left.
         """
         steps: list[SyncResult] = []
         status, stopped = 0, ""
@@ -147,7 +149,7 @@ class Desk:
                 if not stopped:
                     steps.append(work(user))
                     continue
-            except (OutOfReachError, TooManyRequestsError) as error:
+            except (OutOfReachError, TokenRefusedError, TooManyRequestsError) as error:
                 result, detail, stopped = "failed", in_a_line(error), error.message
                 status = status or error.status
             except NotifycliError as error:

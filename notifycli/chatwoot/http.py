@@ -13,7 +13,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from notifycli.errors import DataError, NotifycliError, TryAgainError, UnavailableError, UsageError
+from notifycli.errors import (
+    DataError,
+    NotifycliError,
+    NotPermittedError,
+    TryAgainError,
+    UnavailableError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
@@ -31,6 +38,10 @@ _BLOCK = 1 << 16
 
 class OutOfReachError(UnavailableError):
     """No answer comes: nothing else that is asked now would be answered."""
+
+
+class TokenRefusedError(NotPermittedError):
+    """The token of all requests is refused: so would the next one be."""
 
 
 class TooManyRequestsError(TryAgainError):

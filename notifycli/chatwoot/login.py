@@ -38,7 +38,7 @@ def look(
     """
     token_format.check(secret.reveal())
     known, base = meant(life, url, account)
-    _refuse_kept(life.store.tokens.with_digest(digest(secret.reveal())), base)
+    refuse_kept(life.store.tokens.with_digest(digest(secret.reveal())), base)
     with Api(Transport(base, secret), 0) as api:
         profile = api.profile()
     there = _account_there(profile, known.remote_account_id if known else remote, account)
@@ -54,7 +54,7 @@ def look(
     )
 
 
-def _refuse_kept(token: Token | None, url: str) -> None:
+def refuse_kept(token: Token | None, url: str) -> None:
     """Refuse a token that has another place here: it would be in two, and end in both."""
     if token is None or is_for(token, url):
         return
@@ -81,11 +81,15 @@ def keep(life: TokenService, login: Login, secret: Secret) -> Ended | None:
         known = life.store.user(connection.account_id, user.id) or user
         told = {"email": user.email, "name": user.name, "role": user.role}
         change.put_users([structs.replace(known, **told)])
-    desk = Desk(life, connection)
+    return keep_token(Desk(life, connection), user, secret)
+
+
+def keep_token(desk: Desk, user: User, secret: Secret) -> Ended | None:
+    """Keep a user's token in the place of any other; `None` if it is kept already."""
     current = desk.token(user)
     if current is not None and current.digest == digest(secret.reveal()):
         return None
-    ended = life.keep(desk.owner(user), secret, Wish(connection.url)).ended
+    ended = desk.life.keep(desk.owner(user), secret, Wish(desk.connection.url)).ended
     end_rotation(desk, user)
     return ended
 

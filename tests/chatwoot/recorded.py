@@ -88,6 +88,10 @@ class Chatwoot:
         self.webhooks: list[Json] = []
         self.webhook_secret: str | None = None
         """`None` is a version that signs nothing, and knows no events of typing."""
+        self.platform_token: str | None = None
+        """That of the platform app, where there is one."""
+        self.platform_users: set[int] = set()
+        """Whom the platform app may see."""
         self.further_flags: list[str] = []
         self.pubsub_token = "x"  # noqa: S105 - nobody connects with it
         self.asked: list[Asked] = []
@@ -108,6 +112,8 @@ class Chatwoot:
         self.before(asked, person)
         if asked.path == "/api":
             return {"version": self.version, "timestamp": "2026-07-20 10:00:00", "data": "ok"}
+        if asked.path.startswith("/platform/"):
+            return self._of_platform(asked)
         if person is None:
             raise Reply(401, {"error": "Invalid Access Token"})
         if asked.path.startswith("/api/v1/profile"):
@@ -116,6 +122,22 @@ class Chatwoot:
         if found is None or int(found[1]) not in dict(self.accounts):
             raise Reply(404, {"error": "Resource could not be found"})
         return self._of_account(asked, person, found[2])
+
+    def _of_platform(self, asked: Asked) -> Json:
+        """Answer as the platform API, which asks for the app first, then for the user."""
+        if asked.headers.get("api_access_token") != self.platform_token or not self.platform_token:
+            raise Reply(401, {"error": "Invalid access_token"})
+        found = re.fullmatch(r"/platform/api/v1/users/(\d+)/token", asked.path)
+        if asked.method != "POST" or found is None:
+            raise Reply(404, raw=b"<!DOCTYPE html><title>The page you were looking for</title>")
+        user = next((one for one in self.people.values() if one.id == int(found[1])), None)
+        if user is None:
+            raise Reply(404, {"error": "Resource could not be found"})
+        if user.id not in self.platform_users:
+            raise Reply(401, {"error": "Non permissible resource"})
+        names = {"id": user.id, "name": user.name, "display_name": None, "email": user.email}
+        whose = {**names, "pubsub_token": self.pubsub_token}
+        return {"access_token": self.token(user.id), "expiry": None, "user": whose}
 
     def _of_profile(self, asked: Asked, person: Person) -> Json:
         if asked.method == "PUT":

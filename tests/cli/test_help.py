@@ -18,7 +18,7 @@ SEVERAL = {
     *("prefs list", "prefs history", "prefs set", "prefs unset", "prefs drift"),
     *("prefs preset apply", "push list", "push invite", "token list", "token rotate"),
     *("chatwoot pull", "chatwoot diff", "chatwoot push", "chatwoot rotate"),
-    *("chatwoot status", "chatwoot logout", "chatwoot compare"),
+    *("chatwoot status", "chatwoot logout", "chatwoot compare", "chatwoot tokens"),
 }
 """The commands that take several users."""
 

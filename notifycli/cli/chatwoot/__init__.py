@@ -12,7 +12,7 @@ app = group_of_parts(
         **dict.fromkeys(("login", "status", "logout"), f"{_HERE}.access"),
         "pull": f"{_HERE}.pull_command",
         **dict.fromkeys(("diff", "push"), f"{_HERE}.push_command"),
-        "rotate": f"{_HERE}.rotate_command",
+        **dict.fromkeys(("tokens", "rotate"), f"{_HERE}.token_commands"),
         "history": f"{_HERE}.history_command",
         "watch": f"{_HERE}.watch",
         "compare": f"{_HERE}.compare_command",
