@@ -11,9 +11,8 @@ from msgspec import Struct
 
 from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.output import show, write
-from notifycli.cli.prompt import read_secret
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import printable
+from notifycli.cli.terminal import printable, read_secret
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 from notifycli.store.settings import SETTINGS, Configured, Origin, Setting, setting_of
 from notifycli.store.store import Store

@@ -14,11 +14,10 @@ from notifycli.chatwoot.login import keep, logout, look, meant
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
 from notifycli.cli.command import SOME_USERS, USER, command_class, examples, part, session_of
 from notifycli.cli.output import show
-from notifycli.cli.prompt import ask
 from notifycli.cli.session import Session, display_name, plural
-from notifycli.cli.terminal import is_terminal, printable
+from notifycli.cli.terminal import ask, is_terminal, printable
 from notifycli.cli.times import in_words, now, written
-from notifycli.cli.tokens import life, read_token, tell_ended
+from notifycli.cli.token.common import read_token, tell_ended, token_service
 from notifycli.cli.types import a_number
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.timestamps import parse_moment
@@ -86,12 +85,13 @@ def chatwoot_login(
     """
     session = session_of(ctx)
     with session.store() as store:
-        meant(life(session, store), url, session.given_account)  # told before the token is typed
+        of = token_service(session, store)
+        meant(of, url, session.given_account)  # told before the token is typed
     piped = "pass chatwoot/jane | notifycli chatwoot login"
     keychain = open_keychain(beside=session.location.folder)
     secret = read_token(keychain, "Access token of your profile there: ", piped)
     with session.store(create=not dry_run) as store:
-        of = life(session, store, keychain)
+        of = token_service(session, store, keychain)
         login = look(of, url, secret, session.given_account, remote)
         _check_user(session, login.user)
         where = f"account {login.connection.account_id} with {login.connection.url}"

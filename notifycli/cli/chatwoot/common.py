@@ -13,7 +13,7 @@ from notifycli.chatwoot.account import Desk, ProgressCallback, Report, SyncResul
 from notifycli.cli.output import console, show
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_terminal, printable
-from notifycli.cli.tokens import life
+from notifycli.cli.token.common import token_service
 from notifycli.errors import UsageError
 from notifycli.rules.directory import User
 from notifycli.store.store import Store
@@ -34,7 +34,7 @@ DryRun = Annotated[
 
 def desk_of(session: Session, store: Store) -> Desk:
     """Give the account's connection; its tokens can be had from then on without a question."""
-    desk = the_desk(life(session, store), session.resolve_account(store))
+    desk = the_desk(token_service(session, store), session.resolve_account(store))
     desk.life.keychain.unlock()
     return desk
 

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from notifycli.cli.command import command_class, examples, group, session_of
-from notifycli.cli.directory.directory_change import Asked, DryRun, Yes, carry_out, tell_new_ids
+from notifycli.cli.directory.directory_change import DryRun, Manner, Yes, carry_out, tell_new_ids
 from notifycli.cli.files import read_document
 from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import write
@@ -76,7 +76,7 @@ def directory_import(
                 change, store, account, document, place, replace=replace, certain=False
             )
 
-        if not carry_out(session, store, account, Asked(yes, dry_run), put):
+        if not carry_out(session, store, account, Manner(yes, dry_run), put):
             return
         users = plural(len(store.users(account)), "user")
         inboxes = plural(len(store.inboxes(account)), "inbox")
@@ -171,7 +171,7 @@ def directory_undo(
         # The history tells with it which change was taken back.
         session.command = f"{session.command} {past.id}"
         if carry_out(
-            *(session, store, account, Asked(yes, dry_run)),
+            *(session, store, account, Manner(yes, dry_run)),
             lambda change: undo(store, change, past.id, force=force),
         ):
             session.info(

@@ -8,8 +8,16 @@ import typer
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from notifycli.cli.command import command_class, examples, group, session_of
-from notifycli.cli.directory.directory_change import Asked, DryRun, Yes
-from notifycli.cli.directory.members import Id, Members, Name, member_ids, remove
+from notifycli.cli.directory.directory_change import (
+    DryRun,
+    Id,
+    Manner,
+    Members,
+    Name,
+    Yes,
+    member_ids,
+    remove,
+)
 from notifycli.cli.output import show
 from notifycli.cli.session import find_group, plural
 from notifycli.rules.directory import Inbox
@@ -89,4 +97,4 @@ def inbox_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryR
     with session.store(create=not dry_run) as store:
         account = session.resolve_account(store)
         group = find_group(store.inboxes(account), id_, "inbox")
-        remove(session, store, account, group, Asked(yes, dry_run))
+        remove(session, store, account, group, Manner(yes, dry_run))

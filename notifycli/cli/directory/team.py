@@ -5,8 +5,16 @@ from __future__ import annotations
 import typer
 
 from notifycli.cli.command import command_class, examples, group, session_of
-from notifycli.cli.directory.directory_change import Asked, DryRun, Yes
-from notifycli.cli.directory.members import Id, Members, Name, member_ids, remove
+from notifycli.cli.directory.directory_change import (
+    DryRun,
+    Id,
+    Manner,
+    Members,
+    Name,
+    Yes,
+    member_ids,
+    remove,
+)
 from notifycli.cli.output import show
 from notifycli.cli.session import find_group, plural
 from notifycli.rules.directory import Team
@@ -49,4 +57,4 @@ def team_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryRu
     with session.store(create=not dry_run) as store:
         account = session.resolve_account(store)
         group = find_group(store.teams(account), id_, "team")
-        remove(session, store, account, group, Asked(yes, dry_run))
+        remove(session, store, account, group, Manner(yes, dry_run))

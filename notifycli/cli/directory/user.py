@@ -9,8 +9,14 @@ import typer
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from notifycli.cli.command import USER, command_class, examples, group, none_of, session_of
-from notifycli.cli.directory.directory_change import Asked, DryRun, Yes, carry_out, tell_new_ids
-from notifycli.cli.directory.members import Name
+from notifycli.cli.directory.directory_change import (
+    DryRun,
+    Manner,
+    Name,
+    Yes,
+    carry_out,
+    tell_new_ids,
+)
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import NO_USERS_YET, Session, display_name, find_user
 from notifycli.cli.types import a_number
@@ -61,7 +67,7 @@ def _records(users: Sequence[User]) -> tuple[list[UserRecord], type[UserRecord]]
     ], PulledUserRecord
 
 
-def _named(session: Session, store: Store, reference: str | None) -> User:
+def _find_named(session: Session, store: Store, reference: str | None) -> User:
     account = session.resolve_account(store)
     return (
         find_user(store, account, reference) if reference else session.resolve_user(store, account)
@@ -175,7 +181,7 @@ def user_set(
         _check_address(email)
     with session.store(create=True) as store:
         account = session.resolve_account(store)
-        user = _named(session, store, reference)
+        user = _find_named(session, store, reference)
         with store.change(account, session.command, session.who) as change:
             if id_ is not None:
                 change.give_id(user, id_)
@@ -230,7 +236,7 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
     """Show one user."""
     session = session_of(ctx)
     with session.store() as store:
-        user = _named(session, store, reference)
+        user = _find_named(session, store, reference)
     show_one(session, _records([user])[0][0])
     if user.made_up:
         session.info(_MADE_UP.format(id=user.id, user=display_name(user)))
@@ -254,5 +260,5 @@ def user_remove(
         raise UsageError("no user named", "name one here: notifycli user remove EMAIL")
     with session.store(create=not dry_run) as store:
         account = session.resolve_account(store)
-        user = _named(session, store, reference)
-        carry_out(session, store, account, Asked(yes, dry_run), lambda change: change.remove(user))
+        user = _find_named(session, store, reference)
+        carry_out(session, store, account, Manner(yes, dry_run), lambda change: change.remove(user))

@@ -29,7 +29,7 @@ from notifycli.cli.doctor.services import (
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import printable
-from notifycli.cli.tokens import life
+from notifycli.cli.token.common import token_service
 from notifycli.errors import NotifycliError
 from notifycli.secrets.reconcile import reconcile
 
@@ -104,7 +104,7 @@ def _mend(session: Session) -> None:
     """Mend what is torn; what can't be is told, and the checks show the rest."""
     try:
         with session.store() as store:
-            found = reconcile(store, life(session, store))
+            found = reconcile(store, token_service(session, store))
     except NotifycliError as error:
         session.warn(f"not mended: {error.message}")
         return

@@ -10,9 +10,7 @@ app = group_of_parts(
     "Web Push: the key, the browsers that are subscribed, a test.",
     {
         "keys": f"{_HERE}.keys",
-        "subscribe": f"{_HERE}.subscribe",
-        "invite": f"{_HERE}.invite",
-        **dict.fromkeys(("add", "list", "remove"), f"{_HERE}.subscriptions"),
+        **dict.fromkeys(("subscribe", "invite", "add", "list", "remove"), f"{_HERE}.browsers"),
         "test": f"{_HERE}.push_test",
     },
 )

@@ -61,7 +61,7 @@ def push_test(ctx: typer.Context) -> None:
                 f"{display_name(user)} has no browser that is subscribed",
                 f"in the browser: notifycli push subscribe -u {display_name(user)}",
             )
-        records = _sent(store, account, user, to)
+        records = _send(store, account, user, to)
     show(
         session,
         records,
@@ -77,7 +77,7 @@ def push_test(ctx: typer.Context) -> None:
         raise UnavailableError(f"{failed} of {len(records)} pushes were not taken")
 
 
-def _sent(
+def _send(
     store: Store, account: int, user: User, to: Sequence[Subscription]
 ) -> list[PushTestRecord]:
     import asyncio  # noqa: PLC0415 - only what sends needs it

@@ -1,4 +1,4 @@
-"""What the commands of tokens share: their options, their records, and whose token is meant."""
+"""What commands of tokens share, and other nouns do with tokens too."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import typer
 from msgspec import Struct
 
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import read_secret
 from notifycli.cli.times import expiry, now, read_seconds, read_span, written
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.directory import User
+from notifycli.secrets.keychain import Keychain, open_keychain
 from notifycli.secrets.reconcile import Finding
-from notifycli.secrets.token_service import DEFAULT_NAME, TokenOwner, Wish
+from notifycli.secrets.token_format import Secret, check, unwrap
+from notifycli.secrets.token_service import DEFAULT_NAME, Ended, TokenOwner, TokenService, Wish
 from notifycli.store.store import Store
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
@@ -121,7 +124,7 @@ def wish(expires: str | None, label: str) -> Wish:
     return Wish(label, None if expires is None else expiry(expires, now()))
 
 
-def selected_users(session: Session, store: Store, account: int) -> dict[int, User]:
+def select_users(session: Session, store: Store, account: int) -> dict[int, User]:
     """Give the users that were named, by id; all of the account if none was."""
     if session.given_users and not session.all_users:
         return {user.id: user for user in session.resolve_users(store, account)}
@@ -132,3 +135,40 @@ def older(findings: Iterable[Finding], age: int | None) -> list[Finding]:
     """Keep those made at least `age` microseconds ago; all of them for None."""
     last = None if age is None else now() - age
     return [found for found in findings if last is None or found.token.created_at <= last]
+
+
+def token_service(session: Session, store: Store, keychain: Keychain | None = None) -> TokenService:
+    """Give the changes of tokens as this run makes them, in `keychain` if it is open already."""
+    return TokenService(
+        store,
+        keychain or open_keychain(beside=store.location.folder),
+        session.command,
+        session.who,
+        now,
+    )
+
+
+def tell_ended(session: Session, ended: Ended) -> None:
+    """Say so if the secret of a token that has ended couldn't be deleted."""
+    if ended.trouble is not None:
+        session.warn(
+            "what has ended is not valid any more, but the keyring still holds it "
+            f"({ended.trouble.message}); delete it later: notifycli doctor --fix"
+        )
+
+
+def forget_leftovers(session: Session, store: Store) -> None:
+    """Delete the secrets of tokens that went with their users."""
+    if names := store.tokens.leftovers():
+        tell_ended(session, Ended([], token_service(session, store).forget(names)))
+
+
+def read_token(keychain: Keychain, prompt: str, example: str) -> Secret:
+    """Read a token that a keychain is to keep from standard input, or typed unseen.
+
+    Raises `DataError` for what is no token; a keychain that can't keep it says so first.
+    """
+    keychain.unlock(to_write=True)
+    text = unwrap(read_secret(prompt, "token", example))
+    check(text)
+    return Secret(text)

@@ -24,10 +24,12 @@ from notifycli.cli.token.common import (
     Name,
     OlderThan,
     older,
+    read_token,
+    tell_ended,
     the_owner,
+    token_service,
     wish,
 )
-from notifycli.cli.tokens import life, read_token, tell_ended
 from notifycli.secrets.reconcile import Condition, Finding
 from notifycli.secrets.token_service import DEFAULT_NAME, TokenOwner, TokenService, Wish
 from notifycli.store.store import Store
@@ -63,7 +65,7 @@ def token_generate(
     asked = wish(expires, label)
     with session.store(create=True) as store:
         owner = the_owner(session, store, name)
-        token = life(session, store).generate(owner, asked)
+        token = token_service(session, store).generate(owner, asked)
     session.info(f"{owner} is {token.masked}{_validity(token)}; {_see(owner)}")
 
 
@@ -96,7 +98,7 @@ def token_rotate(
     session = session_of(ctx)
     asked = wish(expires, label)
     with session.store(create=True) as store:
-        of = life(session, store)
+        of = token_service(session, store)
         many = older_than is not None or session.all_users or len(session.given_users) > 1
         if not many:
             _rotate(session, of, the_owner(session, store, name or DEFAULT_NAME), grace, asked)
@@ -121,7 +123,7 @@ def token_revoke(ctx: typer.Context, name: Name = DEFAULT_NAME) -> None:
     session = session_of(ctx)
     with session.store(create=True) as store:
         owner = the_owner(session, store, name)
-        ended = life(session, store).revoke(owner)
+        ended = token_service(session, store).revoke(owner)
     tell_ended(session, ended)
     session.info(f"{owner} is revoked")
 
@@ -148,7 +150,7 @@ def token_set(
     asked = wish(expires, label)
     with session.store(create=True) as store:
         owner = the_owner(session, store, name)
-        of = life(session, store)
+        of = token_service(session, store)
         secret = read_token(of.keychain, "Token: ", "notifycli token set < token.txt")
         made = of.keep(owner, secret, asked)
     tell_ended(session, made.ended)

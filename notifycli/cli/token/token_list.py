@@ -12,7 +12,7 @@ from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now
-from notifycli.cli.token.common import OlderThan, TokenRecord, older, record, selected_users
+from notifycli.cli.token.common import OlderThan, TokenRecord, older, record, select_users
 from notifycli.events.timestamps import parse_moment
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, Inspection, inspect
@@ -49,8 +49,8 @@ def token_list(
     session = session_of(ctx)
     with session.store() as store:
         account = session.resolve_account(store)
-        users = selected_users(session, store, account)
-        inspection = _inspected(session, store, account, users)
+        users = select_users(session, store, account)
+        inspection = _inspect(session, store, account, users)
     found = older(inspection.findings, older_than)
     at = now()
     wanted = [item for item in found if revoked or item.condition is not Condition.REVOKED]
@@ -62,7 +62,7 @@ def token_list(
         _tell_why_none(session, len(found), older_than)
 
 
-def _inspected(session: Session, store: Store, account: int, users: Iterable[int]) -> Inspection:
+def _inspect(session: Session, store: Store, account: int, users: Iterable[int]) -> Inspection:
     """Give how tokens stand, asking the keychain unless it would ask for a passphrase."""
     tokens, orphans = store.tokens.of_account(account, users), store.tokens.leftovers()
     if not tokens and not orphans:

@@ -10,9 +10,8 @@ from msgspec import Struct
 
 from notifycli.cli.command import USER, command_class, examples, part, session_of
 from notifycli.cli.output import show_one, write
-from notifycli.cli.prompt import read_secret
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import is_terminal
+from notifycli.cli.terminal import is_terminal, read_secret
 from notifycli.cli.times import in_words, now, written
 from notifycli.cli.token.common import (
     ClearAfter,
@@ -21,9 +20,9 @@ from notifycli.cli.token.common import (
     MeantName,
     Previous,
     the_owner,
+    token_service,
     wish,
 )
-from notifycli.cli.tokens import life
 from notifycli.errors import UsageError
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import (
@@ -84,7 +83,7 @@ def token_show(
         return
     if clear_after is not None:
         raise UsageError("--clear-after is for --copy", "add --copy")
-    owner, token, secret = _taken(session, name, previous=previous, asked=asked)
+    owner, token, secret = _take(session, name, previous=previous, asked=asked)
     write([f"{secret.reveal()}\n".encode()])
     if is_terminal(sys.stdout):
         _explain(session, owner, token)
@@ -123,7 +122,7 @@ notifycli token header -u jane@example.com --name chatwoot
 )
 def token_header(ctx: typer.Context, name: MeantName = None, *, previous: Previous = False) -> None:
     """Print the HTTP header with a user's token."""
-    _, _, secret = _taken(session_of(ctx), name, previous=previous)
+    _, _, secret = _take(session_of(ctx), name, previous=previous)
     write([f"api_access_token: {secret.reveal()}\n".encode()])
 
 
@@ -156,12 +155,12 @@ def token_verify(ctx: typer.Context) -> None:
     show_one(session, VerifiedRecord(token.account_id, token.user_id, email, token.name, expires))
 
 
-def _taken(
+def _take(
     session: Session, name: str | None, *, previous: bool, asked: Wish = NO_WISH
 ) -> tuple[TokenOwner, Token, Secret]:
     """Give a user's token with its secret, made as it is asked for if there is none."""
     with session.store(create=True) as store:
-        of = life(session, store)
+        of = token_service(session, store)
         owner = _meant(session, of, name)
         token, made = (of.previous(owner), False) if previous else of.obtain(owner, asked)
         if not made and asked != NO_WISH:
@@ -203,7 +202,7 @@ def _copy(
 ) -> None:
     from notifycli.clipboard import copy as clipboard  # noqa: PLC0415 - 10 ms that the others can spare
 
-    owner, _, secret = _taken(session, name, previous=previous, asked=asked)
+    owner, _, secret = _take(session, name, previous=previous, asked=asked)
     seconds = clipboard.CLEAR_AFTER if clear_after is None else clear_after
     copied = clipboard.copy(secret, seconds)
     cleared = copied.clears_after

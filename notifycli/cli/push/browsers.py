@@ -1,0 +1,338 @@
+"""`notifycli push subscribe|invite|add|list|remove`: the browsers that get pushes."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from msgspec import Struct
+
+from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, command_class, examples, session_of
+from notifycli.cli.output import show, write
+from notifycli.cli.session import Session, display_name, plural
+from notifycli.cli.terminal import is_terminal, printable, read_input
+from notifycli.cli.times import in_words, now, written
+from notifycli.cli.types import AllowLoopback, a_number
+from notifycli.errors import ConfigurationError, UsageError
+from notifycli.events.timestamps import parse_moment
+from notifycli.rules.directory import User
+from notifycli.secrets.keychain import open_keychain
+from notifycli.secrets.token_format import digest
+from notifycli.secrets.vapid import PushKeys
+from notifycli.store.store import Store
+from notifycli.store.subscriptions import Invitation, Subscription
+
+if TYPE_CHECKING:
+    from notifycli.delivery.push.endpoint import Offer
+
+
+def keep(
+    session: Session, store: Store, account: int, user: User, offer: Offer, *, key: int, label: str
+) -> Subscription:
+    """Put a subscription on record, and say so."""
+    with store.change(account, session.command, session.who) as change:
+        kept = change.subscriptions.put(
+            Subscription(
+                account_id=account,
+                user_id=user.id,
+                key_id=key,
+                endpoint=offer.endpoint,
+                p256dh=offer.p256dh,
+                auth=offer.auth,
+                label=label,
+                created_at=now(),
+                expires_at=offer.expires_at,
+            )
+        )
+    session.info(
+        f"{display_name(user)} is subscribed as {kept.id}"
+        f"{f' ({label})' if label else ''}; try it: notifycli push test -u {display_name(user)}"
+    )
+    alike = [
+        str(other.id)
+        for other in store.subscriptions.of_user(account, user.id)
+        if other.id != kept.id and label and other.label == label
+    ]
+    if alike:
+        session.info(
+            f"{', '.join(alike)} had that name already; if it was the same browser: "
+            f"notifycli push remove {' '.join(alike)}"
+        )
+    return kept
+
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+_LONGEST_INPUT = 1 << 16
+_LONGEST_LABEL = 80
+
+
+class SubscriptionRecord(Struct):
+    """A subscription, as printed: of its endpoint no more than the push service's host."""
+
+    id: int
+    user_id: int
+    email: str | None
+    label: str
+    service: str
+    key: str
+    """`current`, or `old`: bound to a key that was replaced."""
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    failures: int
+
+
+def _label(text: str) -> str:
+    if not text.isprintable() or len(text) > _LONGEST_LABEL:
+        raise typer.BadParameter(f"it is at most {_LONGEST_LABEL} printable characters")
+    return text
+
+
+@app.command(
+    "add",
+    cls=command_class(USER),
+    epilog=examples(
+        """
+notifycli push add -u jane@example.com < subscription.json
+xclip -o | notifycli push add -u 7 --label 'Firefox on the laptop'
+"""
+    ),
+)
+def push_add(
+    ctx: typer.Context,
+    label: Annotated[
+        str, typer.Option("--label", parser=_label, metavar="TEXT", help="Which browser it is.")
+    ] = "",
+    *,
+    allow_loopback: AllowLoopback = False,
+) -> None:
+    """Add a subscription from standard input.
+
+    It is JSON as a browser gives it, of one that was subscribed with the current push key:
+    JSON.stringify(subscription).
+    """
+    from notifycli.delivery.push.endpoint import read_subscription  # noqa: PLC0415 - 50 ms
+
+    session = session_of(ctx)
+    session.awaits("-")
+    data = read_input(_LONGEST_INPUT)
+    offer = read_subscription(data, "standard input", allow_loopback=allow_loopback)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        user = session.resolve_user(store, account)
+        key = PushKeys(store, open_keychain(beside=store.location.folder), now).current()
+        keep(session, store, account, user, offer, key=key.id, label=label)
+
+
+@app.command(
+    "list",
+    cls=command_class(SOME_USERS, ALL_USERS),
+    epilog=examples(
+        """
+notifycli push list
+notifycli push list -u jane@example.com
+notifycli push list | jq -r 'select(.failures > 3) | .id' | xargs notifycli push remove
+"""
+    ),
+)
+def push_list(ctx: typer.Context) -> None:
+    """List the subscriptions; everybody's, unless users are named."""
+    session = session_of(ctx)
+    with session.store() as store:
+        account = session.resolve_account(store)
+        named = bool(session.given_users) and not session.all_users
+        users = session.resolve_users(store, account) if named else store.users(account)
+        by_id = {user.id: user for user in users}
+        found = [s for s in store.subscriptions.of_account(account) if s.user_id in by_id]
+        current = next((key.id for key in store.subscriptions.push_keys()), None)
+    at = now()
+    show(
+        session,
+        [_record(item, by_id[item.user_id], current) for item in found],
+        SubscriptionRecord,
+        heads=("Id", "User", "Browser", "Service", "Added", "Last used", "Failures"),
+        cells=lambda item: (
+            *(str(item.id), printable(item.email or str(item.user_id)), printable(item.label)),
+            *(item.service, _ago(item.created_at, at), _ago(item.last_used_at, at)),
+            str(item.failures),
+        ),
+    )
+    if not found:
+        session.info("no browser is subscribed yet; in the browser: notifycli push subscribe")
+
+
+@app.command(
+    "remove",
+    cls=command_class(),
+    epilog=examples("notifycli push list\nnotifycli push remove 3 5"),
+)
+def push_remove(
+    ctx: typer.Context,
+    ids: Annotated[
+        list[int],
+        typer.Argument(
+            parser=a_number("subscription's number"),
+            metavar="ID...",
+            help="The subscriptions, as listed.",
+        ),
+    ],
+) -> None:
+    """Remove subscriptions: nothing is sent to them any more."""
+    session = session_of(ctx)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        known = {item.id: item for item in store.subscriptions.of_account(account)}
+        for missing in (id_ for id_ in ids if id_ not in known):
+            raise UsageError(
+                f"account {account} has no subscription {missing}",
+                "see what there is: notifycli push list",
+            )
+        with store.change(account, session.command, session.who) as change:
+            count = change.subscriptions.remove(known[id_] for id_ in dict.fromkeys(ids))
+        if len(store.subscriptions.push_keys()) > 1:
+            PushKeys(store, open_keychain(beside=store.location.folder), now).forget_unused()
+    session.info(f"removed {plural(count, 'subscription')}")
+
+
+def _record(item: Subscription, user: User, current: int | None) -> SubscriptionRecord:
+    from notifycli.delivery.push.endpoint import service_of  # noqa: PLC0415 - 50 ms
+
+    return SubscriptionRecord(
+        item.id,
+        item.user_id,
+        user.email,
+        item.label,
+        service_of(item.endpoint),
+        "current" if item.key_id == current else "old",
+        written(item.created_at) or "",
+        written(item.expires_at),
+        written(item.last_used_at),
+        item.failures,
+    )
+
+
+def _ago(moment: str | None, at: int) -> str:
+    return in_words(None if moment is None else parse_moment(moment), at)
+
+
+@app.command(
+    "subscribe",
+    cls=command_class(USER),
+    epilog=examples(
+        """
+notifycli push subscribe -u jane@example.com
+ssh -L PORT:127.0.0.1:PORT SERVER   for a browser on another machine than notifycli
+"""
+    ),
+)
+def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False) -> None:
+    """Open a page whose button subscribes the browser.
+
+    It is served on this machine alone until the button is pressed; its address is printed.
+    """
+    import asyncio  # noqa: PLC0415 - only what serves needs it
+
+    from notifycli.delivery.push.page_files import Page  # noqa: PLC0415 - as the next
+    from notifycli.delivery.push.subscribe_page import serve_page  # noqa: PLC0415 - 170 ms
+
+    session = session_of(ctx)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        user = session.resolve_user(store, account)
+        key = PushKeys(store, open_keychain(beside=store.location.folder), now).current()
+
+        def print_address(address: str) -> None:
+            write([f"{address}\n".encode()])
+            session.info(f"press the button there, as {display_name(user)}; Ctrl-C ends it")
+            _open_browser(address)
+
+        def keep_it(offer: Offer, browser: str) -> None:
+            keep(session, store, account, user, offer, key=key.id, label=browser)
+
+        page = Page(user.name or display_name(user), key.public_key)
+        asyncio.run(serve_page(page, print_address, keep_it, allow_loopback=allow_loopback))
+
+
+def _open_browser(address: str) -> None:
+    """Open a browser that has a window; those of a terminal can't receive pushes."""
+    on_screen = sys.platform in {"darwin", "win32"} or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    if on_screen and is_terminal(sys.stderr):
+        import webbrowser  # noqa: PLC0415 - see above
+
+        webbrowser.open(address)
+
+
+_DAY = 86_400_000_000
+_MOST_DAYS = 90
+
+
+class InvitationRecord(Struct):
+    """An invitation, as printed. The link is a secret of its user: it is never shown again."""
+
+    user_id: int
+    email: str | None
+    url: str
+    expires_at: str
+
+
+@app.command(
+    "invite",
+    cls=command_class(SOME_USERS, ALL_USERS),
+    epilog=examples(
+        """
+notifycli config set serve.url=https://notify.example.com
+notifycli push invite -u jane@example.com
+notifycli push invite --all-users -o csv > links.csv
+"""
+    ),
+)
+def push_invite(
+    ctx: typer.Context,
+    *,
+    days: Annotated[
+        int,
+        typer.Option(
+            "--days",
+            parser=a_number("number of days", lowest=1, highest=_MOST_DAYS),
+            metavar="N",
+            help="How long a link is good.",
+        ),
+    ] = 7,
+) -> None:
+    """Make a link for each user to subscribe by.
+
+    A link opens a page of notifycli serve, and is good for one browser. Give each person their own:
+    whoever opens it gets that person's pushes.
+    """
+    session = session_of(ctx)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        users = session.resolve_users(store, account)
+        if not store.subscriptions.push_keys():
+            raise ConfigurationError("there is no push key yet", "notifycli push keys generate")
+        base = store.configuration.get("serve.url")
+        at = now()
+        expires_at = at + days * _DAY
+        tokens = {user.id: secrets.token_urlsafe(24) for user in users}
+        store.subscriptions.invite(
+            (Invitation(digest(tokens[u.id]), account, u.id, expires_at) for u in users), at
+        )
+    show(
+        session,
+        [
+            InvitationRecord(
+                user.id, user.email, f"{base}/push/{tokens[user.id]}/", written(expires_at) or ""
+            )
+            for user in users
+        ],
+        InvitationRecord,
+        heads=("User", "Link", "Until"),
+        cells=lambda item: (printable(item.email or str(item.user_id)), item.url, item.expires_at),
+    )
+    session.info("the links work while notifycli serve runs, and can be reached there")
