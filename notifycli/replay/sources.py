@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import closing
 from enum import Enum
 from io import BufferedReader, FileIO
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ from notifycli.replay.faults import BadLines, file_errors
 from notifycli.replay.foreign import Foreign, foreign_of, may_hold_events
 from notifycli.replay.values import (
     LONGEST_LINE,
-    split_lines,
+    lines_by_block,
     split_values,
     too_long,
 )
@@ -76,6 +77,16 @@ def read_records(
 ) -> Iterator[Record]:
     """Return the records of all files in their order; what is none goes to `bad`.
 
+    Raises as `read_together` does.
+    """
+    return chain.from_iterable(read_together(inputs, bad, progress))
+
+
+def read_together(
+    inputs: Inputs, bad: BadLines, progress: Progress | None = None
+) -> Iterator[list[Record]]:
+    """Return the same, those together that are there at once: nothing waits for what may come.
+
     `progress` is told how many bytes of a file on disk have been read since it was told before.
     Raises `InputMissingError` for a file that can't be read, and `DataError` for damaged data.
     """
@@ -98,7 +109,7 @@ class _Source:
         self._read = 0
         """How many files of a folder or an archive may have held events."""
 
-    def folder(self, name: str) -> Iterator[Record]:
+    def folder(self, name: str) -> Iterator[list[Record]]:
         """Return the records of all files in a folder."""
         with file_errors(name):
             paths = list(map(str, _files_of(name)))
@@ -111,7 +122,7 @@ class _Source:
                 "name the folder in which they are, or the files",
             )
 
-    def file(self, place: str, raw: BinaryFile, *, among: bool = False) -> Iterator[Record]:
+    def file(self, place: str, raw: BinaryFile, *, among: bool = False) -> Iterator[list[Record]]:
         """Return the records of a file, named or `among` others."""
         head, blocks = head_of(read_blocks(raw, self._progress), len(_ZIP))
         if head.startswith(_ZIP):
@@ -119,7 +130,7 @@ class _Source:
         else:
             yield from self._text(place, decompressed(blocks)[1], among=among)
 
-    def _archive(self, place: str, raw: BinaryFile, blocks: Blocks) -> Iterator[Record]:
+    def _archive(self, place: str, raw: BinaryFile, blocks: Blocks) -> Iterator[list[Record]]:
         from notifycli.replay.archives import members_of  # noqa: PLC0415 - few files need it
 
         before, count = self._read, 0
@@ -130,7 +141,7 @@ class _Source:
             told = f"a zip archive of {_counted(range(count))}, none of which holds events"
             self._bad.refuse(place, told)
 
-    def _text(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[Record]:
+    def _text(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[list[Record]]:
         form, head, blocks = _form_of(text_of(blocks))
         if among and isinstance(form, _Form) and head and not may_hold_events(head):
             form = _NONE_OF_EVENTS
@@ -145,20 +156,27 @@ class _Source:
             yield from read(place, blocks, self._bad)
 
 
-def _read_lines(file: str, blocks: Blocks, bad: BadLines) -> Iterator[Record]:
-    for number, line in enumerate(split_lines(blocks), 1):
-        if line is None:
-            bad.add(f"{file}:{number}", too_long(LONGEST_LINE))
-        elif line and not line.isspace():
-            yield file, number, line
+def _read_lines(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Record]]:
+    first = 1
+    for lines in lines_by_block(blocks):
+        records: list[Record] = []
+        for number, line in enumerate(lines, first):
+            if line is None:
+                yield records
+                records = []
+                bad.add(f"{file}:{number}", too_long(LONGEST_LINE))
+            elif line and not line.isspace():
+                records.append((file, number, line))
+        first += len(lines)
+        yield records
 
 
-def _read_values(file: str, blocks: Blocks, bad: BadLines) -> Iterator[Record]:
+def _read_values(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Record]]:
     for line, text, fault in split_values(blocks):
         if fault:
             bad.add(f"{file}:{line}", fault)
         else:
-            yield file, line, text
+            yield [(file, line, text)]
 
 
 def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from notifycli.events.decode import without_hex
@@ -45,27 +46,27 @@ class Value(NamedTuple):
 
 def split_lines(blocks: Iterable[bytes]) -> Iterator[bytes | None]:
     """Return the lines of a text without their ends; `None` for one over `LONGEST_LINE`."""
+    return chain.from_iterable(lines_by_block(blocks))
+
+
+def lines_by_block(blocks: Iterable[bytes]) -> Iterator[list[bytes | None]]:
+    """Return the same, those together that end in one block: as they come, nothing waits."""
     parts: list[bytes] = []
     length = 0
     for block in blocks:
-        # Each line is made when its turn comes, in the memory of the one before; a list of all
-        # lines of a block would be out of the processor's cache each time.
-        end = block.find(b"\n")
-        length += len(block) if end < 0 else end
+        lines: list[bytes | None] = [*block.split(b"\n")]
+        first, last = lines[0] or b"", lines.pop() or b""
+        length += len(first)
         if length > LONGEST_LINE:
             parts.clear()
         else:
-            parts.append(block if end < 0 else block[:end])
-        if end < 0:
-            continue
-        yield b"".join(parts) if length <= LONGEST_LINE else None
-        start = end + 1
-        while (end := block.find(b"\n", start)) >= 0:
-            yield block[start:end]
-            start = end + 1
-        parts, length = [block[start:]], len(block) - start
+            parts.append(first)
+        if lines:
+            lines[0] = b"".join(parts) if length <= LONGEST_LINE else None
+            yield lines
+            parts, length = [last], len(last)
     if length:
-        yield b"".join(parts) if length <= LONGEST_LINE else None
+        yield [b"".join(parts) if length <= LONGEST_LINE else None]
 
 
 def split_values(blocks: Iterable[bytes]) -> Iterator[Value]:

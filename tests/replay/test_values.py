@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.replay import values
-from notifycli.replay.values import Value, objects_in, split_lines, split_values
+from notifycli.replay.values import (
+    Value,
+    lines_by_block,
+    objects_in,
+    split_lines,
+    split_values,
+)
 
 OFF = "no JSON object: what begins here breaks off"
 
@@ -104,6 +111,23 @@ def test_any_text_in_any_blocks_gives_the_same(data: bytes, size: int) -> None:
     assert list(split_values(in_blocks(data, size))) == list(split_values([data]))
     lines = data.split(b"\n")
     assert list(split_lines(in_blocks(data, size))) == (lines if lines[-1] else lines[:-1])
+
+
+@given(st.lists(st.binary(max_size=20), max_size=10))
+def test_a_line_that_has_ended_waits_for_no_block_to_come(blocks: list[bytes]) -> None:
+    came = b""
+
+    def arrive() -> Iterator[bytes]:
+        nonlocal came
+        for block in blocks:
+            came += block
+            yield block
+
+    lines: list[bytes | None] = []
+    for some in lines_by_block(arrive()):
+        lines += some
+        *ended, rest = came.split(b"\n")
+        assert lines in (ended, [*ended, rest])
 
 
 IN_A_LINE: list[tuple[str, str, list[str]]] = [
