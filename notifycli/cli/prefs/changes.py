@@ -1,29 +1,31 @@
-"""`notifycli prefs history|undo`: what has been changed, and taking it back."""
+"""`notifycli prefs history|undo`: what was changed, taking it back, and how changes are shown."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import typer
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show, text
-from notifycli.cli.prefs.common import keys_of
-from notifycli.cli.prefs.differences import change_cells, whose
-from notifycli.cli.session import find_user, plural
+from notifycli.cli.prefs.arguments import keys_of
+from notifycli.cli.session import Session, find_user, plural
 from notifycli.cli.times import read_time, to_the_minute
 from notifycli.cli.types import a_number
 from notifycli.events.timestamps import to_datetime
 from notifycli.rules.preferences import short_key
 from notifycli.store.history import ChangedValue
+from notifycli.store.staging import Difference
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 app = part()
-
+T = TypeVar("T")
 _HEADS = ("Id", "At (UTC)", "By", "What")
+_DIFFERENCE_HEADS = ("Whose", "Layer", "Key", "Old", "New")
 
 
 def _since(given: str) -> str:
@@ -138,3 +140,51 @@ def _cells(item: ChangedValue) -> list[str | Text]:
         text(f"{item.who}: {item.command}"),
         Text.assemble(f"{place}\n{short_key(item.key)}: ", old, " \N{RIGHTWARDS ARROW} ", new),
     ]
+
+
+class Counted(Generic[T]):
+    """Counts what passes."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self.count = 0
+        self._items = items
+
+    def __iter__(self) -> Iterator[T]:
+        for item in self._items:
+            self.count += 1
+            yield item
+
+
+def show_differences(session: Session, differences: Iterable[Difference]) -> int:
+    """Show them; gives how many there are."""
+    counted = Counted(differences)
+    show(session, counted, Difference, heads=_DIFFERENCE_HEADS, cells=difference_cells)
+    if not counted.count:
+        session.info("no differences")
+    return counted.count
+
+
+def difference_cells(item: Difference) -> list[str | Text]:
+    """Give the cells of a difference, for a terminal."""
+    inbox = f" {item.inbox_id}" if item.inbox_id else ""
+    return [
+        whose(item.account_id, item.user_id, item.email),
+        f"{item.layer}{inbox}",
+        short_key(item.key),
+        *change_cells(item.old, item.new),
+    ]
+
+
+def change_cells(old: str | None, new: str | None) -> tuple[Text, Text]:
+    """Give the cells of what was and what is: red and green."""
+    from rich.text import Text  # noqa: PLC0415 - only a terminal sees it
+
+    return (
+        Text(text(old), style="dim" if old is None else "red"),
+        Text(text(new), style="dim" if new is None else "green"),
+    )
+
+
+def whose(account: int, user: int | None, email: str | None) -> str:
+    """Name the user whose value it is or, where it is nobody's own, the account."""
+    return f"account {account}" if user is None else text(email or user)

@@ -14,7 +14,7 @@ import typer
 from notifycli.cli.command import USERS, command_class, examples, none_of, part, session_of
 from notifycli.cli.files import open_document
 from notifycli.cli.output import console, show, write, write_file
-from notifycli.cli.prefs.differences import Counted, difference_cells, show_differences
+from notifycli.cli.prefs.changes import Counted, difference_cells, show_differences
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal
 from notifycli.documents.entries import LAYERS
@@ -288,11 +288,11 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     references = store.user_references(account)
     names = {user.id: display_name(user) for user in store.users(account)}
 
-    def named(reference: str) -> str | None:
+    def name_of(reference: str) -> str | None:
         return names.get(references.get(reference, references.get(reference.casefold(), -1)))
 
     try:
-        updated = update_toml(text, store.document_values(account, layers), layers, named)
+        updated = update_toml(text, store.document_values(account, layers), layers, name_of)
     except DataError as error:
         raise DataError(f"{file}: {error.message}", error.hint) from None
     if updated != text:

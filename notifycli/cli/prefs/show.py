@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from notifycli.cli.command import USER, USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show, text, write
-from notifycli.cli.prefs.common import (
+from notifycli.cli.prefs.arguments import (
     SOUND_KEYS,
     Default,
     InboxId,

@@ -80,7 +80,7 @@ def _parsed(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     reference, colon, key = left.rpartition(":")
     if not equals or not key.strip():
         raise UsageError(f"{text!r} sets nothing", "write it as KEY=VALUE or USER:KEY=VALUE")
-    from notifycli.cli.prefs.common import read_assignment  # noqa: PLC0415 - TAB can spare it
+    from notifycli.cli.prefs.arguments import read_assignment  # noqa: PLC0415 - TAB can spare it
 
     return [reference] if colon else [], read_assignment(f"{key}={value}")
 
