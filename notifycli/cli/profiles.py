@@ -32,6 +32,8 @@ Rules = Annotated[
         "of the connected server. By default the setting `rules`.",
     ),
 ]
+_FIRST = 1
+"""The account of a store that has none."""
 Profiles = Mapping[int, Profile]
 """By account."""
 
@@ -39,9 +41,13 @@ Profiles = Mapping[int, Profile]
 def profiles_of(store: Store, given: str | None) -> Profiles:
     """Give each account's profile: the given one, else that of the setting.
 
-    Raises `UsageError` for a name that is none, and for a server that isn't known.
+    Raises `UsageError` for a name that is none, and for a server that isn't known: a given name is
+    read where nobody is known too.
     """
-    return {account.id: profile_of(store, given, account.id) for account in store.accounts()}
+    profiles = {one.id: profile_of(store, given, one.id) for one in store.accounts()}
+    if given and not profiles:
+        profile_of(store, given, _FIRST)
+    return profiles
 
 
 def profile_of(store: Store, given: str | None, account: int) -> Profile:

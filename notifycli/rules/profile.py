@@ -17,6 +17,7 @@ from notifycli.rules.preferences import nearest
 OURS = "notifycli"
 CHATWOOT = "chatwoot"
 OLDEST, NEWEST = (2, 13, 0), (4, 16, 99)
+_KNOWN = f"known are {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
 _WRITTEN = re.compile(r"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?", re.ASCII)
 
 Version = tuple[int, int, int]
@@ -186,10 +187,7 @@ def chatwoot_profile(version: str) -> Profile:
     """Give the profile of a release: `4.16`, `4.16.2`. Raises `UnknownProfileError`."""
     number = read_version(version)
     if not OLDEST <= number <= NEWEST:
-        low, high = (".".join(map(str, one[:2])) for one in (OLDEST, NEWEST))
-        raise UnknownProfileError(
-            f"the rules of Chatwoot {version} aren't known: known are {low} to {high}"
-        )
+        raise UnknownProfileError(f"the rules of Chatwoot {version} aren't known: {_KNOWN}")
     return _of(number, version.strip().removeprefix("v"))
 
 
@@ -214,7 +212,7 @@ def read_version(text: str) -> Version:
     """
     match = _WRITTEN.fullmatch(text.strip().removeprefix("v"))
     if match is None:
-        raise UnknownProfileError(f"{text!r} is no version of Chatwoot: 4.16 or 4.16.2")
+        raise UnknownProfileError(f"{text!r} is no version of Chatwoot, like 4.16.2: {_KNOWN}")
     return int(match[1]), int(match[2]), int(match[3] or 0)
 
 

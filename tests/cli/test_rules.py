@@ -78,8 +78,24 @@ def test_the_setting_holds_where_nothing_else_is_said(noted: Notifycli) -> None:
     refused = noted("config", "set", "rules=chatwoot@9")
     assert (refused.status, refused.stderr) == (
         2,
-        "error: rules: 'chatwoot@9': '9' is no version of Chatwoot: 4.16 or 4.16.2\n",
+        (
+            "error: rules: 'chatwoot@9': '9' is no version of Chatwoot, like 4.16.2: "
+            "known are 2.13 to 4.16\n"
+        ),
     )
+
+
+def test_a_wrong_name_is_refused_where_nobody_is_known_too(notifycli: Notifycli) -> None:
+    notifycli.write("e.jsonl", b"")
+    told = {
+        name: notifycli("simulate", "e.jsonl", "--rules", name).stderr.split("\n")[0]
+        for name in ("chatwoot@9", "chatwoot", "notifycli")
+    }
+    assert told == {
+        "chatwoot@9": "error: '9' is no version of Chatwoot, like 4.16.2: known are 2.13 to 4.16",
+        "chatwoot": "error: account 1 isn't connected to a Chatwoot, so its version isn't known",
+        "notifycli": "nothing fired: there were no events",
+    }
 
 
 def test_why_and_deliver_and_test_follow_them(noted: Notifycli) -> None:

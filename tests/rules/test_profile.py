@@ -99,9 +99,12 @@ def test_a_profile_is_named_by_product_and_version(name: str, release: str) -> N
     [
         ("notify", "'notify' is no profile: notifycli or chatwoot@4.16; did you mean notifycli?"),
         ("chatwoot", "'chatwoot' is no profile: notifycli or chatwoot@4.16"),
-        ("chatwoot@", "'' is no version of Chatwoot: 4.16 or 4.16.2"),
-        ("chatwoot@four", "'four' is no version of Chatwoot: 4.16 or 4.16.2"),
-        ("chatwoot@4.16.2.1", "'4.16.2.1' is no version of Chatwoot: 4.16 or 4.16.2"),
+        ("chatwoot@", "'' is no version of Chatwoot, like 4.16.2: known are 2.13 to 4.16"),
+        ("chatwoot@four", "'four' is no version of Chatwoot, like 4.16.2: known are 2.13 to 4.16"),
+        (
+            "chatwoot@4.16.2.1",
+            "'4.16.2.1' is no version of Chatwoot, like 4.16.2: known are 2.13 to 4.16",
+        ),
         ("chatwoot@2.12", "the rules of Chatwoot 2.12 aren't known: known are 2.13 to 4.16"),
         ("chatwoot@5.0", "the rules of Chatwoot 5.0 aren't known: known are 2.13 to 4.16"),
     ],
