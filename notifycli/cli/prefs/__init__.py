@@ -10,9 +10,10 @@ app = group_of_parts(
     "Preferences of users, defaults and locks.",
     {
         **dict.fromkeys(("list", "get"), f"{_HERE}.show"),
-        **dict.fromkeys(("set", "unset", "preset"), f"{_HERE}.set"),
+        **dict.fromkeys(("set", "unset"), f"{_HERE}.set"),
         **dict.fromkeys(("export", "import", "diff", "apply", "drift"), f"{_HERE}.documents"),
         "edit": f"{_HERE}.edit",
+        "preset": f"{_HERE}.set",
         **dict.fromkeys(("history", "undo"), f"{_HERE}.changes"),
     },
 )
