@@ -6,7 +6,7 @@ PROGRAM := $(VENV)/.program
 READY := $(VENV)/.ready
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --progress-bar on
 
-.PHONY: demo test slow check format bench versions clean
+.PHONY: demo test slow check format bench versions lowest clean
 
 demo: $(PROGRAM)
 	@$(BIN)/notifycli demo
@@ -38,6 +38,10 @@ bench: $(READY)
 # The heart of the tests again, with the newest Python that is here.
 versions: $(READY)
 	bash scripts/test-versions
+
+# What leans on libraries, with the lowest versions allowed.
+lowest:
+	bash scripts/test-lowest
 
 # What `make demo` runs, and nothing more: the tests' tools take a minute and hundreds of megabytes.
 $(PROGRAM): pyproject.toml
