@@ -102,16 +102,18 @@ class _AgentBot(Struct, frozen=True):
     agent_bot: dict[str, Any] | None = None
 
 
-class _Person(Struct, frozen=True):
+class PersonThere(Struct, frozen=True):
+    """A user, a contact or a bot, as far as an object tells of it."""
+
     id: int | None = None
     type: str | None = None
     blocked: bool | None = None
 
 
 class _Meta(Struct, frozen=True):
-    sender: _Person | None = None
-    assignee: _Person | None = None
-    team: _Person | None = None
+    sender: PersonThere | None = None
+    assignee: PersonThere | None = None
+    team: PersonThere | None = None
 
 
 class Conversation(Struct, frozen=True):
@@ -130,7 +132,7 @@ class NotificationRow(Struct, frozen=True):
 
     type: str = field(name="notification_type")
     at: float = field(name="created_at")
-    primary_actor: _Person | None = None
+    primary_actor: PersonThere | None = None
     """A conversation, by its display id."""
     secondary_actor: _Actor | None = None
 
@@ -187,7 +189,7 @@ class Message(Struct, frozen=True):
     created_at: float
     content: str | None = None
     private: bool = False
-    sender: _Person | None = None
+    sender: PersonThere | None = None
     content_attributes: _Attributes | str | None = None
     """Some versions keep it as JSON in a string."""
 

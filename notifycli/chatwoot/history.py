@@ -40,6 +40,7 @@ AT_ONCE = 8
 """How many conversations are read at the same time."""
 REQUESTS_A_MINUTE = 2_400
 """A little below the 3,000 that a Chatwoot takes from one address: a dashboard wants some too."""
+_OUTGOING = 1
 _HANDED_OVER = "conversation_bot_handoff"
 _REPORTS = frozenset({_HANDED_OVER, "conversation_resolved", "conversation_opened"})
 
@@ -226,8 +227,8 @@ def rebuild(
     account: int, found: Iterable[Found], wanted: Wanted, names: Names, bots: frozenset[int]
 ) -> Past:
     """Return the events of conversations in the span that is wanted, by time."""
-    since = "" if wanted.since is None else _iso(wanted.since / SECOND)
-    until = None if wanted.until is None else _iso(wanted.until / SECOND)
+    since = "" if wanted.since is None else iso_time(wanted.since / SECOND)
+    until = None if wanted.until is None else iso_time(wanted.until / SECOND)
     rebuilder = Rebuilder({account: names}, {account: bots}, since)
     rows = (row for one in found for row in _rows(account, one) if until is None or row.at < until)
     events = list(rebuilder.events(rows))
@@ -253,7 +254,7 @@ def _rows(account: int, found: Found) -> list[AnyRow]:
     reports = [r for r in found.reports or () if r.name in _REPORTS]
     status = conversation.status if conversation.status in STATUSES else "open"
     first = ConversationRow(
-        at=_iso(conversation.created_at),
+        at=iso_time(conversation.created_at),
         account=account,
         id=conversation.id,
         inbox=conversation.inbox_id,
@@ -263,7 +264,9 @@ def _rows(account: int, found: Found) -> list[AnyRow]:
         blocked=meta.sender.blocked if meta.sender else None,
         handed_over=any(report.name == _HANDED_OVER for report in reports),
     )
-    rows: list[AnyRow] = [_message(account, conversation.id, message) for message in found.messages]
+    rows: list[AnyRow] = [
+        message_row(account, conversation.id, message) for message in found.messages
+    ]
     rows += [
         ReportRow(at=at, account=account, conversation=conversation.id, name=r.name, user=r.user_id)
         for r in reports
@@ -272,17 +275,19 @@ def _rows(account: int, found: Found) -> list[AnyRow]:
     return [first, *sorted(rows, key=lambda row: row.at)]
 
 
-def _message(account: int, conversation: int, message: Message) -> MessageRow:
+def message_row(account: int, conversation: int, message: Message) -> MessageRow:
+    """Return a message's row; who doesn't say what they are is a user where it is outgoing."""
     sender = message.sender
     kinds = {"user": "User", "contact": "Contact"}
+    likely = "user" if message.message_type == _OUTGOING else "contact"
     return MessageRow(
-        at=_iso(message.created_at),
+        at=iso_time(message.created_at),
         account=account,
         conversation=conversation,
         id=message.id,
         type=message.message_type,
         private=message.private,
-        sender_type=kinds.get(sender.type or "contact", "AgentBot") if sender else None,
+        sender_type=kinds.get(sender.type or likely, "AgentBot") if sender else None,
         sender=sender.id if sender else None,
         content=message.content,
         status=message.status,
@@ -291,9 +296,10 @@ def _message(account: int, conversation: int, message: Message) -> MessageRow:
 
 def _report_time(report: ReportingEvent) -> str | None:
     at = report.event_end_time or report.created_at
-    return None if at is None else _iso(parse_moment(at) / SECOND)
+    return None if at is None else iso_time(parse_moment(at) / SECOND)
 
 
-def _iso(seconds: float) -> str:
+def iso_time(seconds: float) -> str:
+    """Return Unix seconds in ISO 8601, as events have them."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"

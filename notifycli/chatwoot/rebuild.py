@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from notifycli.chatwoot.activity import Activity, Change, Names
 
@@ -47,7 +47,7 @@ class ConversationRow(Struct, frozen=True, kw_only=True):
     at: str
     account: int
     id: int
-    inbox: int
+    inbox: int | None
     status: int
     assignee: int | None = None
     bot_assignee: int | None = None
@@ -55,6 +55,9 @@ class ConversationRow(Struct, frozen=True, kw_only=True):
     blocked: bool | None = None
     handed_over: bool = False
     """Whether a bot once handed it over."""
+    partial: bool = False
+    """Whether there are only some of its messages. Then `at` is the first one's time, `status`
+    isn't known, and `assignee` is who may have been assigned until a sentence tells."""
 
 
 class MessageRow(Row, frozen=True, kw_only=True):
@@ -106,7 +109,8 @@ class Inexact(Struct):
 class _State(Struct):
     row: ConversationRow
     status: str
-    assignee: int | None = None
+    """`""` where it isn't known."""
+    assignee: int | UnsetType | None = None
     team: int | None = None
     told: bool = False
     """Whether anything was said of an assignee."""
@@ -136,13 +140,13 @@ class Rebuilder:
                         self.inexact.approximate[what] += 1
                     yield event
         self.inexact.unexplained = sum(
-            state.row.assignee is not None and not state.told
+            state.row.assignee is not None and not (state.told or state.row.partial)
             for state in self._conversations.values()
         )
 
     def _events_of(self, row: AnyRow) -> Iterator[Json]:
         if isinstance(row, ConversationRow):
-            yield self._created(row)
+            yield from self._begin(row)
             return
         state = self._conversations.get((row.account, row.conversation))
         if state is None:
@@ -150,7 +154,7 @@ class Rebuilder:
         match row:
             case MessageRow(type=2):
                 yield from self._activity(row, state)
-            case MessageRow():
+            case MessageRow(type=type_) if type_ in range(len(_MESSAGE_TYPES)):
                 yield _message(row, state)
             case JoinedRow():
                 yield from _assigned(row, state, row.user, None, ["assignee"])
@@ -158,6 +162,13 @@ class Rebuilder:
                 yield from _report(row, state)
             case SlaRow():
                 yield {**_conversation(state), "event": _SLA_EVENTS[row.type], "updated_at": row.at}
+
+    def _begin(self, row: ConversationRow) -> Iterator[Json]:
+        if row.partial:
+            assignee = UNSET if row.assignee is None else row.assignee
+            self._conversations[row.account, row.id] = _State(row, "", assignee)
+        else:
+            yield self._created(row)
 
     def _created(self, row: ConversationRow) -> Json:
         with_bot = row.inbox in self._bot_inboxes.get(row.account, frozenset())
@@ -208,7 +219,7 @@ def _assigned(
 ) -> Iterator[Json]:
     state.told = True
     if user != state.assignee:
-        before, state.assignee = state.assignee, user
+        before, state.assignee = state.assignee or None, user
         event = _changed(row, state, "assignee_id", (before, user), actor)
         yield _approximate(event, approximate)
 
@@ -256,29 +267,32 @@ def _message(row: MessageRow, state: _State) -> Json:
         "private": row.private,
         "created_at": row.at,
         "account": conversation.pop("account"),
-        "inbox": {"id": state.row.inbox},
-        "conversation": conversation,
     }
+    if state.row.inbox is not None:
+        body["inbox"] = {"id": state.row.inbox}
+    body["conversation"] = conversation
     if row.sender is not None:
         kind = {"User": "user", "Contact": "contact"}.get(row.sender_type or "", "agent_bot")
         body["sender"] = {"id": row.sender, "type": kind}
-    return body
+    return _approximate(body, ["assignee"] if state.row.partial and not state.told else [])
 
 
 def _conversation(state: _State) -> Json:
-    row = state.row
-    return {
-        "id": row.id,
-        "account": {"id": row.account},
-        "inbox_id": row.inbox,
-        "status": state.status,
-        "created_at": row.at,
-        "meta": {
-            "assignee": None if state.assignee is None else {"id": state.assignee, "type": "user"},
-            "team": None if state.team is None else {"id": state.team},
-            "sender": {"blocked": bool(row.blocked), "type": "contact"},
-        },
-    }
+    row, assignee = state.row, state.assignee
+    meta: Json = {} if assignee is UNSET else {"assignee": assignee and _user(assignee)}
+    if not row.partial or state.team is not None:
+        meta["team"] = None if state.team is None else {"id": state.team}
+    meta["sender"] = {"blocked": bool(row.blocked), "type": "contact"}
+    conversation: Json = {"id": row.id, "account": {"id": row.account}}
+    if row.inbox is not None:
+        conversation["inbox_id"] = row.inbox
+    if state.status:
+        conversation["status"] = state.status
+    return {**conversation, "created_at": row.at, "meta": meta}
+
+
+def _user(id_: int) -> Json:
+    return {"id": id_, "type": "user"}
 
 
 def _approximate(event: Json, fields: list[str]) -> Json:

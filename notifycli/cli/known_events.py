@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import input_descriptor, is_terminal
 from notifycli.cli.times import read_time
 from notifycli.errors import UsageError
-from notifycli.replay.sources import Inputs
+from notifycli.replay.sources import Inputs, Record
 from notifycli.store.store import Location, Store
 
 JOURNAL = "events.jsonl"
@@ -29,16 +31,44 @@ def find_inputs(
     *,
     since: int | None = None,
     until: int | None = None,
+    conversations: Sequence[int] | None = None,
 ) -> Inputs:
     """Return the events that are meant: of the named files, else of standard input.
 
     At a terminal nobody means to type them: there it is what `listen` or `watch` has kept, else the
     past of the connected Chatwoot from `since` on, which is yesterday by default. Raises
     `UsageError` where there is neither.
+
+    Messages as Chatwoot's own command line prints them are events as well; those that don't say of
+    which conversation they are belong to the only one of `conversations`.
     """
     if given or not is_terminal(sys.stdin):
-        return session.inputs(given)
+        return session.inputs(given)._replace(
+            translate=partial(_translate, session, conversations or ())
+        )
     return Inputs(tuple(_known_files(session, since, until)), input_descriptor, session.command)
+
+
+def _translate(
+    session: Session, conversations: Sequence[int], blocks: Iterator[list[Record]]
+) -> Iterator[list[Record]]:
+    begin = next((block for block in blocks if block), [])
+    blocks = chain((begin,), blocks)
+    text = begin[0][2] if begin else b""
+    if b'"event"' in text or not (b'"message_type"' in text or b'"payload"' in text):
+        return blocks
+    from notifycli.chatwoot.listing import events_of_listing  # noqa: PLC0415 - webhooks send none
+    from notifycli.cli.chatwoot.history_command import say_inexact  # noqa: PLC0415
+
+    with session.store() as store:
+        account = session.fallback_account(store)
+        users, teams = store.users(account), store.teams(account)
+    only = conversations[0] if len(conversations) == 1 else None
+    listing = events_of_listing(chain.from_iterable(blocks), account, only, users, teams)
+    if listing.messages:
+        session.info(f"{plural(listing.messages, 'message')} as Chatwoot's API lists them")
+    say_inexact(session, listing.inexact)
+    return iter([listing.records])
 
 
 def journal_path(session: Session) -> Path:

@@ -51,7 +51,13 @@ _NONE_OF_EVENTS = Foreign("there is no JSON in it")
 Record = tuple[str, int, bytes]
 """A file's name, the line in which it begins, and a text that may be an event."""
 Progress = Callable[[int], None]
+Translate = Callable[[Iterator[list[Record]]], Iterator[list[Record]]]
+"""Makes events of the records of one file, where they are something else."""
 _decode = msgspec.json.Decoder(Raw).decode
+
+
+def _as_they_are(blocks: Iterator[list[Record]]) -> Iterator[list[Record]]:
+    return blocks
 
 
 class _Form(Enum):
@@ -70,6 +76,7 @@ class Inputs(NamedTuple):
     """Returns standard input's descriptor."""
     verb: str = "simulate"
     """The command, for what it suggests to type."""
+    translate: Translate = _as_they_are
 
 
 def read_records(
@@ -104,6 +111,7 @@ class _Source:
 
     def __init__(self, inputs: Inputs, bad: BadLines, progress: Progress | None) -> None:
         self._verb = inputs.verb
+        self._translate = inputs.translate
         self._bad = bad
         self._progress = progress
         self._read = 0
@@ -153,7 +161,7 @@ class _Source:
         else:
             self._read += 1
             read = _read_lines if form is _Form.LINES else _read_values
-            yield from read(place, blocks, self._bad)
+            yield from self._translate(read(place, blocks, self._bad))
 
 
 def _read_lines(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Record]]:

@@ -117,7 +117,10 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
     bad = BadLines(print_error)
     with session.store(create=True) as store:
         learnt = Learnt(session.fallback_account(store))
-        for file, number, text in read_records(find_inputs(session, events), bad):
+        # Of which conversation something is makes no difference here.
+        for file, number, text in read_records(
+            find_inputs(session, events, conversations=[1]), bad
+        ):
             for fault in take_record(text, number, learnt.note)[1]:
                 bad.add(f"{file}:{number}", fault)
         with store.changes(session.command, session.who) as changes:

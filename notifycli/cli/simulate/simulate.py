@@ -194,7 +194,7 @@ def simulate(
     )
     asked.check()
     check_order(since, until)
-    inputs = find_inputs(session, events, since=since, until=until)
+    inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
     asked.check_files(*inputs.files, prefs, expect, session.location.name)
     with session.store() as store:
         wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None

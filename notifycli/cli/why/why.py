@@ -98,7 +98,7 @@ def why(
     """
     session = session_of(ctx)
     check_order(since, until)
-    inputs = find_inputs(session, events, since=since, until=until)
+    inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
     with session.store() as store:
         account = session.resolve_account(store)
         mail_server = store.configuration.get("smtp.host")
