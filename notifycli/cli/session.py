@@ -38,6 +38,12 @@ _LISTED = 5
 _FIRST_ACCOUNT = 1
 
 
+def _find_password(url: str) -> str | None:
+    from notifycli.cli.store import find_password  # noqa: PLC0415 - only a server's store needs it
+
+    return find_password(url)
+
+
 class Session:
     """The common options, as far as they were given, on the program or on the command."""
 
@@ -63,7 +69,7 @@ class Session:
     @cached_property
     def location(self) -> Location:
         """Where the store is. Raises `UsageError` for an address of no store."""
-        return locate(self._named or None)
+        return locate(self._named or None, _find_password)
 
     @cached_property
     def _named(self) -> str:

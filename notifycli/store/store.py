@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
@@ -48,6 +49,8 @@ class Location(NamedTuple):
     file: Path | None
     url: str = ""
     """Of a server's; there is no password in it."""
+    password: Callable[[], str | None] = lambda: None
+    """Gives the password once a server asks for one that no file of PostgreSQL's says."""
 
     @property
     def name(self) -> str:
@@ -346,11 +349,13 @@ class Database(Reader, Protocol):
         ...
 
 
-def locate(url: str | Path | None) -> Location:
+def locate(url: str | Path | None, password: Callable[[str], str | None] | None = None) -> Location:
     """Find the store that a path or a URL names; `None` names the one in the user's data folder.
 
     `sqlite:///desk.db` is a file in this folder, and `sqlite:////srv/desk.db` one of that path, as
-    SQLAlchemy has it. Raises `UsageError` for a URL of an engine that isn't ours.
+    SQLAlchemy has it. `password` gives that of a server's address.
+
+    Raises `UsageError` for a URL of an engine that isn't ours.
     """
     if url is None:
         return Location(_user_folder() / "notifycli.db")
@@ -358,7 +363,9 @@ def locate(url: str | Path | None) -> Location:
     scheme, mark, rest = text.partition("://")
     if isinstance(url, str) and mark and scheme.replace("+", "").isalnum():
         if scheme.lower() in {"postgresql", "postgres"}:
-            return Location(None, _without_password(text))
+            _check_for_password(text)
+            # Once, for all connections of a process.
+            return Location(None, text, cache(lambda: password(text) if password else None))
         text = rest.removeprefix("/")
         if scheme.lower() != "sqlite" or text == rest or not text:
             # Not the whole of it: a URL may hold a password.
@@ -411,8 +418,8 @@ def _user_folder() -> Path:
     return user_data_path("notifycli", appauthor=False)
 
 
-def _without_password(url: str) -> str:
-    """Return a server's address, once it is sure that everybody may read it.
+def _check_for_password(url: str) -> None:
+    """Raise `UsageError` for a server's address that not everybody may read.
 
     What a process was called with can be read by everybody on its machine, and finds its way into
     logs and histories.
@@ -423,9 +430,9 @@ def _without_password(url: str) -> str:
     if parts.password is not None or {"password", "sslpassword"} & {*parse_qs(parts.query)}:
         raise UsageError(
             "the store's address holds a password, which others on this machine could read",
-            "put it into a password file (~/.pgpass or PGPASSFILE), a service file, or PGPASSWORD",
+            "leave it out, and: notifycli store login URL; or put it into a password file "
+            "(~/.pgpass or PGPASSFILE), a service file, or PGPASSWORD",
         )
-    return url
 
 
 def check_unused(location: Location) -> None:

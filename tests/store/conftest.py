@@ -21,7 +21,7 @@ NAME = "desk.test"
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgres]:
     """A server with a certificate, on loopback; skipped where it or its driver is missing."""
-    pytest.importorskip("psycopg", reason="needs psycopg")
+    pytest.importorskip("psycopg2", reason="needs psycopg2")
     # Not pytest's own folder: a socket's path is short, and PostgreSQL's own user has to reach it.
     with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
         place = Path(folder)

@@ -16,7 +16,7 @@ from tests.conftest import Notifycli
 from .conftest import NAME
 
 PASSWORD = "hunter2"  # noqa: S105 - what must not be told
-connection = pytest.importorskip("notifycli.store.postgres.connection", reason="needs psycopg")
+connection = pytest.importorskip("notifycli.store.postgres.connection", reason="needs psycopg2")
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +78,32 @@ def test_without_the_password_it_is_77_at_once(
     assert "wrong" not in result.stderr
 
 
+def test_the_keyring_lets_in_once_somebody_has_logged_in(
+    notifycli: Notifycli, database: str, folder: Path
+) -> None:
+    url = f"postgresql://jane@{database}"
+    passphrase = folder / "passphrase"
+    passphrase.write_text("open sesame")
+    passphrase.chmod(0o600)
+    keyring = {
+        "NOTIFYCLI_KEYRING": "file",
+        "NOTIFYCLI_KEYRING_FILE": str(folder / "keychain.json"),
+        "NOTIFYCLI_KEYRING_PASSPHRASE_FILE": str(passphrase),
+    }
+    wrong = notifycli("store", "login", url, stdin=b"wrong\n", environment=keyring)
+    assert (wrong.status, wrong.stdout, "wrong" in wrong.stderr) == (77, b"", False)
+    assert notifycli("prefs", "preset", "list", "--db", url, environment=keyring).status == 77
+    done = notifycli.ok("store", "login", url, stdin=PASSWORD.encode(), environment=keyring)
+    assert done.stderr == f"the password of {url} is kept, and lets in\n"
+    notifycli.ok("prefs", "preset", "list", "--db", url, environment=keyring)
+    assert PASSWORD not in (folder / "keychain.json").read_text()
+
+
+def test_a_file_has_no_password(notifycli: Notifycli) -> None:
+    result = notifycli("store", "login", "desk.db")
+    assert (result.status, "it has no password" in result.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -99,9 +125,12 @@ def test_who_a_server_is_is_verified_unless_it_is_this_machine(
     def url(name: str) -> str:
         return f"postgresql://jane@{name}:{postgresql.port}/desk?hostaddr=127.0.0.1"
 
-    with pytest.raises(TryAgainError, match="certificate verify failed"):
+    with pytest.raises(TryAgainError, match="certificate verify failed") as refused:
         open_store(url(NAME))
+    assert "PGSSLROOTCERT=ca.pem" in refused.value.hint
+    assert "?sslmode=" in refused.value.hint
     monkeypatch.setenv("PGSSLROOTCERT", str(certificate))
+    monkeypatch.delenv("PGSSLMODE")
     with open_store(url(NAME)) as store:
         assert "encrypted" in store.inspect().found
         assert "not encrypted" not in store.inspect().found
@@ -140,7 +169,7 @@ def test_a_server_that_is_not_there_is_75(notifycli: Notifycli) -> None:
     result = notifycli("user", "list", "--db", "postgresql://127.0.0.1:1/desk")
     assert (result.status, result.stdout) == (75, b"")
     assert result.stderr.startswith(
-        "error: the store postgresql://127.0.0.1:1/desk can't be reached: connection failed: "
+        "error: the store postgresql://127.0.0.1:1/desk can't be reached: connection to server"
     )
 
 

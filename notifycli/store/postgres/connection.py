@@ -9,13 +9,15 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import psycopg
-from psycopg.conninfo import conninfo_to_dict
+import psycopg2
+from psycopg2 import BINARY
+from psycopg2.extensions import connection, make_dsn, new_type, parse_dsn, register_type
 
 from notifycli.errors import (
     ConfigurationError,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from notifycli.store.store import Cursor, Location, Parameters
 
 T = TypeVar("T")
-Connection: TypeAlias = psycopg.Connection[tuple[Any, ...]]
 
 WRITING = 0x6E746679
 """The advisory lock of whoever changes anything but the outbox: "ntfy"."""
@@ -39,8 +40,9 @@ PATIENCE_SECONDS = 5.0
 """How long to wait for a server that can't be reached, and for another process that is writing."""
 _AGAIN_SECONDS = 0.1
 _LOOPBACK = ("localhost", "127.", "::1", "/", "@")
-_SYSTEMS_ROOTS = 160000
-"""The version of libpq that can trust what the system trusts."""
+_LOST = (psycopg2.OperationalError, psycopg2.InterfaceError)
+_AT_ONCE = 500
+"""How many statements go to the server in one."""
 _MARK = re.compile(r"'[^']*'|\?|(?<!:):(\w+)|%")
 _BUSY = {"40001", "40P01", "53300", "55P03"}
 """Serialization, deadlock, too many connections, lock timeout."""
@@ -52,9 +54,7 @@ _DECIDED_BY = """
 SELECT hashtextextended(concat((SELECT max(id) FROM change), (
   SELECT string_agg(concat(key, '=', value), ',' ORDER BY key) FROM setting)), 0)
 """
-_SETTINGS = """
-SELECT set_config('search_path', 'notifycli, public', false), set_config('lock_timeout', %s, false)
-"""
+_BEGIN_WRITING = f"BEGIN; SELECT pg_advisory_xact_lock({WRITING})"
 _NUMBERED = """
 SELECT table_name FROM information_schema.columns
  WHERE table_schema = 'notifycli' AND is_identity = 'YES'
@@ -72,50 +72,40 @@ class PostgreSQL:
         self._location = location
         self._create = create
         self._changing = False
+        self._password: str | None = None
+        self.is_made = False
         self._connection = self._patiently(self._connect)
 
     def execute(self, sql: str, parameters: Parameters = (), /) -> Cursor:
         """Run a statement; outside of a transaction, on a new connection if the old one is lost."""
-        found: Cursor = self._kept(
-            lambda: self._connection.execute(_spelt(sql), _plain(parameters))
-        )
-        return found
+        return self._kept(lambda: self._execute(sql, parameters))
 
     def executemany(self, sql: str, parameters: Iterable[Parameters], /) -> None:
         """Run a statement for each of several parameters."""
+        spelt, rows = _spelt(sql), map(_plain, parameters)
         with self._connection.cursor() as cursor:
-            cursor.executemany(_spelt(sql), map(_plain, parameters))
+            while batch := list(islice(rows, _AT_ONCE)):
+                cursor.execute(b";".join(cursor.mogrify(spelt, row) for row in batch))
 
     def errors(self) -> AbstractContextManager[None]:
         """Raise the product's errors in place of PostgreSQL's."""
         return translate_errors(self._location.name)
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """Do all or nothing, while nobody else changes anything but the outbox."""
-        with self.errors(), self._begun():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITING,))
-            yield
+        return self._begun(_BEGIN_WRITING)
 
-    @contextmanager
-    def rehearsal(self) -> Iterator[None]:
+    def rehearsal(self) -> AbstractContextManager[None]:
         """Take everything back at the end."""
-        with self.errors(), self._begun(take_back=True):
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", (WRITING,))
-            yield
+        return self._begun(_BEGIN_WRITING, end="ROLLBACK")
 
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
+    def snapshot(self) -> AbstractContextManager[None]:
         """Read what is there at one moment; what is staged is this connection's own."""
-        with self.errors(), self._begun(take_back=True):
-            self._connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            yield
+        return self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ", end="ROLLBACK")
 
-    @contextmanager
-    def brief(self) -> Iterator[None]:
+    def brief(self) -> AbstractContextManager[None]:
         """Do all or nothing beside others who write."""
-        with self.errors(), self._begun():
-            yield
+        return self._begun("BEGIN")
 
     def stage(self) -> None:
         """Make the table `staged` anew."""
@@ -168,60 +158,105 @@ class PostgreSQL:
         """End the connection."""
         self._connection.close()
 
+    def _execute(self, sql: str, parameters: Parameters = ()) -> Cursor:
+        cursor: Any = self._connection.cursor()
+        if parameters:
+            cursor.execute(_spelt(sql), _plain(parameters))
+        else:
+            cursor.execute(sql)
+        found: Cursor = cursor
+        return found
+
     def _kept(self, run: Callable[[], T]) -> T:
         """Run something; on a new connection if the old one is lost and no transaction with it."""
         try:
             return run()
-        except psycopg.OperationalError:
+        except _LOST:
             if self._changing or not self._connection.closed:
                 raise
             self._connection = self._patiently(self._connect)
             return run()
 
     @contextmanager
-    def _begun(self, *, take_back: bool = False) -> Iterator[None]:
-        """Open a transaction, once it is sure that there is a connection."""
-        self._kept(lambda: self._connection.execute("SELECT"))
-        self._changing = True
-        try:
-            with self._connection.transaction(force_rollback=take_back):
+    def _begun(self, begin: str, end: str = "COMMIT") -> Iterator[None]:
+        """Begin a transaction, on a new connection if the old one is lost, and end it."""
+        with self.errors():
+            try:
+                self._kept(lambda: self._execute(begin))
+                self._changing = True
                 yield
-        finally:
-            self._changing = False
+            except BaseException:
+                with suppress(*_LOST):
+                    self._execute("ROLLBACK")
+                raise
+            finally:
+                self._changing = False
+            self._end(end)
+
+    def _end(self, end: str) -> None:
+        try:
+            self._execute(end)
+        except _LOST as error:
+            if not self._connection.closed:
+                raise
+            raise TryAgainError(
+                f"the connection to {self._location.name} was lost while this change was stored: "
+                "nobody knows whether it was",
+                "look before you type it again",
+            ) from error
 
     def _patiently(self, connect: Callable[[], T]) -> T:
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 return connect()
-            except psycopg.OperationalError as error:
-                wrong = _wrong_key(error, self._location.name)
-                if wrong is not None:
-                    raise wrong from error
+            except _LOST as error:
                 if time.monotonic() > until:
                     raise _unreachable(error, self._location.name) from error
             time.sleep(_AGAIN_SECONDS)
 
-    def _connect(self) -> Connection:
-        from notifycli.store.postgres.schema import migrate  # noqa: PLC0415 - imports its SQL
+    def _connect(self) -> connection:
+        from notifycli.store.postgres.schema import prepare  # noqa: PLC0415 - imports its SQL
 
-        _verify_by_default(self._location.url)
-        connection = psycopg.connect(
-            self._location.url,
-            autocommit=True,
-            application_name="notifycli",
-            connect_timeout=int(PATIENCE_SECONDS),
-            cursor_factory=psycopg.ClientCursor,
-        )
+        made = self._let_in()
+        made.autocommit = True
         try:
-            with translate_errors(self._location.name):
-                # No option of the connection: those of the URL and of PGOPTIONS hold too.
-                connection.execute(_SETTINGS, (f"{int(PATIENCE_SECONDS)}s",))
-                self.is_made = migrate(connection, self._location.name, create=self._create)
+            with self.errors(), made.cursor() as cursor:
+                self.is_made = prepare(
+                    cursor, self._location.name, int(PATIENCE_SECONDS), create=self._create
+                )
         except BaseException:
-            connection.close()
+            made.close()
             raise
-        return connection
+        return made
+
+    def _let_in(self) -> connection:
+        """Connect, with a password that is asked for where the server wants one."""
+        _verify_by_default(self._location.url)
+        while True:
+            # Made in two steps: what was refused still says whether it was for a password.
+            made = connection.__new__(connection)
+            try:
+                made.__init__(self._dsn())  # type: ignore[misc]
+            except psycopg2.OperationalError as error:
+                if made.info.needs_password and self._password is None:
+                    self._password = self._location.password()
+                    if self._password is not None:
+                        continue
+                if made.info.used_password:
+                    raise _wrong_key(error, made, self._location.name) from error
+                raise
+            return made
+
+    def _dsn(self) -> str:
+        options: dict[str, Any] = {
+            "application_name": "notifycli",
+            "client_encoding": "UTF8",
+            "connect_timeout": int(PATIENCE_SECONDS),
+        }
+        if self._password is not None:
+            options["password"] = self._password
+        return make_dsn(self._location.url, **options)
 
 
 @contextmanager
@@ -229,14 +264,14 @@ def translate_errors(name: str) -> Iterator[None]:
     """Turn PostgreSQL's errors into the product's own, by SQLSTATE: their texts are translated."""
     try:
         yield
-    except psycopg.Error as error:
+    except psycopg2.Error as error:
         raise _translate(error, name) from error
     except msgspec.DecodeError as error:
         raise damage_error(name) from error
 
 
-def _translate(error: psycopg.Error, name: str) -> NotifycliError:
-    state = error.sqlstate or ""
+def _translate(error: psycopg2.Error, name: str) -> NotifycliError:
+    state = error.pgcode or ""
     said = _first_line(error)
     if state in _BUSY:
         return TryAgainError(f"the store {name} is in use by another process", "try again shortly")
@@ -246,7 +281,7 @@ def _translate(error: psycopg.Error, name: str) -> NotifycliError:
         return NotPermittedError(
             f"the store {name} can't be written: {said}", f"ask who runs the server for it: {state}"
         )
-    if isinstance(error, psycopg.OperationalError) or state.startswith("08"):
+    if isinstance(error, _LOST) or state.startswith("08"):
         return TryAgainError(
             f"the connection to {name} was lost: nothing of this change was stored",
             "try again shortly",
@@ -254,32 +289,38 @@ def _translate(error: psycopg.Error, name: str) -> NotifycliError:
     return ConfigurationError(f"the store {name} failed: {said}", "then: notifycli doctor")
 
 
-def _wrong_key(error: psycopg.OperationalError, name: str) -> NotifycliError | None:
+def _wrong_key(
+    error: psycopg2.OperationalError, refused: connection, name: str
+) -> NotPermittedError:
     """Return the error of a password that is missing or refused: waiting doesn't mend it."""
-    pgconn = error.pgconn
-    if pgconn is None:
-        return None
-    if pgconn.needs_password:
+    if refused.info.needs_password:
         return NotPermittedError(
             f"the server of {name} asks for a password, and none is given",
-            "put it into a password file (~/.pgpass or PGPASSFILE), or into a service file",
+            "notifycli store login keeps it in the keyring; or put it into a password file "
+            "(~/.pgpass or PGPASSFILE), or into a service file",
         )
-    if pgconn.used_password:
-        return NotPermittedError(
-            f"the server of {name} refuses: {_first_line(error)}",
-            "check the password file (~/.pgpass or PGPASSFILE) and the user's name",
-        )
-    return None
+    return NotPermittedError(
+        f"the server of {name} refuses: {_first_line(error)}",
+        "check the user's name, and where the password comes from: PGPASSWORD, a password file "
+        "(~/.pgpass or PGPASSFILE), or the keyring (notifycli store login)",
+    )
 
 
-def _unreachable(error: psycopg.OperationalError, name: str) -> TryAgainError:
+def _unreachable(error: psycopg2.Error, name: str) -> TryAgainError:
+    said = _first_line(error)
+    if "certificate" in said or "SSL" in said:
+        return TryAgainError(
+            f"the store {name} isn't used, for who its server is isn't sure: {said}",
+            "name whom you trust: PGSSLROOTCERT=ca.pem; to verify less, add to the address: "
+            "?sslmode=verify-ca, require or disable",
+        )
     return TryAgainError(
-        f"the store {name} can't be reached: {_first_line(error)}",
+        f"the store {name} can't be reached: {said}",
         "check the address given by --db or NOTIFYCLI_DB, and that the server runs",
     )
 
 
-def _first_line(error: psycopg.Error) -> str:
+def _first_line(error: psycopg2.Error) -> str:
     return (str(error).strip() or type(error).__name__).split("\n")[0]
 
 
@@ -289,18 +330,33 @@ def _verify_by_default(url: str) -> None:
     libpq's own default takes any certificate, or none. The environment is what a URL and a service
     file both outrank.
     """
-    host = str(conninfo_to_dict(url).get("host") or os.environ.get("PGHOST") or "")
+    said = parse_dsn(url)
+    host = str(said.get("host") or os.environ.get("PGHOST") or "")
     if host and all(part.startswith(_LOOPBACK) for part in host.split(",")):
         return
-    os.environ.setdefault("PGSSLMODE", "verify-full")
+    if "sslmode" in said or "PGSSLMODE" in os.environ:
+        return
+    os.environ["PGSSLMODE"] = "verify-full"
     usual = os.path.expanduser("~/.postgresql/root.crt")
-    if psycopg.pq.version() >= _SYSTEMS_ROOTS and not os.path.exists(usual):  # noqa: PTH110
-        os.environ.setdefault("PGSSLROOTCERT", "system")
+    if not os.path.exists(usual):  # noqa: PTH110 - pathlib's raises where it may not look
+        import ssl  # noqa: PLC0415 - for another machine's server alone
+
+        # Not "system": the driver's own OpenSSL looks where it was built.
+        trusted = ssl.get_default_verify_paths().cafile or "system"
+        os.environ.setdefault("PGSSLROOTCERT", trusted)
+
+
+def _as_bytes(cell: Any, cursor: Any) -> bytes | None:
+    return None if cell is None else bytes(BINARY(cell, cursor))
+
+
+# Everywhere, for it is `bytes` that PEP 249's other drivers give.
+register_type(new_type(BINARY.values, "BYTES", _as_bytes))
 
 
 @cache
-def _spelt(sql: str) -> Any:
-    """Return a statement with its parameters marked as psycopg has them."""
+def _spelt(sql: str) -> str:
+    """Return a statement with its parameters marked as psycopg2 has them."""
 
     def mark(found: re.Match[str]) -> str:
         if found[0] == "?":

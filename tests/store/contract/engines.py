@@ -87,8 +87,10 @@ class PostgreSQLEngine:
         return open_store(url or self.new())
 
     def rows(self, url: str, sql: str) -> list[Row]:
-        import psycopg  # noqa: PLC0415 - an extra
+        import psycopg2  # noqa: PLC0415 - an extra
 
-        with psycopg.connect(url, options="-c search_path=notifycli,public") as connection:
-            cursor = connection.execute(sql.encode())
+        options = "-c search_path=notifycli,public"
+        with closing(psycopg2.connect(url, options=options)) as connection, connection:
+            cursor = connection.cursor()
+            cursor.execute(sql)
             return cursor.fetchall() if cursor.description else []
