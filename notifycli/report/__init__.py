@@ -1,7 +1,7 @@
-"""`simulate --report`: one page that needs nothing else, neither a network nor a server.
+"""Pages that need nothing else, neither a network nor a server: `simulate --report`.
 
-The page gets numbers, not decisions: its size depends on how many agents there are and what they
-get, not on how long the replay was.
+The page gets numbers, and decisions up to a size: how large it is depends on how many people there
+are and what they get, not on how long the replay was.
 """
 
 from __future__ import annotations
@@ -10,89 +10,156 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from datetime import tzinfo
 from importlib import resources
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from notifycli.events.timestamps import EPOCH, to_datetime
+from notifycli.report.findings import (
+    SUBJECTS,
+    WORKING_DAYS,
+    WORKING_HOURS,
+    People,
+    changes,
+    findings,
+    headline,
+    kind_name,
+)
+from notifycli.report.material import MOST_HELD, Material
 from notifycli.rules.counts import Agent, Insight, Kind, Place
 from notifycli.rules.decision import Reason
 from notifycli.rules.explain import in_general
-from notifycli.rules.notifications import TYPES, Channel, NotificationType
+from notifycli.rules.notifications import Channel, NotificationType
 
 T = TypeVar("T", bound=Hashable)
-_SHORT = {row.type: row.short for row in TYPES}
 _MOST_ROWS = 60_000
-"""Of a table of the page: agents past it are summed up as others. Some 15 bytes each."""
+"""Of a table of the page: people past it are summed up as others. Some 15 bytes each."""
 _MOST_AGENTS = 500
 _PLACES = 15
-_UNKNOWN_HOUR = -1
+_UNKNOWN = -1
+"""An hour, a time, a conversation or a reason that there is none of."""
 
 
-def report(
-    before: Insight,
-    after: Insight,
-    zone: str,
-    *,
-    compared: bool,
-    source: Mapping[str, str] | None = None,
-) -> str:
-    """Give the page; without a comparison, `before` isn't looked at.
+class About(NamedTuple):
+    """What a page is about, beside what was counted."""
 
-    `source` says in its head what it was made of.
-    """
-    if not compared:
-        before = Insight(lambda _: 0)
-    style, script = _part("page.css"), _part("page.js")
-    page = _part("page.html")
+    people: People
+    zone: str
+    """How its time zone is called."""
+    tz: tzinfo | None
+    """The same to reckon with; `None` is the computer's."""
+    links: Mapping[int, str]
+    """Where each account's conversations are seen, up to their number, where that is known."""
+    command: str
+    """What shows decisions in a terminal, but for the options that select them."""
+    source: Mapping[str, str]
+    """What it was made of, for its foot."""
+
+
+def report(before: Insight | None, after: Insight, material: Material, about: About) -> str:
+    """Return the page of a replay, or of a comparison with what was `before`."""
+    return page("report", _data(before, after, material, about))
+
+
+def page(name: str, data: Mapping[str, object]) -> str:
+    """Return a page: its markup, the style of all pages, and its script with the data."""
+    style, script = _part("page.css"), _part("common.js") + _part(f"{name}.js")
+    text = _part(f"{name}.html")
     values = {
         "style_hash": _hash(style),
         "script_hash": _hash(script),
         "style": style,
         "script": script,
-        "data": _embed(
-            {
-                "source": [*(source or {}).items()],
-                **_data(before, after, zone, compared=compared),
-            }
-        ),
+        "data": _embed(data),
     }
-    for name, value in values.items():
-        head, _, tail = page.partition(f"{{{name}}}")
-        page = f"{head}{value}{tail}"
-    return page
+    for key, value in values.items():
+        head, _, tail = text.partition(f"{{{key}}}")
+        text = f"{head}{value}{tail}"
+    return text
 
 
-def _data(before: Insight, after: Insight, zone: str, *, compared: bool) -> Mapping[str, object]:
-    sides = {"before": before, "after": after}
-    agents = _agents(before, after)
+def _data(
+    before: Insight | None, after: Insight, material: Material, about: About
+) -> Mapping[str, object]:
+    sides = {"before": before or Insight(lambda _: 0), "after": after}
+    agents = _agents(*sides.values())
     everybody = {agent for side in sides.values() for agent, _, _ in side.reasons}
-    several = len({agent.account for agent in everybody}) > 1
-    others = len(everybody) - len(agents)
     kinds = sorted({k for side in sides.values() for _, k, _ in side.reasons}, key=_kind_order)
-    reasons = list(Reason)
     return {
-        "compared": compared,
-        "zone": zone,
-        "agents": [_agent(agent, several=several) for agent in agents]
-        + ([f"{others:,} other agents"] if others else []),
-        "kinds": [(kind.channel, _type(kind)) for kind in kinds],
-        "names": [".".join(dict.fromkeys((kind.channel, _type(kind)))) for kind in kinds],
-        "reasons": [("fires" if r is Reason.ENABLED else r, in_general(r)) for r in reasons],
+        "compared": before is not None,
+        "zone": about.zone,
+        "working": [WORKING_DAYS, *WORKING_HOURS],
+        "headline": headline(before, after, about.people),
+        "findings": findings(after, about.people, material, about.zone),
+        "changes": changes(after, about.people),
+        "people": [_person(agent, about.people, material) for agent in agents],
+        "others": len(everybody) - len(agents),
+        "kinds": [(k.channel, SUBJECTS.get(k.type, ""), kind_name(k)) for k in kinds],
+        "reasons": [("fires" if r is Reason.ENABLED else r, in_general(r)) for r in Reason],
+        "links": {str(account): link for account, link in about.links.items()},
+        "several": about.people.several,
+        "span": [_local(at, about.tz) for at in material.span or ()],
         "places": [
-            (_place(place, several=several), before.places[place], after.places[place])
-            for place in _busiest(before.places, after.places)
+            (place.account, _number(place.conversation), *(s.places[place] for s in sides.values()))
+            for place in _busiest(*(side.places for side in sides.values()))
         ],
-        **{
-            name: {
-                "fired": _rows(
-                    side.fired, agents, kinds, lambda hour: _UNKNOWN_HOUR if hour is None else hour
-                ),
-                "reasons": _rows(side.reasons, agents, kinds, reasons.index),
-            }
-            for name, side in sides.items()
-        },
+        **{name: _tables(side, agents, kinds) for name, side in sides.items()},
+        "held": _held(material, agents, kinds, about.tz),
+        "command": about.command,
+        "source": [*about.source.items()],
     }
+
+
+def _tables(side: Insight, agents: list[Agent], kinds: list[Kind]) -> Mapping[str, list[int]]:
+    return {
+        "fired": _rows(side.fired, agents, kinds, _number),
+        "reasons": _rows(side.reasons, agents, kinds, list(Reason).index),
+    }
+
+
+def _held(
+    material: Material, agents: list[Agent], kinds: list[Kind], tz: tzinfo | None
+) -> Mapping[str, object]:
+    """Return held decisions of those on the page, with their events: each as rows of numbers."""
+    people = {agent: i for i, agent in enumerate(agents)}
+    of_kind = {kind: i for i, kind in enumerate(kinds)}
+    of_reason: dict[Reason | None, int] = {r: i for i, r in enumerate(Reason)} | {None: _UNKNOWN}
+    names: dict[str, int] = {}
+    events: list[int] = []
+    decided: list[int] = []
+    held = [*material.fired.events, *material.withheld.events]
+    for number, one in enumerate(sorted(held, key=lambda one: one.event.at or 0)):
+        event = one.event
+        name = names.setdefault(event.name, len(names))
+        at = _UNKNOWN if event.at is None else _local(event.at, tz)
+        events += at, event.account or 0, _number(event.conversation), name, event.line
+        for (agent, kind), (before, after) in one.decided.items():
+            if agent in people:
+                reasons = of_reason[before], of_reason[after]
+                decided += number, people[agent], of_kind[kind], *reasons
+    return {
+        "one_in": [material.fired.one_in, material.withheld.one_in],
+        "most": MOST_HELD,
+        "names": [*names],
+        "events": events,
+        "decided": decided[: 2 * MOST_HELD * 5],
+    }
+
+
+def _number(value: int | None) -> int:
+    return _UNKNOWN if value is None else value
+
+
+def _local(at: int, tz: tzinfo | None) -> int:
+    """Return the seconds since 1970 of a clock that shows local time."""
+    clock = to_datetime(at).astimezone(tz).replace(tzinfo=EPOCH.tzinfo)
+    return int((clock - EPOCH).total_seconds())
+
+
+def _person(agent: Agent, people: People, material: Material) -> tuple[str, str, int, int]:
+    return people.name(agent), agent.email or "", agent.user, material.hours_of(agent)
 
 
 def _agents(before: Insight, after: Insight) -> list[Agent]:
@@ -138,19 +205,6 @@ def _rows(
 def _busiest(before: Counter[Place], after: Counter[Place]) -> list[Place]:
     most = before | after
     return sorted(most, key=lambda p: (-most[p], p.account, p.conversation or 0))[:_PLACES]
-
-
-def _agent(agent: Agent, *, several: bool) -> str:
-    return f"{agent.account}/{agent.name}" if several else agent.name
-
-
-def _place(place: Place, *, several: bool) -> str:
-    named = "no conversation" if place.conversation is None else f"#{place.conversation}"
-    return f"{place.account}/{named}" if several else named
-
-
-def _type(kind: Kind) -> str:
-    return _SHORT.get(kind.type, "audio")
 
 
 def _kind_order(kind: Kind) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from notifycli.rules.ladder import channels_of
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.overlay import ChangedDecision, ChangeKind
 from notifycli.rules.plan import Evaluator, Plan
+from notifycli.rules.preferences import Layer
 from notifycli.rules.state import Assumptions
 
 K = TypeVar("K")
@@ -76,6 +77,20 @@ class Place(NamedTuple):
     conversation: int | None
 
 
+class Switch(NamedTuple):
+    """What let a notification through: a preference, and where it is set.
+
+    Set for nobody in particular, it is a lock's or a default's; what is built in, a default can
+    change.
+    """
+
+    account: int
+    layer: Layer
+    agent: Agent | None
+    inbox: int | None
+    kind: Kind
+
+
 Why = tuple[Agent, Kind, Reason]
 """For whom something was decided, what, and the reason."""
 Key = tuple[int, str | None, Channel, NotificationType]
@@ -108,16 +123,20 @@ class Insight:
         self.reasons: Counter[Why] = Counter()
         self.places: Counter[Place] = Counter()
         """What fired, by conversation."""
+        self.switches: Counter[Switch] = Counter()
+        """What fired, by the preference that let it through."""
         self._hour = hour
 
     def add_fired(
-        self, account: int, fired: RecipientFields, conversation: int | None, at: int | None
+        self, place: Place, fired: RecipientFields, at: int | None, inbox: int | None
     ) -> None:
-        """Count where and when a decision fires."""
-        agent = Agent(account, fired.user_id, fired.email)
+        """Count where and when a decision fires, and what lets it."""
+        agent = Agent(place.account, fired.user_id, fired.email)
         hour = None if at is None else self._hour(at)
-        self.fired[agent, Kind(fired.channel, fired.type), hour] += 1
-        self.places[Place(account, conversation)] += 1
+        kind = Kind(fired.channel, fired.type)
+        self.fired[agent, kind, hour] += 1
+        self.places[place] += 1
+        self.switches[_switch(agent, kind, fired.origin, inbox)] += 1
 
     def add_reason(self, account: int, decided: RecipientFields, times: int) -> None:
         """Count why a decision came out as it did."""
@@ -129,6 +148,7 @@ class Insight:
         self.fired.update(other.fired)
         self.reasons.update(other.reasons)
         self.places.update(other.places)
+        self.switches.update(other.switches)
 
     def by_channel(self) -> Counter[Channel]:
         """Give how many fired on each channel."""
@@ -149,6 +169,15 @@ class Insight:
     def by_reason(self) -> Counter[Reason]:
         """Give how often each reason decided."""
         return _summed(self.reasons, lambda key: key[2])
+
+
+def _switch(agent: Agent, kind: Kind, origin: Layer | None, inbox: int | None) -> Switch:
+    if origin is Layer.INBOX:
+        return Switch(agent.account, origin, agent, inbox, kind)
+    if origin is Layer.USER:
+        return Switch(agent.account, origin, agent, None, kind)
+    layer = Layer.LOCK if origin is Layer.LOCK else Layer.DEFAULT
+    return Switch(agent.account, layer, None, None, kind)
 
 
 class Changes:

@@ -36,55 +36,74 @@ class TypeRow(NamedTuple):
     type: NotificationType
     short: str
     """The name that a hand types: `email.created` is `email.conversation_creation`."""
+    subject: str
+    """What it is about, as in `e-mails about assignments`."""
     fires_when: str
     builtin: bool
     """Whether Chatwoot gives it, switched on, to a new agent."""
 
 
 TYPES = (
-    TypeRow(NotificationType.CREATION, "created", "a new conversation is created", builtin=False),
+    TypeRow(
+        NotificationType.CREATION,
+        "created",
+        "new conversations",
+        "a new conversation is created",
+        builtin=False,
+    ),
     TypeRow(
         NotificationType.ASSIGNMENT,
         "assigned",
+        "assignments",
         "a conversation is assigned to you by someone else",
         builtin=True,
     ),
     TypeRow(
-        NotificationType.MENTION, "mention", "you are mentioned in a conversation", builtin=False
+        NotificationType.MENTION,
+        "mention",
+        "mentions",
+        "you are mentioned in a conversation",
+        builtin=False,
     ),
     TypeRow(
         NotificationType.ASSIGNED_MESSAGE,
         "message",
+        "messages in their own conversations",
         "there is a new message in a conversation assigned to you, while you are inactive",
         builtin=False,
     ),
     TypeRow(
         NotificationType.PARTICIPATING_MESSAGE,
         "participating",
+        "messages where they take part",
         "there is a new message in a conversation you take part in, while you are inactive",
         builtin=False,
     ),
     TypeRow(
         NotificationType.UNASSIGNED_MESSAGE,
         "unassigned",
+        "messages in unassigned conversations",
         "a customer writes in a conversation nobody is assigned to, while you are inactive",
         builtin=False,
     ),
     TypeRow(
         NotificationType.SLA_FIRST,
         "sla_first",
+        "missed first responses",
         "a conversation missed its first response time",
         builtin=False,
     ),
     TypeRow(
         NotificationType.SLA_NEXT,
         "sla_next",
+        "missed next responses",
         "a conversation missed its next response time",
         builtin=False,
     ),
     TypeRow(
         NotificationType.SLA_RESOLUTION,
         "sla_resolution",
+        "missed resolutions",
         "a conversation missed its resolution time",
         builtin=False,
     ),

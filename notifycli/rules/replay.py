@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from notifycli.events.event import CREATED, MESSAGE_CREATED, PRESENCE, Event
 from notifycli.events.timestamps import SECOND, format_moment
-from notifycli.rules.counts import Counts, Insight
+from notifycli.rules.counts import Counts, Insight, Place
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
@@ -169,9 +169,10 @@ class Replay:
         """Count what fires, and why all the rest doesn't, for the eye."""
         event, takes = evaluation.event, self._selection.takes_kind
         account = event.account or 0
+        place = Place(account, event.conversation)
         for fired in evaluation.fired:
             if takes(account, fired.user_id, fired.channel, fired.type):
-                insight.add_fired(account, fired, event.conversation, event.at)
+                insight.add_fired(place, fired, event.at, event.inbox)
         for one in evaluation.judged:
             for recipient in evaluator.rest(one):
                 one.plan.outcomes[recipient] += 1

@@ -85,12 +85,12 @@ class BrowserPushService(PushService):
 
 
 @contextmanager
-def firefox(profile: Path, push: BrowserPushService) -> Iterator[Window]:
+def firefox(profile: Path, push: BrowserPushService | None = None) -> Iterator[Window]:
     """Start a browser that knows no other network than loopback; gives its window."""
     assert FIREFOX is not None
     profile.mkdir()
     prefs = {
-        "dom.push.serverURL": f"ws://127.0.0.1:{push.port}/",
+        "dom.push.serverURL": f"ws://127.0.0.1:{push.port}/" if push else "",
         "dom.push.testing.allowInsecureServerURL": True,
         "dom.push.connection.enabled": True,
         "alerts.useSystemBackend": False,

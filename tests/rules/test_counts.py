@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.rules import plan
-from notifycli.rules.counts import Counts, Insight
+from notifycli.rules.counts import Counts, Insight, Place
 from notifycli.rules.decision import Decision, EventFields, Outcome, Reason, RecipientFields, joined
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
@@ -54,7 +54,7 @@ def seen(counts: Counts) -> tuple[object, ...]:
     assert counts.insight is not None
     insight = counts.insight
     nonzero = [+counts.decided, +counts.fired, +counts.held, +insight.reasons]
-    return (*nonzero, insight.fired, insight.places, counts.assumptions)
+    return (*nonzero, insight.fired, insight.places, insight.switches, counts.assumptions)
 
 
 @given(worlds(), PROFILES)
@@ -90,7 +90,8 @@ def test_counts_are_those_of_every_decision_that_is_selected(
             slow.add_reason(one.account_id, recipient, 1)
             if one.outcome is Outcome.FIRE:
                 fired[key] += 1
-                slow.add_fired(one.account_id, recipient, event.conversation, event.at)
+                place = Place(one.account_id, event.conversation)
+                slow.add_fired(place, recipient, event.at, event.inbox)
             elif one.channel in dict(settings_of(one.user_id, event.inbox).switched_on[one.type]):
                 held[one.reason] += 1
 

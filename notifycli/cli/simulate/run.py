@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from notifycli.cli.output import console
 from notifycli.cli.session import Session, plural
@@ -18,6 +18,7 @@ from notifycli.replay.scan import is_packed
 from notifycli.replay.sources import total_size
 from notifycli.rules.counts import Changes, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
+from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.overlay import ChangedDecision, difference
 from notifycli.rules.profile import NOTIFYCLI, OURS, Profile
@@ -25,6 +26,9 @@ from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.selection import Selection
 from notifycli.rules.state import Assumptions
 from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from notifycli.report.material import Material
 
 T = TypeVar("T")
 _NAMED = 5
@@ -46,8 +50,8 @@ class Run:
         self.changes = Changes()
         self.bad = bad
         self.events = 0
-        self.span: tuple[int, int] | None = None
-        """The first and the last time of the events that were timed."""
+        self.material: Material | None = None
+        """Where a report's is gathered, if there is to be one."""
         self._before = before
         self._selection = selection
 
@@ -58,6 +62,16 @@ class Run:
         assert before is not None  # noqa: S101 - whoever asks has had it counted
         assert after is not None  # noqa: S101
         return before, after
+
+    def users(self) -> dict[tuple[int, int], User]:
+        """Return the users on record of whom decisions are selected, by account and id."""
+        chosen, account = self._selection.users, self._selection.account
+        return {
+            (id_, user.id): user
+            for id_, one in self.replay.accounts.items()
+            for user in one.directory.users.values()
+            if account in {None, id_} and (chosen is None or (id_, user.id) in chosen)
+        }
 
     def rules(self) -> list[str]:
         """Give the profiles of what is compared, or of the one replay, unless all are ours."""
@@ -70,7 +84,9 @@ class Run:
         evaluate = self.replay.evaluate
         for event in events:
             self.events += 1
-            evaluate(event)
+            evaluation = evaluate(event)
+            if self.material is not None:
+                self._hold(event, None, evaluation)
 
     def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
         """Give the selected decisions that fire, and to `explain` them the others too."""
@@ -97,8 +113,25 @@ class Run:
         for event in events:
             self.events += 1
             evaluation = evaluate(event)
+            self._hold(event, None, evaluation)
             if evaluation is not None:
                 yield event, evaluation
+
+    def _hold(self, event: Event, before: Evaluation | None, after: Evaluation | None) -> None:
+        """Hold an event's selected decisions for a report."""
+        if self.material is None or before is after:
+            return
+
+        def decided(everything: bool) -> tuple[list[RecipientFields], list[RecipientFields]]:
+            # What fires no more is of interest too.
+            whole = everything or before is not None
+            first, second = (
+                [] if side is None else self._taken(event, side.everything if whole else side.fired)
+                for side in (before, after)
+            )
+            return first, second
+
+        self.material.hold(event, decided)
 
     def compared(
         self, events: Iterable[Event], *, explain: bool, whole: bool
@@ -111,6 +144,7 @@ class Run:
         for event in events:
             self.events += 1
             before, after = self._before.evaluate(event), self.replay.evaluate(event)
+            self._hold(event, before, after)
             if not whole and _kinds(before) == _kinds(after):
                 continue
             for was, is_now in self._pairs(event, before, after):
@@ -143,14 +177,6 @@ class Run:
             judgements = list(judge(event))
             if self._selection.takes_event(event):
                 yield event, judgements
-
-    def timed(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Pass events on, and keep from when to when they are."""
-        for event in events:
-            if event.at is not None:
-                first, last = self.span or (event.at, event.at)
-                self.span = min(first, event.at), max(last, event.at)
-            yield event
 
     def unmet(self) -> list[int]:
         """Give the selected conversations that no event was of."""
@@ -188,6 +214,18 @@ def accounts_of(
         profile = profiles.get(account.id, NOTIFYCLI)
         accounts[account.id] = Account(store.directory(account.id), held, profile)
     return accounts
+
+
+def desk_links(store: Store) -> dict[int, str]:
+    """Return where each account's conversations are seen, up to their number, where it is known."""
+    links = {}
+    for account in store.accounts():
+        connection = store.chatwoot.of(account.id)
+        url = store.configuration.get("desk.url") or (connection.url if connection else "")
+        number = connection.remote_account_id if connection else account.id
+        if url:
+            links[account.id] = f"{url.rstrip('/')}/app/accounts/{number}/conversations/"
+    return links
 
 
 def selected_users(session: Session, store: Store) -> frozenset[tuple[int, int]] | None:

@@ -219,6 +219,10 @@ def simulate(
     replay = Replay(accounts, fallback, selection, asked.insight(session))
     before = None if stored is None else Replay(stored, fallback, selection, asked.insight(session))
     run = Run(replay, selection, BadLines(print_error, strict=strict), before)
+    if report is not None:
+        from notifycli.report.material import Material  # noqa: PLC0415 - only with --report
+
+        run.material = Material()
     status = _show(session, run, inputs, asked, progress=progress)
     tell_assumptions(session, run.replay.assumptions)
     tell_unmet(session, run)
@@ -282,7 +286,7 @@ def _records(
 
 def _events(run: Run, inputs: Inputs, asked: Asked, progress: Progress | None) -> Iterator[Event]:
     events = read_events(inputs, run.bad, progress, jobs=asked.jobs)
-    return events if asked.report is None else run.timed(events)
+    return events if run.material is None else run.material.watch(events)
 
 
 def _show_counted(session: Session, run: Run, inputs: Inputs, asked: Asked) -> None:

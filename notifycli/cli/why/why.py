@@ -18,7 +18,7 @@ from notifycli.cli.simulate.filters import (
     TypeOption,
     check_order,
 )
-from notifycli.cli.simulate.run import Run, accounts_of, tell_assumptions, tell_unmet
+from notifycli.cli.simulate.run import Run, accounts_of, desk_links, tell_assumptions, tell_unmet
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import day_of, now, read_time
 from notifycli.cli.why.suggestions import Remedies
@@ -146,13 +146,11 @@ def _asker(
     session: Session, store: Store, id_: int, account: Account
 ) -> tuple[Asker, PastPreferences]:
     option = f" -a {id_}" if len(store.accounts()) > 1 else ""
-    user, connection = session.resolve_user(store, id_), store.chatwoot.of(id_)
+    user = session.resolve_user(store, id_)
     past = PastPreferences(store, id_, user.id)
     remedies = Remedies(account, past.today, option)
-    url = store.configuration.get("desk.url") or (connection.url if connection else "")
-    number = connection.remote_account_id if connection else id_
-    link = f"{url}/app/accounts/{number}/conversations/" if url else ""
     sent = Sent(store, id_, user.id)
+    link = desk_links(store).get(id_, "")
     return Asker(user, account, past.today, option, remedies, sent, link), past
 
 
