@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from typing import Annotated, NoReturn
+from functools import cache
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.main import get_command
@@ -126,6 +127,12 @@ def notifycli(
     help_if_alone(ctx)
 
 
+@cache
+def program() -> Any:
+    """Give the commands that Typer makes: once, as to make them takes longer than many take."""
+    return get_command(app)
+
+
 def main() -> NoReturn:
     """Run the program with the arguments of the process, or answer a shell's question."""
     # What is imported by now stays: neither collections nor the end of the program need look at it.
@@ -133,7 +140,7 @@ def main() -> NoReturn:
     if VARIABLE in os.environ:
         from notifycli.cli.completion.shells import reply  # noqa: PLC0415 - for TAB alone
 
-        sys.exit(reply(get_command(app), sys.argv[1:]))
+        sys.exit(reply(program(), sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 
 
@@ -142,9 +149,7 @@ def run(arguments: list[str]) -> int:
     prepare_streams()
     session = Session()
     try:
-        result = get_command(app)(
-            arguments, prog_name="notifycli", standalone_mode=False, obj=session
-        )
+        result = program()(arguments, prog_name="notifycli", standalone_mode=False, obj=session)
     except NotifycliError as error:
         _tell_error(error.message, error.hint, arguments)
         return error.status
