@@ -36,6 +36,10 @@ from notifycli.secrets.private_file import replace_private
 
 Json = dict[str, Any]
 
+# Hundreds of tests start Python: without bytecode it would compile the program for each anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # A law is tried on a few drawn examples here, and on many by `make slow`.
 _FIXTURES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 for _name, _examples in (("few", 20), ("many", 500)):
