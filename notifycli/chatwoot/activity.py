@@ -64,6 +64,7 @@ SENTENCES: Mapping[str, Mapping[Change, tuple[str, ...]]] = {
         Change.OPEN: (
             "Conversation was reopened by {actor}",
             "Conversation was marked open by {actor}",
+            "Conversation was marked open automatically after an agent reply",
             "System reopened the conversation due to a new incoming message.",
         ),
         Change.PENDING: ("Conversation was marked as pending by {actor}",),
@@ -77,6 +78,20 @@ SENTENCES: Mapping[str, Mapping[Change, tuple[str, ...]]] = {
         Change.UNASSIGNED: ("Gespräch nicht zugewiesen von {actor}",),
         Change.TEAM_ASSIGNED: ("Zugewiesen an {team} von {actor}",),
         Change.TEAM_REMOVED: ("Entfernt aus {team} von {actor}",),
+        Change.RESOLVED: (
+            "Das Gespräch wurde von {actor} gelöst",
+            "Konversation wurde von {actor} gelöst",
+            "Das Gespräch wurde vom System aufgrund von {actor} Inaktivität gelöst",
+        ),
+        Change.OPEN: (
+            "Das Gespräch wurde von {actor} wieder eröffnet",
+            (
+                "Das System hat die Unterhaltung aufgrund einer neuen eingehenden Nachricht "
+                "wieder geöffnet."
+            ),
+        ),
+        Change.PENDING: ("Das Gespräch wurde von {actor} als ausstehend markiert",),
+        Change.SNOOZED: ("Das Gespräch wurde von {actor} zur Erinnerung markiert",),
     },
     "es": {
         Change.SELF_ASSIGNED: ("{actor} auto-asignado a esta conversación",),
@@ -189,6 +204,83 @@ SENTENCES: Mapping[str, Mapping[Change, tuple[str, ...]]] = {
         Change.OPEN: ("对话被 {actor} 重新打开",),
         Change.PENDING: ("对话被标记由 {actor} 待处理",),
         Change.SNOOZED: ("对话被 {actor} 暂停",),
+    },
+    "ja": {
+        Change.SELF_ASSIGNED: ("{actor} がこの会話を自身に割り当てました",),
+        Change.ASSIGNED_VIA_TEAM: (
+            "{actor} によって {team} 経由で {assignee} に割り当てられました",
+        ),
+        Change.ASSIGNED: ("{actor} によって {assignee} に割り当てられました",),
+        Change.UNASSIGNED: ("{actor} によって割り当てが解除されました",),
+        Change.TEAM_ASSIGNED: ("{actor} によって {team} に割り当てられました",),
+        Change.TEAM_REMOVED: ("{actor} によって {team} から割り当てが解除されました",),
+        Change.RESOLVED: (
+            "{actor} によって会話は解決済みになりました",
+            "{actor} によって会話が解決されました",
+            "{actor} 日間会話が非アクティブだったため、システムにより解決済みにされました",
+        ),
+        Change.OPEN: (
+            "{actor} によって会話が再開されました",
+            "新しい受信メッセージを受信したため、システムが会話が再開されました",
+        ),
+        Change.PENDING: ("{actor} によって会話が保留にされました",),
+        Change.SNOOZED: ("{actor} によって会話がスヌーズされました",),
+    },
+    "id": {
+        Change.SELF_ASSIGNED: ("{actor} menetapkan sendiri percakapan ini",),
+        Change.ASSIGNED_VIA_TEAM: ("Ditugaskan ke {assignee} melalui {team} oleh {actor}",),
+        Change.ASSIGNED: ("Ditugaskan ke {assignee} oleh {actor}",),
+        Change.UNASSIGNED: ("Percakapan batal ditetapkan oleh {actor}",),
+        Change.TEAM_ASSIGNED: ("Ditugaskan ke {team} oleh {actor}",),
+        Change.TEAM_REMOVED: ("Dibebastugaskan dari {team} oleh {actor}",),
+        Change.RESOLVED: (
+            "Percakapan ditandai selesai oleh {actor}",
+            "Percakapan diselesaikan oleh {actor}",
+            "Percakapan ditandai terselesaikan oleh {actor}",
+        ),
+        Change.OPEN: (
+            "Percakapan telah dibuka kembali oleh {actor}",
+            "Sistem membuka kembali percakapan karena pesan masuk baru.",
+        ),
+        Change.PENDING: ("Percakapan telah ditandai sebagai tertunda oleh {actor}",),
+        Change.SNOOZED: ("Percakapan telah ditunda oleh {actor}",),
+    },
+    "vi": {
+        Change.SELF_ASSIGNED: ("{actor} phân công chính mình vào hội thoại này",),
+        Change.ASSIGNED_VIA_TEAM: ("Phân công cho {assignee} thông qua {team} bởi {actor}",),
+        Change.ASSIGNED: ("Chỉ định {assignee} bởi {actor}",),
+        Change.UNASSIGNED: ("Cuộc hội thoại chưa được chỉ định bởi {actor}",),
+        Change.TEAM_ASSIGNED: ("Chỉ định {team} bởi {actor}",),
+        Change.TEAM_REMOVED: ("Huỷ phân công cho {team} bởi {actor}",),
+        Change.RESOLVED: (
+            "Cuộc trò chuyện được đánh dấu là đã giải quyết bởi {actor}",
+            "Hội thoại đã được giải quyết bởi {actor}",
+            "Hội thoại được đánh dấu là đã giải quyết bởi {actor}",
+        ),
+        Change.OPEN: ("Cuộc trò chuyện đã được mở lại bởi {actor}",),
+        Change.PENDING: ("Hội thoại được đánh dấu là chưa giải quyết bởi {actor}",),
+        Change.SNOOZED: ("Hội thoại đã được tạm dừng lại bởi {actor}",),
+    },
+    "ar": {
+        Change.SELF_ASSIGNED: ("{actor} تم تعيينه تلقائياً لهذه المحادثة",),
+        Change.ASSIGNED_VIA_TEAM: ("تم تعيينه إلى {assignee} عبر {team} بواسطة {actor}",),
+        Change.ASSIGNED: ("تم إسنادها إلى {assignee} بواسطة {actor}",),
+        Change.UNASSIGNED: ("المحادثة غير مسندة بواسطة {actor}",),
+        Change.TEAM_ASSIGNED: ("تم إسنادها إلى {team} بواسطة {actor}",),
+        Change.TEAM_REMOVED: ("إلغاء التعيين من {team} بواسطة {actor}",),
+        Change.RESOLVED: (
+            'تم تحديث حالة المحادثة لـ"مغلقة" بواسطة {actor}',
+            "تم حل المحادثة بواسطة {actor}",
+            "تم تحديد هذه المحادثة كمحلولة بواسطة {actor}",
+            "تم وضع علامة على المحادثة كمحلولة من قبل النظام بسبب {actor} من عدم النشاط",
+        ),
+        Change.OPEN: (
+            "تم إعادة فتح المحادثة بواسطة {actor}",
+            "تم تحديد هذه المحادثة كمفتوحة بواسطة {actor}",
+            "أعاد النظام فتح المحادثة بسبب رسالة واردة جديدة.",
+        ),
+        Change.PENDING: ('تم تحديث حالة المحادثة لـ"معلقة" بواسطة {actor}',),
+        Change.SNOOZED: ("تم تأجيل المحادثة بواسطة {actor}",),
     },
 }
 """By language, as Chatwoot names it. What only labels, mutes or sets a priority isn't here."""

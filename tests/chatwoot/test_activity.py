@@ -96,6 +96,24 @@ ASSIGNED, VIA = Change.ASSIGNED, Change.ASSIGNED_VIA_TEAM
         pytest.param(
             "Atribuído a Jane por Omar", Activity(ASSIGNED, "Jane", 7, None, 8), id="Portuguese"
         ),
+        pytest.param(
+            "Omar によって Support 経由で Jane に割り当てられました",
+            Activity(VIA, "Jane", 7, 2, 8),
+            id="Japanese, where the actor comes first",
+        ),
+        pytest.param(
+            "تم إسنادها إلى Jane بواسطة Omar", Activity(ASSIGNED, "Jane", 7, None, 8), id="Arabic"
+        ),
+        pytest.param(
+            "Das Gespräch wurde von Omar gelöst",
+            Activity(Change.RESOLVED, "", None, None, 8),
+            id="resolved, in German",
+        ),
+        pytest.param(
+            "Percakapan ditandai terselesaikan oleh sistem karena tidak ada aktifitas dalam 3 hari",
+            Activity(Change.RESOLVED),
+            id="resolved by the clock, in Indonesian",
+        ),
         pytest.param("Omar added billing, urgent", None, id="labels change nothing here"),
         pytest.param("Omar has muted the conversation", None, id="nor does muting"),
     ],
@@ -121,3 +139,12 @@ def test_every_language_says_each_assignment_so_that_it_is_read_back(language: s
         for change in said
     }
     assert read == said
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_every_sentence_about_a_status_is_read_as_that_status_alone(language: str) -> None:
+    about = (Change.RESOLVED, Change.OPEN, Change.PENDING, Change.SNOOZED)
+    said = {change: set(SENTENCES[language][change]) for change in about}
+    for change, sentences in said.items():
+        read = [NAMES.read(sentence.format(actor="Omar")) for sentence in sentences]
+        assert [one and one.change for one in read] == [change] * len(sentences)
