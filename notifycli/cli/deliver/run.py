@@ -14,8 +14,8 @@ from notifycli.cli.command import SOME_USERS, command_class, examples, part, ses
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.profiles import Rules, profile_of, tell_without_effect
 from notifycli.cli.session import Session
-from notifycli.cli.simulate.filters import ChannelOption
-from notifycli.cli.simulate.run import selected_users, tell_assumptions
+from notifycli.cli.simulate.options import ChannelOption
+from notifycli.cli.simulate.run import select_users, tell_assumptions
 from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import read_span
 from notifycli.cli.types import a_number
@@ -137,7 +137,7 @@ def run(
         counted = None if metrics is None else _serve_metrics(session, metrics, stack)
         log = LogWriter(session, log_format or LogFormat.TEXT, counted) if follows else None
         channels = _channels(session, store, named, log, needed=not dry_run)
-        users = selected_users(session, store)
+        users = select_users(session, store)
         feeder, account = None, session.given_account
         if files:
             terms = Terms(Selection(users=users, channels=named, account=account), max_age, limit)

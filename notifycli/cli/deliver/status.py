@@ -12,8 +12,8 @@ from notifycli.cli.command import SOME_USERS, command_class, examples, part, ses
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
-from notifycli.cli.simulate.filters import ChannelOption
-from notifycli.cli.simulate.run import selected_users
+from notifycli.cli.simulate.options import ChannelOption
+from notifycli.cli.simulate.run import select_users
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now, to_the_minute
 from notifycli.cli.types import a_number
@@ -217,7 +217,7 @@ def _chosen(
 
 def _scope(session: Session, store: Store, channel: list[str] | None) -> Scope:
     channels = frozenset(map(Channel, channel)) if channel else frozenset(Channel)
-    return Scope(channels, selected_users(session, store), session.given_account)
+    return Scope(channels, select_users(session, store), session.given_account)
 
 
 def _show_notices(session: Session, notices: list[Noted]) -> None:

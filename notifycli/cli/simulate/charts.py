@@ -46,24 +46,24 @@ def show_insights(session: Session, run: Run, zone: str | None, *, compared: boo
 
 def _lines(canvas: _Canvas, before: Insight, after: Insight, zone: str) -> Iterator[Text]:
     channels = [
-        _Row(c, b, a) for c, b, a in _joined(before.by_channel(), after.by_channel(), list(Channel))
+        _Row(c, b, a) for c, b, a in _join(before.by_channel(), after.by_channel(), list(Channel))
     ]
     yield from canvas.bars("Notifications by channel", channels)
-    kinds = _joined(before.by_kind(), after.by_kind(), key=_kind_order)
+    kinds = _join(before.by_kind(), after.by_kind(), key=_kind_order)
     yield from canvas.bars("By type", [_Row(what(*kind), b, a) for kind, b, a in kinds])
     agents = [
-        _Row(_agent(a, after), b, n) for a, b, n in _joined(before.by_agent(), after.by_agent())
+        _Row(_agent(a, after), b, n) for a, b, n in _join(before.by_agent(), after.by_agent())
     ]
     yield from canvas.bars("By agent", agents, most=_AGENTS)
     yield from canvas.weeks(f"By hour ({zone})", before.by_hour(), after.by_hour())
-    places = [_Row(_place(p, after), b, n) for p, b, n in _joined(before.places, after.places)]
+    places = [_Row(_place(p, after), b, n) for p, b, n in _join(before.places, after.places)]
     yield from canvas.bars("Busiest conversations", places, most=_PLACES)
-    reasons = _joined(before.by_reason(), after.by_reason())
+    reasons = _join(before.by_reason(), after.by_reason())
     rows = [_Row(_reason(reason), b, a) for reason, b, a in reasons]
     yield from canvas.bars("Decisions by reason", rows)
 
 
-def _joined(
+def _join(
     before: Counter[K],
     after: Counter[K],
     keys: Sequence[K] | None = None,
@@ -116,7 +116,7 @@ class _Canvas:
         yield self._title(title)
         for row in rows[:most]:
             line = self._numbers(row)
-            line.append_text(self._drawn(row, largest))
+            line.append_text(self._draw_bar(row, largest))
             yield line
         rest = rows[most:] if most is not None else ()
         if rest:
@@ -179,7 +179,7 @@ class _Canvas:
             line.append(f"{row.after:>{_NUMBER},}")
         return line.append("  ")
 
-    def _drawn(self, row: _Row, largest: int) -> Text:
+    def _draw_bar(self, row: _Row, largest: int) -> Text:
         before, after = (_cells(n, largest, self._bar) for n in (row.before, row.after))
         bar = Text("█" * min(before, after), style="cyan")
         bar.append("▓" * (after - before), style="green")

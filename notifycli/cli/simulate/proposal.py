@@ -38,7 +38,7 @@ def read_proposal(
             if value is not None:
                 wishes.setdefault(placed.account, []).append(Wish(layer, user, inbox, key, value))
     for text in settings:
-        reference, values = _parsed(text)
+        reference, values = _parse_setting(text)
         for account, users in find_users(session, store, reference).items():
             for key, value in values:
                 wishes[account] += (Wish(Layer.USER, u.id, None, key, value) for u in users)
@@ -61,7 +61,7 @@ def read_document(store: Store, file: str, account: int) -> list[Placed]:
         return Document(store, source, place_of(file), account).entries()
 
 
-def proposed(session: Session, account: int, stored: Preferences, wishes: Wishes) -> Preferences:
+def propose(session: Session, account: int, stored: Preferences, wishes: Wishes) -> Preferences:
     """Lay the account's wishes over what is stored, and tell of those that a lock beats."""
     result = overlaid(stored, wishes.get(account, ()))
     for key in locked_away(result, wishes.get(account, ())):
@@ -74,7 +74,7 @@ def _accounts(session: Session, store: Store) -> list[int]:
     return [a.id for a in store.accounts()] if given is None else [given]
 
 
-def _parsed(text: str) -> tuple[list[str], list[tuple[str, str]]]:
+def _parse_setting(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     """Take `[USER:]KEY=VALUE` apart: the user, if one is named, and full keys with the value."""
     left, equals, value = text.partition("=")
     reference, colon, key = left.rpartition(":")

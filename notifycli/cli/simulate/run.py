@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from notifycli.cli.output import console
 from notifycli.cli.session import Session, plural
-from notifycli.cli.simulate.proposal import Wishes, find_users, proposed
+from notifycli.cli.simulate.proposal import Wishes, find_users, propose
 from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
@@ -90,19 +90,19 @@ class Run:
 
     def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
         """Give the selected decisions that fire, and to `explain` them the others too."""
-        for fields, decided in self.decided(events, explain=explain):
+        for fields, decided in self.recipients(events, explain=explain):
             yield from (joined(fields, recipient) for recipient in decided)
 
-    def decided(
+    def recipients(
         self, events: Iterable[Event], *, explain: bool
     ) -> Iterator[tuple[EventFields, Sequence[RecipientFields]]]:
         """Give the same in two parts, event by event."""
         for event, evaluation in self._evaluations(events):
-            decided = self._taken(event, evaluation.everything if explain else evaluation.fired)
+            decided = self._select(event, evaluation.everything if explain else evaluation.fired)
             if decided:
                 yield event_fields(event), decided
 
-    def _taken(self, event: Event, decided: list[RecipientFields]) -> list[RecipientFields]:
+    def _select(self, event: Event, decided: list[RecipientFields]) -> list[RecipientFields]:
         if self._selection.takes_every_kind():
             return decided
         account, takes = event.account or 0, self._selection.takes_kind
@@ -126,14 +126,16 @@ class Run:
             # What fires no more is of interest too.
             whole = everything or before is not None
             first, second = (
-                [] if side is None else self._taken(event, side.everything if whole else side.fired)
+                []
+                if side is None
+                else self._select(event, side.everything if whole else side.fired)
                 for side in (before, after)
             )
             return first, second
 
         self.material.hold(event, decided)
 
-    def compared(
+    def compare(
         self, events: Iterable[Event], *, explain: bool, whole: bool
     ) -> Iterator[tuple[Decision | None, ChangedDecision | None]]:
         """Give selected decisions as proposed, each with what would become of it.
@@ -161,14 +163,14 @@ class Run:
         first, second = (
             {
                 _kind(recipient): joined(fields, recipient)
-                for recipient in self._taken(event, side.everything if side else [])
+                for recipient in self._select(event, side.everything if side else [])
             }
             for side in (before, after)
         )
         for kind in {**second, **first}:
             yield first.get(kind), second.get(kind)
 
-    def judged(
+    def judge_events(
         self, events: Iterable[Event], judge: Callable[[Event], Iterable[T]]
     ) -> Iterator[tuple[Event, list[T]]]:
         """Replay every event, and give the selected ones with what the judge says of them."""
@@ -210,7 +212,7 @@ def accounts_of(
     accounts = {}
     for account in store.accounts():
         stored = store.preferences(account.id)
-        held = stored if wishes is None else proposed(session, account.id, stored, wishes)
+        held = stored if wishes is None else propose(session, account.id, stored, wishes)
         profile = profiles.get(account.id, NOTIFYCLI)
         accounts[account.id] = Account(store.directory(account.id), held, profile)
     return accounts
@@ -228,7 +230,7 @@ def desk_links(store: Store) -> dict[int, str]:
     return links
 
 
-def selected_users(session: Session, store: Store) -> frozenset[tuple[int, int]] | None:
+def select_users(session: Session, store: Store) -> frozenset[tuple[int, int]] | None:
     """Give the users that `-u` names, by account; `None` where it names nobody."""
     if not session.given_users:
         return None
@@ -272,7 +274,7 @@ def tell_unmet(session: Session, run: Run) -> None:
 
 def tell_assumptions(session: Session, assumed: Assumptions) -> None:
     """Say once what the events didn't say and the rules had to assume."""
-    for text in _counted(assumed):
+    for text in _sentences(assumed):
         session.info(text)
     if assumed.unknown_agents:
         users = [str(user) for _, user in sorted(assumed.unknown_agents)]
@@ -337,7 +339,7 @@ _COUNTED = {
 """What assumptions are of, and how each number of them reads."""
 
 
-def _counted(assumed: Assumptions) -> Iterator[str]:
+def _sentences(assumed: Assumptions) -> Iterator[str]:
     for name, (thing, told) in _COUNTED.items():
         if count := getattr(assumed, name):
             yield f"{plural(count, thing)} {told}"

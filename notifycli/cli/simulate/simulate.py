@@ -20,22 +20,22 @@ from notifycli.cli.simulate.decision_records import (
     show_decisions,
     show_json_lines,
 )
-from notifycli.cli.simulate.filters import (
+from notifycli.cli.simulate.options import (
+    Asked,
     ChannelOption,
     ConversationOption,
     TypeOption,
     a_zone,
     check_order,
 )
-from notifycli.cli.simulate.options import Asked
-from notifycli.cli.simulate.proposal import as_given, read_proposal
+from notifycli.cli.simulate.proposal import Wishes, as_given, read_proposal
 from notifycli.cli.simulate.run import (
     Run,
     accounts_of,
     check_inboxes,
     offer_to_pack,
     progress_bar,
-    selected_users,
+    select_users,
     tell_assumptions,
     tell_unmet,
 )
@@ -50,6 +50,7 @@ from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Replay
 from notifycli.rules.selection import Selection, read_type
+from notifycli.store.store import Store
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
@@ -199,7 +200,7 @@ def simulate(
     with session.store() as store:
         wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None
         selection = Selection(
-            users=selected_users(session, store),
+            users=select_users(session, store),
             account=session.given_account,
             channels=frozenset(map(Channel, channel or ())),
             types=frozenset(map(read_type, type_ or ())),
@@ -208,26 +209,13 @@ def simulate(
             since=since,
             until=until,
         )
-        own, fallback = profiles_of(store, None), session.fallback_account(store)
-        profiles = own if rules is None else profiles_of(store, rules)
-        stored = accounts_of(session, store, own) if asked.compares else None
-        accounts = accounts_of(session, store, profiles, wishes)
+        replay, before = _replays(session, store, selection, asked, (rules, wishes))
         # With their members they are many, and only a named one has to be among them.
         named = store.accounts() if inbox else ()
         inboxes = {one.id for account in named for one in store.inboxes(account.id)}
-    tell_without_effect(session, accounts.values())
-    replay = Replay(accounts, fallback, selection, asked.insight(session))
-    before = None if stored is None else Replay(stored, fallback, selection, asked.insight(session))
     run = Run(replay, selection, BadLines(print_error, strict=strict), before)
-    if report is not None:
-        from notifycli.report.material import Material  # noqa: PLC0415 - only with --report
-
-        run.material = Material()
     status = _show(session, run, inputs, asked, progress=progress)
-    tell_assumptions(session, run.replay.assumptions)
-    tell_unmet(session, run)
-    offer_to_pack(session, inputs.files)
-    status = run.bad.finish() or status
+    status = _finish(session, run, inputs) or status
     if not run.bad.count:
         check_inboxes(selection.inboxes, inboxes, run.replay.assumptions)
     if not diff:
@@ -235,10 +223,44 @@ def simulate(
     raise typer.Exit(status)
 
 
+def _replays(
+    session: Session,
+    store: Store,
+    selection: Selection,
+    asked: Asked,
+    proposed: tuple[str | None, Wishes | None],
+) -> tuple[Replay, Replay | None]:
+    """Make the replay of what is `proposed`, rules and preferences, and of what is stored.
+
+    The latter only where the two are compared.
+    """
+    rules, wishes = proposed
+    own, fallback = profiles_of(store, None), session.fallback_account(store)
+    profiles = own if rules is None else profiles_of(store, rules)
+    stored = accounts_of(session, store, own) if asked.compares else None
+    accounts = accounts_of(session, store, profiles, wishes)
+    tell_without_effect(session, accounts.values())
+    replay = Replay(accounts, fallback, selection, asked.insight(session))
+    before = None if stored is None else Replay(stored, fallback, selection, asked.insight(session))
+    return replay, before
+
+
+def _finish(session: Session, run: Run, inputs: Inputs) -> int:
+    """Say what was assumed and what wasn't met, and give the status of bad lines."""
+    tell_assumptions(session, run.replay.assumptions)
+    tell_unmet(session, run)
+    offer_to_pack(session, inputs.files)
+    return run.bad.finish()
+
+
 def _show(
     session: Session, run: Run, inputs: Inputs, asked: Asked, *, progress: bool | None
 ) -> int:
     """Show what is asked for, which replays, and give the exit status."""
+    if asked.report is not None:
+        from notifycli.report.material import Material  # noqa: PLC0415 - only with --report
+
+        run.material = Material()
     records = _records(session, run, inputs, asked, wanted=progress)
     status = 0
     if asked.expect is not None:
@@ -255,7 +277,7 @@ def _show(
         with progress_bar(session, inputs.files, wanted=progress) as advance:
             events = _events(run, inputs, asked, advance)
             show_json_lines(
-                run.decided(events, explain=asked.explain)
+                run.recipients(events, explain=asked.explain)
             ) if asked.lists else run.count(events)
     else:
         show_decisions(session, records, explain=asked.explain)
@@ -275,7 +297,7 @@ def _records(
         if not asked.compares:
             yield from run.decisions(events, explain=asked.explain)
             return
-        compared = run.compared(events, explain=asked.explain, whole=not asked.diff)
+        compared = run.compare(events, explain=asked.explain, whole=not asked.diff)
         for decision, changed in compared:
             if not asked.diff:
                 if decision and (asked.explain or decision.outcome is Outcome.FIRE):

@@ -12,7 +12,7 @@ from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session
-from notifycli.cli.simulate.filters import (
+from notifycli.cli.simulate.options import (
     ChannelOption,
     ConversationOption,
     TypeOption,
@@ -122,7 +122,7 @@ def why(
             past.enter(asker.account, event)
         return [selected(answer(replay, event, asker), selection)]
 
-    told = run.judged(read_events(inputs, run.bad, jobs=processors()), judge)
+    told = run.judge_events(read_events(inputs, run.bad, jobs=processors()), judge)
     answers = (one for event, (one,) in told if event.account == account)
     fired: set[Channel] = set()
     _show(session, _watch(answers, fired), asker)
