@@ -97,6 +97,7 @@ notifycli config set listen.secret      the secret that Chatwoot shows beside th
 notifycli listen
 notifycli listen --port 9000 --path ~/desk/events.jsonl --behind-proxy 127.0.0.1
 notifycli listen --deliver              and send what fires
+notifycli listen --store --db postgresql://db.example.com/desk     on each of several hosts
 notifycli simulate ~/desk/events*.jsonl
 """
     ),
@@ -112,6 +113,13 @@ def listen(
             "--path", metavar="FILE", help="Where to keep events. [default: beside the store]"
         ),
     ] = None,
+    to_store: Annotated[
+        bool,
+        typer.Option(
+            "--store",
+            help="Keep them in the store, with what other hosts receive: deliver --follow --store.",
+        ),
+    ] = False,
     unsigned: Annotated[
         bool,
         typer.Option("--unsigned", help="Take webhooks without a signature too: of old servers."),
@@ -135,6 +143,7 @@ def listen(
     session = session_of(ctx)
     http_server = load_server()
     from notifycli.server.journal import Journal  # noqa: PLC0415
+    from notifycli.server.stored_log import StoredLog  # noqa: PLC0415
     from notifycli.server.webhooks import WebhookReceiver  # noqa: PLC0415 - needs what is an extra
 
     secrets = _secrets(session, needed=not unsigned)
@@ -145,14 +154,24 @@ def listen(
     if path is not None and not os.path.isdir(Path(os.path.expanduser(path)).parent):  # noqa: PTH112
         make = f"mkdir -p {shlex.quote(str(path.parent))}"
         raise UsageError(f"there is no folder for {path}", make)
-    journal = Journal(Path(os.path.expanduser(path or journal_path(session))), log)
+    if to_store and (path or deliver):
+        raise UsageError(
+            "--store keeps events in the store, from which another process delivers",
+            "leave out --path and --deliver; then: notifycli deliver --follow --store",
+        )
+    journal: Journal | StoredLog
+    if to_store:
+        with session.store() as store:
+            journal = StoredLog(session.location, session.fallback_account(store))
+    else:
+        journal = Journal(Path(os.path.expanduser(path or journal_path(session))), log)
     at = http_server.Place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()
     with ExitStack() as stack:
         stack.callback(journal.close)
         if deliver:
-            stack.enter_context(deliver_meanwhile(session, journal.path, writer))
+            stack.enter_context(deliver_meanwhile(session, Path(journal.path), writer))
         receiver = WebhookReceiver(
             journal, secrets, log, unsigned=unsigned, local=at.is_local, metrics=metrics
         )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
@@ -132,7 +131,7 @@ class Engine:
 
     async def run(self) -> None:
         """Send until `finish` or `stop` lets it end. Raises the store's errors."""
-        self._outbox.forget(_now() - REMEMBERED)
+        self._outbox.forget(self._outbox.now() - REMEMBERED)
         async with AsyncExitStack() as stack:
             try:
                 while True:
@@ -145,7 +144,7 @@ class Engine:
 
     def _turn(self, stack: AsyncExitStack) -> int | None:
         """Record, lease and start what can be; give when there is something to do next."""
-        now = _now()
+        now = self._outbox.now()
         room = 2 * self._limits.concurrency - len(self._ready) - len(self._running)
         if self._budget is not None:
             room = min(room, self._budget)
@@ -205,7 +204,7 @@ class Engine:
     def _start(self, stack: AsyncExitStack) -> None:
         while self._ready and not self._stopping and len(self._running) < self._limits.concurrency:
             notice = self._ready.popleft()
-            if end := check_age(notice, _now()):
+            if end := check_age(notice, self._outbox.now()):
                 self._settle(notice, end)
                 self._wake.set()
                 continue
@@ -243,7 +242,7 @@ class Engine:
 
     def _put_back_untried(self, back: Sequence[Leased]) -> None:
         """Give notices back as they are, and why, if their channel can't be opened."""
-        now = _now()
+        now = self._outbox.now()
         self._settled += [
             Settled(n.id, NoticeState.PENDING, now, self._why(n.channel), tried=False) for n in back
         ]
@@ -256,7 +255,7 @@ class Engine:
         if task.cancelled() or (outcome := task.result()) is None:
             self._put_back_untried([notice])
             return
-        breaker, now = self._breakers.get(notice.channel, Breaker()), _now()
+        breaker, now = self._breakers.get(notice.channel, Breaker()), self._outbox.now()
         trouble = self.report.last_trouble
         if isinstance(outcome, Later):
             if outcome.tried:
@@ -304,12 +303,12 @@ class Engine:
             return True
         if self._more:
             return False
-        return next_due is None or next_due > _now() + self._limits.patience
+        return next_due is None or next_due > self._outbox.now() + self._limits.patience
 
     async def _wait(self, next_due: int | None) -> None:
         seconds = _LONGEST_WAIT
         if next_due is not None:
-            seconds = min(seconds, max(0.0, (next_due - _now()) / SECOND))
+            seconds = min(seconds, max(0.0, (next_due - self._outbox.now()) / SECOND))
         try:
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -328,7 +327,7 @@ class Engine:
         self._put_back_untried(self._ready)
         self._ready.clear()
         if self._settled:
-            self._record_and_lease(0, _now())
+            self._record_and_lease(0, self._outbox.now())
 
 
 async def _send(opening: asyncio.Task[Sender | None], notice: Notice) -> Outcome | None:
@@ -344,7 +343,3 @@ async def _send(opening: asyncio.Task[Sender | None], notice: Notice) -> Outcome
         return Later(error.message)
     except Exception as error:  # noqa: BLE001 - a fault of one channel must not lose the others'
         return Later(f"unexpected {type(error).__name__}")
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000

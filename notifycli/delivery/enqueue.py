@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from msgspec import Struct, field
 
@@ -25,6 +25,7 @@ from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.selection import Selection
 from notifycli.store.outbox import Entry, FilePosition
+from notifycli.store.received import AccountPlace
 from notifycli.store.store import Store
 
 HOUR = 3_600 * SECOND
@@ -124,15 +125,19 @@ class Enqueuer:
         self._entries.clear()
         return new
 
-    def write(self, place: tuple[str, FilePosition] | None = None) -> int:
-        """Write the notices that are kept, and how far the followed file was read; gives how many.
+    def write(
+        self,
+        place: tuple[str, FilePosition] | None = None,
+        reached: Collection[AccountPlace] = (),
+    ) -> int:
+        """Write the notices that are kept, and how far what is followed was read; gives how many.
 
         Raises the store's errors; then they are kept still.
         """
-        if not self._entries and place is None:
+        if not self._entries and place is None and not reached:
             return 0
         entries = [entry for entry, _ in self._entries]
-        new = self._store.outbox.write(entries, _now(), place)
+        new = self._store.outbox.write(entries, self._store.outbox.now(), place, reached)
         self.fed.written.update(entry.channel for entry in new)
         self.fed.known.update(entry.channel for entry in entries)
         self.fed.known.subtract(entry.channel for entry in new)
@@ -163,7 +168,7 @@ class Enqueuer:
                 account.take_over(directory, preferences)
 
     def _keep(self, fired: list[Decision], event: Event, own_time: int | None, line: bytes) -> None:
-        own_age = AGE_OF_UNTIMED if own_time is None else _now() - own_time
+        own_age = AGE_OF_UNTIMED if own_time is None else self._store.outbox.now() - own_time
         too_old = None
         if own_age > self._terms.max_age:
             too_old = self.fed.untimed if own_time is None else self.fed.old
@@ -214,7 +219,3 @@ def _entry(decision: Decision, event: Event, key: bytes, said: Said) -> Entry:
         author=said.author,
         text=said.text,
     )
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000

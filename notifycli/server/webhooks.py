@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,7 +26,7 @@ from notifycli.events.decode import with_receipt
 from notifycli.events.payload import decode_name
 from notifycli.secrets.token_format import Secret
 from notifycli.server.http_server import is_loopback
-from notifycli.server.journal import Journal, Line
+from notifycli.server.journal import Line
 from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
 
 if TYPE_CHECKING:
@@ -84,8 +84,29 @@ def _is_recent(timestamp: str, now: float) -> bool:
 LARGEST_BODY = 4 * 1024 * 1024
 """Bytes; a body is mostly 3 KB, and a message in it has at most 150,000 characters."""
 _PATIENCE = 4.0
-"""Seconds to wait for the disk: Chatwoot gives up after five."""
+"""Seconds to wait for the disk or the store: Chatwoot gives up after five."""
 _LONGEST_DELIVERY = 200
+
+
+class EventLog(Protocol):
+    """Where events are kept: a `Journal`, or the store."""
+
+    @property
+    def path(self) -> object:
+        """What messages call it."""
+        ...
+
+    def check(self) -> None:
+        """Raise an `OSError` or one of ours if the next event couldn't be kept."""
+        ...
+
+    def knows(self, delivery: str) -> bool:
+        """Whether a delivery is certainly kept already."""
+        ...
+
+    def write(self, lines: list[Line]) -> None:
+        """Keep events, all or none; each delivery once."""
+        ...
 
 
 class _Waiting(NamedTuple):
@@ -94,7 +115,7 @@ class _Waiting(NamedTuple):
 
 
 class WebhookReceiver:
-    """Receives webhooks into a journal. Signed by one of `secrets`, unless `unsigned`.
+    """Receives webhooks into a log. Signed by one of `secrets`, unless `unsigned`.
 
     `local`: it listens on loopback, and no proxy stands before it. Then a web page in a browser on
     this machine can reach it, by its address or by a name that its owner has led there.
@@ -102,7 +123,7 @@ class WebhookReceiver:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: EventLog,
         secrets: Sequence[Secret],
         log: Callable[[str], None],
         *,
@@ -161,7 +182,7 @@ class WebhookReceiver:
             async with asyncio.timeout(_PATIENCE):
                 await self._keep(line)
         except TimeoutError:
-            raise HTTPError(503, "the disk is too slow", {"retry-after": "1"}) from None
+            raise HTTPError(503, "the event isn't kept in time", {"retry-after": "1"}) from None
         except (OSError, NotifycliError):
             raise HTTPError(503, "the event can't be kept", {"retry-after": "1"}) from None
         return answer({})

@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store.received import AccountPlace
 
 
 class NoticeState(StrEnum):
@@ -175,12 +176,21 @@ class Outbox(Protocol):
     """The notices in a store. Every method is one transaction, and quick."""
 
     def write(
-        self, entries: Iterable[Entry], now: int, place: tuple[str, FilePosition] | None = None
+        self,
+        entries: Iterable[Entry],
+        now: int,
+        place: tuple[str, FilePosition] | None = None,
+        reached: Iterable[AccountPlace] = (),
     ) -> list[Entry]:
-        """Write notices, and how far the file has been read that they come from, in one.
+        """Write notices, and how far the file or the log has been read that they come from, in one.
 
-        Gives those that are new: one that was written before stays as it is.
+        Gives those that are new: one that was written before stays as it is. Raises `TryAgainError`
+        if another host has taken an account over.
         """
+        ...
+
+    def now(self) -> int:
+        """Return what time it is, for all who share the outbox."""
         ...
 
     def has(self, entry: Entry) -> bool:

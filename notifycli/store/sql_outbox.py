@@ -21,6 +21,7 @@ from notifycli.store.outbox import (
 )
 
 if TYPE_CHECKING:
+    from notifycli.store.received import AccountPlace
     from notifycli.store.store import Database
 
 Record = TypeVar("Record", bound=Struct)
@@ -79,14 +80,23 @@ class SQLOutbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def now(self) -> int:
+        return self._database.now()
+
     def write(
-        self, entries: Iterable[Entry], now: int, place: tuple[str, FilePosition] | None = None
+        self,
+        entries: Iterable[Entry],
+        now: int,
+        place: tuple[str, FilePosition] | None = None,
+        reached: Iterable[AccountPlace] = (),
     ) -> list[Entry]:
         with self._database.brief():
             execute = self._database.execute
             new = [e for e in entries if execute(_INSERT, (*e, now, now, now)).rowcount]
             if place is not None:
                 execute(_FOLLOW, (place[0], *place[1]))
+            for account in reached:
+                self._database.received().advance(account)
             return new
 
     def has(self, entry: Entry) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
+    from notifycli.store.received import Received
     from notifycli.store.settings import Configuration
     from notifycli.store.staging import Staging, Written
     from notifycli.store.store import Database, Inspection, Location, Store
@@ -96,6 +97,10 @@ class SQLStore:
         from notifycli.store.presets import Presets
 
         return Presets(self._database)
+
+    @property
+    def received(self) -> Received:
+        return self._database.received()
 
     @cached_property
     def subscriptions(self) -> Subscriptions:

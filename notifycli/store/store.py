@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
+    from notifycli.store.received import Received
     from notifycli.store.settings import Configuration
     from notifycli.store.staging import Staging, Written
     from notifycli.store.subscriptions import Subscriptions
@@ -139,6 +140,11 @@ class Store(Protocol):
     @property
     def presets(self) -> Presets:
         """Named sets of preferences."""
+        ...
+
+    @property
+    def received(self) -> Received:
+        """What several hosts have received; raises `UsageError` where only one can."""
         ...
 
     @property
@@ -322,6 +328,14 @@ class Database(Reader, Protocol):
 
     def brief(self) -> AbstractContextManager[None]:
         """Do all or nothing, beside others who write if the engine can; within `errors`."""
+        ...
+
+    def now(self) -> int:
+        """As `Outbox.now`."""
+        ...
+
+    def received(self) -> Received:
+        """As `Store.received`."""
         ...
 
     def version(self) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Self
 
+from notifycli.cli.deliver import log_follower
 from notifycli.cli.main import main
 from notifycli.delivery import channels, engine
 from notifycli.delivery.channel import Delivered, Outcome
@@ -44,6 +45,11 @@ def _install() -> None:
     for channel in channels.MODULES:
         channels.MODULES[channel] = module.__name__
     engine.LEASE = LEASE
+    log_follower.RENEW_SECONDS = 0.1
+    if os.environ.get("NOTIFYCLI_DB", "").startswith("postgresql:"):
+        from notifycli.store.postgres import received  # noqa: PLC0415 - an extra
+
+        received.LEASE_SECONDS = 1
 
 
 if __name__ == "__main__":

@@ -46,6 +46,7 @@ app = part()
 notifycli deliver events.jsonl --dry-run        what would be sent
 notifycli deliver events.jsonl --limit 3        a careful beginning
 notifycli deliver --follow /var/log/chatwoot/webhooks.jsonl
+notifycli deliver --follow --store              what listen --store receives, on several hosts
 notifycli deliver --pending                     what is left over
 notifycli deliver --follow events.jsonl -u jane@example.com --channel audio
 notifycli deliver status                        what was sent, what can't be, and why
@@ -70,6 +71,13 @@ def run(
             "-f",
             help="Go on with what is written to the last file, also when it is rotated; begun "
             "again, it takes what has come meanwhile.",
+        ),
+    ] = False,
+    from_store: Annotated[
+        bool,
+        typer.Option(
+            "--store",
+            help="With --follow: what listen --store receives, on as many hosts as there are.",
         ),
     ] = False,
     pending: Annotated[
@@ -123,8 +131,12 @@ def run(
         raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
     if metrics is not None and not follow:
         raise UsageError("--metrics is for a run that goes on", "add --follow")
-    files = _files(session, events, follow=follow, pending=pending)
+    if from_store and (events or pending or not follow):
+        raise UsageError("--store follows what is received", "deliver --follow --store, alone")
+    files = [] if from_store else _files(session, events, follow=follow, pending=pending)
     with ExitStack() as stack, session.store() as store:
+        if from_store:
+            _ = store.received  # or it says why there is none
         from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - not for the help
         from notifycli.cli.deliver.worker import DeliveryRun, Source  # noqa: PLC0415
         from notifycli.delivery.channel import discard  # noqa: PLC0415
@@ -139,7 +151,7 @@ def run(
         channels = _channels(session, store, named, log, needed=not dry_run)
         users = select_users(session, store)
         feeder, account = None, session.given_account
-        if files:
+        if files or from_store:
             terms = Terms(Selection(users=users, channels=named, account=account), max_age, limit)
             fallback, profile = session.fallback_account(store), partial(profile_of, store, rules)
             feeder = Enqueuer(store, fallback, terms, channels, profile)
@@ -150,7 +162,7 @@ def run(
             status = _show(session, files, feeder, strict=strict)
         else:
             bad = BadLines(print_error, strict=strict)
-            source = Source(session, store, files, bad, follow=follow)
+            source = Source(session, store, files, bad, follow=follow, from_store=from_store)
             limits = Limits(int(store.configuration.get("deliver.concurrency") or 1), limit)
             engine = Engine(store.outbox, channels, scope, limits, log.write if log else discard)
             work = DeliveryRun(feeder, engine, source, log)

@@ -16,6 +16,7 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Generic, NamedTuple, TypeVar
 
+from notifycli.cli.deliver.log_follower import LogFollower
 from notifycli.cli.log_writer import SUMMARY_SECONDS, LogWriter
 from notifycli.cli.output import console
 from notifycli.cli.session import Session
@@ -27,6 +28,7 @@ from notifycli.replay.faults import BadLines, file_errors
 from notifycli.replay.scan import take_record
 from notifycli.replay.sources import STDIN, Inputs, read_records
 from notifycli.store.outbox import FilePosition
+from notifycli.store.received import AccountPlace
 from notifycli.store.store import Store
 
 POLL_SECONDS = 0.2
@@ -43,6 +45,8 @@ class Item(NamedTuple):
     """How far the file has been read with it; `None` where that can't be remembered."""
     fresh: bool = True
     """Whether it is to be delivered; else an earlier run has seen it, and it counts as history."""
+    reached: AccountPlace | None = None
+    """How far the log in the store has been read with it."""
 
 
 class Follower:
@@ -169,8 +173,16 @@ class Source:
     """
 
     def __init__(
-        self, session: Session, store: Store, files: list[str], bad: BadLines, *, follow: bool
+        self,
+        session: Session,
+        store: Store,
+        files: list[str],
+        bad: BadLines,
+        *,
+        follow: bool,
+        from_store: bool = False,
     ) -> None:
+        """`from_store`: what is followed is what `listen --store` has received."""
         self._this = session
         self._store = store
         self._files = files
@@ -178,15 +190,27 @@ class Source:
         self.bad = bad
         self.stopped = threading.Event()
         self.followed = self._open_followed()
+        self._log = LogFollower(session.store, self._go_on) if from_store else None
 
     def items(self) -> Iterator[Item]:
         """Give what may be events."""
+        if self._log:
+            for event, reached, fresh in self._log.events():
+                line = event.body.encode()
+                yield Item("the store", event.place.event, line, None, fresh, reached)
+            return
         whole = self._files[:-1] if self.followed else self._files
         inputs = Inputs(tuple(whole), input_descriptor, self._this.command)
         for file, number, text in read_records(inputs, self.bad):
             yield Item(file, number, text)
         if self.followed:
             yield from self.followed.items()
+
+    def release(self) -> None:
+        """Let others take at once what was leased."""
+        if self._log:
+            with suppress(NotifycliError):  # its lease runs out
+                self._store.received.release(self._log.owner)
 
     def _open_followed(self) -> Follower | None:
         if not self._follow or not self._files or self._files[-1] == STDIN:
@@ -240,6 +264,7 @@ class DeliveryRun:
                 for task in showing:
                     task.cancel()
                 await asyncio.wait([feeding])
+                self._source.release()
         feeding.result()
         if self._error is not None:
             raise self._error
@@ -270,12 +295,14 @@ class DeliveryRun:
         except NotifycliError as error:
             # What came before the fault is on its way, and is waited for.
             self._error = error
+            self._source.stopped.set()
         finally:
             self.engine.finish()
 
     def _write(self, feeder: Enqueuer, batch: list[Item]) -> None:
         feeder.keep_up()
         place: FilePosition | None = None
+        reached: dict[int, AccountPlace] = {}
         try:
             for item in batch:
                 take = feeder.take if item.fresh else feeder.fold
@@ -283,9 +310,12 @@ class DeliveryRun:
                     if item.fresh:
                         self.bad.add(f"{item.file}:{item.number}", fault)
                 place = item.place if item.fresh else None
+                if item.fresh and item.reached:
+                    reached[item.reached.account] = item.reached
         finally:
             followed = self._source.followed
-            if feeder.write((followed.path, place) if place and followed else None):
+            position = (followed.path, place) if place and followed else None
+            if feeder.write(position, reached.values()):
                 self.engine.nudge()
 
     @contextmanager

@@ -30,6 +30,7 @@ from notifycli.store.store import Inspection, damage_error
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from notifycli.store.received import Received
     from notifycli.store.store import Cursor, Location, Parameters
 
 T = TypeVar("T")
@@ -55,6 +56,11 @@ SELECT hashtextextended(concat((SELECT max(id) FROM change), (
   SELECT string_agg(concat(key, '=', value), ',' ORDER BY key) FROM setting)), 0)
 """
 _BEGIN_WRITING = f"BEGIN; SELECT pg_advisory_xact_lock({WRITING})"
+_CLOCK = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+_CLOCK_HOLDS = 30_000_000
+"""How long the difference of the clocks is believed, in microseconds."""
+_CLOCK_STEPS = 100_000
+"""By how much this host's clock may be put right, or stand still, before it is asked again."""
 _NUMBERED = """
 SELECT table_name FROM information_schema.columns
  WHERE table_schema = 'notifycli' AND is_identity = 'YES'
@@ -72,6 +78,8 @@ class PostgreSQL:
         self._location = location
         self._create = create
         self._changing = False
+        self._asked_at = -_CLOCK_HOLDS, -_CLOCK_HOLDS
+        self._ahead = 0
         self._password: str | None = None
         self.is_made = False
         self._connection = self._patiently(self._connect)
@@ -106,6 +114,24 @@ class PostgreSQL:
     def brief(self) -> AbstractContextManager[None]:
         """Do all or nothing beside others who write."""
         return self._begun("BEGIN")
+
+    def now(self) -> int:
+        """Return the server's time, which is one for all hosts; asked now and then."""
+        wall, steady = _host_clocks()
+        since = steady - self._asked_at[1]
+        if since > _CLOCK_HOLDS or abs(wall - self._asked_at[0] - since) > _CLOCK_STEPS:
+            # Else it is what it was, until the next statement tells what is wrong.
+            with suppress(psycopg2.Error):
+                (there,) = self._execute(_CLOCK).fetchone()
+                self._asked_at = wall, steady
+                self._ahead = int(there) - wall
+        return wall + self._ahead
+
+    def received(self) -> Received:
+        """Return the log of what several hosts receive."""
+        from notifycli.store.postgres.received import PostgreSQLReceived  # noqa: PLC0415
+
+        return PostgreSQLReceived(self)
 
     def stage(self) -> None:
         """Make the table `staged` anew."""
@@ -257,6 +283,10 @@ class PostgreSQL:
         if self._password is not None:
             options["password"] = self._password
         return make_dsn(self._location.url, **options)
+
+
+def _host_clocks() -> tuple[int, int]:
+    return time.time_ns() // 1000, time.monotonic_ns() // 1000
 
 
 @contextmanager

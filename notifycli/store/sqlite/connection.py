@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from itertools import chain, count
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -22,8 +22,12 @@ from notifycli.errors import (
     NotifycliError,
     NotPermittedError,
     TryAgainError,
+    UsageError,
 )
 from notifycli.store.store import Inspection, Upgrade, damage_error
+
+if TYPE_CHECKING:
+    from notifycli.store.received import Received
 
 T = TypeVar("T")
 
@@ -191,6 +195,17 @@ class SQLite:
     def brief(self) -> AbstractContextManager[None]:
         """Do all or nothing; writers take turns."""
         return self.transaction()
+
+    def now(self) -> int:
+        """Return this machine's time: nobody else writes to the file."""
+        return time.time_ns() // 1_000
+
+    def received(self) -> Received:
+        """Raise `UsageError`: one host receives into a file, and has a journal for it."""
+        raise UsageError(
+            "a store in a file is one machine's: it has no log for several hosts",
+            "leave out --store, or keep the store in PostgreSQL: --db postgresql://HOST/DATABASE",
+        )
 
     def version(self) -> int:
         """Return a number that differs once another process has changed the file."""

@@ -1,0 +1,110 @@
+"""The log of what several hosts receive, followed by the snapshot's horizon.
+
+Numbers are given before a transaction commits, so that a higher one can be seen before a lower one:
+whoever reads on from the last number loses events. What a transaction has written is read only once
+no older transaction runs, and in the order of transactions, behind which none can come any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from notifycli.errors import TryAgainError
+from notifycli.store.received import AccountPlace, Arrival, Place, ReceivedEvent
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Database
+
+LEASE_SECONDS = 15
+"""How long whoever was killed keeps others from an account."""
+_UNTIL = "clock_timestamp() + ? * interval '1 s'"
+_WRITE = """
+INSERT INTO received (account_id, body, delivery) VALUES (?, ?, ?)
+    ON CONFLICT (delivery) DO NOTHING
+"""
+_RENEW = f"""
+UPDATE account_lease SET until = {_UNTIL} WHERE owner = ?
+RETURNING account_id, transaction::text, event_id
+"""
+_TAKE = f"""
+UPDATE account_lease SET owner = ?, until = {_UNTIL} WHERE account_id IN (
+  SELECT account_id FROM account_lease WHERE until < clock_timestamp()
+   ORDER BY until, account_id LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING account_id, transaction::text, event_id
+"""
+_READ = """
+SELECT transaction::text, id, body FROM received
+ WHERE account_id = ? AND (transaction, id) > (?::xid8, ?)
+   AND transaction < pg_snapshot_xmin(pg_current_snapshot())
+ ORDER BY transaction, id LIMIT ?
+"""
+_ADVANCE = f"""
+UPDATE account_lease SET transaction = ?::xid8, event_id = ?, until = {_UNTIL}
+ WHERE account_id = ? AND owner = ?
+"""
+_FORGET = """
+DELETE FROM received r USING account_lease a WHERE a.account_id = r.account_id
+   AND (r.transaction, r.id) <= (a.transaction, a.event_id)
+   AND r.received_at < clock_timestamp() - ? * interval '1 day'
+"""
+
+
+class PostgreSQLReceived:
+    """What each method does is told by `Received`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write(self, arrivals: Sequence[Arrival]) -> int:
+        """Write events; those of one transaction share its place and keep their order."""
+        with self._database.brief():
+            # In one order, so that two hosts which are sent the same don't wait for each other.
+            for account in sorted({arrival.account for arrival in arrivals}):
+                self._database.execute(
+                    "INSERT INTO account_lease (account_id) VALUES (?) ON CONFLICT DO NOTHING",
+                    (account,),
+                )
+            return sum(self._database.execute(_WRITE, arrival).rowcount for arrival in arrivals)
+
+    def lease(self, owner: str) -> dict[int, Place]:
+        """Renew, and take one more."""
+        with self._database.brief():
+            rows = self._database.execute(_RENEW, (LEASE_SECONDS, owner)).fetchall()
+            rows += self._database.execute(_TAKE, (owner, LEASE_SECONDS)).fetchall()
+        return {account: Place(int(transaction), event) for account, transaction, event in rows}
+
+    def release(self, owner: str) -> None:
+        """Let others take what the owner holds."""
+        with self._database.brief():
+            self._database.execute(
+                "UPDATE account_lease SET owner = '', until = '-infinity' WHERE owner = ?", (owner,)
+            )
+
+    def read(self, account: int, after: Place, most: int) -> list[ReceivedEvent]:
+        """Read up to the snapshot's horizon."""
+        with self._database.errors():
+            rows = self._database.execute(
+                _READ, (account, str(after.transaction), after.event, most)
+            ).fetchall()
+        return [ReceivedEvent(Place(int(number), id_), body) for number, id_, body in rows]
+
+    def advance(self, reached: AccountPlace) -> None:
+        """Note a place, if the lease is still held; that it has run out alone doesn't matter."""
+        account, owner, (transaction, event) = reached
+        parameters = (str(transaction), event, LEASE_SECONDS, account, owner)
+        if not self._database.execute(_ADVANCE, parameters).rowcount:
+            raise TryAgainError(
+                f"another host delivers account {account} by now", "it goes on by itself"
+            )
+
+    def forget(self, days: int) -> None:
+        """Forget what was delivered."""
+        with self._database.brief():
+            self._database.execute(_FORGET, (days,))
+
+    def bodies(self) -> Sequence[str]:
+        """Return all bodies."""
+        with self._database.errors():
+            rows = self._database.execute("SELECT body FROM received ORDER BY transaction, id")
+            return [body for (body,) in rows.fetchall()]

@@ -1,0 +1,74 @@
+"""What several hosts receive, as one log in the store, and who reads which account of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+
+class Place(NamedTuple):
+    """A place in the log: the transaction that wrote an event, and the event's number."""
+
+    transaction: int = 0
+    event: int = 0
+
+
+class Arrival(NamedTuple):
+    """An event as it comes: the body on one line, and the id under which it was delivered."""
+
+    account: int
+    body: str
+    delivery: str | None
+
+
+class ReceivedEvent(NamedTuple):
+    """An event of the log."""
+
+    place: Place
+    body: str
+
+
+class AccountPlace(NamedTuple):
+    """How far an account's events have been delivered, by the one who has its lease."""
+
+    account: int
+    owner: str
+    place: Place
+
+
+class Received(Protocol):
+    """The log, and the leases of those who deliver from it. Times are the database's own."""
+
+    def write(self, arrivals: Sequence[Arrival]) -> int:
+        """Write events, all or none, each delivery once; gives how many are new."""
+        ...
+
+    def lease(self, owner: str) -> dict[int, Place]:
+        """Renew what the owner holds, and take one account more that nobody holds.
+
+        Gives all that are held now, each with how far it was delivered.
+        """
+        ...
+
+    def release(self, owner: str) -> None:
+        """Let others take at once what the owner holds."""
+        ...
+
+    def read(self, account: int, after: Place, most: int) -> list[ReceivedEvent]:
+        """Return the next events of an account: those before which none can come any more."""
+        ...
+
+    def advance(self, reached: AccountPlace) -> None:
+        """Note how far an account was delivered, within a transaction that the caller began.
+
+        Raises `TryAgainError` if the owner has lost it to another.
+        """
+        ...
+
+    def forget(self, days: int) -> None:
+        """Forget events that were delivered and are older than this."""
+        ...
+
+    def bodies(self) -> Sequence[str]:
+        """Return the bodies of all events, in order."""
+        ...

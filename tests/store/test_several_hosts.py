@@ -1,0 +1,231 @@
+"""Several hosts, one store: what they receive, and which of them delivers it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from notifycli.errors import TryAgainError, UsageError
+from notifycli.rules.notifications import Channel
+from notifycli.secrets.token_format import Secret
+from notifycli.server.stored_log import StoredLog
+from notifycli.server.webhooks import WebhookReceiver
+from notifycli.store.received import AccountPlace, Arrival, Place
+from notifycli.store.store import Store, locate, open_store
+from tests.chatwoot.database import Postgres
+from tests.conftest import DESK, Notifycli
+from tests.server.webhooks import SECRET, body, signed
+
+from .contract.test_outbox import entry
+
+psycopg2: Any = pytest.importorskip("psycopg2", reason="needs psycopg2")
+received = pytest.importorskip("notifycli.store.postgres.received")
+
+_NAMES = itertools.count()
+_ROOT = Path(__file__).parent.parent.parent
+_LONGEST_SECONDS = 60
+
+
+@pytest.fixture
+def url(postgresql: Postgres) -> str:
+    """A store of its own."""
+    name = f"hosts_{next(_NAMES)}"
+    postgresql.psql("postgres", f"CREATE DATABASE {name}")
+    return f"postgresql://postgres@/{name}?host={postgresql.socket}&port={postgresql.port}"
+
+
+@pytest.fixture
+def hosts(url: str) -> Iterator[list[Store]]:
+    """The store, as two hosts have it open."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(open_store(url)) for _ in range(2)]
+
+
+def arrival(number: int, account: int = 1) -> Arrival:
+    return Arrival(account, f'{{"n":{number}}}', f"delivery-{number}")
+
+
+def numbers(store: Store, account: int, after: Place = Place()) -> list[str]:  # noqa: B008 - immutable
+    return [event.body for event in store.received.read(account, after, 100)]
+
+
+def test_a_delivery_is_kept_once_whichever_host_it_reaches(url: str) -> None:
+    with ExitStack() as stack:
+        told: list[str] = []
+        logs = [StoredLog(locate(url), 5) for _ in range(2)]
+        clients = []
+        for log in logs:
+            log.open()
+            stack.callback(log.close)
+            hooks = WebhookReceiver(log, [Secret(SECRET)], told.append)
+            clients.append(stack.enter_context(TestClient(hooks.application())))
+        for number, client in itertools.product(range(3), clients):
+            data = body(number) if number else b'{"event":"presence_update"}'
+            headers = signed(data, delivery=f"d-{number}")
+            assert client.post("/", content=data, headers=headers).status_code == 200
+        assert not [line for line in told if "error" in line]
+        assert [client.get("/readyz").status_code for client in clients] == [200, 200]
+    with open_store(url) as store:
+        assert [len(numbers(store, account)) for account in (1, 5)] == [2, 1]
+        assert '"received_at"' in numbers(store, 1)[0]
+        assert len(store.received.bodies()) == 3
+
+
+def test_a_store_in_a_file_says_that_it_is_one_machines(notifycli: Notifycli) -> None:
+    with open_store("desk.db") as store, pytest.raises(UsageError, match="one machine's"):
+        _ = store.received
+    for command in ("listen --store --unsigned", "deliver --follow --store"):
+        result = notifycli(*command.split(), "--db", "desk.db")
+        assert (result.status, "postgresql://" in result.stderr) == (2, True)
+
+
+def test_what_is_committed_late_is_read_all_the_same(url: str, hosts: list[Store]) -> None:
+    one, other = hosts
+    one.received.write([arrival(1)])
+    with closing(psycopg2.connect(url)) as slow:
+        slow.cursor().execute(
+            "INSERT INTO notifycli.received (account_id, body) VALUES (1, 'late')"
+        )
+        other.received.write([arrival(2)])
+        (first,) = one.received.read(1, Place(), 100)
+        assert first.body == '{"n":1}', "what is behind an open transaction waits for it"
+        slow.commit()
+    assert numbers(one, 1, first.place) == ["late", '{"n":2}']
+
+
+def test_each_account_has_one_host_until_its_lease_is_over(
+    hosts: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = hosts
+    one.received.write([arrival(number, account) for number, account in enumerate((1, 2))])
+    assert one.received.lease("one") == {1: Place()}
+    assert other.received.lease("other") == {2: Place()}
+    assert one.received.lease("one") == {1: Place()}
+    (event,) = one.received.read(1, Place(), 100)
+    reached = AccountPlace(1, "one", event.place)
+    one.outbox.write([entry(1, 7, Channel.EMAIL, 42)], 5, reached=[reached])
+    one.received.release("one")
+    assert other.received.lease("other") == {1: event.place, 2: Place()}
+    with pytest.raises(TryAgainError, match="another host delivers account 1 by now"):
+        one.outbox.write([entry(2, 7, Channel.EMAIL, 42)], 5, reached=[reached])
+    assert [count.count for count in one.outbox.counts()] == [1], "nothing of it was written"
+    monkeypatch.setattr(received, "LEASE_SECONDS", 0)
+    other.received.lease("other")
+    assert one.received.lease("one").keys() == {1}
+
+
+def test_what_was_delivered_is_forgotten_in_time(hosts: list[Store]) -> None:
+    log = hosts[0].received
+    log.write([arrival(1)])
+    log.write([arrival(2)])
+    first, second = log.read(1, Place(), 100)
+    log.lease("one")
+    hosts[0].outbox.write([], 5, reached=[AccountPlace(1, "one", first.place)])
+    log.forget(1)
+    assert len(log.bodies()) == 2, "it is young"
+    log.forget(0)
+    assert log.bodies() == [second.body]
+
+
+class Hosts:
+    """Processes that deliver from one store, and post what they send to one file."""
+
+    def __init__(self, program: Notifycli, url: str) -> None:
+        self._program = program
+        self._url = url
+        self._post = program.folder / "post"
+        self.processes: list[subprocess.Popen[bytes]] = []
+        program.ok("directory", "import", "-", "--db", url, stdin=json.dumps(DESK).encode())
+        program.ok("prefs", "set", "email.message=on", "-u", "7", "--db", url)
+        program.ok("config", "set", "deliver.concurrency=4", "--db", url)
+
+    def start(self, seconds: float) -> subprocess.Popen[bytes]:
+        more = {
+            "NOTIFYCLI_DB": self._url,
+            "POST_FILE": str(self._post),
+            "POST_SECONDS": str(seconds),
+            "PYTHONPATH": str(_ROOT),
+        }
+        follow = ("deliver", "--follow", "--store", "--channel", "email", "-a", "1")
+        with (self._program.folder / "told").open("ab") as told:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "tests.outbox.worker", *follow],
+                env={**os.environ, **more},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=told,
+            )
+        self.processes.append(process)
+        return process
+
+    @property
+    def posted(self) -> list[int]:
+        return [int(line) for line in self._post.read_text().split()] if self._post.exists() else []
+
+    @property
+    def told(self) -> str:
+        return (self._program.folder / "told").read_text()
+
+
+def message(number: int, conversation: int) -> Arrival:
+    now = datetime.now(UTC).isoformat()
+    assigned = {
+        "id": conversation,
+        "inbox_id": 3,
+        "status": "open",
+        "meta": {"assignee": {"id": 7}},
+    }
+    text = body(number, created_at=now, conversation=assigned).decode()
+    return Arrival(1, text, f"delivery-{number}")
+
+
+def eventually(done: Callable[[], bool], told: Callable[[], str]) -> None:
+    until = time.monotonic() + _LONGEST_SECONDS
+    while not done():
+        assert time.monotonic() < until, told()
+        time.sleep(0.02)
+
+
+def test_one_that_is_killed_is_followed_by_another(notifycli: Notifycli, url: str) -> None:
+    hosts = Hosts(notifycli, url)
+    try:
+        with open_store(url) as store:
+            workers = [hosts.start(0.03) for _ in range(2)]
+            for number in range(40):
+                store.received.write([message(number, number % 4)])
+            eventually(lambda: len(hosts.posted) >= 10, lambda: hosts.told)
+            rows = store.received
+            workers[0].kill()
+            for number in range(40, 60):
+                rows.write([message(number, number % 4)])
+            eventually(lambda: len({*hosts.posted}) == 60, lambda: hosts.told)
+            workers[1].send_signal(signal.SIGTERM)
+            assert workers[1].wait(_LONGEST_SECONDS) == 0
+            eventually(lambda: [c.state for c in store.outbox.counts()] == ["sent"], str)
+    finally:
+        for process in hosts.processes:
+            with suppress(ProcessLookupError):
+                process.kill()
+            process.wait()
+    times = Counter(hosts.posted)
+    assert sorted(times) == [*range(60)]
+    assert times.total() - len(times) <= 4, "only what was in flight may be sent again"
+    firsts = list(dict.fromkeys(hosts.posted))
+    for each in range(4):
+        of_conversation = [number for number in firsts if number % 4 == each]
+        assert of_conversation == sorted(of_conversation)
+    assert "Traceback" not in hosts.told
