@@ -73,11 +73,16 @@ def write_output(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except OSError as error:
-        # What is still buffered has nowhere to go: without this the interpreter would complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise typer.Exit(0) from None
         raise TryAgainError(f"standard output can't be written: {error.strerror}") from None
+
+
+def _discard(stream: TextIO) -> None:
+    """Let what is still buffered go nowhere: without this, the interpreter would end with 120."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def printable(text: str) -> str:
@@ -95,10 +100,12 @@ def print_error(text: str) -> None:
     if sys.stderr is None:
         return
     safe = "\n".join(map(printable, text.split("\n")))
-    # Whoever has stopped listening to the talk may still want the data.
-    with suppress(OSError):
+    try:
         sys.stderr.write(f"{safe}\n")
         sys.stderr.flush()
+    except OSError:
+        # Whoever has stopped listening to the talk may still want the data.
+        _discard(sys.stderr)
 
 
 def leave_line() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 
@@ -55,6 +57,24 @@ def test_an_error_keeps_its_status_where_standard_error_is_closed(
     status = day(*command.split()).status
     assert status in {2, 66}
     assert day(*command.split(), closed=["stdin", "stdout", "stderr"]).status == status
+
+
+def test_a_reader_of_standard_error_that_has_gone_away_changes_no_status(
+    day: Notifycli, program: Program
+) -> None:
+    day.write("bad.jsonl", b"{\n{\n")
+    receiver, sender = os.pipe()
+    os.close(receiver)
+    environment = {name: value for name, value in os.environ.items() if "PYTHON" not in name}
+    done = subprocess.run(
+        program.command("simulate", "bad.jsonl"),
+        cwd=day.folder,
+        check=False,
+        env=environment,
+        stderr=sender,
+    )
+    os.close(sender)
+    assert done.returncode == 65
 
 
 @pytest.mark.parametrize("command", PRINTS)
