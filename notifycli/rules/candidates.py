@@ -20,14 +20,17 @@ _CHAT = ("incoming", "outgoing")
 _BY_BOT = (Opening.BY_BOT, Opening.BY_BOT_PERHAPS)
 
 
-class Candidates(Struct, gc=False):
+class Candidates(Struct, frozen=True, gc=False):
     """A type that an event leads to, and whom it concerns."""
 
     type: NotificationType
-    users: Collection[int]
-    """In ascending order."""
-    audience: bool = False
-    """Whether that depends on the inbox alone, or on inbox and team: whoever can see it."""
+    users: Collection[int] | None = None
+    """In ascending order; `None` for an audience, which depends on inbox and team alone."""
+
+
+_CREATION = Candidates(NotificationType.CREATION)
+_UNASSIGNED_MESSAGE = Candidates(NotificationType.UNASSIGNED_MESSAGE)
+_NEW_MESSAGE = Candidates(NotificationType.NEW_MESSAGE)
 
 
 class Finder:
@@ -43,11 +46,11 @@ class Finder:
         """Return the types in their order, of an event that its conversation has taken over."""
         found: list[Candidates] = []
         if opening in _BY_BOT and self._profile.handoff_told:
-            found.append(self._creation(event))
+            found.append(_CREATION)
         if event.name == MESSAGE_CREATED:
             self._message(event, conversation, found)
         elif event.name == CREATED:
-            found.append(self._creation(event))
+            found.append(_CREATION)
             if self._profile.assignment_at_creation:
                 self._assignment(conversation, found)
         elif event.assignment:
@@ -56,9 +59,13 @@ class Finder:
             found.append(self._missed_service_level(event, conversation))
         return found
 
-    def _creation(self, event: Event) -> Candidates:
-        recipients = self._directory.recipients(event.inbox)
-        return Candidates(NotificationType.CREATION, recipients, audience=True)
+    def audience(
+        self, type_: NotificationType, inbox: int | None, team: int | None
+    ) -> tuple[int, ...]:
+        """Return whom a type concerns that has an audience: for sounds, the team's members too."""
+        if type_ is not NotificationType.NEW_MESSAGE:
+            return self._directory.recipients(inbox)
+        return self._directory.viewers(inbox, team if self._profile.team_as_members else None)
 
     def _assignment(self, conversation: Conversation, found: list[Candidates]) -> None:
         if conversation.assignee is not None:
@@ -82,11 +89,13 @@ class Finder:
             else:
                 self._assigned(conversation, found)
                 self._participating(conversation, found)
-            if self._profile.unassigned and message.type == "incoming":
-                self._unassigned(event, conversation, found)
-        team = conversation.team if self._profile.team_as_members else None
-        viewers = self._directory.viewers(event.inbox, team)
-        found.append(Candidates(NotificationType.NEW_MESSAGE, viewers, audience=True))
+            if (
+                message.type == "incoming"
+                and conversation.assignee is None
+                and self._profile.unassigned
+            ):
+                found.append(_UNASSIGNED_MESSAGE)
+        found.append(_NEW_MESSAGE)
 
     def _is_new_message(self, message: Message) -> bool:
         if message.private and not self._profile.private_notes:
@@ -142,10 +151,3 @@ class Finder:
             return conversation.participants
         is_member, inbox = self._directory.is_member, conversation.inbox
         return tuple(user for user in conversation.participants if is_member(user, inbox))
-
-    def _unassigned(
-        self, event: Event, conversation: Conversation, found: list[Candidates]
-    ) -> None:
-        if conversation.assignee is None:
-            recipients = self._directory.recipients(event.inbox)
-            found.append(Candidates(NotificationType.UNASSIGNED_MESSAGE, recipients, audience=True))

@@ -37,7 +37,8 @@ from notifycli.rules.state import Conversation, Opening
 
 _AUDIO = NotificationType.NEW_MESSAGE
 PLANS_KEPT = 4096
-"""The plans of an account, before they are counted and found again."""
+"""The plans of an account, before they are counted and found again; as many states of inboxes and
+teams that are known to have one of them."""
 
 Everyone = tuple[RecipientFields, ...]
 
@@ -137,6 +138,9 @@ class Evaluator:
         self._finder = Finder(directory, profile)
         self.plans: dict[tuple[object, ...], Plan] = {}
         """As many as there are inboxes on record, and teams that see more, and states."""
+        self.plan_by_state: dict[tuple[object, ...], Plan] = {}
+        """The same by inboxes and teams of any kind, which one plan may be of; no more than
+        `PLANS_KEPT`."""
         self.audiences: dict[tuple[NotificationType, int | None, int | None], Audience] = {}
         """By type, inbox and team; no more than plans."""
         self.full = False
@@ -161,6 +165,7 @@ class Evaluator:
     def forget(self) -> None:
         """Forget the plans, once they have been counted."""
         self.plans.clear()
+        self.plan_by_state.clear()
         self.audiences.clear()
         self.full = False
 
@@ -192,31 +197,31 @@ class Evaluator:
         case = self.case(event, conversation, opening)
         judged: list[Judged] = []
         for one in found:
-            type_ = case.type = one.type
+            case.type, users = one.type, one.users
             notified = frozenset(case.notified) if case.notified else _NOBODY
-            decided: Sequence[RecipientFields] = ()
-            if one.audience:
-                plan = self._plan(case, one.users)
+            plan = self._plan(case) if users is None else self._one_by_one[one.type]
+            if users is not None:
+                decided = self._decide_for_each(plan, case, users)
+            elif plan.wanted:
                 plan.times += 1
-                if plan.wanted:
-                    decided = self._decide_for_audience(plan, case)
+                decided = self._decide_for_audience(plan, case)
             else:
-                plan = self._one_by_one[type_]
-                named = plan.named
-                for user in one.users:
-                    named[user] += 1
-                wanting = self._enabled.wanting(type_, one.users)
-                if wanting:
-                    decided = self._decide_for_each(plan, case, wanting)
+                plan.times += 1
+                decided = ()
             judged.append(Judged(case, one, plan, notified, decided))
         return judged
 
     def _decide_for_each(
-        self, plan: Plan, case: Case, users: Iterable[int]
+        self, plan: Plan, case: Case, users: Collection[int]
     ) -> Sequence[RecipientFields]:
-        """Decide for users who have a part in the event, one by one."""
-        decided: list[RecipientFields] = []
+        """Decide for those of the users who may want it, who have a part in the event."""
         for user in users:
+            plan.named[user] += 1
+        wanting = self._enabled.wanting(case.type, users)
+        if not wanting:
+            return ()
+        decided: list[RecipientFields] = []
+        for user in wanting:
             decided += self.decide(case, user)
         for recipient in decided:
             plan.outcomes[recipient] += 1
@@ -231,41 +236,40 @@ class Evaluator:
             for user in concerned:
                 plan.named[user] += 1
             apart = apart.union(concerned)
-        hindered = self._hindered(plan, case.event.at)
-        if not apart and not hindered:
+        hindered = self._hindered(plan, case.event.at) if plan.enabled else ()
+        if not apart and (not hindered or plan.enabled.keys().isdisjoint(hindered)):
             plan.always_times += 1
             return plan.always
-        decided = self._decided_apart(plan, case, apart, hindered=hindered)
-        for recipient in decided:
-            plan.outcomes[recipient] += 1
-        return decided
-
-    def _decided_apart(
-        self, plan: Plan, case: Case, apart: frozenset[int], *, hindered: bool
-    ) -> list[RecipientFields]:
         decided: list[RecipientFields] = []
         enabled = plan.enabled
         for user in sorted(apart.union(enabled)) if apart else enabled:
             if user in apart:
                 decided += self.decide(case, user)
-            elif hindered:
+            elif user in hindered:
                 case.user, case.settings, unhindered = enabled[user]
                 decided += self._at_moment(case, unhindered)
             else:
                 decided += enabled[user].decided
+        for recipient in decided:
+            plan.outcomes[recipient] += 1
         return decided
 
-    def _hindered(self, plan: Plan, at: int | None) -> bool:
-        """Whether an event's moment could hinder a type for anybody who has it switched on."""
-        if plan.type in NEW_MESSAGE_TYPES:
-            return bool(plan.enabled)
-        if plan.type is _AUDIO and not self._presence.visible.isdisjoint(plan.enabled):
-            return True
+    def _hindered(self, plan: Plan, at: int | None) -> Collection[int]:
+        """Return those who have it switched on whom an event's moment could keep it from."""
+        presence, enabled = self._presence, plan.enabled
         if at is not None:
             for hours in plan.quiet_hours:
                 if hours.hold(at):
-                    return True
-        return False
+                    return enabled
+        if plan.type is _AUDIO:
+            return presence.visible
+        if plan.type not in NEW_MESSAGE_TYPES or at is None:
+            return ()
+        return [
+            user
+            for user, settings, _ in enabled.values()
+            if presence.active(user, at, settings.inactive_after.value, settings.connected_for)
+        ]
 
     def _concerned(self, case: Case, user: int) -> bool:
         """Whether one with a custom role is among those whom a message's sound concerns."""
@@ -276,17 +280,21 @@ class Evaluator:
         allowed = self.directory.restricted[user]
         return any(one.startswith("conversation_") for one in allowed)
 
-    def concerns(self, case: Case, one: Candidates, user: int) -> bool:
-        """Whether a type concerns one of its candidates, whose custom role may ask for more."""
-        case.type = one.type
-        restricted = one.audience and user in self.directory.restricted
-        return not restricted or self._concerned(case, user)
+    def concerns(self, case: Case, one: Candidates, user: int) -> tuple[bool, bool]:
+        """Return whether a type concerns a user, and whether it concerns anybody else.
 
-    def concerns_others(self, case: Case, one: Candidates, user: int) -> bool:
-        """Whether a type concerns anybody else than a user."""
-        if not (one.audience and self.directory.restricted):
-            return len(one.users) > (user in one.users)
-        return any(other != user and self.concerns(case, one, other) for other in one.users)
+        Of an audience, a custom role may ask for more.
+        """
+        if one.users is not None:
+            own = user in one.users
+            return own, len(one.users) > own
+        case.type = one.type
+        audience = self._plan(case).audience
+        own = user in audience.members
+        if not audience.restricted:
+            return own, len(audience.users) > own
+        concerned = {other for other in audience.restricted if self._concerned(case, other)}
+        return own or user in concerned, len(audience.users) + len(concerned - {user}) > own
 
     def decide(self, case: Case, user: int) -> Sequence[RecipientFields]:
         """Decide for one user, on each channel of the case's type."""
@@ -342,22 +350,33 @@ class Evaluator:
         if notified:
             case.notified.add(case.user)
 
-    def _plan(self, case: Case, users: Collection[int]) -> Plan:
+    def _plan(self, case: Case) -> Plan:
         """Return the plan of an audience: for everybody the same is decided by the conversation."""
-        type_, inbox, kept = case.type, case.event.inbox, case.conversation
+        type_, kept = case.type, case.conversation
         team: int | None = None
         audible = assigned = False
         if type_ is _AUDIO:
-            audible, assigned = not not_audible(case), kept.assignee is not None
-            team = kept.team
-            if team is not None and users is self.directory.viewers(inbox):
-                team = None
-        place = self._enabled.place(inbox)
+            audible, assigned, team = not not_audible(case), kept.assignee is not None, kept.team
         pending, told = kept.status == "pending", case.handover_told
-        key = type_, place, team, pending, kept.blocked, told, audible, assigned
-        plan = self.plans.get(key)
+        state = type_, pending, kept.blocked, told, audible, assigned, case.event.inbox, team
+        plan = self.plan_by_state.get(state)
         if plan is None:
-            plan = self.plans[key] = self._found(case, self._audience(type_, place, team, users))
+            if len(self.plan_by_state) >= PLANS_KEPT:
+                self.plan_by_state.clear()
+            plan = self.plan_by_state[state] = self._plan_of_place(case, state[:6], team)
+        return plan
+
+    def _plan_of_place(self, case: Case, state: tuple[object, ...], team: int | None) -> Plan:
+        """Return the same: inboxes without anything on record share one, as do teams of no more."""
+        type_, inbox = case.type, case.event.inbox
+        users = self._finder.audience(type_, inbox, team)
+        if team is not None and users is self.directory.viewers(inbox):
+            team = None
+        place = self._enabled.place(inbox)
+        plan = self.plans.get((*state, place, team))
+        if plan is None:
+            plan = self._found(case, self._audience(type_, place, team, users))
+            self.plans[(*state, place, team)] = plan
             self.full = len(self.plans) > PLANS_KEPT
         return plan
 
@@ -418,7 +437,7 @@ class Evaluator:
         """
         one, plan = judged.candidates, judged.plan
         case = replace(judged.case, type=one.type, notified=set(judged.notified))
-        if one.audience:
+        if one.users is None:
             apart = plan.audience.members.intersection(_people_apart(plan, case))
             users: Iterable[int] = sorted(apart.difference(plan.audience.switched_on))
         else:
@@ -434,7 +453,7 @@ class Evaluator:
         for recipient in chain(judged.decided, self.rest(judged)):
             own.setdefault(recipient.user_id, []).append(recipient)
         users: Iterable[int] = sorted(own)
-        if judged.candidates.audience:
+        if judged.candidates.users is None:
             users = (
                 sorted(own.keys() | plan.audience.members)
                 if plan.audience.restricted
@@ -446,13 +465,14 @@ class Evaluator:
         return every
 
 
-def _people_apart(plan: Plan, case: Case) -> tuple[int | None, ...]:
+def _people_apart(plan: Plan, case: Case) -> Collection[int | None]:
     """Return who has a part in an event that an audience is told of: more decides about them."""
     if plan.reason is not None or plan.type is NotificationType.CREATION:
         return ()
+    event = case.event
     if plan.type is _AUDIO:
-        return case.event.author, case.event.sender, case.conversation.assignee
-    return case.event.author, *case.notified
+        return event.author, event.sender, case.conversation.assignee
+    return (event.author, *case.notified) if case.notified else (event.author,)
 
 
 def _fired(decided: Sequence[RecipientFields]) -> Sequence[RecipientFields]:

@@ -142,14 +142,18 @@ class Replay:
         looks, others, evaluator = list[T](), False, account.evaluator
         case = evaluator.case(event, conversation, opening)
         for one in evaluator.candidates(event, conversation, opening):
-            others = others or evaluator.concerns_others(case, one, user)
-            if user in one.users and evaluator.concerns(case, one, user):
+            own, other = evaluator.concerns(case, one, user)
+            others = others or other
+            if own:
+                case.type = one.type
                 asked, fields = replace(case, notified=set(case.notified)), event_fields(event)
                 decided = evaluator.decide(case, user)
                 asked.user, asked.settings = user, evaluator.settings.of(user, event.inbox)
                 for recipient in decided:
                     asked.channel = recipient.channel
                     looks.append(look(joined(fields, recipient), asked))
+        if evaluator.full:
+            self._settle(event.account or 0)
         self._leave(event, account, conversation, opening)
         return looks, others
 

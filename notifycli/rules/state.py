@@ -26,7 +26,7 @@ class Opening(Enum):
     BY_PERSON = 3
 
 
-class Conversation(Struct):
+class Conversation(Struct, gc=False):
     """What is kept of a conversation; it grows with the people who take part, not with events."""
 
     inbox: int | None = None

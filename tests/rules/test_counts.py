@@ -128,6 +128,7 @@ def counted(world: World, lines: list[str], accounts: list[int]) -> Counts:
 
 
 @pytest.mark.parametrize("inboxes", [0, 3])
+@patch.object(plan, "PLANS_KEPT", 50)
 def test_what_is_kept_grows_with_the_inboxes_on_record_and_not_with_the_log(inboxes: int) -> None:
     users = [{"id": id_, "email": None, "role": "agent"} for id_ in range(1, 51)]
     known = [{"id": id_, "members": [1, 2, 3]} for id_ in range(1, inboxes + 1)]
@@ -153,6 +154,7 @@ def test_what_is_kept_grows_with_the_inboxes_on_record_and_not_with_the_log(inbo
     assert len(plans) <= 6 * (inboxes + 1)
     # For sounds, and for messages in conversations that nobody has.
     assert len(evaluator.audiences) <= 2 * (inboxes + 1)
+    assert len(evaluator.plan_by_state) <= 50
 
 
 def test_event_and_recipient_make_a_decision_in_its_order() -> None:
