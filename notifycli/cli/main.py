@@ -14,7 +14,7 @@ from typer.main import get_command
 from notifycli import __version__
 from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
 from notifycli.cli.completion import VARIABLE
-from notifycli.cli.session import Session
+from notifycli.cli.session import CONNECT, Session
 from notifycli.cli.terminal import leave_line, prepare_streams, print_error
 from notifycli.errors import NotifycliError, UsageError
 
@@ -101,7 +101,12 @@ def _print_version(value: bool) -> None:
         """
 notifycli demo                            a day of a small desk
 
-Start here, with a file of received webhooks, one JSON object a line:
+Start here, with the address of your Chatwoot and an access token of its profile page:
+
+notifycli chatwoot login https://chat.example.com
+notifycli why -u jane@example.com --since yesterday
+
+Or with a file of received webhooks, one JSON object a line:
 
 notifycli directory learn events.jsonl    who is in them
 notifycli simulate events.jsonl           who would be notified
@@ -125,6 +130,9 @@ def notifycli(
     see which notifications would fire, and why the others would not.
     """
     help_if_alone(ctx)
+    session: Session = ctx.obj
+    if ctx.invoked_subcommand is None and not session.location.exists:
+        session.info(f"nothing is set up yet; {CONNECT}, or look first: notifycli demo")
 
 
 @cache

@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 Group = TypeVar("Group", Inbox, Team)
 
+CONNECT = "connect your Chatwoot: notifycli chatwoot login URL"
+"""What to type first, with nothing here yet."""
 NO_USERS_YET = (
-    "connect your Chatwoot: notifycli chatwoot login URL; "
-    "learn them: notifycli directory learn EVENTS; "
+    f"{CONNECT}; learn them: notifycli directory learn EVENTS; "
     "or add one with the id of Chatwoot: notifycli user add EMAIL --id N"
 )
 """What to type where nobody is on record."""

@@ -33,8 +33,10 @@ def test_login_asks_whose_the_token_is_and_keeps_it_in_the_keyring(
     result = notifycli.ok("chatwoot", "login", chatwoot.url + "/", stdin=f"{ROOT}\n".encode())
     assert result.stdout == b""
     assert result.stderr == (
-        f"connected account 1 with {chatwoot.url}, as root@example.com (administrator); "
+        f"connected account 1 with {chatwoot.url}, as root@example.com (administrator)\n"
         "next: notifycli chatwoot pull\n"
+        "then, for what happened: notifycli why -u EMAIL --since yesterday\n"
+        "and for what happens: notifycli chatwoot watch, or a webhook to notifycli listen\n"
     )
     assert [(a.method, a.path) for a in chatwoot.asked] == [("GET", "/api/v1/profile")]
     assert notifycli.ok("user", "list").records == [

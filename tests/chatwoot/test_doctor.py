@@ -17,6 +17,8 @@ def found(notifycli: Notifycli) -> tuple[str, str, str, str]:
 def test_without_a_connection_there_is_nothing_to_check(notifycli: Notifycli) -> None:
     fix = "notifycli chatwoot login https://chat.example.com"
     assert found(notifycli) == ("note", "not connected", "the directory is kept by hand", fix)
+    begin = next(record["fix"] for record in notifycli("doctor").records if record["fix"])
+    assert begin == fix
 
 
 def test_every_token_is_tried(everybody: Notifycli, chatwoot: Chatwoot) -> None:

@@ -56,3 +56,19 @@ def test_a_user_may_be_repeated_where_several_are_taken_and_is_said_to(path: str
 @pytest.mark.parametrize("command", [[], ["prefs"], ["prefs", "set"], ["simulate"], ["deliver"]])
 def test_h_is_help(notifycli: Notifycli, command: list[str]) -> None:
     assert notifycli.ok(*command, "-h").stdout == notifycli.ok(*command, "--help").stdout
+
+
+def test_the_program_by_itself_says_where_to_begin_while_nothing_is_set_up(
+    notifycli: Notifycli,
+) -> None:
+    bare = notifycli.ok()
+    assert bare.stderr == (
+        "nothing is set up yet; connect your Chatwoot: notifycli chatwoot login URL, or look "
+        "first: notifycli demo\n"
+    )
+    examples = bare.stdout.decode().partition("Start here")[2]
+    first, _, rest = examples.partition("notifycli chatwoot login")
+    assert ("notifycli " not in first, "notifycli directory learn" in rest) == (True, True)
+    notifycli.ok("user", "add", "jane@example.com", "--id", "7")
+    again = notifycli.ok()
+    assert (again.stderr, again.stdout) == ("", bare.stdout)

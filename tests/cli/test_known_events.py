@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from notifycli.cli.session import NO_USERS_YET
 from tests.conftest import Json, Notifycli
 
 MESSAGE: Json = {
@@ -32,6 +33,12 @@ def test_where_nothing_is_known_the_ways_to_events_are_told(desk: Notifycli, com
     done = desk(*command.split(), at_terminal=True)
     name = command.partition(" -")[0]
     assert (done.status, done.stderr) == (2, WAYS.format(command=name))
+
+
+def test_why_of_nobody_names_the_ways_to_users(notifycli: Notifycli) -> None:
+    done = notifycli("why", stdin=b"")
+    told = f"error: account 1 has no users yet\n  {NO_USERS_YET}\n"
+    assert (done.status, done.stderr) == (2, told)
 
 
 @pytest.mark.parametrize("place", ["", "kept/here.jsonl"], ids=["usual", "of the setting"])

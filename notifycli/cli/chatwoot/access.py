@@ -37,6 +37,10 @@ Remote = Annotated[
         help="The account's number there.",
     ),
 ]
+_NEXT = """\
+next: notifycli chatwoot pull
+then, for what happened: notifycli why -u EMAIL --since yesterday
+and for what happens: notifycli chatwoot watch, or a webhook to notifycli listen"""
 _NO = 1
 _HEADS = ("User", "Role", "Token", "State", "Pulled")
 
@@ -105,10 +109,11 @@ def chatwoot_login(
         session.info(f"{who} is logged in already")
     else:
         tell_ended(session, ended)
-        further = "" if at_terminal else "; next: notifycli chatwoot pull"
-        session.info(f"connected {where}, as {who}{further}")
+        session.info(f"connected {where}, as {who}")
     if at_terminal:
         _go_on(ctx, session, login.user)
+    elif ended is not None:
+        session.info(_NEXT)
 
 
 @app.command(

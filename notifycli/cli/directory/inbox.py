@@ -19,7 +19,7 @@ from notifycli.cli.directory.directory_change import (
     remove,
 )
 from notifycli.cli.output import show
-from notifycli.cli.session import find_group, plural
+from notifycli.cli.session import CONNECT, find_group, plural
 from notifycli.rules.directory import Inbox
 
 app = group("Inboxes and who their members are: they see its conversations.")
@@ -84,7 +84,7 @@ def inbox_list(ctx: typer.Context) -> None:
         inboxes = store.inboxes(session.resolve_account(store))
     show(session, *_records(inboxes))
     if not inboxes:
-        session.info("no inboxes yet; add one: notifycli inbox add ID")
+        session.info(f"no inboxes yet; {CONNECT}; or add one: notifycli inbox add ID")
 
 
 @app.command("remove", cls=command_class(), epilog=examples("notifycli inbox remove 3"))

@@ -16,7 +16,7 @@ from notifycli.cli.directory.directory_change import (
     remove,
 )
 from notifycli.cli.output import show
-from notifycli.cli.session import find_group, plural
+from notifycli.cli.session import CONNECT, find_group, plural
 from notifycli.rules.directory import Team
 
 app = group("Teams and who their members are: they see what is given to the team.")
@@ -47,7 +47,7 @@ def team_list(ctx: typer.Context) -> None:
         teams = store.teams(session.resolve_account(store))
     show(session, teams, Team)
     if not teams:
-        session.info("no teams yet; add one: notifycli team add ID")
+        session.info(f"no teams yet; {CONNECT}; or add one: notifycli team add ID")
 
 
 @app.command("remove", cls=command_class(), epilog=examples("notifycli team remove 2"))

@@ -21,6 +21,7 @@ from notifycli.secrets.keychain import WHICH, Health, Keychain, open_keychain
 from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, inspect
 from notifycli.store.store import Store
 
+LOGIN = "notifycli chatwoot login https://chat.example.com"
 _NAMED = 3
 _NARROW = 60
 
@@ -83,7 +84,8 @@ def check_store(facts: Facts) -> Finding:
         trouble = facts.store_trouble or NotifycliError("it can't be opened")
         return Finding("store", Status.FAIL, name, trouble.message, trouble.hint)
     if not facts.location.exists:
-        return Finding("store", Status.NOTE, name, "there is none yet: the first change makes it")
+        meaning = "there is none yet: the first change makes it"
+        return Finding("store", Status.NOTE, name, meaning, LOGIN)
     seen = facts.store.inspect()
     if seen.trouble:
         return Finding("store", Status.FAIL, seen.found, seen.trouble, seen.remedy)

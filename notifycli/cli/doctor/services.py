@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notifycli.cli.doctor.checks import Facts, Finding, Status
+from notifycli.cli.doctor.checks import LOGIN, Facts, Finding, Status
 from notifycli.cli.known_events import journal_of
 from notifycli.cli.session import plural
 from notifycli.cli.times import in_words, now
@@ -33,7 +33,7 @@ def check_chatwoot(facts: Facts) -> Finding:
         return Finding(_CHATWOOT, Status.NOTE, "-", "can't be told without the store")
     connections = store.chatwoot.all()
     if not connections:
-        fix = "notifycli chatwoot login https://chat.example.com"
+        fix = LOGIN
         return Finding(
             _CHATWOOT, Status.NOTE, "not connected", "the directory is kept by hand", fix
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -103,7 +103,7 @@ def why(
         account = session.resolve_account(store)
         mail_server = store.configuration.get("smtp.host")
         accounts = accounts_of(session, store, profiles_of(store, rules))
-        asker, past = _asker(session, store, account, accounts[account])
+        asker, past = _asker(session, store, account, accounts)
         replay = Replay(accounts, session.fallback_account(store))
     if as_of is not None:
         asker.account.take_over(asker.account.directory, past.at(as_of))
@@ -143,10 +143,11 @@ def why(
 
 
 def _asker(
-    session: Session, store: Store, id_: int, account: Account
+    session: Session, store: Store, id_: int, accounts: Mapping[int, Account]
 ) -> tuple[Asker, PastPreferences]:
     option = f" -a {id_}" if len(store.accounts()) > 1 else ""
     user = session.resolve_user(store, id_)
+    account = accounts[id_]
     past = PastPreferences(store, id_, user.id)
     remedies = Remedies(account, past.today, option)
     sent = Sent(store, id_, user.id)
