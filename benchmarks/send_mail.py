@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.frame import Done, Race, Way, WrongError
-from notifycli.delivery.channel import Delivered
+from notifycli.delivery.channels import Delivered
 from notifycli.delivery.email.email_channel import EmailSender
 from notifycli.delivery.email.email_message import Branding, MailText, sender, write
 from notifycli.delivery.email.email_templates import Templates

@@ -49,7 +49,7 @@ def _tone(text: str) -> str:
 )
 def audio_list(ctx: typer.Context) -> None:
     """List the tones, and who hears each."""
-    from notifycli.delivery.sound.player import tones  # noqa: PLC0415 - brings asyncio
+    from notifycli.delivery.sound.sound_channel import tones  # noqa: PLC0415 - brings asyncio
 
     session = session_of(ctx)
     with session.store() as store:
@@ -87,7 +87,7 @@ def audio_test(
     """
     import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
 
-    from notifycli.delivery.sound import player as sound_player  # noqa: PLC0415
+    from notifycli.delivery.sound import sound_channel as sound  # noqa: PLC0415
 
     session = session_of(ctx)
     if tone is None:
@@ -100,5 +100,5 @@ def audio_test(
             )
             user = None if only is None else only.id
             tone = store.preferences_of(account, user).resolve("audio.tone", user).value
-    played = sound_player.tone(_tone(tone))
-    show_one(session, PlayedRecord(tone, asyncio.run(sound_player.Player().play(played))))
+    played = sound.tone(_tone(tone))
+    show_one(session, PlayedRecord(tone, asyncio.run(sound.Player().play(played))))

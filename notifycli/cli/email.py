@@ -15,7 +15,7 @@ from notifycli.cli.output import show, show_one, write
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import now
-from notifycli.delivery.channel import Delivered, Later, Outcome, sample_notice
+from notifycli.delivery.channels import Delivered, Later, Outcome, sample_notice
 from notifycli.errors import UnavailableError, UsageError
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import TYPES, Channel, NotificationType

@@ -56,4 +56,4 @@ def open_document(name: str) -> Iterator[BinaryIO]:
             for block in whole_blocks(name, input_descriptor):
                 kept.write(block)
             kept.seek(0)
-            yield cast(BinaryIO, kept)
+            yield cast("BinaryIO", kept)

@@ -13,7 +13,7 @@ from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import print_error
 
 if TYPE_CHECKING:
-    from notifycli.delivery.channel import LogEntry
+    from notifycli.delivery.channels import LogEntry
     from notifycli.delivery.engine import Engine
     from notifycli.delivery.enqueue import Enqueuer
     from notifycli.server.metrics import Metrics

@@ -16,7 +16,8 @@ from contextlib import AsyncExitStack, suppress
 
 from msgspec import Struct
 
-from notifycli.delivery.channel import (
+from notifycli.delivery.channels import (
+    Channels,
     Delivered,
     DeliveryReport,
     Later,
@@ -27,7 +28,6 @@ from notifycli.delivery.channel import (
     Sender,
     discard,
 )
-from notifycli.delivery.channels import Channels
 from notifycli.delivery.retry import Breaker, check_age, settle
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.events.timestamps import SECOND

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import Leased, NoticeState, Settled

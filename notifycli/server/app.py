@@ -19,11 +19,10 @@ from notifycli.events.event import LARGEST_ID
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import find_valid
 from notifycli.server.handlers import NOT_FOUND, Call
-from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
+from notifycli.server.middleware import ErrorMiddleware, HTTPError, Throttle, answer, read_body
 from notifycli.server.push_page import PushPage
 from notifycli.server.routes import OPERATIONS, Operation, document
 from notifycli.server.schemas import ForUser
-from notifycli.server.throttle import Throttle
 from notifycli.store.store import Location, Store, open_store
 from notifycli.store.tokens import NOBODY, Token
 

@@ -32,7 +32,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
-from notifycli.server.throttle import source_of
+from notifycli.server.middleware import source_of
 
 HEAD_SECONDS = 10.0
 """How long a client may take from `accept` to the end of its first head, or for a later one."""

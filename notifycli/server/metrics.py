@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
 
-from notifycli.delivery.channel import LogEntry, LogEvent
+from notifycli.delivery.channels import LogEntry, LogEvent
 from notifycli.errors import NotifycliError, UnavailableError
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import NoticeState, StateCount

@@ -19,8 +19,7 @@ from notifycli.delivery.push.page_files import PAGE_HEADERS, Page, PageFile, bro
 from notifycli.errors import ConfigurationError, NotifycliError, UsageError
 from notifycli.rules.directory import User
 from notifycli.secrets.token_format import digest
-from notifycli.server.middleware import HTTPError, read_body
-from notifycli.server.throttle import Throttle
+from notifycli.server.middleware import HTTPError, Throttle, read_body
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Invitation, Subscription
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.delivery.email.email_channel import EmailSender
 from notifycli.delivery.email.smtp import MailServer, Security
 from notifycli.errors import ConfigurationError

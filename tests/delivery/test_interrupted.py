@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from notifycli.delivery.channel import Later, Outcome
+from notifycli.delivery.channels import Later, Outcome
 from notifycli.delivery.email import email_channel as email
 from notifycli.delivery.email.email_channel import EmailSender
 from notifycli.delivery.email.smtp import MailServer, Security

@@ -12,13 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.delivery.channel import Delivered, Later, Outcome
-from notifycli.delivery.channels import Channels
+from notifycli.delivery.channels import Channels, Delivered, Later, Outcome
 from notifycli.delivery.enqueue import Enqueuer, Terms
-from notifycli.delivery.sound import player as sound_player
 from notifycli.delivery.sound import sound_channel as sound
-from notifycli.delivery.sound.player import BELL, Player, Tone, tone, tones
-from notifycli.delivery.sound.sound_channel import SoundSender, Waiting
+from notifycli.delivery.sound.sound_channel import (
+    BELL,
+    Player,
+    SoundSender,
+    Tone,
+    Waiting,
+    tone,
+    tones,
+)
 from notifycli.errors import UnavailableError
 from notifycli.events.event import Event, Message
 from notifycli.rules.notifications import Channel
@@ -415,7 +420,7 @@ class TestCommands:
         self, notifycli: Notifycli, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         need(paplay="pulseaudio-utils")
-        monkeypatch.setattr(sound_player, "PLAYERS", {"paplay": ()})
+        monkeypatch.setattr(sound, "PLAYERS", {"paplay": ()})
         monkeypatch.setenv("PULSE_SERVER", "unix:/nowhere")
         (finding,) = (r for r in notifycli("doctor").records if r["check"] == "sound")
         assert (finding["status"], "Connection refused" in finding["meaning"]) == ("note", True)
@@ -424,7 +429,7 @@ class TestCommands:
     def test_the_doctor_reaches_a_sound_server(
         self, notifycli: Notifycli, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sound_player, "PLAYERS", {"paplay": ("--latency-msec=50",)})
+        monkeypatch.setattr(sound, "PLAYERS", {"paplay": ("--latency-msec=50",)})
         with sound_server() as server:
             monkeypatch.setenv("PULSE_SERVER", server)
             (finding,) = (r for r in notifycli("doctor").records if r["check"] == "sound")

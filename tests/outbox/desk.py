@@ -13,7 +13,7 @@ from typing import Self
 import pytest
 
 from notifycli.delivery import channels
-from notifycli.delivery.channel import Delivered, Outcome
+from notifycli.delivery.channels import Delivered, Outcome
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.events.event import Event
 from notifycli.rules.notifications import Channel

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 from msgspec import structs
 
-from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import Notice
 from tests.conftest import Json, Notifycli, Program, lines

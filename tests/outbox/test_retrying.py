@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.delivery.retry import MOST_ATTEMPTS, check_age, delay, settle
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import Leased, NoticeState, Settled

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from notifycli.delivery.channel import Refused
+from notifycli.delivery.channels import Refused
 from notifycli.rules.notifications import Channel
 from tests.conftest import DESK, Json, Notifycli
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from notifycli.delivery.channel import Delivered, Refused
+from notifycli.delivery.channels import Delivered, Refused
 from tests.conftest import Notifycli, Program
 
 from .desk import Post, asked

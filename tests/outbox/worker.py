@@ -12,7 +12,7 @@ from typing import Self
 from notifycli.cli.deliver import log_follower
 from notifycli.cli.main import main
 from notifycli.delivery import channels, engine
-from notifycli.delivery.channel import Delivered, Outcome
+from notifycli.delivery.channels import Delivered, Outcome
 from notifycli.store.outbox import Notice
 
 LEASE = 400_000

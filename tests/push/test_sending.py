@@ -14,7 +14,7 @@ import msgspec
 import pytest
 from aiohttp import ClientTimeout
 
-from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push import push_channel as push
 from notifycli.delivery.push.push_channel import PushSender, open_sender
 from notifycli.store.sqlite import connection

@@ -19,7 +19,7 @@ from .conftest import JANE, ROOT, tokens
 from .webhooks import Process, running
 
 NO_THROTTLE = """
-from notifycli.server.throttle import Throttle
+from notifycli.server.middleware import Throttle
 Throttle.wait = lambda *_: 0
 """
 

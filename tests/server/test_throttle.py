@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.server.throttle import Throttle, source_of
+from notifycli.server.middleware import Throttle, source_of
 
 from .conftest import JANE, Serving
 

@@ -139,7 +139,7 @@ def run(
             _ = store.received  # or it says why there is none
         from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - not for the help
         from notifycli.cli.deliver.worker import DeliveryRun, Source  # noqa: PLC0415
-        from notifycli.delivery.channel import discard  # noqa: PLC0415
+        from notifycli.delivery.channels import discard  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
         from notifycli.store.outbox import Scope  # noqa: PLC0415
@@ -194,8 +194,7 @@ def _channels(
 
     Raises what keeps a named one from being used, where that is needed.
     """
-    from notifycli.delivery.channel import discard  # noqa: PLC0415
-    from notifycli.delivery.channels import Channels  # noqa: PLC0415 - not for the help
+    from notifycli.delivery.channels import Channels, discard  # noqa: PLC0415 - not for the help
 
     one_person = len(session.given_users) == 1
     if Channel.AUDIO in named and not one_person and not _is_alone(session, store):

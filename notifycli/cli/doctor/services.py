@@ -257,7 +257,7 @@ def check_sound(_: Facts) -> Finding:
     """Have silence played: a player may be there without a sound server or card to play on."""
     import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
 
-    from notifycli.delivery.sound.player import BELL, Player, has_bell, silence  # noqa: PLC0415
+    from notifycli.delivery.sound.sound_channel import BELL, Player, has_bell, silence  # noqa: PLC0415
 
     player = Player(bell=lambda: False, seconds=_SOUND_SECONDS)
     programs = ", ".join(player.programs)

@@ -21,7 +21,7 @@ from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 
 if TYPE_CHECKING:
-    from notifycli.delivery.channel import Outcome
+    from notifycli.delivery.channels import Outcome
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -82,7 +82,7 @@ def _send(
 ) -> list[PushTestRecord]:
     import asyncio  # noqa: PLC0415 - only what sends needs it
 
-    from notifycli.delivery.channel import sample_notice  # noqa: PLC0415 - see above
+    from notifycli.delivery.channels import sample_notice  # noqa: PLC0415 - see above
     from notifycli.delivery.push.endpoint import service_of  # noqa: PLC0415 - see above
     from notifycli.delivery.push.push_channel import open_sender  # noqa: PLC0415 - 220 ms
 
@@ -102,7 +102,7 @@ def _send(
 
 
 def _record(to: Subscription, service: str, outcome: Outcome) -> PushTestRecord:
-    from notifycli.delivery.channel import Delivered, Later  # noqa: PLC0415
+    from notifycli.delivery.channels import Delivered, Later  # noqa: PLC0415
 
     if isinstance(outcome, Delivered):
         return PushTestRecord(to.id, to.label, service, "delivered", outcome.detail, "")

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from notifycli.delivery.channel import Later, Outcome, Refused
+from notifycli.delivery.channels import Later, Outcome, Refused
 from notifycli.delivery.email.email_message import (
     AddressError,
     Branding,

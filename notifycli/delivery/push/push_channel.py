@@ -27,7 +27,7 @@ from pywebpush import WebPusher  # type: ignore[import-untyped] # nor has it
 from yarl import URL
 
 from notifycli import __version__
-from notifycli.delivery.channel import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push.endpoint import (
     FORBIDDEN,
     SUBSCRIBE_AGAIN,
