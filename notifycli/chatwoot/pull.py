@@ -38,7 +38,7 @@ from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.rules.settings import Preferences
-from notifycli.store.directory_history import step_of
+from notifycli.store.history import step_of
 from notifycli.store.transaction import Entry, Target
 
 _CONFLICT = 75

@@ -310,7 +310,7 @@ class _Delivery:
         from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
         from notifycli.replay.faults import BadLines  # noqa: PLC0415
-        from notifycli.rules.selection import Selection  # noqa: PLC0415
+        from notifycli.rules.decision import Selection  # noqa: PLC0415
         from notifycli.store.outbox import Scope  # noqa: PLC0415
 
         channels = Channels(store, frozenset(SWITCHED_CHANNELS), self._writer.write)

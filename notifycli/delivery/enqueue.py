@@ -19,11 +19,10 @@ from notifycli.events.content import Said, event_key, read_said
 from notifycli.events.decode import decode_event
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
-from notifycli.rules.decision import Decision, joined
+from notifycli.rules.decision import Decision, Selection, joined
 from notifycli.rules.notifications import Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
-from notifycli.rules.selection import Selection
 from notifycli.store.outbox import Entry, FilePosition
 from notifycli.store.received import AccountPlace
 from notifycli.store.store import Store

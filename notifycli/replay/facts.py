@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from notifycli.errors import DataError
 from notifycli.events.event import Event
 from notifycli.replay.decompression import DamageError
-from notifycli.replay.foreign import PACKED
-from notifycli.rules.mentions import mentions_in
+from notifycli.replay.sources import PACKED
+from notifycli.rules.candidates import mentions_in
 
 VERSION = 1
 """Of `Event` as it is packed: whatever changes in its fields or in what they mean, changes this."""

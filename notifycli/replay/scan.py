@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
 from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines, file_errors
-from notifycli.replay.foreign import PACKED
 from notifycli.replay.sources import (
+    PACKED,
     STDIN,
     Inputs,
     Progress,

@@ -24,10 +24,9 @@ from notifycli.rules.notifications import (
     NotificationType,
 )
 from notifycli.rules.preferences import Layer
-from notifycli.rules.presence import Presence
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.settings import Preferences, Settings, read_settings
-from notifycli.rules.state import Conversation
+from notifycli.rules.state import Conversation, Presence
 
 _CREATION = {NotificationType.CREATION}
 _ASSIGNMENT = {NotificationType.ASSIGNMENT}

@@ -29,11 +29,10 @@ from notifycli.rules.ladder import (
     not_audible,
 )
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, NotificationType
-from notifycli.rules.presence import Presence
 from notifycli.rules.profile import Profile
 from notifycli.rules.quiet_hours import QuietHours
 from notifycli.rules.settings import Preferences, SettingsBook, as_read_by
-from notifycli.rules.state import Conversation, Opening
+from notifycli.rules.state import Conversation, Opening, Presence
 
 _AUDIO = NotificationType.NEW_MESSAGE
 PLANS_KEPT = 4096

@@ -259,3 +259,23 @@ def nearest_user(text: str, known: Iterable[str]) -> str:
             same_local[its_domain] = name
     near = same_domain.get(nearest(local, same_domain, _ALIKE), "")
     return near or same_local.get(nearest(domain, same_local, _ALIKE), "")
+
+
+_NEVER_QUIET = {"push.conversation_mention", "push.conversation_assignment"}
+
+
+def _switched(value: str) -> dict[str, str]:
+    return {f"{channel}.{row.type}": value for channel in SWITCHED_CHANNELS for row in TYPES}
+
+
+BUILTIN_PRESETS: Mapping[str, Mapping[str, str]] = {
+    "quiet": {
+        "audio": "none",
+        "audio.repeat": "off",
+        **_switched("off"),
+        **dict.fromkeys(sorted(_NEVER_QUIET), "on"),
+    },
+    "everything": {"audio": "all", **_switched("on"), "quiet_hours": "off"},
+    "chatwoot-default": {key.name: key.builtin for key in KEYS.values()},
+}
+"""`quiet` leaves what somebody asks of you in person; `chatwoot-default` is a new agent's."""

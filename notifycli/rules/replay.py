@@ -12,15 +12,13 @@ from msgspec.structs import replace
 from notifycli.events.event import CREATED, MESSAGE_CREATED, PRESENCE, Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.counts import Counts, Insight, Place
-from notifycli.rules.decision import Decision, EventFields, RecipientFields, joined
+from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, joined
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
 from notifycli.rules.plan import Evaluator, Judged
-from notifycli.rules.presence import Presence
 from notifycli.rules.profile import NOTIFYCLI, Profile
-from notifycli.rules.selection import Selection
 from notifycli.rules.settings import Preferences
-from notifycli.rules.state import HANDOFF, Assumptions, Conversation, Opening
+from notifycli.rules.state import HANDOFF, Assumptions, Conversation, Opening, Presence
 
 T = TypeVar("T")
 

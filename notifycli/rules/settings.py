@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -220,3 +220,44 @@ def _audio_sets(value: str, profile: Profile) -> frozenset[str]:
         return known
     read = profile.audio_mine if value == "assigned" else profile.audio_sets
     return frozenset(value.split("+")) if read else _NOT_READ
+
+
+class Drift(NamedTuple):
+    """An effective value that isn't the policy's."""
+
+    user: int
+    inbox: int | None
+    key: str
+    expected: Resolved[str]
+    """What the policy says, and in which of its layers."""
+    actual: Resolved[str]
+
+
+def drifts(policy: Preferences, actual: Preferences, users: Iterable[int]) -> Iterator[Drift]:
+    """Compare each user with the policy, in every inbox where either has a value of its own.
+
+    A policy's default is for all, its table of a user for that user: only of the keys that it
+    has does it say anything.
+    """
+    inboxes: dict[int, set[int]] = {}
+    for user, inbox in {*policy.inbox, *actual.inbox}:
+        inboxes.setdefault(user, set()).add(inbox)
+    everybody = {*policy.lock, *policy.default}
+    for user in users:
+        keys = everybody.union(policy.user.get(user, ()))
+        yield from _drifts(policy, actual, keys, user, None)
+        for inbox in sorted(inboxes.get(user, ())):
+            own = policy.inbox.get((user, inbox), {})
+            # What neither sets for this inbox differs here only if it differs everywhere.
+            here = keys.intersection(actual.inbox.get((user, inbox), ())).union(own)
+            yield from _drifts(policy, actual, here, user, inbox)
+
+
+def _drifts(
+    policy: Preferences, actual: Preferences, keys: set[str], user: int, inbox: int | None
+) -> Iterator[Drift]:
+    for key in sorted(keys):
+        expected = policy.resolve(key, user, inbox)
+        found = actual.resolve(key, user, inbox)
+        if found.value != expected.value:
+            yield Drift(user, inbox, key, expected, found)

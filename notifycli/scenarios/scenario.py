@@ -26,8 +26,9 @@ from notifycli.events.event import (
 )
 from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_moment
 from notifycli.replay.decompression import DamageError
-from notifycli.replay.foreign import PACKED
+from notifycli.replay.sources import PACKED
 from notifycli.rules.directory import Directory, is_id
+from notifycli.rules.matching import read_expected
 from notifycli.rules.overlay import Wish, overlaid
 from notifycli.rules.preferences import (
     InvalidPreferenceError,
@@ -38,7 +39,6 @@ from notifycli.rules.preferences import (
     read_value,
 )
 from notifycli.rules.settings import Preferences
-from notifycli.scenarios.expected import read_expected
 
 FIRST_DAY = "2026-03-02"
 """A Monday; the day on which a scenario begins unless it says otherwise."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from notifycli.errors import NotPermittedError, UsageError
-from notifycli.rules.preferences import nearest
-from notifycli.rules.presets import BUILTIN_PRESETS
+from notifycli.rules.preferences import BUILTIN_PRESETS, nearest
 
 if TYPE_CHECKING:
     from notifycli.store.store import Database

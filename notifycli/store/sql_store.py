@@ -20,7 +20,7 @@ from notifycli.store.store import EVERY_INBOX, AccountName, open_store
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from notifycli.store.chatwoot_accounts import Connections
+    from notifycli.store.chatwoot_accounts import Connections, UiSettings
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
     from notifycli.store.transaction import Change
-    from notifycli.store.ui_settings import UiSettings
 
 
 USER_COLUMNS = "id, email, name, role, confirmed, permissions, made_up"
@@ -116,7 +115,7 @@ class SQLStore:
 
     @cached_property
     def ui_settings(self) -> UiSettings:
-        from notifycli.store.ui_settings import UiSettings
+        from notifycli.store.chatwoot_accounts import UiSettings
 
         return UiSettings(self._database)
 

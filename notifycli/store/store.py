@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from notifycli.rules.directory import Directory, Inbox, Team, User
     from notifycli.rules.preferences import Layer
     from notifycli.rules.settings import Preferences
-    from notifycli.store.chatwoot_accounts import Connections
+    from notifycli.store.chatwoot_accounts import Connections, UiSettings
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
     from notifycli.store.transaction import Change
-    from notifycli.store.ui_settings import UiSettings
 
 EVERY_INBOX = 0
 """The inbox of a value that holds in every inbox: a primary key can't hold NULL."""

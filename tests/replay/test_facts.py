@@ -15,9 +15,9 @@ from notifycli.errors import DataError
 from notifycli.events.event import Event, Message
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.facts import VERSION, read_facts, write_facts
-from notifycli.replay.foreign import PACKED
+from notifycli.replay.sources import PACKED
+from notifycli.rules.candidates import addressed_users, marked_users, mentions_in
 from notifycli.rules.directory import Directory, Team, User
-from notifycli.rules.mentions import addressed_users, marked_users, mentions_in
 from notifycli.rules.profile import NOTIFYCLI, profile_named
 from tests.conftest import Json, Notifycli
 

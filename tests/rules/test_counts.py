@@ -16,11 +16,18 @@ from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.rules import plan
 from notifycli.rules.counts import Counts, Insight, Place
-from notifycli.rules.decision import Decision, EventFields, Outcome, Reason, RecipientFields, joined
+from notifycli.rules.decision import (
+    Decision,
+    EventFields,
+    Outcome,
+    Reason,
+    RecipientFields,
+    Selection,
+    joined,
+)
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.replay import Account, Replay, event_fields
-from notifycli.rules.selection import Selection
 from tests.rules.harness import directory_of, preferences_of, replay_of
 from tests.rules.worlds import World, worlds
 

@@ -14,8 +14,14 @@ from typer.core import TyperGroup, TyperOption
 from notifycli.cli.completion.place import HELP, Position, locate, parameters
 from notifycli.cli.session import Session
 from notifycli.rules.notifications import TYPES
-from notifycli.rules.preferences import GLOBS, KEYS, InvalidPreferenceError, full_keys, spellings
-from notifycli.rules.presets import BUILTIN_PRESETS
+from notifycli.rules.preferences import (
+    BUILTIN_PRESETS,
+    GLOBS,
+    KEYS,
+    InvalidPreferenceError,
+    full_keys,
+    spellings,
+)
 from notifycli.rules.quiet_hours import zones
 from notifycli.store.completion_queries import Found, Glance, look
 from notifycli.store.settings import CHOICES, SETTINGS

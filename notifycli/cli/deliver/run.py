@@ -23,9 +23,8 @@ from notifycli.errors import UnavailableError, UsageError
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import take_record
 from notifycli.replay.sources import Inputs, Record, read_records
-from notifycli.rules.decision import Decision
+from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
-from notifycli.rules.selection import Selection
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:

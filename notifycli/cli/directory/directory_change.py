@@ -14,7 +14,7 @@ from notifycli.cli.session import Group, Session, find_user, plural
 from notifycli.cli.terminal import confirm, is_terminal
 from notifycli.cli.types import a_number
 from notifycli.rules.directory import User
-from notifycli.store.directory_history import DirectoryStep, step_of
+from notifycli.store.history import DirectoryStep, step_of
 from notifycli.store.store import Store
 from notifycli.store.transaction import Change
 

@@ -26,7 +26,7 @@ from notifycli.events.discover import Learnt
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import take_record
 from notifycli.replay.sources import place_of, read_records
-from notifycli.store.directory_history import undo
+from notifycli.store.history import undo
 from notifycli.store.transaction import Change
 
 app = group("Users, inboxes and teams as one document.")

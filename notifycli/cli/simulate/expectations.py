@@ -19,9 +19,8 @@ from notifycli.errors import DataError
 from notifycli.replay.decompression import BOM
 from notifycli.replay.sources import place_of
 from notifycli.rules.decision import Outcome
-from notifycli.rules.matching import compared
+from notifycli.rules.matching import FIELDS, compared, read_expected
 from notifycli.rules.preferences import nearest
-from notifycli.scenarios.expected import FIELDS, read_expected
 
 _MISMATCH = 1
 _TOLD_IN_FULL = 20

@@ -13,9 +13,9 @@ from notifycli.cli.command import none_of
 from notifycli.cli.session import Session
 from notifycli.cli.types import CONVERSATION_ID
 from notifycli.errors import UsageError
+from notifycli.rules.decision import read_type
 from notifycli.rules.notifications import Channel
 from notifycli.rules.quiet_hours import zone_info
-from notifycli.rules.selection import read_type
 
 if TYPE_CHECKING:
     from notifycli.rules.counts import Insight

@@ -46,10 +46,9 @@ from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
 from notifycli.replay.sources import Inputs, Progress
-from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.decision import Decision, Outcome, Selection, read_type
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Replay
-from notifycli.rules.selection import Selection, read_type
 from notifycli.store.store import Store
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

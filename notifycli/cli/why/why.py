@@ -34,10 +34,9 @@ from notifycli.cli.why.why_records import (
 from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
-from notifycli.rules.decision import Outcome
+from notifycli.rules.decision import Outcome, Selection, read_type
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
-from notifycli.rules.selection import Selection, read_type
 from notifycli.store.store import Store
 
 

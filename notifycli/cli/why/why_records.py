@@ -16,14 +16,13 @@ from notifycli.cli.session import display_name
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.events.event import Event
 from notifycli.events.timestamps import parse_moment
-from notifycli.rules.decision import Decision
+from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.directory import User
 from notifycli.rules.explain import Setting, deciding, sentence
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
 from notifycli.rules.replay import Account, Replay
-from notifycli.rules.selection import Selection
 from notifycli.rules.settings import Preferences, Values, as_read_by
 from notifycli.store.history import ChangedValue
 from notifycli.store.outbox import Noted, NoticeState, Scope

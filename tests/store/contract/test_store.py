@@ -10,7 +10,7 @@ from notifycli.errors import DataError, UsageError
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
-from notifycli.store.directory_history import undo
+from notifycli.store.history import undo
 from notifycli.store.outbox import Scope
 from notifycli.store.staging import NO_PLACE
 from notifycli.store.store import EVERY_INBOX, Store
