@@ -34,7 +34,7 @@ DISGUISES = (
 FORKING = """
 import json, os, sys
 import notifycli.cli.doctor
-import notifycli.cli.token.generate, notifycli.cli.token.token_list, notifycli.cli.token.token_show
+import notifycli.cli.token.lifecycle, notifycli.cli.token.lifecycle, notifycli.cli.token.token_show
 from notifycli.cli.main import run
 answers = []
 for arguments, text in json.load(sys.stdin):

@@ -9,7 +9,7 @@ import typer
 from notifycli.chatwoot.pull import pull, read_there
 from notifycli.cli.chatwoot.common import DryRun, chosen, desk_of, finish, progress
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
-from notifycli.cli.token.common import forget_leftovers
+from notifycli.cli.token.token_options import forget_leftovers
 from notifycli.errors import UsageError
 
 app = part()

@@ -29,7 +29,7 @@ from notifycli.cli.doctor.services import (
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import printable
-from notifycli.cli.token.common import token_service
+from notifycli.cli.token.token_options import token_service
 from notifycli.errors import NotifycliError
 from notifycli.secrets.reconcile import reconcile
 

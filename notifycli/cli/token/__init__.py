@@ -10,8 +10,8 @@ app = group_of_parts(
     "Access tokens: made, kept in the keyring, copied, checked.",
     {
         **dict.fromkeys(("show", "copy", "header"), f"{_HERE}.token_show"),
-        **dict.fromkeys(("generate", "rotate", "revoke", "set"), f"{_HERE}.generate"),
-        "list": f"{_HERE}.token_list",
+        **dict.fromkeys(("generate", "rotate", "revoke", "set"), f"{_HERE}.lifecycle"),
+        "list": f"{_HERE}.lifecycle",
         "verify": f"{_HERE}.token_show",
     },
 )

@@ -13,7 +13,7 @@ from notifycli.cli.output import show_one, write
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_terminal, read_secret
 from notifycli.cli.times import in_words, now, written
-from notifycli.cli.token.common import (
+from notifycli.cli.token.token_options import (
     ClearAfter,
     Expires,
     Label,
@@ -161,7 +161,7 @@ def _take(
     """Give a user's token with its secret, made as it is asked for if there is none."""
     with session.store(create=True) as store:
         of = token_service(session, store)
-        owner = _meant(session, of, name)
+        owner = _find_meant(session, of, name)
         token, made = (of.previous(owner), False) if previous else of.obtain(owner, asked)
         if not made and asked != NO_WISH:
             raise UsageError(
@@ -173,7 +173,7 @@ def _take(
         return owner, token, of.reveal(token)
 
 
-def _meant(session: Session, of: TokenService, name: str | None) -> TokenOwner:
+def _find_meant(session: Session, of: TokenService, name: str | None) -> TokenOwner:
     """Give whose token is meant: in an account that is connected, the one that works there."""
     owner = the_owner(session, of.store, name or DEFAULT_NAME)
     connection = of.store.chatwoot.of(owner.account)
