@@ -35,8 +35,8 @@ SECTIONS = {
     "Set": {
         "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
         "user": Noun("notifycli.cli.directory.user", "The users of an account."),
-        "inbox": Noun("notifycli.cli.directory.inbox", "Inboxes and who their members are."),
-        "team": Noun("notifycli.cli.directory.team", "Teams and who their members are."),
+        "inbox": Noun("notifycli.cli.directory.groups", "Inboxes and who their members are."),
+        "team": Noun("notifycli.cli.directory.groups", "Teams and who their members are."),
         "directory": Noun(
             "notifycli.cli.directory.document", "Users, inboxes and teams as one document."
         ),

@@ -67,7 +67,7 @@ def _records(users: Sequence[User]) -> tuple[list[UserRecord], type[UserRecord]]
     ], PulledUserRecord
 
 
-def _find_named(session: Session, store: Store, reference: str | None) -> User:
+def _find(session: Session, store: Store, reference: str | None) -> User:
     account = session.resolve_account(store)
     return (
         find_user(store, account, reference) if reference else session.resolve_user(store, account)
@@ -181,7 +181,7 @@ def user_set(
         _check_address(email)
     with session.store(create=True) as store:
         account = session.resolve_account(store)
-        user = _find_named(session, store, reference)
+        user = _find(session, store, reference)
         with store.change(account, session.command, session.who) as change:
             if id_ is not None:
                 change.give_id(user, id_)
@@ -236,7 +236,7 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
     """Show one user."""
     session = session_of(ctx)
     with session.store() as store:
-        user = _find_named(session, store, reference)
+        user = _find(session, store, reference)
     show_one(session, _records([user])[0][0])
     if user.made_up:
         session.info(_MADE_UP.format(id=user.id, user=display_name(user)))
@@ -260,5 +260,5 @@ def user_remove(
         raise UsageError("no user named", "name one here: notifycli user remove EMAIL")
     with session.store(create=not dry_run) as store:
         account = session.resolve_account(store)
-        user = _find_named(session, store, reference)
+        user = _find(session, store, reference)
         carry_out(session, store, account, Manner(yes, dry_run), lambda change: change.remove(user))

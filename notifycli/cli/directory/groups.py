@@ -1,4 +1,4 @@
-"""`notifycli inbox`: inboxes and who their members are."""
+"""`notifycli inbox` and `notifycli team`: which there are, and who their members are."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ from notifycli.cli.directory.directory_change import (
 )
 from notifycli.cli.output import show
 from notifycli.cli.session import CONNECT, find_group, plural
-from notifycli.rules.directory import Inbox
+from notifycli.rules.directory import Inbox, Team
 
-app = group("Inboxes and who their members are: they see its conversations.")
+app = typer.Typer(add_completion=False)
+inboxes = group("Inboxes and who their members are: they see its conversations.")
+teams = group("Teams and who their members are: they see what is given to the team.")
+app.add_typer(inboxes, name="inbox")
+app.add_typer(teams, name="team")
 
 
 class InboxRecord(Struct):
@@ -48,7 +52,7 @@ def _records(inboxes: Sequence[Inbox]) -> tuple[list[InboxRecord], type[InboxRec
     ], PulledInboxRecord
 
 
-@app.command(
+@inboxes.command(
     "add",
     cls=command_class(),
     epilog=examples(
@@ -76,7 +80,7 @@ def inbox_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members =
     session.info(f"inbox {id_} has {known or plural(len(everyone or ()), 'member')}")
 
 
-@app.command("list", cls=command_class(), epilog=examples("notifycli inbox list -o json"))
+@inboxes.command("list", cls=command_class(), epilog=examples("notifycli inbox list -o json"))
 def inbox_list(ctx: typer.Context) -> None:
     """List the inboxes with the ids of their members."""
     session = session_of(ctx)
@@ -87,7 +91,7 @@ def inbox_list(ctx: typer.Context) -> None:
         session.info(f"no inboxes yet; {CONNECT}; or add one: notifycli inbox add ID")
 
 
-@app.command("remove", cls=command_class(), epilog=examples("notifycli inbox remove 3"))
+@inboxes.command("remove", cls=command_class(), epilog=examples("notifycli inbox remove 3"))
 def inbox_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryRun = False) -> None:
     """Remove an inbox.
 
@@ -97,4 +101,42 @@ def inbox_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryR
     with session.store(create=not dry_run) as store:
         account = session.resolve_account(store)
         group = find_group(store.inboxes(account), id_, "inbox")
+        remove(session, store, account, group, Manner(yes, dry_run))
+
+
+@teams.command(
+    "add",
+    cls=command_class(),
+    epilog=examples("notifycli team add 2 --name Support --member jane@example.com"),
+)
+def team_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members = None) -> None:
+    """Add a team, or rename it and add members to it."""
+    session = session_of(ctx)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store, may_be_new=True)
+        with store.change(account, session.command, session.who) as change:
+            old = {team.id: team for team in store.teams(account)}.get(id_, Team(id_))
+            everyone = {*old.members, *member_ids(store, account, members or ())}
+            change.put_team(Team(id_, old.name if name is None else name, tuple(sorted(everyone))))
+    session.info(f"team {id_} has {plural(len(everyone), 'member')}")
+
+
+@teams.command("list", cls=command_class(), epilog=examples("notifycli team list -o json"))
+def team_list(ctx: typer.Context) -> None:
+    """List the teams with the ids of their members."""
+    session = session_of(ctx)
+    with session.store() as store:
+        teams = store.teams(session.resolve_account(store))
+    show(session, teams, Team)
+    if not teams:
+        session.info(f"no teams yet; {CONNECT}; or add one: notifycli team add ID")
+
+
+@teams.command("remove", cls=command_class(), epilog=examples("notifycli team remove 2"))
+def team_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryRun = False) -> None:
+    """Remove a team."""
+    session = session_of(ctx)
+    with session.store(create=not dry_run) as store:
+        account = session.resolve_account(store)
+        group = find_group(store.teams(account), id_, "team")
         remove(session, store, account, group, Manner(yes, dry_run))
