@@ -1,8 +1,7 @@
 """What TAB offers: the shells ask the program, and this package answers them.
 
-`line` reads a shell's command line, `place` finds what the word on it is, `sources` knows what
-such a word may become, and `shells` tells it to each shell in the way that it expects; `scripts`
-are the shells' own sides of it.
+`shells` reads a shell's command line, asks `answer` what the word on it may become, and tells it to
+each shell in the way that it expects; `install` puts the shells' own sides of it where they look.
 """
 
 VARIABLE = "_NOTIFYCLI_COMPLETE"
