@@ -215,7 +215,7 @@ def group_of_parts(summary: str, parts: dict[str, str], default: str | None = No
     that is meant where the noun is followed by none.
     """
 
-    class Group(_NounGroup):
+    class GroupOfParts(_NounGroup):
         default_verb = default
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -227,7 +227,7 @@ def group_of_parts(summary: str, parts: dict[str, str], default: str | None = No
             # Their summaries are their own: the help of the noun is the one thing that loads all.
             self.commands = LazyCommands({verb: Noun(at, "") for verb, at in parts.items()}, {})
 
-    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False, cls=Group)
+    group = typer.Typer(help=summary, rich_markup_mode=None, add_completion=False, cls=GroupOfParts)
     group.callback(invoke_without_command=True)(help_if_alone)
     return group
 
@@ -292,7 +292,7 @@ def lazy_group(sections: dict[str, dict[str, Noun]], aliases: dict[str, str]) ->
     """Make a kind of group whose commands are loaded only when they are run."""
     nouns = {name: noun for section in sections.values() for name, noun in section.items()}
 
-    class Group(TyperGroup):
+    class LazyGroup(TyperGroup):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
             added = [option.option() for option in (SOME_USERS, *_EVERYWHERE)]
             kwargs["context_settings"] = {"help_option_names": ["-h", "--help"]}
@@ -307,4 +307,4 @@ def lazy_group(sections: dict[str, dict[str, Noun]], aliases: dict[str, str]) ->
                         [(name.ljust(widest), noun.summary) for name, noun in section.items()]
                     )
 
-    return Group
+    return LazyGroup

@@ -9,8 +9,8 @@ import typer
 
 from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.doctor.checks import (
+    CheckResult,
     Facts,
-    Finding,
     Status,
     check_clipboard,
     check_completion,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-CHECKS: tuple[Callable[[Facts], Finding], ...] = (
+CHECKS: tuple[Callable[[Facts], CheckResult], ...] = (
     check_store,
     check_keyring,
     check_tokens,
@@ -86,18 +86,18 @@ def doctor(
         findings = [_run(check, facts) for check in CHECKS]
     finally:
         facts.close()
-    show(session, findings, Finding, heads=["", "Check", "Finding"], cells=_cells)
+    show(session, findings, CheckResult, heads=["", "Check", "Finding"], cells=_cells)
     if any(finding.status is Status.FAIL for finding in findings):
         raise typer.Exit(_FAILED)
 
 
-def _run(check: Callable[[Facts], Finding], facts: Facts) -> Finding:
+def _run(check: Callable[[Facts], CheckResult], facts: Facts) -> CheckResult:
     """Run a check; what keeps it from being made is what it finds."""
     try:
         return check(facts)
     except NotifycliError as error:
         name = check.__name__.removeprefix("check_")
-        return Finding(name, Status.FAIL, "-", error.message, error.hint)
+        return CheckResult(name, Status.FAIL, "-", error.message, error.hint)
 
 
 def _mend(session: Session) -> None:
@@ -117,7 +117,7 @@ def _mend(session: Session) -> None:
         session.info("nothing to mend")
 
 
-def _cells(item: Finding) -> Sequence[RenderableType]:
+def _cells(item: CheckResult) -> Sequence[RenderableType]:
     from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
 
     mark, colour = _MARKS[item.status]

@@ -35,7 +35,7 @@ class Status(StrEnum):
     FAIL = "fail"
 
 
-class Finding(Struct):
+class CheckResult(Struct):
     """What a check found, what that means, and what to type; "" if there is nothing to."""
 
     check: str
@@ -77,38 +77,38 @@ def _keyring_health(folder: Path) -> tuple[Keychain | None, Health]:
     return keychain, keychain.describe()
 
 
-def check_store(facts: Facts) -> Finding:
+def check_store(facts: Facts) -> CheckResult:
     """Look whether the store is whole, and for whom it can be read."""
     name = facts.location.name
     if facts.store is None:
         trouble = facts.store_trouble or NotifycliError("it can't be opened")
-        return Finding("store", Status.FAIL, name, trouble.message, trouble.hint)
+        return CheckResult("store", Status.FAIL, name, trouble.message, trouble.hint)
     if not facts.location.exists:
         meaning = "there is none yet: the first change makes it"
-        return Finding("store", Status.NOTE, name, meaning, LOGIN)
+        return CheckResult("store", Status.NOTE, name, meaning, LOGIN)
     seen = facts.store.inspect()
     if seen.trouble:
-        return Finding("store", Status.FAIL, seen.found, seen.trouble, seen.remedy)
-    return Finding("store", Status.OK, seen.found, seen.meaning)
+        return CheckResult("store", Status.FAIL, seen.found, seen.trouble, seen.remedy)
+    return CheckResult("store", Status.OK, seen.found, seen.meaning)
 
 
-def check_keyring(facts: Facts) -> Finding:
+def check_keyring(facts: Facts) -> CheckResult:
     """Look whether the keychain answers; none at all matters only where it is needed."""
     health = facts.keyring
     found = f"{health.name}, {health.where}"
     if health.works:
         status = Status.NOTE if health.hint else Status.OK
-        return Finding("keyring", status, found, health.meaning, health.hint)
+        return CheckResult("keyring", status, found, health.meaning, health.hint)
     if facts.has_tokens or os.environ.get(WHICH):
-        return Finding("keyring", Status.FAIL, found, health.meaning, health.hint)
+        return CheckResult("keyring", Status.FAIL, found, health.meaning, health.hint)
     meaning = f"{health.meaning}; only tokens need one, and none was made yet"
-    return Finding("keyring", Status.NOTE, found, meaning, health.hint)
+    return CheckResult("keyring", Status.NOTE, found, meaning, health.hint)
 
 
-def check_tokens(facts: Facts) -> Finding:
+def check_tokens(facts: Facts) -> CheckResult:
     """Look whether store and keychain agree on the tokens."""
     if facts.store is None:
-        return Finding("tokens", Status.NOTE, "-", "can't be told without the store")
+        return CheckResult("tokens", Status.NOTE, "-", "can't be told without the store")
     askable = facts.keychain is not None and facts.keyring.works and not facts.keychain.asks
     tokens = facts.store.tokens
     seen = inspect(tokens.all(), tokens.leftovers(), facts.keychain if askable else None, now())
@@ -124,41 +124,47 @@ def check_tokens(facts: Facts) -> Finding:
         )
         if counts[Condition.LOST]:
             meaning += "; leave them if they were made on another machine or lie in another file"
-        return Finding("tokens", Status.FAIL, f"{found} ({who})" if who else found, meaning, FIX)
+        return CheckResult(
+            "tokens", Status.FAIL, f"{found} ({who})" if who else found, meaning, FIX
+        )
     if seen.findings and (not askable or seen.trouble):
-        return Finding("tokens", Status.NOTE, found, "not compared: the keyring can't be asked")
+        return CheckResult("tokens", Status.NOTE, found, "not compared: the keyring can't be asked")
     if seen.elsewhere:
         meaning = f"{plural(seen.elsewhere, 'secret')} in another keychain: not compared"
-        return Finding("tokens", Status.NOTE, found, meaning, f"set {WHICH} as when they were made")
+        return CheckResult(
+            "tokens", Status.NOTE, found, meaning, f"set {WHICH} as when they were made"
+        )
     if seen.past_grace:
-        return Finding("tokens", Status.NOTE, found, "the grace of some is over", FIX)
-    return Finding("tokens", Status.OK, found, "store and keyring agree" if seen.findings else "")
+        return CheckResult("tokens", Status.NOTE, found, "the grace of some is over", FIX)
+    return CheckResult(
+        "tokens", Status.OK, found, "store and keyring agree" if seen.findings else ""
+    )
 
 
-def check_clipboard(_: Facts) -> Finding:
+def check_clipboard(_: Facts) -> CheckResult:
     """Look whether a token could be copied."""
     health = clipboard.describe()
     found = f"{health.name}, {health.where}" if health.where else health.name
     if health.works:
         status = Status.NOTE if health.hint else Status.OK
-        return Finding("clipboard", status, found, health.meaning, health.hint)
+        return CheckResult("clipboard", status, found, health.meaning, health.hint)
     # Nobody has set up what a machine without a screen or a terminal hasn't.
     nothing_set_up = health.name in {"none", "OSC 52"} and not os.environ.get(clipboard.WHICH)
     status = Status.NOTE if nothing_set_up else Status.FAIL
-    return Finding("clipboard", status, found, health.meaning, health.hint)
+    return CheckResult("clipboard", status, found, health.meaning, health.hint)
 
 
-def check_completion(_: Facts) -> Finding:
+def check_completion(_: Facts) -> CheckResult:
     """Look whether the user's shell completes the command."""
     shell = Path(os.environ.get("SHELL", "")).name
     places = completion_places(Path.home(), os.environ).get(shell)
     if places is None:
-        return Finding("completion", Status.NOTE, shell or "no shell", "none is known for it")
+        return CheckResult("completion", Status.NOTE, shell or "no shell", "none is known for it")
     for place in places:
         if place.is_file():
-            return Finding("completion", Status.OK, f"{shell}, {place}", "it is installed")
+            return CheckResult("completion", Status.OK, f"{shell}, {place}", "it is installed")
     meaning = "no completion is installed for this shell"
-    return Finding(
+    return CheckResult(
         "completion", Status.NOTE, shell, meaning, f"notifycli completion install {shell}"
     )
 
@@ -182,7 +188,7 @@ def completion_places(home: Path, environ: Mapping[str, str]) -> dict[str, list[
     }
 
 
-def check_terminal(_: Facts) -> Finding:
+def check_terminal(_: Facts) -> CheckResult:
     """Look what the terminal can show."""
     encoding = str(getattr(sys.stdout, "encoding", None) or "unknown").lower()
     name = os.environ.get("TERM", "no TERM")
@@ -194,8 +200,8 @@ def check_terminal(_: Facts) -> Finding:
         meaning = "tables need more columns" if width < _NARROW else "tables and colours"
     if encoding not in {"utf-8", "utf8"}:
         meaning = "it can't show every character"
-        return Finding("terminal", Status.NOTE, found, meaning, "export LC_ALL=C.UTF-8")
-    return Finding("terminal", Status.OK, found, meaning)
+        return CheckResult("terminal", Status.NOTE, found, meaning, "export LC_ALL=C.UTF-8")
+    return CheckResult("terminal", Status.OK, found, meaning)
 
 
 def _colours() -> str:

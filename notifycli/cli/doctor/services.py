@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notifycli.cli.doctor.checks import LOGIN, Facts, Finding, Status
+from notifycli.cli.doctor.checks import LOGIN, CheckResult, Facts, Status
 from notifycli.cli.known_events import journal_of
 from notifycli.cli.session import plural
 from notifycli.cli.times import in_words, now
@@ -26,15 +26,15 @@ _SECONDS = 5.0
 """Somebody waits; a server that is well answers in less."""
 
 
-def check_chatwoot(facts: Facts) -> Finding:
+def check_chatwoot(facts: Facts) -> CheckResult:
     """Try every token that is held, at every Chatwoot that is connected; nothing is written."""
     store = facts.store
     if store is None:
-        return Finding(_CHATWOOT, Status.NOTE, "-", "can't be told without the store")
+        return CheckResult(_CHATWOOT, Status.NOTE, "-", "can't be told without the store")
     connections = store.chatwoot.all()
     if not connections:
         fix = LOGIN
-        return Finding(
+        return CheckResult(
             _CHATWOOT, Status.NOTE, "not connected", "the directory is kept by hand", fix
         )
     found = "; ".join(map(_describe, connections))
@@ -42,7 +42,7 @@ def check_chatwoot(facts: Facts) -> Finding:
         status, meaning, fix = _answers(facts, store, connections)
     except NotifycliError as error:
         status, meaning, fix = Status.FAIL, error.message, error.hint
-    return Finding(_CHATWOOT, status, found, meaning, fix)
+    return CheckResult(_CHATWOOT, status, found, meaning, fix)
 
 
 def _answers(facts: Facts, store: Store, connections: list[Connection]) -> tuple[Status, str, str]:
@@ -104,14 +104,14 @@ def _limits() -> Limits:
     return LIMITS._replace(connect=_SECONDS, read=_SECONDS, whole=2 * _SECONDS, tries=1)
 
 
-def check_email(facts: Facts) -> Finding:
+def check_email(facts: Facts) -> CheckResult:
     """Connect to the mail server and log in, if one is configured; nothing is sent."""
     store = facts.store
     if store is None:
-        return Finding("email", Status.NOTE, "-", "can't be told without the store")
+        return CheckResult("email", Status.NOTE, "-", "can't be told without the store")
     host = store.configuration.get("smtp.host")
     if host is None:
-        return Finding(
+        return CheckResult(
             "email",
             Status.NOTE,
             "no mail server",
@@ -121,10 +121,10 @@ def check_email(facts: Facts) -> Finding:
     try:
         return _try_server(store)
     except NotifycliError as error:
-        return Finding("email", Status.FAIL, host, error.message, error.hint)
+        return CheckResult("email", Status.FAIL, host, error.message, error.hint)
 
 
-def _try_server(store: Store) -> Finding:
+def _try_server(store: Store) -> CheckResult:
     from notifycli.delivery.email.email_channel import letterhead, mail_server  # noqa: PLC0415 - smtplib and ssl
     from notifycli.delivery.email.smtp import MailConnection  # noqa: PLC0415
 
@@ -134,53 +134,55 @@ def _try_server(store: Store) -> Finding:
         and open_keychain(beside=store.location.folder).asks
     ):
         meaning = "not tried: the keyring would ask for a passphrase"
-        return Finding("email", Status.NOTE, sender.address, meaning, "notifycli email test")
+        return CheckResult("email", Status.NOTE, sender.address, meaning, "notifycli email test")
     server = mail_server(store, _SECONDS)
     steps: list[str] = []
     connection = MailConnection(server, steps.append)
     try:
         connection.open()
     except UnavailableError as error:
-        return Finding("email", Status.FAIL, server.name, error.message, error.hint)
+        return CheckResult("email", Status.FAIL, server.name, error.message, error.hint)
     finally:
         connection.close()
-    return Finding("email", Status.OK, f"{sender.address}: {'; '.join(steps)}", "it answers")
+    return CheckResult("email", Status.OK, f"{sender.address}: {'; '.join(steps)}", "it answers")
 
 
 _LISTEN = "listen"
 _SECRET = "notifycli config set listen.secret"  # noqa: S105 - how to set it
 
 
-def check_listen(facts: Facts) -> Finding:
+def check_listen(facts: Facts) -> CheckResult:
     """Look whether a secret is set, and when the last event came to the usual file."""
     path = journal_of(facts.location, facts.store)
     received = path.exists()
     found = f"{path}, {_last(path)}" if received else "no events"
     if not os.access(path if received else _nearest(path.parent), os.W_OK):
         meaning = f"{path} can't be written"
-        return Finding(_LISTEN, Status.FAIL, found, meaning, "notifycli listen --path FILE")
+        return CheckResult(_LISTEN, Status.FAIL, found, meaning, "notifycli listen --path FILE")
     if facts.store is None:
         meaning = "whether a secret is set can't be told without the store"
-        return Finding(_LISTEN, Status.NOTE, found, meaning)
+        return CheckResult(_LISTEN, Status.NOTE, found, meaning)
     return _signatures(facts, facts.store, found, received=received)
 
 
-def _signatures(facts: Facts, store: Store, found: str, *, received: bool) -> Finding:
+def _signatures(facts: Facts, store: Store, found: str, *, received: bool) -> CheckResult:
     """Look whether a secret is set."""
     from notifycli.secrets.secret_settings import get_secret  # noqa: PLC0415 - see SETTINGS
 
     if facts.keychain is not None and facts.keychain.asks:
         meaning = "not told whether a secret is set: the keyring would ask for a passphrase"
-        return Finding(_LISTEN, Status.NOTE, found, meaning, "notifycli config list")
+        return CheckResult(_LISTEN, Status.NOTE, found, meaning, "notifycli config list")
     try:
         kept = get_secret(store, "listen.secret")
     except NotifycliError as error:
-        return Finding(_LISTEN, Status.NOTE, found, f"no signature can be checked: {error.message}")
+        return CheckResult(
+            _LISTEN, Status.NOTE, found, f"no signature can be checked: {error.message}"
+        )
     if kept is None:
-        return Finding(_LISTEN, Status.NOTE, found, "no secret to check webhooks with", _SECRET)
+        return CheckResult(_LISTEN, Status.NOTE, found, "no secret to check webhooks with", _SECRET)
     if not received:
-        return Finding(_LISTEN, Status.NOTE, found, "a secret is set", "notifycli listen")
-    return Finding(_LISTEN, Status.OK, found, "signatures can be checked, events can be kept")
+        return CheckResult(_LISTEN, Status.NOTE, found, "a secret is set", "notifycli listen")
+    return CheckResult(_LISTEN, Status.OK, found, "signatures can be checked, events can be kept")
 
 
 def _last(path: Path) -> str:
@@ -202,24 +204,24 @@ _AWAY = "is this machine online? if a service is gone: notifycli push list, push
 _SUBJECT = "notifycli config set push.subject=mailto:you@your-domain"
 
 
-def check_push(facts: Facts) -> Finding:
+def check_push(facts: Facts) -> CheckResult:
     """Look whether pushes can be signed, and whether the push services can be reached."""
     if facts.store is None:
-        return Finding("push", Status.NOTE, "-", "can't be told without the store")
+        return CheckResult("push", Status.NOTE, "-", "can't be told without the store")
     keys = facts.store.subscriptions.push_keys()
     if not keys:
-        return Finding("push", Status.NOTE, "no key", "pushes are not set up", GENERATE)
+        return CheckResult("push", Status.NOTE, "no key", "pushes are not set up", GENERATE)
     found = f"{plural(len(keys), 'key')}, {plural(sum(k.bound for k in keys), 'subscription')}"
     if facts.keychain is None or not facts.keyring.works or facts.keychain.asks:
-        return Finding("push", Status.NOTE, found, "not tried: the keyring can't be asked")
+        return CheckResult("push", Status.NOTE, found, "not tried: the keyring can't be asked")
     try:
         for key in keys:
             PushKeys(facts.store, facts.keychain, now).private(key)
         _check_subject(facts.store)
     except NotifycliError as error:
-        return Finding("push", Status.FAIL, found, error.message, error.hint)
+        return CheckResult("push", Status.FAIL, found, error.message, error.hint)
     if not any(key.bound for key in keys):
-        return Finding("push", Status.NOTE, found, "no browser is subscribed", _SUBSCRIBE)
+        return CheckResult("push", Status.NOTE, found, "no browser is subscribed", _SUBSCRIBE)
     return _services(facts.store, found)
 
 
@@ -232,7 +234,7 @@ def _check_subject(store: Store) -> None:
         raise ConfigurationError(f"push.subject: {error}", _SUBJECT) from None
 
 
-def _services(store: Store, found: str) -> Finding:
+def _services(store: Store, found: str) -> CheckResult:
     """Say which push services can't be reached, and why."""
     import asyncio  # noqa: PLC0415 - only where there is something to connect to
 
@@ -244,8 +246,8 @@ def _services(store: Store, found: str) -> Finding:
         for subscription in store.subscriptions.of_account(account.id)
     ]
     if troubles := asyncio.run(find_unreachable(endpoints)):
-        return Finding("push", Status.FAIL, found, "; ".join(troubles), _AWAY)
-    return Finding("push", Status.OK, found, "pushes can be signed, the services answer")
+        return CheckResult("push", Status.FAIL, found, "; ".join(troubles), _AWAY)
+    return CheckResult("push", Status.OK, found, "pushes can be signed, the services answer")
 
 
 _SOUND_SECONDS = 5.0
@@ -253,7 +255,7 @@ _SOUND_SECONDS = 5.0
 _TEST = "notifycli audio test"
 
 
-def check_sound(_: Facts) -> Finding:
+def check_sound(_: Facts) -> CheckResult:
     """Have silence played: a player may be there without a sound server or card to play on."""
     import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
 
@@ -265,12 +267,14 @@ def check_sound(_: Facts) -> Finding:
     if not programs:
         if instead:
             meaning = f"no player is installed{instead}"
-            return Finding("sound", Status.NOTE, BELL, meaning, _TEST)
-        return Finding("sound", Status.NOTE, "no player", "sounds can't be played on this machine")
+            return CheckResult("sound", Status.NOTE, BELL, meaning, _TEST)
+        return CheckResult(
+            "sound", Status.NOTE, "no player", "sounds can't be played on this machine"
+        )
     try:
         with silence() as tone:
             name = asyncio.run(player.play(tone))
     except UnavailableError as error:
-        return Finding("sound", Status.NOTE, programs, f"{error.message}{instead}", error.hint)
+        return CheckResult("sound", Status.NOTE, programs, f"{error.message}{instead}", error.hint)
     meaning = "it took silence; whether a tone can be heard: try it"
-    return Finding("sound", Status.OK, name, meaning, _TEST)
+    return CheckResult("sound", Status.OK, name, meaning, _TEST)
