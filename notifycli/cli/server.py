@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -26,7 +26,9 @@ from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import DeliveryRun
+    from notifycli.server.journal import Journal
     from notifycli.server.metrics import Metrics
+    from notifycli.server.stored_log import StoredLog
     from notifycli.store.store import Store
 
 
@@ -142,29 +144,14 @@ def listen(
     """
     session = session_of(ctx)
     http_server = load_server()
-    from notifycli.server.journal import Journal  # noqa: PLC0415
-    from notifycli.server.stored_log import StoredLog  # noqa: PLC0415
     from notifycli.server.webhooks import WebhookReceiver  # noqa: PLC0415 - needs what is an extra
 
     secrets = _secrets(session, needed=not unsigned)
     metrics = load_metrics(session)
     writer = LogWriter(session, log_format or LogFormat.TEXT, metrics)
     log = writer.note
-    # pathlib's own raises where it may not look.
-    if path is not None and not os.path.isdir(Path(os.path.expanduser(path)).parent):  # noqa: PTH112
-        make = f"mkdir -p {shlex.quote(str(path.parent))}"
-        raise UsageError(f"there is no folder for {path}", make)
-    if to_store and (path or deliver):
-        raise UsageError(
-            "--store keeps events in the store, from which another process delivers",
-            "leave out --path and --deliver; then: notifycli deliver --follow --store",
-        )
-    journal: Journal | StoredLog
-    if to_store:
-        with session.store() as store:
-            journal = StoredLog(session.location, session.fallback_account(store))
-    else:
-        journal = Journal(Path(os.path.expanduser(path or journal_path(session))), log)
+    _check_place(path, to_store=to_store, deliver=deliver)
+    journal = _journal(session, path, log, to_store=to_store)
     at = http_server.Place(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()
@@ -182,6 +169,32 @@ def listen(
             log,
         )
     print_stopped(session, f"; {plural(receiver.kept, 'event')} received")
+
+
+def _check_place(path: Path | None, *, to_store: bool, deliver: bool) -> None:
+    """Raise `UsageError` where no events can be kept."""
+    # pathlib's own raises where it may not look.
+    if path is not None and not os.path.isdir(Path(os.path.expanduser(path)).parent):  # noqa: PTH112
+        make = f"mkdir -p {shlex.quote(str(path.parent))}"
+        raise UsageError(f"there is no folder for {path}", make)
+    if to_store and (path or deliver):
+        raise UsageError(
+            "--store keeps events in the store, from which another process delivers",
+            "leave out --path and --deliver; then: notifycli deliver --follow --store",
+        )
+
+
+def _journal(
+    session: Session, path: Path | None, log: Callable[..., None], *, to_store: bool
+) -> Journal | StoredLog:
+    """Return what keeps the events: the store, or a file."""
+    from notifycli.server.journal import Journal  # noqa: PLC0415
+    from notifycli.server.stored_log import StoredLog  # noqa: PLC0415
+
+    if not to_store:
+        return Journal(Path(os.path.expanduser(path or journal_path(session))), log)
+    with session.store() as store:
+        return StoredLog(session.location, session.fallback_account(store))
 
 
 def _secrets(session: Session, *, needed: bool) -> list[Secret]:

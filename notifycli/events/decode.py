@@ -514,10 +514,8 @@ def _digest(text: bytes | Raw) -> bytes:
 
 
 def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Event:
-    inner = body.conversation
-    flat = kind.flat or (kind.sla and inner is None)
-    if inner is None:
-        inner = _NO_CONVERSATION
+    inner = _NO_CONVERSATION if body.conversation is None else body.conversation
+    flat = kind.flat or (kind.sla and body.conversation is None)
     meta = (body.meta if flat else inner.meta) or body.meta or inner.meta or _NO_META
     author = author_of(body) if kind.message else None
     event = Event(
@@ -550,10 +548,8 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
         event.status = STATUS_BY_EVENT.get(kind.name)
     if kind.name == MESSAGE_CREATED:
         event.message = message_of(body, author)
-    elif body.user is not None:
-        _read_presence(event, body, body.user)
-    elif kind.name == PRESENCE and body.users is not UNSET:
-        event.connected = connected_of(body.users)
+    elif body.user is not None or kind.name == PRESENCE:
+        _read_presence(event, body)
     if kind.message and event.message is None:
         event.updated_message = id_of("id", body.id)
     return event
@@ -609,7 +605,12 @@ def _read_performer(event: Event, body: Payload) -> None:
         event.performed_by = maker_of(body)
 
 
-def _read_presence(event: Event, body: Payload, user: sent.Person) -> None:
+def _read_presence(event: Event, body: Payload) -> None:
+    user = body.user
+    if user is None:
+        if body.users is not UNSET:
+            event.connected = connected_of(body.users)
+        return
     if event.name == PRESENCE:
         may_be_silent = user.type is None
     elif event.name == TYPING_ON:

@@ -30,7 +30,8 @@ from notifycli.store.store import Store
 if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import DeliveryRun
     from notifycli.delivery.channels import Channels
-    from notifycli.delivery.enqueue import Enqueuer
+    from notifycli.delivery.engine import Engine
+    from notifycli.delivery.enqueue import Enqueuer, Terms
     from notifycli.server.metrics import Metrics
     from notifycli.store.outbox import Scope
 
@@ -126,21 +127,14 @@ def run(
     replayed, and nobody is told of them.
     """
     session = session_of(ctx)
-    if dry_run and follow:
-        raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
-    if metrics is not None and not follow:
-        raise UsageError("--metrics is for a run that goes on", "add --follow")
-    if from_store and (events or pending or not follow):
-        raise UsageError("--store follows what is received", "deliver --follow --store, alone")
-    files = [] if from_store else _files(session, events, follow=follow, pending=pending)
+    _check(follow=follow, dry_run=dry_run, metrics=metrics)
+    files = _files(session, events, follow=follow, pending=pending, from_store=from_store)
     with ExitStack() as stack, session.store() as store:
         if from_store:
             _ = store.received  # or it says why there is none
         from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - not for the help
         from notifycli.cli.deliver.worker import DeliveryRun, Source  # noqa: PLC0415
-        from notifycli.delivery.channels import discard  # noqa: PLC0415
-        from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
-        from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
+        from notifycli.delivery.enqueue import Terms  # noqa: PLC0415
         from notifycli.store.outbox import Scope  # noqa: PLC0415
 
         named = frozenset(map(Channel, channel or ()))
@@ -152,9 +146,7 @@ def run(
         feeder, account = None, session.given_account
         if files or from_store:
             terms = Terms(Selection(users=users, channels=named, account=account), max_age, limit)
-            fallback, profile = session.fallback_account(store), partial(profile_of, store, rules)
-            feeder = Enqueuer(store, fallback, terms, channels, profile)
-            tell_without_effect(session, feeder.replay.accounts.values())
+            feeder = _enqueuer(session, store, terms, channels, rules)
         scope = Scope(named or frozenset(Channel), users, account)
         warn_of_doubles(session, store, scope)
         if dry_run:
@@ -162,15 +154,50 @@ def run(
         else:
             bad = BadLines(print_error, strict=strict)
             source = Source(session, store, files, bad, follow=follow, from_store=from_store)
-            limits = Limits(int(store.configuration.get("deliver.concurrency") or 1), limit)
-            engine = Engine(store.outbox, channels, scope, limits, log.write if log else discard)
+            engine = _engine(store, channels, scope, limit, log)
             work = DeliveryRun(feeder, engine, source, log)
             status = _send(session, store, work, scope, progress=progress)
     raise typer.Exit(status)
 
 
-def _files(session: Session, events: list[str] | None, *, follow: bool, pending: bool) -> list[str]:
-    """Give what is to be read; nothing, where only what is left over is to be sent."""
+def _check(*, follow: bool, dry_run: bool, metrics: int | None) -> None:
+    """Raise `UsageError` for what doesn't go together."""
+    if dry_run and follow:
+        raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
+    if metrics is not None and not follow:
+        raise UsageError("--metrics is for a run that goes on", "add --follow")
+
+
+def _enqueuer(
+    session: Session, store: Store, terms: Terms, channels: Channels, rules: str | None
+) -> Enqueuer:
+    """Make what replays the events, and say which settings have no effect by its rules."""
+    from notifycli.delivery.enqueue import Enqueuer  # noqa: PLC0415 - not for the help
+
+    fallback, profile = session.fallback_account(store), partial(profile_of, store, rules)
+    enqueuer = Enqueuer(store, fallback, terms, channels, profile)
+    tell_without_effect(session, enqueuer.replay.accounts.values())
+    return enqueuer
+
+
+def _engine(
+    store: Store, channels: Channels, scope: Scope, limit: int | None, log: LogWriter | None
+) -> Engine:
+    from notifycli.delivery.channels import discard  # noqa: PLC0415 - not for the help
+    from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
+
+    limits = Limits(int(store.configuration.get("deliver.concurrency") or 1), limit)
+    return Engine(store.outbox, channels, scope, limits, log.write if log else discard)
+
+
+def _files(
+    session: Session, events: list[str] | None, *, follow: bool, pending: bool, from_store: bool
+) -> list[str]:
+    """Give the files to read; none, where all that is sent is left over, or is in the store."""
+    if from_store and (events or pending or not follow):
+        raise UsageError("--store follows what is received", "deliver --follow --store, alone")
+    if from_store:
+        return []
     if pending and (events or follow):
         raise UsageError("--pending reads no events", "leave it out: what is left over is sent too")
     alone = not events and is_terminal(sys.stdin)

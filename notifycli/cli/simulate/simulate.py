@@ -181,17 +181,8 @@ def simulate(
     The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
     """
     session = session_of(ctx)
-    asked = Asked(
-        explain,
-        summary,
-        diff,
-        exit_code,
-        expect,
-        report,
-        zone,
-        jobs or processors(),
-        as_given(settings or (), prefs, rules),
-    )
+    jobs, proposal = jobs or processors(), as_given(settings or (), prefs, rules)
+    asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs, proposal)
     asked.check()
     check_order(since, until)
     inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
