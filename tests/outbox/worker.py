@@ -15,7 +15,7 @@ from notifycli.delivery import channels, engine
 from notifycli.delivery.channels import Delivered, Outcome
 from notifycli.store.outbox import Notice
 
-LEASE = 400_000
+LEASE_SECONDS = 0.4
 
 
 class _Slow:
@@ -44,12 +44,13 @@ def _install() -> None:
     sys.modules[module.__name__] = module
     for channel in channels.MODULES:
         channels.MODULES[channel] = module.__name__
-    engine.LEASE = LEASE
-    log_follower.RENEW_SECONDS = 0.1
+    lease = float(os.environ.get("LEASE_SECONDS", LEASE_SECONDS))
+    engine.LEASE = int(lease * 1_000_000)
+    log_follower.RENEW_SECONDS = lease / 8
     if os.environ.get("NOTIFYCLI_DB", "").startswith("postgresql:"):
         from notifycli.store.postgres import received  # noqa: PLC0415 - an extra
 
-        received.LEASE_SECONDS = 1
+        received.LEASE_SECONDS = lease
 
 
 if __name__ == "__main__":

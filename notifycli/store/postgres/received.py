@@ -16,7 +16,7 @@ from notifycli.store.received import AccountPlace, Arrival, Place, ReceivedEvent
 if TYPE_CHECKING:
     from notifycli.store.store import Database
 
-LEASE_SECONDS = 15
+LEASE_SECONDS = 15.0
 """How long whoever was killed keeps others from an account."""
 _UNTIL = "clock_timestamp() + ? * interval '1 s'"
 _WRITE = """
