@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -23,7 +24,7 @@ from notifycli.secrets.private_file import (
     read_private,
     replace_private,
 )
-from notifycli.store.store import check_unused, open_store
+from notifycli.store.store import Location, check_unused, open_store, set_aside
 from notifycli.store.tokens import TokenState
 
 app = part()
@@ -56,6 +57,12 @@ def backup(ctx: typer.Context, file: Archive) -> None:
         copy = Path(folder) / _STORE
         with open_store(session.location, create=False) as store:
             store.copy_to(copy)
+            received = 0 if session.location.file else store.received.count()
+        if received:
+            session.warn(
+                f"the backup doesn't have the {plural(received, 'event')} that listen --store has "
+                "received; they too: notifycli events received"
+            )
         _tell_missing(session, copy, "the backup doesn't have")
         secrets = read_private(file_path(os.environ, session.location.folder))
 
@@ -81,7 +88,11 @@ def restore(
     *,
     replace: Annotated[
         bool,
-        typer.Option("--replace", help="Move what is there aside, to names ending in .before."),
+        typer.Option(
+            "--replace",
+            help="Move what is there aside: files to names ending in .before, a server's schema to "
+            "notifycli_before.",
+        ),
     ] = False,
 ) -> None:
     """Bring a backup back; stop what uses the store before.
@@ -90,26 +101,34 @@ def restore(
     """
     session = session_of(ctx)
     store = session.location.file
-    if store is None:
-        raise UsageError(
-            "a backup is brought back into a file",
-            "restore one with --db FILE; then: notifycli store copy FILE postgresql://HOST/NAME",
-        )
     keychain = file_path(os.environ, session.location.folder)
     with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
         members = _extract(file, Path(folder))
-        targets = {store: members[_STORE]}
+        targets = {} if store is None else {store: members[_STORE]}
         if _KEYCHAIN in members:
             targets[keychain] = members[_KEYCHAIN]
         with hold_lock(lock_path(keychain), LOCK_SECONDS):
             if replace and session.location.exists:
                 check_unused(session.location)
             _make_way(list(targets), replace=replace)
+            if store is None:
+                _restore_to_server(session.location, members[_STORE], replace=replace)
             for target, source in targets.items():
                 with source.open("rb") as data:
                     replace_private(target, partial(shutil.copyfileobj, data))
         _tell_missing(session, members[_STORE], "the backup didn't have")
-    session.info(f"restored {', '.join(map(str, targets))}; is all well? notifycli doctor")
+    done = [session.location.name] * (store is None) + list(map(str, targets))
+    session.info(f"restored {', '.join(done)}; is all well? notifycli doctor")
+
+
+def _restore_to_server(location: Location, backup: Path, *, replace: bool) -> None:
+    """Write a backup to a server's store: all of it or nothing."""
+    with (
+        set_aside(location) if replace else nullcontext(),
+        open_store(backup, create=False) as source,
+        open_store(location) as target,
+    ):
+        target.copy_from(source)
 
 
 def _extract(file: Path, folder: Path) -> dict[str, Path]:

@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from notifycli.cli.command import command_class, examples, group, session_of
-from notifycli.cli.output import write_file
+from notifycli.cli.output import write, write_file
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error
 
@@ -54,10 +54,24 @@ def pack(
     inputs, bad = session.inputs(events), BadLines(print_error, strict=strict)
     count = 0
 
-    def write(file: BinaryIO) -> None:
+    def pack_into(file: BinaryIO) -> None:
         nonlocal count
         count = write_facts(read_events(inputs, bad, jobs=processors()), file)
 
-    write_file(output, write)
+    write_file(output, pack_into)
     session.info(f"packed {plural(count, 'event')} into {output}")
     raise typer.Exit(bad.finish())
+
+
+@app.command(
+    "received",
+    cls=command_class(),
+    epilog=examples(
+        "notifycli events received | notifycli simulate -\nnotifycli events received > week.jsonl"
+    ),
+)
+def received(ctx: typer.Context) -> None:
+    """Write the events that listen --store has received on all hosts, a line each."""
+    session = session_of(ctx)
+    with session.store() as store:
+        write(f"{body}\n".encode() for body in store.received.bodies())

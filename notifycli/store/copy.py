@@ -50,7 +50,7 @@ def copy_store(source: Database, target: Database, name: str) -> int:
             if target.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone():
                 raise UsageError(
                     f"the store {name} holds something already",
-                    "copy into an empty one: notifycli store copy FROM TO",
+                    "name an empty one; or, for a backup: notifycli restore FILE --replace",
                 )
         for table in TABLES:
             sent, columns = _Seen(), _columns(source, table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -65,10 +65,18 @@ class Received(Protocol):
         """
         ...
 
-    def forget(self, days: int) -> None:
-        """Forget events that were delivered and are older than this."""
+    def tidy(self, days: int) -> None:
+        """Forget events that were delivered and are older than this.
+
+        A database that was brought back into another server counts transactions from another
+        number: its events are put behind those that are there, so that they are read.
+        """
         ...
 
-    def bodies(self) -> Sequence[str]:
-        """Return the bodies of all events, in order."""
+    def count(self) -> int:
+        """Count the events."""
+        ...
+
+    def bodies(self) -> Iterator[str]:
+        """Return the bodies of all events, in the order in which they came."""
         ...

@@ -448,6 +448,16 @@ def _check_for_password(url: str) -> None:
         )
 
 
+def set_aside(location: Location) -> AbstractContextManager[None]:
+    """Move what a server's store holds to the schema `notifycli_before`, for what is done then.
+
+    If that fails, it is moved back. Raises `UsageError` if something is there already.
+    """
+    from notifycli.store.postgres.aside import set_aside as aside
+
+    return aside(location)
+
+
 def check_unused(location: Location) -> None:
     """Raise `TryAgainError` while anybody has the store open; one that is damaged is let be."""
     if location.file is not None:

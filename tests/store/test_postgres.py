@@ -210,3 +210,30 @@ def test_who_holds_it_too_long_makes_it_75(postgresql: Postgres, notifycli: Noti
     with open_store(url) as store, store.change(3, "user add", "tester"):
         result = notifycli("user", "add", "new@example.com", "-a", "3", "--db", url)
         assert (result.status, "in use by another process" in result.stderr) == (75, True)
+
+
+TEARS = {
+    "DROP TABLE notifycli.preset": "tables are missing: preset",
+    "INSERT INTO notifycli.change VALUES (9, '', '', 1, '')": (
+        "the numbers of change are given anew: 9 is taken, and 0 was the last that was given"
+    ),
+    "INSERT INTO notifycli.received (account_id, body, received_at) VALUES (1, '{}', '2026-01-01');"
+    "INSERT INTO notifycli.account_lease (account_id, transaction) VALUES (1, '1')": (
+        "1 received events of account 1 have waited for 5 minutes: nobody delivers them"
+    ),
+}
+
+
+@pytest.mark.parametrize("tear", TEARS)
+def test_the_doctor_finds_what_is_torn(
+    postgresql: Postgres, notifycli: Notifycli, tear: str
+) -> None:
+    name = f"torn_{[*TEARS].index(tear)}"
+    postgresql.psql("postgres", f"CREATE DATABASE {name}")
+    url = through_socket(postgresql, name)
+    open_store(url).__exit__()
+    for sql in ("SELECT", tear):
+        postgresql.psql(name, sql)
+        (found,) = [f for f in notifycli("doctor", "--db", url).records if f["check"] == "store"]
+    assert (found["status"], found["meaning"]) == ("fail", TEARS[tear])
+    assert found["fix"]

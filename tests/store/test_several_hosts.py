@@ -82,7 +82,7 @@ def test_a_delivery_is_kept_once_whichever_host_it_reaches(url: str) -> None:
     with open_store(url) as store:
         assert [len(numbers(store, account)) for account in (1, 5)] == [2, 1]
         assert '"received_at"' in numbers(store, 1)[0]
-        assert len(store.received.bodies()) == 3
+        assert store.received.count() == 3
 
 
 def test_a_store_in_a_file_says_that_it_is_one_machines(notifycli: Notifycli) -> None:
@@ -135,10 +135,10 @@ def test_what_was_delivered_is_forgotten_in_time(hosts: list[Store]) -> None:
     first, second = log.read(1, Place(), 100)
     log.lease("one")
     hosts[0].outbox.write([], 5, reached=[AccountPlace(1, "one", first.place)])
-    log.forget(1)
-    assert len(log.bodies()) == 2, "it is young"
-    log.forget(0)
-    assert log.bodies() == [second.body]
+    log.tidy(1)
+    assert log.count() == 2, "it is young"
+    log.tidy(0)
+    assert [*log.bodies()] == [second.body]
 
 
 class Hosts:
@@ -234,3 +234,21 @@ def test_one_that_is_killed_is_followed_by_another(notifycli: Notifycli, url: st
         of_conversation = [number for number in firsts if number % 4 == each]
         assert of_conversation == sorted(of_conversation)
     assert "Traceback" not in hosts.told
+
+
+def test_what_another_server_has_numbered_is_read_all_the_same(
+    url: str, hosts: list[Store], notifycli: Notifycli
+) -> None:
+    log = hosts[0].received
+    log.write([arrival(1), arrival(2)])
+    with closing(psycopg2.connect(url)) as connection, connection:
+        connection.cursor().execute(
+            "UPDATE notifycli.received SET transaction = '999999999999';"
+            "UPDATE notifycli.account_lease SET transaction = '999999999999', event_id = 1"
+        )
+    assert numbers(hosts[1], 1) == []
+    log.tidy(30)
+    assert log.lease("one") == {1: Place()}
+    assert numbers(hosts[1], 1) == ['{"n":1}', '{"n":2}']
+    written = notifycli.ok("events", "received", "--db", url)
+    assert written.stdout == b'{"n":1}\n{"n":2}\n'

@@ -48,7 +48,7 @@ class LogFollower:
         Raises `TryAgainError` if another host has taken an account over.
         """
         with self._connect() as store:
-            store.received.forget(_KEPT_DAYS)
+            store.received.tidy(_KEPT_DAYS)
             while True:
                 self._lease(store.received)
                 until = time.monotonic() + RENEW_SECONDS

@@ -61,10 +61,6 @@ _CLOCK_HOLDS = 30_000_000
 """How long the difference of the clocks is believed, in microseconds."""
 _CLOCK_STEPS = 100_000
 """By how much this host's clock may be put right, or stand still, before it is asked again."""
-_NUMBERED = """
-SELECT table_name FROM information_schema.columns
- WHERE table_schema = 'notifycli' AND is_identity = 'YES'
-"""
 
 
 class PostgreSQL:
@@ -154,6 +150,7 @@ class PostgreSQL:
     def inspect(self) -> Inspection:
         """Look the database over."""
         from notifycli.store.postgres.schema import VERSION  # noqa: PLC0415 - imports its SQL
+        from notifycli.store.postgres.torn import find_trouble  # noqa: PLC0415
 
         with self.errors():
             server, size, encrypted = self.execute(
@@ -166,6 +163,10 @@ class PostgreSQL:
             f"{self._location.name}, version {VERSION}, {int(size)} KiB, PostgreSQL {server}, "
             + ("encrypted" if encrypted else "not encrypted")
         )
+        with self.errors():
+            trouble, remedy = find_trouble(self)
+        if trouble:
+            return Inspection(found, trouble, remedy)
         return Inspection(found, meaning="it answers; who may read it is for the server to say")
 
     def copy_to(self, _file: Path) -> bool:
@@ -174,7 +175,9 @@ class PostgreSQL:
 
     def count_on(self) -> None:
         """Have new rows be numbered on from those that are there."""
-        for (table,) in self.execute(_NUMBERED).fetchall():
+        from notifycli.store.postgres.torn import NUMBERED  # noqa: PLC0415 - a copy's alone
+
+        for (table,) in self.execute(NUMBERED).fetchall():
             self.execute(
                 f"SELECT setval(pg_get_serial_sequence('notifycli.{table}', 'id'),"
                 f" max(id)) FROM {table}"

@@ -7,7 +7,7 @@ no older transaction runs, and in the order of transactions, behind which none c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from notifycli.errors import TryAgainError
@@ -48,6 +48,10 @@ DELETE FROM received r USING account_lease a WHERE a.account_id = r.account_id
    AND (r.transaction, r.id) <= (a.transaction, a.event_id)
    AND r.received_at < clock_timestamp() - ? * interval '1 day'
 """
+_AHEAD = "transaction >= pg_snapshot_xmax(pg_current_snapshot())"
+_RENUMBER = f"UPDATE received SET transaction = pg_current_xact_id() WHERE {_AHEAD}"
+_BEGIN_ANEW = f"UPDATE account_lease SET transaction = '0', event_id = 0 WHERE {_AHEAD}"
+_PAGE = "SELECT id, body FROM received WHERE id > ? ORDER BY id LIMIT 500"
 
 
 class PostgreSQLReceived:
@@ -98,13 +102,26 @@ class PostgreSQLReceived:
                 f"another host delivers account {account} by now", "it goes on by itself"
             )
 
-    def forget(self, days: int) -> None:
-        """Forget what was delivered."""
+    def tidy(self, days: int) -> None:
+        """Forget what was delivered, and mend what another server has numbered."""
         with self._database.brief():
             self._database.execute(_FORGET, (days,))
+            self._database.execute(_RENUMBER)
+            # What was delivered is in the outbox, and is not sent again.
+            self._database.execute(_BEGIN_ANEW)
 
-    def bodies(self) -> Sequence[str]:
-        """Return all bodies."""
+    def count(self) -> int:
+        """Count them."""
         with self._database.errors():
-            rows = self._database.execute("SELECT body FROM received ORDER BY transaction, id")
-            return [body for (body,) in rows.fetchall()]
+            return int(self._database.execute("SELECT count(*) FROM received").fetchone()[0])
+
+    def bodies(self) -> Iterator[str]:
+        """Return all bodies, a page after the other."""
+        last = 0
+        while True:
+            with self._database.errors():
+                rows = self._database.execute(_PAGE, (last,)).fetchall()
+            if not rows:
+                return
+            yield from (body for _, body in rows)
+            last = rows[-1][0]

@@ -104,3 +104,17 @@ def test_a_backup_is_a_file_whatever_keeps_the_store(full: Notifycli, tmp_path: 
     full.ok("restore", str(tmp_path / "desk.backup"), "--db", "restored.db")
     after = [full.ok(*command.split(), "--db", "restored.db").stdout for command in EXPORTS]
     assert after == before
+
+
+def test_a_backup_is_brought_back_into_its_own_kind(full: Notifycli, url: str) -> None:
+    before = [full.ok(*command.split()).stdout for command in EXPORTS]
+    full.ok("backup", "desk.backup")
+    full.ok("user", "add", "late@example.com", "--db", url)
+    refused = full("restore", "desk.backup")
+    assert (refused.status, "--replace" in refused.stderr) == (2, True)
+    assert len(full.ok("user", "list").records) == 3
+    full.ok("restore", "desk.backup", "--replace")
+    assert [full.ok(*command.split()).stdout for command in EXPORTS] == before
+    again = full("restore", "desk.backup", "--replace")
+    assert (again.status, "not overwritten" in again.stderr) == (2, True)
+    assert [full.ok(*command.split()).stdout for command in EXPORTS] == before
