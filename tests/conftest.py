@@ -78,7 +78,7 @@ def _isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "tester")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    for name in [*_SWITCHES, *(n for n in os.environ if n.startswith("NOTIFYCLI_"))]:
+    for name in [*_SWITCHES, "PAGER", *(n for n in os.environ if n.startswith("NOTIFYCLI_"))]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(socket.socket, "connect", _connect_to_loopback)
 

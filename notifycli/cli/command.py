@@ -17,6 +17,8 @@ from notifycli.rules.preferences import nearest
 
 _FILES = {"EVENTS", "FILE", "FILES", "FILE.html", "FOLDER", "PATH"}
 """How the help calls the names of files."""
+_WIDEST_HELP = 120
+"""Columns: longer lines are hard to read, however wide the terminal is."""
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
 
@@ -295,7 +297,10 @@ def lazy_group(sections: dict[str, dict[str, Noun]], aliases: dict[str, str]) ->
     class LazyGroup(TyperGroup):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
             added = [option.option() for option in (SOME_USERS, *_EVERYWHERE)]
-            kwargs["context_settings"] = {"help_option_names": ["-h", "--help"]}
+            kwargs["context_settings"] = {
+                "help_option_names": ["-h", "--help"],
+                "max_content_width": _WIDEST_HELP,
+            }
             super().__init__(*args, params=[*params, *added], **kwargs)
             self.commands = LazyCommands(nouns, aliases)
 

@@ -9,7 +9,8 @@ import codecs
 import os
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 import typer
@@ -35,6 +36,8 @@ _SIGNS = {
 The shades of a bar and of the map stay one cell wide.
 """
 _REPLACE = "notifycli-signs"
+_held: list[bytes] | None = None
+"""What a pager may be going to show."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -69,6 +72,9 @@ def write_output(data: bytes) -> None:
     """
     if sys.stdout is None:
         raise TryAgainError("standard output is closed")
+    if _held is not None:
+        _held.append(data)
+        return
     try:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
@@ -85,6 +91,42 @@ def _discard(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+@contextmanager
+def paged() -> Iterator[None]:
+    """Have what is written meanwhile shown by a pager, where it is longer than the terminal.
+
+    That is the one which `NOTIFYCLI_PAGER` or `PAGER` names; with neither there is none.
+    """
+    global _held  # noqa: PLW0603 - standard output is one for the whole program, too
+    command = os.environ.get("NOTIFYCLI_PAGER", os.environ.get("PAGER", ""))
+    if _held is not None or not is_terminal(sys.stdout) or command in {"", "cat"}:
+        yield
+        return
+    held = _held = []
+    try:
+        yield
+    finally:
+        _held = None
+        text = b"".join(held)
+        height = os.get_terminal_size(sys.stdout.fileno()).lines
+        if text.count(b"\n") < height or not _show_by(command, text):
+            write_output(text)
+
+
+def _show_by(command: str, text: bytes) -> bool:
+    """Show a text by a pager; whether there is one of this name."""
+    import shlex  # noqa: PLC0415 - few have so much to show
+    import subprocess  # noqa: PLC0415 - the same
+
+    # As git has it: colours as they are, and what fits is left on the screen.
+    environment = {"LESS": "FRX", **os.environ}
+    try:
+        subprocess.run(shlex.split(command), input=text, env=environment, check=False)  # noqa: S603 - the user's own
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def printable(text: str) -> str:
     """Return the text with everything that a terminal could take as a command replaced."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
@@ -99,13 +141,36 @@ def print_error(text: str) -> None:
     """Write a line, or several, to standard error, free of control characters."""
     if sys.stderr is None:
         return
-    safe = "\n".join(map(printable, text.split("\n")))
+    safe = "\n".join(map(_fold, map(printable, text.split("\n"))))
     try:
         sys.stderr.write(f"{safe}\n")
         sys.stderr.flush()
     except OSError:
         # Whoever has stopped listening to the talk may still want the data.
         _discard(sys.stderr)
+
+
+def _fold(line: str) -> str:
+    """Break a line between words where it is too long for the terminal; commands stay whole."""
+    if not is_terminal(sys.stderr):
+        return line
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        return line
+    if len(line) < width or not width:
+        return line
+    import textwrap  # noqa: PLC0415 - most lines fit
+
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.fill(
+        line.strip(),
+        width - 1,
+        initial_indent=indent,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def leave_line() -> None:

@@ -39,15 +39,23 @@ class TypeRow(NamedTuple):
     subject: str
     """What it is about, as in `e-mails about assignments`."""
     fires_when: str
+    concerns: str
+    """Whom an event of this type is about, before anything is switched off."""
+    box: str
+    """What Chatwoot's profile settings send notifications of, in its words; "" if it has none."""
     builtin: bool
     """Whether Chatwoot gives it, switched on, to a new agent."""
 
+
+_MISSED = "its assignee, those who take part in it, and every administrator"
 
 TYPES = (
     TypeRow(
         NotificationType.CREATION,
         "created",
         "new conversations",
+        "a new conversation is created",
+        "every member of its inbox",
         "a new conversation is created",
         builtin=False,
     ),
@@ -56,12 +64,16 @@ TYPES = (
         "assigned",
         "assignments",
         "a conversation is assigned to you by someone else",
+        "the new assignee",
+        "a conversation is assigned to me",
         builtin=True,
     ),
     TypeRow(
         NotificationType.MENTION,
         "mention",
         "mentions",
+        "you are mentioned in a conversation",
+        "each user who is mentioned, or whose team is",
         "you are mentioned in a conversation",
         builtin=False,
     ),
@@ -70,6 +82,8 @@ TYPES = (
         "message",
         "messages in their own conversations",
         "there is a new message in a conversation assigned to you, while you are inactive",
+        "the assignee",
+        "a new message is created in an assigned conversation",
         builtin=False,
     ),
     TypeRow(
@@ -77,6 +91,8 @@ TYPES = (
         "participating",
         "messages where they take part",
         "there is a new message in a conversation you take part in, while you are inactive",
+        "those who were assigned or mentioned before, or were added, but not the assignee",
+        "a new message is created in a participated conversation",
         builtin=False,
     ),
     TypeRow(
@@ -84,6 +100,8 @@ TYPES = (
         "unassigned",
         "messages in unassigned conversations",
         "a customer writes in a conversation nobody is assigned to, while you are inactive",
+        "every member of its inbox",
+        "",
         builtin=False,
     ),
     TypeRow(
@@ -91,6 +109,8 @@ TYPES = (
         "sla_first",
         "missed first responses",
         "a conversation missed its first response time",
+        _MISSED,
+        "a conversation misses first response SLA",
         builtin=False,
     ),
     TypeRow(
@@ -98,6 +118,8 @@ TYPES = (
         "sla_next",
         "missed next responses",
         "a conversation missed its next response time",
+        _MISSED,
+        "a conversation misses next response SLA",
         builtin=False,
     ),
     TypeRow(
@@ -105,6 +127,8 @@ TYPES = (
         "sla_resolution",
         "missed resolutions",
         "a conversation missed its resolution time",
+        _MISSED,
+        "a conversation misses resolution SLA",
         builtin=False,
     ),
 )

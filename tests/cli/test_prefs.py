@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
+from typing import Any
 
 import pytest
 
+from notifycli.rules.preferences import KEYS
 from tests.conftest import Json, Notifycli
 
 BUILTIN = {
@@ -590,3 +593,98 @@ def test_accounts_do_not_share_anything(desk: Notifycli) -> None:
     assert listed(desk, "-u", "7", "-a", "2") == changed(
         {"audio": ("all", "user"), "audio.tone": ("bell", "default"), MENTION: ("on", "lock")}
     )
+
+
+class TestExplain:
+    def test_everything_that_there_is_to_know_of_a_key(self, notifycli: Notifycli) -> None:
+        assert notifycli.ok("prefs", "explain", "email.created").records == [
+            {
+                "key": "email.conversation_creation",
+                "short": "email.created",
+                "summary": "an email when a new conversation is created",
+                "values": ["on", "off"],
+                "builtin": "off",
+                "concerns": "every member of its inbox",
+                "chatwoot": 'Profile settings: "Send email notifications when a new conversation '
+                'is created" (email_conversation_creation)',
+                "example": "notifycli prefs set email.created=on -u jane@example.com",
+            }
+        ]
+
+    def test_globs_list_several_and_no_key_lists_all(self, notifycli: Notifycli) -> None:
+        def keys(*asked: str) -> list[str]:
+            return [one["key"] for one in notifycli.ok("prefs", "explain", *asked).records]
+
+        assert keys("*.mention", "email.mention") == [
+            "email.conversation_mention",
+            "push.conversation_mention",
+        ]
+        assert keys() == list(KEYS)
+
+    @pytest.mark.parametrize("key", KEYS)
+    def test_each_example_changes_what_it_is_an_example_of(self, desk: Notifycli, key: str) -> None:
+        (told,) = desk.ok("prefs", "explain", key).records
+        desk.ok(*shlex.split(told["example"])[1:])
+        (now,) = desk.ok("prefs", "list", key, "-u", "jane@example.com").records
+        assert (now["origin"], now["value"] != told["builtin"]) == ("user", True)
+
+    def test_an_unknown_key_is_2_and_the_nearest_is_named(self, notifycli: Notifycli) -> None:
+        result = notifycli("prefs", "explain", "email.creatd")
+        assert (result.status, result.stdout) == (2, b"")
+        assert "email.created" in result.stderr
+
+
+class TestMatrix:
+    """On a terminal many users are a line each."""
+
+    def shown(self, desk: Notifycli, *options: str, columns: int = 120) -> list[list[str]]:
+        environment = {"COLUMNS": str(columns)}
+        table = desk.ok("prefs", "list", *options, "-o", "table", environment=environment).stdout
+        return [line.split() for line in table.decode().splitlines() if line.strip()]
+
+    def test_a_line_a_user_and_a_column_a_type(self, desk: Notifycli) -> None:
+        desk.ok("prefs", "set", "email.created=on", "push.mention=on", "audio=all", "-u", "7")
+        heads, *users = self.shown(desk, "--all-users")[2:]
+        assert heads[:4] == ["User", "audio", "ted", "gned"]
+        assert [user for user in users if "@" in user[0]] == [
+            ["jane@example.com", "all", "E", "EP", "P", *"------"],
+            ["omar@example.com", "none", "-", "EP", "-", *"------"],
+            ["root@example.com", "none", "-", "EP", "-", *"------"],
+        ]
+
+    def test_what_is_the_same_for_all_gives_way_where_there_is_no_room(
+        self, desk: Notifycli
+    ) -> None:
+        desk.ok("prefs", "set", "email.created=on", "-u", "7")
+        rows = self.shown(desk, "--all-users", columns=60)
+        assert ["jane@example.com", "E"] in rows
+        told = " ".join(word for row in rows for word in row).partition("The same for all: ")[2]
+        assert told.startswith("audio none, assigned EP, mention -,")
+
+    @pytest.mark.parametrize("option", ["audio", "--show-origin"])
+    def test_a_key_and_show_origin_list_each_preference_with_its_layer(
+        self, desk: Notifycli, option: str
+    ) -> None:
+        rows = self.shown(desk, "--all-users", option)
+        assert ["jane@example.com", "audio", "none", "builtin", "no"] in rows
+
+
+def test_own_lists_what_was_set_alone(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "7")
+    desk.ok("prefs", "set", "audio=assigned", "push.mention=on", "--default")
+    desk.ok("prefs", "set", "email.mention=on", "-u", "8", "--inbox", "3")
+
+    def own(*options: str) -> list[tuple[Any, ...]]:
+        listed = desk.ok("prefs", "list", "--own", *options).records
+        return [(one.get("user_id"), one["key"], one["origin"]) for one in listed]
+
+    assert own("-u", "7") == [(None, "audio", "user")]
+    assert own("--all-users") == [(7, "audio", "user")]
+    assert own("--all-users", "--inbox", "3") == [
+        (7, "audio", "user"),
+        (8, "email.conversation_mention", "inbox"),
+    ]
+    assert own("--default") == [
+        (None, "audio", "default"),
+        (None, "push.conversation_mention", "default"),
+    ]

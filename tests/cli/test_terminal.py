@@ -452,3 +452,71 @@ def test_one_ctrl_d_ends_what_is_typed_and_the_wait_is_told_first(
     assert result.status != -signal.SIGKILL
     assert shown.count(AWAITED) == 1
     assert told in "\n".join(shown[shown.index(AWAITED) :])
+
+
+class TestPager:
+    """What is longer than the terminal is shown by a pager, where one is named."""
+
+    PAGER = "sed s/^/paged:/"
+
+    @pytest.mark.parametrize(
+        ("command", "environment", "paged"),
+        [
+            pytest.param(["prefs", "explain"], {"PAGER": PAGER}, True, id="what is long is paged"),
+            pytest.param(["user", "list"], {"PAGER": PAGER}, False, id="what fits is not"),
+            pytest.param(
+                ["prefs", "explain"],
+                {"PAGER": "false", "NOTIFYCLI_PAGER": PAGER},
+                True,
+                id="NOTIFYCLI_PAGER is asked before PAGER",
+            ),
+            pytest.param(
+                ["prefs", "explain"],
+                {"PAGER": PAGER, "NOTIFYCLI_PAGER": "cat"},
+                False,
+                id="cat is no pager",
+            ),
+            pytest.param(
+                ["prefs", "explain"],
+                {"PAGER": "no-such-pager -x"},
+                False,
+                id="a missing one is done without",
+            ),
+        ],
+    )
+    def test_on_a_terminal(
+        self,
+        desk: Notifycli,
+        program: Program,
+        command: list[str],
+        environment: dict[str, str],
+        paged: bool,
+    ) -> None:
+        assert desk.folder == program.folder
+        result = program.on_terminal(*command, environment=environment)
+        rows = [row for row in shown_lines(result.stdout) if row]
+        assert (result.status, len(rows) > 1) == (0, True)
+        assert {row.startswith("paged:") for row in rows} == {paged}
+
+    def test_never_in_a_pipe(self, desk: Notifycli) -> None:
+        result = desk.ok("prefs", "explain", "-o", "table", environment={"PAGER": self.PAGER})
+        assert b"paged:" not in result.stdout
+        assert result.stdout.count(b"\n") > 50
+
+
+def test_an_error_is_folded_between_words_on_a_terminal(desk: Notifycli, program: Program) -> None:
+    assert desk.folder == program.folder
+    result = program.on_terminal("prefs", "set", "email.mention=maybe", columns=44)
+    rows = shown_lines(result.stdout)
+    assert max(map(len, rows)) < 44
+    piped = desk("prefs", "set", "email.mention=maybe").stderr
+    assert " ".join(" ".join(rows).split()) == " ".join(piped.split())
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(60, 60), (110, 110), (300, 120)])
+def test_help_is_as_wide_as_the_terminal_up_to_what_can_be_read(
+    notifycli: Notifycli, columns: int, widest: int
+) -> None:
+    shown = notifycli.ok("simulate", "--help", environment={"COLUMNS": str(columns)}).stdout
+    told = shown.decode().partition("Examples:")[0]
+    assert widest - 15 < max(map(len, told.splitlines())) <= widest

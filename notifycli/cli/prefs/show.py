@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
 from msgspec import Struct
 
 from notifycli.cli.command import USER, USERS, command_class, examples, part, session_of
-from notifycli.cli.output import show, text, write
+from notifycli.cli.output import console, print_rich, show, text, write
 from notifycli.cli.prefs.arguments import (
     SOUND_KEYS,
     Default,
@@ -20,13 +20,31 @@ from notifycli.cli.prefs.arguments import (
     tell_unheard,
 )
 from notifycli.cli.session import Session
+from notifycli.cli.terminal import paged
 from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
+from notifycli.rules.notifications import SWITCHED_CHANNELS
 from notifycli.rules.preferences import KEYS, Layer, short_key
 from notifycli.rules.settings import Preferences
 
 app = part()
 _HEADS = ["Key", "Value", "Origin", "Locked"]
+_ASIDE = frozenset({"audio.tone", "audio.when", "audio.repeat", "inactive_after", "quiet_hours"})
+"""What the overview of many users leaves out: it is of no type."""
+_BROKEN = {
+    "created": "crea-\nted",
+    "assigned": "assi-\ngned",
+    "mention": "men-\ntion",
+    "message": "mes-\nsage",
+    "participating": "parti-\ncipa-\nting",
+    "unassigned": "unas-\nsigned",
+    "sla_first": "sla_\nfirst",
+    "sla_next": "sla_\nnext",
+    "sla_resolution": "sla_\nresolu-\ntion",
+}
+"""Heads that would be wide over `EP`."""
+_OF_USER = frozenset({Layer.USER, Layer.INBOX})
+_OF_ACCOUNT = frozenset({Layer.LOCK, Layer.DEFAULT})
 
 Origin = Annotated[bool, typer.Option("--show-origin", help="Say which layer it comes from.")]
 
@@ -71,25 +89,39 @@ def prefs_list(
     *,
     inbox: InboxId = None,
     default: Default = False,
-    show_origin: Origin = False,  # noqa: ARG001 - the list always shows it
+    own: Annotated[
+        bool,
+        typer.Option(
+            "--own", help="Only what they have set; with --default, what the account has."
+        ),
+    ] = False,
+    show_origin: Origin = False,
 ) -> None:
     """List effective preferences and the layers they come from.
 
-    Of several users, each line says whose it is.
+    Of several users, a terminal shows a line each: E is by e-mail, P by push. With KEY or
+    --show-origin, and elsewhere, each preference has a line that says whose it is.
     """
     session = session_of(ctx)
     here = one_inbox(inbox)
     chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
     if session.selects_many and not default:
-        show(
-            session,
-            _of_many(session, chosen, here),
-            UserPreferenceRecord,
-            heads=["User", *_HEADS],
-            cells=lambda item: [text(item.email or item.user_id), *_cells(item)],
-        )
+        if session.shows_table and not (keys or show_origin or own):
+            shown = [key for key in KEYS if key not in _ASIDE]
+            _show_matrix(session, [*_of_many(session, shown, here, own=False)])
+        else:
+            show(
+                session,
+                _of_many(session, chosen, here, own=own),
+                UserPreferenceRecord,
+                heads=["User", *_HEADS],
+                cells=lambda item: [text(item.email or item.user_id), *_cells(item)],
+            )
     else:
         records = _effective(session, chosen, here, default=default)
+        if own:
+            theirs = _OF_ACCOUNT if default else _OF_USER
+            records = [one for one in records if one.origin in theirs]
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
     if not default and SOUND_KEYS.intersection(chosen):
         _tell_unheard(session)
@@ -161,7 +193,7 @@ def _effective(
 
 
 def _of_many(
-    session: Session, keys: Sequence[str], named: Reference | None
+    session: Session, keys: Sequence[str], named: Reference | None, *, own: bool
 ) -> Iterator[UserPreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
@@ -172,7 +204,52 @@ def _of_many(
         UserPreferenceRecord(user.id, user.email, *row)
         for user in users
         for row in _resolve(preferences, keys, user.id, inbox)
+        if not own or row[2] in _OF_USER
     )
+
+
+def _show_matrix(session: Session, records: Sequence[UserPreferenceRecord]) -> None:
+    """Print a line a user and a column a type, and beneath what there is no room for."""
+    from notifycli.cli.table import table  # noqa: PLC0415 - a pipe can spare rich
+
+    lines: dict[str, dict[str, str]] = {}
+    for record in records:
+        _fill(lines.setdefault(text(record.email or record.user_id), {}), record)
+    screen = console(session)
+    heads = [*next(iter(lines.values()))]
+    notes = []
+    if _width(lines, heads) > screen.width:
+        common = [head for head in heads if len({line[head] for line in lines.values()}) == 1]
+        heads = [head for head in heads if head not in common]
+        same = ", ".join(f"{head} {next(iter(lines.values()))[head] or '-'}" for head in common)
+        notes = [f"The same for all: {same}"] * bool(common)
+    if _width(lines, heads) > screen.width and "audio" in heads:
+        heads.remove("audio")
+        notes.append("Sounds: notifycli prefs list --all-users audio")
+    rows = ([user, *(line[head] or "-" for head in heads)] for user, line in lines.items())
+    shown = ["User", *(_BROKEN.get(head, head) for head in heads)]
+    with paged():
+        print_rich(screen, table(shown, rows, screen.width, screen.encoding) or "")
+        for note in notes:
+            print_rich(screen, note)
+
+
+def _width(lines: Mapping[str, Mapping[str, str]], heads: Sequence[str]) -> int:
+    """Return how wide a matrix is that breaks no word."""
+    cells = [
+        [*_BROKEN.get(head, head).split("\n"), *(c[head] for c in lines.values())] for head in heads
+    ]
+    return sum(2 + max(map(len, column)) for column in ([*lines], *cells))
+
+
+def _fill(line: dict[str, str], record: UserPreferenceRecord) -> None:
+    """Put a preference into its column: the channels of a type share one."""
+    channel = record.key.partition(".")[0]
+    if channel in SWITCHED_CHANNELS:
+        head = short_key(record.key).partition(".")[2]
+        line[head] = line.get(head, "") + channel[0].upper() * (record.value == "on")
+    else:
+        line[record.key] = text(record.value)
 
 
 def _resolve(

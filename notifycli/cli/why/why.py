@@ -19,7 +19,7 @@ from notifycli.cli.simulate.options import (
     check_order,
 )
 from notifycli.cli.simulate.run import Run, accounts_of, desk_links, tell_assumptions, tell_unmet
-from notifycli.cli.terminal import print_error
+from notifycli.cli.terminal import paged, print_error
 from notifycli.cli.times import day_of, now, read_time
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.cli.why.why_records import (
@@ -166,6 +166,7 @@ def _show(session: Session, answers: Iterable[Answer], asker: Asker) -> None:
     if session.shows_table:
         from notifycli.cli.why.why_text import tell  # noqa: PLC0415 - a pipe can spare rich
 
-        tell(session, answers, asker)
+        with paged():
+            tell(session, answers, asker)
     else:
         show(session, (record for one in answers for record in one.records), WhyRecord)
