@@ -60,7 +60,7 @@ def login(
     ctx: typer.Context,
     url: Annotated[str, typer.Argument(metavar="[URL]", help="The store; else that of --db.")] = "",
 ) -> None:
-    """Keep the password of a store's server in the keyring, once it has let in with it."""
+    """Keep the password of a store's server in the keyring."""
     session = session_of(ctx)
     at = locate(url, find_password) if url else session.location
     if at.file is not None:

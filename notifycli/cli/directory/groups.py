@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from notifycli.cli.command import command_class, examples, group, session_of
+from notifycli.cli.command import command_class, examples, group, part, session_of
 from notifycli.cli.directory.directory_change import (
     DryRun,
     Id,
@@ -22,7 +22,7 @@ from notifycli.cli.output import show
 from notifycli.cli.session import CONNECT, find_group, plural
 from notifycli.rules.directory import Inbox, Team
 
-app = typer.Typer(add_completion=False)
+app = part()
 inboxes = group("Inboxes and who their members are: they see its conversations.")
 teams = group("Teams and who their members are: they see what is given to the team.")
 app.add_typer(inboxes, name="inbox")
