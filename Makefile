@@ -30,6 +30,7 @@ format: $(READY)
 	$(BIN)/python scripts/write_reference.py
 	$(BIN)/python scripts/write_completions.py
 	$(BIN)/python scripts/write_manual.py
+	$(BIN)/python scripts/write_schemas.py
 	$(BIN)/python scripts/write_picture.py
 
 bench: $(READY)

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from scripts.write_completions import completions
 from scripts.write_manual import TARGET as MANUAL
 from scripts.write_manual import manual
 from scripts.write_reference import TARGET, reference
-from tests.conftest import needs_package
+from scripts.write_schemas import schemas
+from tests.conftest import Notifycli, needs_package
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
 def test_the_reference_is_what_the_program_says_of_itself() -> None:
@@ -49,3 +58,66 @@ def test_the_manual_page_renders_without_a_warning(command: list[str], package: 
 
     assert not shown.stderr
     assert "notifycli prefs set" in shown.stdout
+
+
+def test_the_schemas_are_those_of_the_programs_types() -> None:
+    assert {path: path.read_text(encoding="utf-8") for path in schemas()} == schemas(), (
+        "run: make format"
+    )
+
+
+@pytest.fixture(scope="module")
+def faults() -> Callable[[str, object], list[str]]:
+    """What a schema, by its name, says against a document."""
+    validators = {
+        path.name.partition(".")[0]: jsonschema_rs.validator_for(json.loads(text))
+        for path, text in schemas().items()
+    }
+    return lambda name, document: [
+        fault.message for fault in validators[name].iter_errors(document)
+    ]
+
+
+Faults = Callable[[str, Any], list[str]]
+
+
+def test_the_examples_are_what_the_schemas_say(faults: Faults) -> None:
+    day = (EXAMPLES / "day.jsonl").read_text(encoding="utf-8").splitlines()
+    found = {
+        "directory.json": faults(
+            "directory", json.loads((EXAMPLES / "directory.json").read_text())
+        ),
+        "day.jsonl": [fault for line in day for fault in faults("event", json.loads(line))],
+    }
+    for path in (EXAMPLES / "scenarios").glob("*.toml"):
+        found[path.name] = faults("scenarios", tomllib.loads(path.read_text(encoding="utf-8")))
+    assert found == {key: [] for key in found}
+
+
+def test_what_is_exported_is_what_the_schemas_say(desk: Notifycli, faults: Faults) -> None:
+    desk.ok("prefs", "set", "email.*=on", "audio=assigned", "--default")
+    desk.ok("prefs", "set", "quiet_hours=22:00-07:00 UTC", "-u", "7")
+    desk.ok("prefs", "set", "push.mention=off", "-u", "7", "--inbox", "3")
+    policy = desk.ok("prefs", "export").stdout.decode()
+    directory = desk.ok("directory", "export").stdout
+    assert faults("preferences", tomllib.loads(policy)) == []
+    assert faults("directory", json.loads(directory)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("preferences", {"defaults": {}}),
+        ("preferences", {"default": {"email.mentoin": "on"}}),
+        ("preferences", {"default": {"email": {"mention": "yes"}}}),
+        ("preferences", {"users": {"jane@example.com": {"inbox": {"3": {"audio_tone": "ding"}}}}}),
+        ("directory", {"users": [{"id": 7, "e-mail": "jane@example.com"}]}),
+        ("directory", {"users": [{"id": 7, "role": "owner"}]}),
+        ("scenarios", {"scenario": [{"name": "It expects nothing"}]}),
+        ("scenarios", {"scenario": [{"expect": [], "event": []}]}),
+        ("event", {"event": "message_created", "private": "no"}),
+    ],
+    ids=str,
+)
+def test_what_is_misspelt_is_underlined(faults: Faults, name: str, document: object) -> None:
+    assert faults(name, document)

@@ -48,7 +48,7 @@ class _Inbox(_Team):
     bot: bool | UnsetType | None = UNSET
 
 
-_ENTRIES: dict[str, type[Struct]] = {"users": _User, "inboxes": _Inbox, "teams": _Team}
+ENTRIES: dict[str, type[Struct]] = {"users": _User, "inboxes": _Inbox, "teams": _Team}
 _SNIFFED = 4096
 _AT = re.compile(r" - at `\$\.?(.*)`$")
 
@@ -81,7 +81,7 @@ def unknown_fields(text: bytes) -> Iterator[str]:
     entries: list[tuple[str, str, dict[str, object], type[Struct]]] = [
         ("account", "account", document.get("account", {}), _Account)
     ]
-    for kind, type_ in _ENTRIES.items():
+    for kind, type_ in ENTRIES.items():
         items = enumerate(document.get(kind, ()))
         entries += [(kind, f"{kind}[{i}]", item, type_) for i, item in items]
     told: set[tuple[str, str]] = set()
@@ -214,7 +214,7 @@ def directory_of(document: DirectoryDocument) -> Directory:
 def faults_of(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
     """Name each fault of a document, of whose members `known` are users."""
     yield from _address_faults(document.users)
-    for kind in _ENTRIES:
+    for kind in ENTRIES:
         items: tuple[_User | _Team, ...] = getattr(document, kind)
         ids = Counter(item.id for item in items)
         for i, item in enumerate(items):

@@ -179,8 +179,8 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-_SHARED = ("account", "directory", "preferences", "start")
-_OWN = ("name", *_SHARED, "events", "expect", "expect_not")
+SHARED = ("account", "directory", "preferences", "start")
+OWN = ("name", *SHARED, "events", "expect", "expect_not")
 _CONVERSATION = 1
 _HEADER = re.compile(r"\s*\[\[\s*scenario\s*\]\]")
 ReadFile = Callable[[str], bytes]
@@ -216,12 +216,12 @@ def read_scenarios(text: bytes, file: str, read_file: ReadFile) -> list[Scenario
     given = document.get("scenario")
     if not isinstance(given, list) or not all(isinstance(table, dict) for table in given):
         raise DataError(f"{file}: has no [[scenario]] tables", "see examples/scenarios")
-    _check_names(document, ("scenario", *_SHARED), file, faults.append)
+    _check_names(document, ("scenario", *SHARED), file, faults.append)
     lines = [n for n, line in enumerate(text.decode().splitlines(), 1) if _HEADER.match(line)]
     found = []
     for number, table in enumerate(given):
         line = lines[number] if len(lines) == len(given) else 1
-        shared = {key: document[key] for key in _SHARED if key in document}
+        shared = {key: document[key] for key in SHARED if key in document}
         found.append(
             _Reader(
                 shared, table, file=file, line=line, read_file=read_file, faults=faults
@@ -266,7 +266,7 @@ class _Reader:
 
     def scenario(self) -> Scenario:
         """Give the scenario; it can be used if there were no faults."""
-        _check_names(self._own, _OWN, self._place, self._faults.append)
+        _check_names(self._own, OWN, self._place, self._faults.append)
         if "expect" not in self._own and "expect_not" not in self._own:
             self._fault("expects nothing: add expect or expect_not")
         account = self._given.get("account", 1)
