@@ -316,8 +316,8 @@ class _Delivery:
                 self._stopped.wait(_AGAIN_SECONDS)
 
     def _deliver(self, store: Store) -> None:
-        from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - if asked for
-        from notifycli.cli.deliver.worker import DeliveryRun, Source, carry_out  # noqa: PLC0415
+        from notifycli.cli.deliver.source import Source  # noqa: PLC0415 - if asked for
+        from notifycli.cli.deliver.worker import DeliveryRun, carry_out, warn_of_doubles  # noqa: PLC0415
         from notifycli.cli.terminal import print_error  # noqa: PLC0415
         from notifycli.delivery.channels import Channels  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.cli.deliver.worker import Follower
+from notifycli.cli.deliver.source import Follower
 from notifycli.errors import UsageError
 from notifycli.store.outbox import FilePosition
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Self
 
-from notifycli.cli.deliver import log_follower
+from notifycli.cli.deliver import source
 from notifycli.cli.main import main
 from notifycli.delivery import channels, engine
 from notifycli.delivery.channels import Delivered, Outcome
@@ -46,7 +46,7 @@ def _install() -> None:
         channels.MODULES[channel] = module.__name__
     lease = float(os.environ.get("LEASE_SECONDS", LEASE_SECONDS))
     engine.LEASE = int(lease * 1_000_000)
-    log_follower.RENEW_SECONDS = lease / 8
+    source.RENEW_SECONDS = lease / 8
     if os.environ.get("NOTIFYCLI_DB", "").startswith("postgresql:"):
         from notifycli.store.postgres import received  # noqa: PLC0415 - an extra
 

@@ -132,8 +132,8 @@ def run(
     with ExitStack() as stack, session.store() as store:
         if from_store:
             _ = store.received  # or it says why there is none
-        from notifycli.cli.deliver.summary import warn_of_doubles  # noqa: PLC0415 - not for the help
-        from notifycli.cli.deliver.worker import DeliveryRun, Source  # noqa: PLC0415
+        from notifycli.cli.deliver.source import Source  # noqa: PLC0415 - not for the help
+        from notifycli.cli.deliver.worker import DeliveryRun, warn_of_doubles  # noqa: PLC0415
         from notifycli.delivery.enqueue import Terms  # noqa: PLC0415
         from notifycli.store.outbox import Scope  # noqa: PLC0415
 
@@ -260,7 +260,7 @@ def _is_alone(session: Session, store: Store) -> bool:
 
 def _show(session: Session, files: list[str], feeder: Enqueuer | None, *, strict: bool) -> int:
     """Show what would be sent, and give the exit status."""
-    from notifycli.cli.deliver.summary import tell_broken, tell_skipped  # noqa: PLC0415
+    from notifycli.cli.deliver.worker import tell_broken, tell_skipped  # noqa: PLC0415
     from notifycli.cli.simulate.decision_records import show_decisions  # noqa: PLC0415 - for a dry run alone
 
     if feeder is None:
@@ -290,8 +290,7 @@ def _send(
     session: Session, store: Store, work: DeliveryRun, scope: Scope, *, progress: bool | None
 ) -> int:
     """Send it all, and give the exit status."""
-    from notifycli.cli.deliver.summary import tell_result  # noqa: PLC0415 - not for the help
-    from notifycli.cli.deliver.worker import carry_out  # noqa: PLC0415
+    from notifycli.cli.deliver.worker import carry_out, tell_result  # noqa: PLC0415 - not for the help
 
     # A log takes the place of the bar.
     on_terminal = not (session.quiet or work.logs) and is_terminal(sys.stderr)

@@ -103,7 +103,7 @@ def status(
             return
         counts = store.outbox.counts(scope)
         dead = [*store.outbox.in_state(NoticeState.DEAD, scope)] if session.shows_table else []
-    show(session, map(_counted, counts), CountRecord, heads=_COUNT_HEADS, cells=_count_cells)
+    show(session, map(_count_record, counts), CountRecord, heads=_COUNT_HEADS, cells=_count_cells)
     for count in counts if session.shows_table else ():
         if count.why:
             session.info(f"{count.channel} waits: {count.why}")
@@ -144,7 +144,7 @@ def retry(
     session = session_of(ctx)
     with session.store() as store:
         states = (NoticeState.DEAD,) if everything else (NoticeState.DEAD, NoticeState.PENDING)
-        chosen = _chosen(session, store, ids, channel, states, everything=everything)
+        chosen = _select(session, store, ids, channel, states, everything=everything)
         count = store.outbox.retry(chosen, now())
     session.info(f"{plural(count, 'notification')} pending: notifycli deliver --pending sends them")
 
@@ -181,12 +181,12 @@ def drop(
         raise UsageError(f"what is {state} can't be dropped", "name dead or pending")
     with session.store() as store:
         states = (state,) if everything else (NoticeState.DEAD, NoticeState.PENDING)
-        chosen = _chosen(session, store, ids, channel, states, everything=everything)
+        chosen = _select(session, store, ids, channel, states, everything=everything)
         count = store.outbox.drop(chosen, now())
     session.info(f"{plural(count, 'notification')} dropped")
 
 
-def _chosen(
+def _select(
     session: Session,
     store: Store,
     ids: list[int] | None,
@@ -232,7 +232,7 @@ def _show_notices(session: Session, notices: list[Noted]) -> None:
         return [str(record.id), str(record.attempts), ages[record.id], told]
 
     heads = ["Id", "Tries", "Changed", "What"]
-    show(session, map(_noted, notices), NoticeRecord, heads=heads, cells=cells)
+    show(session, map(_notice_record, notices), NoticeRecord, heads=heads, cells=cells)
 
 
 def _in_words(record: NoticeRecord) -> str:
@@ -249,12 +249,12 @@ def _count_cells(record: CountRecord) -> Sequence[RenderableType]:
     return [record.channel, record.state, f"{record.count:,}", to_the_minute(record.oldest)]
 
 
-def _counted(count: StateCount) -> CountRecord:
+def _count_record(count: StateCount) -> CountRecord:
     oldest = format_moment(count.oldest // 1_000_000 * 1_000_000)
     return CountRecord(count.channel, count.state, count.count, oldest, count.why)
 
 
-def _noted(noted: Noted) -> NoticeRecord:
+def _notice_record(noted: Noted) -> NoticeRecord:
     fields = structs.asdict(noted)
     due = fields.pop("due_at")
     return NoticeRecord(

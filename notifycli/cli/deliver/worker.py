@@ -1,232 +1,45 @@
-"""One run of `deliver`: events are read, written to the outbox and sent, all at the same time."""
+"""One run of `deliver`: events are read, written to the outbox and sent, all at the same time.
+
+At its end it says what was sent, what wasn't, why, and what to type.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import stat
-import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
-from io import BufferedReader
-from pathlib import Path
-from queue import Empty, Full, Queue
-from typing import Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING
 
-from notifycli.cli.deliver.log_follower import LogFollower
+from msgspec import Struct
+
+from notifycli.cli.deliver.source import AsyncReader, Item, Source
 from notifycli.cli.log_writer import SUMMARY_SECONDS, LogWriter
-from notifycli.cli.output import console
-from notifycli.cli.session import Session
-from notifycli.cli.terminal import input_descriptor
+from notifycli.cli.output import console, show
+from notifycli.cli.session import Session, plural
 from notifycli.delivery.engine import Engine
-from notifycli.delivery.enqueue import Enqueuer
-from notifycli.errors import NotifycliError, TryAgainError, UsageError
-from notifycli.replay.faults import BadLines, file_errors
+from notifycli.delivery.enqueue import Enqueuer, Fed
+from notifycli.errors import NotifycliError, TryAgainError, UnavailableError
 from notifycli.replay.scan import take_record
-from notifycli.replay.sources import STDIN, Inputs, read_records
-from notifycli.store.outbox import FilePosition
+from notifycli.rules.notifications import Channel
+from notifycli.store.outbox import FilePosition, Outbox, Scope
 from notifycli.store.received import AccountPlace
 from notifycli.store.store import Store
 
-POLL_SECONDS = 0.2
-_GZIP = b"\x1f\x8b"
-
-
-class Item(NamedTuple):
-    """A line that isn't blank."""
-
-    file: str
-    number: int
-    line: bytes
-    place: FilePosition | None = None
-    """How far the file has been read with it; `None` where that can't be remembered."""
-    fresh: bool = True
-    """Whether it is to be delivered; else an earlier run has seen it, and it counts as history."""
-    reached: AccountPlace | None = None
-    """How far the log in the store has been read with it."""
-
-
-class Follower:
-    """Follows one file by its name, as `tail -F` does.
-
-    `pause` waits for some seconds and says whether to go on.
-    """
-
-    def __init__(
-        self, name: str, remembered: FilePosition | None, pause: Callable[[float], bool]
-    ) -> None:
-        self.path = self.path_of(name)
-        self._name = name
-        self._pause = pause
-        self._place = FilePosition(0, b"", 0)
-        self._number = 0
-        self._rest = b""
-        with file_errors(name):
-            self._file = _open(name)
-            if self._file.peek(2)[:2] == _GZIP:
-                self._file.close()
-                raise UsageError(
-                    f"{name} is compressed: it can't be followed", "leave out --follow"
-                )
-            self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
-            self._seen = self._resume_at(remembered) if self._regular else 0
-        self.replaced = remembered is not None and self._regular and not self._seen
-        """Whether the file that was followed before has been replaced by another since."""
-        self._begin()
-
-    @staticmethod
-    def path_of(name: str) -> str:
-        """Give by what the store remembers a file."""
-        return str(Path(name).resolve())
-
-    def items(self) -> Iterator[Item]:
-        """Give the lines there are, and each that comes, until `pause` says no."""
-        try:
-            with file_errors(self._name):
-                while True:
-                    yield from self._whole_lines()
-                    if not self._pause(POLL_SECONDS):
-                        return
-                    yield from self._reopen()
-        finally:
-            self._file.close()
-
-    def _resume_at(self, remembered: FilePosition | None) -> int:
-        """Give up to where an earlier run has read this very file."""
-        if remembered is None:
-            return 0
-        status = os.fstat(self._file.fileno())
-        first = self._file.readline()
-        self._file.seek(0)
-        same = remembered.inode == status.st_ino and remembered.start == _digest(first)
-        return remembered.offset if same and remembered.offset <= status.st_size else 0
-
-    def _begin(self) -> None:
-        self._place = FilePosition(os.fstat(self._file.fileno()).st_ino, b"", 0)
-        self._number = 0
-        self._rest = b""
-
-    def _whole_lines(self) -> Iterator[Item]:
-        """Give the whole lines that are there; one that is being written waits for its end."""
-        while block := self._file.readline():
-            self._rest += block
-            if self._rest.endswith(b"\n"):
-                yield from self._take_line()
-
-    def _take_line(self) -> Iterator[Item]:
-        line, self._rest = self._rest, b""
-        self._number += 1
-        start = _digest(line) if self._number == 1 else self._place.start
-        self._place = FilePosition(self._place.inode, start, self._place.offset + len(line))
-        if line.strip():
-            place = self._place if self._regular else None
-            fresh = self._place.offset > self._seen
-            yield Item(self._name, self._number, line, place, fresh)
-
-    def _reopen(self) -> Iterator[Item]:
-        """Begin anew where the file has been cut, or another has taken its name."""
-        if not self._regular:
-            return
-        if os.fstat(self._file.fileno()).st_size < self._place.offset + len(self._rest):
-            self._seen = 0
-            self._file.seek(0)
-            self._begin()
-            return
-        try:
-            now = Path(self._name).stat()
-        except FileNotFoundError:
-            return  # between the two halves of a rotation
-        if now.st_ino == self._place.inode:
-            return
-        yield from self._whole_lines()
-        if self._rest:
-            yield from self._take_line()
-        self._file.close()
-        self._file = _open(self._name)
-        self._seen = 0
-        self._begin()
-
-
-def _open(name: str) -> BufferedReader:
-    return Path(name).open("rb")
-
-
-def _digest(line: bytes) -> bytes:
-    return blake2b(line, digest_size=16).digest()
-
-
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from notifycli.delivery.channels import Channels
 
 _PROGRESS_SECONDS = 0.2
-_MOST_WAITING = 4_000
-_LARGEST_BATCH = 1_000
-_LOOK_SECONDS = 0.2
-
-
-class Source:
-    """The events of a run: files to their end, and then one that is followed.
-
-    Raises `InputMissingError`, and `UsageError` for a file that can't be followed.
-    """
-
-    def __init__(
-        self,
-        session: Session,
-        store: Store,
-        files: list[str],
-        bad: BadLines,
-        *,
-        follow: bool,
-        from_store: bool = False,
-    ) -> None:
-        """`from_store`: what is followed is what `listen --store` has received."""
-        self._this = session
-        self._store = store
-        self._files = files
-        self._follow = follow
-        self.bad = bad
-        self.stopped = threading.Event()
-        self.followed = self._open_followed()
-        self._log = LogFollower(session.store, self._go_on) if from_store else None
-
-    def items(self) -> Iterator[Item]:
-        """Give what may be events."""
-        if self._log:
-            for event, reached, fresh in self._log.events():
-                line = event.body.encode()
-                yield Item("the store", event.place.event, line, None, fresh, reached)
-            return
-        whole = self._files[:-1] if self.followed else self._files
-        inputs = Inputs(tuple(whole), input_descriptor, self._this.command)
-        for file, number, text in read_records(inputs, self.bad):
-            yield Item(file, number, text)
-        if self.followed:
-            yield from self.followed.items()
-
-    def release(self) -> None:
-        """Let others take at once what was leased."""
-        if self._log:
-            with suppress(NotifycliError):  # its lease runs out
-                self._store.received.release(self._log.owner)
-
-    def _open_followed(self) -> Follower | None:
-        if not self._follow or not self._files or self._files[-1] == STDIN:
-            return None
-        name = self._files[-1]
-        remembered = self._store.outbox.place(Follower.path_of(name))
-        follower = Follower(name, remembered, self._go_on)
-        if follower.replaced:
-            self._this.info(
-                f"{name} is another file than the one followed before: what was written to that one"
-                " meanwhile is read only if you name it: notifycli deliver OLD_FILE"
-            )
-        return follower
-
-    def _go_on(self, seconds: float) -> bool:
-        return not self.stopped.wait(seconds)
+_REFUSED = 1
+_INTERRUPTED = 130
+_WHAT_IS_MISSING = {
+    Channel.EMAIL: "their users have no address",
+    Channel.PUSH: "their users have no subscription",
+    Channel.AUDIO: "their users are unknown",
+}
+_PLURALS = {Channel.EMAIL: "e-mail", Channel.PUSH: "push", Channel.AUDIO: "sounds"}
 
 
 class DeliveryRun:
@@ -384,73 +197,154 @@ def _progress(run: DeliveryRun, seconds: float) -> str:
     return ending + " · ".join(parts)
 
 
-class AsyncReader(Generic[T]):
-    """Reads in a thread of its own. `stop` ends it, whatever the reader is waiting for."""
+class Delivery(Struct):
+    """What a run has done on a channel."""
 
-    def __init__(self, source: Iterator[T], stopped: threading.Event) -> None:
-        self._source = source
-        self._stopped = stopped
-        self._queue: Queue[T] = Queue(_MOST_WAITING)
-        self._loop = asyncio.get_running_loop()
-        self._arrived = asyncio.Event()
-        self._idle = False
-        self._ended = False
-        self._error: BaseException | None = None
-        # A daemon: a read from a terminal or a pipe can't be broken off.
-        threading.Thread(target=self._read, daemon=True).start()
+    channel: Channel
+    sent: int
+    dead: int
+    """Refused for good, or given up."""
+    waiting: int
+    """Still to be sent."""
+    known: int
+    """Fired, but written by an earlier run: they aren't sent again."""
+    skipped: int
+    """Fired, but too old, undeliverable, beyond the limit, or the channel isn't set up."""
 
-    async def batches(self) -> AsyncIterator[list[T]]:
-        """Give what has been read, until there is no more. Raises what the reader raises."""
-        while not self._stopped.is_set():
-            ended = self._ended
-            if batch := self._take_batch():
-                yield batch
-                await asyncio.sleep(0)
-            elif ended:
-                if self._error is not None:
-                    raise self._error
-                return
-            else:
-                await self._rest()
 
-    async def _rest(self) -> None:
-        self._arrived.clear()
-        self._idle = True
-        if self._queue.empty() and not self._ended:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS):
-                    await self._arrived.wait()
-        self._idle = False
+def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope) -> int:
+    """Print a record a channel and say what is left to do; gives the exit status."""
+    report, channels = run.engine.report, run.engine.channels
+    of_each = {c: scope._replace(channels=frozenset({c})) for c in Channel if c in scope.channels}
+    waiting = {channel: outbox.open_count(of_it) for channel, of_it in of_each.items()}
+    fed = None if run.feeder is None else run.feeder.fed
+    records = [_record(channel, run, fed, count) for channel, count in waiting.items()]
+    told = [record for record in records if any(_numbers(record))]
+    if told or not session.shows_table:
+        show(session, told, Delivery)
+    else:
+        session.info("nothing to send")
+    if fed is not None:
+        tell_skipped(session, fed, channels)
+    tell_broken(session, channels)
+    for channel, why in report.last_trouble.items():
+        if waiting[channel]:
+            session.info(f"{channel}: {why}")
+    left = sum(waiting[c] for c in (*channels.ready_channels(), *channels.broken))
+    if left:
+        session.info(
+            f"{plural(left, 'notification')} still to be sent: notifycli deliver --pending"
+        )
+    if report.dead.total():
+        refused = plural(report.dead.total(), "notification")
+        session.info(f"{refused} can't be sent: notifycli deliver status says why")
+    return _status(run, left, waiting)
 
-    def _take_batch(self) -> list[T]:
-        batch: list[T] = []
-        with suppress(Empty):
-            while len(batch) < _LARGEST_BATCH:
-                batch.append(self._queue.get_nowait())
-        return batch
 
-    def _read(self) -> None:
-        try:
-            for item in self._source:
-                if not self._put(item):
-                    return
-                if self._idle:
-                    self._tell()
-        except BaseException as error:  # noqa: BLE001 - raised again where somebody listens
-            self._error = error
-        finally:
-            self._ended = True
-            self._tell()
+def _status(run: DeliveryRun, left: int, waiting: dict[Channel, int]) -> int:
+    report = run.engine.report
+    if run.interrupted is not None:
+        # A service manager's SIGTERM is how a run is meant to end.
+        return _INTERRUPTED if run.interrupted.name == "SIGINT" else 0
+    for channel, error in run.engine.channels.broken.items():
+        if waiting[channel]:
+            return error.status
+    if left and not run.engine.limit_reached:
+        silent = any(waiting[c] and not report.sent[c] for c in report.last_trouble)
+        return UnavailableError.status if silent else TryAgainError.status
+    return _REFUSED if report.dead.total() else 0
 
-    def _put(self, item: T) -> bool:
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(item, timeout=_LOOK_SECONDS)
-            except Full:
-                continue
-            return True
-        return False
 
-    def _tell(self) -> None:
-        with suppress(RuntimeError):  # the loop is gone
-            self._loop.call_soon_threadsafe(self._arrived.set)
+def warn_of_doubles(session: Session, store: Store, scope: Scope) -> None:
+    """Warn where an account's Chatwoot sends the same as this: its users get everything twice."""
+    for connection in store.chatwoot.all():
+        if scope.account not in {None, connection.account_id}:
+            continue
+        doubled = _count_doubles(store, connection.account_id, scope)
+        for channel, count in _by_channel(doubled):
+            session.warn(
+                f"Chatwoot at {connection.url} sends {_PLURALS[channel]} too, to"
+                f" {plural(count, 'user')} whom this sends {_PLURALS[channel]}: they may get the"
+                " same notification twice\n  only one of both should send: switch these types off"
+                f" in Chatwoot's profile settings, or don't deliver by {channel} here"
+            )
+
+
+def _count_doubles(store: Store, account: int, scope: Scope) -> Counter[Channel]:
+    """Count the users for whom a type is on here and there, by channel."""
+    from notifycli.chatwoot.merge import read_seen, values  # noqa: PLC0415 - if connected alone
+
+    preferences, subscribed = store.preferences(account), store.subscriptions.subscribers(account)
+    doubled: Counter[Channel] = Counter()
+    for user, text in store.chatwoot.sightings(account).items():
+        if scope.users is not None and (account, user) not in scope.users:
+            continue
+        there = {} if (seen := read_seen(text)) is None else values(seen).of
+        both = {
+            channel
+            for key, value in there.items()
+            if value == "on"
+            and (channel := key.partition(".")[0]) in scope.channels
+            and preferences.resolve(key, user).value == "on"
+        }
+        doubled.update(map(Channel, both - (set() if user in subscribed else {Channel.PUSH})))
+    return doubled
+
+
+def tell_skipped(session: Session, fed: Fed, channels: Channels) -> None:
+    """Say of what fired and isn't sent, why."""
+    if fed.old.total():
+        session.info(
+            f"{plural(fed.old.total(), 'notification')} of old events not sent: --max-age SPAN"
+            " takes older ones"
+        )
+    if fed.untimed.total():
+        session.info(
+            f"{plural(fed.untimed.total(), 'notification')} of events without a time not sent:"
+            " they may be old; --max-age 1y takes them"
+        )
+    for channel, count in _by_channel(fed.undeliverable):
+        session.info(f"{_of(channel, count)} not sent: {_WHAT_IS_MISSING[channel]}")
+    for channel, count in _by_channel(fed.closed):
+        error = channels.closed.get(channel)
+        why = "sounds are played for one person: -u USER" if error is None else _in_words(error)
+        session.info(f"{_of(channel, count)} not sent: {why}")
+    if fed.beyond.total():
+        session.info(f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent")
+
+
+def tell_broken(session: Session, channels: Channels) -> None:
+    """Say of the channels that are set up and can't be opened, why."""
+    for channel, error in channels.broken.items():
+        session.info(f"nothing is sent by {channel}: {_in_words(error)}")
+
+
+def _in_words(error: NotifycliError) -> str:
+    return error.message + (f"\n  {error.hint}" if error.hint else "")
+
+
+def _record(channel: Channel, run: DeliveryRun, fed: Fed | None, waiting: int) -> Delivery:
+    report = run.engine.report
+    skipped = (
+        () if fed is None else (fed.old, fed.untimed, fed.undeliverable, fed.closed, fed.beyond)
+    )
+    return Delivery(
+        channel,
+        sent=report.sent[channel],
+        dead=report.dead[channel],
+        waiting=waiting,
+        known=0 if fed is None else fed.known[channel],
+        skipped=sum(counter[channel] for counter in skipped),
+    )
+
+
+def _numbers(record: Delivery) -> Iterable[int]:
+    return (record.sent, record.dead, record.waiting, record.known, record.skipped)
+
+
+def _by_channel(counter: Counter[Channel]) -> list[tuple[Channel, int]]:
+    return [(channel, counter[channel]) for channel in Channel if counter[channel]]
+
+
+def _of(channel: Channel, count: int) -> str:
+    return plural(count, {"email": "e-mail", "push": "push", "audio": "sound"}[channel])

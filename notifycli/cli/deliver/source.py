@@ -1,0 +1,357 @@
+"""What `deliver` reads: files, one of them followed, or the log in the store.
+
+The log is followed by any number of hosts: each account by one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import threading
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from hashlib import blake2b
+from io import BufferedReader
+from pathlib import Path
+from queue import Empty, Full, Queue
+from typing import Generic, NamedTuple, TypeVar
+
+from notifycli.cli.session import Session
+from notifycli.cli.terminal import input_descriptor
+from notifycli.errors import NotifycliError, TryAgainError, UsageError
+from notifycli.replay.faults import BadLines, file_errors
+from notifycli.replay.sources import STDIN, Inputs, read_records
+from notifycli.store.outbox import FilePosition
+from notifycli.store.received import AccountPlace, Place, Received, ReceivedEvent
+from notifycli.store.store import Store
+
+T = TypeVar("T")
+POLL_SECONDS = 0.2
+RENEW_SECONDS = 2.0
+_GZIP = b"\x1f\x8b"
+_KEPT_DAYS = 30
+_MOST = 500
+_MOST_WAITING = 4_000
+_LARGEST_BATCH = 1_000
+_LOOK_SECONDS = 0.2
+
+
+class Item(NamedTuple):
+    """A line that isn't blank."""
+
+    file: str
+    number: int
+    line: bytes
+    place: FilePosition | None = None
+    """How far the file has been read with it; `None` where that can't be remembered."""
+    fresh: bool = True
+    """Whether it is to be delivered; else an earlier run has seen it, and it counts as history."""
+    reached: AccountPlace | None = None
+    """How far the log in the store has been read with it."""
+
+
+class Follower:
+    """Follows one file by its name, as `tail -F` does.
+
+    `pause` waits for some seconds and says whether to go on.
+    """
+
+    def __init__(
+        self, name: str, remembered: FilePosition | None, pause: Callable[[float], bool]
+    ) -> None:
+        self.path = self.path_of(name)
+        self._name = name
+        self._pause = pause
+        self._place = FilePosition(0, b"", 0)
+        self._number = 0
+        self._rest = b""
+        with file_errors(name):
+            self._file = _open(name)
+            if self._file.peek(2)[:2] == _GZIP:
+                self._file.close()
+                raise UsageError(
+                    f"{name} is compressed: it can't be followed", "leave out --follow"
+                )
+            self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+            self._seen = self._resume_at(remembered) if self._regular else 0
+        self.replaced = remembered is not None and self._regular and not self._seen
+        """Whether the file that was followed before has been replaced by another since."""
+        self._begin()
+
+    @staticmethod
+    def path_of(name: str) -> str:
+        """Give by what the store remembers a file."""
+        return str(Path(name).resolve())
+
+    def items(self) -> Iterator[Item]:
+        """Give the lines there are, and each that comes, until `pause` says no."""
+        try:
+            with file_errors(self._name):
+                while True:
+                    yield from self._whole_lines()
+                    if not self._pause(POLL_SECONDS):
+                        return
+                    yield from self._reopen()
+        finally:
+            self._file.close()
+
+    def _resume_at(self, remembered: FilePosition | None) -> int:
+        """Give up to where an earlier run has read this very file."""
+        if remembered is None:
+            return 0
+        status = os.fstat(self._file.fileno())
+        first = self._file.readline()
+        self._file.seek(0)
+        same = remembered.inode == status.st_ino and remembered.start == _digest(first)
+        return remembered.offset if same and remembered.offset <= status.st_size else 0
+
+    def _begin(self) -> None:
+        self._place = FilePosition(os.fstat(self._file.fileno()).st_ino, b"", 0)
+        self._number = 0
+        self._rest = b""
+
+    def _whole_lines(self) -> Iterator[Item]:
+        """Give the whole lines that are there; one that is being written waits for its end."""
+        while block := self._file.readline():
+            self._rest += block
+            if self._rest.endswith(b"\n"):
+                yield from self._take_line()
+
+    def _take_line(self) -> Iterator[Item]:
+        line, self._rest = self._rest, b""
+        self._number += 1
+        start = _digest(line) if self._number == 1 else self._place.start
+        self._place = FilePosition(self._place.inode, start, self._place.offset + len(line))
+        if line.strip():
+            place = self._place if self._regular else None
+            fresh = self._place.offset > self._seen
+            yield Item(self._name, self._number, line, place, fresh)
+
+    def _reopen(self) -> Iterator[Item]:
+        """Begin anew where the file has been cut, or another has taken its name."""
+        if not self._regular:
+            return
+        if os.fstat(self._file.fileno()).st_size < self._place.offset + len(self._rest):
+            self._seen = 0
+            self._file.seek(0)
+            self._begin()
+            return
+        try:
+            now = Path(self._name).stat()
+        except FileNotFoundError:
+            return  # between the two halves of a rotation
+        if now.st_ino == self._place.inode:
+            return
+        yield from self._whole_lines()
+        if self._rest:
+            yield from self._take_line()
+        self._file.close()
+        self._file = _open(self._name)
+        self._seen = 0
+        self._begin()
+
+
+def _open(name: str) -> BufferedReader:
+    return Path(name).open("rb")
+
+
+def _digest(line: bytes) -> bytes:
+    return blake2b(line, digest_size=16).digest()
+
+
+class Followed(NamedTuple):
+    """An event, how far its account is read with it, and whether it is to be delivered.
+
+    Else others have delivered it, and it counts as history.
+    """
+
+    event: ReceivedEvent
+    reached: AccountPlace
+    fresh: bool
+
+
+class LogFollower:
+    """Follows what `listen --store` has received on all hosts: those accounts that it can lease.
+
+    An account that it takes is read from the beginning of the log. Reads in a thread with a
+    connection of its own, which `connect` gives; `pause` waits and says whether to go on.
+    """
+
+    def __init__(self, connect: Callable[[], Store], pause: Callable[[float], bool]) -> None:
+        self.owner = uuid.uuid4().hex
+        self._connect = connect
+        self._pause = pause
+        self._read: dict[int, Place] = {}
+        self._delivered: dict[int, Place] = {}
+
+    def events(self) -> Iterator[Followed]:
+        """Give the events there are, and each that comes, until `pause` says no.
+
+        Raises `TryAgainError` if another host has taken an account over.
+        """
+        with self._connect() as store:
+            store.received.tidy(_KEPT_DAYS)
+            while True:
+                self._lease(store.received)
+                until = time.monotonic() + RENEW_SECONDS
+                while time.monotonic() < until:
+                    before = dict(self._read)
+                    yield from self._read_accounts(store.received)
+                    if self._read == before and not self._pause(POLL_SECONDS):
+                        return
+
+    def _lease(self, received: Received) -> None:
+        held = received.lease(self.owner)
+        if lost := self._read.keys() - held.keys():
+            listed = ", ".join(map(str, sorted(lost)))
+            raise TryAgainError(f"another host delivers account {listed} by now", "start it again")
+        for account in held.keys() - self._read.keys():
+            self._read[account] = Place()
+            self._delivered[account] = held[account]
+
+    def _read_accounts(self, received: Received) -> Iterator[Followed]:
+        for account, place in self._read.items():
+            events = received.read(account, place, _MOST)
+            for event in events:
+                reached = AccountPlace(account, self.owner, event.place)
+                yield Followed(event, reached, event.place > self._delivered[account])
+            if events:
+                self._read[account] = events[-1].place
+
+
+class Source:
+    """The events of a run: files to their end, and then one that is followed.
+
+    Raises `InputMissingError`, and `UsageError` for a file that can't be followed.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        store: Store,
+        files: list[str],
+        bad: BadLines,
+        *,
+        follow: bool,
+        from_store: bool = False,
+    ) -> None:
+        """`from_store`: what is followed is what `listen --store` has received."""
+        self._this = session
+        self._store = store
+        self._files = files
+        self._follow = follow
+        self.bad = bad
+        self.stopped = threading.Event()
+        self.followed = self._open_followed()
+        self._log = LogFollower(session.store, self._go_on) if from_store else None
+
+    def items(self) -> Iterator[Item]:
+        """Give what may be events."""
+        if self._log:
+            for event, reached, fresh in self._log.events():
+                line = event.body.encode()
+                yield Item("the store", event.place.event, line, None, fresh, reached)
+            return
+        whole = self._files[:-1] if self.followed else self._files
+        inputs = Inputs(tuple(whole), input_descriptor, self._this.command)
+        for file, number, text in read_records(inputs, self.bad):
+            yield Item(file, number, text)
+        if self.followed:
+            yield from self.followed.items()
+
+    def release(self) -> None:
+        """Let others take at once what was leased."""
+        if self._log:
+            with suppress(NotifycliError):  # its lease runs out
+                self._store.received.release(self._log.owner)
+
+    def _open_followed(self) -> Follower | None:
+        if not self._follow or not self._files or self._files[-1] == STDIN:
+            return None
+        name = self._files[-1]
+        remembered = self._store.outbox.place(Follower.path_of(name))
+        follower = Follower(name, remembered, self._go_on)
+        if follower.replaced:
+            self._this.info(
+                f"{name} is another file than the one followed before: what was written to that one"
+                " meanwhile is read only if you name it: notifycli deliver OLD_FILE"
+            )
+        return follower
+
+    def _go_on(self, seconds: float) -> bool:
+        return not self.stopped.wait(seconds)
+
+
+class AsyncReader(Generic[T]):
+    """Reads in a thread of its own. `stop` ends it, whatever the reader is waiting for."""
+
+    def __init__(self, source: Iterator[T], stopped: threading.Event) -> None:
+        self._source = source
+        self._stopped = stopped
+        self._queue: Queue[T] = Queue(_MOST_WAITING)
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._idle = False
+        self._ended = False
+        self._error: BaseException | None = None
+        # A daemon: a read from a terminal or a pipe can't be broken off.
+        threading.Thread(target=self._read, daemon=True).start()
+
+    async def batches(self) -> AsyncIterator[list[T]]:
+        """Give what has been read, until there is no more. Raises what the reader raises."""
+        while not self._stopped.is_set():
+            ended = self._ended
+            if batch := self._take_batch():
+                yield batch
+                await asyncio.sleep(0)
+            elif ended:
+                if self._error is not None:
+                    raise self._error
+                return
+            else:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        self._arrived.clear()
+        self._idle = True
+        if self._queue.empty() and not self._ended:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._arrived.wait()
+        self._idle = False
+
+    def _take_batch(self) -> list[T]:
+        batch: list[T] = []
+        with suppress(Empty):
+            while len(batch) < _LARGEST_BATCH:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+    def _read(self) -> None:
+        try:
+            for item in self._source:
+                if not self._put(item):
+                    return
+                if self._idle:
+                    self._tell()
+        except BaseException as error:  # noqa: BLE001 - raised again where somebody listens
+            self._error = error
+        finally:
+            self._ended = True
+            self._tell()
+
+    def _put(self, item: T) -> bool:
+        while not self._stopped.is_set():
+            try:
+                self._queue.put(item, timeout=_LOOK_SECONDS)
+            except Full:
+                continue
+            return True
+        return False
+
+    def _tell(self) -> None:
+        with suppress(RuntimeError):  # the loop is gone
+            self._loop.call_soon_threadsafe(self._arrived.set)
