@@ -295,6 +295,15 @@ class Evaluator:
         concerned = {other for other in audience.restricted if self._concerned(case, other)}
         return own or user in concerned, len(audience.users) + len(concerned - {user}) > own
 
+    def concerned(self, case: Case, one: Candidates) -> list[int]:
+        """Return the users on record whom a type concerns, in their order."""
+        if one.users is not None:
+            return [user for user in one.users if user in self.directory.users]
+        case.type = one.type
+        audience = self._plan(case).audience
+        allowed = (user for user in audience.restricted if self._concerned(case, user))
+        return sorted({*audience.users, *allowed})
+
     def decide(self, case: Case, user: int) -> Sequence[RecipientFields]:
         """Decide for one user, on each channel of the case's type."""
         case.user = user

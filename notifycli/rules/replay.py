@@ -126,12 +126,13 @@ class Replay:
         return [joined(fields, recipient) for recipient in evaluation.everything]
 
     def examine(
-        self, event: Event, user: int, look: Callable[[Decision, Case], T]
+        self, event: Event, user: int | None, look: Callable[[Decision, Case], T]
     ) -> tuple[list[T], bool]:
-        """Give what `look` makes of each decision about one user, and whether others are concerned.
+        """Give what `look` makes of each decision about a user, and whether others are concerned.
 
-        It gets with the decision what that looked at, which holds until the next one. Whoever else
-        is concerned is not judged: whom the event has notified matters only to themselves.
+        For `None` it is of each user on record. It gets with the decision what that looked at,
+        which holds until the next one. Whoever else is concerned is not judged: whom the event has
+        notified matters only to themselves.
         """
         account = self._meet(event)
         conversation, opening = self._enter(event, account)
@@ -140,13 +141,16 @@ class Replay:
         looks, others, evaluator = list[T](), False, account.evaluator
         case = evaluator.case(event, conversation, opening)
         for one in evaluator.candidates(event, conversation, opening):
-            own, other = evaluator.concerns(case, one, user)
-            others = others or other
-            if own:
-                case.type = one.type
+            if user is None:
+                users = evaluator.concerned(case, one)
+            else:
+                own, other = evaluator.concerns(case, one, user)
+                users, others = [user] * own, others or other
+            case.type = one.type
+            for each in users:
                 asked, fields = replace(case, notified=set(case.notified)), event_fields(event)
-                decided = evaluator.decide(case, user)
-                asked.user, asked.settings = user, evaluator.settings.of(user, event.inbox)
+                decided = evaluator.decide(case, each)
+                asked.user, asked.settings = each, evaluator.settings.of(each, event.inbox)
                 for recipient in decided:
                     asked.channel = recipient.channel
                     looks.append(look(joined(fields, recipient), asked))

@@ -106,11 +106,13 @@ class History:
             sql, parameters = f"{sql} AND c.at >= ?", [*parameters, since]
         return self._newest_first(sql, parameters, limit)
 
-    def values_for(self, account: int, user: int) -> Iterator[ChangedValue]:
+    def values_for(self, account: int, user: int | None) -> Iterator[ChangedValue]:
         """Return changed values that may hold for a user, the newest change first.
 
-        They are the user's own, and those of everybody.
+        They are the user's own, and those of everybody; for `None` all of the account.
         """
+        if user is None:
+            return self._newest_first(_VALUES, [account])
         sql = f"{_VALUES} AND (v.user_id = ? OR v.user_id IS NULL)"
         return self._newest_first(sql, [account, user])
 

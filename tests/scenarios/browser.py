@@ -9,8 +9,13 @@ import subprocess
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
+from tests.conftest import needs_package
+
 Json = dict[str, Any]
 CHROMIUM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=needs_package("chromium"))
 _FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -80,6 +85,10 @@ class Browser:
         self.call("Page.navigate", url=address)
         while not self.evaluate("document.readyState === 'complete'"):
             pass
+
+    def resize(self, width: int) -> None:
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
 
     def evaluate(self, script: str) -> Any:
         answer = self.call("Runtime.evaluate", expression=script, returnByValue=True)

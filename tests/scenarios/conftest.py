@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.scenarios.browser import Browser
 from tests.scenarios.desk import Desk
 
 
@@ -19,3 +21,10 @@ def desk(
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "80")
     return Desk(capfd, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """One Chromium for all pages."""
+    with Browser(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened

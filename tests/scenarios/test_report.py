@@ -7,7 +7,6 @@ import re
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import Layer
 from tests.conftest import needs_package
 from tests.push.firefox import FIREFOX, firefox
-from tests.scenarios.browser import CHROMIUM, Browser
+from tests.scenarios.browser import Browser, needs_chromium
 from tests.scenarios.desk import ASSIGNED, MESSAGE, Desk
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -32,7 +31,6 @@ HOSTILE = '</script><img/src=x/onerror=alert(1)>"&amp;@example.com'
 TUESDAY_NOON, SUNDAY_NOON = 36, 156
 PEOPLE = People({(1, 7): "Jane Miller", (1, 8): "Omar Haddad"}, several=False)
 NOBODY = People({}, several=False)
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=needs_package("chromium"))
 
 
 def recipient(
@@ -296,12 +294,6 @@ def test_a_page_that_can_t_be_written_is_told(desk: Desk, tmp_path: Path) -> Non
     assert (ran.status, ran.err) == (2, f"error: {tmp_path}: can't be written: Is a directory\n")
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("profile")) as opened:
-        yield opened
-
-
 COMPARED = (
     "--diff", "--set", "push.assigned=off", "--set", "7:email.message=on", "--set", "8:audio=all",
 )  # fmt: skip
@@ -439,6 +431,11 @@ def test_firefox_shows_the_same(desk: Desk, tmp_path: Path) -> None:
         window.open(path.as_uri())
         assert without_command(window.evaluate(BEHIND)) == TOLD_BEHIND
         assert len(window.evaluate(f"({TABLE})('Who')")) == 2
+        desk.run("why", "--conversation", "42", desk.events(ASSIGNED), "--report", str(path))
+        window.open(path.as_uri())
+        window.click("#timeline button")
+        told = window.evaluate("document.getElementById('tip').innerText")
+        assert told.startswith("E-mail about assignments fires: it is switched on")
 
 
 @needs_chromium
@@ -523,13 +520,7 @@ def test_of_many_people_the_first_are_shown_and_anybody_is_found(
 def test_nothing_sticks_out_and_the_scheme_is_the_reader_s(
     page: Browser, width: int, scheme: str
 ) -> None:
-    page.call(
-        "Emulation.setDeviceMetricsOverride",
-        width=width,
-        height=900,
-        deviceScaleFactor=1,
-        mobile=False,
-    )
+    page.resize(width)
     feature = {"name": "prefers-color-scheme", "value": scheme}
     page.call("Emulation.setEmulatedMedia", features=[feature])
     assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -45,19 +45,8 @@ class Asked(NamedTuple):
         """Whether each record is shown, and not just what they come to."""
         return not self.summary and self.report is None
 
-    def check_files(self, *read: str | None) -> None:
-        """Raise `UsageError` for a page that would be written over what is read."""
-        if self.report is None or not os.path.exists(self.report):  # noqa: PTH110 - see check()
-            return
-        page = Path(self.report)
-        if any(name and os.path.exists(name) and page.samefile(name) for name in read):  # noqa: PTH110
-            raise UsageError(
-                f"--report {self.report} would be written over what is read",
-                "give the page another name",
-            )
-
     def check(self) -> None:
-        """Raise `UsageError` for what doesn't go together, and for a page that has no place."""
+        """Raise `UsageError` for what doesn't go together."""
         if self.compares and not self.proposal:
             option = "--diff" if self.diff else "--exit-code"
             raise UsageError(
@@ -66,14 +55,6 @@ class Asked(NamedTuple):
             )
         if self.expect is not None and self.summary:
             raise UsageError("--expect and --summary show different things", "give one of them")
-        if self.report is None:
-            return
-        folder = Path(self.report).parent
-        if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
-            raise UsageError(
-                f"--report {self.report}: there is no folder {folder}",
-                f"make it: mkdir -p {shlex.quote(str(folder))}",
-            )
 
     def insight(self, session: Session) -> Insight | None:
         """Make what counts for the eye, where an eye will see it."""
@@ -82,6 +63,25 @@ class Asked(NamedTuple):
         from notifycli.rules.counts import Insight, hour_of_week  # noqa: PLC0415 - others take no more than its options
 
         return Insight(hour_of_week(None if self.zone is None else zone_info(self.zone)))
+
+
+def check_page(page: str | None, *read: str | None) -> None:
+    """Raise `UsageError` for a page that has no place, or would be written over what is read."""
+    if page is None:
+        return
+    folder = Path(page).parent
+    if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
+        raise UsageError(
+            f"--report {page}: there is no folder {folder}",
+            f"make it: mkdir -p {shlex.quote(str(folder))}",
+        )
+    if not os.path.exists(page):  # noqa: PTH110 - as above
+        return
+    there = Path(page)
+    if any(name and os.path.exists(name) and there.samefile(name) for name in read):  # noqa: PTH110
+        raise UsageError(
+            f"--report {page} would be written over what is read", "give the page another name"
+        )
 
 
 def a_channel(text: str) -> Channel:

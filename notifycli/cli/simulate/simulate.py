@@ -27,6 +27,7 @@ from notifycli.cli.simulate.options import (
     TypeOption,
     a_zone,
     check_order,
+    check_page,
 )
 from notifycli.cli.simulate.proposal import Wishes, as_given, read_proposal
 from notifycli.cli.simulate.run import (
@@ -184,9 +185,10 @@ def simulate(
     jobs, proposal = jobs or processors(), as_given(settings or (), prefs, rules)
     asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs, proposal)
     asked.check()
+    check_page(report)
     check_order(since, until)
     inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
-    asked.check_files(*inputs.files, prefs, expect, session.location.name)
+    check_page(report, *inputs.files, prefs, expect, session.location.name)
     with session.store() as store:
         wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None
         selection = Selection(

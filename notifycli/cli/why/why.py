@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -17,24 +17,29 @@ from notifycli.cli.simulate.options import (
     ConversationOption,
     TypeOption,
     check_order,
+    check_page,
 )
 from notifycli.cli.simulate.run import Run, accounts_of, desk_links, tell_assumptions, tell_unmet
 from notifycli.cli.terminal import paged, print_error
-from notifycli.cli.times import day_of, now, read_time
+from notifycli.cli.times import now, read_time
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.cli.why.why_records import (
     Answer,
     Asker,
+    Askers,
     PastPreferences,
     Sent,
     WhyRecord,
     answer,
+    of_one,
     selected,
 )
+from notifycli.errors import UsageError
 from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
 from notifycli.rules.decision import Outcome, Selection, read_type
+from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
 from notifycli.store.store import Store
@@ -54,6 +59,8 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
         """
 notifycli why -u jane@example.com --since tuesday
 notifycli why -u jane@example.com --conversation 42 events.jsonl
+notifycli why --conversation 42 events.jsonl
+notifycli why --conversation 42 events.jsonl --report timeline.html
 zcat webhooks-*.gz | notifycli why -u 7 --conversation 42
 notifycli why -u jane@example.com --conversation 42 events.jsonl -o json
 """
@@ -87,26 +94,25 @@ def why(
             help="Go by the preferences of this time. [default: of each event's time]",
         ),
     ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write a page instead: events down, people across, and why for each mark. It is "
+            "of one --conversation.",
+        ),
+    ] = None,
     rules: Rules = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
 ) -> None:
     """Tell, event by event, what a user would get and what not, and what to type to change it.
 
-    It says which preference of which layer decides, as it was at the time, so far as the history
-    of this store goes back. Nothing is sent or stored. Where deliver has sent it, that is told.
+    Of one conversation, without a user named, it tells of everybody. It says which preference of
+    which layer decides, as it was at the time, so far as the history of this store goes back.
+    Nothing is sent or stored. Where deliver has sent it, that is told.
     """
     session = session_of(ctx)
     check_order(since, until)
-    inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
-    with session.store() as store:
-        account = session.resolve_account(store)
-        mail_server = store.configuration.get("smtp.host")
-        accounts = accounts_of(session, store, profiles_of(store, rules))
-        asker, past = _asker(session, store, account, accounts)
-        replay = Replay(accounts, session.fallback_account(store))
-    if as_of is not None:
-        asker.account.take_over(asker.account.directory, past.at(as_of))
-    tell_without_effect(session, accounts.values())
     selection = Selection(
         conversations=frozenset(conversation or ()),
         channels=frozenset(map(Channel, channel or ())),
@@ -114,44 +120,67 @@ def why(
         since=since,
         until=until,
     )
+    _check_report(report, selection)
+    inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
+    check_page(report, *inputs.files, session.location.name)
+    with session.store() as store:
+        account = session.resolve_account(store)
+        mail_server = store.configuration.get("smtp.host")
+        accounts = accounts_of(session, store, profiles_of(store, rules))
+        askers, past = _askers(session, store, account, accounts[account], selection)
+        replay = Replay(accounts, session.fallback_account(store))
+    if as_of is not None:
+        askers.account.take_over(askers.account.directory, past.at(as_of))
+    tell_without_effect(session, accounts.values())
     run = Run(replay, selection, BadLines(print_error, strict=strict))
 
     def judge(event: Event) -> list[Answer]:
+        if askers.only is None and event.conversation not in selection.conversations:
+            replay.evaluate(event)
+            return []
         if as_of is None and event.account in {None, account}:
-            past.enter(asker.account, event)
-        return [selected(answer(replay, event, asker), selection)]
+            past.enter(askers.account, event)
+        return [selected(answer(replay, event, askers), selection)]
 
     told = run.judge_events(read_events(inputs, run.bad, jobs=processors()), judge)
-    answers = (one for event, (one,) in told if event.account == account)
+    answers = (one for event, found in told if event.account == account for one in found)
     fired: set[Channel] = set()
-    _show(session, _watch(answers, fired), asker)
+    _show(session, _watch(answers, fired), askers, selection, report)
     if Channel.EMAIL in fired and not mail_server:
         session.info(
             "no mail server is set, so no e-mail is sent yet: notifycli config set smtp.host=…"
         )
     if not run.events:
         session.info("there were no events")
-    if as_of is None and past.begin and past.unknown:
-        session.info(
-            f"what was set before {day_of(past.begin)} isn't on record: there, today's "
-            "preferences stand in"
-        )
+    if as_of is None:
+        past.tell_unknown(session)
     tell_unmet(session, run)
     tell_assumptions(session, replay.assumptions)
     raise typer.Exit(run.bad.finish())
 
 
-def _asker(
-    session: Session, store: Store, id_: int, accounts: Mapping[int, Account]
-) -> tuple[Asker, PastPreferences]:
+def _check_report(report: str | None, selection: Selection) -> None:
+    if report is not None and len(selection.conversations) != 1:
+        raise UsageError("--report draws one conversation", "name it: --conversation ID")
+
+
+def _askers(
+    session: Session, store: Store, id_: int, account: Account, selection: Selection
+) -> tuple[Askers, PastPreferences]:
     option = f" -a {id_}" if len(store.accounts()) > 1 else ""
-    user = session.resolve_user(store, id_)
-    account = accounts[id_]
-    past = PastPreferences(store, id_, user.id)
-    remedies = Remedies(account, past.today, option)
-    sent = Sent(store, id_, user.id)
+    several = len(account.directory.users) > 1
+    everybody = several and len(selection.conversations) == 1 and not session.given_users
+    user = None if everybody else session.resolve_user(store, id_)
+    past = PastPreferences(store, id_, None if user is None else user.id)
+    conversations = selection.conversations if everybody else ()
+    sent = Sent(store, id_, None if user is None else user.id, conversations)
     link = desk_links(store).get(id_, "")
-    return Asker(user, account, past.today, option, remedies, sent, link), past
+
+    def make(user: User) -> Asker:
+        today = of_one(past.today, user.id)
+        return Asker(user, account, today, option, Remedies(account, today, option), sent, link)
+
+    return Askers(user, make, account), past
 
 
 def _watch(answers: Iterable[Answer], fired: set[Channel]) -> Iterator[Answer]:
@@ -162,11 +191,27 @@ def _watch(answers: Iterable[Answer], fired: set[Channel]) -> Iterator[Answer]:
         yield one
 
 
-def _show(session: Session, answers: Iterable[Answer], asker: Asker) -> None:
-    if session.shows_table:
+def _show(
+    session: Session,
+    answers: Iterable[Answer],
+    askers: Askers,
+    selection: Selection,
+    report: str | None,
+) -> None:
+    [conversation] = selection.conversations if len(selection.conversations) == 1 else [0]
+    if report is not None:
+        from notifycli.cli.why.conversation import write_timeline  # noqa: PLC0415 - only with --report
+
+        write_timeline(session, [*answers], askers, conversation, report)
+    elif not session.shows_table:
+        show(session, (record for one in answers for record in one.records), WhyRecord)
+    elif askers.only is not None:
         from notifycli.cli.why.why_text import tell  # noqa: PLC0415 - a pipe can spare rich
 
         with paged():
-            tell(session, answers, asker)
+            tell(session, answers, askers.only)
     else:
-        show(session, (record for one in answers for record in one.records), WhyRecord)
+        from notifycli.cli.why.conversation import tell_conversation  # noqa: PLC0415 - as above
+
+        with paged():
+            tell_conversation(session, [*answers], askers, conversation)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import shlex
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from msgspec import structs
 
-from notifycli.cli.session import display_name
+from notifycli.cli.session import Session, display_name
+from notifycli.cli.times import day_of
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.events.event import Event
 from notifycli.events.timestamps import parse_moment
@@ -43,7 +44,7 @@ class WhyRecord(Decision, frozen=True):
 
 
 class Asker(NamedTuple):
-    """Whom it is about."""
+    """One whom it is about."""
 
     user: User
     account: Account
@@ -62,6 +63,23 @@ class Asker(NamedTuple):
         return display_name(self.user)
 
 
+class Askers:
+    """Whom it is about: one user or, in a conversation, everybody who has a part in it."""
+
+    def __init__(self, user: User | None, make: Callable[[User], Asker], account: Account) -> None:
+        self.account = account
+        self.only = None if user is None else make(user)
+        """The one, if it is about one."""
+        self._make = make
+        self._made: dict[int, Asker] = {} if self.only is None else {self.only.user.id: self.only}
+
+    def of(self, user: User) -> Asker:
+        """Return what is known of one of them."""
+        if user.id not in self._made:
+            self._made[user.id] = self._make(user)
+        return self._made[user.id]
+
+
 class Answer(NamedTuple):
     """What there is to say of an event."""
 
@@ -71,16 +89,18 @@ class Answer(NamedTuple):
     """Whether it concerns anybody else."""
 
 
-def answer(replay: Replay, event: Event, asker: Asker) -> Answer:
-    """Replay an event of the asker's account."""
-    cases: list[Case] = []
+def answer(replay: Replay, event: Event, askers: Askers) -> Answer:
+    """Replay an event of the askers' account."""
+    cases: dict[int, list[Case]] = {}
 
     def record(decision: Decision, case: Case) -> WhyRecord:
-        if not cases or cases[-1] is not case:
-            cases.append(case)
-        return _record(decision, cases, asker)
+        own = cases.setdefault(case.user, [])
+        if not own or own[-1] is not case:
+            own.append(case)
+        return _record(decision, own, askers.of(case.directory.users[case.user]))
 
-    return Answer(event, *replay.examine(event, asker.user.id, record))
+    user = None if askers.only is None else askers.only.user.id
+    return Answer(event, *replay.examine(event, user, record))
 
 
 def selected(answer: Answer, selection: Selection) -> Answer:
@@ -134,13 +154,14 @@ class _Epoch(NamedTuple):
 
 
 class PastPreferences:
-    """One user's preferences at any moment: `enter` has an account go by those of an event.
+    """Preferences at any moment, of a user or of all: `enter` has an account go by an event's.
 
     What held before the account's first change nobody knows: there those of today stand in.
     """
 
-    def __init__(self, store: Store, account: int, user: int) -> None:
-        self.today = _of_one(store.preferences(account), user)
+    def __init__(self, store: Store, account: int, user: int | None) -> None:
+        stored = store.preferences(account)
+        self.today = stored if user is None else of_one(stored, user)
         self.unknown = False
         """Whether an event was older than that."""
         begin = store.history.begin(account)
@@ -165,8 +186,17 @@ class PastPreferences:
             self._entered = held
             account.take_over(account.directory, held)
 
+    def tell_unknown(self, session: Session) -> None:
+        """Say, where it is so, that today's preferences stood in for those of the time."""
+        if self.begin and self.unknown:
+            session.info(
+                f"what was set before {day_of(self.begin)} isn't on record: there, today's "
+                "preferences stand in"
+            )
 
-def _of_one(preferences: Preferences, user: int) -> Preferences:
+
+def of_one(preferences: Preferences, user: int) -> Preferences:
+    """Return the preferences that may hold for a user."""
     inbox = {key: values for key, values in preferences.inbox.items() if key[0] == user}
     return structs.replace(preferences, inbox=inbox, user={user: preferences.user.get(user, {})})
 
@@ -205,21 +235,26 @@ def _put(values: Values, change: ChangedValue) -> Values:
 
 
 class Sent:
-    """What the outbox knows of one user's notifications."""
+    """What the outbox knows of a user's notifications, or of all about a conversation."""
 
-    def __init__(self, store: Store, account: int, user: int) -> None:
-        scope = Scope(frozenset(Channel), frozenset({(account, user)}))
+    def __init__(
+        self, store: Store, account: int, user: int | None, conversations: Collection[int]
+    ) -> None:
+        users = None if user is None else frozenset({(account, user)})
+        scope = Scope(frozenset(Channel), users, account)
         self._notices: dict[tuple[object, ...], Noted] = {
             _key(notice): notice
             for state in NoticeState
             for notice in store.outbox.in_state(state, scope)
+            if not conversations or notice.conversation_id in conversations
         }
 
     def of(self, decision: Decision, at: int | None) -> Noted | None:
         """Return the notice that a decision has become, if any; `at` is the event's time."""
-        own = (decision.type, decision.channel, decision.conversation_id, decision.message_id)
-        return self._notices.get((*own, at))
+        what = decision.user_id, decision.type, decision.channel
+        return self._notices.get((*what, decision.conversation_id, decision.message_id, at))
 
 
 def _key(notice: Noted) -> tuple[object, ...]:
-    return notice.type, notice.channel, notice.conversation_id, notice.message_id, notice.at
+    what = notice.user_id, notice.type, notice.channel
+    return *what, notice.conversation_id, notice.message_id, notice.at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -109,16 +109,29 @@ def _summary(asker: Asker, misses: list[Answer], gets: list[Answer]) -> str:
     times = sorted(one.event.at for one in (*misses, *gets) if one.event.at is not None)
     days = list(dict.fromkeys(day_of(times[end]) for end in (0, -1))) if times else []
     whom = ", ".join([asker.name, " to ".join(days)] if days else [asker.name])
-    withheld = [record for one in misses for record in one.records]
-    in_vain = sum(_sign(record) == _IN_VAIN for record in withheld)
-    reasons = Counter(in_short(r.reason) for r in withheld if _sign(r) == _NOT)
-    told = plural(sum(len(one.records) for one in gets), "notification")
-    parts = [f"would get {told}"]
-    if in_vain:
-        parts.append(f"{in_vain} that can't be delivered")
-    why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    parts.append(f"{reasons.total()} withheld" + (f": {why}" if why else ""))
-    return f"{whom}: {'; '.join(parts)}."
+    records = [record for one in (*misses, *gets) for record in one.records]
+    return f"{whom}: {tally(records)}"
+
+
+def tally(records: Sequence[WhyRecord]) -> str:
+    """Say how much would be got, and how much not, and why: `would get 2 notifications; …`."""
+    why = reasons_of(records)
+    return f"{amounts_of(records)}{': ' * bool(why)}{why}."
+
+
+def amounts_of(records: Sequence[WhyRecord]) -> str:
+    """Say how much would be got, and how much not."""
+    signs = Counter(map(_sign, records))
+    parts = [f"would get {plural(signs[_FIRES], 'notification')}"]
+    if signs[_IN_VAIN]:
+        parts.append(f"{signs[_IN_VAIN]} that can't be delivered")
+    return "; ".join([*parts, f"{signs[_NOT]} withheld"])
+
+
+def reasons_of(records: Sequence[WhyRecord]) -> str:
+    """Say why so much is withheld: `6 switched off, 1 their own messages`."""
+    reasons = Counter(in_short(r.reason) for r in records if _sign(r) == _NOT)
+    return ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
 
 
 class _Teller:

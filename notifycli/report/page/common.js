@@ -23,3 +23,26 @@ const linked = (text, link) =>
 const describe = (list, rows) => {
   for (const [term, text] of rows) list.append(make("div", {}, make("dt", {}, term), make("dd", {}, text)));
 };
+
+// The arrows walk among the buttons of a table, which is one stop of TAB.
+const walk = (event) => {
+  const [x, y] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] || [0, 0];
+  if (!x && !y) return;
+  event.preventDefault();
+  const buttons = [...event.currentTarget.querySelectorAll("tbody button")];
+  const row = (button) => button.closest("tr").rowIndex;
+  const column = (button) => button.getBoundingClientRect().left;
+  const ahead = buttons.filter((button) =>
+    x ? row(button) === row(event.target) && (column(button) - column(event.target)) * x > 0 : (row(button) - row(event.target)) * y > 0);
+  const far = (button) => Math.abs(column(button) - column(event.target)) + 1e5 * Math.abs(row(button) - row(event.target));
+  const [next] = ahead.sort((a, b) => far(a) - far(b));
+  if (!next) return;
+  event.target.tabIndex = -1;
+  next.tabIndex = 0;
+  next.focus();
+};
+const walkable = (table) => {
+  table.addEventListener("keydown", walk);
+  const [first] = table.querySelectorAll("tbody button");
+  if (first) first.tabIndex = 0;
+};

@@ -256,9 +256,7 @@ const map = (caption, channel, days, at, largest) => {
   }
   const look = days.length === 1 ? "hours day" : "hours";
   const drawn = make("table", { class: look }, make("caption", {}, caption), make("thead", {}, head), body);
-  drawn.addEventListener("keydown", walk);
-  const [first] = drawn.querySelectorAll("button");
-  if (first) first.tabIndex = 0;
+  walkable(drawn);
   return drawn;
 };
 
@@ -271,26 +269,6 @@ const hourCell = (hour, channel, n, largest) => {
   button.addEventListener("click", () => open(label, n, { hour, channel, fired: true }));
   td.append(button);
   return td;
-};
-
-// The arrows walk in a map, which is one stop of TAB.
-const walk = (event) => {
-  const [x, y] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] || [0, 0];
-  if (!x && !y) return;
-  event.preventDefault();
-  const buttons = [...event.currentTarget.querySelectorAll("button")];
-  const place = (button) => [button.closest("td").cellIndex, button.closest("tr").rowIndex];
-  const [column, row] = place(event.target);
-  const ahead = buttons.filter((button) => {
-    const [c, r] = place(button);
-    return x ? r === row && (c - column) * x > 0 : (r - row) * y > 0;
-  });
-  const far = (button) => {
-    const [c, r] = place(button);
-    return Math.abs(c - column) + 100 * Math.abs(r - row);
-  };
-  const next = ahead.sort((a, b) => far(a) - far(b))[0];
-  if (next) next.focus();
 };
 
 // What is behind a bar: its decisions, as far as the page holds them, and what shows them all.
