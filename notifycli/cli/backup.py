@@ -122,7 +122,7 @@ def restore(
 
 
 def _restore_to_server(location: Location, backup: Path, *, replace: bool) -> None:
-    """Write a backup to a server's store: all of it or nothing."""
+    """Write a backup to a server's store; what is broken off goes on when it is typed again."""
     with (
         set_aside(location) if replace else nullcontext(),
         open_store(backup, create=False) as source,

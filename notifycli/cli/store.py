@@ -33,7 +33,7 @@ def copy(
 ) -> None:
     """Copy all that a store holds into an empty one, and compare the two.
 
-    What is broken off leaves nothing behind: type it again. Secrets stay in the keyring, under the
+    What is broken off goes on when it is typed again. Secrets stay in the keyring, under the
     names that both stores have.
     """
     session = session_of(ctx)

@@ -39,47 +39,66 @@ class _Seen(NamedTuple):
 
 
 def copy_store(source: Database, target: Database, name: str) -> int:
-    """Copy all rows in one transaction, and compare what has arrived; gives how many there are.
+    """Copy all rows, a table a transaction, and compare what has arrived; gives how many there are.
 
-    A copy that is broken off leaves nothing. `name` is the target's. Raises `UsageError` if the
-    target holds anything, and `DataError` if something doesn't arrive as it was.
+    A copy that was broken off goes on: a table that is there already must be as in the source.
+    `name` is the target's. Raises `UsageError` if the target holds anything else, and `DataError`
+    if something doesn't arrive as it was.
     """
-    total = 0
-    with source.snapshot(), target.transaction():
-        for table in TABLES:
-            if target.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchone():
-                raise UsageError(
-                    f"the store {name} holds something already",
-                    "name an empty one; or, for a backup: notifycli restore FILE --replace",
-                )
-        for table in TABLES:
-            sent, columns = _Seen(), _columns(source, table)
-            listed = ", ".join(f'"{column}"' for column in columns)
-            insert = f'INSERT INTO "{table}" ({listed}) VALUES ({", ".join("?" * len(columns))})'
-            rows = _rows(source, table, listed)
-            while batch := list(islice(rows, _BATCH)):
-                target.executemany(insert, batch)
-                for row in batch:
-                    sent = sent.add(row)
-            arrived = _Seen()
-            for row in _rows(target, table, listed):
-                arrived = arrived.add(row)
-            if arrived != sent:
-                raise DataError(
-                    f"{table}: {sent.rows} rows were sent and didn't arrive as they were",
-                    "nothing was stored; is a text in it that has NUL characters?",
-                )
-            total += sent.rows
-        target.count_on()
+    total, empty = 0, []
+    with source.snapshot():
+        with target.errors():
+            for table in TABLES:
+                there = _sum(target, table)
+                if not there.rows:
+                    empty.append(table)
+                elif there != _sum(source, table):
+                    raise UsageError(
+                        f"the store {name} holds something already: {table} isn't as in the other",
+                        "name an empty one; or, for a backup: notifycli restore FILE --replace",
+                    )
+                total += there.rows
+        for table in empty:
+            with target.transaction():
+                total += _copy_table(source, target, table)
+        with target.transaction():
+            target.count_on()
     return total
 
 
+def _copy_table(source: Database, target: Database, table: str) -> int:
+    """Copy a table, and give how many rows it has."""
+    sent, columns = _Seen(), _columns(source, table)
+    listed = ", ".join(f'"{column}"' for column in columns)
+    insert = f'INSERT INTO "{table}" ({listed}) VALUES ({", ".join("?" * len(columns))})'
+    rows = _rows(source, table, columns)
+    while batch := list(islice(rows, _BATCH)):
+        target.executemany(insert, batch)
+        for row in batch:
+            sent = sent.add(row)
+    if _sum(target, table, columns) != sent:
+        raise DataError(
+            f"{table}: {sent.rows} rows were sent and didn't arrive as they were",
+            "nothing of it was stored; is a text in it that has NUL characters?",
+        )
+    return sent.rows
+
+
+def _sum(database: Database, table: str, columns: tuple[str, ...] = ()) -> _Seen:
+    seen = _Seen()
+    for row in _rows(database, table, columns or _columns(database, table)):
+        seen = seen.add(row)
+    return seen
+
+
 def _columns(database: Database, table: str) -> tuple[str, ...]:
+    """Return a table's columns, in an order that doesn't depend on the engine."""
     described = database.execute(f'SELECT * FROM "{table}" LIMIT 0').description or ()
-    return tuple(column[0] for column in described)
+    return tuple(sorted(column[0] for column in described))
 
 
-def _rows(database: Database, table: str, columns: str) -> Iterator[tuple[object, ...]]:
-    ordered = ' ORDER BY "id"' if '"id"' in columns else ""
-    for row in database.execute(f'SELECT {columns} FROM "{table}"{ordered}'):
+def _rows(database: Database, table: str, columns: tuple[str, ...]) -> Iterator[tuple[object, ...]]:
+    listed = ", ".join(f'"{column}"' for column in columns)
+    ordered = ' ORDER BY "id"' if "id" in columns else ""
+    for row in database.execute(f'SELECT {listed} FROM "{table}"{ordered}'):
         yield tuple(row)

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from notifycli.errors import TryAgainError
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
+from notifycli.store import copy as copying
 from notifycli.store.copy import TABLES
-from notifycli.store.store import open_store
+from notifycli.store.store import Database, open_store
 from notifycli.store.subscriptions import PushKey, Subscription
 from notifycli.store.transaction import Entry, Target
 from tests.conftest import Notifycli
@@ -79,6 +81,34 @@ def test_a_copy_goes_on_with_numbers_of_its_own(full: Notifycli, engine: Engine,
             assert change.id > last
             change.put_users([User(10, "new@example.com")])
         store.outbox.write([entry(2, 7, Channel.EMAIL, 42)], 6)
+
+
+def test_what_was_broken_off_goes_on(
+    full: Notifycli, engine: Engine, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back, copied = engine.new(), []
+    copy_table = copying._copy_table  # noqa: SLF001 - where it is broken off
+
+    def until_push(source: Database, target: Database, table: str) -> int:
+        copied.append(table)
+        if table == "push_key" and copied.count(table) == 1:
+            raise TryAgainError("the connection was lost", "try again shortly")
+        return copy_table(source, target, table)
+
+    monkeypatch.setattr(copying, "_copy_table", until_push)
+    assert full("store", "copy", url, back).status == 75
+    assert engine.rows(back, 'SELECT count(*) FROM "user"') == [(2,)]
+    assert engine.rows(back, "SELECT count(*) FROM push_subscription") == [(0,)]
+    told = full.ok("store", "copy", url, back).stderr
+    assert copied.count("account") == 1
+    rows = sum(engine.rows(url, f'SELECT count(*) FROM "{table}"')[0][0] for table in TABLES)
+    assert told.startswith(f"copied {rows} rows ")
+    for table in TABLES:
+        one, other = (engine.rows(store, f'SELECT * FROM "{table}"') for store in (url, back))
+        assert sorted(one, key=repr) == sorted(other, key=repr)
+    full.ok("user", "add", "late@example.com", "--db", url)
+    changed = full("store", "copy", url, back)
+    assert (changed.status, "user isn't as in the other" in changed.stderr) == (2, True)
 
 
 def test_nothing_is_copied_over_what_is_there(full: Notifycli, engine: Engine, url: str) -> None:
