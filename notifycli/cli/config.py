@@ -149,7 +149,7 @@ def config_get(
     _refuse_written_secrets([key])
     setting = setting_of(_alone(key))
     with session_of(ctx).store() as store:
-        found, origin = _looked_up(store, setting)
+        found, origin = _look_up(store, setting)
     if found is None:
         raise typer.Exit(1)
     ending = f"\t{origin}" if show_origin else ""
@@ -177,7 +177,7 @@ def config_list(ctx: typer.Context) -> None:
     with session.store() as store:
         for setting in SETTINGS.values():
             try:
-                value, origin = _looked_up(store, setting)
+                value, origin = _look_up(store, setting)
             except ConfigurationError as error:
                 bad.append(error)
                 value, origin = None, Origin.ENVIRONMENT
@@ -197,7 +197,7 @@ def config_list(ctx: typer.Context) -> None:
         )
 
 
-def _looked_up(store: Store, setting: Setting) -> tuple[str | None, str]:
+def _look_up(store: Store, setting: Setting) -> tuple[str | None, str]:
     """Give what is shown of a setting's value, and where that comes from."""
     if not setting.secret:
         configured: Configured = store.configuration.value(setting.key)

@@ -167,9 +167,9 @@ def run(arguments: list[str]) -> int:
         print_error("aborted")
         return _ABORTED
     except typer.TyperException as error:
-        from notifycli.cli.usage_errors import told_usage  # noqa: PLC0415 - only errors need it
+        from notifycli.cli.usage_errors import explain_usage  # noqa: PLC0415 - only errors need it
 
-        _tell_error(*told_usage(error), arguments)
+        _tell_error(*explain_usage(error), arguments)
         return UsageError.status
     except Exception as error:  # noqa: BLE001 - the last resort
         return _tell_unexpected(error, session, arguments)

@@ -43,19 +43,19 @@ def show(
     On a terminal that is a table, if there are any: `heads` and `cells` shape it, where the
     record's own fields would be too wide or too dull.
     """
-    chosen = chosen_format(session)
+    chosen = output_format(session)
     if chosen == "table":
         fields = record.__struct_fields__
         plain = cells or (lambda item: [text(getattr(item, field)) for field in fields])
         _print_table(session, heads or [_head(field) for field in fields], map(plain, records))
     elif chosen in _ROW_WRITERS:
         cell = _safe_cell if session.csv_safe else _cell
-        write(_separated(records, record, _ROW_WRITERS[chosen], cell))
+        write(_separate(records, record, _ROW_WRITERS[chosen], cell))
     else:
         write(_WRITERS[chosen](records))
 
 
-def chosen_format(session: Session) -> str:
+def output_format(session: Session) -> str:
     """Give the format that was asked for or, failing that, suits where the output goes."""
     return session.output or ("table" if session.shows_table else "jsonl")
 
@@ -187,7 +187,7 @@ def _write_tsv(buffer: StringIO) -> Callable[[Iterable[object]], Any]:
     return lambda row: buffer.write("\t".join(printable(str(cell)) for cell in row) + "\n")
 
 
-def _separated(
+def _separate(
     records: Iterable[msgspec.Struct],
     record: type[msgspec.Struct],
     row_writer: Callable[[StringIO], Callable[[Iterable[object]], Any]],

@@ -87,14 +87,14 @@ def tell_without_effect(session: Session, accounts: Collection[Account]) -> None
         for key in without_effect(account.profile, account.preferences)
     }
     for key, name in sorted(gone):
-        session.info(f"{_named(key)} in {name}")
+        session.info(f"{_name(key)} in {name}")
     for account in accounts:
         users, preferences = account.directory.users, account.preferences
         for what, _ in unheard_in_words(account.profile, preferences, users):
             session.info(what)
 
 
-def connected_profile(store: Store, account: int) -> Profile:
+def server_profile(store: Store, account: int) -> Profile:
     """Return what is taken to be the version of an account's server, which nobody is asked for.
 
     It is that of the setting `rules` or, where that names none of Chatwoot's, the newest.
@@ -135,7 +135,7 @@ _UNHEARD = {"audio": "is ignored", "audio.tone": "is never played"}
 _HEARD = {"audio": "audio=all", "audio.tone": "audio.tone=bell"}
 
 
-def _named(key: str) -> str:
+def _name(key: str) -> str:
     if key == "inbox":
         return "values for an inbox have no effect"
     if key == "inactive_after":

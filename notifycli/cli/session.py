@@ -70,10 +70,10 @@ class Session:
     @cached_property
     def location(self) -> Location:
         """Where the store is. Raises `UsageError` for an address of no store."""
-        return locate(self._named or None, _find_password)
+        return locate(self._store_name or None, _find_password)
 
     @cached_property
-    def _named(self) -> str:
+    def _store_name(self) -> str:
         return self.db or os.environ.get("NOTIFYCLI_DB", "")
 
     @property
@@ -83,7 +83,7 @@ class Session:
 
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
-        if self._named and not (create or self._missing_told):
+        if self._store_name and not (create or self._missing_told):
             self._missing_told = not self.location.exists
             if self._missing_told:
                 self.info(f"there is no store at {self.location.name} yet")
@@ -176,7 +176,7 @@ class Session:
         Raises `UsageError` where that is nobody.
         """
         if self.all_users or self.role or self.team or self.inbox_members:
-            return self._selected(store, account)
+            return self._select(store, account)
         if self.given_users:
             named = [find_user(store, account, reference) for reference in self.given_users]
             return list({user.id: user for user in named}.values())
@@ -185,7 +185,7 @@ class Session:
             raise _nobody_named(store, account)
         return [only]
 
-    def _selected(self, store: Store, account: int) -> list[User]:
+    def _select(self, store: Store, account: int) -> list[User]:
         users = store.users(account)
         chosen = {find_user(store, account, reference).id for reference in self.user}
         chosen.update(user.id for user in users if self.all_users or user.role in self.role)
@@ -269,7 +269,7 @@ def find_user(store: Store, account: int, reference: str) -> User:
         users = store.users(account)
         if not users:
             raise _no_users_yet(account)
-        called = [] if number is not None else _called(reference, users, _names_of)
+        called = [] if number is not None else _find_by_name(reference, users, _names_of)
         if len(called) == 1:
             return called[0]
         if called:
@@ -292,7 +292,7 @@ def find_group(groups: Iterable[Group], reference: Reference, kind: str, option:
     if isinstance(reference, int):
         called = [group for group in there if group.id == reference]
     else:
-        called = _called(reference, there, lambda group: [group.name])
+        called = _find_by_name(reference, there, lambda group: [group.name])
     if len(called) == 1:
         return called[0]
     word = str(reference) if isinstance(reference, int) else repr(reference)
@@ -319,7 +319,7 @@ def find_inboxes(store: Store, account: int | None, given: Iterable[str] | None)
     )
 
 
-def _called(text: str, things: Iterable[T], names_of: Callable[[T], list[str]]) -> list[T]:
+def _find_by_name(text: str, things: Iterable[T], names_of: Callable[[T], list[str]]) -> list[T]:
     """Give what has this name, without regard to case; if nothing has, what begins so."""
     word = text.strip().casefold()
     named = [(thing, [n.casefold() for n in names_of(thing) if n]) for thing in things]

@@ -79,12 +79,12 @@ def scenario_test(
     if tap:
         write(line.encode() for line in _tap(results))
     elif session.shows_table:
-        write(line.encode() for result in results for line in _told(result))
+        write(line.encode() for result in results for line in _result_lines(result))
     else:
         show(session, results, Result)
         for result in results:
             if not result.passed:
-                print_error("".join(_told(result)).rstrip("\n"))
+                print_error("".join(_result_lines(result)).rstrip("\n"))
     session.info(
         f"{plural(len(results), 'scenario')}, {failed} failed" if failed else _all(results)
     )
@@ -132,7 +132,7 @@ def _all(results: Sequence[Result]) -> str:
     return f"{plural(len(results), 'scenario')}, all as expected"
 
 
-def _told(result: Result) -> Iterator[str]:
+def _result_lines(result: Result) -> Iterator[str]:
     verdict = "ok  " if result.passed else "FAIL"
     yield f"{verdict}  {printable(f'{result.file}:{result.line}')}  {printable(result.scenario)}\n"
     for failure in result.failures:

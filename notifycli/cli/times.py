@@ -132,6 +132,6 @@ def day_of(moment: int) -> str:
     return time.strftime("%A %-d %B %Y", time.localtime(moment // SECOND))
 
 
-def written(moment: int | None) -> str | None:
+def to_record(moment: int | None) -> str | None:
     """Write a moment, or its absence, as records have it."""
     return None if moment is None else format_moment(moment)

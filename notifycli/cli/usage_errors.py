@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 _VALUE = re.compile(r"=[^']*(?=')")
 
 
-def told_usage(error: Any) -> tuple[str, str]:
+def explain_usage(error: Any) -> tuple[str, str]:
     """Give the message and the hint for a command line that Typer can't read."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "notifycli"

@@ -16,7 +16,7 @@ from notifycli.cli.command import SOME_USERS, USER, command_class, examples, par
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import ask, is_terminal, printable
-from notifycli.cli.times import in_words, now, written
+from notifycli.cli.times import in_words, now, to_record
 from notifycli.cli.token.token_options import read_token, tell_ended, token_service
 from notifycli.cli.types import a_number
 from notifycli.errors import NotifycliError, UsageError
@@ -262,7 +262,7 @@ def _tried(desk: Desk, user: User, records: list[StatusRecord]) -> SyncResult:
         user.role,
         token.masked if token else "",
         "works",
-        written(connection.pulled_at),
+        to_record(connection.pulled_at),
     )
     records.append(found)
     try:

@@ -128,11 +128,11 @@ def tell_unheard(
     """
     if store.chatwoot.of(account) is None:
         return
-    from notifycli.cli.profiles import connected_profile, unheard_in_words  # noqa: PLC0415 - few are connected
+    from notifycli.cli.profiles import server_profile, unheard_in_words  # noqa: PLC0415 - few are connected
 
     everybody = (user.id for user in store.users(account))
     named = everybody if None in users else (user for user in users if user is not None)
-    profile = connected_profile(store, account)
+    profile = server_profile(store, account)
     for what, remedy in unheard_in_words(profile, store.preferences(account), named):
         session.info(f"{what}; {remedy}")
 

@@ -14,7 +14,7 @@ from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, command_class, ex
 from notifycli.cli.output import show, write
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal, printable, read_input
-from notifycli.cli.times import in_words, now, written
+from notifycli.cli.times import in_words, now, to_record
 from notifycli.cli.types import AllowLoopback, a_number
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.events.timestamps import parse_moment
@@ -208,9 +208,9 @@ def _record(item: Subscription, user: User, current: int | None) -> Subscription
         item.label,
         service_of(item.endpoint),
         "current" if item.key_id == current else "old",
-        written(item.created_at) or "",
-        written(item.expires_at),
-        written(item.last_used_at),
+        to_record(item.created_at) or "",
+        to_record(item.expires_at),
+        to_record(item.last_used_at),
         item.failures,
     )
 
@@ -327,7 +327,7 @@ def push_invite(
         session,
         [
             InvitationRecord(
-                user.id, user.email, f"{base}/push/{tokens[user.id]}/", written(expires_at) or ""
+                user.id, user.email, f"{base}/push/{tokens[user.id]}/", to_record(expires_at) or ""
             )
             for user in users
         ],

@@ -10,7 +10,7 @@ from msgspec import Struct
 from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
-from notifycli.cli.times import now, written
+from notifycli.cli.times import now, to_record
 from notifycli.errors import NotifycliError
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.vapid import GENERATE, PushKeys, fingerprint
@@ -71,7 +71,7 @@ def keys_show(ctx: typer.Context) -> None:
             key.public_key,
             "old" if place else "current",
             fingerprint(key.public_key),
-            written(key.created_at) or "",
+            to_record(key.created_at) or "",
             key.bound,
         )
         for place, key in enumerate(keys)

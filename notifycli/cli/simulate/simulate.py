@@ -10,7 +10,7 @@ import typer
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, session_of
 from notifycli.cli.known_events import find_inputs
-from notifycli.cli.output import chosen_format
+from notifycli.cli.output import output_format
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session, find_inboxes
 from notifycli.cli.simulate.decision_records import (
@@ -265,7 +265,7 @@ def _show(
             show(session, records, explain=asked.explain)
         else:
             deque(records, maxlen=0)
-    elif not asked.lists or chosen_format(session) == "jsonl":
+    elif not asked.lists or output_format(session) == "jsonl":
         with progress_bar(session, inputs.files, wanted=progress) as advance:
             events = _events(run, inputs, asked, advance)
             show_json_lines(

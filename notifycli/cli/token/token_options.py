@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import read_secret
-from notifycli.cli.times import expiry, now, read_seconds, read_span, written
+from notifycli.cli.times import expiry, now, read_seconds, read_span, to_record
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.directory import User
 from notifycli.secrets.keychain import Keychain, open_keychain
@@ -107,8 +107,8 @@ def record(finding: Finding, user: User | None) -> TokenRecord:
         token.masked,
         token.label,
         format_moment(token.created_at),
-        written(token.expires_at),
-        written(token.last_used_at),
+        to_record(token.expires_at),
+        to_record(token.last_used_at),
         finding.condition,
     )
 

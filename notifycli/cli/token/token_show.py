@@ -12,7 +12,7 @@ from notifycli.cli.command import USER, command_class, examples, part, session_o
 from notifycli.cli.output import show_one, write
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_terminal, read_secret
-from notifycli.cli.times import in_words, now, written
+from notifycli.cli.times import in_words, now, to_record
 from notifycli.cli.token.token_options import (
     ClearAfter,
     Expires,
@@ -151,7 +151,7 @@ def token_verify(ctx: typer.Context) -> None:
             raise typer.Exit(_NO)
         user = store.user(token.account_id, token.user_id)
     email = None if user is None else user.email
-    expires = written(token.expires_at)
+    expires = to_record(token.expires_at)
     show_one(session, VerifiedRecord(token.account_id, token.user_id, email, token.name, expires))
 
 
