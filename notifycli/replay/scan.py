@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
 from notifycli.events.event import Event
@@ -15,13 +15,10 @@ from notifycli.replay.sources import (
     Inputs,
     Progress,
     Record,
-    can_be_shared,
+    is_worth_sharing,
     read_together,
 )
 from notifycli.replay.values import objects_in
-
-if TYPE_CHECKING:
-    from notifycli.replay.parallel import Part
 
 T = TypeVar("T")
 _MOST_READERS = 8
@@ -33,21 +30,23 @@ def read_events(
 ) -> Iterator[Event]:
     """Return the events of all files; what is none goes to `bad`.
 
-    With several `jobs`, so many processes read a large file of lines that lies on disk as it is;
-    the events are the same, in the same order. Raises as `read_together` and `BadLines` do.
+    With several `jobs`, so many processes read large files; the events are the same, in the same
+    order. Raises as `read_texts` and `BadLines` do.
     """
+    if jobs > 1 and is_worth_sharing(inputs.files):
+        from notifycli.replay.parallel import read_shared  # noqa: PLC0415 - only for large files
+
+        yield from read_shared(inputs, bad, progress, jobs)
+        return
     for name in inputs.files:
         if is_packed(name):
-            yield from _unpacked(name, progress)
-            continue
-        if jobs > 1 and can_be_shared(name):
-            yield from _shared_out(name, bad, progress, jobs)
+            yield from unpack(name, progress)
             continue
         for records in read_together(inputs._replace(files=(name,)), bad, progress):
-            yield from _decode(records, bad)
+            yield from decode_records(records, bad)
 
 
-def _decode(records: Iterable[Record], bad: BadLines) -> Iterator[Event]:
+def decode_records(records: Iterable[Record], bad: BadLines) -> Iterator[Event]:
     """Return the events of records.
 
     All are decoded before the first is replayed: each of the two has the processor's caches to
@@ -75,7 +74,8 @@ def is_packed(name: str) -> bool:
         return file.read(len(PACKED)) == PACKED
 
 
-def _unpacked(name: str, progress: Progress | None) -> Iterator[Event]:
+def unpack(name: str, progress: Progress | None) -> Iterator[Event]:
+    """Return the events of a file of packed ones."""
     from notifycli.replay.facts import read_facts  # noqa: PLC0415 - few logs are packed
 
     with file_errors(name), open(name, "rb") as file:  # noqa: PTH123 - as everything here
@@ -124,32 +124,6 @@ def salvage(
             taken += more[0]
             faults += more[1]
     return taken, faults
-
-
-def _shared_out(name: str, bad: BadLines, progress: Progress | None, jobs: int) -> Iterator[Event]:
-    from notifycli.replay.parallel import read_in_parts  # noqa: PLC0415 - only for large files
-
-    with file_errors(name):
-        yield from put_together(read_in_parts(name, jobs), name, bad, progress)
-
-
-def put_together(
-    parts: Iterable[Part], name: str, bad: BadLines, progress: Progress | None = None
-) -> Iterator[Event]:
-    """Return the events of the parts of a file, in their order, as if it had been read whole."""
-    before = 0
-    for part in parts:
-        for event in part.events:
-            event.line += before
-        at = 0
-        for fault in part.faults:
-            yield from part.events[at : fault.place]
-            at = fault.place
-            bad.add(f"{name}:{before + fault.number}", fault.text)
-        yield from part.events[at:]
-        before += part.lines
-        if progress is not None:
-            progress(part.size)
 
 
 def processors() -> int:

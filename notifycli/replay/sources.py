@@ -11,7 +11,7 @@ import re
 import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import closing
+from contextlib import closing, suppress
 from enum import Enum
 from io import BufferedReader, FileIO
 from itertools import chain
@@ -26,8 +26,10 @@ from notifycli.replay.decompression import (
     BLOCK,
     BinaryFile,
     Blocks,
+    DamageError,
     decompressed,
     head_of,
+    is_compressed,
     is_utf8,
     read_blocks,
     text_of,
@@ -153,8 +155,13 @@ def may_hold_events(head: bytes) -> bool:
 
 STDIN = "-"
 _WORTH_SHARING = 1 << 24
+_TEXT = 1 << 19
+"""The bytes of an undivided text."""
+_PACKS = 8
+"""How much larger a text is than what it is compressed to, at least."""
 _HEAD = 1 << 16
 _ZIP = b"PK\x03\x04"
+_MAGIC = 8
 _AROUND = b" \t\r\x1e"
 _ARRAY = re.compile(rb'\[\s*(?:[]{["]|\Z)')
 _NONE_OF_EVENTS = Foreign("there is no JSON in it")
@@ -165,6 +172,15 @@ Progress = Callable[[int], None]
 Translate = Callable[[Iterator[list[Record]]], Iterator[list[Record]]]
 """Makes events of the records of one file, where they are something else."""
 _decode = msgspec.json.Decoder(Raw).decode
+
+
+class Text(NamedTuple):
+    """Whole lines of a file."""
+
+    file: str
+    data: bytes
+    first: bool
+    """Whether they are its first ones."""
 
 
 def _as_they_are(blocks: Iterator[list[Record]]) -> Iterator[list[Record]]:
@@ -205,11 +221,29 @@ def read_together(
 ) -> Iterator[list[Record]]:
     """Return the same, those together that are there at once: nothing waits for what may come.
 
+    Raises as `read_texts` does.
+    """
+    for piece in _read(inputs, bad, progress, undivided=False):
+        if isinstance(piece, list):
+            yield piece
+
+
+def read_texts(
+    inputs: Inputs, bad: BadLines, progress: Progress | None = None
+) -> Iterator[Text | list[Record]]:
+    """Return the same, but texts of lines of events undivided.
+
     `progress` is told how many bytes of a file on disk have been read since it was told before.
     Raises `InputMissingError` for a file that can't be read, and `DataError` for damaged data.
     """
+    return _read(inputs, bad, progress, undivided=True)
+
+
+def _read(
+    inputs: Inputs, bad: BadLines, progress: Progress | None, *, undivided: bool
+) -> Iterator[Text | list[Record]]:
     for name in inputs.files:
-        source = _Source(inputs, bad, progress if name != STDIN else None)
+        source = _Source(inputs, bad, progress if name != STDIN else None, undivided=undivided)
         if name != STDIN and os.path.isdir(name):  # noqa: PTH112 - as everything here
             yield from source.folder(name)
         else:
@@ -220,15 +254,18 @@ def read_together(
 class _Source:
     """Reads one of the inputs."""
 
-    def __init__(self, inputs: Inputs, bad: BadLines, progress: Progress | None) -> None:
+    def __init__(
+        self, inputs: Inputs, bad: BadLines, progress: Progress | None, *, undivided: bool
+    ) -> None:
         self._verb = inputs.verb
         self._translate = inputs.translate
         self._bad = bad
         self._progress = progress
+        self._undivided = undivided
         self._read = 0
         """How many files of a folder or an archive may have held events."""
 
-    def folder(self, name: str) -> Iterator[list[Record]]:
+    def folder(self, name: str) -> Iterator[Text | list[Record]]:
         """Return the records of all files in a folder."""
         with file_errors(name):
             paths = list(map(str, _files_of(name)))
@@ -241,7 +278,9 @@ class _Source:
                 "name the folder in which they are, or the files",
             )
 
-    def file(self, place: str, raw: BinaryFile, *, among: bool = False) -> Iterator[list[Record]]:
+    def file(
+        self, place: str, raw: BinaryFile, *, among: bool = False
+    ) -> Iterator[Text | list[Record]]:
         """Return the records of a file, named or `among` others."""
         head, blocks = head_of(read_blocks(raw, self._progress), len(_ZIP))
         if head.startswith(_ZIP):
@@ -249,7 +288,9 @@ class _Source:
         else:
             yield from self._text(place, decompressed(blocks)[1], among=among)
 
-    def _archive(self, place: str, raw: BinaryFile, blocks: Blocks) -> Iterator[list[Record]]:
+    def _archive(
+        self, place: str, raw: BinaryFile, blocks: Blocks
+    ) -> Iterator[Text | list[Record]]:
         from notifycli.replay.archives import members_of  # noqa: PLC0415 - few files need it
 
         before, count = self._read, 0
@@ -260,7 +301,7 @@ class _Source:
             told = f"a zip archive of {_counted(range(count))}, none of which holds events"
             self._bad.refuse(place, told)
 
-    def _text(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[list[Record]]:
+    def _text(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[Text | list[Record]]:
         form, head, blocks = _form_of(text_of(blocks))
         if among and isinstance(form, _Form) and head and not may_hold_events(head):
             form = _NONE_OF_EVENTS
@@ -271,8 +312,36 @@ class _Source:
             self._bad.refuse(place, form.fault(file, self._verb))
         else:
             self._read += 1
+            if self._undivided and _is_of_events(form, head):
+                yield from _undivided(place, blocks)
+                return
             read = _read_lines if form is _Form.LINES else _read_values
             yield from self._translate(read(place, blocks, self._bad))
+
+
+def _undivided(file: str, blocks: Blocks) -> Iterator[Text]:
+    """Return texts of whole lines, none much longer than it has to be."""
+    first, parts, size = True, list[bytes](), 0
+    try:
+        for block in blocks:
+            end = block.rfind(b"\n") + 1
+            if end and size + end >= _TEXT:
+                yield Text(file, b"".join((*parts, block[:end])), first=first)
+                first, parts, size = False, [block[end:]], len(block) - end
+            else:
+                parts.append(block)
+                size += len(block)
+            if size > 2 * LONGEST_LINE:  # a line that is refused: no more of it is kept than that
+                before, newline, line = b"".join(parts).rpartition(b"\n")
+                parts = [before, newline, line[: LONGEST_LINE + 1]]
+                size = sum(map(len, parts))
+    except (DamageError, OSError):
+        lines, newline, _ = b"".join(parts).rpartition(b"\n")
+        if newline:
+            yield Text(file, lines + newline, first=first)
+        raise
+    if size:
+        yield Text(file, b"".join(parts), first=first)
 
 
 def _read_lines(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Record]]:
@@ -350,8 +419,35 @@ def can_be_shared(name: str) -> bool:
         if not stat.S_ISREG(status.st_mode) or status.st_size < _WORTH_SHARING:
             return False
         with FileIO(name) as raw:
-            head, blocks = head_of(read_blocks(raw), 1)
-            return is_utf8(head) and _form_of(text_of(blocks))[0] is _Form.LINES
+            head, blocks = head_of(read_blocks(raw), len(_ZIP))
+            if head.startswith(_ZIP) or not is_utf8(head):
+                return False
+            form, head, _ = _form_of(text_of(blocks))
+            return _is_of_events(form, head)
+
+
+def _is_of_events(form: _Form | Foreign, head: bytes) -> bool:
+    """Whether what begins so is lines that are events already, as far as the first one tells."""
+    return form is _Form.LINES and b'"event"' in head.lstrip().partition(b"\n")[0]
+
+
+def is_worth_sharing(files: Iterable[str]) -> bool:
+    """Whether files are so large that several processes read them sooner than one."""
+    return sum(map(_text_size, files)) >= _WORTH_SHARING
+
+
+def _text_size(name: str) -> int:
+    """Return about how many bytes the text is that a file or a folder on disk holds."""
+    if name == STDIN:
+        return 0
+    size = 0
+    for path in _files_of(name):
+        with suppress(OSError):
+            if path.is_file():
+                with path.open("rb", 0) as file:
+                    packs = _PACKS if is_compressed(file.read(_MAGIC)) else 1
+                size += path.stat().st_size * packs
+    return size
 
 
 def total_size(files: Iterable[str]) -> int | None:

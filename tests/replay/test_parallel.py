@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
 import os
+import zipfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
-from notifycli.errors import DataError
+from notifycli.errors import DataError, NotifycliError
+from notifycli.replay import parallel, sources
 from notifycli.replay.faults import BadLines
-from notifycli.replay.parallel import read_part
-from notifycli.replay.scan import put_together, read_events
+from notifycli.replay.parallel import Part, Piece, Whole, read_part, read_piece
+from notifycli.replay.scan import read_events
 from notifycli.replay.sources import Inputs
 from tests.conftest import Json, Program
 
@@ -66,6 +77,84 @@ class Noted(BadLines):
     def add(self, place: str, fault: str) -> None:
         self.noted.append((place, fault))
 
+    def refuse(self, file: str, fault: str) -> None:
+        self.noted.append((file, fault))
+
+    def pass_over(self, file: str, why: str) -> None:
+        self.noted.append((file, why))
+
+
+class HereAndNow:
+    """Readers of this very process."""
+
+    ahead = 3
+
+    def __init__(self, jobs: int) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def send(self, piece: Piece) -> Callable[[], Part]:
+        return partial(read_piece, piece)
+
+
+def outcome(inputs: Inputs, bad: Noted, jobs: int) -> list[object]:
+    """Give the events, and how it ends."""
+    found: list[object] = []
+    try:
+        found += map(astuple, read_events(inputs, bad, jobs=jobs))
+    except NotifycliError as error:
+        found.append(str(error))
+    return found
+
+
+def zipped(data: bytes) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("events.jsonl", data)
+        archive.writestr("read.me", "nothing of the kind")
+    return held.getvalue()
+
+
+FORMS = st.sampled_from(
+    [
+        bytes,
+        gzip.compress,
+        bz2.compress,
+        zipped,
+        lambda data: gzip.compress(data)[:-9],  # breaks off
+        lambda data: gzip.compress(gzip.compress(data)),
+        lambda data: b"[" + b",".join(filter(None, data.split(b"\n"))) + b"]",
+        lambda _: b"%PDF-1.7",
+        lambda _: b"",
+    ]
+)
+FILES = st.lists(st.tuples(LINES, FORMS, st.booleans()), min_size=1, max_size=4)
+
+
+@given(files=FILES, text=st.integers(1, 300), part=st.integers(1, 300))
+def test_files_of_any_kind_that_are_cut_anywhere_give_the_same_events_faults_and_end(
+    files: list[tuple[list[bytes], Callable[[bytes], bytes], bool]], text: int, part: int
+) -> None:
+    with TemporaryDirectory() as name, ExitStack() as patches:
+        folder = Path(name, "folder")
+        folder.mkdir()
+        for number, (lines, form, inside) in enumerate(files):
+            data = form(b"\n".join([b'{"event":"x"}', *lines]))
+            (folder if inside else folder.parent).joinpath(f"{number}.log").write_bytes(data)
+        inputs = Inputs((*map(str, sorted(Path(name).iterdir())), "missing"), lambda: 0)
+        alone, shared = Noted(), Noted()
+        expected = outcome(inputs, alone, 1)
+
+        patches.enter_context(patch.object(sources, "_WORTH_SHARING", 0))
+        patches.enter_context(patch.object(sources, "_TEXT", text))
+        patches.enter_context(patch.object(parallel, "_PART", part))
+        patches.enter_context(patch.object(parallel, "_Readers", HereAndNow))
+
+        assert outcome(inputs, shared, 2) == expected
+        assert shared.noted == alone.noted
+
 
 @given(
     lines=LINES,
@@ -93,7 +182,8 @@ def test_a_file_that_is_cut_anywhere_is_read_as_the_whole(
         for n in range(count)
     ]
 
-    assert list(put_together(parts, str(file), cut)) == expected
+    together = Whole(str(file), cut)
+    assert [event for part in parts for event in together.add(part)] == expected
     assert cut.noted == whole.noted
     assert sum(part.size for part in parts) == len(data)
 
@@ -137,6 +227,19 @@ def test_the_number_of_processes_changes_no_byte(
     assert three == one
 
 
+def test_several_files_are_shared_out_and_compressed_ones_too(program: Program, log: Path) -> None:
+    program("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    program("prefs", "set", "email.message=on", "audio=assigned", "-u", "7")
+    packed = log.with_suffix(".gz")
+    packed.write_bytes(gzip.compress(log.read_bytes(), 1))
+
+    one, three = (program("simulate", str(packed), str(log), "--jobs", jobs) for jobs in ("1", "3"))
+
+    assert one.status == 65
+    assert one.stdout.count(b"\n") > 1000
+    assert three == one
+
+
 def test_a_reader_of_the_output_that_goes_away_ends_all_of_them(
     program: Program, log: Path
 ) -> None:
@@ -147,7 +250,7 @@ def test_a_reader_of_the_output_that_goes_away_ends_all_of_them(
 
 def test_strict_stops_at_the_first_bad_line_of_a_part() -> None:
     part = read_part(io.BytesIO(b'{"event":"x"}\nno\n{"event":"y"}\n'), 0, None)
-    events = put_together([part], "log", BadLines(print, strict=True))
+    events = Whole("log", BadLines(print, strict=True)).add(part)
     assert next(events).name == "x"
     with pytest.raises(DataError, match="log:2: no JSON object"):
         next(events)

@@ -165,7 +165,7 @@ def simulate(
             "--jobs",
             parser=a_number("number of processors"),
             metavar="N",
-            help="The processors to use for a large file on disk; what is printed never depends "
+            help="The processors to use for large files on disk; what is printed never depends "
             "on it. By default all of them.",
         ),
     ] = None,
