@@ -33,6 +33,7 @@ from notifycli.cli.main import run
 from notifycli.cli.session import plural
 from notifycli.secrets import encrypted_file
 from notifycli.secrets.private_file import replace_private
+from tests.forked import Forker
 
 Json = dict[str, Any]
 
@@ -203,6 +204,7 @@ class Program:
     """The program as a process of its own."""
 
     folder: Path
+    forker: Forker
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "notifycli", *arguments]
@@ -250,17 +252,11 @@ class Program:
         ours, theirs = pty.openpty()
         os.write(ours, typed)
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-        process = subprocess.Popen(
-            self.command(*arguments),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            cwd=self.folder,
-            env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
-        )
+        known = {"TERM": "xterm-256color", **(environment or {})}
+        process = self.forker.start(arguments, [theirs] * 3, known)
         os.close(theirs)
         # It may wait for what nobody types, and draw meanwhile.
-        patience = threading.Timer(_LONGEST_SECONDS, process.kill)
+        patience = threading.Timer(_LONGEST_SECONDS, os.kill, (process, signal.SIGKILL))
         patience.start()
         shown = bytearray()
         try:
@@ -269,7 +265,7 @@ class Program:
         finally:
             os.close(ours)
             patience.cancel()
-        return Result(process.wait(_LONGEST_SECONDS), bytes(shown), "")
+        return Result(self.forker.wait(), bytes(shown), "")
 
 
 def _read(terminal: int) -> bytes:
@@ -279,10 +275,18 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    """A process that has imported the program, and waits to be forked."""
+    found = Forker()
+    yield found
+    found.close()
+
+
 @pytest.fixture
-def program(folder: Path) -> Program:
+def program(folder: Path, forker: Forker) -> Program:
     """The program as a process of its own: for pipes, terminals and two at once."""
-    return Program(folder)
+    return Program(folder, forker)
 
 
 DESK: Json = {

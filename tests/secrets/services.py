@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import needs_package
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 WAIT = 10.0
 """Seconds for anything to happen on a busy machine."""
@@ -196,10 +196,17 @@ def end_processes_of(home: Path) -> None:
     until(gone, "what the test left running to end")
 
 
-def leaks(canary: str) -> list[str]:
-    """Return where in /proc the canary shows: any process's argument list or environment."""
+def process_ids() -> set[str]:
+    return {name for name in os.listdir("/proc") if name.isdigit()}  # noqa: PTH208 - names are enough
+
+
+def leaks(canary: str, processes: Iterable[str] | None = None) -> list[str]:
+    """Return where in /proc the canary shows: the arguments or environment of any process.
+
+    Of any of `processes` only, if they are given.
+    """
     found = []
-    for process in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - names are enough
+    for process in process_ids() if processes is None else processes:
         for kind in ("cmdline", "environ"):
             file = Path("/proc", process, kind)
             # It may be gone before it is looked at.

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
-import subprocess
 import time
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
@@ -31,34 +28,6 @@ DISGUISES = (
     # Whatever stands before it, its base64 holds one of these.
     *(base64.b64encode(b"x" * shift + _BYTES)[4:-4] for shift in range(3)),
 )
-FORKING = """
-import json, os, sys
-import notifycli.cli.doctor
-import notifycli.cli.token.lifecycle, notifycli.cli.token.lifecycle, notifycli.cli.token.token_show
-from notifycli.cli.main import run
-answers = []
-for arguments, text in json.load(sys.stdin):
-    pipes = [os.pipe() for _ in range(3)]
-    child = os.fork()
-    if not child:
-        for number, ends in enumerate(pipes):
-            os.dup2(ends[number > 0], number)
-        for ends in pipes:
-            os.close(ends[0]), os.close(ends[1])
-        status = run(arguments)
-        sys.stdout.flush(), sys.stderr.flush()
-        os._exit(status)
-    (stdin, feed), (out, w_out), (err, w_err) = pipes
-    for end in (stdin, w_out, w_err):
-        os.close(end)
-    with open(feed, "wb") as file:
-        file.write(text.encode())
-    printed = [open(end, encoding="utf-8").read() for end in (out, err)]
-    answers.append([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), *printed])
-json.dump(answers, sys.stdout)
-"""
-"""Runs many commands, each in a process of its own, for the start of one."""
-
 EVENTS = '{"event":"message_created","account":{"id":1},"content":"hello"}\n'
 
 
@@ -98,14 +67,17 @@ class Watch:
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
+        # What ran before the test can't know what it plants.
+        self._foreign = services.process_ids()
         self._over = Event()
         self._thread = Thread(target=self._look)
 
     def _look(self) -> None:
         while not self._over.is_set():
-            self.seen.update(services.leaks(_BODY))
-            self.seen.update(services.leaks(PASSPHRASE))
-            time.sleep(0.1)  # a third of what a command takes
+            since = services.process_ids() - self._foreign
+            for canary in _BODY, PASSPHRASE:
+                self.seen.update(services.leaks(canary, since))
+            time.sleep(0.03)  # less than a command takes
 
     @contextmanager
     def looking(self) -> Iterator[None]:
@@ -152,10 +124,7 @@ class Aviary:
     def everything(self, **environ: str) -> list[Done]:
         """Run every command that has to do with tokens, or may tell of them, and then some."""
         orders = [([*arguments, "--verbose"], text) for arguments, text in COMMANDS]
-        if self.apart:
-            done = self._each_apart(orders, environ)
-        else:
-            done = [self.program(*order, stdin=text, **environ) for order, text in orders]
+        done = [self._call(*order, stdin=text, **environ) for order, text in orders]
         for (arguments, _), (_, out, err) in zip(orders, done, strict=True):
             assert hidden(f"{out}{err}".encode()), arguments
             assert PASSPHRASE not in out + err
@@ -164,18 +133,6 @@ class Aviary:
     def _call(self, *arguments: str, stdin: str = "", **environ: str) -> Done:
         call = self.program.apart if self.apart else self.program
         return call(*arguments, stdin=stdin, **environ)
-
-    def _each_apart(
-        self, orders: list[tuple[list[str], str]], environ: dict[str, str]
-    ) -> list[Done]:
-        process = subprocess.run(
-            [*self.program.command()[:-2], "-c", FORKING],
-            input=json.dumps(orders).encode(),
-            env={**os.environ, **environ},
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        return [Done(*answer) for answer in json.loads(process.stdout)]
 
     def check_files(self) -> None:
         """Assert that no file under the home holds the canary, the keyring's own included."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from notifycli.secrets.token_service import TokenService
     from notifycli.store.store import Store
     from tests.conftest import Notifycli
+    from tests.forked import Forker
 
 __all__ = ["bus", "home", "screen", "unlocked"]
 
@@ -53,8 +54,8 @@ def file_keyring(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def program(home: Path, notifycli: Notifycli) -> Program:
-    return Program(home, notifycli)
+def program(home: Path, notifycli: Notifycli, forker: Forker) -> Program:
+    return Program(home, notifycli, forker)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from notifycli.secrets.keychain import Keychain
     from notifycli.store.transaction import Change
     from tests.conftest import Notifycli
+    from tests.forked import Forker
 
 JANE = User(7, "jane@example.com", "Jane")
 OMAR = User(8, "omar@example.com", "Omar")
@@ -52,10 +51,11 @@ class Done(NamedTuple):
 class Program:
     """The command as its users run it."""
 
-    def __init__(self, home: Path, run: Notifycli) -> None:
+    def __init__(self, home: Path, run: Notifycli, forker: Forker) -> None:
         self.home = home
         self.store_path = home / ".local/share/notifycli/notifycli.db"
         self._run = run
+        self._forker = forker
 
     def __call__(self, *arguments: str, stdin: str = "", **environ: str) -> Done:
         """Run it in this process."""
@@ -64,15 +64,8 @@ class Program:
 
     def apart(self, *arguments: str, stdin: str = "", **environ: str) -> Done:
         """Run it in a process of its own."""
-        done = subprocess.run(
-            self.command(*arguments),
-            input=stdin.encode(),
-            env={**os.environ, **environ},
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+        status, out, err = self._forker.run(arguments, stdin.encode(), environ)
+        return Done(status, out.decode(), err.decode())
 
     def command(self, *arguments: str) -> list[str]:
         # keyring leaves the sockets of a locked Secret Service to the garbage collector.

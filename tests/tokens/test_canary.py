@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import SKIPPED
 from tests.secrets import services
 
-from .aviary import CANARY, COMMANDS, Aviary, Watch, hidden
+from .aviary import CANARY, Aviary, Watch, hidden
 from .harness import Done, Program
 
 if TYPE_CHECKING:
@@ -55,8 +55,6 @@ def test_show_and_header_print_it_and_nothing_else_does(watched: Aviary) -> None
     header = watched.program("token", "header", "-u", "1", "--verbose")
     assert header == Done(0, f"api_access_token: {CANARY}\n", "")
     watched.everything()
-    for arguments, text in COMMANDS:  # once more as processes with their own arguments
-        watched.run(*arguments, stdin=text)
     assert watched.shown() == CANARY
     assert watched.hers("revoke").status == 0
     assert watched.run("token", "verify", stdin=CANARY).status == 1
