@@ -25,7 +25,10 @@ FILES = ("ev ents.jsonl", "team.csv")
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Give a home folder with two files in it."""
-    folder = tmp_path / "shells"
+    return home_in(tmp_path / "shells")
+
+
+def home_in(folder: Path) -> Path:
     folder.mkdir()
     for name in FILES:
         (folder / name).touch()
@@ -35,7 +38,10 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """Give a store of one account with hostile names in it."""
-    path = tmp_path / "store.db"
+    return store_at(tmp_path / "store.db")
+
+
+def store_at(path: Path) -> Path:
     with open_store(path) as opened, opened.change(1, "test", "test") as change:
         addresses = ("jane@example.com", "omar@example.com", *HOSTILE)
         people = [User(i, email, NAMES[i % 3]) for i, email in enumerate(addresses, 1)]
