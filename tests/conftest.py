@@ -43,7 +43,7 @@ sys.dont_write_bytecode = False
 
 # A law is tried on a few drawn examples here, and on many by `make slow`.
 _FIXTURES = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-for _name, _examples in (("few", 20), ("many", 500)):
+for _name, _examples in (("few", 10), ("many", 500)):
     settings.register_profile(
         _name, max_examples=_examples, deadline=None, suppress_health_check=_FIXTURES
     )

@@ -33,11 +33,21 @@ def service() -> Iterator[PushService]:
         yield running
 
 
+_READY: dict[str, bytes] = {}
+"""The store and the keychain of `ready`, once they were made."""
+
+
 @pytest.fixture
-def ready(desk: Notifycli) -> Notifycli:
+def ready(desk: Notifycli, tmp_path: Path) -> Notifycli:
     """The program with a desk, a push key, and an address to ask about pushes."""
-    desk.ok("push", "keys", "generate")
-    desk.ok("config", "set", "push.subject=mailto:desk@example.com")
+    places = {"store": desk.store, "keychain": tmp_path / "keychain"}
+    if _READY:
+        for name, place in places.items():
+            replace_private(place, _READY[name])
+    else:
+        desk.ok("push", "keys", "generate")
+        desk.ok("config", "set", "push.subject=mailto:desk@example.com")
+        _READY.update({name: place.read_bytes() for name, place in places.items()})
     return desk
 
 

@@ -28,7 +28,11 @@ def compress_zstd(data: bytes) -> bytes:
     return zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: 1})
 
 
-FORMS = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": lzma.compress, "zstd": compress_zstd}
+def compress_xz(data: bytes) -> bytes:
+    return lzma.compress(data, preset=0)
+
+
+FORMS = {"gzip": gzip.compress, "bzip2": bz2.compress, "xz": compress_xz, "zstd": compress_zstd}
 every_form = pytest.mark.parametrize("compress", FORMS.values(), ids=FORMS)
 
 
@@ -44,7 +48,7 @@ def test_members_come_out_as_they_went_in(compress: Compress, members: list[byte
 
 
 @every_form
-@pytest.mark.parametrize("length", [0, 1, BLOCK, (1 << 20) - 1, (1 << 20) + 1, 3 << 20])
+@pytest.mark.parametrize("length", [0, 1, BLOCK, (1 << 20) - 1, (1 << 20) + 1])
 @pytest.mark.parametrize("filling", [lambda n: b"\0" * n, os.urandom], ids=["zeros", "noise"])
 def test_any_length_comes_out_whole(compress: Compress, length: int, filling: Compress) -> None:
     data = filling(length)  # type: ignore[arg-type] # makes so many bytes

@@ -27,7 +27,7 @@ from notifycli.replay.faults import BadLines
 from notifycli.replay.parallel import Part, Piece, Whole, read_part, read_piece
 from notifycli.replay.scan import read_events
 from notifycli.replay.sources import Inputs
-from tests.conftest import Json, Program
+from tests.conftest import Json, Notifycli, Program
 
 MIB = 1 << 20
 
@@ -215,10 +215,10 @@ WAYS = [
 
 @pytest.mark.parametrize(("options", "status"), WAYS)
 def test_the_number_of_processes_changes_no_byte(
-    program: Program, log: Path, options: list[str], status: int
+    notifycli: Notifycli, program: Program, log: Path, options: list[str], status: int
 ) -> None:
-    program("directory", "import", "-", stdin=json.dumps(DESK).encode())
-    program("prefs", "set", "email.message=on", "audio=assigned", "-u", "7")
+    notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    notifycli.ok("prefs", "set", "email.message=on", "audio=assigned", "-u", "7")
 
     one, three = (program("simulate", str(log), *options, "--jobs", jobs) for jobs in ("1", "3"))
 
@@ -241,10 +241,10 @@ def test_several_files_are_shared_out_and_compressed_ones_too(program: Program, 
 
 
 def test_a_reader_of_the_output_that_goes_away_ends_all_of_them(
-    program: Program, log: Path
+    notifycli: Notifycli, program: Program, log: Path
 ) -> None:
-    program("directory", "import", "-", stdin=json.dumps(DESK).encode())
-    program("prefs", "set", "email.message=on", "audio=all", "-u", "7")
+    notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    notifycli.ok("prefs", "set", "email.message=on", "audio=all", "-u", "7")
     assert program.shell(f"notifycli simulate {log} --jobs 3 | head -n 1 | wc -l").stdout == b"1\n"
 
 

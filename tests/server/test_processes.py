@@ -22,7 +22,6 @@ from .certificates import Certificate
 from .webhooks import SECRET, Process, body, kept, running, signed
 
 CLIENTS = 24
-KILLS = 4
 ENVIRONMENT = {"NOTIFYCLI_LISTEN_SECRET": SECRET}
 
 
@@ -80,16 +79,17 @@ async def _sent_again(url: str, count: int) -> set[int]:
         return {answer.status_code for answer in await asyncio.gather(*answers)}
 
 
-def test_a_kill_at_any_moment_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [2, pytest.param(8, marks=pytest.mark.slow)])
+def test_a_kill_at_any_moment_loses_nothing_that_was_confirmed(tmp_path: Path, kills: int) -> None:
     path, load = tmp_path / "events.jsonl", Load()
-    for round_ in range(KILLS):
+    for round_ in range(kills):
         with running("listen", "--path", str(path), environment=ENVIRONMENT) as server:
             asyncio.run(_killed_under_load(load, server, 40 + 37 * round_))
     with running("listen", "--path", str(path), environment=ENVIRONMENT) as server:
         # Whoever heard nothing sends it again; whoever was confirmed may too.
         assert asyncio.run(_sent_again(server.url, load.sent)) == {200}
         assert server.stop() == 0
-    assert len(load.confirmed) > 40 * KILLS
+    assert len(load.confirmed) > 40 * kills
     assert Counter(event["id"] for event in kept(path)) == Counter(range(1, load.sent + 1))
 
 
