@@ -10,8 +10,7 @@ app = group_of_parts(
     "Directory and preferences, from and to your Chatwoot.",
     {
         **dict.fromkeys(("login", "status", "logout"), f"{_HERE}.access"),
-        "pull": f"{_HERE}.pull_command",
-        **dict.fromkeys(("diff", "push"), f"{_HERE}.push_command"),
+        **dict.fromkeys(("pull", "diff", "push"), f"{_HERE}.sync"),
         **dict.fromkeys(("tokens", "rotate"), f"{_HERE}.token_commands"),
         "history": f"{_HERE}.history_command",
         "watch": f"{_HERE}.watch",

@@ -11,7 +11,7 @@ from msgspec import Struct
 from notifycli.chatwoot.account import Desk, SyncResult, in_a_line, reading_order
 from notifycli.chatwoot.client import role_of
 from notifycli.chatwoot.login import keep, logout, look, meant
-from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, progress
+from notifycli.cli.chatwoot.common import UNDONE, DryRun, desk_of, desk_users, progress
 from notifycli.cli.command import SOME_USERS, USER, command_class, examples, part, session_of
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, display_name, plural
@@ -139,7 +139,7 @@ def chatwoot_status(ctx: typer.Context) -> None:
         desk = desk_of(session, store)
         with progress(session, "asking Chatwoot") as told:
             report = desk.each(
-                "token", chosen(session, desk), lambda user: _tried(desk, user, records), told
+                "token", desk_users(session, desk), lambda user: _try(desk, user, records), told
             )
     for step in report.steps:
         if step.result in UNDONE:
@@ -182,7 +182,7 @@ def chatwoot_logout(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
 
 def _go_on(ctx: typer.Context, session: Session, user: User) -> None:
     """Do what comes after a login; Ctrl-C leaves the rest to be typed."""
-    from notifycli.cli.chatwoot.pull_command import chatwoot_pull  # noqa: PLC0415 - after a login alone
+    from notifycli.cli.chatwoot.sync import chatwoot_pull  # noqa: PLC0415 - after a login alone
     from notifycli.cli.doctor import doctor  # noqa: PLC0415
 
     rest = ["notifycli chatwoot pull", "notifycli chatwoot login", "notifycli doctor"]
@@ -249,7 +249,7 @@ def _check_user(session: Session, user: User) -> None:
             )
 
 
-def _tried(desk: Desk, user: User, records: list[StatusRecord]) -> SyncResult:
+def _try(desk: Desk, user: User, records: list[StatusRecord]) -> SyncResult:
     """Try a user's token; what it finds is recorded, and raised if it is bad."""
     token = desk.token(user)
     connection = desk.connection

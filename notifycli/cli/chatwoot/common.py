@@ -39,7 +39,7 @@ def desk_of(session: Session, store: Store) -> Desk:
     return desk
 
 
-def chosen(session: Session, desk: Desk) -> list[User]:
+def desk_users(session: Session, desk: Desk) -> list[User]:
     """Give the users who are meant: those named, else all whose tokens are held.
 
     Raises `UsageError` where that is nobody.

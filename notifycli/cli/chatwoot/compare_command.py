@@ -86,7 +86,7 @@ def chatwoot_compare(
         raise UsageError("standard input can be one thing only", "name files for the others")
     with session.store() as store:
         account = session.resolve_account(store)
-        named = _named_profile(store, rules, account)
+        named = _chatwoot_profile(store, rules, account)
         evidence = _evidence(session, store, account, notifications, log)
         profiles = [*every_chatwoot(), *([named] if named else [])]
         directory, preferences = store.directory(account), store.preferences(account)
@@ -98,7 +98,7 @@ def chatwoot_compare(
     raise typer.Exit(bad.finish() or (_DIFFERENT if differences else 0))
 
 
-def _named_profile(store: Store, rules: str | None, account: int) -> Profile | None:
+def _chatwoot_profile(store: Store, rules: str | None, account: int) -> Profile | None:
     """Return the profile that was asked for; `None` if the account's own rules aren't Chatwoot's.
 
     Raises `UsageError` for one that isn't Chatwoot's, and as `profile_of` does.
@@ -140,10 +140,10 @@ def _evidence(
 
 def _ask(session: Session, store: Store, evidence: Evidence) -> None:
     """Ask the API of those whose tokens are held. Raises its errors."""
-    from notifycli.cli.chatwoot.common import chosen, desk_of, progress  # noqa: PLC0415 - files can spare it
+    from notifycli.cli.chatwoot.common import desk_of, desk_users, progress  # noqa: PLC0415 - files can spare it
 
     desk = desk_of(session, store)
-    users = chosen(session, desk)
+    users = desk_users(session, desk)
     evidence.users = frozenset(user.id for user in users)
     with progress(session, "reading notifications") as told:
         for count, user in enumerate(users):

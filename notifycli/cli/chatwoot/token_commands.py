@@ -8,7 +8,7 @@ import typer
 
 from notifycli.chatwoot.platform import PlatformApi, fetch_tokens, learn_agents
 from notifycli.chatwoot.rotate import rotate
-from notifycli.cli.chatwoot.common import DryRun, chosen, desk_of, finish, progress
+from notifycli.cli.chatwoot.common import DryRun, desk_of, desk_users, finish, progress
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
 from notifycli.cli.token.token_options import read_token
 from notifycli.errors import UsageError
@@ -84,5 +84,5 @@ def chatwoot_rotate(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
     with session.store() as store:
         desk = desk_of(session, store)
         with progress(session, "rotating tokens") as told:
-            report = rotate(desk, chosen(session, desk), told, dry_run=dry_run)
+            report = rotate(desk, desk_users(session, desk), told, dry_run=dry_run)
     finish(session, report, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""`notifycli chatwoot diff|push`."""
+"""`notifycli chatwoot pull|diff|push`: what both the store and a Chatwoot have, in step."""
 
 from __future__ import annotations
 
@@ -7,16 +7,70 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
+from notifycli.chatwoot.pull import pull, read_there
 from notifycli.chatwoot.push import diff, push
-from notifycli.cli.chatwoot.common import UNDONE, DryRun, chosen, desk_of, finish, progress
+from notifycli.cli.chatwoot.common import UNDONE, DryRun, desk_of, desk_users, finish, progress
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show
 from notifycli.cli.terminal import printable
+from notifycli.cli.token.token_options import forget_leftovers
+from notifycli.errors import UsageError
 from notifycli.rules.preferences import short_key
 
 app = part()
 _DIFFERENT = 1
 _HEADS = ("User", "Key", "Here", "There", "Changed")
+
+
+@app.command(
+    "pull",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli chatwoot pull
+notifycli chatwoot pull --dry-run -o table
+notifycli chatwoot pull -u jane@example.com
+notifycli chatwoot pull --replace
+"""
+    ),
+)
+def chatwoot_pull(
+    ctx: typer.Context,
+    *,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove users, inboxes and teams that aren't there.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take what is there also where it was changed here.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Fetch the directory, and preferences of users with a token.
+
+    All is stored in one change, which prefs undo takes back as far as preferences go. With -u it is
+    these users' preferences alone, without the directory. What was changed here since the last pull
+    stays, until you push it; what was changed on both sides is a conflict (75).
+    """
+    session = session_of(ctx)
+    whole = not (session.given_users or session.selects_many)
+    if replace and not whole:
+        raise UsageError("--replace is for the whole directory", "leave out the users")
+    with session.store(create=not dry_run) as store:
+        desk = desk_of(session, store)
+        users = desk_users(session, desk)
+        directory = None
+        if whole:
+            with progress(session, "reading the directory") as told:
+                directory = read_there(desk, told, replace=replace)
+        with progress(session, "reading preferences") as told:
+            pulled = pull(
+                desk, users, directory, told, replace=replace, force=force, dry_run=dry_run
+            )
+        if not dry_run:
+            forget_leftovers(session, store)
+    for line in pulled.unread:
+        session.info(line)
+    finish(session, pulled.report, dry_run=dry_run)
 
 
 class DivergenceRecord(Struct):
@@ -54,7 +108,7 @@ def chatwoot_diff(
     with session.store() as store:
         desk = desk_of(session, store)
         with progress(session, "comparing") as told:
-            found, report = diff(desk, chosen(session, desk), told)
+            found, report = diff(desk, desk_users(session, desk), told)
     for step in report.steps:
         if step.result in UNDONE:
             session.warn(f"{step.name}: {step.detail}")
@@ -99,7 +153,7 @@ def chatwoot_push(
     with session.store() as store:
         desk = desk_of(session, store)
         with progress(session, "writing preferences") as told:
-            report = push(desk, chosen(session, desk), told, force=force, dry_run=dry_run)
+            report = push(desk, desk_users(session, desk), told, force=force, dry_run=dry_run)
     finish(session, report, dry_run=dry_run)
 
 
