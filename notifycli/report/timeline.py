@@ -118,7 +118,7 @@ def event_words(event: Event, names: Mapping[int, str]) -> str:
 
 def _message_words(event: Event, message: Message, names: Mapping[int, str]) -> str:
     if message.type == "activity":
-        return "Note of what was done"
+        return "Activity message"
     if message.private or message.type != "incoming":
         kind = "Private note" if message.private else "Message"
         return kind if event.author is None else f"{kind} by {_name(event.author, names)}"

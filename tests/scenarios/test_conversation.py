@@ -69,6 +69,16 @@ Nothing for Jane Root.
     )
 
 
+def test_of_several_days_each_line_has_its_date(named: Desk) -> None:
+    later = {**RESOLVED, "updated_at": "2026-03-12T09:00:00Z"}
+    ran = named.run("why", *WHICH, named.events(ASSIGNED, later), "-o", "table", "-q")
+    assert ran.out.splitlines()[2:5] == [
+        " " * 40 + "Jane",
+        "03-03 12:00 Assigned to Jane Miller     E!",
+        "03-12 09:00 Now resolved",
+    ]
+
+
 def test_records_are_those_that_each_of_them_gets_alone(named: Desk) -> None:
     events = named.events(*EVENTS)
     alone = [
@@ -151,7 +161,7 @@ WORDS: dict[str, tuple[Message | None, Json, str]] = {
         {"author": 5},
         "Private note by user 5",
     ),
-    "what Chatwoot notes": (Message(1, "activity", False, ""), {}, "Note of what was done"),
+    "what Chatwoot notes": (Message(1, "activity", False, ""), {}, "Activity message"),
     "an assignment": (None, {"assignment": True, "assignee": 7}, "Assigned to Jane"),
     "taken from everybody": (None, {"assignment": True, "assignee": None}, "Assigned to nobody"),
     "anything else": (None, {}, "Team changed"),

@@ -25,6 +25,8 @@ _LEGEND = (
 )
 _STYLES = {Came.FIRES: "bold green", Came.IN_VAIN: "bold yellow", Came.WITHHELD: "dim"}
 _CLOCK = slice(11, 19)
+_DATE_AND_CLOCK = slice(5, 16)
+_DAY = 10
 _LABEL = 40
 _LONGEST_NAME = 12
 _GAP = 2
@@ -146,8 +148,10 @@ def _grid(shown: Timeline, width: int | None) -> Iterator[Text]:
     marks: dict[tuple[int, int], list[Mark]] = {}
     for mark in shown.marks:
         marks.setdefault((mark.event, mark.person), []).append(mark)
+    days = {at[:_DAY] for at, _ in shown.events}
+    clock = _DATE_AND_CLOCK if len(days) > 1 else _CLOCK
     for number, (at, event) in enumerate(shown.events):
-        words = printable(f"{at[_CLOCK]} {event_words(event, shown.names)}".strip())
+        words = printable(f"{at[clock]} {event_words(event, shown.names)}".strip())
         line = Text(words[: _LABEL - 2].ljust(_LABEL))
         for person in people:
             line.append_text(_cell(marks.get((number, person), []), column))

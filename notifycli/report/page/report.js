@@ -80,6 +80,7 @@ const cell = (label, numbers, largest, look, behind) => {
 
 // A table of bars. Columns have a scale each; rows have a label, values by column, and what is behind them.
 const table = (first, columns, rows) => {
+  if (!rows.length) return make("p", {}, "Nothing.");
   const head = make("tr", {}, make("th", { scope: "col", class: "label" }, first));
   for (const { title } of columns) head.append(make("th", { scope: "col" }, title));
   const body = make("tbody");
@@ -115,8 +116,9 @@ const byChannel = (name, takes, group, row) => {
 };
 const takesKind = (takes, kind) => takes(controls[0].value === "" ? 0 : Number(controls[0].value), kind);
 
+const isWide = (node) => node.matches?.(".wide") || node.querySelector?.(".wide");
 const section = (title, says, ...children) =>
-  make("section", children.some((one) => one.matches?.(".wide") || one.querySelector?.(".wide")) ? { class: "wide" } : {}, make("h2", {}, title), ...(says ? [make("p", {}, says)] : []), ...children);
+  make("section", { "aria-label": title, ...(children.some(isWide) ? { class: "wide" } : {}) }, make("h2", {}, title), ...(says ? [make("p", {}, says)] : []), ...children);
 
 const people = (takes) => {
   const within = (agent, kind) => agent < data.people.length && takes(agent, kind);
@@ -131,7 +133,7 @@ const people = (takes) => {
     row.more = [row.hours ? (Math.floor((told / row.hours) * 10 + 0.5) / 10).toLocaleString("en") + " an hour" : ""];
   }
   const box = make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "People" }, table("Person", columns, shown));
-  box.querySelector("thead tr").append(make("th", { scope: "col", class: "more-text" }, "of work"));
+  box.querySelector("thead tr")?.append(make("th", { scope: "col", class: "more-text" }, "of work"));
   const rest = searched.length - shown.length;
   return section("Who", "", ...search(rows.length), box, ...(rest || state.everyone ? [everyone(rest)] : []), ...others(takes));
 };
@@ -197,7 +199,7 @@ const places = (takes) => {
   });
   const estimated = filtered && data.held.one_in[0] > 1 ? `Counted in what this page holds: the decisions of one event in ${data.held.one_in[0]}.` : "";
   const columns = [{ title: "", look: "same", largest: largestOf(rows, 0) }];
-  return section("Busiest conversations", estimated, rows.length ? table("Conversation", columns, rows) : make("p", {}, "None."));
+  return section("Busiest conversations", estimated, table("Conversation", columns, rows));
 };
 const heldPlaces = (takes) => {
   const sums = new Map();
@@ -367,7 +369,7 @@ const tellFindings = () => {
   const rows = data.changes.map(([n, text, what]) =>
     make("li", {}, make("strong", {}, `−${count(n)}`), make("span", {}, ` ${text}`), make("code", {}, what)));
   byId("changes").append(
-    make("h2", {}, `${rows.length > 1 ? `The ${rows.length} changes` : "The change"} that would take away most${data.compared ? " of what is left" : ""}`),
+    make("h2", {}, `${rows.length > 1 ? `The ${["two", "three", "four", "five"][rows.length - 2]} changes` : "The change"} that would take away most${data.compared ? " of what is left" : ""}`),
     make("ol", {}, ...rows));
 };
 

@@ -27,7 +27,8 @@ const explain = (button, several) => {
   tip.style.setProperty("left", `${left + window.scrollX}px`);
   tip.style.setProperty("top", `${(below ? mark.bottom + 6 : mark.top - height - 6) + window.scrollY}px`);
 };
-const hide = () => { tip.hidden = true; };
+// It stays while the pointer is on it, so that its command can be copied.
+const hide = () => { if (!tip.matches(":hover")) tip.hidden = true; };
 
 const markOf = (event, person, channel) => {
   const several = byCell.get(`${event}/${person}/${channel}`);
@@ -42,12 +43,16 @@ const markOf = (event, person, channel) => {
   return button;
 };
 
+// The date too, where there are several.
+const days = new Set(data.events.map(([at]) => at.slice(0, 10)));
+const clock = (at) => (days.size > 1 ? at.slice(0, 16) : at.slice(11, 19));
+
 const timeline = () => {
   const head = make("tr", {}, make("th", { scope: "col" }, data.zone));
   for (const name of data.people) head.append(make("th", { scope: "col" }, name));
   const body = make("tbody");
   data.events.forEach(([at, words, name, line], event) => {
-    const row = make("tr", {}, make("th", { scope: "row" }, make("time", {}, at.slice(11, 19)), " ", words, " ", make("code", {}, `${name}, line ${line}`)));
+    const row = make("tr", {}, make("th", { scope: "row" }, make("time", {}, clock(at)), " ", words, " ", make("code", {}, `${name}, line ${line}`)));
     data.people.forEach((_, person) => row.append(make("td", {}, ...Object.keys(CHANNELS).map((channel) => markOf(event, person, channel)))));
     body.append(row);
   });
@@ -61,7 +66,7 @@ const inWords = () => {
   for (const one of marks) {
     const [at, words] = data.events[one.event];
     const came = make("td", { class: one.came === "fires" ? "does" : "not" }, `${told(one)}.`);
-    body.append(make("tr", {}, ...[at.slice(11, 19), words, data.people[one.person]].map((text) => make("td", {}, text)), came));
+    body.append(make("tr", {}, ...[clock(at), words, data.people[one.person]].map((text) => make("td", {}, text)), came));
   }
   byId("told").append(make("thead", {}, make("tr", {}, ...heads)), body);
 };
@@ -73,6 +78,7 @@ document.title = data.title;
 if (data.others) byId("others").textContent = `The ${data.people.length} people who get most; ${count(data.others)} others are not shown.`;
 timeline();
 inWords();
-document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-byId("timeline").addEventListener("pointerleave", hide);
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
+byId("timeline").addEventListener("pointerleave", (event) => { if (!tip.contains(event.relatedTarget)) hide(); });
+tip.addEventListener("pointerleave", () => { tip.hidden = true; });
 addEventListener("beforeprint", () => { byId("words").open = true; });
