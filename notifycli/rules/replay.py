@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import chain
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from notifycli.rules.decision import Decision, EventFields, RecipientFields, Sel
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
 from notifycli.rules.plan import Evaluator, Judged
-from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.settings import Preferences
 from notifycli.rules.state import HANDOFF, Assumptions, Conversation, Opening, Presence
 
@@ -93,6 +93,17 @@ class Replay:
         self._selection = selection or Selection()
         self._all = self._selection.takes_every_event()
         self._counts = Counts(assumptions=self.assumptions, insight=insight)
+
+    @classmethod
+    def of(
+        cls,
+        directory: Directory,
+        preferences: Preferences,
+        account: int = 1,
+        rules: str = NOTIFYCLI.name,
+    ) -> Self:
+        """Make one of a single account, by a profile's name. Raises `UnknownProfileError`."""
+        return cls({account: Account(directory, preferences, profile_named(rules))}, account)
 
     def evaluate(self, event: Event) -> Evaluation | None:
         """Decide on an event, and count it; `None` if it concerns nobody or isn't selected.
