@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,11 +55,14 @@ class Post:
     connections: list[Session] = field(default_factory=list)
     resets: int = 0
     port: int = 0
+    hangs: threading.Event = field(default_factory=threading.Event)
+    """Set once it lets somebody wait."""
 
     async def _scripted(self, server: SMTP, *occasions: str) -> str | None:
         for occasion in occasions:
             reply = self.replies.get(occasion)
             if reply == HANG:
+                self.hangs.set()
                 await asyncio.sleep(60)
             if reply == CLOSE:
                 _transport(server).abort()

@@ -103,16 +103,16 @@ def test_connections_that_are_opened_anew_are_given_up(
 
 
 def test_a_mail_that_the_server_has_heard_of_is_waited_for() -> None:
-    async def run(port: int) -> Outcome:
-        server = MailServer("127.0.0.1", port, Security.PLAIN, seconds=2)
+    async def run(post: Post) -> Outcome:
+        server = MailServer("127.0.0.1", post.port, Security.PLAIN, seconds=2)
         async with EmailSender(server, LETTERHEAD) as sender:
             sending = asyncio.create_task(sender.send(notice()))
-            await asyncio.sleep(0.5)
+            await asyncio.to_thread(post.hangs.wait, LONGEST_SECONDS)
             sender.hurry()
             return await sending
 
     with serving(Post({"DATA": HANG})) as post:
-        outcome = asyncio.run(run(post.port))
+        outcome = asyncio.run(run(post))
     assert outcome == Later(
         f"127.0.0.1:{post.port}: no answer within 2 s; it may have taken the mail"
     )

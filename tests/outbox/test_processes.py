@@ -144,7 +144,8 @@ def test_what_is_written_to_a_followed_file_is_sent_with_the_preferences_of_that
     eventually(lambda: works.posted == [100, 101])
     set_and_noticed(works, "email.message=off")
     append(works, 102)
-    time.sleep(0.5)
+    size = (works.desk.folder / "e.jsonl").stat().st_size
+    eventually(lambda: offset(works) == size)
     set_and_noticed(works, "email.message=on")
     append(works, 103)
     eventually(lambda: works.posted == [100, 101, 103])

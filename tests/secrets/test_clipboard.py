@@ -99,10 +99,10 @@ class Contract:
 
     def test_what_was_copied_meanwhile_is_left_alone(self, tools: Tools, home: Path) -> None:
         tools.put("before")
-        clipboard.copy(Secret(CANARY), 0.7)
+        clipboard.copy(Secret(CANARY), 2)
         tools.put("meanwhile")
         assert services.processes_of(home)
-        time.sleep(1)
+        time.sleep(2.3)
         assert tools.held() == "meanwhile"
 
     def test_zero_means_never(self, tools: Tools) -> None:

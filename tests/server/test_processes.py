@@ -8,10 +8,10 @@ import signal
 import ssl
 import subprocess
 import sys
-import time
 from collections import Counter
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -122,17 +122,16 @@ def test_a_signal_stops_a_server_after_what_it_was_answering(
     path = tmp_path / "events.jsonl"
     data = body(1)
     with running("listen", "--path", str(path), environment=ENVIRONMENT) as server:
-
-        def half() -> Any:
-            yield data[:20]
-            # Until the server has begun to read, the connection is idle, and may be closed.
-            time.sleep(0.5)
+        with closing(HTTPConnection("127.0.0.1", server.port, timeout=60)) as client:
+            head = {**signed(data), "content-length": str(len(data)), "expect": "100-continue"}
+            client.request("POST", "/", headers=head)
+            # Until the server reads, which it says, the connection is idle, and may be closed.
+            assert client.sock.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            client.sock.sendall(data[:20])
             server.process.send_signal(number)
-            yield data[20:]
-
-        # The event was on its way when the signal came.
-        answer = httpx2.post(server.url, content=half(), headers=signed(data))
-        assert answer.status_code == 200
+            client.sock.sendall(data[20:])
+            # The event was on its way when the signal came.
+            assert client.getresponse().status == 200
         assert server.ended() == 0
     assert server.told.splitlines()[-1] == "stopped; 1 event received"
     assert "Traceback" not in server.told
