@@ -16,6 +16,7 @@ test: check
 
 # What takes minutes: kill storms, clusters, and every law on many drawn examples.
 slow: $(READY)
+	$(INSTALL) --group slow
 	$(BIN)/pytest -n auto -m 'slow or hypothesis' --hypothesis-profile many
 
 check: $(READY)

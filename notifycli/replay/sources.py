@@ -35,6 +35,7 @@ from notifycli.replay.decompression import (
     text_of,
 )
 from notifycli.replay.faults import BadLines, file_errors
+from notifycli.replay.remote import find_remote, is_remote, open_remote, shown
 from notifycli.replay.values import (
     LONGEST_LINE,
     lines_by_block,
@@ -244,7 +245,11 @@ def _read(
 ) -> Iterator[Text | list[Record]]:
     for name in inputs.files:
         source = _Source(inputs, bad, progress if name != STDIN else None, undivided=undivided)
-        if name != STDIN and os.path.isdir(name):  # noqa: PTH112 - as everything here
+        if is_remote(name):
+            for address in find_remote(name):
+                with open_remote(address) as raw:
+                    yield from source.file(shown(address), raw)
+        elif name != STDIN and os.path.isdir(name):  # noqa: PTH112 - as everything here
             yield from source.folder(name)
         else:
             with file_errors(place_of(name)), closing(_open(name, inputs.stdin)) as raw:
@@ -412,7 +417,7 @@ def place_of(name: str) -> str:
 
 def can_be_shared(name: str) -> bool:
     """Whether several processes can read parts of a file: a large one of plain lines, on disk."""
-    if name == STDIN:
+    if name == STDIN or is_remote(name):
         return False
     with file_errors(name):
         status = os.stat(name)  # noqa: PTH116 - as everything here
@@ -437,9 +442,12 @@ def is_worth_sharing(files: Iterable[str]) -> bool:
 
 
 def _text_size(name: str) -> int:
-    """Return about how many bytes the text is that a file or a folder on disk holds."""
-    if name == STDIN:
-        return 0
+    """Return about how many bytes the text is that a file or a folder holds.
+
+    What lies elsewhere is taken to be large: nobody puts a few events there.
+    """
+    if name == STDIN or is_remote(name):
+        return 0 if name == STDIN else _WORTH_SHARING
     size = 0
     for path in _files_of(name):
         with suppress(OSError):

@@ -78,8 +78,9 @@ def simulate(
         list[str] | None,
         typer.Argument(
             metavar="[EVENTS]...",
-            help="Files or folders of events, in whatever form; - is standard input. None: what "
-            "listen or watch has kept, else your Chatwoot's past since yesterday.",
+            help="Files or folders of events, in whatever form, or their s3:, gs:, az: and https: "
+            "addresses; - is standard input. None: what listen or watch has kept, else your "
+            "Chatwoot's past since yesterday.",
         ),
     ] = None,
     *,

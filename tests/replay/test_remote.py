@@ -1,0 +1,168 @@
+"""Logs that lie elsewhere are read as if they lay here."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import fsspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifycli.errors import DataError, InputMissingError, UnavailableError
+from notifycli.events.event import Event
+from notifycli.replay import remote
+from notifycli.replay.faults import BadLines
+from notifycli.replay.remote import shown
+from notifycli.replay.scan import read_events
+from notifycli.replay.sources import Inputs
+from tests.conftest import Program
+
+EVENT = b'{"event":"presence_update","user":{"id":%d},"created_at":1772532000}\n'
+ZSTD = "backports.zstd" if sys.version_info < (3, 14) else "compression.zstd"
+
+
+def read(*files: str) -> tuple[list[Event], list[str]]:
+    told: list[str] = []
+    return list(read_events(Inputs(files, lambda: 0), BadLines(told.append))), told
+
+
+@pytest.fixture(autouse=True)
+def _store_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take `memory://`, which fsspec has for tests, for an object store."""
+    monkeypatch.setattr(remote, "_SCHEMES", ("memory", "nowhere"))
+    yield
+    fsspec.filesystem("memory").store.clear()
+
+
+def put(path: str, data: bytes) -> None:
+    with fsspec.open(f"memory://{path}", "wb") as file:
+        file.write(data)
+
+
+@given(st.lists(st.sampled_from([EVENT % 7, EVENT % 8, b"no JSON\n"]), min_size=1, max_size=9))
+def test_a_file_elsewhere_gives_the_events_and_faults_of_the_same_one_here(
+    tmp_path: Path, lines: list[bytes]
+) -> None:
+    zstd = __import__(ZSTD, fromlist=["compress"])
+    data = (EVENT % 9) + b"".join(lines)
+    for suffix, compress in (("", bytes), (".gz", gzip.compress), (".zst", zstd.compress)):
+        here = tmp_path / f"log{suffix}"
+        here.write_bytes(compress(data))
+        put(f"desk/log{suffix}", compress(data))
+        events, told = read(str(here))
+        there = f"memory://desk/log{suffix}"
+        assert read(there) == (events, [fault.replace(str(here), there) for fault in told])
+
+
+def test_wildcards_stand_for_the_files_of_such_names_in_their_order() -> None:
+    for day in (2, 1, 3):
+        put(f"desk/2026-03-0{day}.jsonl", EVENT % day)
+    put("desk/other.txt", EVENT % 4)
+    events, _ = read("memory://desk/2026-*.jsonl")
+    assert [event.present for event in events] == [1, 2, 3]
+
+
+def test_what_cannot_be_read_says_so_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    put("desk/broken.gz", gzip.compress(EVENT % 7)[:-9])
+    with pytest.raises(InputMissingError, match=r"memory://desk/none: there is no such file"):
+        read("memory://desk/none")
+    with pytest.raises(InputMissingError, match=r"memory://desk/z\*: no file has such a name"):
+        read("memory://desk/z*")
+    with pytest.raises(DataError, match=r"memory://desk/broken.gz: damaged gzip data"):
+        read("memory://desk/broken.gz")
+    with pytest.raises(InputMissingError, match=r"nowhere://desk/log: Protocol not known"):
+        read("nowhere://desk/log")
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(UnavailableError, match="needs what isn't installed") as raised:
+        read("memory://desk/log")
+    assert raised.value.hint == "pip install 'notifycli[remote]'"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("s3://logs/2026/*.gz", "s3://logs/2026/*.gz"),
+        ("https://jane:secret@desk.example.com/log", "https://desk.example.com/log"),
+        ("https://logs.example.com/a.gz?X-Amz-Signature=secret", "https://logs.example.com/a.gz"),
+    ],
+)
+def test_an_address_is_shown_without_what_lets_one_in(address: str, expected: str) -> None:
+    assert shown(address) == expected
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """A web server that tells nothing."""
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def web_server(folder: Path) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_log_behind_a_web_server_is_replayed(program: Program, tmp_path: Path) -> None:
+    (tmp_path / "log.gz").write_bytes(gzip.compress(EVENT % 7 + b"no JSON\n"))
+    with web_server(tmp_path) as url:
+        done = program.shell(f"notifycli simulate '{url}/log.gz?signature=secret' --summary")
+        gone = program.shell(f"notifycli simulate '{url}/none?signature=secret'")
+    assert (done.status, done.stdout) == (65, b"")
+    assert f"{url}/log.gz:2: no JSON object" in done.stderr
+    assert gone.status == 66
+    assert f"{url}/none: there is no such file" in gone.stderr
+    assert "secret" not in done.stderr + gone.stderr
+
+
+@pytest.fixture
+def object_store(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run a store that speaks S3, on loopback, with two files in it."""
+    import s3fs  # noqa: PLC0415 - of the group `slow`
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    files = s3fs.S3FileSystem(skip_instance_cache=True)
+    files.mkdir("logs")
+    for number in (1, 2):
+        files.pipe(f"logs/day-{number}.jsonl.gz", gzip.compress(EVENT % number + b"no JSON\n"))
+    yield
+    server.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of botocore and of moto are theirs
+@pytest.mark.usefixtures("object_store")
+def test_logs_in_an_object_store_are_replayed_with_wildcards(program: Program) -> None:
+    done = program.shell("notifycli simulate 's3://logs/day-*.gz' --summary")
+    gone = program.shell("notifycli simulate s3://logs/none")
+    elsewhere = program.shell("notifycli simulate s3://nowhere/none")
+    assert done.status == 65
+    assert "s3://logs/day-1.jsonl.gz:2: no JSON object" in done.stderr
+    assert "s3://logs/day-2.jsonl.gz:2: no JSON object" in done.stderr
+    assert (gone.status, elsewhere.status) == (66, 66)
+    assert "s3://logs/none: there is no such file" in gone.stderr
