@@ -37,6 +37,12 @@ format: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 
+# The documentation's site, in build/html.
+docs: $(READY)
+	$(INSTALL) --quiet --group docs
+	$(BIN)/python scripts/write_site.py
+	$(BIN)/zensical build --strict --config-file build/mkdocs.yml
+
 # The heart of the tests again, with the newest Python that is here.
 versions: $(READY)
 	bash scripts/test-versions

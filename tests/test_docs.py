@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -18,6 +20,7 @@ from scripts.write_manual import TARGET as MANUAL
 from scripts.write_manual import manual
 from scripts.write_reference import TARGET, reference
 from scripts.write_schemas import schemas
+from scripts.write_site import BLOB, ROOT, pages, pictures, settings
 from tests.conftest import Notifycli, needs_package
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -121,3 +124,45 @@ def test_what_is_exported_is_what_the_schemas_say(desk: Notifycli, faults: Fault
 )
 def test_what_is_misspelt_is_underlined(faults: Faults, name: str, document: object) -> None:
     assert faults(name, document)
+
+
+HEADS = re.compile(r"^#+ (.+)$", re.MULTILINE)
+LINKS = re.compile(r"\]\(([^()\s#]+)(#[^()\s]*)?\)")
+
+
+def test_every_link_of_the_site_leads_to_a_page_of_it_or_a_file_of_ours() -> None:
+    found = pages()
+    there = {*found, *pictures(), *(f"schemas/{path.name}" for path in schemas())}
+    lost = []
+    for place, text in found.items():
+        for to, at in LINKS.findall(text):
+            ours = to.removeprefix(BLOB)
+            local = os.path.normpath(os.path.join(os.path.dirname(place), to))  # noqa: PTH118, PTH120 - no file
+            if ours != to:
+                good = (ROOT / ours).exists()
+            elif "://" in to:
+                good = True
+            else:
+                anchors = {
+                    re.sub(r"[^\w -]", "", head).replace(" ", "-")
+                    for head in HEADS.findall(found.get(local, "").lower())
+                }
+                good = local in there and (not at or at[1:] in anchors)
+            if not good:
+                lost.append((place, to + at))
+    assert lost == []
+
+
+def test_every_page_is_reached_by_the_sites_contents() -> None:
+    named: set[str] = set()
+
+    def walk(entry: Any) -> None:
+        for one in (
+            entry if isinstance(entry, list) else entry.values() if isinstance(entry, dict) else ()
+        ):
+            walk(one)
+        if isinstance(entry, str):
+            named.add(entry)
+
+    walk(settings()["nav"])
+    assert named == {*pages()}
