@@ -76,7 +76,8 @@ def headline(before: Insight | None, after: Insight, people: People) -> str:
         most = min(by_agent, key=lambda agent: (-by_agent[agent], agent[:2]))
         parts.append(f"{people.name(most)} gets most ({by_agent[most]:,})")
     withheld = after.by_reason()
-    del withheld[Reason.ENABLED]
+    # That an answer doesn't sound is nobody's choice, and so no finding.
+    del withheld[Reason.ENABLED], withheld[Reason.NOT_AUDIBLE]
     if withheld.total():
         reason, count = withheld.most_common(1)[0]
         parts.append(f"{count:,} withheld because {in_general(reason).removeprefix('it is ')}")

@@ -80,6 +80,11 @@ HEADLINES = {
         counted(recipient(8, channel=Channel.PUSH), recipient(8, channel=Channel.PUSH), OFF),
         "2 notifications; Omar Haddad gets most (2); 1 withheld because switched off.",
     ),
+    "that answers don't sound is nobody's choice": (
+        None,
+        counted(*[recipient(7, reason=Reason.NOT_AUDIBLE, channel=Channel.AUDIO)] * 2, OFF),
+        "No notifications; 1 withheld because switched off.",
+    ),
     "a comparison names whom it changes most for": (
         counted(recipient(7), recipient(8)),
         counted(recipient(7)),
