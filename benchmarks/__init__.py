@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from benchmarks import (
+    history,
     import_preferences,
     load,
     one_of_many,
@@ -26,5 +27,6 @@ BENCHMARKS: dict[str, Benchmark] = {
     "load": load.races,
     "pushes": pushes.races,
     "mail": send_mail.races,
+    "history": history.races,
 }
 """By the name that the command line takes, in the order in which they run."""
