@@ -30,6 +30,11 @@ Group = TypeVar("Group", Inbox, Team)
 
 CONNECT = "connect your Chatwoot: notifycli chatwoot login URL"
 """What to type first, with nothing here yet."""
+READ_PREFERENCES = (
+    "read it: notifycli chatwoot login with that user's token, then notifycli chatwoot pull; of "
+    "all, from your own server: notifycli chatwoot tokens --platform, or export-sql"
+)
+"""What to type where a user's preferences in Chatwoot aren't known."""
 NO_USERS_YET = (
     f"{CONNECT}; learn them: notifycli directory learn EVENTS; "
     "or add one with the id of Chatwoot: notifycli user add EMAIL --id N"

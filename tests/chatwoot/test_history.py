@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.chatwoot.past import PastChatwoot, Talk
-from tests.chatwoot.recorded import ROOT, Asked, Person, Reply, serving
+from tests.chatwoot.recorded import JANE, ROOT, Asked, Person, Reply, serving
 from tests.conftest import Notifycli
 
 Json = dict[str, Any]
@@ -276,3 +276,25 @@ def test_two_commands_lead_from_nothing_to_the_answer(
     fired = [(one["event"], one["type"]) for one in done.records if one["outcome"] == "fire"]
     assert ("conversation_updated", "conversation_assignment") in fired
     assert "5 events of your Chatwoot's past since 2026-03-03 00:00:00 UTC\n" in done.stderr
+
+
+UNREAD = (
+    "warning: what jane@example.com set at {} was never read: this goes by what is set here; "
+    "read it: notifycli chatwoot login with that user's token, then notifycli chatwoot pull; of "
+    "all, from your own server: notifycli chatwoot tokens --platform, or export-sql\n"
+)
+
+
+def test_why_says_whose_preferences_there_were_never_read(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    tuesday(chatwoot)
+    log = desk.ok("chatwoot", "history").stdout
+    unread = UNREAD.format(chatwoot.url)
+    assert unread in desk.ok("why", "-u", "7", stdin=log).stderr
+    whole = desk.ok("why", "--conversation", "615", stdin=log).stderr
+    assert "what 2 users set at" in whole
+    desk.ok("chatwoot", "login", stdin=JANE.encode())
+    pulled = desk.ok("chatwoot", "pull")
+    assert "the preferences of 1 user can't be read without their tokens; read it:" in pulled.stderr
+    assert unread not in desk.ok("why", "-u", "7", stdin=log).stderr

@@ -12,6 +12,7 @@ from notifycli.chatwoot.push import diff, push
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, desk_of, desk_users, finish, progress
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show
+from notifycli.cli.session import READ_PREFERENCES, plural
 from notifycli.cli.terminal import printable
 from notifycli.cli.token.token_options import forget_leftovers
 from notifycli.errors import UsageError
@@ -68,8 +69,14 @@ def chatwoot_pull(
             )
         if not dry_run:
             forget_leftovers(session, store)
+        unread = 0 if not whole else len(store.users(desk.account)) - len(users)
     for line in pulled.unread:
         session.info(line)
+    if unread > 0:
+        session.info(
+            f"the preferences of {plural(unread, 'user')} can't be read without their tokens; "
+            f"{READ_PREFERENCES}"
+        )
     finish(session, pulled.report, dry_run=dry_run)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -11,7 +11,7 @@ from notifycli.cli.command import USER, command_class, examples, session_of
 from notifycli.cli.known_events import find_inputs
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
-from notifycli.cli.session import Session
+from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
 from notifycli.cli.simulate.options import (
     ChannelOption,
     ConversationOption,
@@ -42,6 +42,7 @@ from notifycli.rules.decision import Outcome, Selection, read_type
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
+from notifycli.rules.settings import Preferences
 from notifycli.store.store import Store
 
 
@@ -127,7 +128,7 @@ def why(
         account = session.resolve_account(store)
         mail_server = store.configuration.get("smtp.host")
         accounts = accounts_of(session, store, profiles_of(store, rules))
-        askers, past = _askers(session, store, account, accounts[account], selection)
+        askers, past = _askers(session, store, account, accounts, selection)
         replay = Replay(accounts, session.fallback_account(store))
     if as_of is not None:
         askers.account.take_over(askers.account.directory, past.at(as_of))
@@ -165,8 +166,15 @@ def _check_report(report: str | None, selection: Selection) -> None:
 
 
 def _askers(
-    session: Session, store: Store, id_: int, account: Account, selection: Selection
+    session: Session,
+    store: Store,
+    id_: int,
+    accounts: Mapping[int, Account],
+    selection: Selection,
 ) -> tuple[Askers, PastPreferences]:
+    if id_ not in accounts:
+        session.resolve_user(store, id_)  # tells that nobody is on record
+    account = accounts[id_]
     option = f" -a {id_}" if len(store.accounts()) > 1 else ""
     several = len(account.directory.users) > 1
     everybody = several and len(selection.conversations) == 1 and not session.given_users
@@ -175,12 +183,30 @@ def _askers(
     conversations = selection.conversations if everybody else ()
     sent = Sent(store, id_, None if user is None else user.id, conversations)
     link = desk_links(store).get(id_, "")
+    _tell_unread(session, store, id_, past.today, store.users(id_) if user is None else [user])
 
     def make(user: User) -> Asker:
         today = of_one(past.today, user.id)
         return Asker(user, account, today, option, Remedies(account, today, option), sent, link)
 
     return Askers(user, make, account), past
+
+
+def _tell_unread(
+    session: Session, store: Store, account: int, preferences: Preferences, users: Iterable[User]
+) -> None:
+    """Say whose preferences at the connected Chatwoot nobody has read: ours stand in."""
+    connection = store.chatwoot.of(account)
+    if connection is None:
+        return
+    seen = store.chatwoot.sightings(account)
+    unread = [u for u in users if u.id not in seen and not preferences.own_keys(u.id, None)]
+    if unread:
+        whose = display_name(unread[0]) if len(unread) == 1 else plural(len(unread), "user")
+        session.warn(
+            f"what {whose} set at {connection.url} was never read: this goes by what is set here; "
+            f"{READ_PREFERENCES}"
+        )
 
 
 def _watch(answers: Iterable[Answer], fired: set[Channel]) -> Iterator[Answer]:
