@@ -19,6 +19,7 @@ from notifycli.store.store import Location, open_store
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOOPBACK = "127.0.0.1"
+_UNSENT = {NoticeState.PENDING, NoticeState.SENDING}
 _MICROSECONDS = 1_000_000
 
 
@@ -41,7 +42,7 @@ class Metrics:
         for channel in Channel:
             for counter in (self._sent, self._failed, self._retried, self._dead):
                 counter.labels(channel)
-            queue.labels(channel).set_function(self._of_queue(channel, lambda found: found.count))
+            queue.labels(channel).set_function(self._of_queue(channel, _length))
             oldest.labels(channel).set_function(self._of_queue(channel, _age))
 
     def count_request(self, method: str, status: int) -> None:
@@ -98,7 +99,7 @@ class Metrics:
         return Gauge(f"notifycli_{name}", help_, ("channel",), registry=self._registry)
 
     def _of_queue(
-        self, channel: Channel, read: Callable[[StateCount], float]
+        self, channel: Channel, read: Callable[[list[StateCount]], float]
     ) -> Callable[[], float]:
         """Make what reads one number of a channel's queue; "not a number" if nobody can now."""
 
@@ -108,11 +109,15 @@ class Metrics:
                     counts = store.outbox.counts()
             except NotifycliError:
                 return math.nan
-            own = (c for c in counts if (c.channel, c.state) == (channel, NoticeState.PENDING))
-            return next(map(read, own), 0.0)
+            return read([c for c in counts if c.channel == channel and c.state in _UNSENT])
 
         return look
 
 
-def _age(found: StateCount) -> float:
-    return max(0.0, time.time() - found.oldest / _MICROSECONDS)
+def _length(found: list[StateCount]) -> float:
+    return sum(each.count for each in found)
+
+
+def _age(found: list[StateCount]) -> float:
+    now = time.time()
+    return max([0.0, *(now - each.oldest / _MICROSECONDS for each in found)])

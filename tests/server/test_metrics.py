@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,12 @@ def test_listen_tells_what_came_what_it_kept_and_what_waits(
     assert 0 <= found['oldest_pending_seconds{channel="email"}'] < 60
     assert found['sent_total{channel="email"}'] == found['queue_length{channel="push"}'] == 0
     assert "/metrics" not in server.told
+    # What is on its way isn't sent yet.
+    with closing(sqlite3.connect(desk.store)) as store, store:
+        store.execute("UPDATE notice SET state = 'sending'")
+    found = numbers(metrics.Metrics(locate(desk.store)).text().decode())
+    assert found['queue_length{channel="email"}'] == 1
+    assert found['oldest_pending_seconds{channel="email"}'] > 0
 
 
 def test_serve_counts_what_it_answers(desk: Notifycli) -> None:
