@@ -35,7 +35,7 @@ def pages() -> dict[str, str]:
     titles = {_TITLE.match(text)[1]: place for place, text in docs.items()}  # type: ignore[index] # each has one
     for title, text in _parts(_HEADING, f"## {sections}"):
         # What has a page of its own needs no second one.
-        place = titles.get(title) or f"guide-{title.lower().replace(' ', '-')}.md"
+        place = titles.get(title) or f"guide-{title.lower().replace(',', '').replace(' ', '-')}.md"
         found.setdefault(place, f"# {title}\n{text}")
         found["guide.md"] += f"\n- [{title}]({place})"
     found["reference.md"], _, commands = docs["reference.md"].partition("## Commands\n")
