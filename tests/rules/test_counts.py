@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count, islice
 from unittest.mock import patch
 
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.events.decode import EventError, decode_event
-from notifycli.events.event import Event
+from notifycli.events.event import Event, Message
+from notifycli.events.timestamps import SECOND
 from notifycli.rules import plan
 from notifycli.rules.counts import Counts, Insight, Place
 from notifycli.rules.decision import (
@@ -162,6 +165,40 @@ def test_what_is_kept_grows_with_the_inboxes_on_record_and_not_with_the_log(inbo
     # For sounds, and for messages in conversations that nobody has.
     assert len(evaluator.audiences) <= 2 * (inboxes + 1)
     assert len(evaluator.plan_by_state) <= 50
+
+
+def test_memory_grows_with_conversations_and_people_and_not_with_events() -> None:
+    users = [{"id": id_, "email": None, "role": "agent"} for id_ in range(1, 31)]
+    known = [{"id": id_, "members": [*range(1, 31)]} for id_ in (1, 2)]
+    directory = {"account": {"id": 1}, "users": users, "inboxes": known, "teams": []}
+    on = {"account": 1, "layer": "default", "user": None, "inbox": None, "value": "on"}
+    keys = ("email.unassigned_conversation_new_message", "push.conversation_assignment")
+    replay = replay_of(directory, [{**on, "key": key} for key in keys])
+    lines = count(1)
+
+    def replay_some(events: int) -> None:
+        for number in islice(lines, events):
+            conversation, user = number % 5, number % 29 + 1
+            event = Event(number, "message_created", True, number * SECOND, 1, conversation, 1)
+            event.assignee, event.author = (None, user)[number % 3 > 1], (None, user)[number % 2]
+            event.message = Message(number, ("incoming", "outgoing")[number % 2], False, "")
+            if number % 5 == 0:
+                event = Event(
+                    number, "conversation_updated", True, number * SECOND, 1, conversation
+                )
+                event.assignment, event.assignee = True, user
+                event.digest = number.to_bytes(4)
+            replay.evaluate(event)
+
+    # As many messages as are known again of each conversation; everybody has taken part in each.
+    replay_some(1_000)
+    tracemalloc.start()
+    replay_some(500)
+    before, _ = tracemalloc.get_traced_memory()
+    replay_some(500)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 500 * 8  # not a word an event
 
 
 def test_event_and_recipient_make_a_decision_in_its_order() -> None:
