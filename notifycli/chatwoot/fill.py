@@ -6,15 +6,12 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import UNSAID, Event
 from notifycli.events.timestamps import SECOND
 
-Json = dict[str, Any]
 _Key = tuple[object, ...]
 _SAME = 60 * SECOND
 """Two changes to the same within this are one: what is rebuilt has whole seconds, and a webhook
@@ -28,7 +25,7 @@ class Filled(NamedTuple):
     added: int
 
 
-def fill(log: Iterable[bytes], events: Iterable[Json]) -> Filled:
+def fill(log: Iterable[bytes], events: Iterable[bytes]) -> Filled:
     """Return the log with those of the events, ordered by time, that it lacks.
 
     Lines stay as they are, in their order; one that is no event too.
@@ -64,10 +61,9 @@ class Known:
             for key in list(islice(self._times, self._limit)):
                 del self._times[key]
 
-    def missing(self, events: Iterable[Json]) -> Iterator[tuple[int, bytes]]:
-        """Return those of the events that it doesn't tell of: their times, and their lines."""
-        for body in events:
-            line = msgspec.json.encode(body)
+    def missing(self, events: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Return those of the events that it doesn't tell of, with their times."""
+        for line in events:
             event = decode_event(line, 0)
             at = event.at or 0
             if not any(abs(time - at) <= _SAME for time in self._times.get(_key(event), ())):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -67,9 +68,9 @@ class Found(Struct):
 
 
 class Past(NamedTuple):
-    """The events, by time, and what they don't know."""
+    """The events, each a line of a log, by time, and what they don't know."""
 
-    events: list[Json]
+    lines: list[bytes]
     inexact: Inexact
 
 
@@ -231,9 +232,10 @@ def rebuild(
     until = None if wanted.until is None else iso_time(wanted.until / SECOND)
     rebuilder = Rebuilder({account: names}, {account: bots}, since)
     rows = (row for one in found for row in _rows(account, one) if until is None or row.at < until)
-    events = list(rebuilder.events(rows))
-    events.sort(key=_time_of)
-    return Past(events, rebuilder.inexact)
+    # As lines they take a tenth of the memory.
+    timed = [(_time_of(event), msgspec.json.encode(event)) for event in rebuilder.events(rows)]
+    timed.sort(key=itemgetter(0))
+    return Past([line for _, line in timed], rebuilder.inexact)
 
 
 def names_of(api: Api) -> Names:

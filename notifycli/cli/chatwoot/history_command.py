@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from notifycli.chatwoot.account import Desk, reading_order
@@ -31,7 +30,7 @@ from notifycli.cli.output import write
 from notifycli.cli.session import Session, find_inboxes, plural
 from notifycli.cli.simulate.options import ConversationOption, check_order
 from notifycli.cli.times import in_local_time, read_time
-from notifycli.errors import NotPermittedError, UnavailableError
+from notifycli.errors import NotifycliError, NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
 from notifycli.store.store import Store
 
@@ -92,16 +91,15 @@ def chatwoot_history(
         inboxes = find_inboxes(store, session.resolve_account(store), inbox)
     wanted = Wanted(since, until, tuple(conversation or ()), inboxes)
     past = fetch(session, wanted)
-    lines = [msgspec.json.encode(event) for event in past.events]
     if out is None:
-        write(line + b"\n" for line in lines)
+        write(line + b"\n" for line in past.lines)
         say_inexact(session, past.inexact)
         return
     with hold_lock(out.with_name(f".{out.name}.lock"), 0):
-        filled = fill(_lines(out), past.events)
+        filled = fill(_lines(out), past.lines)
         replace_private(out, b"".join(line + b"\n" for line in filled.lines))
     say_inexact(session, past.inexact)
-    known = len(lines) - filled.added
+    known = len(past.lines) - filled.added
     session.info(
         f"{plural(filled.added, 'event')} written to {out}, {known} were there; "
         f"next: notifycli why -u EMAIL {out}"
@@ -119,7 +117,12 @@ def fetch(session: Session, wanted: Wanted) -> Past:
         cache.open()
         with progress(session, "reading conversations") as told:
             reader = Reader(apis, cache, told, Pace(REQUESTS_A_MINUTE))
-            found = reader.read(wanted, lambda inbox: bots.get(inbox) is not False)
+            try:
+                found = reader.read(wanted, lambda inbox: bots.get(inbox) is not False)
+            except (KeyboardInterrupt, NotifycliError):
+                kept = plural(len(cache.found), "conversation")
+                session.info(f"{kept} read so far are kept: the same command goes on from there")
+                raise
         with_bots = frozenset(id_ for id_, bot in bots.items() if bot)
         return rebuild(desk.account, found, wanted, names_of(apis[0]), with_bots)
 
@@ -131,9 +134,9 @@ def fetch_to_cache(session: Session, since: int, until: int | None) -> Path:
     past = fetch(session, Wanted(since, until, (), frozenset()))
     with session.store() as store:
         path = cache_path(session, store).with_suffix(".events.jsonl")
-    replace_private(path, b"".join(msgspec.json.encode(event) + b"\n" for event in past.events))
+    replace_private(path, b"".join(line + b"\n" for line in past.lines))
     session.info(
-        f"{plural(len(past.events), 'event')} of your Chatwoot's past since {in_local_time(since)}"
+        f"{plural(len(past.lines), 'event')} of your Chatwoot's past since {in_local_time(since)}"
     )
     say_inexact(session, past.inexact)
     return path

@@ -107,7 +107,7 @@ class Watch:
                 f"notifycli chatwoot history --since {first} -O missed.jsonl"
             )
             return
-        missing = [line for _, line in self._known.missing(past.events)]
+        missing = [line for _, line in self._known.missing(past.lines)]
         if not missing or self._write(missing):
             self._missing_since = None
             self._log(f"{plural(len(missing), 'event')} since {first} fetched from the history")
