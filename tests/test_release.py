@@ -10,9 +10,10 @@ import pytest
 
 _ROOT = Path(__file__).parent.parent
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
-_NAMED = [
+_NAMED = [  # what the image installs
     *_PROJECT["dependencies"],
-    *(each for extra in _PROJECT["optional-dependencies"].values() for each in extra),
+    *_PROJECT["optional-dependencies"]["server"],
+    *_PROJECT["optional-dependencies"]["postgres"],
 ]
 _REQUIREMENT = re.compile(
     r"(?P<name>[\w.-]+)(?:\[\w+\])?>=(?P<floor>[\d.]+)(?:,<(?P<ceiling>[\d.]+))?"

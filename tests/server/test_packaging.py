@@ -74,12 +74,14 @@ def test_its_command_is_one_of_ours(notifycli: Notifycli, name: str, command: li
     assert all(option in told for option in command if option.startswith("-")), name
 
 
-def test_the_image_is_built_of_all_that_a_wheel_needs() -> None:
-    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines()} - {""}
+def test_the_image_is_built_of_all_that_a_wheel_needs_and_the_lock_file() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    sent = {line[1:].partition("/")[0] for line in lines} - {""}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     needed = [*wheel["packages"], *wheel["force-include"], *wheel["shared-data"]]
     needed += ["pyproject.toml", "LICENSE", project["project"]["readme"]]
+    needed += ["packaging/requirements.lock"]
     assert {place.partition("/")[0] for place in needed} == sent
 
 
@@ -88,7 +90,7 @@ def test_the_steps_of_the_image_end_in_a_server_that_is_ready(tmp_path: Path) ->
     """They are run in a folder instead of a container: no daemon is needed."""
     for entry in (ROOT / ".dockerignore").read_text().splitlines()[1:]:
         place, copy = ROOT / entry[1:], tmp_path / "source" / entry[1:]
-        copy.parent.mkdir(exist_ok=True)
+        copy.parent.mkdir(parents=True, exist_ok=True)
         if place.is_dir():
             shutil.copytree(place, copy, ignore=shutil.ignore_patterns("__pycache__"))
         else:
