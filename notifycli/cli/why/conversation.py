@@ -11,7 +11,7 @@ from notifycli.cli.output import console, print_rich, write_file
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import encode, printable
 from notifycli.cli.times import day_of, in_local_time
-from notifycli.cli.why.why_records import Answer, Askers, WhyRecord
+from notifycli.cli.why.why_records import Askers, EventAnswer, WhyRecord
 from notifycli.cli.why.why_text import amounts_of, reasons_of, tally
 from notifycli.report.timeline import Came, Mark, Timeline, event_words, timeline
 from notifycli.rules.counts import Kind
@@ -34,7 +34,7 @@ _NAMED = 8
 
 
 def write_timeline(
-    session: Session, answers: list[Answer], askers: Askers, conversation: int, path: str
+    session: Session, answers: list[EventAnswer], askers: Askers, conversation: int, path: str
 ) -> None:
     """Write the page, if there is anything to draw, and say where it is. Raises as `write_file`."""
     if answers:
@@ -43,7 +43,7 @@ def write_timeline(
 
 
 def tell_conversation(
-    session: Session, answers: list[Answer], askers: Askers, conversation: int
+    session: Session, answers: list[EventAnswer], askers: Askers, conversation: int
 ) -> None:
     """Print a summary, the events with a column for each person, and what each of them got."""
     if not answers:
@@ -60,7 +60,7 @@ def tell_conversation(
     )
 
 
-def _lines(shown: Timeline, answers: Iterable[Answer], width: int | None) -> Iterator[Text]:
+def _lines(shown: Timeline, answers: Iterable[EventAnswer], width: int | None) -> Iterator[Text]:
     why = f": {shown.withheld}" if shown.withheld else ""
     yield Text(printable(f"{shown.title}: {shown.summary}{why}."), style="bold")
     if shown.link:
@@ -84,7 +84,7 @@ def _lines(shown: Timeline, answers: Iterable[Answer], width: int | None) -> Ite
         yield Text(f"Nothing for {', '.join(left_out[:_NAMED])}{more}.")
 
 
-def _timeline(answers: list[Answer], askers: Askers, conversation: int) -> Timeline:
+def _timeline(answers: list[EventAnswer], askers: Askers, conversation: int) -> Timeline:
     users = askers.account.directory.users.values()
     namesakes = Counter(user.name for user in users)
     names = {

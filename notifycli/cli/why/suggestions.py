@@ -64,7 +64,7 @@ class Remedies:
         if tried is None:
             tried = self._tries.evaluator.trying(overlaid(unlocked, wishes))
             self._tried[locked, wishes] = tried
-        if not _turned(cases, decision, tried):
+        if not _turns_round(cases, decision, tried):
             return None
         commands = list(_commands(user, locked, wishes, self._account))
         if by_access:
@@ -75,7 +75,7 @@ class Remedies:
 
 def joining(user: User, inbox: int | None, account: str) -> str:
     """Give the command with which a user can see an inbox."""
-    return f"notifycli inbox add{account} {inbox} --member {_quoted(user)}"
+    return f"notifycli inbox add{account} {inbox} --member {_quote(user)}"
 
 
 def _without_locks(preferences: Preferences, keys: Collection[str]) -> Preferences:
@@ -102,7 +102,7 @@ def _with_access(case: Case) -> Case:
     return structs.replace(case, directory=directory)
 
 
-def _turned(cases: Iterable[Case], decision: Decision, tried: Evaluator) -> bool:
+def _turns_round(cases: Iterable[Case], decision: Decision, tried: Evaluator) -> bool:
     """Tell whether a decision comes out differently by another evaluator.
 
     What it changes of the event's other decisions may leave this one to be told already.
@@ -124,8 +124,8 @@ def _commands(
         by_inbox.setdefault(wish.inbox, []).append(f"{short_key(wish.key)}={wish.value}")
     for inbox, assignments in by_inbox.items():
         only = "" if inbox is None else f" --inbox {inbox}"
-        yield f"notifycli prefs set -u {_quoted(user)}{only}{account} {' '.join(assignments)}"
+        yield f"notifycli prefs set -u {_quote(user)}{only}{account} {' '.join(assignments)}"
 
 
-def _quoted(user: User) -> str:
+def _quote(user: User) -> str:
     return shlex.quote(display_name(user))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -24,15 +24,15 @@ from notifycli.cli.terminal import paged, print_error
 from notifycli.cli.times import now, read_time
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.cli.why.why_records import (
-    Answer,
     Asker,
     Askers,
+    EventAnswer,
     PastPreferences,
     Sent,
     WhyRecord,
     answer,
     of_one,
-    selected,
+    select,
 )
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
@@ -134,15 +134,7 @@ def why(
         askers.account.take_over(askers.account.directory, past.at(as_of))
     tell_without_effect(session, accounts.values())
     run = Run(replay, selection, BadLines(print_error, strict=strict))
-
-    def judge(event: Event) -> list[Answer]:
-        if askers.only is None and event.conversation not in selection.conversations:
-            replay.evaluate(event)
-            return []
-        if as_of is None and event.account in {None, account}:
-            past.enter(askers.account, event)
-        return [selected(answer(replay, event, askers), selection)]
-
+    judge = _judge(replay, askers, selection, (account, past) if as_of is None else None)
     told = run.judge_events(read_events(inputs, run.bad, jobs=processors()), judge)
     answers = (one for event, found in told if event.account == account for one in found)
     fired: set[Channel] = set()
@@ -151,13 +143,40 @@ def why(
         session.info(
             "no mail server is set, so no e-mail is sent yet: notifycli config set smtp.host=…"
         )
+    _finish(session, run, past if as_of is None else None)
+    raise typer.Exit(run.bad.finish())
+
+
+def _judge(
+    replay: Replay,
+    askers: Askers,
+    selection: Selection,
+    past: tuple[int, PastPreferences] | None,
+) -> Callable[[Event], list[EventAnswer]]:
+    """Make what answers for an event, by the preferences of its time if an account's past is given.
+
+    Of several people, only what is of the selected conversations is answered for.
+    """
+
+    def judge(event: Event) -> list[EventAnswer]:
+        if askers.only is None and event.conversation not in selection.conversations:
+            replay.evaluate(event)
+            return []
+        if past is not None and event.account in {None, past[0]}:
+            past[1].enter(askers.account, event)
+        return [select(answer(replay, event, askers), selection)]
+
+    return judge
+
+
+def _finish(session: Session, run: Run, past: PastPreferences | None) -> None:
+    """Say what wasn't met or known, and was assumed."""
     if not run.events:
         session.info("there were no events")
-    if as_of is None:
+    if past is not None:
         past.tell_unknown(session)
     tell_unmet(session, run)
-    tell_assumptions(session, replay.assumptions)
-    raise typer.Exit(run.bad.finish())
+    tell_assumptions(session, run.replay.assumptions)
 
 
 def _check_report(report: str | None, selection: Selection) -> None:
@@ -209,7 +228,7 @@ def _tell_unread(
         )
 
 
-def _watch(answers: Iterable[Answer], fired: set[Channel]) -> Iterator[Answer]:
+def _watch(answers: Iterable[EventAnswer], fired: set[Channel]) -> Iterator[EventAnswer]:
     """Pass answers on, and note the channels on which something would be delivered."""
     for one in answers:
         fires = (record for record in one.records if record.outcome is Outcome.FIRE)
@@ -219,7 +238,7 @@ def _watch(answers: Iterable[Answer], fired: set[Channel]) -> Iterator[Answer]:
 
 def _show(
     session: Session,
-    answers: Iterable[Answer],
+    answers: Iterable[EventAnswer],
     askers: Askers,
     selection: Selection,
     report: str | None,

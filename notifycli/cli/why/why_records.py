@@ -80,7 +80,7 @@ class Askers:
         return self._made[user.id]
 
 
-class Answer(NamedTuple):
+class EventAnswer(NamedTuple):
     """What there is to say of an event."""
 
     event: Event
@@ -89,7 +89,7 @@ class Answer(NamedTuple):
     """Whether it concerns anybody else."""
 
 
-def answer(replay: Replay, event: Event, askers: Askers) -> Answer:
+def answer(replay: Replay, event: Event, askers: Askers) -> EventAnswer:
     """Replay an event of the askers' account."""
     cases: dict[int, list[Case]] = {}
 
@@ -100,10 +100,10 @@ def answer(replay: Replay, event: Event, askers: Askers) -> Answer:
         return _record(decision, own, askers.of(case.directory.users[case.user]))
 
     user = None if askers.only is None else askers.only.user.id
-    return Answer(event, *replay.examine(event, user, record))
+    return EventAnswer(event, *replay.examine(event, user, record))
 
 
-def selected(answer: Answer, selection: Selection) -> Answer:
+def select(answer: EventAnswer, selection: Selection) -> EventAnswer:
     """Return of an answer what is selected of its channels and types."""
     if selection.takes_every_kind():
         return answer

@@ -15,7 +15,7 @@ from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.suggestions import UNLOCKING, joining
-from notifycli.cli.why.why_records import Answer, Asker, WhyRecord
+from notifycli.cli.why.why_records import Asker, EventAnswer, WhyRecord
 from notifycli.rules.decision import Outcome
 from notifycli.rules.explain import in_short
 from notifycli.rules.notifications import Channel
@@ -44,14 +44,14 @@ class _Absence(NamedTuple):
 class _Span:
     """Events in a row: the first of them, and what a line about all of them says."""
 
-    def __init__(self, first: Answer) -> None:
+    def __init__(self, first: EventAnswer) -> None:
         self.first = first
         self.last = first.event.line
         self.names = {first.event.name: None}
         self.several = False
         self.of_one_conversation = True
 
-    def take(self, answer: Answer) -> None:
+    def take(self, answer: EventAnswer) -> None:
         """Take one more in."""
         event = answer.event
         self.last, self.several = event.line, True
@@ -60,27 +60,27 @@ class _Span:
             self.of_one_conversation = False
 
 
-def tell(session: Session, answers: Iterable[Answer], asker: Asker) -> None:
+def tell(session: Session, answers: Iterable[EventAnswer], asker: Asker) -> None:
     """Print a summary, what they would not get, and what they would.
 
     Events in a row that nothing is to be said of are told of in one.
     """
-    misses: list[Answer | tuple[_Absence, _Span]] = []
-    gets: list[Answer] = []
+    misses: list[EventAnswer | tuple[_Absence, _Span]] = []
+    gets: list[EventAnswer] = []
     for absence, group in groupby(answers, lambda answer: _absence(answer, asker)):
         if absence is not None:
-            misses.append((absence, _spanned(group)))
+            misses.append((absence, _span_of(group)))
             continue
         for answer in group:
-            withheld, given = _parted(answer)
+            withheld, given = _part(answer)
             misses += [withheld] * bool(withheld.records)
             gets += [given] * bool(given.records)
     teller = _Teller(session, asker)
-    about = [one for one in misses if isinstance(one, Answer)]
+    about = [one for one in misses if isinstance(one, EventAnswer)]
     if about or gets:
         teller.tell_summary(_summary(asker, about, gets))
     for miss in misses:
-        if isinstance(miss, Answer):
+        if isinstance(miss, EventAnswer):
             teller.tell(miss)
         else:
             teller.tell_absence(*miss)
@@ -90,21 +90,21 @@ def tell(session: Session, answers: Iterable[Answer], asker: Asker) -> None:
         session.info(f"nothing in these events is about {asker.name}")
 
 
-def _parted(answer: Answer) -> tuple[Answer, Answer]:
+def _part(answer: EventAnswer) -> tuple[EventAnswer, EventAnswer]:
     """Return of an answer what doesn't reach the user, and what does."""
     withheld = [record for record in answer.records if _sign(record) != _FIRES]
     given = [record for record in answer.records if _sign(record) == _FIRES]
     return answer._replace(records=withheld), answer._replace(records=given)
 
 
-def _spanned(answers: Iterator[Answer]) -> _Span:
+def _span_of(answers: Iterator[EventAnswer]) -> _Span:
     span = _Span(next(answers))
     for answer in answers:
         span.take(answer)
     return span
 
 
-def _summary(asker: Asker, misses: list[Answer], gets: list[Answer]) -> str:
+def _summary(asker: Asker, misses: list[EventAnswer], gets: list[EventAnswer]) -> str:
     """Say in a sentence when, how much and why not."""
     times = sorted(one.event.at for one in (*misses, *gets) if one.event.at is not None)
     days = list(dict.fromkeys(day_of(times[end]) for end in (0, -1))) if times else []
@@ -143,7 +143,7 @@ class _Teller:
         self._said: dict[str, str] = {}
         """The commands, and in which line of the events each was told."""
 
-    def tell(self, answer: Answer) -> None:
+    def tell(self, answer: EventAnswer) -> None:
         """Print what there is to say of an event, decision by decision."""
         self._print_headline(_Span(answer))
         for record in answer.records:
@@ -167,7 +167,7 @@ class _Teller:
         link = f" link {self._link}{conversation}" if one else ""
         self._print(_headline(span), style=f"bold{link}")
 
-    def _tell(self, told: str, command: str | None, answer: Answer) -> None:
+    def _tell(self, told: str, command: str | None, answer: EventAnswer) -> None:
         if command is None:
             self._print(f"  {told}.")
         elif command in self._said:
@@ -184,7 +184,7 @@ class _Teller:
         print_rich(self._out, Text(text, style=style), soft_wrap=not self._out.is_terminal)
 
 
-def _absence(answer: Answer, asker: Asker) -> _Absence | None:
+def _absence(answer: EventAnswer, asker: Asker) -> _Absence | None:
     event = answer.event
     if answer.records:
         return None
