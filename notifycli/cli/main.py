@@ -62,7 +62,9 @@ SECTIONS = {
             "notifycli.cli.backup", "Store, settings and encrypted secrets in one file."
         ),
         "restore": Noun("notifycli.cli.backup", "Brings a backup back, overwriting nothing."),
-        "store": Noun("notifycli.cli.store", "A whole store, copied to another place or engine."),
+        "store": Noun(
+            "notifycli.cli.store_command", "A whole store, copied to another place or engine."
+        ),
         "completion": Noun(
             "notifycli.cli.completion.install", "What TAB completes, in your shell."
         ),

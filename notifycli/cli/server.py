@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
-from notifycli.cli.known_events import journal_path
+from notifycli.cli.inputs import journal_path
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import leave_line

@@ -45,7 +45,7 @@ _FIRST_ACCOUNT = 1
 
 
 def _find_password(url: str) -> str | None:
-    from notifycli.cli.store import find_password  # noqa: PLC0415 - only a server's store needs it
+    from notifycli.cli.store_command import find_password  # noqa: PLC0415 - only a server's store needs it
 
     return find_password(url)
 

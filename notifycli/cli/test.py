@@ -105,7 +105,7 @@ def _read(files: Sequence[str]) -> list[Scenario]:
     A file that a scenario of another one reads needn't be one of scenarios: a shell's `*` names
     both.
     """
-    from notifycli.cli.files import read_document  # noqa: PLC0415 - not for the help
+    from notifycli.cli.inputs import read_document  # noqa: PLC0415 - not for the help
     from notifycli.replay.sources import STDIN, place_of  # noqa: PLC0415
 
     scenarios: list[Scenario] = []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifycli.cli.simulate import run
+from notifycli.cli.simulate import replay_run
 from notifycli.errors import DataError
 from notifycli.events.event import Event, Message
 from notifycli.replay.decompression import DamageError
@@ -174,7 +174,7 @@ def test_a_large_log_is_offered_to_be_packed_and_what_is_packed_is_not(
     offer = "to replay it again faster: notifycli events pack EVENTS -o FILE"
     assert offer not in notifycli("simulate", str(log)).stderr
 
-    monkeypatch.setattr(run, "_WORTH_PACKING", 1)
+    monkeypatch.setattr(replay_run, "_WORTH_PACKING", 1)
 
     assert offer in notifycli("simulate", str(log)).stderr
     assert offer not in notifycli("simulate", str(facts)).stderr

@@ -10,12 +10,11 @@ import typer
 from notifycli.chatwoot.compare import Comparison, Finding, Result, compare, guess
 from notifycli.chatwoot.evidence import Evidence
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
-from notifycli.cli.files import read_lines
-from notifycli.cli.known_events import find_inputs
+from notifycli.cli.inputs import find_inputs, read_lines
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profile_of
 from notifycli.cli.session import Session, plural
-from notifycli.cli.simulate.run import progress_bar, tell_assumptions
+from notifycli.cli.simulate.replay_run import progress_bar, tell_assumptions
 from notifycli.cli.terminal import print_error, printable
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.replay.faults import BadLines

@@ -87,7 +87,7 @@ def chatwoot_import_export(
     All is taken over, or nothing. Directory and preferences are stored. What happened is written to
     FOLDER/events.jsonl, for why and simulate, and whom Chatwoot told to FOLDER/notifications.jsonl.
     """
-    from notifycli.cli.files import read_lines  # noqa: PLC0415 - not for the help
+    from notifycli.cli.inputs import read_lines  # noqa: PLC0415 - not for the help
 
     session = session_of(ctx)
     session.awaits(file)

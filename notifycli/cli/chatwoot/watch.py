@@ -10,7 +10,7 @@ import typer
 
 from notifycli.cli.chatwoot.common import desk_of
 from notifycli.cli.command import command_class, examples, part, session_of
-from notifycli.cli.known_events import journal_path
+from notifycli.cli.inputs import journal_path
 from notifycli.cli.log_writer import LogFormat, LogWriter
 from notifycli.cli.server import print_stopped
 from notifycli.cli.session import Session, display_name, plural

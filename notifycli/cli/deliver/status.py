@@ -13,7 +13,7 @@ from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.simulate.options import ChannelOption
-from notifycli.cli.simulate.run import select_users
+from notifycli.cli.simulate.replay_run import select_users
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now, to_the_minute
 from notifycli.cli.types import a_number

@@ -9,8 +9,7 @@ import typer
 
 from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.directory.directory_change import DryRun, Manner, Yes, carry_out, tell_new_ids
-from notifycli.cli.files import read_document
-from notifycli.cli.known_events import find_inputs
+from notifycli.cli.inputs import find_inputs, read_document
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error

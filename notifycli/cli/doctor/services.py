@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notifycli.cli.doctor.checks import LOGIN, CheckResult, Facts, Status
-from notifycli.cli.known_events import journal_of
+from notifycli.cli.inputs import journal_of
 from notifycli.cli.session import plural
 from notifycli.cli.times import in_words, now
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError

@@ -10,7 +10,7 @@ app = group_of_parts(
     "Preferences of users, defaults and locks.",
     {
         **dict.fromkeys(("list", "get"), f"{_HERE}.show"),
-        "explain": f"{_HERE}.explain",
+        "explain": f"{_HERE}.explain_command",
         **dict.fromkeys(("set", "unset"), f"{_HERE}.set"),
         **dict.fromkeys(("export", "import", "diff", "apply", "drift"), f"{_HERE}.documents"),
         "edit": f"{_HERE}.edit",

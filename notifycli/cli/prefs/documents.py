@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple
 import typer
 
 from notifycli.cli.command import USERS, command_class, examples, none_of, part, session_of
-from notifycli.cli.files import open_document
+from notifycli.cli.inputs import open_document
 from notifycli.cli.output import console, show, write, write_file
 from notifycli.cli.prefs.changes import Counted, difference_cells, show_differences
 from notifycli.cli.session import Session, display_name, plural

@@ -11,7 +11,7 @@ from rich.text import Text
 from notifycli.cli.output import console, print_rich
 from notifycli.cli.session import Session
 from notifycli.cli.simulate.decision_records import what
-from notifycli.cli.simulate.run import Run
+from notifycli.cli.simulate.replay_run import Run
 from notifycli.cli.terminal import printable
 from notifycli.rules.counts import HOURS_A_DAY, Agent, Insight, Kind, Place
 from notifycli.rules.decision import Reason

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from notifycli.cli.files import read_document
+from notifycli.cli.inputs import read_document
 from notifycli.cli.output import show, text
 from notifycli.cli.session import Session, plural
 from notifycli.errors import DataError

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from notifycli.cli.files import open_document
+from notifycli.cli.inputs import open_document
 from notifycli.cli.session import Session, find_user
 from notifycli.errors import UsageError
 from notifycli.replay.sources import place_of

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import SOME_USERS, command_class, examples, session_of
-from notifycli.cli.known_events import find_inputs
+from notifycli.cli.inputs import find_inputs
 from notifycli.cli.output import output_format
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session, find_inboxes
@@ -30,7 +30,7 @@ from notifycli.cli.simulate.options import (
     check_page,
 )
 from notifycli.cli.simulate.proposal import Wishes, as_given, read_proposal
-from notifycli.cli.simulate.run import (
+from notifycli.cli.simulate.replay_run import (
     Run,
     accounts_of,
     check_inboxes,

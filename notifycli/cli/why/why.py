@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import USER, command_class, examples, session_of
-from notifycli.cli.known_events import find_inputs
+from notifycli.cli.inputs import find_inputs
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
@@ -19,7 +19,13 @@ from notifycli.cli.simulate.options import (
     check_order,
     check_page,
 )
-from notifycli.cli.simulate.run import Run, accounts_of, desk_links, tell_assumptions, tell_unmet
+from notifycli.cli.simulate.replay_run import (
+    Run,
+    accounts_of,
+    desk_links,
+    tell_assumptions,
+    tell_unmet,
+)
 from notifycli.cli.terminal import paged, print_error
 from notifycli.cli.times import now, read_time
 from notifycli.cli.why.suggestions import Remedies

@@ -121,7 +121,7 @@ class Run:
         if self.material is None or before is after:
             return
 
-        def decided(everything: bool) -> tuple[list[RecipientFields], list[RecipientFields]]:
+        def select(everything: bool) -> tuple[list[RecipientFields], list[RecipientFields]]:
             # What fires no more is of interest too.
             whole = everything or before is not None
             first, second = (
@@ -132,7 +132,7 @@ class Run:
             )
             return first, second
 
-        self.material.hold(event, decided)
+        self.material.hold(event, select)
 
     def compare(
         self, events: Iterable[Event], *, explain: bool, whole: bool

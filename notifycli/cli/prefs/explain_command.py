@@ -60,7 +60,7 @@ _OTHERS = {
 }
 
 
-class Explanation(Struct):
+class ExplanationRecord(Struct):
     """What there is to know of a preference, as printed."""
 
     key: str
@@ -103,16 +103,16 @@ def prefs_explain(
         with paged():
             _tell(session, explained)
     else:
-        show(session, explained, Explanation)
+        show(session, explained, ExplanationRecord)
 
 
-def explain(key: str) -> Explanation:
+def explain(key: str) -> ExplanationRecord:
     """Return what there is to know of a preference, by its full name."""
     known = KEYS[key]
     channel, _, type_ = key.partition(".")
     row = next((row for row in TYPES if row.type == type_), None)
     concerns, chatwoot, example = _of_type(channel, row, known) if row else _OTHERS[key]
-    return Explanation(
+    return ExplanationRecord(
         key,
         short_key(key),
         known.summary,
@@ -130,7 +130,7 @@ def _of_type(channel: str, row: TypeRow, key: Key) -> _Other:
     return _Other(row.concerns, box if row.box else _NONE, f"{channel}.{row.short}={value}")
 
 
-def _tell(session: Session, explained: list[Explanation]) -> None:
+def _tell(session: Session, explained: list[ExplanationRecord]) -> None:
     from rich.table import Table  # noqa: PLC0415 - a pipe can spare rich
     from rich.text import Text  # noqa: PLC0415 - the same
 
@@ -143,7 +143,7 @@ def _tell(session: Session, explained: list[Explanation]) -> None:
         print_rich(screen, Text(f"{one.key}{short}", style="bold"), rows, "")
 
 
-def _rows(one: Explanation) -> Iterator[tuple[str, str]]:
+def _rows(one: ExplanationRecord) -> Iterator[tuple[str, str]]:
     yield "Is", one.summary
     yield "Values", ", ".join(one.values)
     yield "Built in", one.builtin

@@ -1,19 +1,24 @@
-"""Where events are that nobody named: in the log of what came, else in the connected Chatwoot."""
+"""What commands read: documents, and events that nobody named, which are where they were kept."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import input_descriptor, is_terminal
 from notifycli.cli.times import read_time
-from notifycli.errors import UsageError
-from notifycli.replay.sources import Inputs, Record
+from notifycli.errors import DataError, UsageError
+from notifycli.replay.decompression import is_compressed, text_of
+from notifycli.replay.faults import file_errors
+from notifycli.replay.sources import STDIN, Inputs, Record, place_of, whole_blocks
+from notifycli.replay.values import LONGEST_LINE, split_lines, too_long
 from notifycli.store.store import Location, Store
 
 JOURNAL = "events.jsonl"
@@ -23,6 +28,49 @@ there are three ways to get events:
   fetch the past of your Chatwoot:   notifycli chatwoot login URL, then this command again
   name a file of webhooks' events:   notifycli {command} FILE
   receive them from now on:          notifycli listen, or notifycli chatwoot watch"""
+_IN_MEMORY = 1 << 24
+
+
+def read_document(name: str) -> bytes:
+    """Read a file whole, or standard input for `-`.
+
+    Raises `InputMissingError` for a file that can't be read, and `DataError` for damaged data.
+    """
+    return b"".join(whole_blocks(name, input_descriptor))
+
+
+def read_lines(name: str) -> Iterator[tuple[str, int, bytes]]:
+    """Return a file's lines that aren't blank, with its name and their numbers.
+
+    Raises as `read_document` does.
+    """
+    blocks = text_of(whole_blocks(name, input_descriptor))
+    for number, line in enumerate(split_lines(blocks), 1):
+        if line is None:
+            raise DataError(f"{place_of(name)}:{number}: {too_long(LONGEST_LINE)}")
+        if line and not line.isspace():
+            yield place_of(name), number, line
+
+
+@contextmanager
+def open_document(name: str) -> Iterator[BinaryIO]:
+    """Open a file, or standard input for `-`, such that it can be read again from its start.
+
+    Raises as `read_document` does, for all that is read inside too.
+    """
+    import tempfile  # noqa: PLC0415 - used here alone
+
+    with file_errors(place_of(name)):
+        if name != STDIN:
+            with Path(name).open("rb") as file:
+                if file.seekable() and not is_compressed(file.peek()):
+                    yield file
+                    return
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as kept:
+            for block in whole_blocks(name, input_descriptor):
+                kept.write(block)
+            kept.seek(0)
+            yield cast("BinaryIO", kept)
 
 
 def find_inputs(
@@ -46,7 +94,7 @@ def find_inputs(
         return session.inputs(given)._replace(
             translate=partial(_translate, session, conversations or ())
         )
-    return Inputs(tuple(_known_files(session, since, until)), input_descriptor, session.command)
+    return Inputs(tuple(_find_known(session, since, until)), input_descriptor, session.command)
 
 
 def _translate(
@@ -83,7 +131,7 @@ def journal_of(location: Location, store: Store | None) -> Path:
     return location.folder / JOURNAL if named is None else Path(named)
 
 
-def _known_files(session: Session, since: int | None, until: int | None) -> Iterable[str]:
+def _find_known(session: Session, since: int | None, until: int | None) -> Iterable[str]:
     with session.store() as store:
         journal = journal_of(session.location, store)
         connected = store.chatwoot.of(session.resolve_account(store)) is not None
