@@ -14,6 +14,7 @@ from benchmarks import (
     replay,
     send_mail,
     start_up,
+    stores,
     traffic,
 )
 from benchmarks.frame import Benchmark
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "start-up": start_up.races,
     "one-of-many": one_of_many.races,
     "import": import_preferences.races,
+    "stores": stores.races,
     "replay": replay.races,
     "traffic": traffic.races,
     "load": load.races,

@@ -44,7 +44,7 @@ class Way:
     name: str
     run: Callable[[], Done]
     """Does the work once; all of it is timed."""
-    prepare: Callable[[], None] = lambda: None
+    prepare: Callable[[], object] = lambda: None
     """What has to be done before each run; not timed."""
     most: float | None = None
     """What share of this way's time the race's first way may take: 1.2, or 0.1 for ten times as

@@ -61,17 +61,29 @@ def _select(record: type[Struct]) -> str:
 
 _SELECT_LEASED = _select(Leased)
 _SELECT_NOTED = _select(Noted)
-_INSERT = (
-    f"INSERT INTO notice ({', '.join(Entry._fields)}, since, changed_at, due_at)"
-    f" VALUES ({', '.join('?' * len(Entry._fields))}, ?, ?, ?)"
-    " ON CONFLICT DO NOTHING"
-)
+_ROW = f"({', '.join('?' * (len(Entry._fields) + 3))})"
+_KNOWN_BY = ("event_key", "user_id", "type", "channel")
+_AT_ONCE = 500
+"""Rows of one statement: each is a way to a server and back."""
 
 _FOLLOW = """
 INSERT INTO followed (path, inode, start, "offset") VALUES (?, ?, ?, ?)
     ON CONFLICT (path) DO UPDATE SET inode = excluded.inode, start = excluded.start,
        "offset" = excluded."offset"
 """
+
+
+def _settling(state: NoticeState) -> str:
+    """Return the statement that records what has become of a notice."""
+    # That it was sent is true even if the lease is lost; anything else is for the owner to say.
+    own = "1 = 1" if state is NoticeState.SENT else "state = 'sending' AND owner = :owner"
+    forget = f", {_FORGET}" if state in (NoticeState.SENT, NoticeState.DROPPED) else ""
+    return (
+        "UPDATE notice SET state = :state, owner = '', changed_at = :now, due_at = :due,"
+        " why = CASE WHEN :tried = 1 OR :why <> '' THEN :why ELSE why END, remedy = :remedy,"
+        f" attempts = attempts + :tried{forget}"
+        f" WHERE id = :id AND {own}"
+    )
 
 
 class SQLOutbox:
@@ -91,13 +103,31 @@ class SQLOutbox:
         reached: Iterable[AccountPlace] = (),
     ) -> list[Entry]:
         with self._database.brief():
-            execute = self._database.execute
-            new = [e for e in entries if execute(_INSERT, (*e, now, now, now)).rowcount]
+            new = self._insert(list(entries), now)
             if place is not None:
-                execute(_FOLLOW, (place[0], *place[1]))
+                self._database.execute(_FOLLOW, (place[0], *place[1]))
             for account in reached:
                 self._database.received().advance(account)
             return new
+
+    def _insert(self, entries: list[Entry], now: int) -> list[Entry]:
+        """Write notices, and give those that are new."""
+        new: list[Entry] = []
+        for start in range(0, len(entries), _AT_ONCE):
+            some = entries[start : start + _AT_ONCE]
+            rows = self._database.execute(
+                f"INSERT INTO notice ({', '.join(Entry._fields)}, since, changed_at, due_at)"
+                f" VALUES {', '.join([_ROW] * len(some))}"
+                f" ON CONFLICT DO NOTHING RETURNING {', '.join(_KNOWN_BY)}",
+                [cell for entry in some for cell in (*entry, now, now, now)],
+            ).fetchall()
+            written = set(map(tuple, rows))
+            for entry in some:
+                key = tuple(getattr(entry, column) for column in _KNOWN_BY)
+                if key in written:
+                    written.remove(key)
+                    new.append(entry)
+        return new
 
     def has(self, entry: Entry) -> bool:
         return bool(
@@ -127,8 +157,7 @@ class SQLOutbox:
         renew: bool,
     ) -> list[Leased]:
         with self._database.brief():
-            for item in settled:
-                self._settle(item, owner, now)
+            self._settle(settled, owner, now)
             if renew:
                 self._database.execute(
                     "UPDATE notice AS n SET due_at = ? WHERE n.owner = ?"
@@ -137,16 +166,10 @@ class SQLOutbox:
                 )
             return self._lease(owner, room, scope, now, lease_until) if room > 0 else []
 
-    def _settle(self, item: Settled, owner: str, now: int) -> None:
-        # That it was sent is true even if the lease is lost; anything else is for the owner to say.
-        own = "1 = 1" if item.state is NoticeState.SENT else "state = 'sending' AND owner = :owner"
-        forget = f", {_FORGET}" if item.state in (NoticeState.SENT, NoticeState.DROPPED) else ""
-        self._database.execute(
-            "UPDATE notice SET state = :state, owner = '', changed_at = :now, due_at = :due,"
-            " why = CASE WHEN :tried = 1 OR :why <> '' THEN :why ELSE why END, remedy = :remedy,"
-            f" attempts = attempts + :tried{forget}"
-            f" WHERE id = :id AND {own}",
-            {
+    def _settle(self, settled: Sequence[Settled], owner: str, now: int) -> None:
+        by_statement: dict[str, list[dict[str, object]]] = {}
+        for item in settled:
+            parameters = {
                 "id": item.id,
                 "state": item.state,
                 "due": item.due_at,
@@ -155,8 +178,10 @@ class SQLOutbox:
                 "tried": int(item.tried),
                 "now": now,
                 "owner": owner,
-            },
-        )
+            }
+            by_statement.setdefault(_settling(item.state), []).append(parameters)
+        for sql, rows in by_statement.items():
+            self._database.executemany(sql, rows)
 
     def _lease(
         self, owner: str, room: int, scope: Scope, now: int, lease_until: int
