@@ -538,7 +538,8 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
         author,
         sender_of(body) if kind.message else None,
     )
-    _read_performer(event, body)
+    if body.performed_by is not None or body.performer is not None or kind.name == CREATED:
+        _read_performer(event, body)
     told = inner.participants if body.participants is None else body.participants
     if told is not None:
         event.participants = participants_of(told)
@@ -598,9 +599,9 @@ def _read_changes(event: Event, changed: list[sent.Change] | sent.Change | None)
 
 def _read_performer(event: Event, body: Payload) -> None:
     """Read who did it; of a creation that no user performed, who wrote the message with it."""
-    if body.performed_by is not None or body.performer is not None:
-        event.performed_by = performer_of(body)
-        event.performed_by_other = event.performed_by is None
+    event.performed_by = performer_of(body)
+    named = body.performed_by is not None or body.performer is not None
+    event.performed_by_other = named and event.performed_by is None
     if event.performed_by is None and event.name == CREATED:
         event.performed_by = maker_of(body)
 
