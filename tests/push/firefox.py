@@ -21,7 +21,7 @@ from tests.push.service import PushService
 
 Json = dict[str, Any]
 FIREFOX = shutil.which("firefox-esr")
-SECONDS = 60
+SECONDS = 120
 _LISTENS = "WebDriver BiDi listening on "
 _LARGEST = 1 << 24
 

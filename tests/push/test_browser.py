@@ -6,12 +6,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import Notifycli, Program, needs_package
-from tests.push.firefox import FIREFOX, SECONDS, BrowserPushService, firefox
+from tests.push.firefox import FIREFOX, SECONDS, BrowserPushService, Window, firefox
 from tests.server.webhooks import running as server_running
 
 pytestmark = pytest.mark.skipif(FIREFOX is None, reason=needs_package("firefox-esr"))
@@ -22,10 +21,29 @@ SHOWN = """
 """
 
 
+@pytest.fixture(scope="module")
+def started(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Window, BrowserPushService]]:
+    """One browser for all tests, each of which asks it from an origin of its own."""
+    with (
+        BrowserPushService() as push,
+        firefox(tmp_path_factory.mktemp("firefox") / "profile", push) as browser,
+    ):
+        # A page that subscribes before Firefox's own push service has started waits for ever.
+        assert push.greeted.wait(SECONDS)
+        yield browser, push
+
+
 @pytest.fixture
-def push() -> Iterator[BrowserPushService]:
-    with BrowserPushService() as running:
-        yield running
+def browser(started: tuple[Window, BrowserPushService]) -> Window:
+    return started[0]
+
+
+@pytest.fixture
+def push(started: tuple[Window, BrowserPushService]) -> BrowserPushService:
+    started[1].acknowledged.clear()
+    return started[1]
 
 
 @contextmanager
@@ -54,18 +72,13 @@ def clicked(url: str) -> str:
 
 
 def test_a_firefox_subscribed_by_the_page_shows_what_push_test_sent(
-    ready: Notifycli, program: Program, push: BrowserPushService, tmp_path: Path
+    ready: Notifycli, program: Program, browser: Window, push: BrowserPushService
 ) -> None:
     command = program.command("push", "subscribe", "-u", "7", "--allow-loopback")
-    with (
-        firefox(tmp_path / "profile", push) as browser,
-        running(command) as run,
-    ):
+    with running(command) as run:
         assert run.stdout is not None
         browser.open(run.stdout.readline().strip())
         assert browser.evaluate("document.querySelector('h1').textContent") == "Pushes for Jane"
-        # A page that subscribes before Firefox's own push service has started waits for ever.
-        assert push.greeted.wait(SECONDS)
         browser.click("#subscribe")
         told = browser.wait_for(
             "document.getElementById('trouble').textContent"
@@ -94,12 +107,9 @@ def test_a_firefox_subscribed_by_the_page_shows_what_push_test_sent(
 
 
 def test_a_firefox_subscribed_by_a_link_from_serve_shows_what_push_test_sent(
-    ready: Notifycli, push: BrowserPushService, tmp_path: Path
+    ready: Notifycli, browser: Window, push: BrowserPushService
 ) -> None:
-    with (
-        firefox(tmp_path / "profile", push) as browser,
-        server_running("serve", "--db", str(ready.store), "--allow-loopback") as server,
-    ):
+    with server_running("serve", "--db", str(ready.store), "--allow-loopback") as server:
         ready.ok("config", "set", f"serve.url={server.url}")
         invited = ready.ok("push", "invite", "--all-users").records
         assert [(row["user_id"], row["email"]) for row in invited] == [
@@ -107,7 +117,6 @@ def test_a_firefox_subscribed_by_a_link_from_serve_shows_what_push_test_sent(
             (8, "omar@example.com"),
             (9, "root@example.com"),
         ]
-        assert push.greeted.wait(SECONDS)
         # Jane's link, and then, in the same browser, Omar's.
         for row, name in zip(invited, ("Jane", "Omar"), strict=False):
             browser.open(row["url"])
