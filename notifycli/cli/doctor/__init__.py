@@ -29,7 +29,6 @@ from notifycli.cli.doctor.services import (
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import printable
-from notifycli.cli.token.token_options import token_service
 from notifycli.errors import NotifycliError
 from notifycli.secrets.reconcile import reconcile
 
@@ -102,6 +101,8 @@ def _run(check: Callable[[Facts], CheckResult], facts: Facts) -> CheckResult:
 
 def _mend(session: Session) -> None:
     """Mend what is torn; what can't be is told, and the checks show the rest."""
+    from notifycli.cli.token.token_options import token_service  # noqa: PLC0415 - only --fix needs it
+
     try:
         with session.store() as store:
             found = reconcile(store, token_service(session, store))
