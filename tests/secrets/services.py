@@ -21,7 +21,7 @@ from tests.conftest import needs_package
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-WAIT = 10.0
+WAIT = 30.0
 """Seconds for anything to happen on a busy machine."""
 
 NOBODY = 65534

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -107,9 +106,8 @@ class TestReal:
         with services.keyring_daemon(bus, home, "right"):
             try_everything()
         with services.keyring_daemon(bus, home, password):
-            start = time.monotonic()
+            # Had it waited, for a dialog that nobody can see, it would say so instead.
             *calls, health = try_everything()
-        assert time.monotonic() - start < 4
         for line in calls:
             assert line.startswith("69 the keyring is locked | Unlock it: ")
             assert "gnome-keyring-daemon --replace --unlock" in line
@@ -142,13 +140,12 @@ class TestHanging:
     )
     def test_neither_the_call_nor_the_exit_waits_for_it(self, tmp_path: Path, backend: str) -> None:
         (tmp_path / "hanging.py").write_text(backend, encoding="ascii")
-        start = time.monotonic()
+        # Had it waited, it would have taken longer than `run_python` lets it.
         *calls, health = try_everything(
             PYTHONPATH=str(tmp_path),
             PYTHON_KEYRING_BACKEND="hanging.Keyring",
             NOTIFYCLI_KEYRING_TIMEOUT="0.3",
         )
-        assert time.monotonic() - start < 5
         for line in calls:
             assert line.startswith("69 the keyring didn't answer within 0.3 s | Unlock it: ")
             assert "NOTIFYCLI_KEYRING_TIMEOUT=SECONDS" in line
@@ -237,7 +234,10 @@ class TestPlainText:
 
 
 class TestLying:
-    """Backends that fail in ways a library shouldn't."""
+    """Backends that fail in ways a library shouldn't.
+
+    None is a `KeyringBackend`: keyring would offer each from then on, to every other test.
+    """
 
     @pytest.mark.parametrize(
         ("body", "message"),
@@ -250,13 +250,11 @@ class TestLying:
     )
     def test_it_is_one_error_without_the_secret(self, body: str, message: str) -> None:
         spoilt = (
-            "from keyring.backend import KeyringBackend\n"
-            "class Spoilt(KeyringBackend):\n"
-            "    priority = 9\n"
+            "class Spoilt:\n"
             "    def get_password(self, service, name): return None\n"
             f"    def set_password(self, service, name, value): {body}\n"
         )
-        scope: dict[str, type] = {}
+        scope: dict[str, Any] = {}
         exec(spoilt, scope)  # noqa: S102 - four methods that differ in one line
         with pytest.raises(UnavailableError) as raised:
             SystemKeyring(find=scope["Spoilt"]).set("a", Secret(CANARY))
@@ -265,19 +263,14 @@ class TestLying:
         assert raised.value.__context__ is None
 
     def test_a_secret_that_may_not_be_deleted_isnt_said_to_be_gone(self) -> None:
-        from keyring.backend import KeyringBackend  # noqa: PLC0415
         from keyring.errors import PasswordDeleteError  # noqa: PLC0415
 
-        class Stubborn(KeyringBackend):
-            priority = 9
-
+        class Stubborn:
             def get_password(self, service: str, username: str) -> str:
                 return service + username
-
-            def set_password(self, service: str, username: str, password: str) -> None: ...
 
             def delete_password(self, service: str, username: str) -> None:
                 raise PasswordDeleteError(service + username)
 
         with pytest.raises(UnavailableError, match="PasswordDeleteError"):
-            SystemKeyring(find=Stubborn).delete("a")
+            SystemKeyring(find=cast("Any", Stubborn)).delete("a")
