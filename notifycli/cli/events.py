@@ -71,7 +71,7 @@ def pack(
     ),
 )
 def received(ctx: typer.Context) -> None:
-    """Write the events that listen --store has received on all hosts, a line each."""
+    """Write what listen --store has received, a line each."""
     session = session_of(ctx)
     with session.store() as store:
         write(f"{body}\n".encode() for body in store.received.bodies())
