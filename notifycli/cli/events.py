@@ -25,7 +25,7 @@ notifycli why week.facts -u jane@example.com
 """
     ),
 )
-def pack(
+def events_pack(
     ctx: typer.Context,
     events: Annotated[
         list[str] | None,
@@ -70,7 +70,7 @@ def pack(
         "notifycli events received | notifycli simulate -\nnotifycli events received > week.jsonl"
     ),
 )
-def received(ctx: typer.Context) -> None:
+def events_received(ctx: typer.Context) -> None:
     """Write what listen --store has received, a line each."""
     session = session_of(ctx)
     with session.store() as store:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import msgspec
 
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import encode, paged, printable, write_output
+from notifycli.cli.terminal import encode, pager, printable, write_output
 from notifycli.errors import NotifycliError, NotPermittedError, TryAgainError, UsageError
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _print_table(
 
     screen = console(session)
     if laid_out := table(heads, rows, screen.width, screen.encoding):
-        with paged():
+        with pager():
             print_rich(screen, laid_out)
 
 

@@ -92,7 +92,7 @@ def _discard(stream: TextIO) -> None:
 
 
 @contextmanager
-def paged() -> Iterator[None]:
+def pager() -> Iterator[None]:
     """Have what is written meanwhile shown by a pager, where it is longer than the terminal.
 
     That is the one which `NOTIFYCLI_PAGER` or `PAGER` names; with neither there is none.

@@ -12,7 +12,7 @@ from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.output import console, print_rich, show
 from notifycli.cli.prefs.arguments import keys_of
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import paged
+from notifycli.cli.terminal import pager
 from notifycli.rules.notifications import TYPES, TypeRow
 from notifycli.rules.preferences import KEYS, Key, short_key
 
@@ -100,7 +100,7 @@ def prefs_explain(
     chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
     explained = [explain(key) for key in dict.fromkeys(chosen)]
     if session.shows_table:
-        with paged():
+        with pager():
             _tell(session, explained)
     else:
         show(session, explained, ExplanationRecord)

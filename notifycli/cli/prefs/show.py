@@ -20,7 +20,7 @@ from notifycli.cli.prefs.arguments import (
     tell_unheard,
 )
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import paged
+from notifycli.cli.terminal import pager
 from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
 from notifycli.rules.notifications import SWITCHED_CHANNELS
@@ -228,7 +228,7 @@ def _show_matrix(session: Session, records: Sequence[UserPreferenceRecord]) -> N
         notes.append("Sounds: notifycli prefs list --all-users audio")
     rows = ([user, *(line[head] or "-" for head in heads)] for user, line in lines.items())
     shown = ["User", *(_BROKEN.get(head, head) for head in heads)]
-    with paged():
+    with pager():
         print_rich(screen, table(shown, rows, screen.width, screen.encoding) or "")
         for note in notes:
             print_rich(screen, note)

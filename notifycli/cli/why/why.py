@@ -26,7 +26,7 @@ from notifycli.cli.simulate.replay_run import (
     tell_assumptions,
     tell_unmet,
 )
-from notifycli.cli.terminal import paged, print_error
+from notifycli.cli.terminal import pager, print_error
 from notifycli.cli.times import now, read_time
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.cli.why.why_records import (
@@ -259,10 +259,10 @@ def _show(
     elif askers.only is not None:
         from notifycli.cli.why.why_text import tell  # noqa: PLC0415 - a pipe can spare rich
 
-        with paged():
+        with pager():
             tell(session, answers, askers.only)
     else:
         from notifycli.cli.why.conversation import tell_conversation  # noqa: PLC0415 - as above
 
-        with paged():
+        with pager():
             tell_conversation(session, [*answers], askers, conversation)
