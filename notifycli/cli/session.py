@@ -255,7 +255,7 @@ def _at_words(text: str) -> str:
     import shutil  # noqa: PLC0415 - only a terminal needs it
     import textwrap  # noqa: PLC0415
 
-    width = shutil.get_terminal_size().columns
+    width = shutil.get_terminal_size().columns - 1  # as a line of an error is broken
     return "\n".join(
         textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
         for line in text.split("\n")
