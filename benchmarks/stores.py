@@ -18,7 +18,7 @@ from benchmarks.frame import NOTIFYCLI, Done, Race, Way, process
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store.outbox import EVERY_CHANNEL, Entry, NoticeState, Settled
+from notifycli.store.outbox import EVERY_CHANNEL, NoticeState, OutboxEntry, Settled
 from notifycli.store.store import Store, open_store
 from notifycli.store.transaction import Entry as Value
 from notifycli.store.transaction import Target
@@ -112,9 +112,9 @@ def _send_notices(store: Store, amount: int) -> object:
         sent += len(leased)
 
 
-def _entry(conversation: int) -> Entry:
+def _entry(conversation: int) -> OutboxEntry:
     number = next(_NUMBERS)
-    return Entry(
+    return OutboxEntry(
         event_key=number.to_bytes(8, "big"),
         account_id=1,
         user_id=7,

@@ -15,7 +15,7 @@ import msgspec
 from notifycli.documents.directory_document import directory_of, faults_of
 from notifycli.documents.directory_document import read_directory as read_document
 from notifycli.documents.entries import References, references_of
-from notifycli.documents.preference_document import Document
+from notifycli.documents.preference_document import PreferenceDocument
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
@@ -66,7 +66,7 @@ def read_preferences(document: Source, directory: Directory, account: int = 1) -
     The directory tells whom it names. Raises `DataError`, which names each fault with its place.
     """
     place = _place(document, "preferences")
-    return Document(_Users(directory), BytesIO(_text(document)), place, account).policy()
+    return PreferenceDocument(_Users(directory), BytesIO(_text(document)), place, account).policy()
 
 
 class _Users(References):

@@ -14,7 +14,7 @@ from notifycli.errors import UsageError
 from notifycli.rules.directory import User
 from notifycli.secrets import token_format
 from notifycli.secrets.token_format import Secret, digest
-from notifycli.secrets.token_service import Ended, TokenService, Wish
+from notifycli.secrets.token_service import Ended, TokenService, TokenWish
 from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.tokens import Token
 
@@ -89,7 +89,7 @@ def keep_token(desk: Desk, user: User, secret: Secret) -> Ended | None:
     current = desk.token(user)
     if current is not None and current.digest == digest(secret.reveal()):
         return None
-    ended = desk.life.keep(desk.owner(user), secret, Wish(desk.connection.url)).ended
+    ended = desk.life.keep(desk.owner(user), secret, TokenWish(desk.connection.url)).ended
     end_rotation(desk, user)
     return ended
 

@@ -24,7 +24,7 @@ from notifycli.errors import NotifycliError, NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
 from notifycli.secrets import token_format
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.token_service import Wish
+from notifycli.secrets.token_service import TokenWish
 
 _TRIAL = Secret("no token yet")
 
@@ -110,7 +110,7 @@ def _take(desk: Desk, user: User, old: Secret, new: Secret) -> SyncResult:
     if new == old:
         end_rotation(desk, user)
         raise UnavailableError(f"{desk.connection.url} answers with the old token")
-    made = desk.life.keep(desk.owner(user), new, Wish(desk.connection.url))
+    made = desk.life.keep(desk.owner(user), new, TokenWish(desk.connection.url))
     end_rotation(desk, user)
     with desk.speak(new) as api:
         check_owner(user, api.profile().id)

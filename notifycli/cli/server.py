@@ -152,7 +152,7 @@ def listen(
     log = writer.note
     _check_place(path, to_store=to_store, deliver=deliver)
     journal = _journal(session, path, log, to_store=to_store)
-    at = http_server.Place(host, port, tls_cert, tls_key, behind_proxy)
+    at = http_server.ListenAddress(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
     journal.open()
     with ExitStack() as stack:
@@ -263,7 +263,7 @@ def serve(
     api = Api(session.location, now, log, allow_loopback=allow_loopback, metrics=metrics)
     http_server.run(
         api.application(),
-        http_server.Place(host, port, tls_cert, tls_key, behind_proxy),
+        http_server.ListenAddress(host, port, tls_cert, tls_key, behind_proxy),
         lambda address: session.info(f"serving {session.location.name} at {address}"),
         log,
     )

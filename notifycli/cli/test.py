@@ -16,7 +16,7 @@ from notifycli.cli.terminal import print_error, printable
 from notifycli.errors import DataError, UsageError
 from notifycli.rules.profile import NOTIFYCLI, Profile, UnknownProfileError, profile_named
 from notifycli.scenarios.scenario import Scenario, read_scenarios
-from notifycli.scenarios.trial import Result, try_scenario
+from notifycli.scenarios.trial import TrialResult, try_scenario
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FAILED = 1
@@ -81,7 +81,7 @@ def scenario_test(
     elif session.shows_table:
         write(line.encode() for result in results for line in _result_lines(result))
     else:
-        show(session, results, Result)
+        show(session, results, TrialResult)
         for result in results:
             if not result.passed:
                 print_error("".join(_result_lines(result)).rstrip("\n"))
@@ -128,18 +128,18 @@ def _read(files: Sequence[str]) -> list[Scenario]:
     return scenarios
 
 
-def _all(results: Sequence[Result]) -> str:
+def _all(results: Sequence[TrialResult]) -> str:
     return f"{plural(len(results), 'scenario')}, all as expected"
 
 
-def _result_lines(result: Result) -> Iterator[str]:
+def _result_lines(result: TrialResult) -> Iterator[str]:
     verdict = "ok  " if result.passed else "FAIL"
     yield f"{verdict}  {printable(f'{result.file}:{result.line}')}  {printable(result.scenario)}\n"
     for failure in result.failures:
         yield f"        {printable(failure)}\n"
 
 
-def _tap(results: Sequence[Result]) -> Iterator[str]:
+def _tap(results: Sequence[TrialResult]) -> Iterator[str]:
     yield f"TAP version 13\n1..{len(results)}\n"
     for number, result in enumerate(results, 1):
         name = printable(result.scenario).replace("#", "\\#")
@@ -150,7 +150,7 @@ def _tap(results: Sequence[Result]) -> Iterator[str]:
             yield f"# {printable(failure)}\n"
 
 
-def _write_junit(results: Sequence[Result], file: str) -> None:
+def _write_junit(results: Sequence[TrialResult], file: str) -> None:
     from xml.etree import ElementTree as ET  # noqa: PLC0415 - only with --junit
 
     failed = sum(not result.passed for result in results)

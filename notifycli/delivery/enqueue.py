@@ -23,7 +23,7 @@ from notifycli.rules.decision import Decision, Selection, joined
 from notifycli.rules.notifications import Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
-from notifycli.store.outbox import Entry, FilePosition
+from notifycli.store.outbox import FilePosition, OutboxEntry
 from notifycli.store.received import AccountPlace
 from notifycli.store.store import Store
 
@@ -82,7 +82,7 @@ class Enqueuer:
         self.replay = Replay(self._accounts, fallback_account, terms.selection)
         self._terms = terms
         self.channels = channels
-        self._entries: list[tuple[Entry, Decision]] = []
+        self._entries: list[tuple[OutboxEntry, Decision]] = []
         self._identities: set[tuple[object, ...]] = set()
         """Of what is kept; in a dry run, of all that was."""
         self._room = terms.limit
@@ -184,7 +184,7 @@ class Enqueuer:
                 key = key or event_key(event, own_time, line)
                 self._admit(_entry(decision, event, key, said), decision)
 
-    def _admit(self, entry: Entry, decision: Decision) -> None:
+    def _admit(self, entry: OutboxEntry, decision: Decision) -> None:
         identity = (entry.event_key, entry.user_id, entry.type, entry.channel)
         # What was written before takes no room; without a limit, writing finds that out.
         if identity in self._identities or (
@@ -201,8 +201,8 @@ class Enqueuer:
         self._entries.append((entry, decision))
 
 
-def _entry(decision: Decision, event: Event, key: bytes, said: Said) -> Entry:
-    return Entry(
+def _entry(decision: Decision, event: Event, key: bytes, said: Said) -> OutboxEntry:
+    return OutboxEntry(
         event_key=key,
         account_id=decision.account_id,
         user_id=decision.user_id,

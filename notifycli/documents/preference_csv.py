@@ -22,7 +22,7 @@ _SEPARATOR = re.compile(r'"?sep=([,;\t])"?[,;]*\s*$', re.IGNORECASE)
 """The line by which Excel is told, and tells, what stands between fields."""
 
 
-class _Reader(Protocol):
+class _CsvReader(Protocol):
     """What `csv.reader` makes; the module doesn't name its type before Python 3.13."""
 
     @property
@@ -92,7 +92,7 @@ class CsvDocument:
         return found
 
     def _check_rows(
-        self, reader: _Reader, columns: Sequence[str], checker: Checker
+        self, reader: _CsvReader, columns: Sequence[str], checker: Checker
     ) -> Iterator[Row]:
         # A column that is left out is empty: it is read from behind the last one.
         pick = itemgetter(*(columns.index(c) if c in columns else len(columns) for c in COLUMNS))

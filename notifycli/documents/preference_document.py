@@ -35,7 +35,7 @@ class Placed(NamedTuple):
     entry: Entry
 
 
-class Document:
+class PreferenceDocument:
     """A document that is being read; CSV may name an account in each row.
 
     `account` is that of what names none, and `only` the one whose entries are taken. `file` can be

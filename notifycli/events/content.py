@@ -41,7 +41,7 @@ _MENTION = re.compile(
 )
 
 
-class _Named(Struct):
+class _NameAndEmail(Struct):
     # Any: what isn't text is no name, and no reason to leave the event out either.
     name: Any = None
     email: Any = None
@@ -51,26 +51,26 @@ class _Named(Struct):
         return next(filter(None, map(_text, (self.name, self.email, self.phone_number))), "")
 
 
-class _Meta(Struct):
-    sender: _Named | None = None
+class _ContentMeta(Struct):
+    sender: _NameAndEmail | None = None
 
 
-class _Message(Struct):
+class _ContentMessage(Struct):
     content: Any = None
     content_type: Any = None
     attachments: Any = None
 
 
-class _Conversation(Struct):
-    meta: _Meta | None = None
+class _ContentConversation(Struct):
+    meta: _ContentMeta | None = None
 
 
-class _Body(_Message):
-    sender: _Named | None = None
-    inbox: _Named | None = None
-    meta: _Meta | None = None
-    conversation: _Conversation | None = None
-    messages: list[_Message] | None = None
+class _ContentBody(_ContentMessage):
+    sender: _NameAndEmail | None = None
+    inbox: _NameAndEmail | None = None
+    meta: _ContentMeta | None = None
+    conversation: _ContentConversation | None = None
+    messages: list[_ContentMessage] | None = None
 
 
 class Said(Struct, frozen=True):
@@ -82,7 +82,7 @@ class Said(Struct, frozen=True):
     inbox: str = ""
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+_decode = msgspec.json.Decoder(_ContentBody).decode
 
 
 def read_said(line: bytes, event: Event) -> Said:
@@ -105,13 +105,13 @@ def read_said(line: bytes, event: Event) -> Said:
     )
 
 
-def _quotation(messages: Iterable[_Message], *, is_message: bool) -> str:
+def _quotation(messages: Iterable[_ContentMessage], *, is_message: bool) -> str:
     """Return the first of these texts that says something; of a message that is never ""."""
     found = next(filter(None, map(_show, messages)), "")
     return found or ("[no text]" if is_message else "")
 
 
-def _show(message: _Message) -> str:
+def _show(message: _ContentMessage) -> str:
     """Return a message's text as Chatwoot shows it, and after it what came with it."""
     text = _MENTION.sub(lambda found: f"@{_mention_names(found)}", _text(message.content))
     if kind := _KINDS.get(_text(message.content_type)):

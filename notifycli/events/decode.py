@@ -301,7 +301,7 @@ def _time(raw: Raw) -> Time:
 
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _STAMP = b'{"received_at":"'
-_NO_CONVERSATION = sent.Conversation()
+_NO_CONVERSATION = sent.ConversationPayload()
 _NO_META = sent.Meta()
 _NO_BODY = Payload()
 
@@ -556,7 +556,7 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
     return event
 
 
-def _conversation(body: Payload, inner: sent.Conversation, kind: _Kind) -> int | None:
+def _conversation(body: Payload, inner: sent.ConversationPayload, kind: _Kind) -> int | None:
     if kind.flat and body.id is not None:
         return id_of("id", body.id)
     value = inner.id
@@ -575,13 +575,15 @@ def _own_status(body: Payload) -> str | None:
     return body.status
 
 
-def _read_changes(event: Event, changed: list[sent.Change] | sent.Change | None) -> None:
+def _read_changes(
+    event: Event, changed: list[sent.ChangedAttributes] | sent.ChangedAttributes | None
+) -> None:
     """Take what the change tells and the event itself doesn't: who came, what was before."""
     if event.name == "assignee_changed":
         event.assignment = True
     if not changed:
         return
-    for change in [changed] if isinstance(changed, sent.Change) else changed:
+    for change in [changed] if isinstance(changed, sent.ChangedAttributes) else changed:
         if isinstance(change.assignee_id, Raw):
             event.assignment = event.assignment or event.name == "conversation_updated"
             current = sent.difference(change.assignee_id).current_value

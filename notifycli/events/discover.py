@@ -12,7 +12,7 @@ from notifycli.events.event import PRESENCE, READ_EVENTS
 from notifycli.events.payload import Person
 
 
-class Agent(Struct, frozen=True):
+class DiscoveredAgent(Struct, frozen=True):
     """A user of whom events tell, as far as they do."""
 
     id: int
@@ -54,7 +54,7 @@ class Learnt:
     """What the events have told, by account. A later event only adds what was missing."""
 
     def __init__(self, fallback_account: int = 1) -> None:
-        self.agents: dict[int, dict[int, Agent]] = {}
+        self.agents: dict[int, dict[int, DiscoveredAgent]] = {}
         self.inboxes: dict[int, dict[int, str]] = {}
         """Their names, "" where none was told."""
         self._fallback = fallback_account
@@ -74,8 +74,8 @@ class Learnt:
         for id_ in event.agents():
             person = people.get(id_) or people.get(str(id_)) or _Person()
             email, name = _printable(person.email, person.name)
-            known = agents.get(id_, Agent(id_))
-            agents[id_] = Agent(id_, known.email or email, known.name or name)
+            known = agents.get(id_, DiscoveredAgent(id_))
+            agents[id_] = DiscoveredAgent(id_, known.email or email, known.name or name)
         if event.inbox is not None:
             inboxes = self.inboxes.setdefault(account, {})
             name = _printable(None, body.inbox.name if body.inbox else None)[1]

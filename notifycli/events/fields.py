@@ -91,7 +91,7 @@ def account_of(body: Payload) -> int | None:
     return found
 
 
-def inbox_of(body: Payload, inner: sent.Conversation) -> int | None:
+def inbox_of(body: Payload, inner: sent.ConversationPayload) -> int | None:
     """Give the inbox."""
     value = body.inbox_id
     if value is None and body.inbox is not None:
@@ -114,7 +114,9 @@ def team_of(meta: sent.Meta) -> int | Unsaid | None:
     return UNSAID if isinstance(team, UnsetType) else id_of("meta.team.id", team.id)
 
 
-def assignee_of(body: Payload, inner: sent.Conversation, meta: sent.Meta) -> int | Unsaid | None:
+def assignee_of(
+    body: Payload, inner: sent.ConversationPayload, meta: sent.Meta
+) -> int | Unsaid | None:
     """Give the user who is assigned; `None` for nobody, or a bot."""
     assignee = meta.assignee
     if assignee is None:

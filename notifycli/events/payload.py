@@ -45,7 +45,7 @@ class Meta(Struct, gc=False):
     team: Reference | UnsetType | None = UNSET
 
 
-class Conversation(Struct, gc=False):
+class ConversationPayload(Struct, gc=False):
     """A conversation inside another object."""
 
     id: Id = None
@@ -59,7 +59,7 @@ class Conversation(Struct, gc=False):
     participants: list[int | str | Reference] | None = None
 
 
-class Change(Struct, gc=False):
+class ChangedAttributes(Struct, gc=False):
     """One object of `changed_attributes`."""
 
     assignee_id: Raw | UnsetType = UNSET
@@ -74,7 +74,7 @@ class Payload(Struct, gc=False):
 
     account: Reference | None = None
     content: str | None = None
-    conversation: Conversation | None = None
+    conversation: ConversationPayload | None = None
     created_at: Time = None
     id: Id = None
     inbox: Reference | None = None
@@ -89,7 +89,7 @@ class Payload(Struct, gc=False):
     last_activity_at: Time = None
     timestamp: Time = None
     updated_at: Time = None
-    changed_attributes: list[Change] | Change | None = None
+    changed_attributes: list[ChangedAttributes] | ChangedAttributes | None = None
     user: Person | None = None
     performed_by: Person | None = None
     performer: Person | None = None
@@ -119,7 +119,7 @@ class Name(Struct):
     event: str
 
 
-class _Message(Struct, gc=False):
+class _MessagePayload(Struct, gc=False):
     account_id: Id = None
 
 
@@ -132,7 +132,7 @@ class WrittenMessage(Struct, gc=False):
     sender_id: Id = None
 
 
-class Difference(Struct):
+class AttributeChange(Struct):
     """The two values of a changed attribute."""
 
     previous_value: Id = None
@@ -141,10 +141,10 @@ class Difference(Struct):
 
 decode_payload = msgspec.json.Decoder(Payload).decode
 decode_name = msgspec.json.Decoder(Name).decode
-_decode_messages = msgspec.json.Decoder(list[_Message] | None).decode
+_decode_messages = msgspec.json.Decoder(list[_MessagePayload] | None).decode
 _decode_written = msgspec.json.Decoder(list[WrittenMessage] | None).decode
 _decode_users = msgspec.json.Decoder(dict[str, str | None]).decode
-_decode_change = msgspec.json.Decoder(Difference | tuple[Id, Id] | None).decode
+_decode_change = msgspec.json.Decoder(AttributeChange | tuple[Id, Id] | None).decode
 
 
 def messages_account(raw: Raw | UnsetType) -> Id:
@@ -166,9 +166,9 @@ def presences(raw: Raw) -> dict[str, str | None]:
     return _decode_users(raw)
 
 
-def difference(raw: Raw) -> Difference:
+def difference(raw: Raw) -> AttributeChange:
     """Read a changed attribute: an object of two values, or Chatwoot's internal pair."""
     change = _decode_change(raw)
     if isinstance(change, tuple):
-        return Difference(*change)
-    return change or Difference()
+        return AttributeChange(*change)
+    return change or AttributeChange()

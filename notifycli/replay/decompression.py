@@ -50,7 +50,7 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = ...) -> bytes: ...
 
 
-class _Form(NamedTuple):
+class _Encoding(NamedTuple):
     """A compression or an encoding."""
 
     magic: bytes
@@ -139,7 +139,7 @@ def read_ahead(blocks: Blocks) -> Blocks:
             ready.get()
 
 
-def _look_at(blocks: Blocks) -> tuple[_Form | None, Blocks]:
+def _look_at(blocks: Blocks) -> tuple[_Encoding | None, Blocks]:
     head, blocks = head_of(blocks, _HEAD)
     return next((form for form in _FORMS if head.startswith(form.magic)), None), blocks
 
@@ -220,11 +220,11 @@ def _utf16(blocks: Iterable[bytes]) -> Blocks:
 
 
 _FORMS = (
-    _Form(b"\x1f\x8b", "gzip", _gunzip),
-    _Form(b"BZh", "bzip2", _expand_bzip2),
-    _Form(b"\xfd7zXZ\0", "xz", _expand_xz),
-    _Form(b"\x28\xb5\x2f\xfd", "zstd", _expand_zstd),
-    _Form(BOM, "UTF-8", _without_mark, compressed=False),
-    _Form(codecs.BOM_UTF16_LE, "UTF-16", _utf16, compressed=False),
-    _Form(codecs.BOM_UTF16_BE, "UTF-16", _utf16, compressed=False),
+    _Encoding(b"\x1f\x8b", "gzip", _gunzip),
+    _Encoding(b"BZh", "bzip2", _expand_bzip2),
+    _Encoding(b"\xfd7zXZ\0", "xz", _expand_xz),
+    _Encoding(b"\x28\xb5\x2f\xfd", "zstd", _expand_zstd),
+    _Encoding(BOM, "UTF-8", _without_mark, compressed=False),
+    _Encoding(codecs.BOM_UTF16_LE, "UTF-16", _utf16, compressed=False),
+    _Encoding(codecs.BOM_UTF16_BE, "UTF-16", _utf16, compressed=False),
 )

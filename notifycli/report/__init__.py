@@ -28,7 +28,7 @@ from notifycli.report.findings import (
     kind_name,
 )
 from notifycli.report.material import MOST_HELD, Material
-from notifycli.rules.counts import Agent, Insight, Kind, Place
+from notifycli.rules.counts import ConversationKey, Insight, Kind, Recipient
 from notifycli.rules.decision import Reason
 from notifycli.rules.explain import in_general
 from notifycli.rules.notifications import Channel, NotificationType
@@ -112,7 +112,7 @@ def _data(
     }
 
 
-def _tables(side: Insight, agents: list[Agent], kinds: list[Kind]) -> Mapping[str, list[int]]:
+def _tables(side: Insight, agents: list[Recipient], kinds: list[Kind]) -> Mapping[str, list[int]]:
     return {
         "fired": _rows(side.fired, agents, kinds, _number),
         "reasons": _rows(side.reasons, agents, kinds, list(Reason).index),
@@ -120,7 +120,7 @@ def _tables(side: Insight, agents: list[Agent], kinds: list[Kind]) -> Mapping[st
 
 
 def _held(
-    material: Material, agents: list[Agent], kinds: list[Kind], tz: tzinfo | None
+    material: Material, agents: list[Recipient], kinds: list[Kind], tz: tzinfo | None
 ) -> Mapping[str, object]:
     """Return held decisions of those on the page, with their events: each as rows of numbers."""
     people = {agent: i for i, agent in enumerate(agents)}
@@ -158,23 +158,23 @@ def _local(at: int, tz: tzinfo | None) -> int:
     return int((clock - EPOCH).total_seconds())
 
 
-def _person(agent: Agent, people: People, material: Material) -> tuple[str, str, int, int]:
+def _person(agent: Recipient, people: People, material: Material) -> tuple[str, str, int, int]:
     return people.name(agent), agent.email or "", agent.user, material.hours_of(agent)
 
 
-def _agents(before: Insight, after: Insight) -> list[Agent]:
+def _agents(before: Insight, after: Insight) -> list[Recipient]:
     """Give the agents who have rows of their own: the busiest, as many as the page can bear."""
-    rows: Counter[Agent] = Counter()
-    most: Counter[Agent] = Counter()
+    rows: Counter[Recipient] = Counter()
+    most: Counter[Recipient] = Counter()
     for side in (before, after):
-        of_side: Counter[Agent] = Counter()
+        of_side: Counter[Recipient] = Counter()
         for (agent, _, _), count in side.fired.items():
             rows[agent] += 1
             of_side[agent] += count
         for agent, _, _ in side.reasons:
             rows[agent] += 1
         most |= of_side
-    chosen: list[Agent] = []
+    chosen: list[Recipient] = []
     left = _MOST_ROWS
     for agent in sorted(rows, key=lambda a: (-most[a], a.account, a.user)):
         left -= rows[agent]
@@ -185,8 +185,8 @@ def _agents(before: Insight, after: Insight) -> list[Agent]:
 
 
 def _rows(
-    counts: Mapping[tuple[Agent, Kind, T], int],
-    agents: Iterable[Agent],
+    counts: Mapping[tuple[Recipient, Kind, T], int],
+    agents: Iterable[Recipient],
     kinds: Iterable[Kind],
     place: Callable[[T], int],
 ) -> list[int]:
@@ -202,7 +202,9 @@ def _rows(
     return [number for key in sorted(summed) for number in (*key, summed[key])]
 
 
-def _busiest(before: Counter[Place], after: Counter[Place]) -> list[Place]:
+def _busiest(
+    before: Counter[ConversationKey], after: Counter[ConversationKey]
+) -> list[ConversationKey]:
     most = before | after
     return sorted(most, key=lambda p: (-most[p], p.account, p.conversation or 0))[:_PLACES]
 

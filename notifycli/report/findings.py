@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from notifycli.report.material import Material
-from notifycli.rules.counts import HOURS_A_DAY, Agent, Insight, Kind, Switch
+from notifycli.rules.counts import HOURS_A_DAY, Insight, Kind, Recipient, Switch
 from notifycli.rules.decision import Reason
 from notifycli.rules.explain import in_general
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel
@@ -34,7 +34,7 @@ class People(NamedTuple):
     several: bool
     """Whether they are of several accounts."""
 
-    def name(self, agent: Agent) -> str:
+    def name(self, agent: Recipient) -> str:
         """Return how a person is called."""
         named = self.names.get((agent.account, agent.user)) or agent.email or f"user {agent.user}"
         return f"{agent.account}/{named}" if self.several else named
@@ -119,7 +119,7 @@ def _most_for_work(insight: Insight, people: People, material: Material) -> Find
 
 def _told_nothing(insight: Insight, people: People) -> Finding | None:
     told = {(agent.account, agent.user) for agent, _, _ in insight.fired}
-    silent = [Agent(*key, None) for key in people.names if key not in told]
+    silent = [Recipient(*key, None) for key in people.names if key not in told]
     if not people.names:
         return None
     if not silent:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
-from notifycli.rules.counts import Agent, Kind
+from notifycli.rules.counts import Kind, Recipient
 from notifycli.rules.decision import Reason, RecipientFields
 
 MOST_HELD = 10_000
@@ -17,7 +17,7 @@ _SCATTER = 0x9E3779B1
 """Multiplies a number so that its higher bits look drawn by lot (Knuth, TAOCP 3, 6.4)."""
 Sides = tuple[Sequence[RecipientFields], Sequence[RecipientFields]]
 """What is decided before and after; the first is empty without a comparison."""
-Decided = dict[tuple[Agent, Kind], tuple[Reason | None, Reason | None]]
+Decided = dict[tuple[Recipient, Kind], tuple[Reason | None, Reason | None]]
 """For whom and what, and the reasons: before, after; `None` where nothing was decided."""
 
 
@@ -86,7 +86,7 @@ class Material:
         if hour > last:
             self._worked[account, user] = hour, hours + 1
 
-    def hours_of(self, agent: Agent) -> int:
+    def hours_of(self, agent: Recipient) -> int:
         """Return in how many hours somebody wrote, typed, did something or was there."""
         return self._worked.get((agent.account, agent.user), (0, 0))[1]
 
@@ -113,5 +113,5 @@ class Material:
             self.withheld.hold(HeldEvent(lot, event, others))
 
 
-def _key(account: int, one: RecipientFields) -> tuple[Agent, Kind]:
-    return Agent(account, one.user_id, one.email), Kind(one.channel, one.type)
+def _key(account: int, one: RecipientFields) -> tuple[Recipient, Kind]:
+    return Recipient(account, one.user_id, one.email), Kind(one.channel, one.type)

@@ -50,7 +50,7 @@ class ChangedCount(Count, frozen=True):
     removed: int
 
 
-class Agent(NamedTuple):
+class Recipient(NamedTuple):
     """Who: the account, the user, and the address, where it is known."""
 
     account: int
@@ -70,7 +70,7 @@ class Kind(NamedTuple):
     type: NotificationType
 
 
-class Place(NamedTuple):
+class ConversationKey(NamedTuple):
     """Where: a conversation of an account."""
 
     account: int
@@ -86,12 +86,12 @@ class Switch(NamedTuple):
 
     account: int
     layer: Layer
-    agent: Agent | None
+    agent: Recipient | None
     inbox: int | None
     kind: Kind
 
 
-Why = tuple[Agent, Kind, Reason]
+Why = tuple[Recipient, Kind, Reason]
 """For whom something was decided, what, and the reason."""
 Key = tuple[int, str | None, Channel, NotificationType]
 """Under which decisions are counted: user, address, channel and type."""
@@ -118,20 +118,20 @@ class Insight:
     """What is counted for the eye: who, on which channel, when in the week, where, and why not."""
 
     def __init__(self, hour: Callable[[int], int]) -> None:
-        self.fired: Counter[tuple[Agent, Kind, int | None]] = Counter()
+        self.fired: Counter[tuple[Recipient, Kind, int | None]] = Counter()
         """By the hour of the week too; `None` where no time is known."""
         self.reasons: Counter[Why] = Counter()
-        self.places: Counter[Place] = Counter()
+        self.places: Counter[ConversationKey] = Counter()
         """What fired, by conversation."""
         self.switches: Counter[Switch] = Counter()
         """What fired, by the preference that let it through."""
         self._hour = hour
 
     def add_fired(
-        self, place: Place, fired: RecipientFields, at: int | None, inbox: int | None
+        self, place: ConversationKey, fired: RecipientFields, at: int | None, inbox: int | None
     ) -> None:
         """Count where and when a decision fires, and what lets it."""
-        agent = Agent(place.account, fired.user_id, fired.email)
+        agent = Recipient(place.account, fired.user_id, fired.email)
         hour = None if at is None else self._hour(at)
         kind = Kind(fired.channel, fired.type)
         self.fired[agent, kind, hour] += 1
@@ -140,7 +140,7 @@ class Insight:
 
     def add_reason(self, account: int, decided: RecipientFields, times: int) -> None:
         """Count why a decision came out as it did."""
-        agent = Agent(account, decided.user_id, decided.email)
+        agent = Recipient(account, decided.user_id, decided.email)
         self.reasons[agent, Kind(decided.channel, decided.type), decided.reason] += times
 
     def merge(self, other: Insight) -> None:
@@ -158,7 +158,7 @@ class Insight:
         """Give how many fired of each channel and type."""
         return _summed(self.fired, lambda key: key[1])
 
-    def by_agent(self) -> Counter[Agent]:
+    def by_agent(self) -> Counter[Recipient]:
         """Give how many fired for each agent."""
         return _summed(self.fired, lambda key: key[0])
 
@@ -171,7 +171,7 @@ class Insight:
         return _summed(self.reasons, lambda key: key[2])
 
 
-def _switch(agent: Agent, kind: Kind, origin: Layer | None, inbox: int | None) -> Switch:
+def _switch(agent: Recipient, kind: Kind, origin: Layer | None, inbox: int | None) -> Switch:
     if origin is Layer.INBOX:
         return Switch(agent.account, origin, agent, inbox, kind)
     if origin is Layer.USER:

@@ -45,7 +45,7 @@ _ON = {Channel.AUDIO: "all", Channel.EMAIL: "on", Channel.PUSH: "on"}
 _OFF = {Channel.AUDIO: "none", Channel.EMAIL: "off", Channel.PUSH: "off"}
 
 
-class Setting(NamedTuple):
+class DecidingPreference(NamedTuple):
     """A preference as it decided, and what it would take to turn the decision round."""
 
     key: str
@@ -54,7 +54,9 @@ class Setting(NamedTuple):
     instead: str
 
 
-def deciding(decision: Decision, reason: Reason, preferences: Preferences) -> Setting | None:
+def deciding(
+    decision: Decision, reason: Reason, preferences: Preferences
+) -> DecidingPreference | None:
     """Give the preference behind a reason that held for a decision; `None` if none is."""
     explanation = EXPLANATIONS[reason]
     if not explanation.key:
@@ -64,7 +66,7 @@ def deciding(decision: Decision, reason: Reason, preferences: Preferences) -> Se
     key = explanation.key.format(switch=switch)
     value, layer = preferences.resolve(key, decision.user_id, decision.inbox_id)
     instead = explanation.instead.format(on=_ON[channel], off=_OFF[channel])
-    return Setting(key, value, layer, instead)
+    return DecidingPreference(key, value, layer, instead)
 
 
 def in_general(reason: Reason) -> str:
@@ -94,7 +96,9 @@ def in_short(reason: Reason) -> str:
     return _SHORT[reason]
 
 
-def sentence(decision: Decision, reason: Reason, setting: Setting | None, name: str) -> str:
+def sentence(
+    decision: Decision, reason: Reason, setting: DecidingPreference | None, name: str
+) -> str:
     """Say why; `name` is how the user is called, `setting` what `deciding` gives."""
     told = EXPLANATIONS[reason].sentence.format(name=name)
     if setting is not None:

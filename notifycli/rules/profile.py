@@ -92,7 +92,7 @@ class Profile(Struct, frozen=True):
 NOTIFYCLI = Profile()
 
 
-class Row(NamedTuple):
+class RuleSwitch(NamedTuple):
     """A switch, and the releases that have it on: from one on, and until another one."""
 
     rule: str
@@ -103,26 +103,26 @@ class Row(NamedTuple):
 
 
 VERSIONS = (
-    Row("R5", "sla", "3.7.0", what="missed service levels"),
-    Row("R7", "handoff_told", "3.6.0", what="creation also when a bot hands over"),
-    Row("R10", "assignment_at_creation", "3.9.0", what="assignment by a creation"),
-    Row("R13", "outgoing", "2.14.0", what="new message: outgoing too"),
-    Row("R4", "participants", "2.14.0", what="new message: participants too"),
-    Row("R14", "private_notes", "2.14.0", "4.11.2", "private notes are new messages"),
-    Row("R16", "participating_first", "2.14.0", "4.0.0", "participating, then assigned"),
-    Row("R17", "one_row", "4.0.0", what="one notice a message and user"),
-    Row("R18", "row_needs_switch", "", "3.5.1", "an in-app row only where a switch is on"),
-    Row("R23", "blocked_gate", "4.0.0", what="a blocked contact silences all but mentions"),
-    Row("R27", "team_mentions", "4.4.0", what="a team mention means its members"),
-    Row("R28", "self_mention_skip", "4.14.0", what="mentioning oneself notifies nobody"),
-    Row("R29", "access_gate", "4.14.0", what="access is checked for every type"),
-    Row("R34", "confirmed_gate", "4.0.3", what="no mail to an unconfirmed address"),
-    Row("A5", "audio_sets", "3.16.0", what="sounds for unassigned and others"),
-    Row("A5", "audio_by_number", "3.16.0", what="one's own message by the sender's number"),
-    Row("A5", "audio_ding", "", "3.16.0", "the default tone is heard"),
-    Row("A7", "audio_mine", "", "3.16.0", "`mine` is read"),
-    Row("A7", "audio_mine", "4.0.2", what="`mine` is read again"),
-    Row("A7", "audio_pending_gate", "4.0.2", what="pending conversations are silent"),
+    RuleSwitch("R5", "sla", "3.7.0", what="missed service levels"),
+    RuleSwitch("R7", "handoff_told", "3.6.0", what="creation also when a bot hands over"),
+    RuleSwitch("R10", "assignment_at_creation", "3.9.0", what="assignment by a creation"),
+    RuleSwitch("R13", "outgoing", "2.14.0", what="new message: outgoing too"),
+    RuleSwitch("R4", "participants", "2.14.0", what="new message: participants too"),
+    RuleSwitch("R14", "private_notes", "2.14.0", "4.11.2", "private notes are new messages"),
+    RuleSwitch("R16", "participating_first", "2.14.0", "4.0.0", "participating, then assigned"),
+    RuleSwitch("R17", "one_row", "4.0.0", what="one notice a message and user"),
+    RuleSwitch("R18", "row_needs_switch", "", "3.5.1", "an in-app row only where a switch is on"),
+    RuleSwitch("R23", "blocked_gate", "4.0.0", what="a blocked contact silences all but mentions"),
+    RuleSwitch("R27", "team_mentions", "4.4.0", what="a team mention means its members"),
+    RuleSwitch("R28", "self_mention_skip", "4.14.0", what="mentioning oneself notifies nobody"),
+    RuleSwitch("R29", "access_gate", "4.14.0", what="access is checked for every type"),
+    RuleSwitch("R34", "confirmed_gate", "4.0.3", what="no mail to an unconfirmed address"),
+    RuleSwitch("A5", "audio_sets", "3.16.0", what="sounds for unassigned and others"),
+    RuleSwitch("A5", "audio_by_number", "3.16.0", what="one's own message by the sender's number"),
+    RuleSwitch("A5", "audio_ding", "", "3.16.0", "the default tone is heard"),
+    RuleSwitch("A7", "audio_mine", "", "3.16.0", "`mine` is read"),
+    RuleSwitch("A7", "audio_mine", "4.0.2", what="`mine` is read again"),
+    RuleSwitch("A7", "audio_pending_gate", "4.0.2", what="pending conversations are silent"),
 )
 """Section 1 of the facts about Chatwoot, row by row; what isn't here, every version has."""
 
@@ -224,6 +224,6 @@ def _of(number: Version, written: str) -> Profile:
     return structs.replace(_EVERY_CHATWOOT, name=f"{CHATWOOT}@{written}", **switches)
 
 
-def _holds(row: Row, number: Version) -> bool:
+def _holds(row: RuleSwitch, number: Version) -> bool:
     since = read_version(row.since) if row.since else OLDEST
     return since <= number and (not row.until or number < read_version(row.until))

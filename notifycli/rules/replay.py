@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from notifycli.events.event import CREATED, MESSAGE_CREATED, PRESENCE, Event
 from notifycli.events.timestamps import SECOND, format_moment
-from notifycli.rules.counts import Counts, Insight, Place
+from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, joined
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
@@ -186,7 +186,7 @@ class Replay:
         """Count what fires, and why all the rest doesn't, for the eye."""
         event, takes = evaluation.event, self._selection.takes_kind
         account = event.account or 0
-        place = Place(account, event.conversation)
+        place = ConversationKey(account, event.conversation)
         for fired in evaluation.fired:
             if takes(account, fired.user_id, fired.channel, fired.type):
                 insight.add_fired(place, fired, event.at, event.inbox)

@@ -14,7 +14,7 @@ import msgspec
 
 from notifycli.documents.directory_document import directory_of, faults_of, read_directory
 from notifycli.documents.entries import references_of
-from notifycli.documents.preference_document import Document
+from notifycli.documents.preference_document import PreferenceDocument
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import (
@@ -335,7 +335,7 @@ class _Reader:
                 continue
             try:
                 users = _Users(self._directory)
-                placed = Document(users, BytesIO(text), str(given), account).entries()
+                placed = PreferenceDocument(users, BytesIO(text), str(given), account).entries()
             except DataError as error:
                 fault(str(error))
                 continue

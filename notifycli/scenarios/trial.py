@@ -18,7 +18,7 @@ _SHORT = {str(row.type): row.short for row in TYPES}
 _VERDICT = ("outcome", "reason", "origin", "deliverable")
 
 
-class Result(Struct, frozen=True):
+class TrialResult(Struct, frozen=True):
     """How a scenario went."""
 
     file: str
@@ -29,13 +29,13 @@ class Result(Struct, frozen=True):
     """A sentence for each difference; `-` begins what was expected, `+` what wasn't."""
 
 
-def try_scenario(scenario: Scenario, profile: Profile = NOTIFYCLI) -> Result:
+def try_scenario(scenario: Scenario, profile: Profile = NOTIFYCLI) -> TrialResult:
     """Replay a scenario's events, and compare what fires with what is expected."""
     account = Account(scenario.directory, scenario.preferences, profile)
     replay = Replay({scenario.account: account}, scenario.account)
     decisions = [decision for event in scenario.events for decision in replay.decide(event)]
     failures = tuple(_failures(scenario, [_as_record(decision) for decision in decisions]))
-    return Result(scenario.file, scenario.line, scenario.name, not failures, failures)
+    return TrialResult(scenario.file, scenario.line, scenario.name, not failures, failures)
 
 
 def _failures(scenario: Scenario, found: list[Record]) -> Iterator[str]:

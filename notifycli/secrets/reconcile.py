@@ -47,7 +47,7 @@ MEANING = {
 }
 
 
-class Finding(NamedTuple):
+class TokenFinding(NamedTuple):
     """A token and how it stands."""
 
     token: Token
@@ -60,7 +60,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Inspection:
+class TokenInspection:
     """How tokens stand: what the doctor, its `--fix` and the list of tokens all go by.
 
     `orphans` are the names of secrets whose tokens went with their users. `trouble` says why the
@@ -68,30 +68,30 @@ class Inspection:
     `elsewhere` ones whose secrets are in another keychain.
     """
 
-    findings: list[Finding]
+    findings: list[TokenFinding]
     orphans: list[str]
     elsewhere: int
     trouble: NotifycliError | None
 
     @property
-    def inconsistent(self) -> list[Finding]:
+    def inconsistent(self) -> list[TokenFinding]:
         """Those that are in the way, or of no use."""
         return [found for found in self.findings if found.condition in INCONSISTENT]
 
     @property
-    def past_grace(self) -> list[Finding]:
+    def past_grace(self) -> list[TokenFinding]:
         """Those whose grace is over."""
         return [found for found in self.findings if found.past_grace]
 
 
 def inspect(
     tokens: Iterable[Token], orphans: Iterable[str], keychain: Keychain | None, now: int
-) -> Inspection:
+) -> TokenInspection:
     """Return how tokens stand, asking a keychain for each secret; None if it may not be asked."""
     inspector = _Inspector(keychain, now)
-    findings = [Finding(token, inspector.condition(token)) for token in tokens]
+    findings = [TokenFinding(token, inspector.condition(token)) for token in tokens]
     left = [name for name in orphans if inspector.holds(name, otherwise=True)]
-    return Inspection(findings, left, inspector.elsewhere, inspector.trouble)
+    return TokenInspection(findings, left, inspector.elsewhere, inspector.trouble)
 
 
 class _Inspector:
@@ -142,7 +142,7 @@ class _Inspector:
         return secret is not None and digest in (None, form.digest(secret.reveal()))
 
 
-def reconcile(store: Store, life: TokenService) -> Inspection:
+def reconcile(store: Store, life: TokenService) -> TokenInspection:
     """End what can't be had and delete what is left over, in all accounts; return what was found.
 
     What is in another keychain is left. Raises the keychain's errors: with it out of reach nothing

@@ -59,14 +59,14 @@ class TokenOwner(NamedTuple):
         return f"-u {self.user.email or self.user.id}{which}"
 
 
-class Wish(NamedTuple):
+class TokenWish(NamedTuple):
     """What is asked of a new token; `expires_at` in microseconds since 1970, None for never."""
 
     label: str = ""
     expires_at: int | None = None
 
 
-NO_WISH = Wish()
+NO_WISH = TokenWish()
 
 
 class Ended(NamedTuple):
@@ -97,7 +97,7 @@ class TokenService:
         """Return the current token of a user and name, expired or not; None if there is none."""
         return self._in_state(owner, TokenState.ACTIVE)
 
-    def obtain(self, owner: TokenOwner, wish: Wish) -> tuple[Token, bool]:
+    def obtain(self, owner: TokenOwner, wish: TokenWish) -> tuple[Token, bool]:
         """Return the current token, making the first one; and whether it was made.
 
         Raises `NotPermittedError` where it has expired, or was revoked: whoever ended it doesn't
@@ -125,7 +125,7 @@ class TokenService:
             raise UsageError(f"{owner} has no predecessor that is still valid")
         return found
 
-    def generate(self, owner: TokenOwner, wish: Wish) -> Token:
+    def generate(self, owner: TokenOwner, wish: TokenWish) -> Token:
         """Make a token where there is none. Raises `UsageError` where there is one."""
         if self.current(owner):
             raise UsageError(
@@ -135,7 +135,7 @@ class TokenService:
             )
         return self._make(owner, form.generate(), wish).token
 
-    def rotate(self, owner: TokenOwner, grace: int, wish: Wish) -> Made:
+    def rotate(self, owner: TokenOwner, grace: int, wish: TokenWish) -> Made:
         """Replace the current token; the old one stays valid for `grace` microseconds.
 
         What isn't wished for stays: the label, and for how long it is valid. Raises `UsageError`
@@ -151,10 +151,10 @@ class TokenService:
             )
         now = self.now()
         again = None if old.expires_at is None else now + old.expires_at - old.created_at
-        wish = Wish(wish.label or old.label, wish.expires_at or again)
+        wish = TokenWish(wish.label or old.label, wish.expires_at or again)
         return self._make(owner, form.generate(), wish, old, now + grace if grace else None)
 
-    def keep(self, owner: TokenOwner, secret: Secret, wish: Wish) -> Made:
+    def keep(self, owner: TokenOwner, secret: Secret, wish: TokenWish) -> Made:
         """Make a token that was made elsewhere the current one, in the place of any other.
 
         Raises `DataError` for what can't be a token, `UsageError` for one that is on record.
@@ -238,7 +238,7 @@ class TokenService:
         self,
         owner: TokenOwner,
         secret: Secret,
-        wish: Wish,
+        wish: TokenWish,
         replaces: Token | None = None,
         valid_until: int | None = None,
         *,
@@ -261,7 +261,7 @@ class TokenService:
         return Made(token, Ended(ended, self.forget(gone.secret_name for gone in ended)))
 
     def _draft(
-        self, owner: TokenOwner, secret: Secret, wish: Wish, *, made_elsewhere: bool
+        self, owner: TokenOwner, secret: Secret, wish: TokenWish, *, made_elsewhere: bool
     ) -> Token:
         import secrets  # noqa: PLC0415 - only what makes a token needs it
 

@@ -50,7 +50,7 @@ _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Connection:
+class ClientConnection:
     """One connection that was let in.
 
     `until` is when its client must have done its part; `waits` tells whether it is the client's
@@ -91,8 +91,8 @@ class ConnectionLimits:
         self._proxy = proxy
         self._most = most or most_connections()
         self._now = now
-        self._held: dict[int, Connection] = {}
-        self._closing: set[Connection] = set()
+        self._held: dict[int, ClientConnection] = {}
+        self._closing: set[ClientConnection] = set()
         self._ended: Counter[str] = Counter()
         self._logged = now() - _LOG_SECONDS
 
@@ -116,10 +116,10 @@ class ConnectionLimits:
         if crowd is not None and not self._end_longest(h for h in staying if h.source == crowd):
             self._ended[source] += 1
             return False
-        self._held[accepted.fileno()] = Connection(accepted, source, self._now())
+        self._held[accepted.fileno()] = ClientConnection(accepted, source, self._now())
         return True
 
-    def connection(self, number: int) -> Connection | None:
+    def connection(self, number: int) -> ClientConnection | None:
         """Return the connection with this descriptor."""
         return self._held.get(number)
 
@@ -149,13 +149,13 @@ class ConnectionLimits:
                     return self._most
         return max(_FEWEST, self._most // _PART_OF_ADDRESS)
 
-    def _end_longest(self, crowd: Iterable[Connection]) -> bool:
+    def _end_longest(self, crowd: Iterable[ClientConnection]) -> bool:
         waiting = [held for held in crowd if held.waits()]
         if waiting:
             self._end(min(waiting, key=lambda held: held.since))
         return bool(waiting)
 
-    def _end(self, held: Connection) -> None:
+    def _end(self, held: ClientConnection) -> None:
         self._closing.add(held)
         self._ended[held.source] += 1
         held.close()
@@ -224,7 +224,7 @@ STOP_SECONDS = 10
 _BACKLOG = 2048
 
 
-class Place(Struct, frozen=True):
+class ListenAddress(Struct, frozen=True):
     """Where a server listens."""
 
     host: str
@@ -281,7 +281,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class _Server(uvicorn.Server):
+class _UvicornServer(uvicorn.Server):
     """Uvicorn, which would otherwise end the process with the signal that stopped it.
 
     `ready` is called once it listens.
@@ -333,7 +333,7 @@ class _Protocol(H11Protocol):
         transport: asyncio.Transport
     limits: ConnectionLimits
     """Of the server: a class of its own has it."""
-    _held: Connection | None = None
+    _held: ClientConnection | None = None
     _noted: object = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -389,7 +389,7 @@ class _Log(logging.Handler):
 
 
 def run(
-    app: ASGIApp, place: Place, told: Callable[[str], None], log: Callable[[str], None]
+    app: ASGIApp, place: ListenAddress, told: Callable[[str], None], log: Callable[[str], None]
 ) -> None:
     """Listen at `place` until a signal says to stop; `told` is given the address.
 
@@ -422,7 +422,7 @@ def run(
         )
         for name in ("uvicorn", "asyncio"):
             logging.getLogger(name).handlers = [_Log(log)]
-        server = _Server(config, limits, lambda: told(f"{scheme}://{shown}:{port}"), log)
+        server = _UvicornServer(config, limits, lambda: told(f"{scheme}://{shown}:{port}"), log)
         try:
             asyncio.run(server.serve(sockets=[listening]))
         except SystemExit:
@@ -431,7 +431,7 @@ def run(
             ) from None
 
 
-def _check_certificate(place: Place) -> None:
+def _check_certificate(place: ListenAddress) -> None:
     if place.tls_cert is None:
         return
     try:
@@ -444,7 +444,7 @@ def _check_certificate(place: Place) -> None:
         ) from None
 
 
-def _listen_at(place: Place) -> LimitedSocket:
+def _listen_at(place: ListenAddress) -> LimitedSocket:
     try:
         family = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)[0][0]
         plain = socket.create_server((place.host, place.port), family=family, backlog=_BACKLOG)

@@ -26,7 +26,7 @@ class Connection(Struct, frozen=True):
     pulled_at: int | None = None
 
 
-class Known(NamedTuple):
+class LinkedUser(NamedTuple):
     """What is on record of a user of Chatwoot."""
 
     seen: bytes | None
@@ -57,17 +57,17 @@ class Connections:
             ).fetchall()
         return [Connection(*row) for row in rows]
 
-    def record_of(self, account: int, user: int) -> Known:
+    def record_of(self, account: int, user: int) -> LinkedUser:
         """Return what is on record of a user."""
         with self._database.errors():
             row = self._database.execute(
                 "SELECT seen, rotating FROM chatwoot_user WHERE account_id = ? AND user_id = ?",
                 (account, user),
             ).fetchone()
-        return Known(*row) if row else Known(None, None)
+        return LinkedUser(*row) if row else LinkedUser(None, None)
 
     def sightings(self, account: int) -> dict[int, bytes]:
-        """Return what is on record of all users' preferences there, as `Known.seen`, by user."""
+        """Return what is on record of users' preferences there, as `LinkedUser.seen`, by user."""
         with self._database.errors():
             rows = self._database.execute(
                 "SELECT user_id, seen FROM chatwoot_user"

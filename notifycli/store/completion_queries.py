@@ -23,7 +23,7 @@ _LAST = 10
 _BEYOND = "\U0010ffff"
 
 
-class Found(NamedTuple):
+class Completion(NamedTuple):
     """What a word may become, and what helps to recognize it."""
 
     word: str
@@ -37,43 +37,43 @@ class Glance:
         self._database = database
         self._account = account
 
-    def accounts(self) -> list[Found]:
+    def accounts(self) -> list[Completion]:
         """Return the accounts with their names, by id."""
         return self._find("SELECT id, name FROM account ORDER BY id LIMIT ?", LIMIT)
 
-    def inboxes(self) -> list[Found]:
+    def inboxes(self) -> list[Completion]:
         """Return the inboxes with their names, by id."""
         return self._find(
             f"SELECT DISTINCT id, name FROM inbox WHERE {_HERE} ORDER BY id LIMIT ?",
             *(self._account, LIMIT),
         )
 
-    def teams(self) -> list[Found]:
+    def teams(self) -> list[Completion]:
         """Return the teams with their names, by id."""
         return self._find(
             f"SELECT DISTINCT id, name FROM team WHERE {_HERE} ORDER BY id LIMIT ?",
             *(self._account, LIMIT),
         )
 
-    def tokens(self) -> list[Found]:
+    def tokens(self) -> list[Completion]:
         """Return the names of users' tokens."""
         return self._find(
             f"SELECT DISTINCT name, '' FROM token WHERE {_HERE} ORDER BY name LIMIT ?",
             *(self._account, LIMIT),
         )
 
-    def subscriptions(self) -> list[Found]:
+    def subscriptions(self) -> list[Completion]:
         """Return the push subscriptions with their browsers' names, by id."""
         return self._find(
             f"SELECT id, label FROM push_subscription WHERE {_HERE} ORDER BY id LIMIT ?",
             *(self._account, LIMIT),
         )
 
-    def presets(self) -> list[Found]:
+    def presets(self) -> list[Completion]:
         """Return the names of saved presets; those that come with the program are not stored."""
         return self._find("SELECT DISTINCT name, '' FROM preset ORDER BY name LIMIT ?", LIMIT)
 
-    def changes(self) -> list[Found]:
+    def changes(self) -> list[Completion]:
         """Return the last changes of preferences, the newest first, by number."""
         found = self._database.execute(
             "SELECT id, at, who, command FROM change c"
@@ -83,7 +83,7 @@ class Glance:
             (self._account, _LAST),
         )
         return [
-            Found(
+            Completion(
                 str(id_),
                 f"{at[:_MINUTES].replace('T', ' ')} {who}: {command}, {self._difference(id_)}",
             )
@@ -99,7 +99,7 @@ class Glance:
         )
         return f"{short_key(key)}: {old} \N{RIGHTWARDS ARROW} {new}{', …' if more else ''}"
 
-    def users(self, start: str) -> list[Found]:
+    def users(self, start: str) -> list[Completion]:
         """Return the users whose address begins with `start`, and the ids of those without one.
 
         Of more than `LIMIT` of either kind the last one is among them, so that what all the words
@@ -107,18 +107,18 @@ class Glance:
         """
         return [*self._addresses(start), *self._ids(start)]
 
-    def _addresses(self, start: str) -> list[Found]:
+    def _addresses(self, start: str) -> list[Completion]:
         chosen = f'FROM "user" WHERE {_HERE} AND email >= ? AND email < ? ORDER BY email'
         return self._ends(f"SELECT email, name {chosen}", start, start + _BEYOND)
 
-    def _ids(self, start: str) -> list[Found]:
+    def _ids(self, start: str) -> list[Completion]:
         if start.strip("0123456789"):
             return []
         number = "CAST(id AS TEXT)"
         chosen = f'FROM "user" WHERE {_HERE} AND email IS NULL AND {number} LIKE ? ORDER BY 1'
         return self._ends(f"SELECT {number}, name {chosen}", f"{start}%")
 
-    def _ends(self, sql: str, *parameters: str) -> list[Found]:
+    def _ends(self, sql: str, *parameters: str) -> list[Completion]:
         """Return the first rows in the order of `sql`, and the last if there are more."""
         first = self._find(f"{sql} LIMIT ?", self._account, *parameters, LIMIT)
         if len(first) < LIMIT:
@@ -126,17 +126,17 @@ class Glance:
         last = self._find(f"{sql} DESC LIMIT 1", self._account, *parameters)
         return first if last == first[-1:] else [*first, *last]
 
-    def _find(self, sql: str, *parameters: object) -> list[Found]:
+    def _find(self, sql: str, *parameters: object) -> list[Completion]:
         rows = self._database.execute(sql, parameters)
-        return [Found(str(word), str(help_)) for word, help_ in rows]
+        return [Completion(str(word), str(help_)) for word, help_ in rows]
 
 
 _HERE = "account_id IN (SELECT id FROM account WHERE id = coalesce(?, id))"
 
 
 def look(
-    location: Location, account: int | None, ask: Callable[[Glance], list[Found]]
-) -> list[Found]:
+    location: Location, account: int | None, ask: Callable[[Glance], list[Completion]]
+) -> list[Completion]:
     """Ask a store, in one account or in all (`None`), without touching it.
 
     One that is missing, damaged, locked, foreign or of another version has nothing to say.

@@ -32,7 +32,7 @@ class NoticeState(StrEnum):
     DROPPED = "dropped"
 
 
-class Entry(NamedTuple):
+class OutboxEntry(NamedTuple):
     """A notice to be written: the columns of that name."""
 
     event_key: bytes
@@ -177,11 +177,11 @@ class Outbox(Protocol):
 
     def write(
         self,
-        entries: Iterable[Entry],
+        entries: Iterable[OutboxEntry],
         now: int,
         place: tuple[str, FilePosition] | None = None,
         reached: Iterable[AccountPlace] = (),
-    ) -> list[Entry]:
+    ) -> list[OutboxEntry]:
         """Write notices, and how far the file or the log has been read that they come from, in one.
 
         Gives those that are new: one that was written before stays as it is. Raises `TryAgainError`
@@ -193,7 +193,7 @@ class Outbox(Protocol):
         """Return what time it is, for all who share the outbox."""
         ...
 
-    def has(self, entry: Entry) -> bool:
+    def has(self, entry: OutboxEntry) -> bool:
         """Whether a notice was written before."""
         ...
 

@@ -10,11 +10,11 @@ from msgspec import Struct, convert
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import (
     EVERY_CHANNEL,
-    Entry,
     FilePosition,
     Leased,
     Noted,
     NoticeState,
+    OutboxEntry,
     Scope,
     Settled,
     StateCount,
@@ -61,7 +61,7 @@ def _select(record: type[Struct]) -> str:
 
 _SELECT_LEASED = _select(Leased)
 _SELECT_NOTED = _select(Noted)
-_ROW = f"({', '.join('?' * (len(Entry._fields) + 3))})"
+_ROW = f"({', '.join('?' * (len(OutboxEntry._fields) + 3))})"
 _KNOWN_BY = ("event_key", "user_id", "type", "channel")
 _AT_ONCE = 500
 """Rows of one statement: each is a way to a server and back."""
@@ -97,11 +97,11 @@ class SQLOutbox:
 
     def write(
         self,
-        entries: Iterable[Entry],
+        entries: Iterable[OutboxEntry],
         now: int,
         place: tuple[str, FilePosition] | None = None,
         reached: Iterable[AccountPlace] = (),
-    ) -> list[Entry]:
+    ) -> list[OutboxEntry]:
         with self._database.brief():
             new = self._insert(list(entries), now)
             if place is not None:
@@ -110,13 +110,13 @@ class SQLOutbox:
                 self._database.received().advance(account)
             return new
 
-    def _insert(self, entries: list[Entry], now: int) -> list[Entry]:
+    def _insert(self, entries: list[OutboxEntry], now: int) -> list[OutboxEntry]:
         """Write notices, and give those that are new."""
-        new: list[Entry] = []
+        new: list[OutboxEntry] = []
         for start in range(0, len(entries), _AT_ONCE):
             some = entries[start : start + _AT_ONCE]
             rows = self._database.execute(
-                f"INSERT INTO notice ({', '.join(Entry._fields)}, since, changed_at, due_at)"
+                f"INSERT INTO notice ({', '.join(OutboxEntry._fields)}, since, changed_at, due_at)"
                 f" VALUES {', '.join([_ROW] * len(some))}"
                 f" ON CONFLICT DO NOTHING RETURNING {', '.join(_KNOWN_BY)}",
                 [cell for entry in some for cell in (*entry, now, now, now)],
@@ -129,7 +129,7 @@ class SQLOutbox:
                     new.append(entry)
         return new
 
-    def has(self, entry: Entry) -> bool:
+    def has(self, entry: OutboxEntry) -> bool:
         return bool(
             self._one(
                 "SELECT count(*) FROM notice WHERE (event_key, user_id, type, channel)"

@@ -12,7 +12,7 @@ from notifycli.chatwoot.account import Desk
 from notifycli.chatwoot.rotate import rotate
 from notifycli.secrets.reconcile import reconcile
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.token_service import Wish
+from notifycli.secrets.token_service import TokenWish
 from notifycli.store.chatwoot_accounts import Connection
 from tests.chatwoot.recorded import JANE, ROOT, Asked, Chatwoot, Person, Reply
 from tests.conftest import Notifycli
@@ -100,7 +100,7 @@ def test_a_keyring_that_keeps_nothing_is_found_out_before_anything_is_asked_for(
 def _logged_in(desk: Desk) -> Desk:
     with desk.life.store.change(1, "test", "test") as change:
         change.chatwoot.connect(desk.connection.url, 1)
-    desk.life.keep(desk.owner(HER), Secret(JANE), Wish(desk.connection.url))
+    desk.life.keep(desk.owner(HER), Secret(JANE), TokenWish(desk.connection.url))
     return desk
 
 

@@ -16,7 +16,7 @@ from notifycli.chatwoot.pull import pull
 from notifycli.chatwoot.push import diff, push
 from notifycli.rules.preferences import Layer
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.token_service import Wish
+from notifycli.secrets.token_service import TokenWish
 from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.transaction import Entry, Target
 from tests.chatwoot.recorded import JANE, TYPES, Chatwoot, Person, serving
@@ -66,7 +66,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, Chatw
         desk = Desk(life_of(store, MemoryKeychain()), Connection(1, chatwoot.url, 1))
         with store.change(1, "test", "test") as change:
             change.chatwoot.connect(chatwoot.url, 1)
-        desk.life.keep(desk.owner(HER), Secret(JANE), Wish(chatwoot.url))
+        desk.life.keep(desk.owner(HER), Secret(JANE), TokenWish(chatwoot.url))
         yield desk, chatwoot
 
 

@@ -18,7 +18,7 @@ from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event, Message
 from notifycli.events.timestamps import SECOND
 from notifycli.rules import plan
-from notifycli.rules.counts import Counts, Insight, Place
+from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.decision import (
     Decision,
     EventFields,
@@ -100,7 +100,7 @@ def test_counts_are_those_of_every_decision_that_is_selected(
             slow.add_reason(one.account_id, recipient, 1)
             if one.outcome is Outcome.FIRE:
                 fired[key] += 1
-                place = Place(one.account_id, event.conversation)
+                place = ConversationKey(one.account_id, event.conversation)
                 slow.add_fired(place, recipient, event.at, event.inbox)
             elif one.channel in dict(settings_of(one.user_id, event.inbox).switched_on[one.type]):
                 held[one.reason] += 1

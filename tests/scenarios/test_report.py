@@ -17,7 +17,7 @@ from notifycli.events.event import Event
 from notifycli.report import About, report
 from notifycli.report.findings import Finding, People, changes, findings, headline
 from notifycli.report.material import Material
-from notifycli.rules.counts import Insight, Place
+from notifycli.rules.counts import ConversationKey, Insight
 from notifycli.rules.decision import Outcome, Reason, RecipientFields
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import Layer
@@ -52,7 +52,7 @@ def counted(*decided: RecipientFields, hour: int = TUESDAY_NOON, inbox: int = 3)
     for one in decided:
         insight.add_reason(1, one, 1)
         if one.outcome is Outcome.FIRE:
-            insight.add_fired(Place(1, 42), one, 0, inbox)
+            insight.add_fired(ConversationKey(1, 42), one, 0, inbox)
     return insight
 
 

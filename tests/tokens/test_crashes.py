@@ -9,8 +9,8 @@ import pytest
 
 from notifycli.errors import NotifycliError
 from notifycli.secrets import token_format as form
-from notifycli.secrets.reconcile import INCONSISTENT, Condition, Inspection, inspect, reconcile
-from notifycli.secrets.token_service import TokenService, Wish, verify_token
+from notifycli.secrets.reconcile import INCONSISTENT, Condition, TokenInspection, inspect, reconcile
+from notifycli.secrets.token_service import TokenService, TokenWish, verify_token
 from notifycli.store.store import Store, open_store
 from notifycli.store.tokens import TokenState
 
@@ -45,19 +45,19 @@ def _remove_user(life: TokenService) -> None:
 
 
 CHANGES: dict[str, Callable[[TokenService], object]] = {
-    "obtaining": lambda life: life.obtain(HERS, Wish()),
-    "rotating": lambda life: life.rotate(HERS, 0, Wish()),
-    "rotating with grace": lambda life: life.rotate(HERS, HOUR, Wish()),
-    "taking over": lambda life: life.keep(HERS, form.Secret(FOREIGN), Wish()),
+    "obtaining": lambda life: life.obtain(HERS, TokenWish()),
+    "rotating": lambda life: life.rotate(HERS, 0, TokenWish()),
+    "rotating with grace": lambda life: life.rotate(HERS, HOUR, TokenWish()),
+    "taking over": lambda life: life.keep(HERS, form.Secret(FOREIGN), TokenWish()),
     "revoking": lambda life: life.revoke(HERS),
     "removing the user": _remove_user,
 }
 STARTS: dict[str, Callable[[TokenService], object]] = {
     "nothing": lambda _: None,
-    "a token": lambda life: life.generate(HERS, Wish()),
+    "a token": lambda life: life.generate(HERS, TokenWish()),
     "a token and its predecessor": lambda life: (
-        life.generate(HERS, Wish()),
-        life.rotate(HERS, HOUR, Wish()),
+        life.generate(HERS, TokenWish()),
+        life.rotate(HERS, HOUR, TokenWish()),
     ),
 }
 
@@ -99,7 +99,7 @@ def check_promise(store: Store, secrets: dict[str, Secret]) -> None:
         assert verify_token(store, secret.reveal(), NOON) is None
 
 
-def seen(store: Store, secrets: dict[str, Secret]) -> Inspection:
+def seen(store: Store, secrets: dict[str, Secret]) -> TokenInspection:
     return inspect(store.tokens.all(), store.tokens.leftovers(), MemoryKeychain(secrets), NOON)
 
 
@@ -124,7 +124,7 @@ def test_no_crash_leaves_a_token_valid_and_lost_or_ended_and_to_be_had(
             check_mended(store, secrets)
             if store.user(1, 7) is not None:
                 life = life_of(store, MemoryKeychain(secrets))
-                token = life.current(HERS) or life.generate(HERS, Wish())
+                token = life.current(HERS) or life.generate(HERS, TokenWish())
                 assert token.valid(NOON)
         if not died:
             break
@@ -155,9 +155,9 @@ class TestBackups:
         with store_with_users(tmp_path / "store.db") as store:
             keychain = MemoryKeychain()
             life = life_of(store, keychain)
-            life.generate(HERS, Wish())
+            life.generate(HERS, TokenWish())
             before = dict(keychain.secrets)
-            life.rotate(HERS, 0, Wish())
+            life.rotate(HERS, 0, TokenWish())
             inspected = seen(store, before).findings
             assert [f.condition for f in inspected] == [Condition.LEFTOVER, Condition.LOST]
             check_mended(store, before)
@@ -166,7 +166,7 @@ class TestBackups:
     def test_a_store_from_before_a_revocation(self, tmp_path: Path) -> None:
         with store_with_users(tmp_path / "store.db") as store:
             keychain = MemoryKeychain()
-            life_of(store, keychain).generate(HERS, Wish())
+            life_of(store, keychain).generate(HERS, TokenWish())
             keychain.secrets.clear()
             (found,) = seen(store, keychain.secrets).findings
             assert found.condition is Condition.LOST
@@ -177,7 +177,7 @@ class TestBackups:
             kind = "file"
 
         with store_with_users(tmp_path / "store.db") as store:
-            life_of(store, MemoryKeychain()).generate(HERS, Wish())
+            life_of(store, MemoryKeychain()).generate(HERS, TokenWish())
             found = reconcile(store, life_of(store, File()))
             assert (found.inconsistent, found.orphans, found.elsewhere) == ([], [], 1)
             assert [t.state for t in store.tokens.all()] == [TokenState.ACTIVE]

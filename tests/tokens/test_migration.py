@@ -11,7 +11,7 @@ import pytest
 from sqlite_utils import Database
 
 from notifycli.errors import TryAgainError
-from notifycli.secrets.token_service import Wish
+from notifycli.secrets.token_service import TokenWish
 from notifycli.store.sqlite import connection as sqlite
 from notifycli.store.sqlite.connection import APPLICATION_ID, VERSION
 from notifycli.store.sqlite.schema import migrations
@@ -41,7 +41,7 @@ def test_an_old_store_keeps_its_users_and_takes_tokens(tmp_path: Path) -> None:
     version_1(path)
     with open_store(path) as store:
         assert (store.users(1), store.tokens.all()) == ([JANE], [])
-        token = life_of(store, MemoryKeychain()).generate(HERS, Wish())
+        token = life_of(store, MemoryKeychain()).generate(HERS, TokenWish())
         assert store.tokens.all() == [token]
     with sqlite3.connect(path) as connection:
         version = connection.execute("PRAGMA user_version").fetchone()

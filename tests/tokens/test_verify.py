@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from notifycli.secrets import token_format as form
-from notifycli.secrets.token_service import TokenOwner, Wish, verify_token
+from notifycli.secrets.token_service import TokenOwner, TokenWish, verify_token
 
 from .harness import HERS, JANE, NOON, OMAR, MemoryKeychain, life_of, store_with_users
 
@@ -28,11 +28,11 @@ class World:
     def __init__(self, store: Store) -> None:
         self.store = store
         life = life_of(store, MemoryKeychain())
-        self.rotated = life.reveal(life.generate(HERS, Wish())).reveal()
-        self.valid = life.reveal(life.rotate(HERS, 1, Wish()).token).reveal()
-        expired = life.generate(TokenOwner(1, JANE, "expired"), Wish("", NOON))
-        revoked = life.generate(TokenOwner(1, JANE, "revoked"), Wish())
-        removed = life.generate(TokenOwner(1, OMAR), Wish())
+        self.rotated = life.reveal(life.generate(HERS, TokenWish())).reveal()
+        self.valid = life.reveal(life.rotate(HERS, 1, TokenWish()).token).reveal()
+        expired = life.generate(TokenOwner(1, JANE, "expired"), TokenWish("", NOON))
+        revoked = life.generate(TokenOwner(1, JANE, "revoked"), TokenWish())
+        removed = life.generate(TokenOwner(1, OMAR), TokenWish())
         self.texts = {
             "valid": self.valid,
             "rotated": self.rotated,

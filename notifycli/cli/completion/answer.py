@@ -19,7 +19,7 @@ from notifycli.rules.preferences import (
     spellings,
 )
 from notifycli.rules.quiet_hours import zones
-from notifycli.store.completion_queries import Found, Glance, look
+from notifycli.store.completion_queries import Completion, Glance, look
 from notifycli.store.settings import CHOICES, SETTINGS
 
 HELP = "--help"
@@ -223,14 +223,16 @@ def _files(_: Position) -> Offers:
     return Offers(files=True)
 
 
-def _of_store(ask: Callable[[Glance, str], list[Found]]) -> Source:
+def _of_store(ask: Callable[[Glance, str], list[Completion]]) -> Source:
     def source(place: Position) -> Offers:
         return Offers(Candidate(*found) for found in _look(place, ask, place.start))
 
     return source
 
 
-def _look(place: Position, ask: Callable[[Glance, str], list[Found]], start: str) -> list[Found]:
+def _look(
+    place: Position, ask: Callable[[Glance, str], list[Completion]], start: str
+) -> list[Completion]:
     files, accounts = place.given.get("db"), place.given.get("account")
     session = Session(
         db=files[-1] if files else None, account=int(accounts[-1]) if accounts else None
@@ -246,14 +248,14 @@ def _one_key(place: Position) -> Offers:
     return Offers(Candidate(*found) for found in _spell(place.start) if found.word not in GLOBS)
 
 
-def _spell(start: str) -> Iterator[Found]:
+def _spell(start: str) -> Iterator[Completion]:
     """Give the full keys and the globs or, only where none begins like it, other spellings."""
-    full = [*(Found(key.name, key.summary) for key in KEYS.values()), *_GLOBS]
+    full = [*(Completion(key.name, key.summary) for key in KEYS.values()), *_GLOBS]
     if any(found.word.startswith(start.lower()) for found in full):
         yield from full
         return
     for word, names in spellings().items():
-        yield Found(word, KEYS[names[0]].summary)
+        yield Completion(word, KEYS[names[0]].summary)
 
 
 def _assignment(place: Position) -> Offers:
@@ -316,7 +318,7 @@ def _setting_value(place: Position) -> Offers:
     )
 
 
-_GLOBS = tuple(Found(glob, f"all of them: {glob}") for glob in GLOBS)
+_GLOBS = tuple(Completion(glob, f"all of them: {glob}") for glob in GLOBS)
 _accounts = _of_store(lambda store, _: store.accounts())
 _inboxes = _of_store(lambda store, _: store.inboxes())
 _teams = _of_store(lambda store, _: store.teams())

@@ -18,7 +18,7 @@ from notifycli.cli.prefs.changes import Counted, difference_cells, show_differen
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal
 from notifycli.documents.entries import LAYERS
-from notifycli.documents.preference_document import Document
+from notifycli.documents.preference_document import PreferenceDocument
 from notifycli.documents.preference_tables import read_toml
 from notifycli.documents.syntax import FORMATS, Layers
 from notifycli.errors import DataError, UsageError
@@ -259,12 +259,12 @@ def _stage(
     bar: Bar,
     *,
     stores: bool = True,
-) -> Document:
+) -> PreferenceDocument:
     only = session.given_account
     if only is not None:
         session.resolve_account(store, may_be_new=stores)
     with open_document(given.file) as source:
-        document = Document(
+        document = PreferenceDocument(
             *(store, source, place_of(given.file)),
             lambda: session.resolve_account(store, may_be_new=stores),
             given.format,
@@ -385,7 +385,7 @@ def _records(session: Session, file: str) -> Iterator[DriftRecord]:
         users = store.users(account) if everybody else session.resolve_users(store, account)
         with open_document(file) as source:
             given = session.given_account
-            policy = Document(store, source, place_of(file), account, only=given).policy()
+            policy = PreferenceDocument(store, source, place_of(file), account, only=given).policy()
         actual = store.preferences(account)
     emails = {user.id: user.email for user in users}
     for user, inbox, key, expected, found in drifts(policy, actual, emails):

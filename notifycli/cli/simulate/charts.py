@@ -13,7 +13,7 @@ from notifycli.cli.session import Session
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.simulate.replay_run import Run
 from notifycli.cli.terminal import printable
-from notifycli.rules.counts import HOURS_A_DAY, Agent, Insight, Kind, Place
+from notifycli.rules.counts import HOURS_A_DAY, ConversationKey, Insight, Kind, Recipient
 from notifycli.rules.decision import Reason
 from notifycli.rules.notifications import Channel, NotificationType
 
@@ -86,11 +86,11 @@ def _several(insight: Insight) -> bool:
     return len({agent.account for agent, _, _ in insight.reasons}) > 1
 
 
-def _agent(agent: Agent, insight: Insight) -> str:
+def _agent(agent: Recipient, insight: Insight) -> str:
     return f"{agent.account}/{agent.name}" if _several(insight) else agent.name
 
 
-def _place(place: Place, insight: Insight) -> str:
+def _place(place: ConversationKey, insight: Insight) -> str:
     named = "no conversation" if place.conversation is None else f"#{place.conversation}"
     return f"{place.account}/{named}" if _several(insight) else named
 

@@ -55,10 +55,10 @@ def as_given(settings: Iterable[str], file: str | None, rules: str | None) -> st
 
 def read_document(store: Store, file: str, account: int) -> list[Placed]:
     """Read a document of preferences; `-` is standard input. Raises `DataError`."""
-    from notifycli.documents.preference_document import Document  # noqa: PLC0415 - only with --prefs
+    from notifycli.documents.preference_document import PreferenceDocument  # noqa: PLC0415 - only with --prefs
 
     with open_document(file) as source:
-        return Document(store, source, place_of(file), account).entries()
+        return PreferenceDocument(store, source, place_of(file), account).entries()
 
 
 def propose(session: Session, account: int, stored: Preferences, wishes: Wishes) -> Preferences:

@@ -43,11 +43,11 @@ from notifycli.secrets.reconcile import (
     INCONSISTENT,
     MEANING,
     Condition,
-    Finding,
-    Inspection,
+    TokenFinding,
+    TokenInspection,
     inspect,
 )
-from notifycli.secrets.token_service import DEFAULT_NAME, TokenOwner, TokenService, Wish
+from notifycli.secrets.token_service import DEFAULT_NAME, TokenOwner, TokenService, TokenWish
 from notifycli.store.store import Store
 from notifycli.store.tokens import Token, TokenState
 
@@ -178,7 +178,9 @@ def token_set(
     session.info(f"{owner} is {made.token.masked}{replaced}{_validity(made.token)}")
 
 
-def _rotate(session: Session, of: TokenService, owner: TokenOwner, grace: int, asked: Wish) -> None:
+def _rotate(
+    session: Session, of: TokenService, owner: TokenOwner, grace: int, asked: TokenWish
+) -> None:
     made = of.rotate(owner, grace, asked)
     tell_ended(session, made.ended)
     old = f"; the old one ends {in_words(now() + grace, now())}" if grace else ""
@@ -192,7 +194,7 @@ def _owners_to_rotate(
     account = session.resolve_account(store)
     users = {user.id: user for user in session.resolve_users(store, account)}
     current = [
-        Finding(token, Condition.ACTIVE)
+        TokenFinding(token, Condition.ACTIVE)
         for token in store.tokens.of_account(account, users)
         if token.state is TokenState.ACTIVE and name in (None, token.name)
     ]
@@ -251,11 +253,11 @@ def token_list(
         _tell_why_none(session, len(found), older_than)
 
 
-def _inspect(session: Session, store: Store, account: int, users: Iterable[int]) -> Inspection:
+def _inspect(session: Session, store: Store, account: int, users: Iterable[int]) -> TokenInspection:
     """Give how tokens stand, asking the keychain unless it would ask for a passphrase."""
     tokens, orphans = store.tokens.of_account(account, users), store.tokens.leftovers()
     if not tokens and not orphans:
-        return Inspection([], [], 0, None)
+        return TokenInspection([], [], 0, None)
     keychain = open_keychain(beside=store.location.folder)
     inspection = inspect(tokens, orphans, None if keychain.asks else keychain, now())
     trouble = inspection.trouble
@@ -285,7 +287,7 @@ def _ago(written_moment: str | None, at: int) -> str:
     return in_words(None if written_moment is None else parse_moment(written_moment), at)
 
 
-def _tell_state(session: Session, seen: Inspection) -> None:
+def _tell_state(session: Session, seen: TokenInspection) -> None:
     torn, orphans, outlived = len(seen.inconsistent), len(seen.orphans), len(seen.past_grace)
     told = (
         (torn, f"torn: {torn} of {len(seen.findings)}"),

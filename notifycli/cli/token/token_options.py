@@ -14,9 +14,9 @@ from notifycli.cli.times import expiry, now, read_seconds, read_span, to_record
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.directory import User
 from notifycli.secrets.keychain import Keychain, open_keychain
-from notifycli.secrets.reconcile import Finding
+from notifycli.secrets.reconcile import TokenFinding
 from notifycli.secrets.token_format import Secret, check, unwrap
-from notifycli.secrets.token_service import DEFAULT_NAME, Ended, TokenOwner, TokenService, Wish
+from notifycli.secrets.token_service import DEFAULT_NAME, Ended, TokenOwner, TokenService, TokenWish
 from notifycli.store.store import Store
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
@@ -97,7 +97,7 @@ class TokenRecord(Struct):
     state: str
 
 
-def record(finding: Finding, user: User | None) -> TokenRecord:
+def record(finding: TokenFinding, user: User | None) -> TokenRecord:
     """Give what is printed of a token of a user."""
     token = finding.token
     return TokenRecord(
@@ -119,9 +119,9 @@ def the_owner(session: Session, store: Store, name: str = DEFAULT_NAME) -> Token
     return TokenOwner(account, session.resolve_user(store, account), name)
 
 
-def wish(expires: str | None, label: str) -> Wish:
+def wish(expires: str | None, label: str) -> TokenWish:
     """Give what the options ask of a new token."""
-    return Wish(label, None if expires is None else expiry(expires, now()))
+    return TokenWish(label, None if expires is None else expiry(expires, now()))
 
 
 def select_users(session: Session, store: Store, account: int) -> dict[int, User]:
@@ -131,7 +131,7 @@ def select_users(session: Session, store: Store, account: int) -> dict[int, User
     return {user.id: user for user in store.users(account)}
 
 
-def older(findings: Iterable[Finding], age: int | None) -> list[Finding]:
+def older(findings: Iterable[TokenFinding], age: int | None) -> list[TokenFinding]:
     """Keep those made at least `age` microseconds ago; all of them for None."""
     last = None if age is None else now() - age
     return [found for found in findings if last is None or found.token.created_at <= last]

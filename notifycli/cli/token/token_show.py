@@ -30,7 +30,7 @@ from notifycli.secrets.token_service import (
     NO_WISH,
     TokenOwner,
     TokenService,
-    Wish,
+    TokenWish,
     verify_token,
 )
 from notifycli.store.tokens import Token
@@ -156,7 +156,7 @@ def token_verify(ctx: typer.Context) -> None:
 
 
 def _take(
-    session: Session, name: str | None, *, previous: bool, asked: Wish = NO_WISH
+    session: Session, name: str | None, *, previous: bool, asked: TokenWish = NO_WISH
 ) -> tuple[TokenOwner, Token, Secret]:
     """Give a user's token with its secret, made as it is asked for if there is none."""
     with session.store(create=True) as store:
@@ -198,7 +198,7 @@ def _copy(
     clear_after: float | None,
     *,
     previous: bool,
-    asked: Wish = NO_WISH,
+    asked: TokenWish = NO_WISH,
 ) -> None:
     from notifycli.clipboard import copy as clipboard  # noqa: PLC0415 - 10 ms that the others can spare
 

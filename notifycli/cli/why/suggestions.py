@@ -10,7 +10,7 @@ from msgspec import structs
 from notifycli.cli.session import display_name
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.directory import User
-from notifycli.rules.explain import Setting, deciding
+from notifycli.rules.explain import DecidingPreference, deciding
 from notifycli.rules.ladder import Case, obstacles
 from notifycli.rules.overlay import Wish, overlaid
 from notifycli.rules.plan import Evaluator
@@ -84,7 +84,7 @@ def _without_locks(preferences: Preferences, keys: Collection[str]) -> Preferenc
 
 
 def _wishes(
-    decision: Decision, settings: Iterable[Setting], preferences: Preferences
+    decision: Decision, settings: Iterable[DecidingPreference], preferences: Preferences
 ) -> Iterator[Wish]:
     """Give what has to be set, once nothing that matters is locked any more."""
     for setting in settings:

@@ -19,7 +19,7 @@ from notifycli.events.event import Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.directory import User
-from notifycli.rules.explain import Setting, deciding, sentence
+from notifycli.rules.explain import DecidingPreference, deciding, sentence
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
@@ -127,7 +127,7 @@ def _record(decision: Decision, cases: list[Case], asker: Asker) -> WhyRecord:
     )
 
 
-def _since_changed(decision: Decision, then: Setting | None, asker: Asker) -> str:
+def _since_changed(decision: Decision, then: DecidingPreference | None, asker: Asker) -> str:
     """Say what decides today, where that is another value than it was at the time."""
     now = deciding(decision, decision.reason, as_read_by(asker.account.profile, asker.today))
     if then is None or now is None or now.value == then.value:

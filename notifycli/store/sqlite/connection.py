@@ -292,13 +292,13 @@ def glance(path: Path, ask: Callable[[sqlite3.Connection], T]) -> T | None:
         return None
 
 
-class Connection(sqlite3.Connection):
+class SQLiteConnection(sqlite3.Connection):
     """A connection to a store, which knows whether it found an earlier version of it."""
 
     upgrade: Upgrade | None = None
 
 
-def connect(path: Path, *, create: bool) -> Connection:
+def connect(path: Path, *, create: bool) -> SQLiteConnection:
     """Open the store at `path`, brought up to date; an empty one in memory if it may not be made.
 
     One of an earlier version is copied before. One that can't be written is opened to be read.
@@ -318,10 +318,12 @@ def connect(path: Path, *, create: bool) -> Connection:
             return _connect_to_read(path)
 
 
-def _open(name: Path | str, path: Path, prepare: Callable[[Connection, Path], None]) -> Connection:
+def _open(
+    name: Path | str, path: Path, prepare: Callable[[SQLiteConnection, Path], None]
+) -> SQLiteConnection:
     uri = isinstance(name, str) and name.startswith("file:")
     connection = sqlite3.connect(
-        name, timeout=BUSY_SECONDS, isolation_level=None, uri=uri, factory=Connection
+        name, timeout=BUSY_SECONDS, isolation_level=None, uri=uri, factory=SQLiteConnection
     )
     try:
         prepare(connection, path)
@@ -331,7 +333,7 @@ def _open(name: Path | str, path: Path, prepare: Callable[[Connection, Path], No
     return connection
 
 
-def _connect_to_read(path: Path) -> Connection:
+def _connect_to_read(path: Path) -> SQLiteConnection:
     """Open a store in a place that can't be written: SQLite would put files beside it.
 
     Where nobody can write, nobody does meanwhile; what a log beside it holds is read too, or it
@@ -347,7 +349,7 @@ def _connect_to_read(path: Path) -> Connection:
     if _check_version(found, path) < VERSION:
         with closing(found) as old:
 
-            def migrate_copy(connection: Connection, _path: Path) -> None:
+            def migrate_copy(connection: SQLiteConnection, _path: Path) -> None:
                 old.backup(connection)
                 with transaction(connection):
                     _migrate(connection)
@@ -408,7 +410,7 @@ def _create_private(path: Path) -> None:
         ) from error
 
 
-def _prepare(connection: Connection, path: Path) -> None:
+def _prepare(connection: SQLiteConnection, path: Path) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
     version = _check_version(connection, path)
     if version < VERSION:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hypothesis import strategies as st
 
 from notifycli.documents.entries import LAYERS
-from notifycli.documents.preference_document import Document
+from notifycli.documents.preference_document import PreferenceDocument
 from notifycli.documents.syntax import FORMATS
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
@@ -65,7 +65,7 @@ def put(store: Store, document: bytes, format_: str, *, whole: bool = False) -> 
     """Import a document or, as a whole, apply it; gives how many values have changed."""
     with store.changes("prefs import", "tester") as made:
         staging = store.staging()
-        read = Document(store, io.BytesIO(document), "document", ACCOUNT, format_)
+        read = PreferenceDocument(store, io.BytesIO(document), "document", ACCOUNT, format_)
         read.stage(staging)
         if whole:
             staging.put_absent(read.spoken)

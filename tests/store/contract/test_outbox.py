@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 )
 
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox import EVERY_CHANNEL, Entry, Leased, NoticeState, Scope, Settled
+from notifycli.store.outbox import EVERY_CHANNEL, Leased, NoticeState, OutboxEntry, Scope, Settled
 
 from .engines import Engine
 
@@ -46,8 +46,8 @@ class Known:
         return self.due <= now or self.changed > now
 
 
-def entry(key: int, user: int, channel: Channel, conversation: int | None) -> Entry:
-    return Entry(
+def entry(key: int, user: int, channel: Channel, conversation: int | None) -> OutboxEntry:
+    return OutboxEntry(
         event_key=bytes([key]),
         account_id=1,
         user_id=user,
