@@ -103,7 +103,7 @@ def _print_version(value: bool) -> None:
         """
 notifycli demo                            a day of a small desk
 
-Start here, with the address of your Chatwoot and an access token of its profile page:
+Start here, with your Chatwoot and the access token of your profile there:
 
 notifycli chatwoot login https://chat.example.com
 notifycli why -u jane@example.com --since yesterday
