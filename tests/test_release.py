@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import notifycli
+
 _ROOT = Path(__file__).parent.parent
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
 _NAMED = [  # what the image installs
@@ -68,3 +70,8 @@ def test_every_python_that_is_promised_is_tried() -> None:
     assert promised == re.findall(
         r'"(3\.\d+)"', workflow.partition("python: [")[2].partition("]")[0]
     )
+
+
+def test_the_changelog_begins_with_what_is_next_and_the_version() -> None:
+    heads = re.findall(r"^## \[(.+?)\]", (_ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert heads[:2] == ["Unreleased", notifycli.__version__]
