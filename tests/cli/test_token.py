@@ -107,7 +107,7 @@ class TestReading:
         }
         shown = program.on_terminal(*command, environment=there)
         assert shown.status == 66
-        assert shown.stdout.startswith(b"error: the passphrase file ")
+        assert shown.stdout.startswith(b"error: the passphrase file")
 
     def test_the_passphrase_is_asked_for_before_a_bar_is_drawn(
         self,
