@@ -19,7 +19,7 @@ from notifycli.events.content import Said, event_key, read_said
 from notifycli.events.decode import decode_event
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
-from notifycli.rules.decision import Decision, Selection, joined
+from notifycli.rules.decision import Decision, Selection, join_fields
 from notifycli.rules.notifications import Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
@@ -115,7 +115,7 @@ class Enqueuer:
             account, takes = event.account or 0, selection.takes_kind
             fired = [one for one in fired if takes(account, one.user_id, one.channel, one.type)]
         fields = event_fields(event) if fired else None
-        return [] if fields is None else [joined(fields, recipient) for recipient in fired]
+        return [] if fields is None else [join_fields(fields, recipient) for recipient in fired]
 
     def pending(self) -> list[Decision]:
         """Give the decisions that are kept to be written and weren't ever before; for a dry run."""

@@ -39,13 +39,13 @@ from notifycli.events.fields import (
     account_of,
     assignee_of,
     author_of,
-    blocked_of,
-    connected_of,
     first_id,
     id_of,
     inbox_of,
+    is_blocked,
     maker_of,
     message_of,
+    online_users,
     participants_of,
     performer_of,
     sender_of,
@@ -533,7 +533,7 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
         team_of(meta),
         None,
         False,
-        blocked_of(body, meta, author),
+        is_blocked(body, meta, author),
         None,
         author,
         sender_of(body) if kind.message else None,
@@ -612,7 +612,7 @@ def _read_presence(event: Event, body: Payload) -> None:
     user = body.user
     if user is None:
         if body.users is not UNSET:
-            event.connected = connected_of(body.users)
+            event.connected = online_users(body.users)
         return
     if event.name == PRESENCE:
         may_be_silent = user.type is None

@@ -179,19 +179,19 @@ def performer_of(body: Payload) -> int | None:
 
 def maker_of(body: Payload) -> int | None:
     """Give who began a conversation: whoever wrote the last outgoing message that came with it."""
-    written = reversed(sent.written_messages(body.messages))
+    written = reversed(sent.messages_in(body.messages))
     outgoing = (one for one in written if _TYPE_OF.get(one.message_type) == "outgoing")
     return next(map(author_of, outgoing), None)
 
 
-def connected_of(users: Raw) -> tuple[int, ...]:
+def online_users(users: Raw) -> tuple[int, ...]:
     """Give the users whom a map of presences shows to be online or busy."""
     told = sent.presences(users).items()
     ids = (id_of("users", user) for user, state in told if state in ("online", "busy"))
     return tuple(sorted(user for user in ids if user is not None))
 
 
-def blocked_of(body: Payload, meta: sent.Meta, author: int | None) -> bool | None:
+def is_blocked(body: Payload, meta: sent.Meta, author: int | None) -> bool | None:
     """Tell whether the conversation's contact is blocked."""
     contact = meta.sender
     if contact is not None and contact.blocked is not None:

@@ -153,7 +153,7 @@ def messages_account(raw: Raw | UnsetType) -> Id:
     return next((m.account_id for m in messages if m.account_id is not None), None)
 
 
-def written_messages(raw: Raw | UnsetType) -> list[WrittenMessage]:
+def messages_in(raw: Raw | UnsetType) -> list[WrittenMessage]:
     """Give the messages that a conversation's body carries; none, if they are of another shape."""
     try:
         return [] if raw is UNSET else _decode_written(raw) or []

@@ -224,7 +224,7 @@ class _Readers:
         self._count += 1
         with suppress(BrokenPipeError):  # that it has stopped is found where it is waited for
             connection.send_bytes(_encode(piece))
-        return partial(_received, connection)
+        return partial(_take_part, connection)
 
 
 def _context() -> ForkContext | SpawnContext:
@@ -237,7 +237,7 @@ def _context() -> ForkContext | SpawnContext:
     return multiprocessing.get_context("spawn")
 
 
-def _received(receiver: Connection) -> Part:
+def _take_part(receiver: Connection) -> Part:
     try:
         return _decode(receiver.recv_bytes())
     except EOFError:

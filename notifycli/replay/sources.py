@@ -279,7 +279,7 @@ class _Source:
                 yield from self.file(path, raw, among=True)
         if not self._read:
             raise InputMissingError(
-                f"{name}: a folder of {_counted(paths)}, none of which holds events",
+                f"{name}: a folder of {_file_count(paths)}, none of which holds events",
                 "name the folder in which they are, or the files",
             )
 
@@ -303,7 +303,7 @@ class _Source:
             count += 1
             yield from self._text(f"{place}/{name}", decompressed(member)[1], among=True)
         if self._read == before:
-            told = f"a zip archive of {_counted(range(count))}, none of which holds events"
+            told = f"a zip archive of {_file_count(range(count))}, none of which holds events"
             self._bad.refuse(place, told)
 
     def _text(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[Text | list[Record]]:
@@ -406,7 +406,7 @@ def _breaks_off(line: bytes) -> bool:
     return False
 
 
-def _counted(files: Sized) -> str:
+def _file_count(files: Sized) -> str:
     return "1 file" if len(files) == 1 else f"{len(files):,} files"
 
 

@@ -177,7 +177,7 @@ class _Splitter:
             kind = token.lastgroup
             if kind == "unended" and not final:
                 place = token.start()
-            elif kind in ("unended", "stray") or (kind != "string" and self._misplaced(token)):
+            elif kind in ("unended", "stray") or (kind != "string" and self._is_misplaced(token)):
                 return self._broken()
             elif not self._open:
                 return self._take(token.end())
@@ -188,7 +188,7 @@ class _Splitter:
             return self._broken(f"a value over {LARGEST_VALUE >> 20} MiB")
         return self._broken() if final else False
 
-    def _misplaced(self, token: re.Match[bytes]) -> bool:
+    def _is_misplaced(self, token: re.Match[bytes]) -> bool:
         """Take in a bracket; tells whether it can't be one of the value."""
         bracket = self._text[token.start()]
         if token.lastgroup == "closing":

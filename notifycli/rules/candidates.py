@@ -32,7 +32,7 @@ _LONGEST_DOMAIN = 255
 _WIDE_SPACE = "\N{IDEOGRAPHIC SPACE}"
 
 
-def marked_users(content: str, directory: Directory, profile: Profile) -> set[int]:
+def users_in_markup(content: str, directory: Directory, profile: Profile) -> set[int]:
     """Give the ids in Chatwoot's markup: of users, and of every member of a team."""
     users: set[int] = set()
     if "mention://" in content:
@@ -44,18 +44,18 @@ def marked_users(content: str, directory: Directory, profile: Profile) -> set[in
     return users
 
 
-def addressed_users(content: str, directory: Directory) -> set[int]:
+def users_by_address(content: str, directory: Directory) -> set[int]:
     """Give the users whose e-mail address follows directly on an "@"."""
     if content.isascii():
         if "@" not in content:
             return set()
         found: Iterator[int | None] = map(directory.user_with_email, _ADDRESS.findall(content))
     else:
-        found = _addressed_among_any(unicodedata.normalize("NFKC", content), directory)
+        found = _users_among_any(unicodedata.normalize("NFKC", content), directory)
     return {user for user in found if user is not None}
 
 
-def _addressed_among_any(content: str, directory: Directory) -> Iterator[int | None]:
+def _users_among_any(content: str, directory: Directory) -> Iterator[int | None]:
     """Give the users addressed in a text of any script, in NFKC.
 
     Chinese and other scripts without capitals are written without a space beside an address, and
@@ -145,7 +145,7 @@ class Finder:
         elif event.assignment:
             self._assignment(conversation, found)
         elif event.name in SLA_EVENTS and self._profile.sla:
-            found.append(self._missed_service_level(event, conversation))
+            found.append(self._service_level(event, conversation))
         return found
 
     def audience(
@@ -160,7 +160,7 @@ class Finder:
         if conversation.assignee is not None:
             found.append(Candidates(NotificationType.ASSIGNMENT, (conversation.assignee,)))
 
-    def _missed_service_level(self, event: Event, conversation: Conversation) -> Candidates:
+    def _service_level(self, event: Event, conversation: Conversation) -> Candidates:
         people = self._directory.administrators.union(self._participants(conversation))
         if conversation.assignee is not None:
             people = people.union((conversation.assignee,))
@@ -174,9 +174,9 @@ class Finder:
         if self._is_new_message(message):
             if self._profile.participating_first:
                 self._participating(conversation, found)
-                self._assigned(conversation, found)
+                self._add_assignee(conversation, found)
             else:
-                self._assigned(conversation, found)
+                self._add_assignee(conversation, found)
                 self._participating(conversation, found)
             if (
                 message.type == "incoming"
@@ -194,7 +194,7 @@ class Finder:
     def _mentions(
         self, event: Event, message: Message, conversation: Conversation, found: list[Candidates]
     ) -> None:
-        mentioned = self._mentioned(event, message)
+        mentioned = self._mention_targets(event, message)
         if not mentioned:
             return
         if self._profile.participants_are_members:
@@ -205,14 +205,14 @@ class Finder:
             )
         found.append(Candidates(NotificationType.MENTION, sorted(mentioned)))
 
-    def _mentioned(self, event: Event, message: Message) -> set[int]:
+    def _mention_targets(self, event: Event, message: Message) -> set[int]:
         """Give whom a message mentions, of those who can be."""
         directory, profile = self._directory, self._profile
         found: set[int] = set()
         if message.private:
-            found = marked_users(message.content, directory, profile)
+            found = users_in_markup(message.content, directory, profile)
         if profile.address_mentions:
-            found |= addressed_users(message.content, directory)
+            found |= users_by_address(message.content, directory)
         if profile.team_as_members:
             return found & directory.users.keys()
         return {user for user in found if directory.is_member(user, event.inbox)}
@@ -222,7 +222,7 @@ class Finder:
             user, event.inbox, kept.team, kept.assignee, kept.participants
         )
 
-    def _assigned(self, conversation: Conversation, found: list[Candidates]) -> None:
+    def _add_assignee(self, conversation: Conversation, found: list[Candidates]) -> None:
         if conversation.assignee is not None:
             found.append(Candidates(NotificationType.ASSIGNED_MESSAGE, (conversation.assignee,)))
 

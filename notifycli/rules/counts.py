@@ -152,23 +152,23 @@ class Insight:
 
     def by_channel(self) -> Counter[Channel]:
         """Give how many fired on each channel."""
-        return _summed(self.fired, lambda key: key[1].channel)
+        return _sum_by(self.fired, lambda key: key[1].channel)
 
     def by_kind(self) -> Counter[Kind]:
         """Give how many fired of each channel and type."""
-        return _summed(self.fired, lambda key: key[1])
+        return _sum_by(self.fired, lambda key: key[1])
 
     def by_agent(self) -> Counter[Recipient]:
         """Give how many fired for each agent."""
-        return _summed(self.fired, lambda key: key[0])
+        return _sum_by(self.fired, lambda key: key[0])
 
     def by_hour(self) -> Counter[int | None]:
         """Give how many fired in each hour of the week."""
-        return _summed(self.fired, lambda key: key[2])
+        return _sum_by(self.fired, lambda key: key[2])
 
     def by_reason(self) -> Counter[Reason]:
         """Give how often each reason decided."""
-        return _summed(self.reasons, lambda key: key[2])
+        return _sum_by(self.reasons, lambda key: key[2])
 
 
 def _switch(agent: Recipient, kind: Kind, origin: Layer | None, inbox: int | None) -> Switch:
@@ -216,7 +216,7 @@ class Counts(Struct):
     insight: Insight | None = None
 
     @property
-    def concerned_nobody(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether no decision was counted at all."""
         return not self.decided
 
@@ -310,7 +310,7 @@ def _order(key: Key) -> tuple[object, ...]:
     return key[0], key[1] or "", _CHANNELS.index(key[2]), _TYPES.index(key[3])
 
 
-def _summed(counts: Counter[K], group: Callable[[K], G]) -> Counter[G]:
+def _sum_by(counts: Counter[K], group: Callable[[K], G]) -> Counter[G]:
     sums: Counter[G] = Counter()
     for key, count in counts.items():
         sums[group(key)] += count

@@ -86,7 +86,7 @@ class RecipientFields(Struct, frozen=True, gc=False, eq=False):
     deliverable: bool | None
 
 
-def joined(event: EventFields, recipient: RecipientFields) -> Decision:
+def join_fields(event: EventFields, recipient: RecipientFields) -> Decision:
     """Give the decision that both make together."""
     return Decision(*astuple(event), *astuple(recipient))
 

@@ -111,7 +111,7 @@ class Directory:
 
         In capitals or not, composed or not (NFKC); the domain in its own letters or in ASCII.
         """
-        return self._by_email.get(_folded(email))
+        return self._by_email.get(_fold(email))
 
     def team_members(self, team: int | None) -> frozenset[int]:
         """Give the members of a team; none if the team isn't known."""
@@ -161,7 +161,7 @@ class Directory:
         if (place, team) not in self._with_team:
             if len(self._with_team) >= _PAIRS_KEPT:
                 self._with_team.clear()
-            both = self._known(self._teams[team].union(self._viewers[place]))
+            both = self._only_known(self._teams[team].union(self._viewers[place]))
             same = len(both) == len(self._viewers[place])
             self._with_team[place, team] = self._viewers[place] if same else both
         return self._with_team[place, team]
@@ -174,7 +174,7 @@ class Directory:
         if inbox is None or inbox not in self._members:
             return self._everybody if self._guesses else ()
         if inbox not in self._recipients:
-            self._recipients[inbox] = self._known(self._members[inbox])
+            self._recipients[inbox] = self._only_known(self._members[inbox])
         return self._recipients[inbox]
 
     def with_member(self, inbox: int | None, user: int) -> Directory:
@@ -194,7 +194,7 @@ class Directory:
         copy.__dict__.update(changed)
         return copy
 
-    def _known(self, users: frozenset[int]) -> tuple[int, ...]:
+    def _only_known(self, users: frozenset[int]) -> tuple[int, ...]:
         return tuple(sorted(users & self.users.keys()))
 
 
@@ -212,13 +212,13 @@ def _role_allows(
     )
 
 
-def _folded(email: str) -> str:
+def _fold(email: str) -> str:
     return (email if email.isascii() else unicodedata.normalize("NFKC", email)).casefold()
 
 
 def _spellings(email: str) -> Iterator[str]:
     """Return how an address may be written, for a comparison."""
-    email = _folded(email)
+    email = _fold(email)
     yield email
     local, at, domain = email.rpartition("@")
     if not domain.isascii() or "xn--" in domain:

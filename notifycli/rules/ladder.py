@@ -164,10 +164,10 @@ def _no_audio(case: Case) -> bool:
 
 
 def _not_covered(case: Case) -> bool:
-    return covered_as(case.conversation, case.user) not in case.settings.audio.value
+    return audio_set_of(case.conversation, case.user) not in case.settings.audio.value
 
 
-def covered_as(conversation: Conversation, user: int) -> str:
+def audio_set_of(conversation: Conversation, user: int) -> str:
     """Give which of the sets of conversations that sound it is in, for a user."""
     if conversation.assignee is None:
         return "unassigned"
@@ -314,10 +314,10 @@ def judge(case: Case) -> tuple[Reason, Layer | None]:
     rule = first_that_holds(ladders_of(case.profile).whole[case.type], case)
     if rule is not None:
         return rule.reason, rule.origin(case) if rule.origin else None
-    return Reason.ENABLED, enabled_origin(case)
+    return Reason.ENABLED, origin_of_enabled(case)
 
 
-def enabled_origin(case: Case) -> Layer:
+def origin_of_enabled(case: Case) -> Layer:
     """Give the layer that switched the case's type on."""
     audio = case.type is NotificationType.NEW_MESSAGE
     return _audio_origin(case) if audio else _switch_origin(case)

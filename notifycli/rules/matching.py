@@ -31,7 +31,7 @@ def matches(expected: Record, found: Record) -> bool:
     )
 
 
-def compared(expected: Sequence[Record], found: Sequence[Record]) -> tuple[list[int], list[int]]:
+def compare(expected: Sequence[Record], found: Sequence[Record]) -> tuple[list[int], list[int]]:
     """Give the places of the expected records that are missing and of the found unexpected ones.
 
     The order doesn't matter, counts do.
@@ -39,7 +39,7 @@ def compared(expected: Sequence[Record], found: Sequence[Record]) -> tuple[list[
     kinds: dict[_Kind, list[int]] = {}
     for place, record in enumerate(expected):
         kinds.setdefault(frozenset(record.items()), []).append(place)
-    groups = _grouped(list(kinds), found)
+    groups = _group(list(kinds), found)
     edges: dict[_Kind, list[tuple[_Kind, ...]]] = {kind: [] for kind in kinds}
     for group in groups:
         for kind in group:
@@ -53,7 +53,7 @@ def compared(expected: Sequence[Record], found: Sequence[Record]) -> tuple[list[
     return sorted(missing), sorted(unexpected)
 
 
-def _grouped(kinds: Sequence[_Kind], found: Sequence[Record]) -> dict[tuple[_Kind, ...], list[int]]:
+def _group(kinds: Sequence[_Kind], found: Sequence[Record]) -> dict[tuple[_Kind, ...], list[int]]:
     """Group the places of found records by the kinds of expectation that they satisfy."""
     by_fields: dict[tuple[str, ...], dict[tuple[object, ...], _Kind]] = {}
     for kind in kinds:

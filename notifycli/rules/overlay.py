@@ -58,7 +58,7 @@ def overlaid(preferences: Preferences, wishes: Iterable[Wish]) -> Preferences:
     return Preferences(lock, {**inbox, **here}, {**user, **own}, default, preferences.builtin)
 
 
-def locked_away(preferences: Preferences, wishes: Iterable[Wish]) -> list[str]:
+def keys_locked_away(preferences: Preferences, wishes: Iterable[Wish]) -> list[str]:
     """Give the keys that the wishes set in vain, since a lock of the overlaid ones beats them."""
     return sorted({w.key for w in wishes if w.layer is not Layer.LOCK} & preferences.lock.keys())
 

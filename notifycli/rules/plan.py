@@ -23,7 +23,7 @@ from notifycli.rules.directory import Directory
 from notifycli.rules.enabled import Enabled, EnabledIndex, Recipients
 from notifycli.rules.ladder import (
     Case,
-    covered_as,
+    audio_set_of,
     first_that_holds,
     ladders_of,
     not_audible,
@@ -231,7 +231,7 @@ class Evaluator:
         audience = plan.audience
         apart = audience.switched_on.intersection(_people_apart(plan, case))
         if audience.restricted:
-            concerned = [user for user in audience.restricted if self._concerned(case, user)]
+            concerned = [user for user in audience.restricted if self._is_concerned(case, user)]
             for user in concerned:
                 plan.named[user] += 1
             apart = apart.union(concerned)
@@ -270,7 +270,7 @@ class Evaluator:
             if presence.active(user, at, settings.inactive_after.value, settings.connected_for)
         ]
 
-    def _concerned(self, case: Case, user: int) -> bool:
+    def _is_concerned(self, case: Case, user: int) -> bool:
         """Whether one with a custom role is among those whom a message's sound concerns."""
         if case.type is not _AUDIO:
             return True
@@ -292,7 +292,7 @@ class Evaluator:
         own = user in audience.members
         if not audience.restricted:
             return own, len(audience.users) > own
-        concerned = {other for other in audience.restricted if self._concerned(case, other)}
+        concerned = {other for other in audience.restricted if self._is_concerned(case, other)}
         return own or user in concerned, len(audience.users) + len(concerned - {user}) > own
 
     def concerned(self, case: Case, one: Candidates) -> list[int]:
@@ -301,7 +301,7 @@ class Evaluator:
             return [user for user in one.users if user in self.directory.users]
         case.type = one.type
         audience = self._plan(case).audience
-        allowed = (user for user in audience.restricted if self._concerned(case, user))
+        allowed = (user for user in audience.restricted if self._is_concerned(case, user))
         return sorted({*audience.users, *allowed})
 
     def decide(self, case: Case, user: int) -> Sequence[RecipientFields]:
@@ -311,7 +311,10 @@ class Evaluator:
         if rule is not None:
             return self._enabled.hindered(case.type, user, case.event.inbox, rule.reason)
         case.settings = settings = self.settings.of(user, case.event.inbox)
-        if case.type is _AUDIO and covered_as(case.conversation, user) not in settings.audio.value:
+        if (
+            case.type is _AUDIO
+            and audio_set_of(case.conversation, user) not in settings.audio.value
+        ):
             return self._enabled.not_covered(user, case.event.inbox)
         decided: Sequence[RecipientFields]
         decided = self._enabled.unhindered(case.type, user, case.event.inbox)
@@ -411,7 +414,7 @@ class Evaluator:
         wanted = bool(audience.wanting or audience.restricted)
         plan = Plan(case.type, case.event.inbox, audience, rule and rule.reason, wanted)
         if rule is None:
-            covered = covered_as(case.conversation, 0) if case.type is _AUDIO else ""
+            covered = audio_set_of(case.conversation, 0) if case.type is _AUDIO else ""
             fits = [
                 one
                 for one in audience.wanting

@@ -264,7 +264,7 @@ def nearest_user(text: str, known: Iterable[str]) -> str:
 _NEVER_QUIET = {"push.conversation_mention", "push.conversation_assignment"}
 
 
-def _switched(value: str) -> dict[str, str]:
+def _all_switches(value: str) -> dict[str, str]:
     return {f"{channel}.{row.type}": value for channel in SWITCHED_CHANNELS for row in TYPES}
 
 
@@ -272,10 +272,10 @@ BUILTIN_PRESETS: Mapping[str, Mapping[str, str]] = {
     "quiet": {
         "audio": "none",
         "audio.repeat": "off",
-        **_switched("off"),
+        **_all_switches("off"),
         **dict.fromkeys(sorted(_NEVER_QUIET), "on"),
     },
-    "everything": {"audio": "all", **_switched("on"), "quiet_hours": "off"},
+    "everything": {"audio": "all", **_all_switches("on"), "quiet_hours": "off"},
     "chatwoot-default": {key.name: key.builtin for key in KEYS.values()},
 }
 """`quiet` leaves what somebody asks of you in person; `chatwoot-default` is a new agent's."""

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from notifycli.events.event import CREATED, MESSAGE_CREATED, PRESENCE, Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.counts import ConversationKey, Counts, Insight
-from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, joined
+from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, join_fields
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
 from notifycli.rules.plan import Evaluator, Judged
@@ -134,7 +134,7 @@ class Replay:
         if evaluation is None:
             return []
         fields = event_fields(event)
-        return [joined(fields, recipient) for recipient in evaluation.everything]
+        return [join_fields(fields, recipient) for recipient in evaluation.everything]
 
     def examine(
         self, event: Event, user: int | None, look: Callable[[Decision, Case], T]
@@ -164,7 +164,7 @@ class Replay:
                 asked.user, asked.settings = each, evaluator.settings.of(each, event.inbox)
                 for recipient in decided:
                     asked.channel = recipient.channel
-                    looks.append(look(joined(fields, recipient), asked))
+                    looks.append(look(join_fields(fields, recipient), asked))
         if evaluator.full:
             self._settle(event.account or 0)
         self._leave(event, account, conversation, opening)

@@ -357,7 +357,7 @@ class _Reader:
         given = self._own.get("events", [])
         text = self._file_or("events", given)
         if text is not None and text.startswith(PACKED):
-            yield from self._packed_events(str(given), text)
+            yield from self._events_of_pack(str(given), text)
             return
         items = [] if text is None and not isinstance(given, list) else given
         lines = enumerate(items if text is None else text.splitlines(), 1)
@@ -371,7 +371,7 @@ class _Reader:
             except ValueError as error:  # an EventError is one
                 self._fault(f"{place}: {error}")
 
-    def _packed_events(self, file: str, data: bytes) -> Iterator[Event]:
+    def _events_of_pack(self, file: str, data: bytes) -> Iterator[Event]:
         from notifycli.replay.facts import read_facts  # noqa: PLC0415 - few scenarios name them
 
         try:

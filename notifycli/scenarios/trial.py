@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.rules.decision import Decision, Outcome
-from notifycli.rules.matching import Record, compared, matches
+from notifycli.rules.matching import Record, compare, matches
 from notifycli.rules.notifications import TYPES
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Replay
@@ -42,7 +42,7 @@ def _failures(scenario: Scenario, found: list[Record]) -> Iterator[str]:
     fired = [record for record in found if record["outcome"] == Outcome.FIRE]
     others = [record for record in found if record["outcome"] == Outcome.SUPPRESS]
     if scenario.expect is not None:
-        missing, unexpected = compared(scenario.expect, fired)
+        missing, unexpected = compare(scenario.expect, fired)
         for place in missing:
             expected = scenario.expect[place]
             yield f"- should fire: {_tell(expected, scenario)}; {_instead(expected, others)}"
@@ -54,7 +54,7 @@ def _failures(scenario: Scenario, found: list[Record]) -> Iterator[str]:
             if matches(expected, record):
                 yield f"+ shouldn't fire: {_tell(record, scenario)} {_basis(record)}"
     reasoned = [record for record in scenario.expect_not if "reason" in record]
-    for place in compared(reasoned, others)[0]:
+    for place in compare(reasoned, others)[0]:
         expected = reasoned[place]
         told = f"{_tell(expected, scenario)} ({expected['reason']})"
         yield f"- should be suppressed: {told}; {_instead(expected, found)}"

@@ -16,7 +16,7 @@ from notifycli.events.event import Event, Message
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.facts import VERSION, read_facts, write_facts
 from notifycli.replay.sources import PACKED
-from notifycli.rules.candidates import addressed_users, marked_users, mentions_in
+from notifycli.rules.candidates import mentions_in, users_by_address, users_in_markup
 from notifycli.rules.directory import Directory, Team, User
 from notifycli.rules.profile import NOTIFYCLI, profile_named
 from tests.conftest import Json, Notifycli
@@ -60,10 +60,10 @@ def test_a_text_that_is_cut_down_to_its_mentions_mentions_the_same_users(
     text: str, private: bool
 ) -> None:
     kept = mentions_in(Message(1, "outgoing", private, text))
-    assert addressed_users(kept, DIRECTORY) == addressed_users(text, DIRECTORY)
+    assert users_by_address(kept, DIRECTORY) == users_by_address(text, DIRECTORY)
     for profile in (NOTIFYCLI, profile_named("chatwoot@4.16"), profile_named("chatwoot@3.9")):
         if private:
-            found, expected = (marked_users(one, DIRECTORY, profile) for one in (kept, text))
+            found, expected = (users_in_markup(one, DIRECTORY, profile) for one in (kept, text))
             assert found == expected
 
 

@@ -26,7 +26,7 @@ from notifycli.rules.decision import (
     Reason,
     RecipientFields,
     Selection,
-    joined,
+    join_fields,
 )
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
@@ -211,4 +211,4 @@ def test_a_decision_is_its_two_parts_together() -> None:
     recipient = RecipientFields(
         7, None, NotificationType.MENTION, Channel.PUSH, Outcome.FIRE, Reason.ENABLED, None, False
     )
-    assert joined(event_fields(event), recipient).user_id == 7
+    assert join_fields(event_fields(event), recipient).user_id == 7

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.rules.matching import Record, compared, matches
+from notifycli.rules.matching import Record, compare, matches
 
 EMAIL: Record = {"user_id": 7, "channel": "email"}
 PUSH: Record = {"user_id": 7, "channel": "push"}
@@ -50,7 +50,7 @@ EXPECTED = st.lists(
 def test_what_is_missing_and_what_is_unexpected(
     expected: list[Record], found: list[Record], missing: list[int], unexpected: list[int]
 ) -> None:
-    assert compared(expected, found) == (missing, unexpected)
+    assert compare(expected, found) == (missing, unexpected)
 
 
 @given(EXPECTED, RECORDS)
@@ -68,5 +68,5 @@ def test_as_many_match_as_trying_every_order_would_match(
         return count
 
     best = max(matched(order) for order in permutations(found))
-    missing, unexpected = compared(expected, found)
+    missing, unexpected = compare(expected, found)
     assert (len(expected) - len(missing), len(found) - len(unexpected)) == (best, best)

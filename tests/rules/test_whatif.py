@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.rules.decision import Outcome
-from notifycli.rules.overlay import Wish, difference, locked_away, overlaid
+from notifycli.rules.overlay import Wish, difference, keys_locked_away, overlaid
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from tests.rules.harness import decisions_of, replay_of
@@ -70,7 +70,7 @@ def test_wishes_that_a_lock_beats_are_named() -> None:
         Wish(Layer.USER, 7, None, "quiet_hours", "off"),
         Wish(Layer.LOCK, None, None, "audio", "all"),
     ]
-    assert locked_away(STORED, wishes) == ["audio"]
+    assert keys_locked_away(STORED, wishes) == ["audio"]
 
 
 @given(worlds(), st.data(), st.booleans())

@@ -19,7 +19,7 @@ from notifycli.errors import DataError
 from notifycli.replay.decompression import BOM
 from notifycli.replay.sources import place_of
 from notifycli.rules.decision import Outcome
-from notifycli.rules.matching import FIELDS, compared, read_expected
+from notifycli.rules.matching import FIELDS, compare, read_expected
 from notifycli.rules.preferences import nearest
 
 _MISMATCH = 1
@@ -54,7 +54,7 @@ def show_mismatches(
     session.awaits(file)
     expected = read_expected_file(file)
     found = [msgspec.to_builtins(record) for record in records]
-    missing, unexpected = compared(expected if changes else [*map(_firing, expected)], found)
+    missing, unexpected = compare(expected if changes else [*map(_firing, expected)], found)
     if not changes:
         unexpected = [place for place in unexpected if found[place]["outcome"] == Outcome.FIRE]
     if not missing and not unexpected:

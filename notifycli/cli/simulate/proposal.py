@@ -11,7 +11,7 @@ from notifycli.cli.session import Session, find_user
 from notifycli.errors import UsageError
 from notifycli.replay.sources import place_of
 from notifycli.rules.directory import User
-from notifycli.rules.overlay import Wish, locked_away, overlaid
+from notifycli.rules.overlay import Wish, keys_locked_away, overlaid
 from notifycli.rules.preferences import Layer
 from notifycli.rules.settings import Preferences
 from notifycli.store.store import Store
@@ -64,7 +64,7 @@ def read_document(store: Store, file: str, account: int) -> list[Placed]:
 def propose(session: Session, account: int, stored: Preferences, wishes: Wishes) -> Preferences:
     """Lay the account's wishes over what is stored, and tell of those that a lock beats."""
     result = overlaid(stored, wishes.get(account, ()))
-    for key in locked_away(result, wishes.get(account, ())):
+    for key in keys_locked_away(result, wishes.get(account, ())):
         session.info(f"{key} is locked to {result.lock[key]} for account {account}: it stays so")
     return result
 

@@ -17,7 +17,7 @@ from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import is_packed
 from notifycli.replay.sources import total_size
 from notifycli.rules.counts import Changes, Insight
-from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, joined
+from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, join_fields
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.overlay import ChangedDecision, difference
@@ -90,7 +90,7 @@ class Run:
     def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
         """Give the selected decisions that fire, and to `explain` them the others too."""
         for fields, decided in self.recipients(events, explain=explain):
-            yield from (joined(fields, recipient) for recipient in decided)
+            yield from (join_fields(fields, recipient) for recipient in decided)
 
     def recipients(
         self, events: Iterable[Event], *, explain: bool
@@ -161,7 +161,7 @@ class Run:
         fields = event_fields(event)
         first, second = (
             {
-                _kind(recipient): joined(fields, recipient)
+                _kind(recipient): join_fields(fields, recipient)
                 for recipient in self._select(event, side.everything if side else [])
             }
             for side in (before, after)

@@ -326,9 +326,9 @@ def _tell_nothing_fired(session: Session, run: Run, *, explained: bool, selected
         return
     if not run.events:
         why = "there were no events"
-    elif counts.concerned_nobody and not selected:
+    elif counts.is_empty and not selected:
         why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
-    elif counts.concerned_nobody:
+    elif counts.is_empty:
         why = "no event concerns what was selected"
     elif not counts.held:
         why = (
