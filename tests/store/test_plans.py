@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from notifycli.store.sqlite.connection import SQLiteConnection
 from tests.conftest import Notifycli
 
 _STEP = re.compile(r"(SCAN|SEARCH) (\w+)(?:.*\((.*)\))?")
@@ -18,7 +19,7 @@ _FEW = {"account", "account_preference", "preset"}
 """Has no more rows than there are accounts, keys, or presets that somebody has saved."""
 
 
-class Watched(sqlite3.Connection):
+class Watched(SQLiteConnection):
     """Notes, of each statement that it runs, which tables SQLite reads from end to end."""
 
     whole: set[str]
@@ -65,7 +66,9 @@ def whole(desk: Notifycli, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         whole = found
 
     def watched(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        return connect(*arguments, factory=Noting, **options)
+        options["factory"] = Noting
+        made: sqlite3.Connection = connect(*arguments, **options)
+        return made
 
     monkeypatch.setattr(sqlite3, "connect", watched)
     return found
