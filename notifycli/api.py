@@ -21,8 +21,8 @@ from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.rules.decision import Decision
 from notifycli.rules.directory import Directory
+from notifycli.rules.layers import Preferences
 from notifycli.rules.replay import Replay
-from notifycli.rules.settings import Preferences
 
 __all__ = [
     "DataError",

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
-from notifycli.chatwoot.client import Api
+from notifycli.chatwoot.client import ChatwootApi
 from notifycli.chatwoot.http import (
     LIMITS,
-    Limits,
     OutOfReachError,
+    RateLimits,
     TokenRefusedError,
     TooManyRequestsError,
     Transport,
@@ -67,7 +67,7 @@ class Desk:
 
     life: TokenService
     connection: Connection
-    limits: Limits = LIMITS
+    limits: RateLimits = LIMITS
 
     @property
     def account(self) -> int:
@@ -100,11 +100,11 @@ class Desk:
             )
         return token
 
-    def open(self, user: User) -> Api:
+    def open(self, user: User) -> ChatwootApi:
         """Speak as this user. Raises `NotPermittedError` without a token that can be used."""
         return self.open_many(user, 1)[0]
 
-    def open_many(self, user: User, count: int) -> list[Api]:
+    def open_many(self, user: User, count: int) -> list[ChatwootApi]:
         """Speak as this user in so many threads; raises as `open` does."""
         token, named = self.held(user), user.email or str(user.id)
         if self.life.store.chatwoot.record_of(self.account, user.id).rotating:
@@ -115,10 +115,10 @@ class Desk:
         secret = self.life.reveal(token)
         return [self.speak(secret) for _ in range(count)]
 
-    def speak(self, secret: Secret) -> Api:
+    def speak(self, secret: Secret) -> ChatwootApi:
         """Speak with this token."""
         transport = Transport(self.connection.url, secret, self.limits)
-        return Api(transport, self.connection.remote_account_id)
+        return ChatwootApi(transport, self.connection.remote_account_id)
 
     def change(self, *, dry_run: bool = False) -> AbstractContextManager[Change]:
         """Change what is known here of the account; nothing is stored of a dry run."""

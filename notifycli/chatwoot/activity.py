@@ -14,7 +14,7 @@ from typing import NamedTuple
 from notifycli.rules.directory import Team, User
 
 
-class Change(StrEnum):
+class Act(StrEnum):
     """What a sentence says has changed."""
 
     SELF_ASSIGNED = "self_assigned"
@@ -32,7 +32,7 @@ class Change(StrEnum):
 class Activity(NamedTuple):
     """A sentence, as far as its names could be resolved."""
 
-    change: Change
+    change: Act
     name: str = ""
     """The name of whom it was assigned to."""
     assignee: int | None = None
@@ -48,239 +48,237 @@ class Activity(NamedTuple):
         return self.unresolved is None, self.actor is not None, len(self.name)
 
 
-SENTENCES: Mapping[str, Mapping[Change, tuple[str, ...]]] = {
+SENTENCES: Mapping[str, Mapping[Act, tuple[str, ...]]] = {
     "en": {
-        Change.SELF_ASSIGNED: ("{actor} self-assigned this conversation",),
-        Change.ASSIGNED_VIA_TEAM: ("Assigned to {assignee} via {team} by {actor}",),
-        Change.ASSIGNED: ("Assigned to {assignee} by {actor}",),
-        Change.UNASSIGNED: ("Conversation unassigned by {actor}",),
-        Change.TEAM_ASSIGNED: ("Assigned to {team} by {actor}",),
-        Change.TEAM_REMOVED: ("Unassigned from {team} by {actor}",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} self-assigned this conversation",),
+        Act.ASSIGNED_VIA_TEAM: ("Assigned to {assignee} via {team} by {actor}",),
+        Act.ASSIGNED: ("Assigned to {assignee} by {actor}",),
+        Act.UNASSIGNED: ("Conversation unassigned by {actor}",),
+        Act.TEAM_ASSIGNED: ("Assigned to {team} by {actor}",),
+        Act.TEAM_REMOVED: ("Unassigned from {team} by {actor}",),
+        Act.RESOLVED: (
             "Conversation was marked resolved by {actor}",
             "Conversation was resolved by {actor}",
             "Conversation was marked resolved by system due to {actor} of inactivity",
         ),
-        Change.OPEN: (
+        Act.OPEN: (
             "Conversation was reopened by {actor}",
             "Conversation was marked open by {actor}",
             "Conversation was marked open automatically after an agent reply",
             "System reopened the conversation due to a new incoming message.",
         ),
-        Change.PENDING: ("Conversation was marked as pending by {actor}",),
-        Change.SNOOZED: ("Conversation was snoozed by {actor}",),
+        Act.PENDING: ("Conversation was marked as pending by {actor}",),
+        Act.SNOOZED: ("Conversation was snoozed by {actor}",),
     },
     "de": {
-        Change.SELF_ASSIGNED: ("{actor} hat sich dieses Gespräch selbst zugewiesen",),
-        Change.ASSIGNED_VIA_TEAM: ("Zugewiesen an {assignee} über {team} von {actor}",),
+        Act.SELF_ASSIGNED: ("{actor} hat sich dieses Gespräch selbst zugewiesen",),
+        Act.ASSIGNED_VIA_TEAM: ("Zugewiesen an {assignee} über {team} von {actor}",),
         # The translation has the two the other way round.
-        Change.ASSIGNED: ("{actor} von {assignee} zugewiesen",),
-        Change.UNASSIGNED: ("Gespräch nicht zugewiesen von {actor}",),
-        Change.TEAM_ASSIGNED: ("Zugewiesen an {team} von {actor}",),
-        Change.TEAM_REMOVED: ("Entfernt aus {team} von {actor}",),
-        Change.RESOLVED: (
+        Act.ASSIGNED: ("{actor} von {assignee} zugewiesen",),
+        Act.UNASSIGNED: ("Gespräch nicht zugewiesen von {actor}",),
+        Act.TEAM_ASSIGNED: ("Zugewiesen an {team} von {actor}",),
+        Act.TEAM_REMOVED: ("Entfernt aus {team} von {actor}",),
+        Act.RESOLVED: (
             "Das Gespräch wurde von {actor} gelöst",
             "Konversation wurde von {actor} gelöst",
             "Das Gespräch wurde vom System aufgrund von {actor} Inaktivität gelöst",
         ),
-        Change.OPEN: (
+        Act.OPEN: (
             "Das Gespräch wurde von {actor} wieder eröffnet",
             (
                 "Das System hat die Unterhaltung aufgrund einer neuen eingehenden Nachricht "
                 "wieder geöffnet."
             ),
         ),
-        Change.PENDING: ("Das Gespräch wurde von {actor} als ausstehend markiert",),
-        Change.SNOOZED: ("Das Gespräch wurde von {actor} zur Erinnerung markiert",),
+        Act.PENDING: ("Das Gespräch wurde von {actor} als ausstehend markiert",),
+        Act.SNOOZED: ("Das Gespräch wurde von {actor} zur Erinnerung markiert",),
     },
     "es": {
-        Change.SELF_ASSIGNED: ("{actor} auto-asignado a esta conversación",),
-        Change.ASSIGNED_VIA_TEAM: ("Asignado a {assignee} via {team} por {actor}",),
-        Change.ASSIGNED: ("Asignado a {assignee} por {actor}",),
-        Change.UNASSIGNED: ("Conversación no asignada por {actor}",),
-        Change.TEAM_ASSIGNED: ("Asignado a {team} por {actor}",),
-        Change.TEAM_REMOVED: ("Desasignado de {team} por {actor}",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} auto-asignado a esta conversación",),
+        Act.ASSIGNED_VIA_TEAM: ("Asignado a {assignee} via {team} por {actor}",),
+        Act.ASSIGNED: ("Asignado a {assignee} por {actor}",),
+        Act.UNASSIGNED: ("Conversación no asignada por {actor}",),
+        Act.TEAM_ASSIGNED: ("Asignado a {team} por {actor}",),
+        Act.TEAM_REMOVED: ("Desasignado de {team} por {actor}",),
+        Act.RESOLVED: (
             "La conversación fue marcada por {actor}",
             "Conversación fue resuelta por {actor}",
         ),
-        Change.OPEN: (
+        Act.OPEN: (
             "La conversación fue reabierta por {actor}",
             "El sistema reabrió la conversación debido a un nuevo mensaje entrante.",
         ),
-        Change.PENDING: ("La conversación fue marcada como pendiente por {actor}",),
-        Change.SNOOZED: ("La conversación fue pospuesta por {actor}",),
+        Act.PENDING: ("La conversación fue marcada como pendiente por {actor}",),
+        Act.SNOOZED: ("La conversación fue pospuesta por {actor}",),
     },
     "pt_BR": {
-        Change.SELF_ASSIGNED: ("{actor} atribuiu a si mesmo essa conversa",),
-        Change.ASSIGNED_VIA_TEAM: ("Atribuído a {assignee} via {team} por {actor}",),
-        Change.ASSIGNED: ("Atribuído a {assignee} por {actor}",),
-        Change.UNASSIGNED: ("Conversa desatribuída por {actor}",),
-        Change.TEAM_ASSIGNED: ("Atribuído a {team} por {actor}",),
-        Change.TEAM_REMOVED: ("Desatribuído de {team} por {actor}",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} atribuiu a si mesmo essa conversa",),
+        Act.ASSIGNED_VIA_TEAM: ("Atribuído a {assignee} via {team} por {actor}",),
+        Act.ASSIGNED: ("Atribuído a {assignee} por {actor}",),
+        Act.UNASSIGNED: ("Conversa desatribuída por {actor}",),
+        Act.TEAM_ASSIGNED: ("Atribuído a {team} por {actor}",),
+        Act.TEAM_REMOVED: ("Desatribuído de {team} por {actor}",),
+        Act.RESOLVED: (
             "Conversa foi marcada como resolvida por {actor}",
             "A conversa foi resolvida por {actor}",
         ),
-        Change.OPEN: (
+        Act.OPEN: (
             "Conversa foi reaberta por {actor}",
             "A conversa foi aberta por {actor}",
             "O sistema reabriu a conversa devido a uma nova mensagem recebida.",
         ),
-        Change.PENDING: ("Conversa foi marcada como pendente por {actor}",),
-        Change.SNOOZED: ("Conversa foi adiada por {actor}",),
+        Act.PENDING: ("Conversa foi marcada como pendente por {actor}",),
+        Act.SNOOZED: ("Conversa foi adiada por {actor}",),
     },
     "fr": {
-        Change.SELF_ASSIGNED: ("{actor} s'est auto-assigné cette conversation",),
-        Change.ASSIGNED_VIA_TEAM: ("Assigné à {assignee} via {team} par {actor}",),
-        Change.ASSIGNED: ("Assigné à {assignee} par {actor}",),
-        Change.UNASSIGNED: ("Responsable de la conversation supprimé par {actor}",),
-        Change.TEAM_ASSIGNED: ("Assigné à {team} par {actor}",),
-        Change.TEAM_REMOVED: ("Non assigné de {team} par {actor}",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} s'est auto-assigné cette conversation",),
+        Act.ASSIGNED_VIA_TEAM: ("Assigné à {assignee} via {team} par {actor}",),
+        Act.ASSIGNED: ("Assigné à {assignee} par {actor}",),
+        Act.UNASSIGNED: ("Responsable de la conversation supprimé par {actor}",),
+        Act.TEAM_ASSIGNED: ("Assigné à {team} par {actor}",),
+        Act.TEAM_REMOVED: ("Non assigné de {team} par {actor}",),
+        Act.RESOLVED: (
             "La conversation a été marquée résolue par {actor}",
             "La conversation a été résolue par {actor}",
         ),
-        Change.OPEN: ("La conversation a été ré-ouverte par {actor}",),
-        Change.PENDING: ("La conversation a été marquée comme en attente par {actor}",),
-        Change.SNOOZED: ("La conversation a été reportée par {actor}",),
+        Act.OPEN: ("La conversation a été ré-ouverte par {actor}",),
+        Act.PENDING: ("La conversation a été marquée comme en attente par {actor}",),
+        Act.SNOOZED: ("La conversation a été reportée par {actor}",),
     },
     "it": {
-        Change.SELF_ASSIGNED: ("{actor} si è assegnato a questa conversazione",),
-        Change.ASSIGNED_VIA_TEAM: ("Assegnata a {assignee} via {team} da {actor}",),
-        Change.ASSIGNED: ("Assegnato a {assignee} da {actor}",),
-        Change.UNASSIGNED: ("Conversazione disassegnata da {actor}",),
-        Change.TEAM_ASSIGNED: ("Assegnata a {team} da {actor}",),
-        Change.TEAM_REMOVED: ("Assegnazione a {team} rimossa da {actor}",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} si è assegnato a questa conversazione",),
+        Act.ASSIGNED_VIA_TEAM: ("Assegnata a {assignee} via {team} da {actor}",),
+        Act.ASSIGNED: ("Assegnato a {assignee} da {actor}",),
+        Act.UNASSIGNED: ("Conversazione disassegnata da {actor}",),
+        Act.TEAM_ASSIGNED: ("Assegnata a {team} da {actor}",),
+        Act.TEAM_REMOVED: ("Assegnazione a {team} rimossa da {actor}",),
+        Act.RESOLVED: (
             "La conversazione è stata contrassegnata come risolta da {actor}",
             "La conversazione è stata risolta da {actor}",
         ),
-        Change.OPEN: (
+        Act.OPEN: (
             "La conversazione è stata riaperta da {actor}",
             "Il sistema ha riaperto la conversazione a causa di un nuovo messaggio in arrivo.",
         ),
-        Change.PENDING: ("La conversazione è stata contrassegnata come in attesa da {actor}",),
-        Change.SNOOZED: ("La conversazione è stata posticipata da {actor}",),
+        Act.PENDING: ("La conversazione è stata contrassegnata come in attesa da {actor}",),
+        Act.SNOOZED: ("La conversazione è stata posticipata da {actor}",),
     },
     "pl": {
-        Change.SELF_ASSIGNED: ("{actor} przypisał się do tej rozmowy",),
-        Change.ASSIGNED_VIA_TEAM: ("Przypisano do {assignee} przez {team} przez {actor}",),
-        Change.ASSIGNED: ("Przypisane do {assignee} przez {actor}",),
-        Change.UNASSIGNED: ("Rozmowa nieprzypisana przez {actor}",),
-        Change.TEAM_ASSIGNED: ("Przydzielone do {team} przez {actor}",),
-        Change.TEAM_REMOVED: ("Usunięto przydzielenie do {team} przez {actor}",),
-        Change.RESOLVED: ("Rozmowa została rozwiązana przez {actor}",),
-        Change.OPEN: (
+        Act.SELF_ASSIGNED: ("{actor} przypisał się do tej rozmowy",),
+        Act.ASSIGNED_VIA_TEAM: ("Przypisano do {assignee} przez {team} przez {actor}",),
+        Act.ASSIGNED: ("Przypisane do {assignee} przez {actor}",),
+        Act.UNASSIGNED: ("Rozmowa nieprzypisana przez {actor}",),
+        Act.TEAM_ASSIGNED: ("Przydzielone do {team} przez {actor}",),
+        Act.TEAM_REMOVED: ("Usunięto przydzielenie do {team} przez {actor}",),
+        Act.RESOLVED: ("Rozmowa została rozwiązana przez {actor}",),
+        Act.OPEN: (
             "Rozmowa została ponownie otwarta przez {actor}",
             "System otworzył ponownie rozmowę z powodu nowej wiadomości przychodzącej.",
         ),
-        Change.PENDING: ("Rozmowa została oznaczona jako oczekująca przez {actor}",),
-        Change.SNOOZED: ("Rozmowa została uśpiona przez {actor}",),
+        Act.PENDING: ("Rozmowa została oznaczona jako oczekująca przez {actor}",),
+        Act.SNOOZED: ("Rozmowa została uśpiona przez {actor}",),
     },
     "ru": {
-        Change.SELF_ASSIGNED: ("{actor} назначил(а) разговор себе",),
-        Change.ASSIGNED_VIA_TEAM: ("{actor} назначил {assignee} в {team}",),
-        Change.ASSIGNED: ("{actor} назначил {assignee} ответственным",),
-        Change.UNASSIGNED: ("Ответственный снят {actor}",),
-        Change.TEAM_ASSIGNED: ("{actor} назначил {team} ответственным",),
-        Change.TEAM_REMOVED: ("{actor} исключил из {team}",),
-        Change.RESOLVED: ("{actor} завершил диалог", "Разговор был закрыт {actor}"),
-        Change.OPEN: (
+        Act.SELF_ASSIGNED: ("{actor} назначил(а) разговор себе",),
+        Act.ASSIGNED_VIA_TEAM: ("{actor} назначил {assignee} в {team}",),
+        Act.ASSIGNED: ("{actor} назначил {assignee} ответственным",),
+        Act.UNASSIGNED: ("Ответственный снят {actor}",),
+        Act.TEAM_ASSIGNED: ("{actor} назначил {team} ответственным",),
+        Act.TEAM_REMOVED: ("{actor} исключил из {team}",),
+        Act.RESOLVED: ("{actor} завершил диалог", "Разговор был закрыт {actor}"),
+        Act.OPEN: (
             "{actor} открыл заново диалог",
             "Система переоткрыла разговор из-за нового входящего сообщения.",
         ),
-        Change.PENDING: ("Разговор был помечен как ожидающий {actor}",),
-        Change.SNOOZED: ("Разговор был помечен как отложенный {actor}",),
+        Act.PENDING: ("Разговор был помечен как ожидающий {actor}",),
+        Act.SNOOZED: ("Разговор был помечен как отложенный {actor}",),
     },
     "zh_CN": {
-        Change.SELF_ASSIGNED: ("{actor} 自行分配这次会话",),
-        Change.ASSIGNED_VIA_TEAM: ("由 {assignee} 分配给 {team} 团队的 {actor}",),
-        Change.ASSIGNED: ("由 {assignee} 分配给 {actor}",),
-        Change.UNASSIGNED: ("对话未被 {actor} 分配",),
-        Change.TEAM_ASSIGNED: ("由 {team} 分配给 {actor}",),
-        Change.TEAM_REMOVED: ("由 {actor} 从 {team} 中取消分配",),
-        Change.RESOLVED: ("对话被标记由 {actor} 解决",),
-        Change.OPEN: ("对话被 {actor} 重新打开",),
-        Change.PENDING: ("对话被标记由 {actor} 待处理",),
-        Change.SNOOZED: ("对话被 {actor} 暂停",),
+        Act.SELF_ASSIGNED: ("{actor} 自行分配这次会话",),
+        Act.ASSIGNED_VIA_TEAM: ("由 {assignee} 分配给 {team} 团队的 {actor}",),
+        Act.ASSIGNED: ("由 {assignee} 分配给 {actor}",),
+        Act.UNASSIGNED: ("对话未被 {actor} 分配",),
+        Act.TEAM_ASSIGNED: ("由 {team} 分配给 {actor}",),
+        Act.TEAM_REMOVED: ("由 {actor} 从 {team} 中取消分配",),
+        Act.RESOLVED: ("对话被标记由 {actor} 解决",),
+        Act.OPEN: ("对话被 {actor} 重新打开",),
+        Act.PENDING: ("对话被标记由 {actor} 待处理",),
+        Act.SNOOZED: ("对话被 {actor} 暂停",),
     },
     "ja": {
-        Change.SELF_ASSIGNED: ("{actor} がこの会話を自身に割り当てました",),
-        Change.ASSIGNED_VIA_TEAM: (
-            "{actor} によって {team} 経由で {assignee} に割り当てられました",
-        ),
-        Change.ASSIGNED: ("{actor} によって {assignee} に割り当てられました",),
-        Change.UNASSIGNED: ("{actor} によって割り当てが解除されました",),
-        Change.TEAM_ASSIGNED: ("{actor} によって {team} に割り当てられました",),
-        Change.TEAM_REMOVED: ("{actor} によって {team} から割り当てが解除されました",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} がこの会話を自身に割り当てました",),
+        Act.ASSIGNED_VIA_TEAM: ("{actor} によって {team} 経由で {assignee} に割り当てられました",),
+        Act.ASSIGNED: ("{actor} によって {assignee} に割り当てられました",),
+        Act.UNASSIGNED: ("{actor} によって割り当てが解除されました",),
+        Act.TEAM_ASSIGNED: ("{actor} によって {team} に割り当てられました",),
+        Act.TEAM_REMOVED: ("{actor} によって {team} から割り当てが解除されました",),
+        Act.RESOLVED: (
             "{actor} によって会話は解決済みになりました",
             "{actor} によって会話が解決されました",
             "{actor} 日間会話が非アクティブだったため、システムにより解決済みにされました",
         ),
-        Change.OPEN: (
+        Act.OPEN: (
             "{actor} によって会話が再開されました",
             "新しい受信メッセージを受信したため、システムが会話が再開されました",
         ),
-        Change.PENDING: ("{actor} によって会話が保留にされました",),
-        Change.SNOOZED: ("{actor} によって会話がスヌーズされました",),
+        Act.PENDING: ("{actor} によって会話が保留にされました",),
+        Act.SNOOZED: ("{actor} によって会話がスヌーズされました",),
     },
     "id": {
-        Change.SELF_ASSIGNED: ("{actor} menetapkan sendiri percakapan ini",),
-        Change.ASSIGNED_VIA_TEAM: ("Ditugaskan ke {assignee} melalui {team} oleh {actor}",),
-        Change.ASSIGNED: ("Ditugaskan ke {assignee} oleh {actor}",),
-        Change.UNASSIGNED: ("Percakapan batal ditetapkan oleh {actor}",),
-        Change.TEAM_ASSIGNED: ("Ditugaskan ke {team} oleh {actor}",),
-        Change.TEAM_REMOVED: ("Dibebastugaskan dari {team} oleh {actor}",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} menetapkan sendiri percakapan ini",),
+        Act.ASSIGNED_VIA_TEAM: ("Ditugaskan ke {assignee} melalui {team} oleh {actor}",),
+        Act.ASSIGNED: ("Ditugaskan ke {assignee} oleh {actor}",),
+        Act.UNASSIGNED: ("Percakapan batal ditetapkan oleh {actor}",),
+        Act.TEAM_ASSIGNED: ("Ditugaskan ke {team} oleh {actor}",),
+        Act.TEAM_REMOVED: ("Dibebastugaskan dari {team} oleh {actor}",),
+        Act.RESOLVED: (
             "Percakapan ditandai selesai oleh {actor}",
             "Percakapan diselesaikan oleh {actor}",
             "Percakapan ditandai terselesaikan oleh {actor}",
         ),
-        Change.OPEN: (
+        Act.OPEN: (
             "Percakapan telah dibuka kembali oleh {actor}",
             "Sistem membuka kembali percakapan karena pesan masuk baru.",
         ),
-        Change.PENDING: ("Percakapan telah ditandai sebagai tertunda oleh {actor}",),
-        Change.SNOOZED: ("Percakapan telah ditunda oleh {actor}",),
+        Act.PENDING: ("Percakapan telah ditandai sebagai tertunda oleh {actor}",),
+        Act.SNOOZED: ("Percakapan telah ditunda oleh {actor}",),
     },
     "vi": {
-        Change.SELF_ASSIGNED: ("{actor} phân công chính mình vào hội thoại này",),
-        Change.ASSIGNED_VIA_TEAM: ("Phân công cho {assignee} thông qua {team} bởi {actor}",),
-        Change.ASSIGNED: ("Chỉ định {assignee} bởi {actor}",),
-        Change.UNASSIGNED: ("Cuộc hội thoại chưa được chỉ định bởi {actor}",),
-        Change.TEAM_ASSIGNED: ("Chỉ định {team} bởi {actor}",),
-        Change.TEAM_REMOVED: ("Huỷ phân công cho {team} bởi {actor}",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} phân công chính mình vào hội thoại này",),
+        Act.ASSIGNED_VIA_TEAM: ("Phân công cho {assignee} thông qua {team} bởi {actor}",),
+        Act.ASSIGNED: ("Chỉ định {assignee} bởi {actor}",),
+        Act.UNASSIGNED: ("Cuộc hội thoại chưa được chỉ định bởi {actor}",),
+        Act.TEAM_ASSIGNED: ("Chỉ định {team} bởi {actor}",),
+        Act.TEAM_REMOVED: ("Huỷ phân công cho {team} bởi {actor}",),
+        Act.RESOLVED: (
             "Cuộc trò chuyện được đánh dấu là đã giải quyết bởi {actor}",
             "Hội thoại đã được giải quyết bởi {actor}",
             "Hội thoại được đánh dấu là đã giải quyết bởi {actor}",
         ),
-        Change.OPEN: ("Cuộc trò chuyện đã được mở lại bởi {actor}",),
-        Change.PENDING: ("Hội thoại được đánh dấu là chưa giải quyết bởi {actor}",),
-        Change.SNOOZED: ("Hội thoại đã được tạm dừng lại bởi {actor}",),
+        Act.OPEN: ("Cuộc trò chuyện đã được mở lại bởi {actor}",),
+        Act.PENDING: ("Hội thoại được đánh dấu là chưa giải quyết bởi {actor}",),
+        Act.SNOOZED: ("Hội thoại đã được tạm dừng lại bởi {actor}",),
     },
     "ar": {
-        Change.SELF_ASSIGNED: ("{actor} تم تعيينه تلقائياً لهذه المحادثة",),
-        Change.ASSIGNED_VIA_TEAM: ("تم تعيينه إلى {assignee} عبر {team} بواسطة {actor}",),
-        Change.ASSIGNED: ("تم إسنادها إلى {assignee} بواسطة {actor}",),
-        Change.UNASSIGNED: ("المحادثة غير مسندة بواسطة {actor}",),
-        Change.TEAM_ASSIGNED: ("تم إسنادها إلى {team} بواسطة {actor}",),
-        Change.TEAM_REMOVED: ("إلغاء التعيين من {team} بواسطة {actor}",),
-        Change.RESOLVED: (
+        Act.SELF_ASSIGNED: ("{actor} تم تعيينه تلقائياً لهذه المحادثة",),
+        Act.ASSIGNED_VIA_TEAM: ("تم تعيينه إلى {assignee} عبر {team} بواسطة {actor}",),
+        Act.ASSIGNED: ("تم إسنادها إلى {assignee} بواسطة {actor}",),
+        Act.UNASSIGNED: ("المحادثة غير مسندة بواسطة {actor}",),
+        Act.TEAM_ASSIGNED: ("تم إسنادها إلى {team} بواسطة {actor}",),
+        Act.TEAM_REMOVED: ("إلغاء التعيين من {team} بواسطة {actor}",),
+        Act.RESOLVED: (
             'تم تحديث حالة المحادثة لـ"مغلقة" بواسطة {actor}',
             "تم حل المحادثة بواسطة {actor}",
             "تم تحديد هذه المحادثة كمحلولة بواسطة {actor}",
             "تم وضع علامة على المحادثة كمحلولة من قبل النظام بسبب {actor} من عدم النشاط",
         ),
-        Change.OPEN: (
+        Act.OPEN: (
             "تم إعادة فتح المحادثة بواسطة {actor}",
             "تم تحديد هذه المحادثة كمفتوحة بواسطة {actor}",
             "أعاد النظام فتح المحادثة بسبب رسالة واردة جديدة.",
         ),
-        Change.PENDING: ('تم تحديث حالة المحادثة لـ"معلقة" بواسطة {actor}',),
-        Change.SNOOZED: ("تم تأجيل المحادثة بواسطة {actor}",),
+        Act.PENDING: ('تم تحديث حالة المحادثة لـ"معلقة" بواسطة {actor}',),
+        Act.SNOOZED: ("تم تأجيل المحادثة بواسطة {actor}",),
     },
 }
 """By language, as Chatwoot names it. What only labels, mutes or sets a priority isn't here."""
@@ -309,11 +307,11 @@ class Names:
             return best._replace(assignee=None, team=None, unresolved=best.name)
         return best
 
-    def _resolve(self, change: Change, names: Mapping[str, str]) -> Activity:
+    def _resolve(self, change: Act, names: Mapping[str, str]) -> Activity:
         actor = self._users.get(names.get("actor", ""))
         assignee = self._users.get(names.get("assignee", ""))
         team = self._teams.get(names.get("team", ""))
-        if change is Change.SELF_ASSIGNED:
+        if change is Act.SELF_ASSIGNED:
             assignee, names = actor, {"assignee": names["actor"]}
         known = {"assignee": assignee, "team": team}
         missing = [name for field, name in names.items() if field in known and not known[field]]
@@ -328,7 +326,7 @@ def _by_name(items: Iterable[User] | Iterable[Team]) -> dict[str, int | None]:
     return found
 
 
-def _readings(text: str) -> Iterator[tuple[Change, dict[str, str]]]:
+def _readings(text: str) -> Iterator[tuple[Act, dict[str, str]]]:
     for sentences in SENTENCES.values():
         for change, patterns in sentences.items():
             for pattern in patterns:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, Self, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
-from notifycli.chatwoot.http import LIMITS, Answer, Limits, Transport
+from notifycli.chatwoot.http import LIMITS, Answer, RateLimits, Transport
 from notifycli.chatwoot.mapping import NotificationSettings
 from notifycli.errors import (
     NotifycliError,
@@ -47,7 +47,7 @@ def role_of(text: str | None) -> Role:
     return "administrator" if text == "administrator" else "agent"
 
 
-class ProfileAccount(Struct, frozen=True):
+class RemoteAccount(Struct, frozen=True):
     """An account that a user belongs to."""
 
     id: int
@@ -55,18 +55,18 @@ class ProfileAccount(Struct, frozen=True):
     role: str | None = None
 
 
-class Profile(Struct, frozen=True):
+class RemoteProfile(Struct, frozen=True):
     """The user whom a token belongs to."""
 
     id: int
     email: str
     name: str | None = None
     role: str | None = None
-    accounts: tuple[ProfileAccount, ...] = ()
+    accounts: tuple[RemoteAccount, ...] = ()
     ui_settings: dict[str, Any] | None = None
 
 
-class Agent(Struct, frozen=True):
+class RemoteAgent(Struct, frozen=True):
     """A user of the account."""
 
     id: int
@@ -110,13 +110,13 @@ class PersonThere(Struct, frozen=True):
     blocked: bool | None = None
 
 
-class _Meta(Struct, frozen=True):
+class _RemoteMeta(Struct, frozen=True):
     sender: PersonThere | None = None
     assignee: PersonThere | None = None
     team: PersonThere | None = None
 
 
-class Conversation(Struct, frozen=True):
+class RemoteConversation(Struct, frozen=True):
     """A conversation as it is now; `id` is the display id, times are Unix seconds."""
 
     id: int
@@ -124,7 +124,7 @@ class Conversation(Struct, frozen=True):
     status: str
     created_at: float
     last_activity_at: float
-    meta: _Meta = _Meta()
+    meta: _RemoteMeta = _RemoteMeta()
 
 
 class NotificationRow(Struct, frozen=True):
@@ -181,7 +181,7 @@ class _Changed(Struct, frozen=True):
     status: str | None = None
 
 
-class Message(Struct, frozen=True):
+class RemoteMessage(Struct, frozen=True):
     """A message of a conversation; `message_type` is Chatwoot's number, the time Unix seconds."""
 
     id: int
@@ -215,16 +215,16 @@ class ReportingEvent(Struct, frozen=True):
     user_id: int | None = None
 
 
-class _Listed(Struct, frozen=True):
-    payload: list[Conversation]
+class _ListedAgents(Struct, frozen=True):
+    payload: list[RemoteConversation]
 
 
 class _ConversationPage(Struct, frozen=True):
-    data: _Listed
+    data: _ListedAgents
 
 
 class _MessagePage(Struct, frozen=True):
-    payload: list[Message]
+    payload: list[RemoteMessage]
 
 
 class _Payload(Struct, frozen=True):
@@ -249,7 +249,7 @@ class _Server(Struct, frozen=True):
     version: str
 
 
-def server_version(base: str, limits: Limits = LIMITS) -> str:
+def server_version(base: str, limits: RateLimits = LIMITS) -> str:
     """Give the version of the Chatwoot at an address, as it tells everybody.
 
     Raises `UnavailableError` if it doesn't, and as `Transport.ask` does.
@@ -266,7 +266,7 @@ def server_version(base: str, limits: Limits = LIMITS) -> str:
     )
 
 
-class Api:
+class ChatwootApi:
     """The API as one user. Each method raises `NotPermittedError`, `UnavailableError`, …."""
 
     def __init__(self, transport: Transport, account: int) -> None:
@@ -279,9 +279,9 @@ class Api:
     def __exit__(self, *_: object) -> None:
         self._transport.__exit__()
 
-    def profile(self) -> Profile:
+    def profile(self) -> RemoteProfile:
         """Give the user whose token this is."""
-        return self._get(_PROFILE, Profile)
+        return self._get(_PROFILE, RemoteProfile)
 
     def pubsub_token(self) -> Secret:
         """Return what opens the user's live socket."""
@@ -292,12 +292,12 @@ class Api:
         answer = self._transport.ask("GET", _PROFILE)
         if answer.status == _UNAUTHORIZED:
             return False
-        self._read(answer, "GET", _PROFILE, Profile)
+        self._read(answer, "GET", _PROFILE, RemoteProfile)
         return True
 
-    def agents(self) -> list[Agent]:
+    def agents(self) -> list[RemoteAgent]:
         """Give the account's users."""
-        return self._get(f"{self._account}/agents", list[Agent])
+        return self._get(f"{self._account}/agents", list[RemoteAgent])
 
     def inboxes(self) -> list[Group]:
         """Give the inboxes that the user may see."""
@@ -337,7 +337,7 @@ class Api:
 
     def write_ui_settings(self, ui_settings: Mapping[str, Any]) -> None:
         """Replace all of `ui_settings`."""
-        self._send("PUT", _PROFILE, {"profile": {"ui_settings": ui_settings}}, Profile)
+        self._send("PUT", _PROFILE, {"profile": {"ui_settings": ui_settings}}, RemoteProfile)
 
     def make_webhook(self, url: str) -> Secret | None:
         """Have what replays need sent to a URL; give what it signs with, where it signs."""
@@ -361,18 +361,18 @@ class Api:
         answer = self._transport.ask("POST", _RESET)
         return Secret(self._read(answer, "POST", _RESET, _Reset).access_token)
 
-    def conversations(self, page: int) -> list[Conversation]:
+    def conversations(self, page: int) -> list[RemoteConversation]:
         """Return a page of all conversations, those with the latest activity first."""
         query = f"status=all&sort_by=last_activity_at_desc&page={page}"
         return self._get(f"{self._account}/conversations?{query}", _ConversationPage).data.payload
 
-    def conversation(self, id_: int) -> Conversation:
+    def conversation(self, id_: int) -> RemoteConversation:
         """Return a conversation by its display id."""
-        return self._get(f"{self._account}/conversations/{id_}", Conversation)
+        return self._get(f"{self._account}/conversations/{id_}", RemoteConversation)
 
-    def messages(self, conversation: int) -> list[Message]:
+    def messages(self, conversation: int) -> list[RemoteMessage]:
         """Return all messages of a conversation, with activities and private notes, by id."""
-        found: dict[int, Message] = {}
+        found: dict[int, RemoteMessage] = {}
         while True:
             after = max(found, default=0)
             query = f"after={after}&before={_LAST_MESSAGE}"

@@ -19,7 +19,7 @@ from notifycli.events.timestamps import parse_moment
 from notifycli.rules.notifications import Channel, NotificationType
 
 if TYPE_CHECKING:
-    from notifycli.chatwoot.client import Api
+    from notifycli.chatwoot.client import ChatwootApi
 
 _T = NotificationType
 _SENT = re.compile(
@@ -94,7 +94,7 @@ class Evidence(Struct):
                     "chatwoot import-export writes them, as notifications.jsonl",
                 ) from None
 
-    def ask(self, api: Api, user: int) -> None:
+    def ask(self, api: ChatwootApi, user: int) -> None:
         """Take in what Chatwoot itself shows a user. Raises the API's errors."""
         self.rows = True
         for row in api.notifications():

@@ -55,7 +55,7 @@ _ROWS: Mapping[str, type[AnyRow]] = {
 """By the name that the script gives them, in the order in which they hold at one moment."""
 
 
-class Preferences(Struct, frozen=True):
+class ExportedPreferences(Struct, frozen=True):
     """A user's preferences as the database has them."""
 
     account_id: int
@@ -95,21 +95,21 @@ class _NotificationRow(Row, frozen=True, kw_only=True):
     read: bool = False
 
 
-class _Named(Struct):
+class _ExportedName(Struct):
     id: int
     name: str | None = None
 
 
-class _Inbox(Struct):
+class _ExportedInbox(Struct):
     id: int
     bot: bool | None = None
 
 
 class _Directory(Struct):
-    account: _Named
-    users: list[_Named] = []
-    inboxes: list[_Inbox] = []
-    teams: list[_Named] = []
+    account: _ExportedName
+    users: list[_ExportedName] = []
+    inboxes: list[_ExportedInbox] = []
+    teams: list[_ExportedName] = []
 
 
 class Document(NamedTuple):
@@ -138,7 +138,7 @@ class Export:
     def __init__(self) -> None:
         self.since = ""
         self.documents: list[Document] = []
-        self.preferences: list[Preferences] = []
+        self.preferences: list[ExportedPreferences] = []
         self._directories: list[_Directory] = []
         self._files = ExitStack()
         self._spools: dict[str, IO[bytes]] = {}
@@ -169,7 +169,7 @@ class Export:
             self._directories.append(directory)
             self.documents.append(Document(directory.account.id, bytes(value)))
         elif kind == "preferences":
-            self.preferences.append(msgspec.json.decode(value, type=Preferences))
+            self.preferences.append(msgspec.json.decode(value, type=ExportedPreferences))
         elif kind == "chatwoot_export":
             self._check_version(value)
         elif kind == "end":

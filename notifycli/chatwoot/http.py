@@ -48,7 +48,7 @@ class TooManyRequestsError(TryAgainError):
     """The limit of requests of this address is reached (RFC 6585, section 4)."""
 
 
-class Limits(NamedTuple):
+class RateLimits(NamedTuple):
     """How long to wait, in seconds, how often to try, and how much to read, in bytes."""
 
     connect: float = 10
@@ -64,7 +64,7 @@ class Limits(NamedTuple):
     size: int = 32 << 20
 
 
-LIMITS = Limits()
+LIMITS = RateLimits()
 
 
 class Answer(NamedTuple):
@@ -105,7 +105,7 @@ class Transport:
         self,
         base: str,
         secret: Secret | None,
-        limits: Limits = LIMITS,
+        limits: RateLimits = LIMITS,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.base = base

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
-from notifycli.chatwoot.activity import Change, Names
-from notifycli.chatwoot.client import Message, PersonThere
-from notifycli.chatwoot.history import iso_time, message_row
+from notifycli.chatwoot.activity import Act, Names
+from notifycli.chatwoot.client import PersonThere, RemoteMessage
+from notifycli.chatwoot.past import iso_time, message_row
 from notifycli.chatwoot.rebuild import (
     AnyRow,
     ConversationRow,
@@ -30,7 +30,12 @@ from notifycli.rules.directory import Team, User
 Record = tuple[str, int, bytes]
 _ACTIVITY = 2
 _TELL_WHO_IS_ASSIGNED = frozenset(
-    {Change.SELF_ASSIGNED, Change.ASSIGNED, Change.ASSIGNED_VIA_TEAM, Change.UNASSIGNED}
+    {
+        Act.SELF_ASSIGNED,
+        Act.ASSIGNED,
+        Act.ASSIGNED_VIA_TEAM,
+        Act.UNASSIGNED,
+    }
 )
 
 
@@ -47,20 +52,20 @@ class _Sender(PersonThere, frozen=True):
     email: str | None = None
 
 
-class _Listed(Message, frozen=True, kw_only=True):
+class _Listed(RemoteMessage, frozen=True, kw_only=True):
     sender: _Sender | None = None
     conversation_id: int | None = None
     inbox_id: int | None = None
     account_id: int | None = None
 
 
-class _Meta(Struct, frozen=True):
+class _ListingMeta(Struct, frozen=True):
     assignee: PersonThere | None = None
 
 
 class _Page(Struct, frozen=True):
     payload: list[_Listed] | None
-    meta: _Meta = _Meta()
+    meta: _ListingMeta = _ListingMeta()
 
 
 class _Placed(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from notifycli.chatwoot.account import Desk, end_rotation, is_for
-from notifycli.chatwoot.client import Api, Profile, ProfileAccount, role_of
+from notifycli.chatwoot.client import ChatwootApi, RemoteAccount, RemoteProfile, role_of
 from notifycli.chatwoot.http import Transport, base_url
 from notifycli.errors import UsageError
 from notifycli.rules.directory import User
@@ -39,7 +39,7 @@ def look(
     token_format.check(secret.reveal())
     known, base = meant(life, url, account)
     refuse_kept(life.store.tokens.with_digest(digest(secret.reveal())), base)
-    with Api(Transport(base, secret), 0) as api:
+    with ChatwootApi(Transport(base, secret), 0) as api:
         profile = api.profile()
     there = _account_there(profile, known.remote_account_id if known else remote, account)
     connection = known or Connection(account or there.id, base, there.id)
@@ -137,7 +137,7 @@ def _known(life: TokenService, url: str | None, account: int | None) -> Connecti
     return found
 
 
-def _account_there(profile: Profile, named: int | None, likely: int | None) -> ProfileAccount:
+def _account_there(profile: RemoteProfile, named: int | None, likely: int | None) -> RemoteAccount:
     accounts = {account.id: account for account in profile.accounts}
     if named is None:
         named = likely if likely in accounts else next(iter(accounts), None)
@@ -154,5 +154,5 @@ def _account_there(profile: Profile, named: int | None, likely: int | None) -> P
     return accounts[named]
 
 
-def _listed(accounts: dict[int, ProfileAccount]) -> str:
+def _listed(accounts: dict[int, RemoteAccount]) -> str:
     return ", ".join(f"{id_} {account.name or ''}".strip() for id_, account in accounts.items())

@@ -19,7 +19,7 @@ from notifycli.chatwoot.account import (
     check_owner,
     reading_order,
 )
-from notifycli.chatwoot.client import Api, role_of
+from notifycli.chatwoot.client import ChatwootApi, role_of
 from notifycli.chatwoot.http import Answer, TokenRefusedError, Transport
 from notifycli.chatwoot.login import keep_token, refuse_kept
 from notifycli.errors import NotPermittedError, UnavailableError, UsageError
@@ -40,7 +40,7 @@ class _UserToken(Struct, frozen=True):
     user: _Whose
 
 
-class PlatformApi(Api):
+class PlatformApi(ChatwootApi):
     """The platform API, as an app whose token this is."""
 
     def __init__(self, desk: Desk, secret: Secret) -> None:

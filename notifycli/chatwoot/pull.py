@@ -19,7 +19,7 @@ from notifycli.chatwoot.account import (
     check_owner,
     reading_order,
 )
-from notifycli.chatwoot.client import Agent, Api, CustomRole, Group, Member, role_of
+from notifycli.chatwoot.client import ChatwootApi, CustomRole, Group, Member, RemoteAgent, role_of
 from notifycli.chatwoot.merge import (
     ChangedBy,
     Seen,
@@ -36,15 +36,15 @@ from notifycli.documents.directory_document import (
 )
 from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import User
+from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.rules.settings import Preferences
 from notifycli.store.history import step_of
 from notifycli.store.transaction import Entry, Target
 
 _CONFLICT = 75
 
 
-class Directory(NamedTuple):
+class RemoteDirectory(NamedTuple):
     """The directory there, and what couldn't be read of it."""
 
     document: DirectoryDocument
@@ -66,7 +66,7 @@ class _Taken(NamedTuple):
     conflict: bool
 
 
-def see(api: Api, user: User) -> Seen:
+def see(api: ChatwootApi, user: User) -> Seen:
     """Read a user's preferences there. Raises `DataError` if the token is somebody else's."""
     profile, settings = api.profile(), api.settings()
     check_owner(user, profile.id)
@@ -74,7 +74,7 @@ def see(api: Api, user: User) -> Seen:
     return seen(settings, profile.ui_settings)
 
 
-def read_there(desk: Desk, told: ProgressCallback, *, replace: bool) -> Directory:
+def read_there(desk: Desk, told: ProgressCallback, *, replace: bool) -> RemoteDirectory:
     """Read the directory as the user who sees most of it.
 
     Raises `NotPermittedError` if everything else is to go and that user may not see everything.
@@ -97,7 +97,7 @@ def read_there(desk: Desk, told: ProgressCallback, *, replace: bool) -> Director
         return _document(api, desk.account, name, told)
 
 
-def _document(api: Api, account: int, name: str, told: ProgressCallback) -> Directory:
+def _document(api: ChatwootApi, account: int, name: str, told: ProgressCallback) -> RemoteDirectory:
     agents = api.agents()
     roles = {role.id: role.permissions for role in _custom_roles(api, agents)}
     known = {agent.id for agent in agents}
@@ -117,15 +117,15 @@ def _document(api: Api, account: int, name: str, told: ProgressCallback) -> Dire
         "inboxes": groups["inbox"],
         "teams": groups["team"],
     }
-    return Directory(read_directory(msgspec.json.encode(document), "Chatwoot"), tuple(unread))
+    return RemoteDirectory(read_directory(msgspec.json.encode(document), "Chatwoot"), tuple(unread))
 
 
-def _custom_roles(api: Api, agents: Sequence[Agent]) -> Sequence[CustomRole]:
+def _custom_roles(api: ChatwootApi, agents: Sequence[RemoteAgent]) -> Sequence[CustomRole]:
     # Without an agent who has one, nobody need be asked what they are.
     return (api.custom_roles() or ()) if any(agent.custom_role_id for agent in agents) else ()
 
 
-def _user(agent: Agent, roles: Mapping[int, Sequence[str]]) -> dict[str, Any]:
+def _user(agent: RemoteAgent, roles: Mapping[int, Sequence[str]]) -> dict[str, Any]:
     user = {
         "id": agent.id,
         "email": agent.email,
@@ -141,7 +141,9 @@ def _user(agent: Agent, roles: Mapping[int, Sequence[str]]) -> dict[str, Any]:
     return user
 
 
-def _group(api: Api, kind: str, item: Group, known: set[int], unread: list[str]) -> dict[str, Any]:
+def _group(
+    api: ChatwootApi, kind: str, item: Group, known: set[int], unread: list[str]
+) -> dict[str, Any]:
     """Read one inbox or team; members whom its reader may not see are left as they are."""
     group: dict[str, Any] = {"id": item.id, "name": item.name or ""}
     bot = api.has_bot(item.id) if kind == "inbox" else None
@@ -163,7 +165,7 @@ def _group(api: Api, kind: str, item: Group, known: set[int], unread: list[str])
 def pull(
     desk: Desk,
     users: Sequence[User],
-    directory: Directory | None,
+    directory: RemoteDirectory | None,
     told: ProgressCallback,
     *,
     replace: bool,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from notifycli.chatwoot.account import Desk, ProgressCallback, Report, SyncResult
-from notifycli.chatwoot.client import Api
+from notifycli.chatwoot.client import ChatwootApi
 from notifycli.chatwoot.merge import (
     ChangedBy,
     Divergence,
@@ -25,7 +25,7 @@ from notifycli.chatwoot.merge import (
 from notifycli.chatwoot.pull import here_of, see
 from notifycli.errors import TryAgainError, UnavailableError
 from notifycli.rules.directory import User
-from notifycli.rules.settings import Preferences
+from notifycli.rules.layers import Preferences
 
 
 class Compared(NamedTuple):
@@ -36,7 +36,7 @@ class Compared(NamedTuple):
     unreadable: tuple[str, ...]
 
 
-def compare(desk: Desk, user: User, api: Api, here: Mapping[str, str]) -> Compared:
+def compare(desk: Desk, user: User, api: ChatwootApi, here: Mapping[str, str]) -> Compared:
     """Compare what holds here with what is there now."""
     there = see(api, user)
     theirs = values(there)
@@ -112,7 +112,7 @@ def _refuse_changed(differing: Sequence[Divergence]) -> None:
         )
 
 
-def _write(api: Api, user: User, before: Seen, wanted: Seen) -> Seen:
+def _write(api: ChatwootApi, user: User, before: Seen, wanted: Seen) -> Seen:
     """Write what differs, read it back, and give what is there then."""
     if (before.email, before.push) != (wanted.email, wanted.push):
         api.write_settings(wanted.email.selected, wanted.push.selected)

@@ -13,7 +13,7 @@ from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from notifycli.chatwoot.activity import Activity, Change, Names
+from notifycli.chatwoot.activity import Act, Activity, Names
 
 Json = dict[str, Any]
 STATUSES = ("open", "resolved", "pending", "snoozed")
@@ -26,10 +26,10 @@ _SLA_EVENTS = (
 )
 _STATUS_OF_REPORT = {"conversation_resolved": "resolved", "conversation_opened": "open"}
 _STATUS_OF_CHANGE = {
-    Change.RESOLVED: "resolved",
-    Change.OPEN: "open",
-    Change.PENDING: "pending",
-    Change.SNOOZED: "snoozed",
+    Act.RESOLVED: "resolved",
+    Act.OPEN: "open",
+    Act.PENDING: "pending",
+    Act.SNOOZED: "snoozed",
 }
 
 
@@ -198,18 +198,18 @@ class Rebuilder:
 def _given(row: MessageRow, state: _State, said: Activity) -> Iterator[Json]:
     """Return the event of a sentence that says to whom a conversation was given."""
     state.told = True
-    if said.change in {Change.TEAM_ASSIGNED, Change.TEAM_REMOVED}:
+    if said.change in {Act.TEAM_ASSIGNED, Act.TEAM_REMOVED}:
         if said.unresolved is None:
             before, state.team = (
                 state.team,
-                said.team if said.change is Change.TEAM_ASSIGNED else None,
+                said.team if said.change is Act.TEAM_ASSIGNED else None,
             )
             yield _changed(row, state, "team_id", (before, state.team), said.actor)
         return
-    if said.change is Change.UNASSIGNED:
+    if said.change is Act.UNASSIGNED:
         yield from _assigned(row, state, None, said.actor, [])
     elif said.unresolved is None:
-        if said.change is Change.ASSIGNED_VIA_TEAM:
+        if said.change is Act.ASSIGNED_VIA_TEAM:
             state.team = said.team
         yield from _assigned(row, state, said.assignee, said.actor, [])
 

@@ -19,7 +19,7 @@ from notifycli.chatwoot.account import (
     check_owner,
     end_rotation,
 )
-from notifycli.chatwoot.client import Api
+from notifycli.chatwoot.client import ChatwootApi
 from notifycli.errors import NotifycliError, NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
 from notifycli.secrets import token_format
@@ -49,7 +49,7 @@ def _rotate(desk: Desk, user: User, *, dry_run: bool) -> SyncResult:
     return _take(desk, user, old, new)
 
 
-def _reset(desk: Desk, user: User, api: Api) -> Secret:
+def _reset(desk: Desk, user: User, api: ChatwootApi) -> Secret:
     """Have the token replaced; where that was refused, and the old one is still good, say so."""
     try:
         return api.reset_token()

@@ -9,6 +9,7 @@ import typer
 
 from notifycli.cli.session import Session, plural
 from notifycli.errors import UsageError
+from notifycli.rules.layers import Preferences, unheard, without_effect
 from notifycli.rules.preferences import short_key
 from notifycli.rules.profile import (
     CHATWOOT,
@@ -20,7 +21,6 @@ from notifycli.rules.profile import (
     rules_by_account,
 )
 from notifycli.rules.replay import Account
-from notifycli.rules.settings import Preferences, unheard, without_effect
 from notifycli.store.store import Store
 
 Rules = Annotated[

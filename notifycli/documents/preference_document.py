@@ -10,8 +10,8 @@ from notifycli.documents.document_format import decode_document, encoding_of, fo
 from notifycli.documents.entries import Checker, References
 from notifycli.documents.preference_csv import CsvDocument
 from notifycli.documents.preference_tables import path_text, read_json, read_toml
+from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.rules.settings import Preferences
 from notifycli.store.staging import Locked, Row, Spoken, Staging
 from notifycli.store.transaction import Entry, Target
 

@@ -16,7 +16,7 @@ from zlib import crc32
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from notifycli.events import payload as sent
+from notifycli.events import shapes as sent
 from notifycli.events.event import (
     AUTOMATION,
     CONVERSATION_EVENTS,
@@ -35,7 +35,7 @@ from notifycli.events.event import (
     is_known,
     normal_name,
 )
-from notifycli.events.fields import (
+from notifycli.events.payload import (
     account_of,
     assignee_of,
     author_of,
@@ -55,7 +55,7 @@ from notifycli.events.fields import (
     time_of_message,
     time_of_receipt,
 )
-from notifycli.events.payload import Payload, Time
+from notifycli.events.shapes import Payload, Time
 
 T = TypeVar("T")
 _DEEPEST = 16
@@ -540,9 +540,7 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
     )
     if body.performed_by is not None or body.performer is not None or kind.name == CREATED:
         _read_performer(event, body)
-    told = inner.participants if body.participants is None else body.participants
-    if told is not None:
-        event.participants = participants_of(told)
+    _read_participants(event, body, inner)
     if kind.flat or body.changed_attributes:
         _read_changes(event, body.changed_attributes)
     if event.status is None:
@@ -554,6 +552,12 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
     if kind.message and event.message is None:
         event.updated_message = id_of("id", body.id)
     return event
+
+
+def _read_participants(event: Event, body: Payload, inner: sent.ConversationPayload) -> None:
+    told = inner.participants if body.participants is None else body.participants
+    if told is not None:
+        event.participants = participants_of(told)
 
 
 def _conversation(body: Payload, inner: sent.ConversationPayload, kind: _Kind) -> int | None:

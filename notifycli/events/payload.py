@@ -1,174 +1,223 @@
-"""The shapes in which Chatwoot and its relays send events: just the fields that are read.
+"""Single fields of a body, wherever the server or a relay has put them.
 
-Everything else in a body is skipped without being decoded. Fields that are rarely looked at stay
-raw JSON until they are.
+All raise `ValueError`, which names the field, for a value that can't be one.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
 
-import msgspec
-from msgspec import UNSET, Raw, Struct, UnsetType
-from msgspec import Meta as Limits
+from msgspec import UNSET, Raw, UnsetType
 
-from notifycli.events.event import LARGEST_ID
+from notifycli.events import shapes as sent
+from notifycli.events.event import LARGEST_ID, UNSAID, Message, Unsaid
+from notifycli.events.shapes import Payload
+from notifycli.events.timestamps import parse_moment
 
-Id = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)] | str | None
-Time = float | str | None
+MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
+"""By Chatwoot's number."""
+_TYPE_OF: dict[int | str | None, str] = {
+    **dict(enumerate(MESSAGE_TYPES)),
+    **{str(number): type_ for number, type_ in enumerate(MESSAGE_TYPES)},
+    **{type_: type_ for type_ in MESSAGE_TYPES},
+}
+_LONGEST_ID = 40
 
-
-class Reference(Struct, gc=False):
-    """Something told by its id: an account, an inbox, a team."""
-
-    id: Id = None
-
-
-class Person(Struct, gc=False):
-    """A sender, an assignee, somebody typing: a user, a contact or a bot."""
-
-    id: Id = None
-    type: str | None = None
-    blocked: bool | None = None
-
-    def is_user(self) -> bool:
-        """Whether it says of itself that it is a user; a contact may have the same id."""
-        return self.type == "user" or (self.type is not None and self.type.lower() == "user")
+_FULL_WIDTH_AT = "\N{FULLWIDTH COMMERCIAL AT}"
 
 
-class Meta(Struct, gc=False):
-    """A conversation's `meta`."""
-
-    sender: Person | None = None
-    assignee: Person | UnsetType | None = UNSET
-    assignee_type: str | None = None
-    team: Reference | UnsetType | None = UNSET
-
-
-class ConversationPayload(Struct, gc=False):
-    """A conversation inside another object."""
-
-    id: Id = None
-    inbox_id: Id = None
-    messages: Raw | UnsetType = UNSET
-    meta: Meta | None = None
-    status: str | None = None
-    display_id: Id = None
-    account_id: Id = None
-    assignee_id: Id | UnsetType = UNSET
-    participants: list[int | str | Reference] | None = None
+def id_of(field: str, value: sent.Id) -> int | None:
+    """Read an id: a number, or a string of digits."""
+    if value is None or value.__class__ is int:
+        return value
+    assert isinstance(value, str)  # noqa: S101 - what else may be an id
+    if value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID:
+        number = int(value)
+        if number <= LARGEST_ID:
+            return number
+    raise ValueError(f"{field}: {value!r} is no id: a number, or a string of digits")
 
 
-class ChangedAttributes(Struct, gc=False):
-    """One object of `changed_attributes`."""
-
-    assignee_id: Raw | UnsetType = UNSET
-    status: Raw | UnsetType = UNSET
+def first_id(field: str, *values: sent.Id) -> int | None:
+    """Read the first id that is there."""
+    return next((id_of(field, value) for value in values if value is not None), None)
 
 
-class Payload(Struct, gc=False):
-    """A webhook's body, or the outer object of an envelope around one.
-
-    The fields are in the order in which a server sends them: they are found soonest so.
-    """
-
-    account: Reference | None = None
-    content: str | None = None
-    conversation: ConversationPayload | None = None
-    created_at: Time = None
-    id: Id = None
-    inbox: Reference | None = None
-    message_type: int | str | None = None
-    private: bool | None = None
-    sender: Person | None = None
-    event: str | None = None
-    inbox_id: Id = None
-    messages: Raw | UnsetType = UNSET
-    meta: Meta | None = None
-    status: str | int | None = None
-    last_activity_at: Time = None
-    timestamp: Time = None
-    updated_at: Time = None
-    changed_attributes: list[ChangedAttributes] | ChangedAttributes | None = None
-    user: Person | None = None
-    performed_by: Person | None = None
-    performer: Person | None = None
-    account_id: Id = None
-    conversation_id: Id | UnsetType = UNSET
-    assignee_id: Id | UnsetType = UNSET
-    participants: list[int | str | Reference] | None = None
-    sender_type: str | None = None
-    sender_id: Id = None
-    visible: bool | None = None
-    users: Raw | UnsetType = UNSET
-    received_at: Time = None
-    body: Raw | UnsetType = UNSET
-    payload: Raw | UnsetType = UNSET
-    data: Raw | UnsetType = UNSET
-    message: Raw | UnsetType = UNSET
-    raw: Raw | UnsetType = UNSET
-    json: Raw | UnsetType = UNSET
-    record: Raw | UnsetType = UNSET
-    value: Raw | UnsetType = UNSET
-    log: Raw | UnsetType = UNSET
-
-
-class Name(Struct):
-    """An event's name alone, to tell whether a body that can't be decoded matters."""
-
-    event: str
-
-
-class _MessagePayload(Struct, gc=False):
-    account_id: Id = None
-
-
-class WrittenMessage(Struct, gc=False):
-    """One of the messages that a conversation's body carries."""
-
-    message_type: int | str | None = None
-    sender: Person | None = None
-    sender_type: str | None = None
-    sender_id: Id = None
-
-
-class AttributeChange(Struct):
-    """The two values of a changed attribute."""
-
-    previous_value: Id = None
-    current_value: Id | UnsetType = UNSET
-
-
-decode_payload = msgspec.json.Decoder(Payload).decode
-decode_name = msgspec.json.Decoder(Name).decode
-_decode_messages = msgspec.json.Decoder(list[_MessagePayload] | None).decode
-_decode_written = msgspec.json.Decoder(list[WrittenMessage] | None).decode
-_decode_users = msgspec.json.Decoder(dict[str, str | None]).decode
-_decode_change = msgspec.json.Decoder(AttributeChange | tuple[Id, Id] | None).decode
-
-
-def messages_account(raw: Raw | UnsetType) -> Id:
-    """Give the account that a conversation's `messages` name."""
-    messages = () if raw is UNSET else _decode_messages(raw) or ()
-    return next((m.account_id for m in messages if m.account_id is not None), None)
-
-
-def messages_in(raw: Raw | UnsetType) -> list[WrittenMessage]:
-    """Give the messages that a conversation's body carries; none, if they are of another shape."""
+def time_of_message(body: Payload) -> int | None:
+    """Give when a message was written, in microseconds since 1970 UTC."""
+    value = body.created_at
     try:
-        return [] if raw is UNSET else _decode_written(raw) or []
-    except msgspec.ValidationError:
-        return []
+        return None if value is None else parse_moment(value)
+    except ValueError as error:
+        raise ValueError(f"created_at: {error}") from None
 
 
-def presences(raw: Raw) -> dict[str, str | None]:
-    """Read a map of presences: `online`, `busy` or `offline` by user."""
-    return _decode_users(raw)
+def time_of_change(body: Payload) -> int | None:
+    """Give when a conversation was as the body says, in microseconds since 1970 UTC."""
+    for field in ("updated_at", "last_activity_at", "timestamp", "created_at"):
+        value = getattr(body, field)
+        if value is not None:
+            try:
+                return parse_moment(value)
+            except ValueError as error:
+                raise ValueError(f"{field}: {error}") from None
+    return None
 
 
-def difference(raw: Raw) -> AttributeChange:
-    """Read a changed attribute: an object of two values, or Chatwoot's internal pair."""
-    change = _decode_change(raw)
-    if isinstance(change, tuple):
-        return AttributeChange(*change)
-    return change or AttributeChange()
+def time_of_receipt(body: Payload) -> int | None:
+    """Give when a body was received, in microseconds since 1970 UTC, where that stands by it."""
+    try:
+        return None if body.received_at is None else parse_moment(body.received_at)
+    except ValueError as error:
+        raise ValueError(f"received_at: {error}") from None
+
+
+def account_of(body: Payload) -> int | None:
+    """Give the account that the body, its conversation or that one's messages name."""
+    value = body.account_id if body.account is None else body.account.id
+    if isinstance(value, int):
+        return value
+    if value is None:
+        value = body.account_id
+    inner = body.conversation
+    if value is None and inner is not None:
+        value = inner.account_id
+    if value is not None:
+        return id_of("account_id", value)
+    found = id_of("messages[0].account_id", sent.messages_account(body.messages))
+    if found is None and inner is not None:
+        value = sent.messages_account(inner.messages)
+        found = id_of("conversation.messages[0].account_id", value)
+    return found
+
+
+def inbox_of(body: Payload, inner: sent.ConversationPayload) -> int | None:
+    """Give the inbox."""
+    value = body.inbox_id
+    if value is None and body.inbox is not None:
+        value = body.inbox.id
+    if value is None:
+        value = inner.inbox_id
+    return value if isinstance(value, int) else id_of("inbox_id", value)
+
+
+def status_of(word: str | None) -> str | None:
+    """Give a status by the name that servers have for it now."""
+    return "pending" if word == "bot" else word
+
+
+def team_of(meta: sent.Meta) -> int | Unsaid | None:
+    """Give the team that the conversation is given to; `None` for none."""
+    team = meta.team
+    if team is None:
+        return None
+    return UNSAID if isinstance(team, UnsetType) else id_of("meta.team.id", team.id)
+
+
+def assignee_of(
+    body: Payload, inner: sent.ConversationPayload, meta: sent.Meta
+) -> int | Unsaid | None:
+    """Give the user who is assigned; `None` for nobody, or a bot."""
+    assignee = meta.assignee
+    if assignee is None:
+        return None
+    if meta.assignee_type is not None and meta.assignee_type.lower() != "user":
+        return None
+    if assignee is not UNSET and assignee.id is not None:
+        if assignee.type is not None and not assignee.is_user():
+            return None
+        return id_of("meta.assignee.id", assignee.id)
+    if inner.assignee_id is not UNSET:
+        return id_of("conversation.assignee_id", inner.assignee_id)
+    return UNSAID if body.assignee_id is UNSET else id_of("assignee_id", body.assignee_id)
+
+
+def sender_of(body: Payload) -> int | None:
+    """Return the number of whoever wrote a message, be it a user, a contact or a bot.
+
+    What is no number, as in a log without names, is nobody's.
+    """
+    sender = body.sender
+    value = body.sender_id if sender is None or sender.id is None else sender.id
+    if value.__class__ is str:
+        return id_of("sender.id", value) if str(value).isdecimal() else None
+    return value  # type: ignore[return-value] # the hot path: what is no string is a number or none
+
+
+def author_of(body: Payload | sent.WrittenMessage) -> int | None:
+    """Return the user who wrote the message; contacts and bots are none.
+
+    Only contacts and old servers' agents say nothing of what they are; contacts send no outgoing
+    messages.
+    """
+    sender = body.sender
+    if sender is not None:
+        if sender.type is not None:
+            if sender.id is not None and sender.is_user():
+                return id_of("sender.id", sender.id)
+        elif body.sender_type is None:
+            outgoing = _TYPE_OF.get(body.message_type) == "outgoing"
+            return id_of("sender.id", sender.id) if outgoing else None
+    if body.sender_type is not None and body.sender_type.lower() == "user":
+        return first_id("sender_id", body.sender_id, None if sender is None else sender.id)
+    return None
+
+
+def performer_of(body: Payload) -> int | None:
+    """Give the user who did it; an automation rule has an id as well, and says of itself nothing.
+
+    The live socket's performer may say nothing of itself either, and is always a user.
+    """
+    by = body.performed_by
+    if by is not None and by.is_user():
+        return id_of("performed_by.id", by.id)
+    by = body.performer
+    if by is not None and (by.type is None or by.is_user()):
+        return id_of("performer.id", by.id)
+    return None
+
+
+def maker_of(body: Payload) -> int | None:
+    """Give who began a conversation: whoever wrote the last outgoing message that came with it."""
+    written = reversed(sent.messages_in(body.messages))
+    outgoing = (one for one in written if _TYPE_OF.get(one.message_type) == "outgoing")
+    return next(map(author_of, outgoing), None)
+
+
+def online_users(users: Raw) -> tuple[int, ...]:
+    """Give the users whom a map of presences shows to be online or busy."""
+    told = sent.presences(users).items()
+    ids = (id_of("users", user) for user, state in told if state in ("online", "busy"))
+    return tuple(sorted(user for user in ids if user is not None))
+
+
+def is_blocked(body: Payload, meta: sent.Meta, author: int | None) -> bool | None:
+    """Tell whether the conversation's contact is blocked."""
+    contact = meta.sender
+    if contact is not None and contact.blocked is not None:
+        return contact.blocked
+    contact = body.sender
+    if contact is not None and author is None and contact.type in (None, "contact"):
+        return contact.blocked
+    return None
+
+
+def participants_of(given: Iterable[int | str | sent.Reference]) -> tuple[int, ...]:
+    """Give the users that a list of participants names."""
+    ids = [item.id if isinstance(item, sent.Reference) else item for item in given]
+    found = [id_of("participants", value) for value in ids]
+    return tuple([value for value in found if value is not None])
+
+
+def message_of(body: Payload, author: int | None) -> Message:
+    """Give the message."""
+    given = body.message_type
+    type_ = _TYPE_OF.get(given)
+    if type_ is None:
+        if given is not None:
+            kinds = ", ".join(MESSAGE_TYPES)
+            raise ValueError(f"message_type: {given!r} is none of {kinds}, nor 0 to 3")
+        type_ = "incoming" if author is None else "outgoing"
+    content, private = body.content, body.private is True
+    told = content if content and (private or "@" in content or _FULL_WIDTH_AT in content) else ""
+    return Message(id_of("id", body.id), type_, private, told)

@@ -40,14 +40,14 @@ class People(NamedTuple):
         return f"{agent.account}/{named}" if self.several else named
 
 
-class Finding(NamedTuple):
+class Highlight(NamedTuple):
     """Something that stands out."""
 
     title: str
     text: str
 
 
-class Change(NamedTuple):
+class ProposedChange(NamedTuple):
     """A change that would take away notifications."""
 
     fewer: int
@@ -89,7 +89,7 @@ def _told(count: int) -> str:
     return f"{number} notification{'' if count == 1 else 's'}"
 
 
-def findings(insight: Insight, people: People, material: Material, zone: str) -> list[Finding]:
+def findings(insight: Insight, people: People, material: Material, zone: str) -> list[Highlight]:
     """Say who is told most an hour of work, who gets nothing, and how much comes after hours."""
     found = [
         _most_for_work(insight, people, material),
@@ -99,7 +99,7 @@ def findings(insight: Insight, people: People, material: Material, zone: str) ->
     return [one for one in found if one is not None]
 
 
-def _most_for_work(insight: Insight, people: People, material: Material) -> Finding | None:
+def _most_for_work(insight: Insight, people: People, material: Material) -> Highlight | None:
     told = insight.by_agent()
     enough = any(material.hours_of(agent) >= _ENOUGH_HOURS for agent in told)
     least = _ENOUGH_HOURS if enough else 1
@@ -110,23 +110,25 @@ def _most_for_work(insight: Insight, people: People, material: Material) -> Find
         return None
     most = min(rates, key=lambda agent: (-rates[agent], agent[:2]))
     hours = material.hours_of(most)
-    return Finding(
+    return Highlight(
         f"{people.name(most)}: {math.floor(rates[most] * 10 + 0.5) / 10:,} an hour",
         f"told most for each hour of work: {told[most]:,} in {hours:,} "
         f"hour{'s' if hours > 1 else ''} with something done or written",
     )
 
 
-def _told_nothing(insight: Insight, people: People) -> Finding | None:
+def _told_nothing(insight: Insight, people: People) -> Highlight | None:
     told = {(agent.account, agent.user) for agent, _, _ in insight.fired}
     silent = [Recipient(*key, None) for key in people.names if key not in told]
     if not people.names:
         return None
     if not silent:
-        return Finding("Nobody is left out", f"each of {len(people.names):,} people gets something")
+        return Highlight(
+            "Nobody is left out", f"each of {len(people.names):,} people gets something"
+        )
     names = sorted(people.name(agent) for agent in silent)
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return Finding(
+    return Highlight(
         f"{len(silent):,} of {len(people.names):,} get nothing", ", ".join(names[:_NAMED]) + more
     )
 
@@ -138,24 +140,24 @@ def is_after_hours(hour: int) -> bool:
     return day >= WORKING_DAYS or not begin <= hour < end
 
 
-def _after_hours(insight: Insight, zone: str) -> Finding | None:
+def _after_hours(insight: Insight, zone: str) -> Highlight | None:
     hours = {hour: count for hour, count in insight.by_hour().items() if hour is not None}
     known = sum(hours.values())
     if not known:
         return None
     late = sum(count for hour, count in hours.items() if is_after_hours(hour))
     begin, end = WORKING_HOURS
-    return Finding(
+    return Highlight(
         f"{late / known:.0%} after hours",
         f"{late:,} of {known:,} outside Monday to Friday, {begin}:00 to {end}:00 ({zone})",
     )
 
 
-def changes(insight: Insight, people: People) -> list[Change]:
+def changes(insight: Insight, people: People) -> list[ProposedChange]:
     """Return the changes of one preference each that would take away most, and their commands."""
     switches = sorted(insight.switches.items(), key=lambda one: (-one[1], _order(one[0])))
     return [
-        Change(count, _text(switch, people), _command(switch, several=people.several))
+        ProposedChange(count, _text(switch, people), _command(switch, several=people.several))
         for switch, count in switches[:_CHANGES]
     ]
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from notifycli.rules.decision import Outcome, Reason, RecipientFields
 from notifycli.rules.directory import Directory, User
 from notifycli.rules.ladder import channels_of
+from notifycli.rules.layers import Preferences, Settings, SettingsBook
 from notifycli.rules.notifications import (
     NEW_MESSAGE_TYPES,
     SWITCHED_CHANNELS,
@@ -18,7 +19,6 @@ from notifycli.rules.notifications import (
 )
 from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import Profile
-from notifycli.rules.settings import Preferences, Settings, SettingsBook
 
 _MENTION = NotificationType.MENTION
 _OFF = ("off", "none")

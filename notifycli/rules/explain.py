@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from notifycli.rules.decision import Decision, Reason
+from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
 from notifycli.rules.preferences import Layer, short_key
-from notifycli.rules.settings import Preferences
 
 
 class Explanation(NamedTuple):

@@ -16,6 +16,7 @@ from msgspec import Struct, field
 from notifycli.events.event import Event
 from notifycli.rules.decision import Reason
 from notifycli.rules.directory import Directory
+from notifycli.rules.layers import Preferences, Settings, read_settings
 from notifycli.rules.notifications import (
     EVERY_TYPE,
     NEW_MESSAGE_TYPES,
@@ -25,7 +26,6 @@ from notifycli.rules.notifications import (
 )
 from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import NOTIFYCLI, Profile
-from notifycli.rules.settings import Preferences, Settings, read_settings
 from notifycli.rules.state import Conversation, Presence
 
 _CREATION = {NotificationType.CREATION}

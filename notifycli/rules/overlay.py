@@ -9,8 +9,8 @@ from typing import NamedTuple
 from msgspec import structs
 
 from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.rules.settings import Preferences
 
 
 class Wish(NamedTuple):

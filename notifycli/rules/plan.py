@@ -28,10 +28,10 @@ from notifycli.rules.ladder import (
     ladders_of,
     not_audible,
 )
+from notifycli.rules.layers import Preferences, SettingsBook, as_read_by
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, NotificationType
 from notifycli.rules.profile import Profile
 from notifycli.rules.quiet_hours import QuietHours
-from notifycli.rules.settings import Preferences, SettingsBook, as_read_by
 from notifycli.rules.state import Conversation, Opening, Presence
 
 _AUDIO = NotificationType.NEW_MESSAGE

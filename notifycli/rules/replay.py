@@ -15,9 +15,9 @@ from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, join_fields
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
+from notifycli.rules.layers import Preferences
 from notifycli.rules.plan import Evaluator, Judged
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
-from notifycli.rules.settings import Preferences
 from notifycli.rules.state import HANDOFF, Assumptions, Conversation, Opening, Presence
 
 T = TypeVar("T")

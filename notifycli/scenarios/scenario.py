@@ -28,6 +28,7 @@ from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_mome
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.sources import PACKED
 from notifycli.rules.directory import Directory, is_id
+from notifycli.rules.layers import Preferences
 from notifycli.rules.matching import read_expected
 from notifycli.rules.overlay import Wish, overlaid
 from notifycli.rules.preferences import (
@@ -38,7 +39,6 @@ from notifycli.rules.preferences import (
     nearest_user,
     read_value,
 )
-from notifycli.rules.settings import Preferences
 
 FIRST_DAY = "2026-03-02"
 """A Monday; the day on which a scenario begins unless it says otherwise."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from notifycli.rules.directory import Directory, Inbox, Team, User
+from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.rules.settings import Preferences
 from notifycli.store.store import EVERY_INBOX, AccountName, open_store
 
 if TYPE_CHECKING:
@@ -270,7 +270,7 @@ class SQLStore:
                 copy.copy_from(self)
 
     def copy_from(self, store: Store) -> int:
-        from notifycli.store.copy import copy_store
+        from notifycli.store.copy_store import copy_store
 
         if not isinstance(store, SQLStore):
             raise TypeError("a store that is no database can't be copied yet")

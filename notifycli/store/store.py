@@ -17,8 +17,8 @@ from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from notifycli.rules.directory import Directory, Inbox, Team, User
+    from notifycli.rules.layers import Preferences
     from notifycli.rules.preferences import Layer
-    from notifycli.rules.settings import Preferences
     from notifycli.store.chatwoot_accounts import Connections, UiSettings
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox

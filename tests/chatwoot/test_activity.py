@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.chatwoot.activity import SENTENCES, Activity, Change, Names
+from notifycli.chatwoot.activity import SENTENCES, Act, Activity, Names
 from notifycli.rules.directory import Team, User
 
 NAMES = Names(
@@ -18,7 +18,7 @@ NAMES = Names(
     ],
     [Team(2, "Support"), Team(3, "Billing")],
 )
-ASSIGNED, VIA = Change.ASSIGNED, Change.ASSIGNED_VIA_TEAM
+ASSIGNED, VIA = Act.ASSIGNED, Act.ASSIGNED_VIA_TEAM
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ ASSIGNED, VIA = Change.ASSIGNED, Change.ASSIGNED_VIA_TEAM
         ),
         pytest.param(
             "Jane self-assigned this conversation",
-            Activity(Change.SELF_ASSIGNED, "Jane", 7, None, 7),
+            Activity(Act.SELF_ASSIGNED, "Jane", 7, None, 7),
             id="oneself",
         ),
         pytest.param(
             "Assigned to Support by Omar",
-            Activity(Change.TEAM_ASSIGNED, "Support", None, 2, 8),
+            Activity(Act.TEAM_ASSIGNED, "Support", None, 2, 8),
             id="a team, by the sentence of an agent",
         ),
         pytest.param(
@@ -69,22 +69,22 @@ ASSIGNED, VIA = Change.ASSIGNED, Change.ASSIGNED_VIA_TEAM
         ),
         pytest.param(
             "Conversation unassigned by Omar",
-            Activity(Change.UNASSIGNED, "", None, None, 8),
+            Activity(Act.UNASSIGNED, "", None, None, 8),
             id="no longer assigned",
         ),
         pytest.param(
             "Conversation was reopened by Omar",
-            Activity(Change.OPEN, "", None, None, 8),
+            Activity(Act.OPEN, "", None, None, 8),
             id="opened",
         ),
         pytest.param(
             "System reopened the conversation due to a new incoming message.",
-            Activity(Change.OPEN),
+            Activity(Act.OPEN),
             id="opened by a message",
         ),
         pytest.param(
             "Conversation was marked resolved by system due to 3 days of inactivity",
-            Activity(Change.RESOLVED),
+            Activity(Act.RESOLVED),
             id="resolved by the clock",
         ),
         pytest.param(
@@ -106,12 +106,12 @@ ASSIGNED, VIA = Change.ASSIGNED, Change.ASSIGNED_VIA_TEAM
         ),
         pytest.param(
             "Das Gespräch wurde von Omar gelöst",
-            Activity(Change.RESOLVED, "", None, None, 8),
+            Activity(Act.RESOLVED, "", None, None, 8),
             id="resolved, in German",
         ),
         pytest.param(
             "Percakapan ditandai terselesaikan oleh sistem karena tidak ada aktifitas dalam 3 hari",
-            Activity(Change.RESOLVED),
+            Activity(Act.RESOLVED),
             id="resolved by the clock, in Indonesian",
         ),
         pytest.param("Omar added billing, urgent", None, id="labels change nothing here"),
@@ -125,12 +125,12 @@ def test_what_a_sentence_says(sentence: str, read: Activity | None) -> None:
 @pytest.mark.parametrize("language", SENTENCES)
 def test_every_language_says_each_assignment_so_that_it_is_read_back(language: str) -> None:
     said = {
-        Change.ASSIGNED: Activity(Change.ASSIGNED, "Jane", 7, None, 8),
-        Change.SELF_ASSIGNED: Activity(Change.SELF_ASSIGNED, "Omar", 8, None, 8),
-        Change.ASSIGNED_VIA_TEAM: Activity(Change.ASSIGNED_VIA_TEAM, "Jane", 7, 2, 8),
-        Change.TEAM_ASSIGNED: Activity(Change.TEAM_ASSIGNED, "Support", None, 2, 8),
-        Change.UNASSIGNED: Activity(Change.UNASSIGNED, "", None, None, 8),
-        Change.TEAM_REMOVED: Activity(Change.TEAM_REMOVED, "Support", None, 2, 8),
+        Act.ASSIGNED: Activity(Act.ASSIGNED, "Jane", 7, None, 8),
+        Act.SELF_ASSIGNED: Activity(Act.SELF_ASSIGNED, "Omar", 8, None, 8),
+        Act.ASSIGNED_VIA_TEAM: Activity(Act.ASSIGNED_VIA_TEAM, "Jane", 7, 2, 8),
+        Act.TEAM_ASSIGNED: Activity(Act.TEAM_ASSIGNED, "Support", None, 2, 8),
+        Act.UNASSIGNED: Activity(Act.UNASSIGNED, "", None, None, 8),
+        Act.TEAM_REMOVED: Activity(Act.TEAM_REMOVED, "Support", None, 2, 8),
     }
     read = {
         change: NAMES.read(
@@ -143,7 +143,12 @@ def test_every_language_says_each_assignment_so_that_it_is_read_back(language: s
 
 @pytest.mark.parametrize("language", SENTENCES)
 def test_every_sentence_about_a_status_is_read_as_that_status_alone(language: str) -> None:
-    about = (Change.RESOLVED, Change.OPEN, Change.PENDING, Change.SNOOZED)
+    about = (
+        Act.RESOLVED,
+        Act.OPEN,
+        Act.PENDING,
+        Act.SNOOZED,
+    )
     said = {change: set(SENTENCES[language][change]) for change in about}
     for change, sentences in said.items():
         read = [NAMES.read(sentence.format(actor="Omar")) for sentence in sentences]

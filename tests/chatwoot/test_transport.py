@@ -17,17 +17,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from notifycli.chatwoot.http import Answer, Limits, Transport, base_url
+from notifycli.chatwoot.http import Answer, RateLimits, Transport, base_url
 from notifycli.errors import NotifycliError
 from notifycli.secrets.token_format import Secret
 from tests.chatwoot.recorded import ROOT, Asked, Chatwoot, Reply, serving
 
 PATH = "/api/v1/profile"
-QUICK = Limits(connect=5, read=0.3, whole=0.8, tries=3, pause=0.001, longest_pause=60, size=4000)
+QUICK = RateLimits(
+    connect=5, read=0.3, whole=0.8, tries=3, pause=0.001, longest_pause=60, size=4000
+)
 
 
 def asking(
-    url: str, method: str = "GET", limits: Limits = QUICK
+    url: str, method: str = "GET", limits: RateLimits = QUICK
 ) -> tuple[Answer | NotifycliError, list[float]]:
     """Ask once; give the answer or the error, and the pauses that were made."""
     pauses: list[float] = []

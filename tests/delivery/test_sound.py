@@ -26,9 +26,9 @@ from notifycli.delivery.sound.sound_channel import (
 )
 from notifycli.errors import UnavailableError
 from notifycli.events.event import Event, Message
+from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import TONES
-from notifycli.rules.settings import Preferences
 from notifycli.store.store import open_store
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked

@@ -8,11 +8,11 @@ from typing import Any
 from notifycli.events.decode import EventError, decode_event
 from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.directory import Directory, Inbox, Team, User
+from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Replay
-from notifycli.rules.settings import Preferences
 
 Json = dict[str, Any]
 

@@ -7,10 +7,10 @@ import pytest
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.explain import EXPLANATIONS, deciding, in_general, sentence
 from notifycli.rules.ladder import ladders_of
+from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer, read_value
 from notifycli.rules.profile import NOTIFYCLI
-from notifycli.rules.settings import Preferences
 
 MESSAGE = NotificationType.ASSIGNED_MESSAGE
 PREFERENCES = Preferences(

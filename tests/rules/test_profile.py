@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from notifycli.rules.ladder import AUDIO, SWITCHED
+from notifycli.rules.layers import (
+    Preferences,
+    SettingsBook,
+    as_read_by,
+    unheard,
+    without_effect,
+)
 from notifycli.rules.profile import (
     NOTIFYCLI,
     VERSIONS,
     Profile,
     UnknownProfileError,
     profile_named,
-)
-from notifycli.rules.settings import (
-    Preferences,
-    SettingsBook,
-    as_read_by,
-    unheard,
-    without_effect,
 )
 
 RELEASES = (

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.rules.decision import Outcome
+from notifycli.rules.layers import Preferences
 from notifycli.rules.overlay import Wish, difference, keys_locked_away, overlaid
 from notifycli.rules.preferences import Layer
-from notifycli.rules.settings import Preferences
 from tests.rules.harness import decisions_of, replay_of
 from tests.rules.worlds import World, preference_rows, worlds
 

@@ -15,7 +15,7 @@ import pytest
 from notifycli import __version__
 from notifycli.events.event import Event
 from notifycli.report import About, report
-from notifycli.report.findings import Finding, People, changes, findings, headline
+from notifycli.report.findings import Highlight, People, changes, findings, headline
 from notifycli.report.material import Material
 from notifycli.rules.counts import ConversationKey, Insight
 from notifycli.rules.decision import Outcome, Reason, RecipientFields
@@ -118,12 +118,12 @@ def at_work(*hours: int) -> Material:
 def test_what_stands_out() -> None:
     told = findings(counted(recipient(8), recipient(8), OFF), PEOPLE, at_work(5, 5, 6, 6), "UTC")
     assert told == [
-        Finding(
+        Highlight(
             "Omar Haddad: 1.0 an hour",
             "told most for each hour of work: 2 in 2 hours with something done or written",
         ),
-        Finding("1 of 2 get nothing", "Jane Miller"),
-        Finding("0% after hours", "0 of 2 outside Monday to Friday, 8:00 to 18:00 (UTC)"),
+        Highlight("1 of 2 get nothing", "Jane Miller"),
+        Highlight("0% after hours", "0 of 2 outside Monday to Friday, 8:00 to 18:00 (UTC)"),
     ]
 
 
@@ -132,8 +132,8 @@ def test_nobody_is_left_out_and_sunday_is_after_hours() -> None:
         counted(recipient(7), recipient(8), hour=SUNDAY_NOON), PEOPLE, Material(), "UTC"
     )
     assert told == [
-        Finding("Nobody is left out", "each of 2 people gets something"),
-        Finding("100% after hours", "2 of 2 outside Monday to Friday, 8:00 to 18:00 (UTC)"),
+        Highlight("Nobody is left out", "each of 2 people gets something"),
+        Highlight("100% after hours", "2 of 2 outside Monday to Friday, 8:00 to 18:00 (UTC)"),
     ]
 
 

@@ -12,13 +12,13 @@ import typer
 
 from notifycli.chatwoot.account import Desk, reading_order
 from notifycli.chatwoot.fill import fill
-from notifycli.chatwoot.history import (
+from notifycli.chatwoot.past import (
     AT_ONCE,
     REQUESTS_A_MINUTE,
     Cache,
     Pace,
     Past,
-    Reader,
+    PastReader,
     Wanted,
     names_of,
     rebuild,
@@ -116,7 +116,7 @@ def fetch(session: Session, wanted: Wanted) -> Past:
         stack.callback(cache.close)
         cache.open()
         with progress(session, "reading conversations") as told:
-            reader = Reader(apis, cache, told, Pace(REQUESTS_A_MINUTE))
+            reader = PastReader(apis, cache, told, Pace(REQUESTS_A_MINUTE))
             try:
                 found = reader.read(wanted, lambda inbox: bots.get(inbox) is not False)
             except (KeyboardInterrupt, NotifycliError):

@@ -18,7 +18,7 @@ from notifycli.store.settings import SETTINGS
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
-    from notifycli.chatwoot.http import Limits
+    from notifycli.chatwoot.http import RateLimits
     from notifycli.cli.profiles import Unheard
 
 _CHATWOOT = "chatwoot"
@@ -98,7 +98,7 @@ def _try_tokens(store: Store, keychain: Keychain, connection: Connection) -> int
     return len(users)
 
 
-def _limits() -> Limits:
+def _limits() -> RateLimits:
     from notifycli.chatwoot.http import LIMITS  # noqa: PLC0415 - only for a connection
 
     return LIMITS._replace(connect=_SECONDS, read=_SECONDS, whole=2 * _SECONDS, tries=1)

@@ -23,8 +23,8 @@ from notifycli.documents.preference_tables import read_toml
 from notifycli.documents.syntax import FORMATS, Layers
 from notifycli.errors import DataError, UsageError
 from notifycli.replay.sources import STDIN, place_of, total_size
+from notifycli.rules.layers import drifts
 from notifycli.rules.preferences import Layer
-from notifycli.rules.settings import drifts
 from notifycli.store.staging import Difference, Staging
 from notifycli.store.store import Store
 

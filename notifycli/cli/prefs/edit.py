@@ -21,8 +21,8 @@ from notifycli.cli.session import display_name, plural
 from notifycli.cli.terminal import print_error
 from notifycli.documents.preference_tables import parse_toml, quote_toml, value_text
 from notifycli.errors import ConfigurationError, DataError, NotifycliError
+from notifycli.rules.layers import Resolved
 from notifycli.rules.preferences import KEYS, InvalidPreferenceError, Layer, full_keys, read_value
-from notifycli.rules.settings import Resolved
 from notifycli.store.transaction import Entry, Target
 
 app = part()

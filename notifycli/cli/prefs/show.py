@@ -23,9 +23,9 @@ from notifycli.cli.session import Session
 from notifycli.cli.terminal import pager
 from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
+from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import SWITCHED_CHANNELS
 from notifycli.rules.preferences import KEYS, Layer, short_key
-from notifycli.rules.settings import Preferences
 
 app = part()
 _HEADS = ["Key", "Value", "Origin", "Locked"]

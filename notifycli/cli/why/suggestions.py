@@ -12,11 +12,11 @@ from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.directory import User
 from notifycli.rules.explain import DecidingPreference, deciding
 from notifycli.rules.ladder import Case, obstacles
+from notifycli.rules.layers import Preferences, as_read_by
 from notifycli.rules.overlay import Wish, overlaid
 from notifycli.rules.plan import Evaluator
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.replay import Account
-from notifycli.rules.settings import Preferences, as_read_by
 
 UNLOCKING = "notifycli prefs unset --lock"
 """How commands begin that take away a lock, which is everybody's."""

@@ -46,9 +46,9 @@ from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
 from notifycli.rules.decision import Outcome, Selection, read_type
 from notifycli.rules.directory import User
+from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
-from notifycli.rules.settings import Preferences
 from notifycli.store.store import Store
 
 

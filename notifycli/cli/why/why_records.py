@@ -21,10 +21,10 @@ from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.directory import User
 from notifycli.rules.explain import DecidingPreference, deciding, sentence
 from notifycli.rules.ladder import Case
+from notifycli.rules.layers import Preferences, Values, as_read_by
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
 from notifycli.rules.replay import Account, Replay
-from notifycli.rules.settings import Preferences, Values, as_read_by
 from notifycli.store.history import ChangedValue
 from notifycli.store.outbox import Noted, NoticeState, Scope
 from notifycli.store.store import Store

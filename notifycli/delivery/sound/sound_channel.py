@@ -30,8 +30,8 @@ from typing import NamedTuple, Self
 from notifycli.delivery.channels import Delivered, Later, Outcome
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.events.event import MESSAGE_CREATED, PRESENCE, UNSAID, Event
+from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import TONES
-from notifycli.rules.settings import Preferences
 from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 

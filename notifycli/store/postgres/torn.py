@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from notifycli.store.copy import TABLES
+from notifycli.store.copy_store import TABLES
 
 if TYPE_CHECKING:
     from notifycli.store.store import Reader

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from notifycli.store.copy import TABLES
+from notifycli.store.copy_store import TABLES
 from notifycli.store.store import Store, open_store
 from tests.chatwoot.database import Postgres
 

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.chatwoot.activity import Names
-from notifycli.chatwoot.client import Api, Conversation, Message, ReportingEvent
+from notifycli.chatwoot.client import ChatwootApi, RemoteConversation, RemoteMessage, ReportingEvent
 from notifycli.chatwoot.rebuild import (
     STATUSES,
     AnyRow,
@@ -58,11 +58,11 @@ class Wanted(NamedTuple):
 class Found(Struct):
     """A conversation with all that was read of it."""
 
-    conversation: Conversation
-    messages: list[Message]
+    conversation: RemoteConversation
+    messages: list[RemoteMessage]
     reports: list[ReportingEvent] | None
 
-    def is_of(self, conversation: Conversation) -> bool:
+    def is_of(self, conversation: RemoteConversation) -> bool:
         """Whether nothing has happened in the conversation since it was read."""
         return self.conversation.last_activity_at == conversation.last_activity_at
 
@@ -128,11 +128,15 @@ class Cache:
             self._file.close()
 
 
-class Reader:
+class PastReader:
     """Reads conversations with one `Api` a thread. `progress` hears of how many of how many."""
 
     def __init__(
-        self, apis: Sequence[Api], cache: Cache, progress: Callable[[int, int], None], pace: Pace
+        self,
+        apis: Sequence[ChatwootApi],
+        cache: Cache,
+        progress: Callable[[int, int], None],
+        pace: Pace,
     ) -> None:
         self._apis = apis
         self._cache = cache
@@ -155,7 +159,7 @@ class Reader:
         self._progress(known, len(conversations))
         threads, free = Daemons(len(self._apis), "history"), list(self._apis)
 
-        def fetch(conversation: Conversation) -> Found:
+        def fetch(conversation: RemoteConversation) -> Found:
             api = free.pop()
             try:
                 return self._fetch(api, conversation, bot=may_have_bot(conversation.inbox_id))
@@ -175,11 +179,11 @@ class Reader:
             threads.end()
         return [self._cache.found[id_] for id_ in sorted(conversations)]
 
-    def _is_known(self, conversation: Conversation) -> bool:
+    def _is_known(self, conversation: RemoteConversation) -> bool:
         found = self._cache.found.get(conversation.id)
         return found is not None and found.is_of(conversation)
 
-    def _listed(self, wanted: Wanted) -> Iterator[Conversation]:
+    def _listed(self, wanted: Wanted) -> Iterator[RemoteConversation]:
         if wanted.conversations:
             for id_ in wanted.conversations:
                 self._pace.wait()
@@ -189,7 +193,7 @@ class Reader:
             c for c in self._pages(wanted) if not wanted.inboxes or c.inbox_id in wanted.inboxes
         )
 
-    def _pages(self, wanted: Wanted) -> Iterator[Conversation]:
+    def _pages(self, wanted: Wanted) -> Iterator[RemoteConversation]:
         """Return the conversations with activity since; pages shift while they are read.
 
         What becomes active meanwhile moves to the first page, and pushes another to the next one:
@@ -213,7 +217,7 @@ class Reader:
                 page += 1
             first_pass = False
 
-    def _fetch(self, api: Api, conversation: Conversation, *, bot: bool) -> Found:
+    def _fetch(self, api: ChatwootApi, conversation: RemoteConversation, *, bot: bool) -> Found:
         self._pace.wait()
         messages = api.messages(conversation.id)
         reports = None
@@ -238,7 +242,7 @@ def rebuild(
     return Past([line for _, line in timed], rebuilder.inexact)
 
 
-def names_of(api: Api) -> Names:
+def names_of(api: ChatwootApi) -> Names:
     """Return the names of the account's users and teams."""
     return Names(
         [User(agent.id, agent.email, agent.name or "") for agent in api.agents()],
@@ -277,7 +281,7 @@ def _rows(account: int, found: Found) -> list[AnyRow]:
     return [first, *sorted(rows, key=lambda row: row.at)]
 
 
-def message_row(account: int, conversation: int, message: Message) -> MessageRow:
+def message_row(account: int, conversation: int, message: RemoteMessage) -> MessageRow:
     """Return a message's row; who doesn't say what they are is a user where it is outgoing."""
     sender = message.sender
     kinds = {"user": "User", "contact": "Contact"}
