@@ -63,7 +63,7 @@ $(PROGRAM): pyproject.toml
 
 $(READY): $(PROGRAM)
 	@echo "Adding what the checks and the tests need; this takes a minute or two, once."
-	$(INSTALL) --editable '.[server]' --group dev
+	$(INSTALL) --editable . --group dev
 	@touch $@
 
 clean:

@@ -14,7 +14,6 @@ _ROOT = Path(__file__).parent.parent
 _PROJECT = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
 _NAMED = [  # what the image installs
     *_PROJECT["dependencies"],
-    *_PROJECT["optional-dependencies"]["server"],
     *_PROJECT["optional-dependencies"]["postgres"],
 ]
 _REQUIREMENT = re.compile(

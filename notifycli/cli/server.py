@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,7 +26,6 @@ from notifycli.secrets.token_format import Secret
 if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import DeliveryRun
     from notifycli.server.journal import Journal
-    from notifycli.server.metrics import Metrics
     from notifycli.server.stored_log import StoredLog
     from notifycli.store.store import Store
 
@@ -57,27 +55,6 @@ BehindProxy = Annotated[
         help="The reverse proxy's address or network: it does TLS, and its X-Forwarded-For holds.",
     ),
 ]
-
-
-def load_server() -> ModuleType:
-    """Return the module that runs servers. Raises `UnavailableError` where its extra is missing."""
-    try:
-        from notifycli.server import http_server  # noqa: PLC0415 - 0.1 s, and an extra
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            f"this needs the package {error.name}, which isn't installed",
-            "in the folder with the source of notifycli: pipx install --force '.[server]'",
-        ) from None
-    return http_server
-
-
-def load_metrics(session: Session) -> Metrics | None:
-    """Return the metrics of this process; `None` where their package is missing."""
-    try:
-        from notifycli.server.metrics import Metrics  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError:
-        return None
-    return Metrics(session.location)
 
 
 def print_stopped(session: Session, done: str = "") -> None:
@@ -143,11 +120,12 @@ def listen(
     put aside under its date. Ctrl-C or SIGTERM stops it.
     """
     session = session_of(ctx)
-    http_server = load_server()
-    from notifycli.server.webhooks import WebhookReceiver  # noqa: PLC0415 - needs what is an extra
+    from notifycli.server import http_server  # noqa: PLC0415 - 0.1 s, for servers alone
+    from notifycli.server.metrics import Metrics  # noqa: PLC0415
+    from notifycli.server.webhooks import WebhookReceiver  # noqa: PLC0415
 
     secrets = _secrets(session, needed=not unsigned)
-    metrics = load_metrics(session)
+    metrics = Metrics(session.location)
     writer = LogWriter(session, log_format or LogFormat.TEXT, metrics)
     log = writer.note
     _check_place(path, to_store=to_store, deliver=deliver)
@@ -253,13 +231,14 @@ def serve(
     Ctrl-C or SIGTERM stops it.
     """
     session = session_of(ctx)
-    http_server = load_server()
-    from notifycli.server.app import Api  # noqa: PLC0415 - needs what is an extra
+    from notifycli.server import http_server  # noqa: PLC0415 - 0.1 s, for servers alone
+    from notifycli.server.app import Api  # noqa: PLC0415
+    from notifycli.server.metrics import Metrics  # noqa: PLC0415
 
     log = LogWriter(session, LogFormat.TEXT).note
     with session.store(create=True):
         pass  # What is wrong with it is told here, and not of each request.
-    metrics = load_metrics(session)
+    metrics = Metrics(session.location)
     api = Api(session.location, now, log, allow_loopback=allow_loopback, metrics=metrics)
     http_server.run(
         api.application(),

@@ -169,7 +169,7 @@ class ErrorMiddleware:
         if not is_near(address):
             return answer(Failure("metrics are for this machine and its own network"), 403)
         if self._metrics is None:
-            return answer(Failure("this needs the package prometheus-client"), 404)
+            return answer(Failure("no metrics are kept here"), 404)
         # It looks into the store, which may be busy.
         text = await asyncio.get_running_loop().run_in_executor(None, self._metrics.text)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

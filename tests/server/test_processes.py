@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import ssl
 import subprocess
-import sys
 from collections import Counter
 from contextlib import closing
 from http.client import HTTPConnection
@@ -16,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.conftest import Notifycli, Program
+from tests.conftest import Notifycli
 
 from .certificates import Certificate
 from .webhooks import SECRET, Process, body, kept, running, signed
@@ -207,31 +205,6 @@ def test_a_proxy_says_who_is_asking_and_nobody_else(desk: Notifycli) -> None:
     with running("serve", "--db", str(desk.store)) as server:
         assert refused(server.url, asking) == [401] * 10 + [429] * 12
         server.stop()
-
-
-WITHOUT = """
-import sys
-sys.modules["uvicorn"] = None
-from notifycli.cli.main import run
-sys.exit(run(sys.argv[1:]))
-"""
-
-
-def test_without_its_extra_a_server_says_what_to_install(program: Program) -> None:
-    for command in ("serve", "listen"):
-        done = subprocess.run(
-            [sys.executable, "-c", WITHOUT, command],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=program.folder,
-        )
-        assert done.returncode == 69
-        assert done.stderr == (
-            "error: this needs the package uvicorn, which isn't installed\n"
-            "  in the folder with the source of notifycli: pipx install --force '.[server]'\n"
-        )
-        assert json.dumps(done.stderr).count("Traceback") == 0
 
 
 NO_STORES = [

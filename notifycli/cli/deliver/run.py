@@ -19,7 +19,7 @@ from notifycli.cli.simulate.replay_run import select_users, tell_assumptions
 from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import read_span
 from notifycli.cli.types import a_number
-from notifycli.errors import UnavailableError, UsageError
+from notifycli.errors import UsageError
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import take_record
 from notifycli.replay.sources import Inputs, Record, read_records
@@ -238,13 +238,8 @@ def _channels(
 
 
 def _serve_metrics(session: Session, port: int, stack: ExitStack) -> Metrics:
-    try:
-        from notifycli.server.metrics import Metrics  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise UnavailableError(
-            f"this needs the package {error.name}, which isn't installed",
-            "pip install prometheus-client",
-        ) from None
+    from notifycli.server.metrics import Metrics  # noqa: PLC0415 - only with --metrics
+
     made = Metrics(session.location)
     stack.callback(made.serve(port))
     session.info(f"metrics at http://127.0.0.1:{port}/metrics")
