@@ -66,7 +66,7 @@ def test_the_report_names_both_sides_and_draws_what_differs(noted: Notifycli) ->
     page = (noted.folder / "r.html").read_text(encoding="utf-8")
     assert '["Rules","chatwoot@4.11.1, then chatwoot@4.16"]' in page
     assert '"compared":true' in page
-    assert '"places":[["#42",2,1]]' in page
+    assert '"places":[[1,42,2,1]]' in page
     noted.ok("simulate", "e.jsonl", "--rules", "notifycli", "--report", "ours.html")
     assert '"Rules"' not in (noted.folder / "ours.html").read_text(encoding="utf-8")
 

@@ -79,6 +79,8 @@ def screen() -> Iterator[str]:
     # A number of one's own: a server that ends removes the socket of the next one of its number.
     display = f":{os.getpid() % 500 * 100 + next(_SCREENS)}"
     how = [display, "-displayfd", str(writing), "-screen", "0", "320x240x24", "-nolisten", "tcp"]
+    # Without, it starts anew whenever nobody is connected, and refuses who comes at that moment.
+    how.append("-noreset")
     environ = {"PATH": os.environ["PATH"]}  # no HOME, by which a test finds its own processes
     with running(["Xvfb", *how], environ, pass_fds=[writing]):
         os.close(writing)
