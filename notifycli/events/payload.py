@@ -178,10 +178,11 @@ def performer_of(body: Payload) -> int | None:
 
 
 def maker_of(body: Payload) -> int | None:
-    """Give who began a conversation: whoever wrote the last outgoing message that came with it."""
-    written = reversed(sent.messages_in(body.messages))
-    outgoing = (one for one in written if _TYPE_OF.get(one.message_type) == "outgoing")
-    return next(map(author_of, outgoing), None)
+    """Give who began a conversation: whoever wrote the last message with it, if it went out."""
+    written = sent.messages_in(body.messages)
+    if not written or _TYPE_OF.get(written[-1].message_type) != "outgoing":
+        return None
+    return author_of(written[-1])
 
 
 def online_users(users: Raw) -> tuple[int, ...]:

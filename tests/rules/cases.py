@@ -604,6 +604,7 @@ SECTION_5_CREATION = [
             ("another agent who wrote first", [written("User", 8, 1)]),
             ("nobody, where it carries no message", []),
             ("who did not write the last message", [written("User", 7, 1), written("User", 8, 1)]),
+            ("whom a customer answered in it", [written("User", 7, 1), written("Contact", 9, 0)]),
         )
     ],
     case(
