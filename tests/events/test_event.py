@@ -377,15 +377,14 @@ PERFORMERS = [
         (7, False),
     ),
     (
-        "whoever wrote the last outgoing message of a creation",
-        {
-            "messages": [
-                {"message_type": 1, "sender": {"id": 7, "type": "user"}},
-                OUTGOING,
-                {"message_type": 0, "sender": {"id": 6}},
-            ]
-        },
+        "whoever wrote the last message of a creation",
+        {"messages": [{"message_type": 1, "sender": {"id": 7, "type": "user"}}, OUTGOING]},
         (8, False),
+    ),
+    (
+        "nobody, where a customer wrote it",
+        {"messages": [OUTGOING, {"message_type": 0, "sender": {"id": 6}}]},
+        (None, False),
     ),
     (
         "… told by the type of the sender",
