@@ -27,11 +27,9 @@ _STEPS = (
 _NEXT = """
 That was made up, and is gone. With a Chatwoot of yours:
   notifycli chatwoot login https://chat.example.com
-  notifycli chatwoot pull
-  notifycli chatwoot history --since yesterday > events.jsonl
+  notifycli why -u you@example.com --since yesterday
 or with webhooks that you have received, one body a line:
   notifycli directory learn events.jsonl
-and then:
   notifycli simulate events.jsonl --summary
   notifycli why -u you@example.com events.jsonl
 """
