@@ -132,13 +132,12 @@ def import_directory(
     change.put_users(_user(users.get(item.id), item) for item in document.users)
     for item in document.inboxes:
         inbox = inboxes.get(item.id, Inbox(item.id))
-        members = _staying(inbox.members, known) if item.members is UNSET else item.members
         name, bot = _or(item.name, inbox.name), _or(item.bot, inbox.bot)
-        change.put_inbox(Inbox(item.id, name, _in_order(members), bot))
+        change.put_inbox(Inbox(item.id, name, _new_members(item, inbox.members, known), bot))
     for given in document.teams:
         team = teams.get(given.id, Team(given.id))
-        members = _staying(team.members, known) if given.members is UNSET else given.members
-        change.put_team(Team(given.id, _or(given.name, team.name), _in_order(members) or ()))
+        members = _new_members(given, team.members, known) or ()
+        change.put_team(Team(given.id, _or(given.name, team.name), members))
 
 
 def export_directory(store: Store, account: int) -> dict[str, object]:
@@ -185,8 +184,13 @@ def add_learnt(change: Change, store: Store, account: int, learnt: Learnt) -> No
         change.put_inbox(msgspec.structs.replace(inbox, name=inbox.name or name))
 
 
-def _staying(members: Iterable[int] | None, known: set[int]) -> Iterable[int] | None:
-    return None if members is None else known.intersection(members)
+def _new_members(
+    given: _Team, stored: Iterable[int] | None, known: set[int]
+) -> tuple[int, ...] | None:
+    """Give who is a member from now on: those who are given, else of those stored who stays."""
+    if given.members is not UNSET:
+        return _in_order(given.members)
+    return None if stored is None else _in_order(known.intersection(stored))
 
 
 def _address_conflicts(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
