@@ -12,7 +12,7 @@ from notifycli.documents.directory_document import ENTRIES, DirectoryDocument
 from notifycli.documents.preference_tables import INBOXES
 from notifycli.events.event import READ_EVENTS
 from notifycli.events.shapes import Payload
-from notifycli.rules.matching import FIELDS
+from notifycli.rules.expectation import FIELDS
 from notifycli.rules.preferences import KEYS, spellings
 from notifycli.scenarios.scenario import OWN, SHARED
 

@@ -29,8 +29,7 @@ from notifycli.report.findings import (
 )
 from notifycli.report.material import MOST_HELD, Material
 from notifycli.rules.counts import ConversationKey, Insight, Kind, Recipient
-from notifycli.rules.decision import Reason
-from notifycli.rules.explain import in_general
+from notifycli.rules.decision import Reason, in_general
 from notifycli.rules.notifications import Channel, NotificationType
 
 T = TypeVar("T", bound=Hashable)

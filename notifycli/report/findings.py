@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from notifycli.report.material import Material
 from notifycli.rules.counts import HOURS_A_DAY, Insight, Kind, Recipient, Switch
-from notifycli.rules.decision import Reason
-from notifycli.rules.explain import in_general
+from notifycli.rules.decision import Reason, in_general
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel
 from notifycli.rules.preferences import Layer
 

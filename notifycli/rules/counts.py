@@ -13,10 +13,9 @@ from typing import NamedTuple, TypeVar
 from msgspec import Struct, field
 
 from notifycli.events.timestamps import SECOND, to_datetime
-from notifycli.rules.decision import Reason, RecipientFields
+from notifycli.rules.decision import ChangedDecision, ChangeKind, Reason, RecipientFields
 from notifycli.rules.ladder import channels_of
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.overlay import ChangedDecision, ChangeKind
 from notifycli.rules.plan import Evaluator, Plan
 from notifycli.rules.preferences import Layer
 from notifycli.rules.state import Assumptions

@@ -1,4 +1,7 @@
-"""From layers to what one user wants: resolution, and its compact form for the rules."""
+"""From layers to what one user wants: resolution, and its compact form for the rules.
+
+Values that are not stored can be laid over those that are: what if others held?
+"""
 
 from __future__ import annotations
 
@@ -261,3 +264,40 @@ def _drifts(
         found = actual.resolve(key, user, inbox)
         if found.value != expected.value:
             yield Drift(user, inbox, key, expected, found)
+
+
+class Wish(NamedTuple):
+    """One value as it would be set. The key is full, the value as it would be stored."""
+
+    layer: Layer
+    user: int | None
+    inbox: int | None
+    key: str
+    value: str
+
+
+def overlaid(preferences: Preferences, wishes: Iterable[Wish]) -> Preferences:
+    """Give the preferences as they would be if the wishes were set; later ones win."""
+    lock, default = dict(preferences.lock), dict(preferences.default)
+    user, inbox = dict(preferences.user), dict(preferences.inbox)
+    own: dict[int, dict[str, str]] = {}
+    here: dict[tuple[int, int], dict[str, str]] = {}
+    for wish in wishes:
+        if wish.layer is Layer.LOCK:
+            lock[wish.key] = wish.value
+        elif wish.user is None:
+            default[wish.key] = wish.value
+        elif wish.inbox is None:
+            values = own.get(wish.user)
+            if values is None:
+                values = own[wish.user] = dict(user.get(wish.user, {}))
+            values[wish.key] = wish.value
+        else:
+            place = wish.user, wish.inbox
+            here.setdefault(place, dict(inbox.get(place, {})))[wish.key] = wish.value
+    return Preferences(lock, {**inbox, **here}, {**user, **own}, default, preferences.builtin)
+
+
+def keys_locked_away(preferences: Preferences, wishes: Iterable[Wish]) -> list[str]:
+    """Give the keys that the wishes set in vain, since a lock of the overlaid ones beats them."""
+    return sorted({w.key for w in wishes if w.layer is not Layer.LOCK} & preferences.lock.keys())

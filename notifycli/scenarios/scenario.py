@@ -28,9 +28,8 @@ from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_mome
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.sources import PACKED
 from notifycli.rules.directory import Directory, is_id
-from notifycli.rules.layers import Preferences
-from notifycli.rules.matching import read_expected
-from notifycli.rules.overlay import Wish, overlaid
+from notifycli.rules.expectation import read_expected
+from notifycli.rules.layers import Preferences, Wish, overlaid
 from notifycli.rules.preferences import (
     InvalidPreferenceError,
     Layer,

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.rules.decision import Decision, Outcome
-from notifycli.rules.matching import Record, compare, matches
+from notifycli.rules.expectation import Record, compare, matches
 from notifycli.rules.notifications import TYPES
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Replay

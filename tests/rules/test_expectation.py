@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.rules.matching import Record, compare, matches
+from notifycli.rules.expectation import Record, compare, matches
 
 EMAIL: Record = {"user_id": 7, "channel": "email"}
 PUSH: Record = {"user_id": 7, "channel": "push"}

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.rules.decision import Decision, Outcome, Reason
-from notifycli.rules.explain import EXPLANATIONS, deciding, in_general, sentence
+from notifycli.rules.decision import (
+    EXPLANATIONS,
+    Decision,
+    Outcome,
+    Reason,
+    deciding,
+    in_general,
+    sentence,
+)
 from notifycli.rules.ladder import ladders_of
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel, NotificationType

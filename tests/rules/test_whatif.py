@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.rules.decision import Outcome
-from notifycli.rules.layers import Preferences
-from notifycli.rules.overlay import Wish, difference, keys_locked_away, overlaid
+from notifycli.rules.decision import Outcome, difference
+from notifycli.rules.layers import Preferences, Wish, keys_locked_away, overlaid
 from notifycli.rules.preferences import Layer
 from tests.rules.harness import decisions_of, replay_of
 from tests.rules.worlds import World, preference_rows, worlds

@@ -11,9 +11,15 @@ from notifycli.cli.output import show, text, write
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import printable
 from notifycli.rules.counts import ChangedCount, Count
-from notifycli.rules.decision import Decision, EventFields, Outcome, RecipientFields
+from notifycli.rules.decision import (
+    ChangedDecision,
+    ChangeKind,
+    Decision,
+    EventFields,
+    Outcome,
+    RecipientFields,
+)
 from notifycli.rules.notifications import TYPES, Channel, NotificationType
-from notifycli.rules.overlay import ChangedDecision, ChangeKind
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -19,7 +19,7 @@ from notifycli.errors import DataError
 from notifycli.replay.decompression import BOM
 from notifycli.replay.sources import place_of
 from notifycli.rules.decision import Outcome
-from notifycli.rules.matching import FIELDS, compare, read_expected
+from notifycli.rules.expectation import FIELDS, compare, read_expected
 from notifycli.rules.preferences import nearest
 
 _MISMATCH = 1

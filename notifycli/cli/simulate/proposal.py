@@ -11,8 +11,7 @@ from notifycli.cli.session import Session, find_user
 from notifycli.errors import UsageError
 from notifycli.replay.sources import place_of
 from notifycli.rules.directory import User
-from notifycli.rules.layers import Preferences
-from notifycli.rules.overlay import Wish, keys_locked_away, overlaid
+from notifycli.rules.layers import Preferences, Wish, keys_locked_away, overlaid
 from notifycli.rules.preferences import Layer
 from notifycli.store.store import Store
 

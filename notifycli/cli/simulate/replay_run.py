@@ -17,10 +17,17 @@ from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import is_packed
 from notifycli.replay.sources import total_size
 from notifycli.rules.counts import Changes, Insight
-from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, join_fields
+from notifycli.rules.decision import (
+    ChangedDecision,
+    Decision,
+    EventFields,
+    RecipientFields,
+    Selection,
+    difference,
+    join_fields,
+)
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.overlay import ChangedDecision, difference
 from notifycli.rules.profile import NOTIFYCLI, OURS, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.state import Assumptions

@@ -8,12 +8,10 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from msgspec import structs
 
 from notifycli.cli.session import display_name
-from notifycli.rules.decision import Decision, Outcome, Reason
+from notifycli.rules.decision import DecidingPreference, Decision, Outcome, Reason, deciding
 from notifycli.rules.directory import User
-from notifycli.rules.explain import DecidingPreference, deciding
 from notifycli.rules.ladder import Case, obstacles
-from notifycli.rules.layers import Preferences, as_read_by
-from notifycli.rules.overlay import Wish, overlaid
+from notifycli.rules.layers import Preferences, Wish, as_read_by, overlaid
 from notifycli.rules.plan import Evaluator
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.replay import Account

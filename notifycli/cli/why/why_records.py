@@ -17,9 +17,8 @@ from notifycli.cli.times import day_of
 from notifycli.cli.why.suggestions import Remedies
 from notifycli.events.event import Event
 from notifycli.events.timestamps import parse_moment
-from notifycli.rules.decision import Decision, Selection
+from notifycli.rules.decision import DecidingPreference, Decision, Selection, deciding, sentence
 from notifycli.rules.directory import User
-from notifycli.rules.explain import DecidingPreference, deciding, sentence
 from notifycli.rules.ladder import Case
 from notifycli.rules.layers import Preferences, Values, as_read_by
 from notifycli.rules.notifications import Channel

@@ -14,8 +14,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from notifycli.events.timestamps import format_moment, parse_moment
-from notifycli.rules.decision import read_type
-from notifycli.rules.overlay import ChangedDecision
+from notifycli.rules.decision import ChangedDecision, read_type
 from notifycli.rules.preferences import nearest
 
 Record = Mapping[str, object]
