@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, number_in, read_reference
 from notifycli.cli.terminal import is_utf_8, printable
-from notifycli.cli.types import a_number, read_reference
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import ROLES
 from notifycli.rules.preferences import nearest
 
@@ -22,9 +22,39 @@ _WIDEST_HELP = 120
 FORMATS = ("table", "json", "jsonl", "csv", "tsv")
 
 
+AllowLoopback = Annotated[
+    bool,
+    typer.Option(
+        "--allow-loopback",
+        help="For tests: also a push service on this machine, even without TLS.",
+    ),
+]
+
+
 def session_of(ctx: typer.Context) -> Session:
     """Give the session of this run."""
     return ctx.find_root().ensure_object(Session)
+
+
+def a_number(
+    what: str, see: str = "", *, lowest: int = 1, highest: int = LARGEST_ID
+) -> Callable[[str], int]:
+    """Make the parser of a number; of anything else it says that it is no `what`.
+
+    `see` is the command that lists those there are.
+    """
+    span = "on" if highest == LARGEST_ID else f"to {highest}"
+    hint = f"; see them: {see}" if see else ""
+
+    def read(text: str) -> int:
+        number = number_in(str(text))  # Typer has defaults read too, and they are numbers already
+        if number is None or not lowest <= number <= highest:
+            raise typer.BadParameter(
+                f"{text!r} is no {what}: a number from {lowest} {span} is expected{hint}"
+            )
+        return number
+
+    return read
 
 
 class _Shared(NamedTuple):

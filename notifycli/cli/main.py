@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import sys
 from functools import cache
 from typing import Annotated, Any, NoReturn
@@ -21,6 +22,12 @@ from notifycli.errors import NotifycliError, UsageError
 _UNEXPECTED = 70
 _ABORTED = 1
 _INTERRUPTED = 130
+_NO_COMMAND = "No such command"
+_TOO_MANY = "Got unexpected extra argument"
+_KEEPERS = frozenset({"token", "chatwoot", "config"})
+"""The nouns that are handed secrets: what is one word too many there may be one."""
+_CHATWOOTS = r"(?<![\w/\\.@-])(?=\w*[A-Z])(?=\w*[a-z])(?=\w*\d)[0-9A-Za-z]{24}(?![\w/\\.@-])"
+"""24 letters and digits, large and small, no part of a name."""
 
 SECTIONS = {
     "Look": {
@@ -169,9 +176,7 @@ def run(arguments: list[str]) -> int:
         print_error("aborted")
         return _ABORTED
     except typer.TyperException as error:
-        from notifycli.cli.usage_errors import explain_usage  # noqa: PLC0415 - only errors need it
-
-        _tell_error(*explain_usage(error), arguments)
+        _tell_error(*_explain_usage(error), arguments)
         return UsageError.status
     except Exception as error:  # noqa: BLE001 - the last resort
         return _tell_unexpected(error, session, arguments)
@@ -197,7 +202,45 @@ def _tell_unexpected(error: Exception, session: Session, arguments: list[str]) -
 
 
 def _tell_error(message: str, hint: str, arguments: list[str]) -> None:
-    from notifycli.cli.usage_errors import without_tokens  # noqa: PLC0415 - only errors need it
-
     text = f"error: {message}" + (f"\n  {hint}" if hint else "")
-    print_error(without_tokens(text, arguments))
+    print_error(_without_tokens(text, arguments))
+
+
+def _explain_usage(error: Any) -> tuple[str, str]:
+    """Give the message and the hint for a command line that Typer can't read.
+
+    What may be a secret isn't in it.
+    """
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "notifycli"
+    message = error.format_message()
+    if message.startswith(_NO_COMMAND):
+        message = re.sub("=[^']*(?=')", "=…", message)
+        if context is not None and context.command.name in _KEEPERS:
+            _, meant, near = message.partition(" Did you mean")
+            message = f"{_NO_COMMAND} as was typed; it may be a secret.{meant}{near}"
+    if message.startswith(_TOO_MANY) and _noun(context) in _KEEPERS:
+        return (
+            "an argument too many; it isn't repeated here, since it may be a secret",
+            f"secrets are read from standard input: pipe them; see {path} --help",
+        )
+    # Typer names what is near itself; of what is near nothing, it helps to see what there is.
+    known = getattr(context.command, "commands", {}) if context else {}
+    listed = f"there are: {', '.join(known)}; " if message.startswith(_NO_COMMAND) else ""
+    if message.endswith("?"):
+        listed = ""
+    return message, f"{listed}see {path} --help"
+
+
+def _noun(context: Any) -> str | None:
+    return context.parent.command.name if context and context.parent else None
+
+
+def _without_tokens(text: str, arguments: list[str]) -> str:
+    """Mask whatever the text repeats of the arguments that looks like a token."""
+    from notifycli.secrets.token_format import PREFIX, mask  # noqa: PLC0415 - only errors need it
+
+    pattern = re.compile(rf"{PREFIX}\w*|{_CHATWOOTS}", re.ASCII)
+    for token in {found for argument in arguments for found in pattern.findall(argument)}:
+        text = text.replace(token, mask(token))
+    return text

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import command_class, examples, session_of
+from notifycli.cli.command import AllowLoopback, a_number, command_class, examples, session_of
 from notifycli.cli.inputs import journal_path
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import leave_line
 from notifycli.cli.times import now
-from notifycli.cli.types import AllowLoopback, a_number
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError, UsageError
 from notifycli.rules.notifications import SWITCHED_CHANNELS
 from notifycli.secrets.token_format import Secret

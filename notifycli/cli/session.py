@@ -15,7 +15,6 @@ from notifycli.cli.terminal import (
     print_error,
     printable,
 )
-from notifycli.cli.types import Reference, number_in, read_reference
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
@@ -42,6 +41,9 @@ NO_USERS_YET = (
 """What to type where nobody is on record."""
 _LISTED = 5
 _FIRST_ACCOUNT = 1
+_LONGEST_NUMBER = 20
+Reference = int | str
+"""An inbox or a team, by its id or by its name."""
 
 
 def _find_password(url: str) -> str | None:
@@ -260,6 +262,20 @@ def _at_words(text: str) -> str:
         textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
         for line in text.split("\n")
     )
+
+
+def number_in(text: str) -> int | None:
+    """Give the number that a text of digits alone is; `None` for any other, or one too large."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0")
+    return int(digits or "0") if len(digits) <= _LONGEST_NUMBER else None
+
+
+def read_reference(text: str) -> Reference:
+    """Read an id, or else a name; what is called so is seen once the store is open."""
+    number = number_in(str(text))
+    return text if number is None or not 1 <= number <= LARGEST_ID else number
 
 
 def find_user(store: Store, account: int, reference: str) -> User:

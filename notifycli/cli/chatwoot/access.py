@@ -12,13 +12,20 @@ from notifycli.chatwoot.account import Desk, SyncResult, in_a_line, reading_orde
 from notifycli.chatwoot.client import role_of
 from notifycli.chatwoot.login import keep, logout, look, meant
 from notifycli.cli.chatwoot.common import UNDONE, DryRun, desk_of, desk_users, progress
-from notifycli.cli.command import SOME_USERS, USER, command_class, examples, part, session_of
+from notifycli.cli.command import (
+    SOME_USERS,
+    USER,
+    a_number,
+    command_class,
+    examples,
+    part,
+    session_of,
+)
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import ask, is_terminal, printable
 from notifycli.cli.times import in_words, now, to_record
 from notifycli.cli.token.token_options import read_token, tell_ended, token_service
-from notifycli.cli.types import a_number
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User

@@ -9,10 +9,10 @@ from typing import Annotated, NamedTuple
 import typer
 from msgspec import json
 
+from notifycli.cli.command import a_number
 from notifycli.cli.output import show
 from notifycli.cli.session import Group, Session, find_user, plural
 from notifycli.cli.terminal import confirm, is_terminal
-from notifycli.cli.types import a_number
 from notifycli.rules.directory import User
 from notifycli.store.history import DirectoryStep, step_of
 from notifycli.store.store import Store

@@ -7,13 +7,12 @@ from typing import Annotated
 import msgspec
 import typer
 
-from notifycli.cli.command import command_class, examples, group, session_of
+from notifycli.cli.command import a_number, command_class, examples, group, session_of
 from notifycli.cli.directory.directory_change import DryRun, Manner, Yes, carry_out, tell_new_ids
 from notifycli.cli.inputs import find_inputs, read_document
 from notifycli.cli.output import write
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error
-from notifycli.cli.types import a_number
 from notifycli.documents.directory_document import (
     add_learnt,
     export_directory,

@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from notifycli.cli.command import USER, command_class, examples, group, none_of, session_of
+from notifycli.cli.command import (
+    USER,
+    a_number,
+    command_class,
+    examples,
+    group,
+    none_of,
+    session_of,
+)
 from notifycli.cli.directory.directory_change import (
     DryRun,
     Manner,
@@ -19,7 +27,6 @@ from notifycli.cli.directory.directory_change import (
 )
 from notifycli.cli.output import show, show_one
 from notifycli.cli.session import NO_USERS_YET, Session, display_name, find_user
-from notifycli.cli.types import a_number
 from notifycli.errors import UsageError
 from notifycli.rules.directory import ROLES, Role, User
 from notifycli.store.store import Store

@@ -9,8 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
-from notifycli.cli.session import Session, display_name, find_group, plural
-from notifycli.cli.types import Reference, read_reference
+from notifycli.cli.session import (
+    Reference,
+    Session,
+    display_name,
+    find_group,
+    plural,
+    read_reference,
+)
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import (
     GLOBS,

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 import typer
 
-from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
+from notifycli.cli.command import SOME_USERS, a_number, command_class, examples, part, session_of
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.arguments import keys_of
 from notifycli.cli.session import Session, find_user, plural
 from notifycli.cli.times import read_time, to_the_minute
-from notifycli.cli.types import a_number
 from notifycli.events.timestamps import to_datetime
 from notifycli.rules.preferences import short_key
 from notifycli.store.history import ChangedValue

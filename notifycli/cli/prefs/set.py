@@ -22,8 +22,7 @@ from notifycli.cli.prefs.arguments import (
     tell_unheard,
     tell_unpushed,
 )
-from notifycli.cli.session import Session, display_name, plural
-from notifycli.cli.types import Reference
+from notifycli.cli.session import Reference, Session, display_name, plural
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.quiet_hours import QuietHours, describe_zone

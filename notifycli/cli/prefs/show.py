@@ -19,9 +19,8 @@ from notifycli.cli.prefs.arguments import (
     one_inbox,
     tell_unheard,
 )
-from notifycli.cli.session import Session
+from notifycli.cli.session import Reference, Session
 from notifycli.cli.terminal import pager
-from notifycli.cli.types import Reference
 from notifycli.errors import UsageError
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import SWITCHED_CHANNELS

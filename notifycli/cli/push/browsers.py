@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import ALL_USERS, SOME_USERS, USER, command_class, examples, session_of
+from notifycli.cli.command import (
+    ALL_USERS,
+    SOME_USERS,
+    USER,
+    AllowLoopback,
+    a_number,
+    command_class,
+    examples,
+    session_of,
+)
 from notifycli.cli.output import show, write
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal, printable, read_input
 from notifycli.cli.times import in_words, now, to_record
-from notifycli.cli.types import AllowLoopback, a_number
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from notifycli.cli.command import none_of
+from notifycli.cli.command import a_number, none_of
 from notifycli.cli.session import Session
-from notifycli.cli.types import CONVERSATION_ID
 from notifycli.errors import UsageError
 from notifycli.rules.decision import read_type
 from notifycli.rules.notifications import Channel
@@ -128,6 +127,9 @@ TypeOption = Annotated[
 ConversationOption = Annotated[
     list[int] | None,
     typer.Option(
-        "--conversation", parser=CONVERSATION_ID, metavar="ID", help="Only this conversation."
+        "--conversation",
+        parser=a_number("conversation id"),
+        metavar="ID",
+        help="Only this conversation.",
     ),
 ]

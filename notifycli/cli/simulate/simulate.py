@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.command import SOME_USERS, command_class, examples, session_of
+from notifycli.cli.command import SOME_USERS, a_number, command_class, examples, session_of
 from notifycli.cli.inputs import find_inputs
 from notifycli.cli.output import output_format
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
@@ -42,7 +42,6 @@ from notifycli.cli.simulate.replay_run import (
 )
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import read_time
-from notifycli.cli.types import a_number
 from notifycli.events.event import Event
 from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
