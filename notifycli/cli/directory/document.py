@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from notifycli.cli.command import a_number, command_class, examples, group, session_of
-from notifycli.cli.directory.directory_change import DryRun, Manner, Yes, carry_out, tell_new_ids
+from notifycli.cli.directory import DryRun, Manner, Yes, carry_out, tell_new_ids
 from notifycli.cli.inputs import find_inputs, read_document
 from notifycli.cli.output import write
 from notifycli.cli.session import plural

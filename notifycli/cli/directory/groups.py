@@ -8,7 +8,7 @@ import typer
 from msgspec import UNSET, Struct, UnsetType, structs
 
 from notifycli.cli.command import command_class, examples, group, part, session_of
-from notifycli.cli.directory.directory_change import (
+from notifycli.cli.directory import (
     DryRun,
     Id,
     Manner,

@@ -17,7 +17,7 @@ from notifycli.cli.command import (
     none_of,
     session_of,
 )
-from notifycli.cli.directory.directory_change import (
+from notifycli.cli.directory import (
     DryRun,
     Manner,
     Name,
