@@ -37,6 +37,6 @@ def test_a_file_that_cannot_be_written_is_a_failure(
     notifycli: Notifycli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = notifycli.store.parent / "events.jsonl"
-    monkeypatch.setattr("notifycli.cli.doctor.services.os.access", lambda *_: False)
+    monkeypatch.setattr("notifycli.cli.doctor.os.access", lambda *_: False)
     fix = "notifycli listen --path FILE"
     assert found(notifycli) == ("fail", "no events", f"{path} can't be written", fix)

@@ -10,7 +10,7 @@ import pexpect
 import pytest
 from hypothesis import given, strategies
 
-from notifycli.cli.doctor.checks import Facts, check_tokens
+from notifycli.cli.doctor import Facts, check_tokens
 from notifycli.cli.session import Session
 from notifycli.errors import DataError
 from notifycli.secrets import token_format as form

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notifycli.cli.doctor import CHECKS
-from notifycli.cli.doctor.checks import completion_places
+from notifycli.cli.doctor import CHECKS, completion_places
 
 if TYPE_CHECKING:
     from .harness import Program
