@@ -19,7 +19,7 @@ from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 
 DECODE = """
 import sys
-from notifycli.events.shapes import decode_payload
+from notifycli.events.payload import decode_payload
 count = 0
 with open(sys.argv[1], "rb", 1 << 18) as file:
     for line in file:

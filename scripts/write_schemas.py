@@ -11,7 +11,7 @@ import msgspec
 from notifycli.documents.directory_document import ENTRIES, DirectoryDocument
 from notifycli.documents.preference_tables import INBOXES
 from notifycli.events.event import READ_EVENTS
-from notifycli.events.shapes import Payload
+from notifycli.events.payload import Payload
 from notifycli.rules.expectation import FIELDS
 from notifycli.rules.preferences import KEYS, spellings
 from notifycli.scenarios.scenario import OWN, SHARED

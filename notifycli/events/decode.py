@@ -16,7 +16,6 @@ from zlib import crc32
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from notifycli.events import shapes as sent
 from notifycli.events.event import (
     AUTOMATION,
     CONVERSATION_EVENTS,
@@ -36,9 +35,16 @@ from notifycli.events.event import (
     normal_name,
 )
 from notifycli.events.payload import (
+    ChangedAttributes,
+    ConversationPayload,
+    Meta,
+    Payload,
+    Time,
     account_of,
     assignee_of,
+    attribute_change,
     author_of,
+    decode_payload,
     first_id,
     id_of,
     inbox_of,
@@ -55,7 +61,6 @@ from notifycli.events.payload import (
     time_of_message,
     time_of_receipt,
 )
-from notifycli.events.shapes import Payload, Time
 
 T = TypeVar("T")
 _DEEPEST = 16
@@ -301,8 +306,8 @@ def _time(raw: Raw) -> Time:
 
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _STAMP = b'{"received_at":"'
-_NO_CONVERSATION = sent.ConversationPayload()
-_NO_META = sent.Meta()
+_NO_CONVERSATION = ConversationPayload()
+_NO_META = Meta()
 _NO_BODY = Payload()
 
 
@@ -403,7 +408,7 @@ def decode_event(line: bytes, number: int) -> Event:
 def _whole_body(line: bytes) -> tuple[Payload, _Kind | None]:
     """Return the body that a line is; without its kind, where it may be something around one."""
     try:
-        body = sent.decode_payload(line)
+        body = decode_payload(line)
         kind = _KINDS.get(body.event)
         return body, kind if kind is not None and kind.is_whole(body) else None
     except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -427,13 +432,13 @@ def _find_body(line: bytes) -> Body:
         return bodies[0]
     if is_control_frame(line):
         raise NotOneEventError(())
-    sent.decode_payload(line)  # tells what is wrong with it, if it is no object
+    decode_payload(line)  # tells what is wrong with it, if it is no object
     raise EventError('no "event" with the name of what happened')
 
 
 def _open(found: Body) -> Payload:
     try:
-        body = decode_mended(found.text, sent.decode_payload)
+        body = decode_mended(found.text, decode_payload)
     except (msgspec.MsgspecError, ValueError):
         if normal_name(found.event) in READ_EVENTS:
             raise
@@ -554,13 +559,13 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
     return event
 
 
-def _read_participants(event: Event, body: Payload, inner: sent.ConversationPayload) -> None:
+def _read_participants(event: Event, body: Payload, inner: ConversationPayload) -> None:
     told = inner.participants if body.participants is None else body.participants
     if told is not None:
         event.participants = participants_of(told)
 
 
-def _conversation(body: Payload, inner: sent.ConversationPayload, kind: _Kind) -> int | None:
+def _conversation(body: Payload, inner: ConversationPayload, kind: _Kind) -> int | None:
     if kind.flat and body.id is not None:
         return id_of("id", body.id)
     value = inner.id
@@ -580,23 +585,23 @@ def _own_status(body: Payload) -> str | None:
 
 
 def _read_changes(
-    event: Event, changed: list[sent.ChangedAttributes] | sent.ChangedAttributes | None
+    event: Event, changed: list[ChangedAttributes] | ChangedAttributes | None
 ) -> None:
     """Take what the change tells and the event itself doesn't: who came, what was before."""
     if event.name == "assignee_changed":
         event.assignment = True
     if not changed:
         return
-    for change in [changed] if isinstance(changed, sent.ChangedAttributes) else changed:
+    for change in [changed] if isinstance(changed, ChangedAttributes) else changed:
         if isinstance(change.assignee_id, Raw):
             event.assignment = event.assignment or event.name == "conversation_updated"
-            current = sent.difference(change.assignee_id).current_value
+            current = attribute_change(change.assignee_id).current_value
             if current is not UNSET:
                 event.assigned = id_of("changed_attributes.assignee_id", current)
                 if event.assignee is UNSAID:
                     event.assignee = event.assigned
         if isinstance(change.status, Raw):
-            status = sent.difference(change.status)
+            status = attribute_change(change.status)
             if isinstance(status.previous_value, str):
                 event.previous_status = status_of(status.previous_value)
             if event.status is None and isinstance(status.current_value, str):

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from notifycli.events.decode import EventError, decode_body, decode_event, fault_text
 from notifycli.events.event import PRESENCE, READ_EVENTS
-from notifycli.events.shapes import Person
+from notifycli.events.payload import Person
 
 
 class DiscoveredAgent(Struct, frozen=True):

@@ -1,18 +1,181 @@
-"""Single fields of a body, wherever the server or a relay has put them.
+"""A webhook's body: the shapes in which servers and relays send it, and its fields out of any.
 
-All raise `ValueError`, which names the field, for a value that can't be one.
+Just the fields that are read: everything else in a body is skipped without being decoded, and what
+is rarely looked at stays raw JSON until it is. What reads a field raises `ValueError`, which names
+the field, for a value that can't be one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 
-from msgspec import UNSET, Raw, UnsetType
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+from msgspec import Meta as Limits
 
-from notifycli.events import shapes as sent
 from notifycli.events.event import LARGEST_ID, UNSAID, Message, Unsaid
-from notifycli.events.shapes import Payload
 from notifycli.events.timestamps import parse_moment
+
+Id = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)] | str | None
+Time = float | str | None
+
+
+class Reference(Struct, gc=False):
+    """Something told by its id: an account, an inbox, a team."""
+
+    id: Id = None
+
+
+class Person(Struct, gc=False):
+    """A sender, an assignee, somebody typing: a user, a contact or a bot."""
+
+    id: Id = None
+    type: str | None = None
+    blocked: bool | None = None
+
+    def is_user(self) -> bool:
+        """Whether it says of itself that it is a user; a contact may have the same id."""
+        return self.type == "user" or (self.type is not None and self.type.lower() == "user")
+
+
+class Meta(Struct, gc=False):
+    """A conversation's `meta`."""
+
+    sender: Person | None = None
+    assignee: Person | UnsetType | None = UNSET
+    assignee_type: str | None = None
+    team: Reference | UnsetType | None = UNSET
+
+
+class ConversationPayload(Struct, gc=False):
+    """A conversation inside another object."""
+
+    id: Id = None
+    inbox_id: Id = None
+    messages: Raw | UnsetType = UNSET
+    meta: Meta | None = None
+    status: str | None = None
+    display_id: Id = None
+    account_id: Id = None
+    assignee_id: Id | UnsetType = UNSET
+    participants: list[int | str | Reference] | None = None
+
+
+class ChangedAttributes(Struct, gc=False):
+    """One object of `changed_attributes`."""
+
+    assignee_id: Raw | UnsetType = UNSET
+    status: Raw | UnsetType = UNSET
+
+
+class Payload(Struct, gc=False):
+    """A webhook's body, or the outer object of an envelope around one.
+
+    The fields are in the order in which a server sends them: they are found soonest so.
+    """
+
+    account: Reference | None = None
+    content: str | None = None
+    conversation: ConversationPayload | None = None
+    created_at: Time = None
+    id: Id = None
+    inbox: Reference | None = None
+    message_type: int | str | None = None
+    private: bool | None = None
+    sender: Person | None = None
+    event: str | None = None
+    inbox_id: Id = None
+    messages: Raw | UnsetType = UNSET
+    meta: Meta | None = None
+    status: str | int | None = None
+    last_activity_at: Time = None
+    timestamp: Time = None
+    updated_at: Time = None
+    changed_attributes: list[ChangedAttributes] | ChangedAttributes | None = None
+    user: Person | None = None
+    performed_by: Person | None = None
+    performer: Person | None = None
+    account_id: Id = None
+    conversation_id: Id | UnsetType = UNSET
+    assignee_id: Id | UnsetType = UNSET
+    participants: list[int | str | Reference] | None = None
+    sender_type: str | None = None
+    sender_id: Id = None
+    visible: bool | None = None
+    users: Raw | UnsetType = UNSET
+    received_at: Time = None
+    body: Raw | UnsetType = UNSET
+    payload: Raw | UnsetType = UNSET
+    data: Raw | UnsetType = UNSET
+    message: Raw | UnsetType = UNSET
+    raw: Raw | UnsetType = UNSET
+    json: Raw | UnsetType = UNSET
+    record: Raw | UnsetType = UNSET
+    value: Raw | UnsetType = UNSET
+    log: Raw | UnsetType = UNSET
+
+
+class Name(Struct):
+    """An event's name alone, to tell whether a body that can't be decoded matters."""
+
+    event: str
+
+
+class _MessagePayload(Struct, gc=False):
+    account_id: Id = None
+
+
+class WrittenMessage(Struct, gc=False):
+    """One of the messages that a conversation's body carries."""
+
+    message_type: int | str | None = None
+    sender: Person | None = None
+    sender_type: str | None = None
+    sender_id: Id = None
+
+
+class AttributeChange(Struct):
+    """The two values of a changed attribute."""
+
+    previous_value: Id = None
+    current_value: Id | UnsetType = UNSET
+
+
+decode_payload = msgspec.json.Decoder(Payload).decode
+decode_name = msgspec.json.Decoder(Name).decode
+_decode_messages = msgspec.json.Decoder(list[_MessagePayload] | None).decode
+_decode_written = msgspec.json.Decoder(list[WrittenMessage] | None).decode
+_decode_users = msgspec.json.Decoder(dict[str, str | None]).decode
+_decode_change = msgspec.json.Decoder(AttributeChange | tuple[Id, Id] | None).decode
+
+
+def messages_account(raw: Raw | UnsetType) -> Id:
+    """Give the account that a conversation's `messages` name."""
+    messages = () if raw is UNSET else _decode_messages(raw) or ()
+    return next((m.account_id for m in messages if m.account_id is not None), None)
+
+
+def messages_in(raw: Raw | UnsetType) -> list[WrittenMessage]:
+    """Give the messages that a conversation's body carries; none, if they are of another shape."""
+    try:
+        return [] if raw is UNSET else _decode_written(raw) or []
+    except msgspec.ValidationError:
+        return []
+
+
+def presences(raw: Raw) -> dict[str, str | None]:
+    """Read a map of presences: `online`, `busy` or `offline` by user."""
+    return _decode_users(raw)
+
+
+def attribute_change(raw: Raw) -> AttributeChange:
+    """Read a changed attribute: an object of two values, or Chatwoot's internal pair."""
+    change = _decode_change(raw)
+    if isinstance(change, tuple):
+        return AttributeChange(*change)
+    return change or AttributeChange()
+
 
 MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
 """By Chatwoot's number."""
@@ -26,7 +189,7 @@ _LONGEST_ID = 40
 _FULL_WIDTH_AT = "\N{FULLWIDTH COMMERCIAL AT}"
 
 
-def id_of(field: str, value: sent.Id) -> int | None:
+def id_of(field: str, value: Id) -> int | None:
     """Read an id: a number, or a string of digits."""
     if value is None or value.__class__ is int:
         return value
@@ -38,7 +201,7 @@ def id_of(field: str, value: sent.Id) -> int | None:
     raise ValueError(f"{field}: {value!r} is no id: a number, or a string of digits")
 
 
-def first_id(field: str, *values: sent.Id) -> int | None:
+def first_id(field: str, *values: Id) -> int | None:
     """Read the first id that is there."""
     return next((id_of(field, value) for value in values if value is not None), None)
 
@@ -84,14 +247,14 @@ def account_of(body: Payload) -> int | None:
         value = inner.account_id
     if value is not None:
         return id_of("account_id", value)
-    found = id_of("messages[0].account_id", sent.messages_account(body.messages))
+    found = id_of("messages[0].account_id", messages_account(body.messages))
     if found is None and inner is not None:
-        value = sent.messages_account(inner.messages)
+        value = messages_account(inner.messages)
         found = id_of("conversation.messages[0].account_id", value)
     return found
 
 
-def inbox_of(body: Payload, inner: sent.ConversationPayload) -> int | None:
+def inbox_of(body: Payload, inner: ConversationPayload) -> int | None:
     """Give the inbox."""
     value = body.inbox_id
     if value is None and body.inbox is not None:
@@ -106,7 +269,7 @@ def status_of(word: str | None) -> str | None:
     return "pending" if word == "bot" else word
 
 
-def team_of(meta: sent.Meta) -> int | Unsaid | None:
+def team_of(meta: Meta) -> int | Unsaid | None:
     """Give the team that the conversation is given to; `None` for none."""
     team = meta.team
     if team is None:
@@ -114,9 +277,7 @@ def team_of(meta: sent.Meta) -> int | Unsaid | None:
     return UNSAID if isinstance(team, UnsetType) else id_of("meta.team.id", team.id)
 
 
-def assignee_of(
-    body: Payload, inner: sent.ConversationPayload, meta: sent.Meta
-) -> int | Unsaid | None:
+def assignee_of(body: Payload, inner: ConversationPayload, meta: Meta) -> int | Unsaid | None:
     """Give the user who is assigned; `None` for nobody, or a bot."""
     assignee = meta.assignee
     if assignee is None:
@@ -144,7 +305,7 @@ def sender_of(body: Payload) -> int | None:
     return value  # type: ignore[return-value] # the hot path: what is no string is a number or none
 
 
-def author_of(body: Payload | sent.WrittenMessage) -> int | None:
+def author_of(body: Payload | WrittenMessage) -> int | None:
     """Return the user who wrote the message; contacts and bots are none.
 
     Only contacts and old servers' agents say nothing of what they are; contacts send no outgoing
@@ -179,7 +340,7 @@ def performer_of(body: Payload) -> int | None:
 
 def maker_of(body: Payload) -> int | None:
     """Give who began a conversation: whoever wrote the last message with it, if it went out."""
-    written = sent.messages_in(body.messages)
+    written = messages_in(body.messages)
     if not written or _TYPE_OF.get(written[-1].message_type) != "outgoing":
         return None
     return author_of(written[-1])
@@ -187,12 +348,12 @@ def maker_of(body: Payload) -> int | None:
 
 def online_users(users: Raw) -> tuple[int, ...]:
     """Give the users whom a map of presences shows to be online or busy."""
-    told = sent.presences(users).items()
+    told = presences(users).items()
     ids = (id_of("users", user) for user, state in told if state in ("online", "busy"))
     return tuple(sorted(user for user in ids if user is not None))
 
 
-def is_blocked(body: Payload, meta: sent.Meta, author: int | None) -> bool | None:
+def is_blocked(body: Payload, meta: Meta, author: int | None) -> bool | None:
     """Tell whether the conversation's contact is blocked."""
     contact = meta.sender
     if contact is not None and contact.blocked is not None:
@@ -203,9 +364,9 @@ def is_blocked(body: Payload, meta: sent.Meta, author: int | None) -> bool | Non
     return None
 
 
-def participants_of(given: Iterable[int | str | sent.Reference]) -> tuple[int, ...]:
+def participants_of(given: Iterable[int | str | Reference]) -> tuple[int, ...]:
     """Give the users that a list of participants names."""
-    ids = [item.id if isinstance(item, sent.Reference) else item for item in given]
+    ids = [item.id if isinstance(item, Reference) else item for item in given]
     found = [id_of("participants", value) for value in ids]
     return tuple([value for value in found if value is not None])
 

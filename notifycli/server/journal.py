@@ -35,7 +35,7 @@ import msgspec
 
 from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError
 from notifycli.events.decode import NotOneEventError, decode_body
-from notifycli.events.shapes import decode_name
+from notifycli.events.payload import decode_name
 from notifycli.secrets.private_file import hold_lock, replace_private, sync_folder
 
 LARGEST_FILE = 64 * 1024 * 1024

@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notifycli.errors import NotifycliError
 from notifycli.events.decode import with_receipt
-from notifycli.events.shapes import decode_name
+from notifycli.events.payload import decode_name
 from notifycli.secrets.token_format import Secret
 from notifycli.server.http_server import is_loopback
 from notifycli.server.journal import Line
