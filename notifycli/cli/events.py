@@ -46,9 +46,9 @@ def events_pack(
     the same of it as of the log, and a scenario of test may name it. Bad lines are told now.
     deliver needs the log itself.
     """
-    from notifycli.replay.facts import write_facts  # noqa: PLC0415 - not for the help
-    from notifycli.replay.faults import BadLines  # noqa: PLC0415
+    from notifycli.replay.pack import write_facts  # noqa: PLC0415 - not for the help
     from notifycli.replay.scan import processors, read_events  # noqa: PLC0415
+    from notifycli.replay.sources import BadLines  # noqa: PLC0415
 
     session = session_of(ctx)
     inputs, bad = session.inputs(events), BadLines(print_error, strict=strict)

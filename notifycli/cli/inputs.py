@@ -16,9 +16,8 @@ from notifycli.cli.terminal import input_descriptor, is_terminal
 from notifycli.cli.times import read_time
 from notifycli.errors import DataError, UsageError
 from notifycli.replay.decompression import is_compressed, text_of
-from notifycli.replay.faults import file_errors
-from notifycli.replay.sources import STDIN, Inputs, Record, place_of, whole_blocks
-from notifycli.replay.values import LONGEST_LINE, split_lines, too_long
+from notifycli.replay.json_values import LONGEST_LINE, split_lines, too_long
+from notifycli.replay.sources import STDIN, Inputs, Record, file_errors, place_of, whole_blocks
 from notifycli.store.store import Location, Store
 
 JOURNAL = "events.jsonl"

@@ -300,7 +300,7 @@ class _Delivery:
         from notifycli.delivery.channels import Channels  # noqa: PLC0415
         from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
-        from notifycli.replay.faults import BadLines  # noqa: PLC0415
+        from notifycli.replay.sources import BadLines  # noqa: PLC0415
         from notifycli.rules.decision import Selection  # noqa: PLC0415
         from notifycli.store.outbox import Scope  # noqa: PLC0415
 

@@ -228,3 +228,42 @@ _FORMS = (
     _Encoding(codecs.BOM_UTF16_LE, "UTF-16", _utf16, compressed=False),
     _Encoding(codecs.BOM_UTF16_BE, "UTF-16", _utf16, compressed=False),
 )
+
+
+_IN_MEMORY = 1 << 24
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder of this name is none that somebody put there to be read."""
+    return name.startswith((".", "__MACOSX"))
+
+
+def members_of(raw: BinaryFile, blocks: Blocks) -> Iterator[tuple[str, Blocks]]:
+    """Return the name of each file in a zip archive, and what it holds; hidden ones are left out.
+
+    `blocks` are all of `raw`, for one that can't be read twice.
+    """
+    import tempfile  # noqa: PLC0415 - few files need it
+    import zipfile  # noqa: PLC0415
+
+    faults = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+
+    def read(info: zipfile.ZipInfo) -> Blocks:
+        try:
+            with archive.open(info) as member:
+                yield from read_blocks(member)
+        except faults as error:
+            raise DamageError(f"damaged zip data: {info.filename}: {error}") from None
+
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as kept:
+        if not raw.seekable():
+            for block in blocks:
+                kept.write(block)
+        try:
+            archive = zipfile.ZipFile(raw if raw.seekable() else kept)
+        except faults as error:
+            raise DamageError(f"damaged zip data: {error}") from None
+        for info in archive.infolist():
+            hidden = any(map(is_hidden, info.filename.split("/")))
+            if not (hidden or info.is_dir()):
+                yield info.filename, read(info)

@@ -33,10 +33,17 @@ from notifycli.errors import NotifycliError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.replay.decompression import BLOCK, BOM
-from notifycli.replay.faults import BadLines, file_errors
+from notifycli.replay.json_values import LONGEST_LINE, split_lines, too_long
 from notifycli.replay.scan import decode_records, is_packed, read_events, salvage, unpack
-from notifycli.replay.sources import STDIN, Inputs, Progress, can_be_shared, read_texts
-from notifycli.replay.values import LONGEST_LINE, split_lines, too_long
+from notifycli.replay.sources import (
+    STDIN,
+    BadLines,
+    Inputs,
+    Progress,
+    can_be_shared,
+    file_errors,
+    read_texts,
+)
 
 _PART = 1 << 22
 _BUFFER = 1 << 20

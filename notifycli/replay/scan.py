@@ -8,17 +8,18 @@ from typing import TypeVar
 
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
 from notifycli.events.event import Event
-from notifycli.replay.faults import BadLines, file_errors
+from notifycli.replay.json_values import objects_in
 from notifycli.replay.sources import (
     PACKED,
     STDIN,
+    BadLines,
     Inputs,
     Progress,
     Record,
+    file_errors,
     is_worth_sharing,
     read_together,
 )
-from notifycli.replay.values import objects_in
 
 T = TypeVar("T")
 _MOST_READERS = 8
@@ -76,7 +77,7 @@ def is_packed(name: str) -> bool:
 
 def unpack(name: str, progress: Progress | None) -> Iterator[Event]:
     """Return the events of a file of packed ones."""
-    from notifycli.replay.facts import read_facts  # noqa: PLC0415 - few logs are packed
+    from notifycli.replay.pack import read_facts  # noqa: PLC0415 - few logs are packed
 
     with file_errors(name), open(name, "rb") as file:  # noqa: PTH123 - as everything here
         for events, size in read_facts(name, file):

@@ -1,7 +1,8 @@
-"""Files, folders and archives become records: a JSON text each, with its place.
+"""Files, folders and archives, here or elsewhere, become records: a JSON text with its place.
 
 What a file holds is found out by looking at it: lines of JSON, values laid out over lines, one
-array of them, lines with text around the JSON; plain, compressed or in an archive.
+array of them, lines with text around the JSON; plain, compressed or in an archive. What is wrong
+with it is told as it is found. What lies in an object store or behind a web server, fsspec reaches.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ import re
 import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from enum import Enum
 from io import BufferedReader, FileIO
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Raw
 
-from notifycli.errors import InputMissingError
+from notifycli.errors import DataError, InputMissingError, NotifycliError, UnavailableError
 from notifycli.replay.decompression import (
     BLOCK,
     BinaryFile,
@@ -30,18 +32,82 @@ from notifycli.replay.decompression import (
     decompressed,
     head_of,
     is_compressed,
+    is_hidden,
     is_utf8,
+    members_of,
     read_blocks,
     text_of,
 )
-from notifycli.replay.faults import BadLines, file_errors
-from notifycli.replay.remote import find_remote, is_remote, open_remote, shown
-from notifycli.replay.values import (
+from notifycli.replay.json_values import (
     LONGEST_LINE,
     lines_by_block,
     split_values,
     too_long,
 )
+
+_TOLD_IN_FULL = 20
+
+
+class BadLines:
+    """Reports what is no event, lines and files: the first in full, then a count at the end."""
+
+    def __init__(self, tell: Callable[[str], None], *, strict: bool = False) -> None:
+        self.lines = 0
+        self.files = 0
+        self._tell = tell
+        self._strict = strict
+        self._told = 0
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return self.lines + self.files
+
+    def add(self, place: str, fault: str) -> None:
+        """Report a line. Raises `DataError` if the first fault is to stop everything."""
+        self.lines += 1
+        self._report(place, fault)
+
+    def refuse(self, file: str, fault: str) -> None:
+        """Report a file that is none of events at all; raises as `add` does."""
+        self.files += 1
+        self._report(file, fault)
+
+    def _report(self, place: str, fault: str) -> None:
+        if self._strict:
+            raise DataError(f"{place}: {fault}", "leave out --strict to pass over such lines")
+        if self._told < _TOLD_IN_FULL:
+            self._told += 1
+            self._tell(f"{place}: {fault}")
+
+    def pass_over(self, file: str, why: str) -> None:
+        """Say that a file among others was not read: that is no fault."""
+        self._tell(f"{file}: passed over: {why}")
+
+    def finish(self) -> int:
+        """Say how many there were; gives the exit status."""
+        if not self.count:
+            return 0
+        if self.count > self._told:
+            self._tell(f"… and {self.count - self._told} more bad lines")
+        kinds = (self.lines, "bad line"), (self.files, "file")
+        counted = [f"{n} {kind}{'s' * (n > 1)}" for n, kind in kinds if n]
+        self._tell(f"{' and '.join(counted)} passed over; everything else was read")
+        return DataError.status
+
+
+@contextmanager
+def file_errors(place: str) -> Iterator[None]:
+    """Turn what can go wrong with a file into the product's errors, with the file's name."""
+    try:
+        yield
+    except DamageError as error:
+        raise DataError(f"{place}: {error}") from None
+    except OSError as error:
+        raise InputMissingError(
+            f"{place}: {error.strerror or error}", "check the name; - reads standard input"
+        ) from None
+
 
 _TAR = slice(257, 262)
 _MAY_HOLD_EVENTS = re.compile(rb'\{\s*\\?"|\\"event|"e[yw]').search
@@ -296,8 +362,6 @@ class _Source:
     def _archive(
         self, place: str, raw: BinaryFile, blocks: Blocks
     ) -> Iterator[Text | list[Record]]:
-        from notifycli.replay.archives import members_of  # noqa: PLC0415 - few files need it
-
         before, count = self._read, 0
         for name, member in members_of(raw, blocks):
             count += 1
@@ -499,10 +563,80 @@ def _files_of(name: str) -> Iterator[Path]:
         yield Path(name)
         return
     for folder, folders, files in os.walk(name):
-        folders[:] = sorted(one for one in folders if not _is_hidden(one))
-        paths = (Path(folder, one) for one in sorted(files) if not _is_hidden(one))
+        folders[:] = sorted(one for one in folders if not is_hidden(one))
+        paths = (Path(folder, one) for one in sorted(files) if not is_hidden(one))
         yield from (path for path in paths if path.is_file())
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX"))
+_SCHEMES = ("s3", "gs", "az", "abfs", "https", "http")
+
+
+def is_remote(name: str) -> bool:
+    """Whether a file's name is the address of one that isn't on this computer."""
+    return name.partition("://")[0] in _SCHEMES and "://" in name
+
+
+def shown(address: str) -> str:
+    """Return an address as messages may show it: without a password, and what signs it."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def find_remote(address: str) -> list[str]:
+    """Return the addresses that an address with wildcards stands for, in their order.
+
+    Raises `InputMissingError` where there is none, or the place can't be reached, and
+    `UnavailableError` where what it takes isn't installed.
+    """
+    if not any(wildcard in urlsplit(address).path for wildcard in "*["):
+        return [address]
+    with _remote_errors(address):
+        system, path = _remote_system(address)
+        found = sorted(map(str, system.glob(path)))
+    if not found:
+        raise InputMissingError(
+            f"{shown(address)}: no file has such a name", "check the address, and its wildcards"
+        )
+    return [system.unstrip_protocol(one) for one in found]
+
+
+@contextmanager
+def open_remote(address: str) -> Iterator[BufferedReader]:
+    """Open a file; raises as `find_remote` does, while it is read too, and `DataError`."""
+    with _remote_errors(address):
+        system, path = _remote_system(address)
+        with BufferedReader(system.open(path, "rb"), BLOCK) as raw:
+            yield raw
+
+
+def _remote_system(address: str) -> tuple[Any, str]:
+    """Return the file system of an address, and the path in it."""
+    from fsspec.core import url_to_fs  # noqa: PLC0415 - few logs lie elsewhere
+
+    system, path = url_to_fs(address)
+    return system, path
+
+
+@contextmanager
+def _remote_errors(address: str) -> Iterator[None]:
+    place = shown(address)
+    try:
+        yield
+    except NotifycliError:
+        raise
+    except DamageError as error:
+        raise DataError(f"{place}: {error}") from None
+    except ImportError as error:
+        raise UnavailableError(
+            f"{place}: to read from there needs what isn't installed: {error}",
+            "pip install 'notifycli[remote]'",
+        ) from None
+    except FileNotFoundError:
+        raise InputMissingError(f"{place}: there is no such file", "check the address") from None
+    except Exception as error:  # noqa: BLE001 - each store's library raises its own
+        # What an error says may hold the address, and what signs it.
+        said = str(error).replace(address, place).partition("?")[0] or type(error).__name__
+        raise InputMissingError(
+            f"{place}: {said}",
+            "check the address, and the credentials of this place in the environment",
+        ) from None

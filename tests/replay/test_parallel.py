@@ -23,10 +23,9 @@ from msgspec.structs import astuple
 
 from notifycli.errors import DataError, NotifycliError
 from notifycli.replay import parallel, sources
-from notifycli.replay.faults import BadLines
 from notifycli.replay.parallel import Part, Piece, Whole, read_part, read_piece
 from notifycli.replay.scan import read_events
-from notifycli.replay.sources import Inputs
+from notifycli.replay.sources import BadLines, Inputs
 from tests.conftest import Json, Notifycli, Program
 
 MIB = 1 << 20

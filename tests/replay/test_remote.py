@@ -18,11 +18,9 @@ from hypothesis import strategies as st
 
 from notifycli.errors import DataError, InputMissingError, UnavailableError
 from notifycli.events.event import Event
-from notifycli.replay import remote
-from notifycli.replay.faults import BadLines
-from notifycli.replay.remote import shown
+from notifycli.replay import sources
 from notifycli.replay.scan import read_events
-from notifycli.replay.sources import Inputs
+from notifycli.replay.sources import BadLines, Inputs, shown
 from tests.conftest import Program
 
 EVENT = b'{"event":"presence_update","user":{"id":%d},"created_at":1772532000}\n'
@@ -37,7 +35,7 @@ def read(*files: str) -> tuple[list[Event], list[str]]:
 @pytest.fixture(autouse=True)
 def _store_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take `memory://`, which fsspec has for tests, for an object store."""
-    monkeypatch.setattr(remote, "_SCHEMES", ("memory", "nowhere"))
+    monkeypatch.setattr(sources, "_SCHEMES", ("memory", "nowhere"))
     yield
     fsspec.filesystem("memory").store.clear()
 

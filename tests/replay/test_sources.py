@@ -19,9 +19,8 @@ from hypothesis import strategies as st
 
 from notifycli.errors import DataError, InputMissingError
 from notifycli.events.event import Event
-from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import read_events
-from notifycli.replay.sources import Inputs, total_size
+from notifycli.replay.sources import BadLines, Inputs, total_size
 from tests.conftest import Notifycli, Program
 from tests.events.bodies import BODIES, CONVERSATION, MESSAGE
 from tests.replay.containers import CONTAINERS, Container, json_lines, laid_out, zipped

@@ -17,8 +17,8 @@ from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.replay_run import progress_bar, tell_assumptions
 from notifycli.cli.terminal import print_error, printable
 from notifycli.errors import ConfigurationError, UsageError
-from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import read_events
+from notifycli.replay.sources import BadLines
 from notifycli.rules.notifications import TYPES
 from notifycli.rules.profile import Profile, every_chatwoot
 from notifycli.rules.replay import Account, Replay

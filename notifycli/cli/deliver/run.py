@@ -19,9 +19,8 @@ from notifycli.cli.simulate.replay_run import select_users, tell_assumptions
 from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import read_span
 from notifycli.errors import UsageError
-from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import take_record
-from notifycli.replay.sources import Inputs, Record, read_records
+from notifycli.replay.sources import BadLines, Inputs, Record, read_records
 from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
 from notifycli.store.store import Store

@@ -22,8 +22,7 @@ from typing import Generic, NamedTuple, TypeVar
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import input_descriptor
 from notifycli.errors import NotifycliError, TryAgainError, UsageError
-from notifycli.replay.faults import BadLines, file_errors
-from notifycli.replay.sources import STDIN, Inputs, read_records
+from notifycli.replay.sources import STDIN, BadLines, Inputs, file_errors, read_records
 from notifycli.store.outbox import FilePosition
 from notifycli.store.received import AccountPlace, Place, Received, ReceivedEvent
 from notifycli.store.store import Store

@@ -21,9 +21,8 @@ from notifycli.documents.directory_document import (
     unknown_fields,
 )
 from notifycli.events.discover import Learnt
-from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import take_record
-from notifycli.replay.sources import place_of, read_records
+from notifycli.replay.sources import BadLines, place_of, read_records
 from notifycli.store.history import undo
 from notifycli.store.transaction import Change
 

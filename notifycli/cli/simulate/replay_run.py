@@ -13,9 +13,8 @@ from notifycli.cli.simulate.proposal import Wishes, find_users, propose
 from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
-from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import is_packed
-from notifycli.replay.sources import total_size
+from notifycli.replay.sources import BadLines, total_size
 from notifycli.rules.counts import Changes, Insight
 from notifycli.rules.decision import (
     ChangedDecision,

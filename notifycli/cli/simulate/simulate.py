@@ -43,9 +43,8 @@ from notifycli.cli.simulate.replay_run import (
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import read_time
 from notifycli.events.event import Event
-from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
-from notifycli.replay.sources import Inputs, Progress
+from notifycli.replay.sources import BadLines, Inputs, Progress
 from notifycli.rules.decision import Decision, Outcome, Selection, read_type
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Replay

@@ -42,8 +42,8 @@ from notifycli.cli.why.why_records import (
 )
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
-from notifycli.replay.faults import BadLines
 from notifycli.replay.scan import processors, read_events
+from notifycli.replay.sources import BadLines
 from notifycli.rules.decision import Outcome, Selection, read_type
 from notifycli.rules.directory import User
 from notifycli.rules.layers import Preferences

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.replay import values
-from notifycli.replay.values import (
+from notifycli.replay import json_values
+from notifycli.replay.json_values import (
     Value,
     lines_by_block,
     objects_in,
@@ -155,8 +155,8 @@ def test_objects_are_found_in_a_line_with(line: str, expected: list[str]) -> Non
 
 
 def test_what_is_too_long_is_a_fault_and_not_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(values, "LONGEST_LINE", 100)
-    monkeypatch.setattr(values, "LARGEST_VALUE", 1 << 20)
+    monkeypatch.setattr(json_values, "LONGEST_LINE", 100)
+    monkeypatch.setattr(json_values, "LARGEST_VALUE", 1 << 20)
     long = '{"a":"' + "x" * 200 + '"}'
     deep = '{"a":[\n' + "1,\n" * 400_000 + "1]}"
     laid_out = f'{{"a":\n1}}\n{long}\n{{"b":2}}\n{deep}\n{{"c":3}}\n'.encode()
