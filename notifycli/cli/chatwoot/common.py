@@ -13,7 +13,7 @@ from notifycli.chatwoot.account import Desk, ProgressCallback, Report, SyncResul
 from notifycli.cli.output import console, show
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_terminal, printable
-from notifycli.cli.token.token_options import token_service
+from notifycli.cli.token.lifecycle import token_service
 from notifycli.errors import UsageError
 from notifycli.rules.directory import User
 from notifycli.store.store import Store

@@ -10,7 +10,7 @@ from notifycli.chatwoot.platform import PlatformApi, fetch_tokens, learn_agents
 from notifycli.chatwoot.rotate import rotate
 from notifycli.cli.chatwoot.common import DryRun, desk_of, desk_users, finish, progress
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
-from notifycli.cli.token.token_options import read_token
+from notifycli.cli.token.lifecycle import read_token
 from notifycli.errors import UsageError
 
 app = part()

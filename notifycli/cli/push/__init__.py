@@ -10,7 +10,8 @@ app = group_of_parts(
     "Web Push: the key, the browsers that are subscribed, a test.",
     {
         "keys": f"{_HERE}.keys",
-        **dict.fromkeys(("subscribe", "invite", "add", "list", "remove"), f"{_HERE}.browsers"),
-        "test": f"{_HERE}.push_test",
+        **dict.fromkeys(
+            ("subscribe", "invite", "add", "list", "remove", "test"), f"{_HERE}.browsers"
+        ),
     },
 )

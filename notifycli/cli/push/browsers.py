@@ -1,14 +1,16 @@
-"""`notifycli push subscribe|invite|add|list|remove`: the browsers that get pushes."""
+"""`notifycli push subscribe|invite|add|list|remove|test`: the browsers that are sent to."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import Struct
+from msgspec.structs import replace
 
 from notifycli.cli.command import (
     ALL_USERS,
@@ -24,9 +26,10 @@ from notifycli.cli.output import show, write
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal, printable, read_input
 from notifycli.cli.times import in_words, now, to_record
-from notifycli.errors import ConfigurationError, UsageError
+from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
+from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.token_format import digest
 from notifycli.secrets.vapid import PushKeys
@@ -34,6 +37,7 @@ from notifycli.store.store import Store
 from notifycli.store.subscriptions import Invitation, Subscription
 
 if TYPE_CHECKING:
+    from notifycli.delivery.channels import Outcome
     from notifycli.delivery.push.endpoint import Offer
 
 
@@ -344,3 +348,89 @@ def push_invite(
         cells=lambda item: (printable(item.email or str(item.user_id)), item.url, item.expires_at),
     )
     session.info("the links work while notifycli serve runs, and can be reached there")
+
+
+class PushTestRecord(Struct):
+    """What a push service answered, as printed."""
+
+    subscription_id: int
+    label: str
+    service: str
+    outcome: str
+    """`delivered`, `later` (the service can't take it now) or `refused`."""
+    detail: str
+    remedy: str
+
+
+@app.command(
+    "test",
+    cls=command_class(USER),
+    epilog=examples(
+        "notifycli push test -u jane@example.com\nnotifycli push test -o json | jq '.[].outcome'"
+    ),
+)
+def push_test(ctx: typer.Context) -> None:
+    """Send a push to each browser of a user.
+
+    It says what the push services answer. Exit status 69 unless all of them take it. Taken is not
+    shown yet: the browser may be closed.
+    """
+    session = session_of(ctx)
+    with session.store(create=True) as store:
+        account = session.resolve_account(store)
+        user = session.resolve_user(store, account)
+        to = store.subscriptions.of_user(account, user.id)
+        if not to:
+            raise UsageError(
+                f"{display_name(user)} has no browser that is subscribed",
+                f"in the browser: notifycli push subscribe -u {display_name(user)}",
+            )
+        records = _send_test(store, account, user, to)
+    show(
+        session,
+        records,
+        PushTestRecord,
+        heads=("Id", "Browser", "Service", "Outcome", "What it answered"),
+        cells=lambda item: (
+            *(str(item.subscription_id), printable(item.label), item.service, item.outcome),
+            printable(f"{item.detail}\n→ {item.remedy}" if item.remedy else item.detail),
+        ),
+    )
+    failed = sum(item.outcome != "delivered" for item in records)
+    if failed:
+        raise UnavailableError(f"{failed} of {len(records)} pushes were not taken")
+
+
+def _send_test(
+    store: Store, account: int, user: User, to: Sequence[Subscription]
+) -> list[PushTestRecord]:
+    import asyncio  # noqa: PLC0415 - only what sends needs it
+
+    from notifycli.delivery.channels import sample_notice  # noqa: PLC0415 - see above
+    from notifycli.delivery.push.endpoint import service_of  # noqa: PLC0415 - see above
+    from notifycli.delivery.push.push_channel import open_sender  # noqa: PLC0415 - 220 ms
+
+    sender = open_sender(store)
+    notice = sample_notice(account, user, Channel.PUSH, NotificationType.MENTION, now())
+    # Not of a conversation: it would take the place of that one's pushes.
+    message = sender.message(replace(notice, conversation_id=None, inbox_name=""))
+
+    async def send() -> list[Outcome]:
+        async with sender:
+            return await asyncio.gather(*(sender.post(item, message) for item in to))
+
+    return [
+        _test_record(item, service_of(item.endpoint), outcome)
+        for item, outcome in zip(to, asyncio.run(send()), strict=True)
+    ]
+
+
+def _test_record(to: Subscription, service: str, outcome: Outcome) -> PushTestRecord:
+    from notifycli.delivery.channels import Delivered, Later  # noqa: PLC0415
+
+    if isinstance(outcome, Delivered):
+        return PushTestRecord(to.id, to.label, service, "delivered", outcome.detail, "")
+    if isinstance(outcome, Later):
+        wait = "" if outcome.after is None else f"; it asks to wait {outcome.after:g} s"
+        return PushTestRecord(to.id, to.label, service, "later", outcome.why + wait, "")
+    return PushTestRecord(to.id, to.label, service, "refused", outcome.why, outcome.remedy)

@@ -13,7 +13,7 @@ from notifycli.cli.output import show_one, write
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import is_terminal, read_secret
 from notifycli.cli.times import in_words, now, to_record
-from notifycli.cli.token.token_options import (
+from notifycli.cli.token.lifecycle import (
     ClearAfter,
     Expires,
     Label,
