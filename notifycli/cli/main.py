@@ -155,7 +155,7 @@ def main() -> NoReturn:
     # What is imported by now stays: neither collections nor the end of the program need look at it.
     gc.freeze()
     if VARIABLE in os.environ:
-        from notifycli.cli.completion.shells import reply  # noqa: PLC0415 - for TAB alone
+        from notifycli.cli.completion.answer import reply  # noqa: PLC0415 - for TAB alone
 
         sys.exit(reply(program(), sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))

@@ -1,7 +1,7 @@
 """What TAB offers: the shells ask the program, and this package answers them.
 
-`shells` reads a shell's command line, asks `answer` what the word on it may become, and tells it to
-each shell in the way that it expects; `install` puts the shells' own sides of it where they look.
+`answer` reads a shell's command line, finds what the word on it may become, and tells it to each
+shell in the way that it expects; `install` puts the shells' own sides of it where they look.
 """
 
 VARIABLE = "_NOTIFYCLI_COMPLETE"
