@@ -35,7 +35,7 @@ SECTIONS = {
         "simulate": Noun(
             "notifycli.cli.simulate.simulate", "Which notifications would fire, and why."
         ),
-        "why": Noun("notifycli.cli.why.why", "Why a user was notified, or not, event by event."),
+        "why": Noun("notifycli.cli.why", "Why a user was notified, or not, event by event."),
         "test": Noun("notifycli.cli.test", "Scenario files: what must fire, and what must not."),
         "events": Noun("notifycli.cli.events", "Logs of events, packed to be replayed faster."),
     },

@@ -1,1 +1,268 @@
-"""`why`: why a user was notified, or not."""
+"""`notifycli why`: what a user got and did not get, event by event, and how to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Annotated
+
+import typer
+
+from notifycli.cli.command import USER, command_class, examples, session_of
+from notifycli.cli.inputs import find_inputs
+from notifycli.cli.output import show
+from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
+from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
+from notifycli.cli.simulate.options import (
+    ChannelOption,
+    ConversationOption,
+    TypeOption,
+    check_order,
+    check_page,
+)
+from notifycli.cli.simulate.replay_run import (
+    Run,
+    accounts_of,
+    desk_links,
+    tell_assumptions,
+    tell_unmet,
+)
+from notifycli.cli.terminal import pager, print_error
+from notifycli.cli.times import now, read_time
+from notifycli.cli.why.why_records import (
+    Asker,
+    Askers,
+    EventAnswer,
+    PastPreferences,
+    Remedies,
+    Sent,
+    WhyRecord,
+    answer,
+    of_one,
+    select,
+)
+from notifycli.errors import UsageError
+from notifycli.events.event import Event
+from notifycli.replay.scan import processors, read_events
+from notifycli.replay.sources import BadLines
+from notifycli.rules.decision import Outcome, Selection, read_type
+from notifycli.rules.directory import User
+from notifycli.rules.layers import Preferences
+from notifycli.rules.notifications import Channel
+from notifycli.rules.replay import Account, Replay
+from notifycli.store.store import Store
+
+
+def _moment(text: str) -> int:
+    return now() if text.strip().lower() == "now" else read_time(text)
+
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@app.command(
+    "why",
+    cls=command_class(USER),
+    epilog=examples(
+        """
+notifycli why -u jane@example.com --since tuesday
+notifycli why -u jane@example.com --conversation 42 events.jsonl
+notifycli why --conversation 42 events.jsonl
+notifycli why --conversation 42 events.jsonl --report timeline.html
+zcat webhooks-*.gz | notifycli why -u 7 --conversation 42
+notifycli why -u jane@example.com --conversation 42 events.jsonl -o json
+"""
+    ),
+)
+def why(
+    ctx: typer.Context,
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[EVENTS]...", help="As for simulate; - is standard input."),
+    ] = None,
+    *,
+    conversation: ConversationOption = None,
+    channel: ChannelOption = None,
+    type_: TypeOption = None,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_time, metavar="TIME", help="Only from then on: tuesday, 12h, 2026-03-03."
+        ),
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
+    ] = None,
+    as_of: Annotated[
+        int | None,
+        typer.Option(
+            "--as-of",
+            parser=_moment,
+            metavar="TIME|now",
+            help="Go by the preferences of this time. [default: of each event's time]",
+        ),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html",
+            help="Write a page instead: events down, people across, and why for each mark. It is "
+            "of one --conversation.",
+        ),
+    ] = None,
+    rules: Rules = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
+) -> None:
+    """Tell, event by event, what a user would get and what not, and what to type to change it.
+
+    Of one conversation, without a user named, it tells of everybody. It says which preference of
+    which layer decides, as it was at the time, so far as the history of this store goes back.
+    Nothing is sent or stored. Where deliver has sent it, that is told.
+    """
+    session = session_of(ctx)
+    check_order(since, until)
+    selection = Selection(
+        conversations=frozenset(conversation or ()),
+        channels=frozenset(map(Channel, channel or ())),
+        types=frozenset(map(read_type, type_ or ())),
+        since=since,
+        until=until,
+    )
+    _check_report(report, selection)
+    inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
+    check_page(report, *inputs.files, session.location.name)
+    with session.store() as store:
+        account = session.resolve_account(store)
+        mail_server = store.configuration.get("smtp.host")
+        accounts = accounts_of(session, store, profiles_of(store, rules))
+        askers, past = _askers(session, store, account, accounts, selection)
+        replay = Replay(accounts, session.fallback_account(store))
+    if as_of is not None:
+        askers.account.take_over(askers.account.directory, past.at(as_of))
+    tell_without_effect(session, accounts.values())
+    run = Run(replay, selection, BadLines(print_error, strict=strict))
+    judge = _judge(replay, askers, selection, (account, past) if as_of is None else None)
+    told = run.judge_events(read_events(inputs, run.bad, jobs=processors()), judge)
+    answers = (one for event, found in told if event.account == account for one in found)
+    fired: set[Channel] = set()
+    _show(session, _watch(answers, fired), askers, selection, report)
+    if Channel.EMAIL in fired and not mail_server:
+        session.info(
+            "no mail server is set, so no e-mail is sent yet: notifycli config set smtp.host=…"
+        )
+    _finish(session, run, past if as_of is None else None)
+    raise typer.Exit(run.bad.finish())
+
+
+def _judge(
+    replay: Replay,
+    askers: Askers,
+    selection: Selection,
+    past: tuple[int, PastPreferences] | None,
+) -> Callable[[Event], list[EventAnswer]]:
+    """Make what answers for an event, by the preferences of its time if an account's past is given.
+
+    Of several people, only what is of the selected conversations is answered for.
+    """
+
+    def judge(event: Event) -> list[EventAnswer]:
+        if askers.only is None and event.conversation not in selection.conversations:
+            replay.evaluate(event)
+            return []
+        if past is not None and event.account in {None, past[0]}:
+            past[1].enter(askers.account, event)
+        return [select(answer(replay, event, askers), selection)]
+
+    return judge
+
+
+def _finish(session: Session, run: Run, past: PastPreferences | None) -> None:
+    """Say what wasn't met or known, and was assumed."""
+    if not run.events:
+        session.info("there were no events")
+    if past is not None:
+        past.tell_unknown(session)
+    tell_unmet(session, run)
+    tell_assumptions(session, run.replay.assumptions)
+
+
+def _check_report(report: str | None, selection: Selection) -> None:
+    if report is not None and len(selection.conversations) != 1:
+        raise UsageError("--report draws one conversation", "name it: --conversation ID")
+
+
+def _askers(
+    session: Session,
+    store: Store,
+    id_: int,
+    accounts: Mapping[int, Account],
+    selection: Selection,
+) -> tuple[Askers, PastPreferences]:
+    if id_ not in accounts:
+        session.resolve_user(store, id_)  # tells that nobody is on record
+    account = accounts[id_]
+    option = f" -a {id_}" if len(store.accounts()) > 1 else ""
+    several = len(account.directory.users) > 1
+    everybody = several and len(selection.conversations) == 1 and not session.given_users
+    user = None if everybody else session.resolve_user(store, id_)
+    past = PastPreferences(store, id_, None if user is None else user.id)
+    conversations = selection.conversations if everybody else ()
+    sent = Sent(store, id_, None if user is None else user.id, conversations)
+    link = desk_links(store).get(id_, "")
+    _tell_unread(session, store, id_, past.today, store.users(id_) if user is None else [user])
+
+    def make(user: User) -> Asker:
+        today = of_one(past.today, user.id)
+        return Asker(user, account, today, option, Remedies(account, today, option), sent, link)
+
+    return Askers(user, make, account), past
+
+
+def _tell_unread(
+    session: Session, store: Store, account: int, preferences: Preferences, users: Iterable[User]
+) -> None:
+    """Say whose preferences at the connected Chatwoot nobody has read: ours stand in."""
+    connection = store.chatwoot.of(account)
+    if connection is None:
+        return
+    seen = store.chatwoot.sightings(account)
+    unread = [u for u in users if u.id not in seen and not preferences.own_keys(u.id, None)]
+    if unread:
+        whose = display_name(unread[0]) if len(unread) == 1 else plural(len(unread), "user")
+        session.warn(
+            f"what {whose} set at {connection.url} was never read: this goes by what is set here; "
+            f"{READ_PREFERENCES}"
+        )
+
+
+def _watch(answers: Iterable[EventAnswer], fired: set[Channel]) -> Iterator[EventAnswer]:
+    """Pass answers on, and note the channels on which something would be delivered."""
+    for one in answers:
+        fires = (record for record in one.records if record.outcome is Outcome.FIRE)
+        fired.update(record.channel for record in fires if record.deliverable)
+        yield one
+
+
+def _show(
+    session: Session,
+    answers: Iterable[EventAnswer],
+    askers: Askers,
+    selection: Selection,
+    report: str | None,
+) -> None:
+    [conversation] = selection.conversations if len(selection.conversations) == 1 else [0]
+    if report is not None:
+        from notifycli.cli.why.conversation import write_timeline  # noqa: PLC0415 - only with --report
+
+        write_timeline(session, [*answers], askers, conversation, report)
+    elif not session.shows_table:
+        show(session, (record for one in answers for record in one.records), WhyRecord)
+    elif askers.only is not None:
+        from notifycli.cli.why.why_text import tell  # noqa: PLC0415 - a pipe can spare rich
+
+        with pager():
+            tell(session, answers, askers.only)
+    else:
+        from notifycli.cli.why.conversation import tell_conversation  # noqa: PLC0415 - as above
+
+        with pager():
+            tell_conversation(session, [*answers], askers, conversation)

@@ -14,8 +14,7 @@ from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import day_of, in_local_time
-from notifycli.cli.why.suggestions import UNLOCKING, joining
-from notifycli.cli.why.why_records import Asker, EventAnswer, WhyRecord
+from notifycli.cli.why.why_records import UNLOCKING, Asker, EventAnswer, WhyRecord, joining
 from notifycli.rules.decision import Outcome, in_short
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import NoticeState
