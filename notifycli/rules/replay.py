@@ -9,8 +9,8 @@ from typing import Self, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from notifycli.events.event import CREATED, MESSAGE_CREATED, PRESENCE, Event
-from notifycli.events.timestamps import SECOND, format_moment
+from notifycli.events.event import CREATED, PRESENCE, Event
+from notifycli.events.timestamps import format_moment
 from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, join_fields
 from notifycli.rules.directory import Directory
@@ -18,7 +18,16 @@ from notifycli.rules.ladder import Case
 from notifycli.rules.layers import Preferences
 from notifycli.rules.plan import Evaluator, Judged
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
-from notifycli.rules.state import HANDOFF, Assumptions, Conversation, Opening, Presence
+from notifycli.rules.state import (
+    HANDOFF,
+    Assumptions,
+    Clock,
+    Conversation,
+    Opening,
+    Presence,
+    Sign,
+    sign_of,
+)
 
 T = TypeVar("T")
 
@@ -32,8 +41,7 @@ class Account:
         self.profile = profile
         self.presence = Presence()
         self.conversations: dict[int, Conversation] = {}
-        self.clock: int | None = None
-        """The time of its last event that had one."""
+        self.clock = Clock()
         self.take_over(directory, preferences)
 
     def take_over(self, directory: Directory, preferences: Preferences) -> None:
@@ -43,6 +51,10 @@ class Account:
         self.directory = known
         self.preferences = preferences
         self.evaluator = Evaluator(known, preferences, profile, self.presence)
+
+    def keep(self, sign: Sign) -> None:
+        """Keep who is there."""
+        self.presence.keep(sign, hidden_counts=self.profile.live_presence)
 
     def conversation(self, event: Event) -> Conversation:
         """Give the conversation's kept state; a passing one, if the event names none."""
@@ -88,11 +100,11 @@ class Replay:
         insight: Insight | None = None,
     ) -> None:
         self.accounts = accounts
-        self.assumptions = Assumptions()
+        self._assumed = Assumptions()
         self._fallback = fallback_account
         self._selection = selection or Selection()
         self._all = self._selection.takes_every_event()
-        self._counts = Counts(assumptions=self.assumptions, insight=insight)
+        self._counts = Counts(assumptions=self._assumed, insight=insight)
 
     @classmethod
     def of(
@@ -110,10 +122,45 @@ class Replay:
 
         The event is completed from what is kept, and what it changes is kept.
         """
-        account = self._meet(event)
-        conversation, opening = self._enter(event, account)
-        if conversation is None:
+        if not self.admit(event):
             return None
+        evaluation = self.fold(event)
+        self.leave(event)
+        return evaluation
+
+    def admit(self, event: Event) -> bool:
+        """Give an event the account and the time that it lacks.
+
+        Whether it is to be folded: one of an unknown name, or that came before, is only counted.
+        """
+        if not self.is_news(event):
+            return False
+        event.at = self.accounts[event.account or 0].clock.complete(event.at)
+        return True
+
+    def is_news(self, event: Event) -> bool:
+        """Do the same, but for the time: then it is enough to see those of its conversation."""
+        account = self._meet(event)
+        if not event.known:
+            self._assumed.unknown_events[event.name] += 1
+            return False
+        if event.conversation is None or event.name == PRESENCE:
+            return True
+        if account.conversation(event).came_already(event):
+            self._assumed.came_twice += 1
+            return False
+        return True
+
+    def fold(self, event: Event) -> Evaluation | None:
+        """Decide on an event that was admitted.
+
+        It depends on those before of its conversation, and on signs of who is there, alone.
+        """
+        account = self.accounts[event.account or 0]
+        if event.name == PRESENCE:
+            self._note_agents(event, account)
+            return None
+        conversation, opening = self._enter(event, account)
         evaluation, evaluator = None, account.evaluator
         if self._all or self._selection.takes_event(event):
             judged = evaluator.evaluate(event, conversation, opening)
@@ -125,8 +172,14 @@ class Replay:
                     self._settle(event.account or 0)
         else:
             evaluator.candidates(event, conversation, opening)
-        self._leave(event, account, conversation, opening)
+        self._settle_conversation(event, account, conversation, opening)
         return evaluation
+
+    def leave(self, event: Event) -> None:
+        """Keep whom an event shows to be there: it counts from the next event on."""
+        sign = sign_of(event)
+        if sign is not None:
+            self.accounts[sign.account].keep(sign)
 
     def decide(self, event: Event) -> list[Decision]:
         """Give the event's decisions, fired and suppressed, in their order."""
@@ -141,14 +194,16 @@ class Replay:
     ) -> tuple[list[T], bool]:
         """Give what `look` makes of each decision about a user, and whether others are concerned.
 
+        It is another `fold`, of an event that was admitted.
         For `None` it is of each user on record. It gets with the decision what that looked at,
         which holds until the next one. Whoever else is concerned is not judged: whom the event has
         notified matters only to themselves.
         """
-        account = self._meet(event)
-        conversation, opening = self._enter(event, account)
-        if conversation is None:
+        account = self.accounts[event.account or 0]
+        if event.name == PRESENCE:
+            self._note_agents(event, account)
             return [], False
+        conversation, opening = self._enter(event, account)
         looks, others, evaluator = list[T](), False, account.evaluator
         case = evaluator.case(event, conversation, opening)
         for one in evaluator.candidates(event, conversation, opening):
@@ -167,13 +222,22 @@ class Replay:
                     looks.append(look(join_fields(fields, recipient), asked))
         if evaluator.full:
             self._settle(event.account or 0)
-        self._leave(event, account, conversation, opening)
+        self._settle_conversation(event, account, conversation, opening)
         return looks, others
+
+    @property
+    def assumptions(self) -> Assumptions:
+        """What the events so far didn't say."""
+        for account in self.accounts.values():
+            self._assumed.times_back += account.clock.steps_back
+            account.clock.steps_back = 0
+        return self._assumed
 
     def counts(self) -> Counts:
         """Give what all events so far come to, as far as it is selected."""
         for id_ in self.accounts:
             self._settle(id_)
+        self._counts.assumptions = self.assumptions
         return self._counts
 
     def _settle(self, account: int) -> None:
@@ -203,26 +267,14 @@ class Replay:
             account = self.accounts[event.account] = Account(Directory(), Preferences())
         return account
 
-    def _enter(self, event: Event, account: Account) -> tuple[Conversation | None, Opening | None]:
+    def _enter(self, event: Event, account: Account) -> tuple[Conversation, Opening | None]:
         """Complete the event from what is kept, and that from the event.
 
-        Returns the event's conversation, `None` if it is of none, and who opened it.
+        Returns the event's conversation, and who opened it.
         """
-        if not event.known:
-            self.assumptions.unknown_events[event.name] += 1
-            return None, None
-        if event.name == PRESENCE:
-            self._keep_time(event, account)
-            self._note_agents(event, account)
-            _keep_presence(event, account)
-            return None, None
         conversation = account.conversation(event)
-        if conversation.came_already(event):
-            self.assumptions.came_twice += 1
-            return None, None
-        self._keep_time(event, account)
         if event.automation:
-            self.assumptions.automation_events += 1
+            self._assumed.automation_events += 1
         opening = None
         if "pending" in (conversation.status, event.previous_status) or event.name == HANDOFF:
             inbox = conversation.inbox if event.inbox is None else event.inbox
@@ -240,39 +292,27 @@ class Replay:
             self._note_unknown_inbox(event, account.profile)
         return conversation, opening
 
-    def _keep_time(self, event: Event, account: Account) -> None:
-        last = account.clock
-        if event.at is None:
-            event.at = last
-            return
-        if last is not None and event.at < last - SECOND:
-            self.assumptions.times_back += 1
-        account.clock = event.at
-
-    def _leave(
+    def _settle_conversation(
         self, event: Event, account: Account, conversation: Conversation, opening: Opening | None
     ) -> None:
-        """Keep whom the event has told, and who was active: it counts from the next event on."""
+        """Keep whom the event has told."""
         if event.assignment or event.name == CREATED:
             conversation.notified_assignee = conversation.assignee
         if opening is not None or conversation.status == "pending":
             conversation.settle(opening)
-        if event.author is not None and event.name == MESSAGE_CREATED:
-            account.presence.see(event.author, event.at)
         if event.present is not None:
-            account.presence.see(event.present, event.at)
             self._note_agents(event, account)
 
     def _note_unknown_inbox(self, event: Event, profile: Profile) -> None:
         if profile.unknown_inbox_has_everybody:
-            self.assumptions.messages_in_unknown_inboxes += event.message is not None
+            self._assumed.messages_in_unknown_inboxes += event.message is not None
         else:
-            self.assumptions.messages_in_inboxes_of_nobody += event.message is not None
+            self._assumed.messages_in_inboxes_of_nobody += event.message is not None
         if event.inbox is not None:
-            self.assumptions.unknown_inboxes.add(event.inbox)
+            self._assumed.unknown_inboxes.add(event.inbox)
 
     def _note_unknown_doer(self, event: Event, opening: Opening | None, kept: Conversation) -> None:
-        noted = self.assumptions
+        noted = self._assumed
         if opening is Opening.BY_BOT_PERHAPS and not kept.handover_told:
             noted.handovers_perhaps += 1
         if kept.assignee is None or event.performed_by is not None or event.performed_by_other:
@@ -286,7 +326,7 @@ class Replay:
         known, id_ = account.directory.users, event.account or 0
         for user in event.agents():
             if user not in known:
-                self.assumptions.unknown_agents.add((id_, user))
+                self._assumed.unknown_agents.add((id_, user))
 
 
 def event_fields(event: Event) -> EventFields:
@@ -301,14 +341,3 @@ def event_fields(event: Event) -> EventFields:
         event.inbox,
         event.message_id,
     )
-
-
-def _keep_presence(event: Event, account: Account) -> None:
-    """Keep what a presence event says."""
-    presence, user = account.presence, event.present
-    if event.connected is not None:
-        presence.connect(event.connected, event.at)
-    if user is not None:
-        if event.visible is not False or account.profile.live_presence:
-            presence.see(user, event.at)
-        presence.show(user, visible=event.visible, conversation=event.open_conversation)

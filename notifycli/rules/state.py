@@ -10,6 +10,7 @@ from enum import Enum
 from msgspec import Struct, field
 
 from notifycli.events.event import MESSAGE_CREATED, STATUS_EVENTS, UNSAID, Event, Unsaid
+from notifycli.events.timestamps import SECOND
 
 HANDOFF = "conversation_bot_handoff"
 MESSAGES_KEPT = 100
@@ -141,6 +142,37 @@ class Conversation(Struct, gc=False):
         return self.opened in (Opening.BY_BOT, Opening.BY_BOT_PERHAPS)
 
 
+class Clock(Struct, gc=False):
+    """The time in one account, which an event that has none gets from those before it.
+
+    Parts of a log have clocks of their own, which `follow` each other.
+    """
+
+    first: int | None = None
+    """The first time that an event had."""
+    last: int | None = None
+    steps_back: int = 0
+    """Events more than a second older than the one before."""
+
+    def complete(self, at: int | None) -> int | None:
+        """Return an event's time, which is `at` if it has one, and go on to it."""
+        last = self.last
+        if at is None:
+            return last
+        if last is None:
+            self.first = at
+        elif at < last - SECOND:
+            self.steps_back += 1
+        self.last = at
+        return at
+
+    def follow(self, part: Clock) -> None:
+        """Go on to the end of the next part."""
+        self.complete(part.first)
+        self.steps_back += part.steps_back
+        self.last = self.last if part.last is None else part.last
+
+
 class Assumptions(Struct):
     """What the events didn't say and a rule had to assume, counted for the report at the end."""
 
@@ -178,6 +210,37 @@ def _union(mine: object, theirs: object) -> object:
     return mine | theirs
 
 
+class Sign(Struct, array_like=True, gc=False):
+    """What an event says of who is there. It counts from the next event on."""
+
+    account: int
+    at: int | None
+    user: int | None = None
+    """Whom it is of."""
+    visible: bool | None = None
+    conversation: int | Unsaid | None = UNSAID
+    """The one that is open in the app."""
+    connected: tuple[int, ...] | None = None
+    """All who are, where it tells that."""
+    place: int = 0
+    """The number of its event among those of its part of a log, if that has been divided."""
+
+
+def sign_of(event: Event) -> Sign | None:
+    """Give what an event of a name that is known says of who is there; it has its account."""
+    user = event.author if event.name == MESSAGE_CREATED else event.present
+    if user is None and event.connected is None:
+        return None
+    return Sign(
+        event.account or 0,
+        event.at,
+        user,
+        event.visible,
+        event.open_conversation,
+        event.connected,
+    )
+
+
 class Window(Struct):
     """The app's window: whether it is in front, and the conversation that is open in it."""
 
@@ -199,19 +262,20 @@ class Presence:
         self._connected: frozenset[int] = frozenset()
         self._connected_at: int | None = None
 
-    def see(self, user: int, at: int | None) -> None:
-        """Note a sign of activity at a moment (`None`: at a time that isn't known)."""
-        if at is not None:
-            self._seen[user] = at
+    def keep(self, sign: Sign, *, hidden_counts: bool) -> None:
+        """Keep what an event says; whether whoever has hidden the app is active is the rules'."""
+        if sign.connected is not None:
+            self._connected, self._connected_at = frozenset(sign.connected), sign.at
+        user, visible = sign.user, sign.visible
+        if user is None:
+            return
+        if sign.at is not None and (visible is not False or hidden_counts):
+            self._seen[user] = sign.at
+        if visible is not None or sign.conversation is not UNSAID:
+            self._show(user, visible, sign.conversation)
 
-    def connect(self, users: Iterable[int], at: int | None) -> None:
-        """Note who is connected, which nobody else is."""
-        self._connected, self._connected_at = frozenset(users), at
-
-    def show(
-        self, user: int, *, visible: bool | None, conversation: int | Unsaid | None = UNSAID
-    ) -> None:
-        """Note what a presence event says of the window; what it leaves out stays as it was."""
+    def _show(self, user: int, visible: bool | None, conversation: int | Unsaid | None) -> None:
+        """Keep what is said of the window; what is left out stays as it was."""
         window = self._windows.setdefault(user, Window())
         if visible is not None:
             window.visible = visible

@@ -165,12 +165,17 @@ def _judge(
     """
 
     def judge(event: Event) -> list[EventAnswer]:
-        if askers.only is None and event.conversation not in selection.conversations:
-            replay.evaluate(event)
-            return []
-        if past is not None and event.account in {None, past[0]}:
-            past[1].enter(askers.account, event)
-        return [select(answer(replay, event, askers), selection)]
+        asked = askers.only is not None or event.conversation in selection.conversations
+        found = EventAnswer(event, [], others=False)
+        if replay.admit(event):
+            if not asked:
+                replay.fold(event)
+            else:
+                if past is not None and event.account == past[0]:
+                    past[1].enter(askers.account, event)
+                found = select(answer(replay, event, askers), selection)
+            replay.leave(event)
+        return [found] if asked else []
 
     return judge
 

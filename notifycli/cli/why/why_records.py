@@ -98,7 +98,7 @@ class EventAnswer(NamedTuple):
 
 
 def answer(replay: Replay, event: Event, askers: Askers) -> EventAnswer:
-    """Replay an event of the askers' account."""
+    """Fold an event that was admitted."""
     cases: dict[int, list[Case]] = {}
 
     def record(decision: Decision, case: Case) -> WhyRecord:
