@@ -15,7 +15,7 @@ from notifycli.rules.preferences import (
     nearest_user,
     read_value,
 )
-from notifycli.store.staging import NOBODY, Spoken
+from notifycli.store.staged_values import NOBODY, Spoken
 from notifycli.store.store import EVERY_INBOX
 
 LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}

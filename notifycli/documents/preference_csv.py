@@ -12,7 +12,7 @@ from typing import BinaryIO, Protocol
 from notifycli.documents.entries import Checker, Target
 from notifycli.errors import DataError
 from notifycli.rules.preferences import Layer
-from notifycli.store.staging import Row
+from notifycli.store.staged_values import Row
 
 COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
 _LAYER, _INBOX, _KEY = (COLUMNS.index(name) for name in ("layer", "inbox", "key"))

@@ -12,7 +12,7 @@ from notifycli.documents.preference_csv import CsvDocument
 from notifycli.documents.preference_tables import path_text, read_json, read_toml
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.store.staging import Locked, Row, Spoken, Staging
+from notifycli.store.staged_values import Locked, Row, Spoken, Staging
 from notifycli.store.transaction import Entry, Target
 
 _BATCH = 5_000

@@ -11,7 +11,7 @@ from typing import Any
 from notifycli.documents.entries import Checker
 from notifycli.errors import DataError
 from notifycli.rules.preferences import Layer, nearest
-from notifycli.store.staging import Row
+from notifycli.store.staged_values import Row
 
 TOPS = ("default", "lock", "users")
 _MORE = "there is more after the one object that a document is"

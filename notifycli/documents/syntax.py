@@ -11,7 +11,7 @@ from itertools import groupby
 from notifycli.documents.preference_csv import COLUMNS
 from notifycli.documents.preference_tables import INBOXES, path_text, quote_toml
 from notifycli.rules.preferences import Layer
-from notifycli.store.staging import Written
+from notifycli.store.staged_values import Written
 
 Layers = frozenset[Layer]
 

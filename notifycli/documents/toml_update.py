@@ -13,7 +13,7 @@ from notifycli.documents.preference_tables import INBOXES, value_text
 from notifycli.documents.syntax import Layers, as_toml
 from notifycli.errors import DataError
 from notifycli.rules.preferences import InvalidPreferenceError, Layer, full_keys, read_value
-from notifycli.store.staging import Written
+from notifycli.store.staged_values import Written
 
 Reference = Callable[[str], str | None]
 """Gives how an export names the user whom a document names; `None` if there is no such user."""

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from notifycli.errors import UsageError
-from notifycli.store.staging import Staging, differ
+from notifycli.store.staged_values import Staging, differ
 
 if TYPE_CHECKING:
     from notifycli.store.store import Database

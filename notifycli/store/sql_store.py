@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from notifycli.store.presets import Presets
     from notifycli.store.received import Received
     from notifycli.store.settings import Configuration
-    from notifycli.store.staging import Staging, Written
+    from notifycli.store.staged_values import Staging, Written
     from notifycli.store.store import Database, Inspection, Location, Store
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
@@ -87,7 +87,7 @@ class SQLStore:
 
     @cached_property
     def outbox(self) -> Outbox:
-        from notifycli.store.sql_outbox import SQLOutbox
+        from notifycli.store.outbox import SQLOutbox
 
         return SQLOutbox(self._database)
 
@@ -210,7 +210,7 @@ class SQLStore:
         return Directory(users, self.inboxes(account), self.teams(account))
 
     def staging(self) -> Staging:
-        from notifycli.store.staging import Staging
+        from notifycli.store.staged_values import Staging
 
         return Staging(self._database)
 
@@ -220,7 +220,7 @@ class SQLStore:
             yield self.staging()
 
     def document_values(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
-        from notifycli.store.staging import Written
+        from notifycli.store.staged_values import Written
 
         chosen = [layer.value for layer in layers]
         for layer, key, value in self._rows(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from notifycli.store.presets import Presets
     from notifycli.store.received import Received
     from notifycli.store.settings import Configuration
-    from notifycli.store.staging import Staging, Written
+    from notifycli.store.staged_values import Staging, Written
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
     from notifycli.store.transaction import Change
@@ -453,7 +453,7 @@ def set_aside(location: Location) -> AbstractContextManager[None]:
 
     If that fails, it is moved back. Raises `UsageError` if something is there already.
     """
-    from notifycli.store.postgres.aside import set_aside as aside
+    from notifycli.store.postgres.connection import set_aside as aside
 
     return aside(location)
 

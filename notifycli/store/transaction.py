@@ -15,7 +15,7 @@ from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.chatwoot_accounts import ConnectionChanges
 from notifycli.store.sql_store import USER_COLUMNS, as_bool, as_flag, user_of
-from notifycli.store.staging import NO_PLACE, NOBODY, Locked, Staging
+from notifycli.store.staged_values import NO_PLACE, NOBODY, Locked, Staging
 from notifycli.store.store import EVERY_INBOX
 from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges

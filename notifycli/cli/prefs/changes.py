@@ -16,7 +16,7 @@ from notifycli.cli.times import read_time, to_the_minute
 from notifycli.events.timestamps import to_datetime
 from notifycli.rules.preferences import short_key
 from notifycli.store.history import ChangedValue
-from notifycli.store.staging import Difference
+from notifycli.store.staged_values import Difference
 
 if TYPE_CHECKING:
     from rich.text import Text

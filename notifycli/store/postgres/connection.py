@@ -24,6 +24,7 @@ from notifycli.errors import (
     NotifycliError,
     NotPermittedError,
     TryAgainError,
+    UsageError,
 )
 from notifycli.store.store import Inspection, damage_error
 
@@ -149,8 +150,8 @@ class PostgreSQL:
 
     def inspect(self) -> Inspection:
         """Look the database over."""
-        from notifycli.store.postgres.schema import VERSION  # noqa: PLC0415 - imports its SQL
-        from notifycli.store.postgres.torn import find_trouble  # noqa: PLC0415
+        # It imports its SQL.
+        from notifycli.store.postgres.schema import VERSION, find_trouble  # noqa: PLC0415
 
         with self.errors():
             server, size, encrypted = self.execute(
@@ -175,7 +176,7 @@ class PostgreSQL:
 
     def count_on(self) -> None:
         """Have new rows be numbered on from those that are there."""
-        from notifycli.store.postgres.torn import NUMBERED  # noqa: PLC0415 - a copy's alone
+        from notifycli.store.postgres.schema import NUMBERED  # noqa: PLC0415 - a copy's alone
 
         for (table,) in self.execute(NUMBERED).fetchall():
             self.execute(
@@ -410,3 +411,36 @@ def _plain(parameters: Parameters) -> Any:
 
 def _without_nul(value: Any) -> Any:
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
+
+
+if TYPE_CHECKING:
+    from notifycli.store.store import Location
+
+_BEFORE = "notifycli_before"
+
+
+@contextmanager
+def set_aside(location: Location) -> Iterator[None]:
+    """Do as `store.set_aside` says."""
+    database = PostgreSQL(location, create=False)
+    try:
+        if not database.is_made:
+            yield
+            return
+        with database.transaction():
+            sql = "SELECT to_regnamespace(?) IS NULL"
+            if not database.execute(sql, (_BEFORE,)).fetchone()[0]:
+                raise UsageError(
+                    f"{location.name} has a schema {_BEFORE}: not overwritten",
+                    f"remove it once you don't need it: psql, DROP SCHEMA {_BEFORE} CASCADE",
+                )
+            database.execute(f"ALTER SCHEMA notifycli RENAME TO {_BEFORE}")
+        try:
+            yield
+        except BaseException:
+            with database.transaction():
+                database.execute("DROP SCHEMA IF EXISTS notifycli CASCADE")
+                database.execute(f"ALTER SCHEMA {_BEFORE} RENAME TO notifycli")
+            raise
+    finally:
+        database.close()

@@ -12,7 +12,7 @@ from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
 from notifycli.store.history import undo
 from notifycli.store.outbox import Scope
-from notifycli.store.staging import NO_PLACE
+from notifycli.store.staged_values import NO_PLACE
 from notifycli.store.store import EVERY_INBOX, Store
 from notifycli.store.subscriptions import PushKey, Subscription
 from notifycli.store.tokens import NOBODY, Token, TokenState
