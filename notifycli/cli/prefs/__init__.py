@@ -9,12 +9,10 @@ _HERE = "notifycli.cli.prefs"
 app = group_of_parts(
     "Preferences of users, defaults and locks.",
     {
-        **dict.fromkeys(("list", "get"), f"{_HERE}.show"),
-        "explain": f"{_HERE}.explain_command",
-        **dict.fromkeys(("set", "unset"), f"{_HERE}.set"),
+        **dict.fromkeys(("list", "get", "explain"), f"{_HERE}.show"),
+        **dict.fromkeys(("set", "unset"), f"{_HERE}.changes"),
         **dict.fromkeys(("export", "import", "diff", "apply", "drift"), f"{_HERE}.documents"),
         "edit": f"{_HERE}.edit",
-        "preset": f"{_HERE}.set",
-        **dict.fromkeys(("history", "undo"), f"{_HERE}.changes"),
+        **dict.fromkeys(("preset", "history", "undo"), f"{_HERE}.changes"),
     },
 )
