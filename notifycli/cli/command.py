@@ -11,8 +11,10 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session, number_in, read_reference
 from notifycli.cli.terminal import is_utf_8, printable
+from notifycli.errors import UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import ROLES
+from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import nearest
 
 _FILES = {"EVENTS", "FILE", "FILES", "FILE.html", "FOLDER", "PATH"}
@@ -115,6 +117,51 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
         return text
 
     return read
+
+
+def _channel(text: str) -> Channel:
+    """Read the name of a channel."""
+    try:
+        return Channel(text.lower())
+    except ValueError:
+        raise none_of(text, tuple(Channel)) from None
+
+
+def _type(text: str) -> str:
+    """Read the full or the short name of a type; gives the full one."""
+    from notifycli.rules.decision import read_type  # noqa: PLC0415 - few commands take it
+
+    try:
+        return read_type(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+ChannelOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--channel", parser=_channel, metavar="|".join(Channel), help="Only this channel."
+    ),
+]
+TypeOption = Annotated[
+    list[str] | None,
+    typer.Option("--type", parser=_type, metavar="TYPE", help="Only this type."),
+]
+ConversationOption = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--conversation",
+        parser=a_number("conversation id"),
+        metavar="ID",
+        help="Only this conversation.",
+    ),
+]
+
+
+def check_order(since: int | None, until: int | None) -> None:
+    """Raise `UsageError` where no time is both."""
+    if since is not None and until is not None and since > until:
+        raise UsageError("--since is later than --until", "give the earlier time to --since")
 
 
 USER = _Shared(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
@@ -112,6 +114,25 @@ def write_file(name: str, data: bytes | Callable[[BinaryIO], object]) -> None:
     except OSError as error:
         kind = _KINDS.get(error.errno or 0, NotPermittedError)
         raise kind(f"{name}: can't be written: {error.strerror or error}") from None
+
+
+def check_page(page: str | None, *read: str | None) -> None:
+    """Raise `UsageError` for a page that has no place, or would be written over what is read."""
+    if page is None:
+        return
+    folder = Path(page).parent
+    if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
+        raise UsageError(
+            f"--report {page}: there is no folder {folder}",
+            f"make it: mkdir -p {shlex.quote(str(folder))}",
+        )
+    if not os.path.exists(page):  # noqa: PTH110 - as above
+        return
+    there = Path(page)
+    if any(name and os.path.exists(name) and there.samefile(name) for name in read):  # noqa: PTH110
+        raise UsageError(
+            f"--report {page} would be written over what is read", "give the page another name"
+        )
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:

@@ -13,10 +13,9 @@ import typer
 
 from notifycli.chatwoot.export import Export, script
 from notifycli.cli.chatwoot.history_command import say_inexact
-from notifycli.cli.command import command_class, examples, part, session_of
+from notifycli.cli.command import check_order, command_class, examples, part, session_of
 from notifycli.cli.output import write
 from notifycli.cli.session import Session, plural
-from notifycli.cli.simulate.options import check_order
 from notifycli.cli.times import read_time
 from notifycli.errors import UnavailableError
 from notifycli.rules.preferences import Layer

@@ -25,10 +25,16 @@ from notifycli.chatwoot.past import (
 )
 from notifycli.chatwoot.rebuild import Inexact
 from notifycli.cli.chatwoot.common import desk_of, progress
-from notifycli.cli.command import command_class, examples, part, session_of
+from notifycli.cli.command import (
+    ConversationOption,
+    check_order,
+    command_class,
+    examples,
+    part,
+    session_of,
+)
 from notifycli.cli.output import write
 from notifycli.cli.session import Session, find_inboxes, plural
-from notifycli.cli.simulate.options import ConversationOption, check_order
 from notifycli.cli.times import in_local_time, read_time
 from notifycli.errors import NotifycliError, NotPermittedError, UnavailableError
 from notifycli.rules.directory import User

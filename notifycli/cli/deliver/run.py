@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.command import SOME_USERS, a_number, command_class, examples, part, session_of
+from notifycli.cli.command import (
+    SOME_USERS,
+    ChannelOption,
+    a_number,
+    command_class,
+    examples,
+    part,
+    session_of,
+)
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.profiles import Rules, profile_of, tell_without_effect
 from notifycli.cli.session import Session
-from notifycli.cli.simulate.options import ChannelOption
 from notifycli.cli.simulate.replay_run import select_users, tell_assumptions
 from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import read_span

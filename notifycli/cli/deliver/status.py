@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import Struct, structs
 
-from notifycli.cli.command import SOME_USERS, a_number, command_class, examples, part, session_of
+from notifycli.cli.command import (
+    SOME_USERS,
+    ChannelOption,
+    a_number,
+    command_class,
+    examples,
+    part,
+    session_of,
+)
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.simulate.decision_records import what
-from notifycli.cli.simulate.options import ChannelOption
 from notifycli.cli.simulate.replay_run import select_users
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now, to_the_minute

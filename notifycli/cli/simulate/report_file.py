@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from notifycli import __version__
 from notifycli.cli.output import write_file
 from notifycli.cli.session import Session, display_name, plural
-from notifycli.cli.simulate.options import Asked
 from notifycli.cli.simulate.replay_run import Run, desk_links
+from notifycli.cli.simulate.simulate import Asked
 from notifycli.cli.terminal import encode
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.replay.sources import STDIN

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from notifycli.cli.command import SOME_USERS, a_number, command_class, examples, session_of
+from notifycli.cli.command import (
+    SOME_USERS,
+    ChannelOption,
+    ConversationOption,
+    TypeOption,
+    a_number,
+    check_order,
+    command_class,
+    examples,
+    session_of,
+)
 from notifycli.cli.inputs import find_inputs
-from notifycli.cli.output import output_format
+from notifycli.cli.output import check_page, output_format
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.session import Session, find_inboxes
 from notifycli.cli.simulate.decision_records import (
@@ -19,15 +29,6 @@ from notifycli.cli.simulate.decision_records import (
     show_counts,
     show_decisions,
     show_json_lines,
-)
-from notifycli.cli.simulate.options import (
-    Asked,
-    ChannelOption,
-    ConversationOption,
-    TypeOption,
-    a_zone,
-    check_order,
-    check_page,
 )
 from notifycli.cli.simulate.proposal import Wishes, as_given, read_proposal
 from notifycli.cli.simulate.replay_run import (
@@ -42,16 +43,74 @@ from notifycli.cli.simulate.replay_run import (
 )
 from notifycli.cli.terminal import print_error
 from notifycli.cli.times import read_time
+from notifycli.errors import UsageError
 from notifycli.events.event import Event
 from notifycli.replay.scan import processors, read_events
 from notifycli.replay.sources import BadLines, Inputs, Progress
 from notifycli.rules.decision import Decision, Outcome, Selection, read_type
 from notifycli.rules.notifications import Channel
+from notifycli.rules.quiet_hours import zone_info
 from notifycli.rules.replay import Replay
 from notifycli.store.store import Store
 
+if TYPE_CHECKING:
+    from notifycli.rules.counts import Insight
+
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
+
+
+class Asked(NamedTuple):
+    """What is to be shown."""
+
+    explain: bool
+    summary: bool
+    diff: bool
+    exit_code: bool
+    expect: str | None
+    report: str | None
+    zone: str | None
+    jobs: int
+    proposal: str
+    """The options that propose other preferences or rules, as given; nothing without any."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether the preferences as they are matter beside the proposed ones."""
+        return self.diff or self.exit_code
+
+    @property
+    def lists(self) -> bool:
+        """Whether each record is shown, and not just what they come to."""
+        return not self.summary and self.report is None
+
+    def check(self) -> None:
+        """Raise `UsageError` for what doesn't go together."""
+        if self.compares and not self.proposal:
+            option = "--diff" if self.diff else "--exit-code"
+            raise UsageError(
+                f"{option} compares with other preferences or rules, and none are given",
+                "propose some: --set [USER:]KEY=VALUE, --prefs FILE or --rules PROFILE",
+            )
+        if self.expect is not None and self.summary:
+            raise UsageError("--expect and --summary show different things", "give one of them")
+
+    def insight(self, session: Session) -> Insight | None:
+        """Make what counts for the eye, where an eye will see it."""
+        if self.report is None and not (self.summary and session.shows_table):
+            return None
+        from notifycli.rules.counts import Insight, hour_of_week  # noqa: PLC0415 - others take no more than its options
+
+        return Insight(hour_of_week(None if self.zone is None else zone_info(self.zone)))
+
+
+def _zone(text: str) -> str:
+    """Check the name of an IANA time zone."""
+    try:
+        zone_info(text)
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        raise typer.BadParameter(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
+    return text
 
 
 @app.command(
@@ -152,7 +211,7 @@ def simulate(
     zone: Annotated[
         str | None,
         typer.Option(
-            parser=a_zone,
+            parser=_zone,
             metavar="ZONE",
             help="The time zone of the map of hours; by default, this computer's.",
         ),

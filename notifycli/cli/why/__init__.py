@@ -7,18 +7,20 @@ from typing import Annotated
 
 import typer
 
-from notifycli.cli.command import USER, command_class, examples, session_of
-from notifycli.cli.inputs import find_inputs
-from notifycli.cli.output import show
-from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
-from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
-from notifycli.cli.simulate.options import (
+from notifycli.cli.command import (
+    USER,
     ChannelOption,
     ConversationOption,
     TypeOption,
     check_order,
-    check_page,
+    command_class,
+    examples,
+    session_of,
 )
+from notifycli.cli.inputs import find_inputs
+from notifycli.cli.output import check_page, show
+from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
+from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
 from notifycli.cli.simulate.replay_run import (
     Run,
     accounts_of,
