@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+import shlex
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from notifycli import __version__
 from notifycli.cli.command import (
     SOME_USERS,
     ChannelOption,
@@ -20,9 +23,9 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.inputs import find_inputs
-from notifycli.cli.output import check_page, output_format
+from notifycli.cli.output import check_page, output_format, write_file
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
-from notifycli.cli.session import Session, find_inboxes
+from notifycli.cli.session import Session, display_name, find_inboxes, plural
 from notifycli.cli.simulate.decision_records import (
     show_changed_counts,
     show_changes,
@@ -30,23 +33,27 @@ from notifycli.cli.simulate.decision_records import (
     show_decisions,
     show_json_lines,
 )
-from notifycli.cli.simulate.proposal import Wishes, as_given, read_proposal
 from notifycli.cli.simulate.replay_run import (
     Run,
+    Wishes,
     accounts_of,
+    as_given,
     check_inboxes,
+    desk_links,
     offer_to_pack,
     progress_bar,
+    read_proposal,
     select_users,
     tell_assumptions,
     tell_unmet,
 )
-from notifycli.cli.terminal import print_error
+from notifycli.cli.terminal import encode, print_error
 from notifycli.cli.times import read_time
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
+from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.replay.scan import processors, read_events
-from notifycli.replay.sources import BadLines, Inputs, Progress
+from notifycli.replay.sources import STDIN, BadLines, Inputs, Progress
 from notifycli.rules.decision import Decision, Outcome, Selection, read_type
 from notifycli.rules.notifications import Channel
 from notifycli.rules.quiet_hours import zone_info
@@ -54,10 +61,13 @@ from notifycli.rules.replay import Replay
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
+    from notifycli.report.findings import People
+    from notifycli.report.material import Material
     from notifycli.rules.counts import Insight
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
+_NAMED = 5
 
 
 class Asked(NamedTuple):
@@ -363,9 +373,7 @@ def _events(run: Run, inputs: Inputs, asked: Asked, progress: Progress | None) -
 
 def _show_counted(session: Session, run: Run, inputs: Inputs, asked: Asked) -> None:
     if asked.report is not None:
-        from notifycli.cli.simulate.report_file import write_report  # noqa: PLC0415 - only with --report
-
-        write_report(session, run, inputs.files, asked)
+        _write_report(session, run, inputs.files, asked)
     if asked.summary and session.shows_table:
         from notifycli.cli.simulate.charts import show_insights  # noqa: PLC0415 - only on a terminal
 
@@ -396,3 +404,69 @@ def _tell_nothing_fired(session: Session, run: Run, *, explained: bool, selected
         more = "" if explained else "; --explain shows each"
         why = f"of what is switched on, {counted}{more}"
     session.info(f"nothing fired: {why}")
+
+
+def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked) -> None:
+    """Write the page and say where it is. Raises as `write_file` does."""
+    from notifycli.report import About, report  # noqa: PLC0415 - only with --report
+
+    assert asked.report is not None  # noqa: S101 - or there is none
+    assert run.material is not None  # noqa: S101
+    before, after = run.insights()
+    with session.store() as store:
+        links = desk_links(store)
+    about = About(
+        people=_people(run),
+        zone=asked.zone or _local_zone(run.material),
+        tz=None if asked.zone is None else zone_info(asked.zone),
+        links=links,
+        command=_command(files, asked.proposal),
+        source=_source(run, files, asked.proposal),
+    )
+    page = report(before if asked.diff else None, after, run.material, about)
+    write_file(asked.report, encode(page, "utf-8"))
+    session.info(f"wrote {asked.report}")
+
+
+def _local_zone(material: Material) -> str:
+    """Name this computer's time zone, as it was called when the events begin."""
+    if material.span is None:
+        return "local time"
+    return f"local time, {time.strftime('%Z', time.localtime(material.span[0] // SECOND))}"
+
+
+def _people(run: Run) -> People:
+    """Name the selected users of the accounts that the events are of."""
+    from notifycli.report.findings import People  # noqa: PLC0415 - only with --report
+
+    _, after = run.insights()
+    met = {agent.account for agent, _, _ in after.reasons} or {*run.replay.accounts}
+    users = {key: user for key, user in run.users().items() if key[0] in met}
+    namesakes = Counter((account, user.name) for (account, _), user in users.items())
+    names = {
+        key: f"{user.name} ({display_name(user)})"
+        if namesakes[key[0], user.name] > 1 and user.name
+        else user.name or user.email or f"user {user.id}"
+        for key, user in users.items()
+    }
+    return People(names, several=len(met) > 1)
+
+
+def _command(files: Sequence[str], proposal: str) -> str:
+    named = [file for file in files if file != STDIN]
+    given = shlex.join(named) if named and len(named) <= _NAMED else "EVENTS"
+    return " ".join(filter(None, ("notifycli simulate", given, proposal, "--explain")))
+
+
+def _source(run: Run, files: Sequence[str], proposal: str) -> dict[str, str]:
+    """Say what the page was made of: the same for the same input, whenever that is."""
+    named = ["standard input" if file == STDIN else file for file in files[:_NAMED]]
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    source = {"Events": f"{plural(run.events, 'event')} of {', '.join(named)}{more}"}
+    if run.material is not None and run.material.span is not None:
+        source["Time"] = " to ".join(map(format_moment, run.material.span))
+    if proposal:
+        source["Proposed"] = proposal
+    if rules := ", then ".join(run.rules()):
+        source["Rules"] = rules
+    return source | {"Made by": f"notifycli {__version__}"}
