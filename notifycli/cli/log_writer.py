@@ -110,7 +110,7 @@ def _text(entry: LogEntry) -> str:
         if entry.event == "recovered":
             return f"{entry.channel} works again"
         return f"nothing can be sent by {entry.channel}: {why}{again}"
-    from notifycli.cli.simulate.decision_records import what  # noqa: PLC0415 - not for the help
+    from notifycli.cli.decision_records import what  # noqa: PLC0415 - not for the help
 
     about = f", conversation {notice.conversation_id}" if notice.conversation_id else ""
     whom = notice.email or f"user {notice.user_id}"

@@ -32,9 +32,7 @@ _CHATWOOTS = r"(?<![\w/\\.@-])(?=\w*[A-Z])(?=\w*[a-z])(?=\w*\d)[0-9A-Za-z]{24}(?
 SECTIONS = {
     "Look": {
         "demo": Noun("notifycli.cli.demo", "A day of a small desk, replayed before your eyes."),
-        "simulate": Noun(
-            "notifycli.cli.simulate.simulate", "Which notifications would fire, and why."
-        ),
+        "simulate": Noun("notifycli.cli.simulate", "Which notifications would fire, and why."),
         "why": Noun("notifycli.cli.why", "Why a user was notified, or not, event by event."),
         "test": Noun("notifycli.cli.test", "Scenario files: what must fire, and what must not."),
         "events": Noun("notifycli.cli.events", "Logs of events, packed to be replayed faster."),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifycli.cli.simulate import replay_run
+from notifycli.cli import replay_run
 from notifycli.errors import DataError
 from notifycli.events.event import Event, Message
 from notifycli.replay.decompression import DamageError

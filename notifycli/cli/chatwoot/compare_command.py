@@ -13,8 +13,8 @@ from notifycli.cli.command import SOME_USERS, command_class, examples, part, ses
 from notifycli.cli.inputs import find_inputs, read_lines
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profile_of
+from notifycli.cli.replay_run import progress_bar, tell_assumptions
 from notifycli.cli.session import Session, plural
-from notifycli.cli.simulate.replay_run import progress_bar, tell_assumptions
 from notifycli.cli.terminal import print_error, printable
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.replay.scan import read_events

@@ -21,8 +21,8 @@ from notifycli.cli.command import (
 )
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.profiles import Rules, profile_of, tell_without_effect
+from notifycli.cli.replay_run import select_users, tell_assumptions
 from notifycli.cli.session import Session
-from notifycli.cli.simulate.replay_run import select_users, tell_assumptions
 from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import read_span
 from notifycli.errors import UsageError
@@ -260,8 +260,8 @@ def _is_alone(session: Session, store: Store) -> bool:
 
 def _show(session: Session, files: list[str], feeder: Enqueuer | None, *, strict: bool) -> int:
     """Show what would be sent, and give the exit status."""
+    from notifycli.cli.decision_records import show_decisions  # noqa: PLC0415 - for a dry run alone
     from notifycli.cli.deliver.worker import tell_broken, tell_skipped  # noqa: PLC0415
-    from notifycli.cli.simulate.decision_records import show_decisions  # noqa: PLC0415 - for a dry run alone
 
     if feeder is None:
         raise UsageError(

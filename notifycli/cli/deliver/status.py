@@ -17,10 +17,10 @@ from notifycli.cli.command import (
     part,
     session_of,
 )
+from notifycli.cli.decision_records import what
 from notifycli.cli.output import show
+from notifycli.cli.replay_run import select_users
 from notifycli.cli.session import Session, plural
-from notifycli.cli.simulate.decision_records import what
-from notifycli.cli.simulate.replay_run import select_users
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import in_words, now, to_the_minute
 from notifycli.errors import UsageError

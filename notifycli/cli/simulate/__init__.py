@@ -1,1 +1,472 @@
-"""`simulate`, `why` and `test`: one replay of events, shown in as many ways."""
+"""`notifycli simulate`: which notifications would fire, and why the others would not."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from notifycli import __version__
+from notifycli.cli.command import (
+    SOME_USERS,
+    ChannelOption,
+    ConversationOption,
+    TypeOption,
+    a_number,
+    check_order,
+    command_class,
+    examples,
+    session_of,
+)
+from notifycli.cli.decision_records import (
+    show_changed_counts,
+    show_changes,
+    show_counts,
+    show_decisions,
+    show_json_lines,
+)
+from notifycli.cli.inputs import find_inputs
+from notifycli.cli.output import check_page, output_format, write_file
+from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
+from notifycli.cli.replay_run import (
+    Run,
+    Wishes,
+    accounts_of,
+    as_given,
+    check_inboxes,
+    desk_links,
+    offer_to_pack,
+    progress_bar,
+    read_proposal,
+    select_users,
+    tell_assumptions,
+    tell_unmet,
+)
+from notifycli.cli.session import Session, display_name, find_inboxes, plural
+from notifycli.cli.terminal import encode, print_error
+from notifycli.cli.times import read_time
+from notifycli.errors import UsageError
+from notifycli.events.event import Event
+from notifycli.events.timestamps import SECOND, format_moment
+from notifycli.replay.scan import processors, read_events
+from notifycli.replay.sources import STDIN, BadLines, Inputs, Progress
+from notifycli.rules.decision import Decision, Outcome, Selection, read_type
+from notifycli.rules.notifications import Channel
+from notifycli.rules.quiet_hours import zone_info
+from notifycli.rules.replay import Replay
+from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from notifycli.report.findings import People
+    from notifycli.report.material import Material
+    from notifycli.rules.counts import Insight
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+_DIFFERENT = 1
+_NAMED = 5
+
+
+class Asked(NamedTuple):
+    """What is to be shown."""
+
+    explain: bool
+    summary: bool
+    diff: bool
+    exit_code: bool
+    expect: str | None
+    report: str | None
+    zone: str | None
+    jobs: int
+    proposal: str
+    """The options that propose other preferences or rules, as given; nothing without any."""
+
+    @property
+    def compares(self) -> bool:
+        """Whether the preferences as they are matter beside the proposed ones."""
+        return self.diff or self.exit_code
+
+    @property
+    def lists(self) -> bool:
+        """Whether each record is shown, and not just what they come to."""
+        return not self.summary and self.report is None
+
+    def check(self) -> None:
+        """Raise `UsageError` for what doesn't go together."""
+        if self.compares and not self.proposal:
+            option = "--diff" if self.diff else "--exit-code"
+            raise UsageError(
+                f"{option} compares with other preferences or rules, and none are given",
+                "propose some: --set [USER:]KEY=VALUE, --prefs FILE or --rules PROFILE",
+            )
+        if self.expect is not None and self.summary:
+            raise UsageError("--expect and --summary show different things", "give one of them")
+
+    def insight(self, session: Session) -> Insight | None:
+        """Make what counts for the eye, where an eye will see it."""
+        if self.report is None and not (self.summary and session.shows_table):
+            return None
+        from notifycli.rules.counts import Insight, hour_of_week  # noqa: PLC0415 - others take no more than its options
+
+        return Insight(hour_of_week(None if self.zone is None else zone_info(self.zone)))
+
+
+def _zone(text: str) -> str:
+    """Check the name of an IANA time zone."""
+    try:
+        zone_info(text)
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        raise typer.BadParameter(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
+    return text
+
+
+@app.command(
+    "simulate",
+    cls=command_class(SOME_USERS),
+    epilog=examples(
+        """
+notifycli simulate events.jsonl
+notifycli simulate events.jsonl --explain -u jane@example.com --conversation 42
+zcat webhooks-*.gz | notifycli simulate --summary
+notifycli simulate today.jsonl.gz -o csv > decisions.csv
+notifycli simulate events.jsonl | jq -r 'select(.channel == "email") | .email' | sort | uniq -c
+notifycli simulate events.jsonl --set email.message=on --set jane@example.com:audio=all --diff
+notifycli simulate week.jsonl.gz --prefs policy.csv --diff --report before-and-after.html
+notifycli simulate events.jsonl --expect expected.jsonl
+"""
+    ),
+)
+def simulate(
+    ctx: typer.Context,
+    events: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EVENTS]...",
+            help="Files or folders of events, in whatever form, or their s3:, gs:, az: and https: "
+            "addresses; - is standard input. None: what listen or watch has kept, else your "
+            "Chatwoot's past since yesterday.",
+        ),
+    ] = None,
+    *,
+    channel: ChannelOption = None,
+    type_: TypeOption = None,
+    inbox: Annotated[
+        list[str] | None,
+        typer.Option("--inbox", metavar="INBOX", help="Only this inbox, by id or name."),
+    ] = None,
+    conversation: ConversationOption = None,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            parser=read_time,
+            metavar="TIME",
+            help="Only from this time on: 2026-03-03, 2026-03-03T13:05Z, 12h (ago), today.",
+        ),
+    ] = None,
+    until: Annotated[
+        int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the suppressed ones too, with their reasons.")
+    ] = False,
+    summary: Annotated[
+        bool, typer.Option("--summary", help="Count by user, channel and type.")
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="[USER:]KEY=VALUE",
+            help="What if: replay as if this were set in the layer `user`, of everybody if USER is "
+            "left out. Locks and values for an inbox still win. Stores nothing.",
+        ),
+    ] = None,
+    prefs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="What if: replay as if this document had been imported. Stores nothing.",
+        ),
+    ] = None,
+    rules: Rules = None,
+    diff: Annotated[
+        bool,
+        typer.Option(
+            "--diff",
+            help="Only what --set, --prefs and --rules would add or remove; with --explain, what "
+            "is removed is shown with the reason why.",
+        ),
+    ] = False,
+    exit_code: Annotated[
+        bool,
+        typer.Option("--exit-code", help="Exit 1 if --set, --prefs or --rules make a difference."),
+    ] = False,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare what fires with expected records, JSON objects or CSV rows of any of the "
+            "fields; show what is missing or unexpected, and exit 1 if anything is.",
+        ),
+    ] = None,
+    report: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.html", help="Write a page with plots and filters instead of the list."
+        ),
+    ] = None,
+    zone: Annotated[
+        str | None,
+        typer.Option(
+            parser=_zone,
+            metavar="ZONE",
+            help="The time zone of the map of hours; by default, this computer's.",
+        ),
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            parser=a_number("number of processors"),
+            metavar="N",
+            help="The processors to use for large files on disk; what is printed never depends "
+            "on it. By default all of them.",
+        ),
+    ] = None,
+    progress: Annotated[
+        bool | None,
+        typer.Option(
+            "--progress/--no-progress",
+            help="A progress bar on standard error; on by default on a terminal.",
+        ),
+    ] = None,
+) -> None:
+    """Replay conversation events and show which notifications would fire, and why.
+
+    The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
+    """
+    session = session_of(ctx)
+    jobs, proposal = jobs or processors(), as_given(settings or (), prefs, rules)
+    asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs, proposal)
+    asked.check()
+    check_page(report)
+    check_order(since, until)
+    inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
+    check_page(report, *inputs.files, prefs, expect, session.location.name)
+    with session.store() as store:
+        wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None
+        selection = Selection(
+            users=select_users(session, store),
+            account=session.given_account,
+            channels=frozenset(map(Channel, channel or ())),
+            types=frozenset(map(read_type, type_ or ())),
+            inboxes=find_inboxes(store, session.given_account, inbox),
+            conversations=frozenset(conversation or ()),
+            since=since,
+            until=until,
+        )
+        replay, before = _replays(session, store, selection, asked, (rules, wishes))
+        # With their members they are many, and only a named one has to be among them.
+        named = store.accounts() if inbox else ()
+        inboxes = {one.id for account in named for one in store.inboxes(account.id)}
+    run = Run(replay, selection, BadLines(print_error, strict=strict), before)
+    status = _show(session, run, inputs, asked, progress=progress)
+    status = _finish(session, run, inputs) or status
+    if not run.bad.count:
+        check_inboxes(selection.inboxes, inboxes, run.replay.assumptions)
+    if not diff:
+        _tell_nothing_fired(session, run, explained=explain, selected=selection != Selection())
+    raise typer.Exit(status)
+
+
+def _replays(
+    session: Session,
+    store: Store,
+    selection: Selection,
+    asked: Asked,
+    proposed: tuple[str | None, Wishes | None],
+) -> tuple[Replay, Replay | None]:
+    """Make the replay of what is `proposed`, rules and preferences, and of what is stored.
+
+    The latter only where the two are compared.
+    """
+    rules, wishes = proposed
+    own, fallback = profiles_of(store, None), session.fallback_account(store)
+    profiles = own if rules is None else profiles_of(store, rules)
+    stored = accounts_of(session, store, own) if asked.compares else None
+    accounts = accounts_of(session, store, profiles, wishes)
+    tell_without_effect(session, accounts.values())
+    replay = Replay(accounts, fallback, selection, asked.insight(session))
+    before = None if stored is None else Replay(stored, fallback, selection, asked.insight(session))
+    return replay, before
+
+
+def _finish(session: Session, run: Run, inputs: Inputs) -> int:
+    """Say what was assumed and what wasn't met, and give the status of bad lines."""
+    tell_assumptions(session, run.replay.assumptions)
+    tell_unmet(session, run)
+    offer_to_pack(session, inputs.files)
+    return run.bad.finish()
+
+
+def _show(
+    session: Session, run: Run, inputs: Inputs, asked: Asked, *, progress: bool | None
+) -> int:
+    """Show what is asked for, which replays, and give the exit status."""
+    if asked.report is not None:
+        from notifycli.report.material import Material  # noqa: PLC0415 - only with --report
+
+        run.material = Material()
+    records = _records(session, run, inputs, asked, wanted=progress)
+    status = 0
+    if asked.expect is not None:
+        from notifycli.cli.simulate.expectations import show_mismatches  # noqa: PLC0415 - only with --expect
+
+        status = show_mismatches(session, records, asked.expect, changes=asked.diff)
+    elif asked.compares:
+        show = show_changes if asked.diff else show_decisions
+        if asked.lists:
+            show(session, records, explain=asked.explain)
+        else:
+            deque(records, maxlen=0)
+    elif not asked.lists or output_format(session) == "jsonl":
+        with progress_bar(session, inputs.files, wanted=progress) as advance:
+            events = _events(run, inputs, asked, advance)
+            show_json_lines(
+                run.recipients(events, explain=asked.explain)
+            ) if asked.lists else run.count(events)
+    else:
+        show_decisions(session, records, explain=asked.explain)
+    _show_counted(session, run, inputs, asked)
+    changed = sum(run.changes.total())
+    if asked.diff and not changed:
+        session.info("no difference")
+    return _DIFFERENT if asked.exit_code and changed else status
+
+
+def _records(
+    session: Session, run: Run, inputs: Inputs, asked: Asked, *, wanted: bool | None
+) -> Iterator[Decision]:
+    """Replay under a progress bar, which is gone with the last record: before a table comes."""
+    with progress_bar(session, inputs.files, wanted=wanted) as advance:
+        events = _events(run, inputs, asked, advance)
+        if not asked.compares:
+            yield from run.decisions(events, explain=asked.explain)
+            return
+        compared = run.compare(events, explain=asked.explain, whole=not asked.diff)
+        for decision, changed in compared:
+            if not asked.diff:
+                if decision and (asked.explain or decision.outcome is Outcome.FIRE):
+                    yield decision
+            elif changed is not None:
+                yield changed
+
+
+def _events(run: Run, inputs: Inputs, asked: Asked, progress: Progress | None) -> Iterator[Event]:
+    events = read_events(inputs, run.bad, progress, jobs=asked.jobs)
+    return events if run.material is None else run.material.watch(events)
+
+
+def _show_counted(session: Session, run: Run, inputs: Inputs, asked: Asked) -> None:
+    if asked.report is not None:
+        _write_report(session, run, inputs.files, asked)
+    if asked.summary and session.shows_table:
+        from notifycli.cli.simulate.charts import show_insights  # noqa: PLC0415 - only on a terminal
+
+        show_insights(session, run, asked.zone, compared=asked.diff)
+    elif asked.summary and asked.diff:
+        show_changed_counts(session, run.replay.counts().changed(run.changes))
+    elif asked.summary:
+        show_counts(session, run.replay.counts().by_user())
+
+
+def _tell_nothing_fired(session: Session, run: Run, *, explained: bool, selected: bool) -> None:
+    """Say in a line why nothing fired, and what to do about it."""
+    counts = run.replay.counts()
+    if counts.fired.total():
+        return
+    if not run.events:
+        why = "there were no events"
+    elif counts.is_empty and not selected:
+        why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
+    elif counts.is_empty:
+        why = "no event concerns what was selected"
+    elif not counts.held:
+        why = (
+            "everything is switched off; switch on: notifycli prefs set email.message=on --default"
+        )
+    else:
+        counted = ", ".join(f"{count} {reason}" for reason, count in counts.held.most_common())
+        more = "" if explained else "; --explain shows each"
+        why = f"of what is switched on, {counted}{more}"
+    session.info(f"nothing fired: {why}")
+
+
+def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked) -> None:
+    """Write the page and say where it is. Raises as `write_file` does."""
+    from notifycli.report import About, report  # noqa: PLC0415 - only with --report
+
+    assert asked.report is not None  # noqa: S101 - or there is none
+    assert run.material is not None  # noqa: S101
+    before, after = run.insights()
+    with session.store() as store:
+        links = desk_links(store)
+    about = About(
+        people=_people(run),
+        zone=asked.zone or _local_zone(run.material),
+        tz=None if asked.zone is None else zone_info(asked.zone),
+        links=links,
+        command=_command(files, asked.proposal),
+        source=_source(run, files, asked.proposal),
+    )
+    page = report(before if asked.diff else None, after, run.material, about)
+    write_file(asked.report, encode(page, "utf-8"))
+    session.info(f"wrote {asked.report}")
+
+
+def _local_zone(material: Material) -> str:
+    """Name this computer's time zone, as it was called when the events begin."""
+    if material.span is None:
+        return "local time"
+    return f"local time, {time.strftime('%Z', time.localtime(material.span[0] // SECOND))}"
+
+
+def _people(run: Run) -> People:
+    """Name the selected users of the accounts that the events are of."""
+    from notifycli.report.findings import People  # noqa: PLC0415 - only with --report
+
+    _, after = run.insights()
+    met = {agent.account for agent, _, _ in after.reasons} or {*run.replay.accounts}
+    users = {key: user for key, user in run.users().items() if key[0] in met}
+    namesakes = Counter((account, user.name) for (account, _), user in users.items())
+    names = {
+        key: f"{user.name} ({display_name(user)})"
+        if namesakes[key[0], user.name] > 1 and user.name
+        else user.name or user.email or f"user {user.id}"
+        for key, user in users.items()
+    }
+    return People(names, several=len(met) > 1)
+
+
+def _command(files: Sequence[str], proposal: str) -> str:
+    named = [file for file in files if file != STDIN]
+    given = shlex.join(named) if named and len(named) <= _NAMED else "EVENTS"
+    return " ".join(filter(None, ("notifycli simulate", given, proposal, "--explain")))
+
+
+def _source(run: Run, files: Sequence[str], proposal: str) -> dict[str, str]:
+    """Say what the page was made of: the same for the same input, whenever that is."""
+    named = ["standard input" if file == STDIN else file for file in files[:_NAMED]]
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    source = {"Events": f"{plural(run.events, 'event')} of {', '.join(named)}{more}"}
+    if run.material is not None and run.material.span is not None:
+        source["Time"] = " to ".join(map(format_moment, run.material.span))
+    if proposal:
+        source["Proposed"] = proposal
+    if rules := ", then ".join(run.rules()):
+        source["Rules"] = rules
+    return source | {"Made by": f"notifycli {__version__}"}

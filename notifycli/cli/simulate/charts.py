@@ -8,10 +8,10 @@ from typing import NamedTuple, TypeVar
 
 from rich.text import Text
 
+from notifycli.cli.decision_records import what
 from notifycli.cli.output import console, print_rich
+from notifycli.cli.replay_run import Run
 from notifycli.cli.session import Session
-from notifycli.cli.simulate.decision_records import what
-from notifycli.cli.simulate.replay_run import Run
 from notifycli.cli.terminal import printable
 from notifycli.rules.counts import HOURS_A_DAY, ConversationKey, Insight, Kind, Recipient
 from notifycli.rules.decision import Reason

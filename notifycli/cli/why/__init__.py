@@ -20,14 +20,14 @@ from notifycli.cli.command import (
 from notifycli.cli.inputs import find_inputs
 from notifycli.cli.output import check_page, show
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
-from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
-from notifycli.cli.simulate.replay_run import (
+from notifycli.cli.replay_run import (
     Run,
     accounts_of,
     desk_links,
     tell_assumptions,
     tell_unmet,
 )
+from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
 from notifycli.cli.terminal import pager, print_error
 from notifycli.cli.times import now, read_time
 from notifycli.cli.why.why_records import (

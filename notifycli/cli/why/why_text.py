@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from rich.text import Text
 
+from notifycli.cli.decision_records import what
 from notifycli.cli.output import console, print_rich
 from notifycli.cli.session import Session, plural
-from notifycli.cli.simulate.decision_records import what
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.why_records import UNLOCKING, Asker, EventAnswer, WhyRecord, joining
