@@ -46,7 +46,6 @@ _HEAVY = {
 _READS_FILES = {"csv", "tomllib"}
 _NEEDED = {
     "TAB": {"dataclasses"},
-    "backup": {"tempfile", "zipfile"},
     "chatwoot": {"dataclasses"},
     "doctor": {"dataclasses", "tempfile"},
     "email": {"asyncio", "concurrent", "logging", "socket", "ssl"},
@@ -57,7 +56,6 @@ _NEEDED = {
     "prefs export": _READS_FILES,
     "prefs import": _READS_FILES,
     "push": {"dataclasses"},
-    "restore": {"tempfile", "zipfile"},
     "test": _READS_FILES,
     "token": {"dataclasses"},
 }

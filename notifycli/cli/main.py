@@ -64,9 +64,11 @@ SECTIONS = {
         "config": Noun("notifycli.cli.config", "How mails, pushes and links are sent and signed."),
         "doctor": Noun("notifycli.cli.doctor", "Whether what is set up works, and what to type."),
         "backup": Noun(
-            "notifycli.cli.backup", "Store, settings and encrypted secrets in one file."
+            "notifycli.cli.store_command", "Store, settings and encrypted secrets in one file."
         ),
-        "restore": Noun("notifycli.cli.backup", "Brings a backup back, overwriting nothing."),
+        "restore": Noun(
+            "notifycli.cli.store_command", "Brings a backup back, overwriting nothing."
+        ),
         "store": Noun(
             "notifycli.cli.store_command", "A whole store, copied to another place or engine."
         ),

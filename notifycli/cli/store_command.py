@@ -1,24 +1,50 @@
-"""`notifycli store`: a copy of all that a store holds, and the password of its server."""
+"""`notifycli backup|restore|store`: whole stores, and the password of a server's."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
-from typing import Annotated
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Annotated, BinaryIO
 
 import typer
 
-from notifycli.cli.command import command_class, examples, group, session_of
-from notifycli.cli.session import plural
+from notifycli.cli.command import command_class, examples, group, part, session_of
+from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import is_terminal, read_secret
-from notifycli.errors import InputMissingError, UnavailableError, UsageError
-from notifycli.secrets.keychain import Keychain, open_keychain
+from notifycli.errors import (
+    DataError,
+    InputMissingError,
+    NotifycliError,
+    UnavailableError,
+    UsageError,
+)
+from notifycli.secrets.keychain import WHICH, Keychain, file_path, open_keychain
+from notifycli.secrets.private_file import (
+    LOCK_SECONDS,
+    hold_lock,
+    lock_path,
+    read_private,
+    replace_private,
+)
 from notifycli.secrets.token_format import Secret
-from notifycli.store.store import Location, locate, open_store
+from notifycli.store.store import Location, check_unused, locate, open_store, set_aside
+from notifycli.store.tokens import TokenState
 
-app = group("A whole store, copied from one place to another.")
+app = part()
+stores = group("A whole store, copied from one place to another.")
+app.add_typer(stores, name="store")
+_STORE = "notifycli.db"
+_KEYCHAIN = "keychain.json"
+_MEMBERS = (_STORE, _KEYCHAIN)
+_BESIDE = ("", "-wal", "-shm", "-journal")
+Archive = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
 
-@app.command(
+@stores.command(
     "copy",
     cls=command_class(),
     epilog=examples(
@@ -26,7 +52,7 @@ app = group("A whole store, copied from one place to another.")
         "notifycli store copy postgresql://db.example.com/desk sqlite:///desk.db"
     ),
 )
-def copy(
+def store_copy(
     ctx: typer.Context,
     source: Annotated[str, typer.Argument(metavar="FROM", help="The store that is there.")],
     target: Annotated[str, typer.Argument(metavar="TO", help="An empty one, or one yet to be.")],
@@ -48,7 +74,7 @@ def copy(
     )
 
 
-@app.command(
+@stores.command(
     "login",
     cls=command_class(),
     epilog=examples(
@@ -56,7 +82,7 @@ def copy(
         "notifycli store login < password.txt     of the store that NOTIFYCLI_DB names"
     ),
 )
-def login(
+def store_login(
     ctx: typer.Context,
     url: Annotated[str, typer.Argument(metavar="[URL]", help="The store; else that of --db.")] = "",
 ) -> None:
@@ -80,14 +106,14 @@ def login(
     if not asked:
         session.info(f"the server of {at.url} lets in without it: not kept")
         return
-    keychain.set(_name(at.url), Secret(text))
+    keychain.set(_secret_name(at.url), Secret(text))
     session.info(f"the password of {at.url} is kept, and lets in")
 
 
 def find_password(url: str) -> str | None:
     """Return a server's password: the keyring's, else one that is typed now on a terminal."""
     try:
-        kept = _keychain(locate(url)).get(_name(url))
+        kept = _keychain(locate(url)).get(_secret_name(url))
     except UnavailableError:
         kept = None
     if kept is not None:
@@ -101,5 +127,180 @@ def _keychain(at: Location) -> Keychain:
     return open_keychain(beside=at.folder)
 
 
-def _name(url: str) -> str:
+def _secret_name(url: str) -> str:
     return f"store/{url}"
+
+
+@app.command(
+    "backup",
+    cls=command_class(),
+    epilog=examples("notifycli backup desk.backup\nnotifycli backup /mnt/$(date +%F).backup"),
+)
+def backup(ctx: typer.Context, file: Archive) -> None:
+    """Write the store and its settings to one file, also while others write.
+
+    The encrypted file of secrets goes with it, still encrypted. What a system's keyring holds
+    can't: it is told.
+    """
+    import tempfile  # noqa: PLC0415 - not for the help
+    import zipfile  # noqa: PLC0415
+
+    session = session_of(ctx)
+    if file.exists():
+        raise UsageError(f"{file} exists already", "name another file, or remove it first")
+    if not session.location.exists:
+        raise InputMissingError(
+            f"there is no store at {session.location.name}", "name one: --db PATH"
+        )
+    with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
+        copy = Path(folder) / _STORE
+        with open_store(session.location, create=False) as store:
+            store.copy_to(copy)
+            received = 0 if session.location.file else store.received.count()
+        if received:
+            session.warn(
+                f"the backup doesn't have the {plural(received, 'event')} that listen --store has "
+                "received; they too: notifycli events received"
+            )
+        _tell_missing(session, copy, "the backup doesn't have")
+        secrets = read_private(file_path(os.environ, session.location.folder))
+
+        def pack(target: BinaryIO) -> None:
+            with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.write(copy, _STORE)
+                if secrets is not None:
+                    archive.writestr(_KEYCHAIN, secrets)
+
+        replace_private(file, pack)
+    also = " and the encrypted file of secrets" if secrets is not None else ""
+    session.info(f"wrote the store{also} to {file}")
+
+
+@app.command(
+    "restore",
+    cls=command_class(),
+    epilog=examples("notifycli restore desk.backup\nnotifycli restore desk.backup --replace"),
+)
+def restore(
+    ctx: typer.Context,
+    file: Archive,
+    *,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Move what is there aside: files to names ending in .before, a server's schema to "
+            "notifycli_before.",
+        ),
+    ] = False,
+) -> None:
+    """Bring a backup back; stop what uses the store before.
+
+    Nothing is overwritten. What a system's keyring held isn't in it: it is told.
+    """
+    import tempfile  # noqa: PLC0415 - not for the help
+
+    session = session_of(ctx)
+    store = session.location.file
+    keychain = file_path(os.environ, session.location.folder)
+    with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
+        members = _extract(file, Path(folder))
+        targets = {} if store is None else {store: members[_STORE]}
+        if _KEYCHAIN in members:
+            targets[keychain] = members[_KEYCHAIN]
+        with hold_lock(lock_path(keychain), LOCK_SECONDS):
+            if replace and session.location.exists:
+                check_unused(session.location)
+            _make_way(list(targets), replace=replace)
+            if store is None:
+                _restore_to_server(session.location, members[_STORE], replace=replace)
+            for target, source in targets.items():
+                with source.open("rb") as data:
+                    replace_private(target, partial(shutil.copyfileobj, data))
+        _tell_missing(session, members[_STORE], "the backup didn't have")
+    done = [session.location.name] * (store is None) + list(map(str, targets))
+    session.info(f"restored {', '.join(done)}; is all well? notifycli doctor")
+
+
+def _restore_to_server(location: Location, backup: Path, *, replace: bool) -> None:
+    """Write a backup to a server's store; what is broken off goes on when it is typed again."""
+    with (
+        set_aside(location) if replace else nullcontext(),
+        open_store(backup, create=False) as source,
+        open_store(location) as target,
+    ):
+        target.copy_from(source)
+
+
+def _extract(file: Path, folder: Path) -> dict[str, Path]:
+    """Unpack a backup into a folder, and return its files once the store is known to be whole."""
+    import zipfile  # noqa: PLC0415 - not for the help
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = [name for name in archive.namelist() if name in _MEMBERS]
+            members = {name: Path(archive.extract(name, folder)) for name in names}
+    except FileNotFoundError:
+        raise InputMissingError(f"{file} doesn't exist", "name the backup") from None
+    except OSError as error:
+        raise InputMissingError(f"{file} can't be read: {error.strerror}") from None
+    except Exception as error:
+        raise DataError(f"{file} is damaged or no backup of notifycli") from error
+    if _STORE not in members:
+        raise DataError(f"{file} is no backup of notifycli", "make one: notifycli backup FILE")
+    _check_store(members[_STORE])
+    return members
+
+
+def _check_store(file: Path) -> None:
+    """Raise `DataError` unless a file is a whole store that this version can read."""
+    try:
+        with open_store(file, create=False) as store:
+            damage = store.damage()
+    except NotifycliError as error:
+        raise DataError(f"the store in the backup can't be used: {error.message}") from error
+    if damage:
+        raise DataError(f"the store in the backup is damaged: {damage}")
+
+
+def _make_way(targets: list[Path], *, replace: bool) -> None:
+    """Move what is there aside, if that was asked for. Raises `UsageError` otherwise."""
+    there = [Path(f"{target}{end}") for target in targets for end in _BESIDE]
+    there = [path for path in there if path.exists()]
+    if there and not replace:
+        raise UsageError(
+            f"{', '.join(map(str, there))}: not overwritten",
+            "add --replace: what is there is moved aside, to names ending in .before; "
+            "or name another place: --db PATH",
+        )
+    aside = {path: Path(f"{path}.before") for path in there}
+    if taken := [str(path) for path in aside.values() if path.exists()]:
+        raise UsageError(f"{', '.join(taken)}: not overwritten", "move it away, or remove it")
+    for path, before in aside.items():
+        path.replace(before)
+
+
+def _tell_missing(session: Session, store: Path, how: str) -> None:
+    """Say which secrets are a system keyring's, and can't be in a backup."""
+    with open_store(store, create=False) as opened:
+        tokens = [
+            token
+            for token in opened.tokens.all()
+            if token.state is not TokenState.REVOKED and _is_system(token.secret_name)
+        ]
+        keys = [key for key in opened.subscriptions.push_keys() if _is_system(key.secret_name)]
+        named = ("smtp.password", "listen.secret")
+        settings = [key for key in named if opened.configuration.secret_name(key)]
+    parts = [plural(len(tokens), "token")] * bool(tokens)
+    parts += [plural(len(keys), "push key")] * bool(keys)
+    if os.environ.get(WHICH) != "file":
+        parts += settings
+    if parts:
+        session.warn(
+            f"{how} what the system's keyring holds: {', '.join(parts)}; on another machine make "
+            "them anew: notifycli token rotate, push keys rotate, config set"
+        )
+
+
+def _is_system(secret_name: str) -> bool:
+    return secret_name.startswith("system:")

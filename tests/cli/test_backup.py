@@ -77,7 +77,7 @@ def test_a_store_in_use_is_not_moved_aside(desk: Notifycli, query: str) -> None:
 def test_two_do_not_restore_at_the_same_time(
     desk: Notifycli, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifycli.cli.backup.LOCK_SECONDS", 0.0)
+    monkeypatch.setattr("notifycli.cli.store_command.LOCK_SECONDS", 0.0)
     desk.ok("backup", "all.backup")
     with hold_lock(vault.path.with_name(f"{vault.path.name}.lock")):
         refused = desk("restore", "all.backup", "--replace")
