@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from notifycli.cli.table import table
+from notifycli.cli.output import table
 
 HEADS = ["User", "Made", "Why"]
 ROWS: list[list[str | Text]] = [

@@ -9,7 +9,7 @@ import typer
 from msgspec import Struct
 
 from notifycli.cli.command import USER, USERS, command_class, examples, part, session_of
-from notifycli.cli.output import console, print_rich, show, text, write
+from notifycli.cli.output import console, print_rich, show, table, text, write
 from notifycli.cli.prefs.arguments import (
     SOUND_KEYS,
     Default,
@@ -209,8 +209,6 @@ def _of_many(
 
 def _show_matrix(session: Session, records: Sequence[UserPreferenceRecord]) -> None:
     """Print a line a user and a column a type, and beneath what there is no room for."""
-    from notifycli.cli.table import table  # noqa: PLC0415 - a pipe can spare rich
-
     lines: dict[str, dict[str, str]] = {}
     for record in records:
         _fill(lines.setdefault(text(record.email or record.user_id), {}), record)
