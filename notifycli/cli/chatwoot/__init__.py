@@ -11,7 +11,7 @@ app = group_of_parts(
     {
         **dict.fromkeys(("login", "status", "logout"), f"{_HERE}.access"),
         **dict.fromkeys(("pull", "diff", "push"), f"{_HERE}.sync"),
-        **dict.fromkeys(("tokens", "rotate"), f"{_HERE}.token_commands"),
+        **dict.fromkeys(("tokens", "rotate"), f"{_HERE}.access"),
         "history": f"{_HERE}.history_command",
         "watch": f"{_HERE}.watch",
         "compare": f"{_HERE}.compare_command",

@@ -1,27 +1,42 @@
-"""`notifycli chatwoot login|status|logout`: none of them prints a token."""
+"""`notifycli chatwoot login|status|logout|tokens|rotate`: none of them prints a token.
+
+The other commands on a Chatwoot reach it, and show what became of what, as these do.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from msgspec import Struct
 
-from notifycli.chatwoot.account import Desk, SyncResult, in_a_line, reading_order
+from notifycli.chatwoot.account import (
+    Desk,
+    ProgressCallback,
+    Report,
+    SyncResult,
+    in_a_line,
+    reading_order,
+    the_desk,
+)
 from notifycli.chatwoot.client import role_of
 from notifycli.chatwoot.login import keep, logout, look, meant
-from notifycli.cli.chatwoot.common import UNDONE, DryRun, desk_of, desk_users, progress
+from notifycli.chatwoot.platform import PlatformApi, fetch_tokens, learn_agents
+from notifycli.chatwoot.rotate import rotate
 from notifycli.cli.command import (
     SOME_USERS,
     USER,
+    USERS,
     a_number,
     command_class,
     examples,
     part,
     session_of,
 )
-from notifycli.cli.output import show
+from notifycli.cli.output import console, show
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import ask, is_terminal, printable
 from notifycli.cli.times import in_words, now, to_record
@@ -33,6 +48,9 @@ from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.secret_settings import get_secret, keep_secret
 from notifycli.secrets.token_format import Secret
 from notifycli.store.store import Store
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 app = part()
 Remote = Annotated[
@@ -50,6 +68,71 @@ then, for what happened: notifycli why -u EMAIL --since yesterday
 and for what happens: notifycli chatwoot watch, or a webhook to notifycli listen"""
 _NO = 1
 _HEADS = ("User", "Role", "Token", "State", "Pulled")
+UNDONE = frozenset({"failed", "refused", "left"})
+"""Results that are not what was asked for."""
+_DONE = frozenset({"added", "changed", "removed", "pushed"})
+"""Results that a dry run only tells of."""
+_COLOURS = {"failed": "red", "conflict": "red", "refused": "red", "left": "yellow", "same": "dim"}
+
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be done; change nothing anywhere.")
+]
+
+
+def desk_of(session: Session, store: Store) -> Desk:
+    """Give the account's connection; its tokens can be had from then on without a question."""
+    desk = the_desk(token_service(session, store), session.resolve_account(store))
+    desk.life.keychain.unlock()
+    return desk
+
+
+def desk_users(session: Session, desk: Desk) -> list[User]:
+    """Give the users who are meant: those named, else all whose tokens are held.
+
+    Raises `UsageError` where that is nobody.
+    """
+    if session.given_users or session.selects_many:
+        return session.resolve_users(desk.life.store, desk.account)
+    held = desk.users()
+    if not held:
+        raise UsageError(
+            f"no token for {desk.connection.url} is held", "add one: notifycli chatwoot login"
+        )
+    return held
+
+
+@contextmanager
+def progress(session: Session, label: str) -> Iterator[ProgressCallback]:
+    """Show how far it is, on a terminal."""
+    if not is_terminal(sys.stderr) or session.quiet:
+        yield lambda _done, _total: None
+        return
+    from rich.progress import Progress  # noqa: PLC0415 - a pipe can spare it
+
+    with Progress(console=console(session, stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def finish(session: Session, report: Report, *, dry_run: bool) -> None:
+    """Show what became of everything; what failed ends the command with its exit status."""
+
+    def cells(item: SyncResult) -> Sequence[RenderableType]:
+        from rich.text import Text  # noqa: PLC0415 - only a terminal needs it
+
+        would = "would be " if dry_run and item.result in _DONE else ""
+        result = Text(f"{would}{item.result}", style=_COLOURS.get(item.result, "green"))
+        return [item.kind, str(item.id), printable(item.name), result, printable(item.detail)]
+
+    heads = ("What", "Id", "Name", "Result", "Detail")
+    show(session, report.steps, SyncResult, heads=heads, cells=cells)
+    if dry_run:
+        session.info("nothing was changed: this was a dry run")
+    undone = sum(step.result in {"failed", "left"} for step in report.steps)
+    if undone:
+        session.info(f"{undone} not done; mend what is told, and run it again for the rest")
+    if report.status:
+        raise typer.Exit(report.status)
 
 
 class StatusRecord(Struct):
@@ -287,3 +370,75 @@ def _cells(item: StatusRecord) -> list[str]:
     pulled = in_words(None if item.pulled_at is None else parse_moment(item.pulled_at), now())
     user = item.email or str(item.user_id)
     return [printable(user), item.role, item.token, printable(item.state), pulled]
+
+
+@app.command(
+    "tokens",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli chatwoot tokens --platform
+pass chatwoot/platform | notifycli chatwoot tokens --platform
+notifycli chatwoot tokens --platform -u jane@example.com --dry-run
+"""
+    ),
+)
+def chatwoot_tokens(
+    ctx: typer.Context,
+    *,
+    platform: Annotated[
+        bool,
+        typer.Option("--platform", help="From the platform API, with a platform app's token."),
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Keep every agent's token, without asking each of them for it.
+
+    For a server of your own: the token of a platform app (its super admin page) is read from
+    standard input, or typed unseen on a terminal. It is used once and not kept. It needs a login.
+    """
+    session = session_of(ctx)
+    if not platform:
+        raise UsageError(
+            "where do the tokens come from?",
+            "from your own server, with a platform app's token: notifycli chatwoot tokens "
+            "--platform; or user by user: notifycli chatwoot login",
+        )
+    with session.store() as store:
+        desk = desk_of(session, store)
+        some = session.given_users or session.selects_many
+        users = (
+            session.resolve_users(store, desk.account)
+            if some
+            else learn_agents(desk, dry_run=dry_run)
+        )
+        piped = "pass chatwoot/platform | notifycli chatwoot tokens --platform"
+        secret = read_token(desk.life.keychain, "Access token of the platform app: ", piped)
+        with progress(session, "asking for tokens") as told, PlatformApi(desk, secret) as api:
+            report = fetch_tokens(desk, api, users, told, dry_run=dry_run)
+    finish(session, report, dry_run=dry_run)
+
+
+@app.command(
+    "rotate",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli chatwoot rotate --dry-run
+notifycli chatwoot rotate -u jane@example.com
+notifycli chatwoot rotate
+"""
+    ),
+)
+def chatwoot_rotate(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
+    """Replace the tokens that are held, there and here.
+
+    Each new one is tried, and each old one too: it must be refused. Whatever else uses an old one
+    needs the new one then. A rotation that was broken off is finished first.
+    """
+    session = session_of(ctx)
+    with session.store() as store:
+        desk = desk_of(session, store)
+        with progress(session, "rotating tokens") as told:
+            report = rotate(desk, desk_users(session, desk), told, dry_run=dry_run)
+    finish(session, report, dry_run=dry_run)

@@ -139,7 +139,7 @@ def _evidence(
 
 def _ask(session: Session, store: Store, evidence: Evidence) -> None:
     """Ask the API of those whose tokens are held. Raises its errors."""
-    from notifycli.cli.chatwoot.common import desk_of, desk_users, progress  # noqa: PLC0415 - files can spare it
+    from notifycli.cli.chatwoot.access import desk_of, desk_users, progress  # noqa: PLC0415 - files can spare it
 
     desk = desk_of(session, store)
     users = desk_users(session, desk)

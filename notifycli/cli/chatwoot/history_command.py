@@ -24,7 +24,7 @@ from notifycli.chatwoot.past import (
     rebuild,
 )
 from notifycli.chatwoot.rebuild import Inexact
-from notifycli.cli.chatwoot.common import desk_of, progress
+from notifycli.cli.chatwoot.access import desk_of, progress
 from notifycli.cli.command import (
     ConversationOption,
     check_order,

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from notifycli.chatwoot.pull import pull, read_there
 from notifycli.chatwoot.push import diff, push
-from notifycli.cli.chatwoot.common import UNDONE, DryRun, desk_of, desk_users, finish, progress
+from notifycli.cli.chatwoot.access import UNDONE, DryRun, desk_of, desk_users, finish, progress
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show
 from notifycli.cli.session import READ_PREFERENCES, plural

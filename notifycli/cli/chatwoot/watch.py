@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.chatwoot.common import desk_of
+from notifycli.cli.chatwoot.access import desk_of
 from notifycli.cli.command import command_class, examples, part, session_of
 from notifycli.cli.inputs import journal_path
 from notifycli.cli.log_writer import LogFormat, LogWriter
