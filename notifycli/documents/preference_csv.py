@@ -1,18 +1,18 @@
-"""A document of preferences as CSV. It is read as it comes, however long it is."""
+"""A document of preferences as CSV. It is read and written as it comes, however long it is."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from typing import BinaryIO, Protocol
 
 from notifycli.documents.entries import Checker, Target
 from notifycli.errors import DataError
 from notifycli.rules.preferences import Layer
-from notifycli.store.staged_values import Row
+from notifycli.store.staged_values import Row, Written
 
 COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
 _LAYER, _INBOX, _KEY = (COLUMNS.index(name) for name in ("layer", "inbox", "key"))
@@ -160,3 +160,16 @@ def _names(line: str, delimiter: str) -> list[str]:
 def _strip_padding(row: list[str], width: int) -> list[str]:
     """Return a row without the empty fields that pad it."""
     return row if any(row[width:]) else row[:width]
+
+
+def as_csv(values: Iterable[Written], layers: frozenset[Layer], account: int) -> Iterator[str]:  # noqa: ARG001 - as `as_toml`
+    """Write CSV with the columns `COLUMNS`, a row a value."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for layer, user, inbox, key, value in values:
+        writer.writerow((account, layer.value, user, inbox or "", key, value))
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue()

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import BinaryIO, NamedTuple, Protocol
 
 from notifycli.documents.document_format import decode_document, encoding_of, format_of
 from notifycli.documents.entries import Checker, References
-from notifycli.documents.preference_csv import CsvDocument
-from notifycli.documents.preference_tables import path_text, read_json, read_toml
+from notifycli.documents.preference_csv import CsvDocument, as_csv
+from notifycli.documents.preference_tables import (
+    Layers,
+    as_json,
+    as_toml,
+    path_text,
+    read_json,
+    read_toml,
+)
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.store.staged_values import Locked, Row, Spoken, Staging
+from notifycli.store.staged_values import Locked, Row, Spoken, Staging, Written
 from notifycli.store.transaction import Entry, Target
 
 _BATCH = 5_000
 _SNIFFED = 4096
+FORMATS: dict[str, Callable[[Iterable[Written], Layers, int], Iterator[str]]] = {
+    "toml": as_toml,
+    "json": as_json,
+    "csv": as_csv,
+}
+"""How an account's values are written: the same give the same bytes."""
 
 
 class _Format(Protocol):

@@ -1,17 +1,18 @@
-"""A document of preferences as nested tables: TOML or JSON, in one shape."""
+"""A document of preferences as nested tables: TOML or JSON, in one shape, read and written."""
 
 from __future__ import annotations
 
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 from notifycli.documents.entries import Checker
 from notifycli.errors import DataError
 from notifycli.rules.preferences import Layer, nearest
-from notifycli.store.staged_values import Row
+from notifycli.store.staged_values import Row, Written
 
 TOPS = ("default", "lock", "users")
 _MORE = "there is more after the one object that a document is"
@@ -22,6 +23,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 Path = tuple[str, ...]
+Layers = frozenset[Layer]
 
 
 class TableDocument:
@@ -173,3 +175,54 @@ def value_text(value: Any) -> str:
     if isinstance(value, (str, int)):
         return str(value)
     raise ValueError(f"{value!r} is no text")
+
+
+def as_toml(values: Iterable[Written], layers: Layers, account: int) -> Iterator[str]:  # noqa: ARG001 - as `as_csv`
+    """Write TOML: a table of each layer of the account, then of each user, and of each inbox."""
+    empty = [layer for layer in (Layer.DEFAULT, Layer.LOCK) if layer in layers]
+    gap = ""
+    for place, table in groupby(values, _place):
+        while empty and empty[0] != place[0]:
+            # Without its table a document wouldn't say that nothing is set there.
+            yield f"{gap}[{empty.pop(0)}]\n"
+            gap = "\n"
+        del empty[:1]
+        lines = "".join(f"{quote_toml(item.key)} = {quote_toml(item.value)}\n" for item in table)
+        yield f"{gap}[{path_text(_path(*place))}]\n{lines}"
+        gap = "\n"
+    for layer in empty:
+        yield f"{gap}[{layer}]\n"
+        gap = "\n"
+
+
+def as_json(values: Iterable[Written], layers: Layers, account: int) -> Iterator[str]:  # noqa: ARG001 - as `as_csv`
+    """Write JSON in the same shape as TOML, indented by two spaces."""
+    of_account: dict[str, dict[str, str]] = {
+        layer: {} for layer in (Layer.DEFAULT, Layer.LOCK) if layer in layers
+    }
+    users: dict[str, dict[str, object]] = {}
+    for (layer, user, inbox), table in groupby(values, _place):
+        found = {value.key: value.value for value in table}
+        if not user:
+            of_account[layer] = found
+        elif not inbox:
+            users[user] = {**found}
+        else:
+            inboxes = users.setdefault(user, {}).setdefault(INBOXES, {})
+            if isinstance(inboxes, dict):
+                inboxes[str(inbox)] = found
+    tables: dict[str, object] = {**of_account}
+    if layers & {Layer.USER, Layer.INBOX}:
+        tables["users"] = users
+    yield json.dumps(tables, indent=2, ensure_ascii=False)
+    yield "\n"
+
+
+def _place(value: Written) -> tuple[Layer, str, int]:
+    return value.layer, value.user, value.inbox
+
+
+def _path(layer: Layer, user: str, inbox: int) -> tuple[str, ...]:
+    if not user:
+        return (layer.value,)
+    return ("users", user, *((INBOXES, str(inbox)) if inbox else ()))

@@ -9,8 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Table, Whitespace
 
-from notifycli.documents.preference_tables import INBOXES, value_text
-from notifycli.documents.syntax import Layers, as_toml
+from notifycli.documents.preference_tables import INBOXES, Layers, as_toml, value_text
 from notifycli.errors import DataError
 from notifycli.rules.preferences import InvalidPreferenceError, Layer, full_keys, read_value
 from notifycli.store.staged_values import Written

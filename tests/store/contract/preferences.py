@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from hypothesis import strategies as st
 
 from notifycli.documents.entries import LAYERS
-from notifycli.documents.preference_document import PreferenceDocument
-from notifycli.documents.syntax import FORMATS
+from notifycli.documents.preference_document import FORMATS, PreferenceDocument
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.store.store import Store
