@@ -151,7 +151,7 @@ class PastReader:
         """
         from concurrent.futures import as_completed  # noqa: PLC0415 - 10 ms that the help can spare
 
-        from notifycli.threads import Daemons  # noqa: PLC0415
+        from notifycli.daemon_threads import Daemons  # noqa: PLC0415
 
         conversations = {c.id: c for c in self._listed(wanted)}
         missing = [c for c in conversations.values() if not self._is_known(c)]

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import Struct
 
+from notifycli import clipboard
 from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.inputs import journal_of
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import is_terminal, printable
 from notifycli.cli.times import in_words, now
-from notifycli.clipboard import copy as clipboard
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.secrets.keychain import WHICH, Health, Keychain, open_keychain
 from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, inspect, reconcile

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import platformdirs
 
-from notifycli.clipboard.backends import Way, way_named
+from notifycli.clipboard import Way, way_named
 from notifycli.errors import NotifycliError, UnavailableError
 from notifycli.secrets.private_file import hold_lock
 
@@ -30,7 +30,7 @@ TICK = 0.1
 """Seconds between two looks whether a newer copy wants its turn."""
 
 TRIES = 5
-"""How often clearing is tried; each may take as long as the programs of `clipboard_ways` get."""
+"""How often clearing is tried; each may take as long as the programs of `clipboard` get."""
 
 OFFER_TICK = 2.0
 """Seconds between two looks whether another program has taken the clipboard."""

@@ -11,7 +11,6 @@
 | `private_file` | files that their owner alone may read, replaced whole or not at all |
 | `secret_settings` | settings that are secrets: a mail server's password |
 | `vapid` | the key that signs pushes |
-| `timeout` | calls that may never return |
 
 Nothing is imported here: the token's form is needed where the keyring's 70 ms are not.
 """

@@ -11,9 +11,9 @@ import os
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
+from notifycli.daemon_threads import Failed, TimedOut, attempt
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.secrets.keychain import Health
-from notifycli.secrets.timeout import Failed, Returned, TimedOut, attempt
 from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class SystemKeyring:
             return question(self._backend)
 
         outcome = attempt(call, self._timeout)
-        if not isinstance(outcome, Returned):
+        if isinstance(outcome, Failed | TimedOut):
             raise _refusal(outcome, secret)
         return outcome.value
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notifycli.clipboard import copy as clipboard
-from notifycli.clipboard.backends import MACOS, WAYLAND, X11, Library, Terminal
+from notifycli import clipboard
+from notifycli.clipboard import MACOS, WAYLAND, X11, Library, Terminal
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.secrets.token_format import Secret, generate
 
@@ -28,7 +28,7 @@ CANARY = "nct_CanaryCanaryCanaryCanaryCanary123456"
 COPY = """
 import sys
 from notifycli.errors import NotifycliError
-from notifycli.clipboard import copy as clipboard
+from notifycli import clipboard
 from notifycli.secrets.token_format import Secret
 try:
     print(clipboard.copy(Secret(sys.stdin.read()), float({seconds})))
@@ -199,11 +199,11 @@ class TestX11(Contract):
 class TestX11WithoutTheLibrary(Contract):
     """Where `copykitten` has no wheels, `xclip` does its work."""
 
-    first = "import notifycli.clipboard.backends as ways; ways._has_library = lambda: False\n"
+    first = "import notifycli.clipboard as ways; ways._has_library = lambda: False\n"
 
     @pytest.fixture
     def tools(self, screen: str, monkeypatch: pytest.MonkeyPatch) -> Tools:  # noqa: ARG002
-        monkeypatch.setattr("notifycli.clipboard.backends._has_library", lambda: False)
+        monkeypatch.setattr("notifycli.clipboard._has_library", lambda: False)
         return XCLIP
 
 
@@ -252,7 +252,7 @@ class TestNone:
         assert "notifycli token show | " in done.stdout
         assert CANARY not in done.stdout
         health = services.run_python(
-            "import os; os.setsid(); from notifycli.clipboard import copy as c\n"
+            "import os; os.setsid(); from notifycli import clipboard as c\n"
             "print(c.describe().works, bool(c.describe().hint))",
             "",
             **environ,

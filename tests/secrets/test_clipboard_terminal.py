@@ -21,7 +21,7 @@ CANARY = "nct_CanaryCanaryCanaryCanaryCanary123456"
 PROGRAM = f"""
 import os
 os.environ["SSH_TTY"] = os.ttyname(0)
-from notifycli.clipboard import copy as clipboard
+from notifycli import clipboard
 from notifycli.secrets.token_format import Secret
 copied = clipboard.copy(Secret("{CANARY}"), 30)
 health = clipboard.describe()

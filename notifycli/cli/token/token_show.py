@@ -200,7 +200,7 @@ def _copy(
     previous: bool,
     asked: TokenWish = NO_WISH,
 ) -> None:
-    from notifycli.clipboard import copy as clipboard  # noqa: PLC0415 - 10 ms that the others can spare
+    from notifycli import clipboard  # noqa: PLC0415 - 10 ms that the others can spare
 
     owner, _, secret = _take(session, name, previous=previous, asked=asked)
     seconds = clipboard.CLEAR_AFTER if clear_after is None else clear_after

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from notifycli.daemon_threads import Daemons
 from notifycli.delivery.channels import Later, Outcome, Refused
 from notifycli.delivery.email.email_message import (
     AddressError,
@@ -35,7 +36,6 @@ from notifycli.errors import ConfigurationError, NotifycliError, UnavailableErro
 from notifycli.secrets.secret_settings import get_secret
 from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
-from notifycli.threads import Daemons
 
 T = TypeVar("T")
 
