@@ -14,7 +14,7 @@ from notifycli.events.event import READ_EVENTS
 from notifycli.events.payload import Payload
 from notifycli.rules.expectation import FIELDS
 from notifycli.rules.preferences import KEYS, spellings
-from notifycli.scenarios.scenario import OWN, SHARED
+from notifycli.scenarios import OWN, SHARED
 
 TARGET = Path(__file__).parent.parent / "docs" / "schemas"
 Schema = dict[str, Any]

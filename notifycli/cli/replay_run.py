@@ -37,7 +37,7 @@ from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from notifycli.documents.preference_document import Placed
-    from notifycli.report.material import Material
+    from notifycli.report.findings import Observations
 
 T = TypeVar("T")
 _NAMED = 5
@@ -59,7 +59,7 @@ class Run:
         self.changes = Changes()
         self.bad = bad
         self.events = 0
-        self.material: Material | None = None
+        self.observations: Observations | None = None
         """Where a report's is gathered, if there is to be one."""
         self._before = before
         self._selection = selection
@@ -94,7 +94,7 @@ class Run:
         for event in events:
             self.events += 1
             evaluation = evaluate(event)
-            if self.material is not None:
+            if self.observations is not None:
                 self._hold(event, None, evaluation)
 
     def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
@@ -128,7 +128,7 @@ class Run:
 
     def _hold(self, event: Event, before: Evaluation | None, after: Evaluation | None) -> None:
         """Hold an event's selected decisions for a report."""
-        if self.material is None or before is after:
+        if self.observations is None or before is after:
             return
 
         def select(everything: bool) -> tuple[list[RecipientFields], list[RecipientFields]]:
@@ -142,7 +142,7 @@ class Run:
             )
             return first, second
 
-        self.material.hold(event, select)
+        self.observations.hold(event, select)
 
     def compare(
         self, events: Iterable[Event], *, explain: bool, whole: bool

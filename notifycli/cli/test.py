@@ -15,8 +15,7 @@ from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error, printable
 from notifycli.errors import DataError, UsageError
 from notifycli.rules.profile import NOTIFYCLI, Profile, UnknownProfileError, profile_named
-from notifycli.scenarios.scenario import Scenario, read_scenarios
-from notifycli.scenarios.trial import TrialResult, try_scenario
+from notifycli.scenarios import Scenario, TrialResult, read_scenarios, try_scenario
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FAILED = 1

@@ -18,16 +18,17 @@ import msgspec
 
 from notifycli.events.timestamps import EPOCH, to_datetime
 from notifycli.report.findings import (
+    MOST_HELD,
     SUBJECTS,
     WORKING_DAYS,
     WORKING_HOURS,
+    Observations,
     People,
     changes,
     findings,
     headline,
     kind_name,
 )
-from notifycli.report.material import MOST_HELD, Material
 from notifycli.rules.counts import ConversationKey, Insight, Kind, Recipient
 from notifycli.rules.decision import Reason, in_general
 from notifycli.rules.notifications import Channel, NotificationType
@@ -57,9 +58,9 @@ class About(NamedTuple):
     """What it was made of, for its foot."""
 
 
-def report(before: Insight | None, after: Insight, material: Material, about: About) -> str:
+def report(before: Insight | None, after: Insight, observations: Observations, about: About) -> str:
     """Return the page of a replay, or of a comparison with what was `before`."""
-    return page("report", _data(before, after, material, about))
+    return page("report", _data(before, after, observations, about))
 
 
 def page(name: str, data: Mapping[str, object]) -> str:
@@ -80,7 +81,7 @@ def page(name: str, data: Mapping[str, object]) -> str:
 
 
 def _data(
-    before: Insight | None, after: Insight, material: Material, about: About
+    before: Insight | None, after: Insight, observations: Observations, about: About
 ) -> Mapping[str, object]:
     sides = {"before": before or Insight(lambda _: 0), "after": after}
     agents = _agents(*sides.values())
@@ -91,21 +92,21 @@ def _data(
         "zone": about.zone,
         "working": [WORKING_DAYS, *WORKING_HOURS],
         "headline": headline(before, after, about.people),
-        "findings": findings(after, about.people, material, about.zone),
+        "findings": findings(after, about.people, observations, about.zone),
         "changes": changes(after, about.people),
-        "people": [_person(agent, about.people, material) for agent in agents],
+        "people": [_person(agent, about.people, observations) for agent in agents],
         "others": len(everybody) - len(agents),
         "kinds": [(k.channel, SUBJECTS.get(k.type, ""), kind_name(k)) for k in kinds],
         "reasons": [("fires" if r is Reason.ENABLED else r, in_general(r)) for r in Reason],
         "links": {str(account): link for account, link in about.links.items()},
         "several": about.people.several,
-        "span": [_local(at, about.tz) for at in material.span or ()],
+        "span": [_local(at, about.tz) for at in observations.span or ()],
         "places": [
             (place.account, _number(place.conversation), *(s.places[place] for s in sides.values()))
             for place in _busiest(*(side.places for side in sides.values()))
         ],
         **{name: _tables(side, agents, kinds) for name, side in sides.items()},
-        "held": _held(material, agents, kinds, about.tz),
+        "held": _held(observations, agents, kinds, about.tz),
         "command": about.command,
         "source": [*about.source.items()],
     }
@@ -119,7 +120,7 @@ def _tables(side: Insight, agents: list[Recipient], kinds: list[Kind]) -> Mappin
 
 
 def _held(
-    material: Material, agents: list[Recipient], kinds: list[Kind], tz: tzinfo | None
+    observations: Observations, agents: list[Recipient], kinds: list[Kind], tz: tzinfo | None
 ) -> Mapping[str, object]:
     """Return held decisions of those on the page, with their events: each as rows of numbers."""
     people = {agent: i for i, agent in enumerate(agents)}
@@ -128,7 +129,7 @@ def _held(
     names: dict[str, int] = {}
     events: list[int] = []
     decided: list[int] = []
-    held = [*material.fired.events, *material.withheld.events]
+    held = [*observations.fired.events, *observations.withheld.events]
     for number, one in enumerate(sorted(held, key=lambda one: one.event.at or 0)):
         event = one.event
         name = names.setdefault(event.name, len(names))
@@ -139,7 +140,7 @@ def _held(
                 reasons = of_reason[before], of_reason[after]
                 decided += number, people[agent], of_kind[kind], *reasons
     return {
-        "one_in": [material.fired.one_in, material.withheld.one_in],
+        "one_in": [observations.fired.one_in, observations.withheld.one_in],
         "most": MOST_HELD,
         "names": [*names],
         "events": events,
@@ -157,8 +158,10 @@ def _local(at: int, tz: tzinfo | None) -> int:
     return int((clock - EPOCH).total_seconds())
 
 
-def _person(agent: Recipient, people: People, material: Material) -> tuple[str, str, int, int]:
-    return people.name(agent), agent.email or "", agent.user, material.hours_of(agent)
+def _person(
+    agent: Recipient, people: People, observations: Observations
+) -> tuple[str, str, int, int]:
+    return people.name(agent), agent.email or "", agent.user, observations.hours_of(agent)
 
 
 def _agents(before: Insight, after: Insight) -> list[Recipient]:

@@ -1,17 +1,128 @@
-"""What stands out in a replay, in sentences: for who has no time to look at plots."""
+"""What stands out in a replay, in sentences: for who has no time to look at plots.
+
+What the counts don't tell is observed event by event, while they are replayed.
+"""
 
 from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from notifycli.report.material import Material
+from notifycli.events.event import Event
+from notifycli.events.timestamps import SECOND
 from notifycli.rules.counts import HOURS_A_DAY, Insight, Kind, Recipient, Switch
-from notifycli.rules.decision import Reason, in_general
+from notifycli.rules.decision import Reason, RecipientFields, in_general
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel
 from notifycli.rules.preferences import Layer
+
+MOST_HELD = 10_000
+"""The decisions that fire, and of the others as many, that a page holds. Some 20 bytes each."""
+_HOUR = 3600 * SECOND
+_SCATTER = 0x9E3779B1
+"""Multiplies a number so that its higher bits look drawn by lot (Knuth, TAOCP 3, 6.4)."""
+Sides = tuple[Sequence[RecipientFields], Sequence[RecipientFields]]
+"""What is decided before and after; the first is empty without a comparison."""
+Decided = dict[tuple[Recipient, Kind], tuple[Reason | None, Reason | None]]
+"""For whom and what, and the reasons: before, after; `None` where nothing was decided."""
+
+
+class HeldEvent(NamedTuple):
+    """An event, and what was decided of it."""
+
+    lot: int
+    """What decides whether it is held: a number as if drawn, though the same each time."""
+    event: Event
+    decided: Decided
+
+
+class Sample:
+    """The decisions of all events or, once that is too many, of one event in two, four, eight."""
+
+    def __init__(self, most: int) -> None:
+        self.one_in = 1
+        self.events: list[HeldEvent] = []
+        self._most = most
+        self._held = 0
+
+    def wants(self, lot: int) -> bool:
+        """Whether decisions of an event with this lot are to be held."""
+        return lot % self.one_in == 0
+
+    def hold(self, one: HeldEvent) -> None:
+        """Hold decisions of an event; of fewer events, if that is too much by now."""
+        if not one.decided:
+            return
+        self.events.append(one)
+        self._held += len(one.decided)
+        while self._held > self._most and len(self.events) > 1:
+            self.one_in *= 2
+            self.events = [held for held in self.events if self.wants(held.lot)]
+            self._held = sum(len(held.decided) for held in self.events)
+
+
+class Observations:
+    """Holds what the counts don't tell: the time span, who worked when, and decisions."""
+
+    def __init__(self, most: int = MOST_HELD) -> None:
+        self.span: tuple[int, int] | None = None
+        """The first and the last time of the events that were timed."""
+        self.fired = Sample(most)
+        self.withheld = Sample(most)
+        self._number = 0
+        self._worked: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def watch(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Pass events on, and keep when they are and who was at work."""
+        for event in events:
+            yield event
+            # By now the replay has said of what account it is.
+            at = event.at
+            if at is None:
+                continue
+            first, last = self.span or (at, at)
+            self.span = min(first, at), max(last, at)
+            present = None if event.visible is False else event.present
+            for user in {event.author, event.performed_by, present}:
+                if user is not None:
+                    self._see(event.account or 0, user, at // _HOUR)
+
+    def _see(self, account: int, user: int, hour: int) -> None:
+        last, hours = self._worked.get((account, user), (hour - 1, 0))
+        if hour > last:
+            self._worked[account, user] = hour, hours + 1
+
+    def hours_of(self, agent: Recipient) -> int:
+        """Return in how many hours somebody wrote, typed, did something or was there."""
+        return self._worked.get((agent.account, agent.user), (0, 0))[1]
+
+    def hold(self, event: Event, decided: Callable[[bool], Sides]) -> None:
+        """Hold decisions of an event; `decided` gives those that fire, or all if it is told to."""
+        lot = (self._number * _SCATTER & 0xFFFFFFFF) >> 8
+        self._number += 1
+        whole = self.withheld.wants(lot)
+        if not (whole or self.fired.wants(lot)):
+            return
+        reasons: Decided = {}
+        account = event.account or 0
+        before, after = decided(whole)
+        for one in before:
+            reasons[_key(account, one)] = one.reason, None
+        for one in after:
+            key = _key(account, one)
+            reasons[key] = reasons.get(key, (None, None))[0], one.reason
+        fired = {key: both for key, both in reasons.items() if Reason.ENABLED in both}
+        if self.fired.wants(lot):
+            self.fired.hold(HeldEvent(lot, event, fired))
+        if whole:
+            others = {key: both for key, both in reasons.items() if key not in fired}
+            self.withheld.hold(HeldEvent(lot, event, others))
+
+
+def _key(account: int, one: RecipientFields) -> tuple[Recipient, Kind]:
+    return Recipient(account, one.user_id, one.email), Kind(one.channel, one.type)
+
 
 SUBJECTS = {row.type: row.subject for row in TYPES}
 _SHORT = {row.type: row.short for row in TYPES}
@@ -88,27 +199,33 @@ def _told(count: int) -> str:
     return f"{number} notification{'' if count == 1 else 's'}"
 
 
-def findings(insight: Insight, people: People, material: Material, zone: str) -> list[Highlight]:
+def findings(
+    insight: Insight, people: People, observations: Observations, zone: str
+) -> list[Highlight]:
     """Say who is told most an hour of work, who gets nothing, and how much comes after hours."""
     found = [
-        _most_for_work(insight, people, material),
+        _most_for_work(insight, people, observations),
         _told_nothing(insight, people),
         _after_hours(insight, zone),
     ]
     return [one for one in found if one is not None]
 
 
-def _most_for_work(insight: Insight, people: People, material: Material) -> Highlight | None:
+def _most_for_work(
+    insight: Insight, people: People, observations: Observations
+) -> Highlight | None:
     told = insight.by_agent()
-    enough = any(material.hours_of(agent) >= _ENOUGH_HOURS for agent in told)
+    enough = any(observations.hours_of(agent) >= _ENOUGH_HOURS for agent in told)
     least = _ENOUGH_HOURS if enough else 1
     rates = {
-        agent: told[agent] / hours for agent in told if (hours := material.hours_of(agent)) >= least
+        agent: told[agent] / hours
+        for agent in told
+        if (hours := observations.hours_of(agent)) >= least
     }
     if not rates:
         return None
     most = min(rates, key=lambda agent: (-rates[agent], agent[:2]))
-    hours = material.hours_of(most)
+    hours = observations.hours_of(most)
     return Highlight(
         f"{people.name(most)}: {math.floor(rates[most] * 10 + 0.5) / 10:,} an hour",
         f"told most for each hour of work: {told[most]:,} in {hours:,} "

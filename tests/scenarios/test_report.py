@@ -15,8 +15,7 @@ import pytest
 from notifycli import __version__
 from notifycli.events.event import Event
 from notifycli.report import About, report
-from notifycli.report.findings import Highlight, People, changes, findings, headline
-from notifycli.report.material import Material
+from notifycli.report.findings import Highlight, Observations, People, changes, findings, headline
 from notifycli.rules.counts import ConversationKey, Insight
 from notifycli.rules.decision import Outcome, Reason, RecipientFields
 from notifycli.rules.notifications import Channel, NotificationType
@@ -58,7 +57,7 @@ def counted(*decided: RecipientFields, hour: int = TUESDAY_NOON, inbox: int = 3)
 
 def page_of(insight: Insight, before: Insight | None = None, zone: str = "UTC") -> str:
     about = About(NOBODY, zone, None, {}, "notifycli simulate EVENTS --explain", {})
-    return report(before, insight, Material(), about)
+    return report(before, insight, Observations(), about)
 
 
 def data_of(page: str) -> Any:
@@ -104,15 +103,15 @@ def test_the_finding_on_top(name: str) -> None:
     assert headline(before, after, PEOPLE) == told
 
 
-def at_work(*hours: int) -> Material:
+def at_work(*hours: int) -> Observations:
     """Omar writes in these hours."""
-    material = Material()
+    observations = Observations()
     events = (
         Event(1, "message_created", known=True, at=hour * 3_600_000_000, account=1, author=8)
         for hour in hours
     )
-    assert len(list(material.watch(events))) == len(hours)
-    return material
+    assert len(list(observations.watch(events))) == len(hours)
+    return observations
 
 
 def test_what_stands_out() -> None:
@@ -129,7 +128,7 @@ def test_what_stands_out() -> None:
 
 def test_nobody_is_left_out_and_sunday_is_after_hours() -> None:
     told = findings(
-        counted(recipient(7), recipient(8), hour=SUNDAY_NOON), PEOPLE, Material(), "UTC"
+        counted(recipient(7), recipient(8), hour=SUNDAY_NOON), PEOPLE, Observations(), "UTC"
     )
     assert told == [
         Highlight("Nobody is left out", "each of 2 people gets something"),
@@ -221,21 +220,21 @@ def test_namesakes_are_told_apart(desk: Desk) -> None:
 
 
 def test_of_too_many_decisions_those_of_some_events_are_held() -> None:
-    material = Material(100)
+    observations = Observations(100)
     decided = [recipient(7), OFF, recipient(9, reason=Reason.DISABLED)]
 
     def all_or_fired(everything: bool) -> tuple[list[RecipientFields], list[RecipientFields]]:
         return [], decided if everything else decided[:1]
 
     for line in range(1000):
-        material.hold(Event(line, "assignee_changed", known=True), all_or_fired)
-    assert (material.fired.one_in, material.withheld.one_in) == (16, 32)
-    lines = [held.event.line for held in material.fired.events]
+        observations.hold(Event(line, "assignee_changed", known=True), all_or_fired)
+    assert (observations.fired.one_in, observations.withheld.one_in) == (16, 32)
+    lines = [held.event.line for held in observations.fired.events]
     assert 40 <= len(lines) <= 100
     # Not every 16th: what comes in turns is met in all its turns.
     assert {line % 16 for line in lines} > {0, 1, 2, 3}
-    assert {len(held.decided) for held in material.fired.events} == {1}
-    assert {len(held.decided) for held in material.withheld.events} == {2}
+    assert {len(held.decided) for held in observations.fired.events} == {1}
+    assert {len(held.decided) for held in observations.withheld.events} == {2}
 
 
 def test_many_agents_are_summed_up_as_others() -> None:

@@ -13,8 +13,7 @@ from notifycli.events.timestamps import format_moment
 from notifycli.rules.decision import Reason
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.replay import Account, Replay
-from notifycli.scenarios.scenario import Clock, Scenario, read_scenarios
-from notifycli.scenarios.trial import try_scenario
+from notifycli.scenarios import Clock, Scenario, read_scenarios, try_scenario
 from tests.scenarios.desk import Desk
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "scenarios"

@@ -61,8 +61,7 @@ from notifycli.rules.replay import Replay
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
-    from notifycli.report.findings import People
-    from notifycli.report.material import Material
+    from notifycli.report.findings import Observations, People
     from notifycli.rules.counts import Insight
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -318,9 +317,9 @@ def _show(
 ) -> int:
     """Show what is asked for, which replays, and give the exit status."""
     if asked.report is not None:
-        from notifycli.report.material import Material  # noqa: PLC0415 - only with --report
+        from notifycli.report.findings import Observations  # noqa: PLC0415 - only with --report
 
-        run.material = Material()
+        run.observations = Observations()
     records = _records(session, run, inputs, asked, wanted=progress)
     status = 0
     if asked.expect is not None:
@@ -368,7 +367,7 @@ def _records(
 
 def _events(run: Run, inputs: Inputs, asked: Asked, progress: Progress | None) -> Iterator[Event]:
     events = read_events(inputs, run.bad, progress, jobs=asked.jobs)
-    return events if run.material is None else run.material.watch(events)
+    return events if run.observations is None else run.observations.watch(events)
 
 
 def _show_counted(session: Session, run: Run, inputs: Inputs, asked: Asked) -> None:
@@ -411,28 +410,28 @@ def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked
     from notifycli.report import About, report  # noqa: PLC0415 - only with --report
 
     assert asked.report is not None  # noqa: S101 - or there is none
-    assert run.material is not None  # noqa: S101
+    assert run.observations is not None  # noqa: S101
     before, after = run.insights()
     with session.store() as store:
         links = desk_links(store)
     about = About(
         people=_people(run),
-        zone=asked.zone or _local_zone(run.material),
+        zone=asked.zone or _local_zone(run.observations),
         tz=None if asked.zone is None else zone_info(asked.zone),
         links=links,
         command=_command(files, asked.proposal),
         source=_source(run, files, asked.proposal),
     )
-    page = report(before if asked.diff else None, after, run.material, about)
+    page = report(before if asked.diff else None, after, run.observations, about)
     write_file(asked.report, encode(page, "utf-8"))
     session.info(f"wrote {asked.report}")
 
 
-def _local_zone(material: Material) -> str:
+def _local_zone(observations: Observations) -> str:
     """Name this computer's time zone, as it was called when the events begin."""
-    if material.span is None:
+    if observations.span is None:
         return "local time"
-    return f"local time, {time.strftime('%Z', time.localtime(material.span[0] // SECOND))}"
+    return f"local time, {time.strftime('%Z', time.localtime(observations.span[0] // SECOND))}"
 
 
 def _people(run: Run) -> People:
@@ -463,8 +462,8 @@ def _source(run: Run, files: Sequence[str], proposal: str) -> dict[str, str]:
     named = ["standard input" if file == STDIN else file for file in files[:_NAMED]]
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
     source = {"Events": f"{plural(run.events, 'event')} of {', '.join(named)}{more}"}
-    if run.material is not None and run.material.span is not None:
-        source["Time"] = " to ".join(map(format_moment, run.material.span))
+    if run.observations is not None and run.observations.span is not None:
+        source["Time"] = " to ".join(map(format_moment, run.observations.span))
     if proposal:
         source["Proposed"] = proposal
     if rules := ", then ".join(run.rules()):

@@ -1,4 +1,7 @@
-"""Scenario files: who there is, what they want, what happens, and who must be notified of it."""
+"""Scenarios: who there is, what they want, what happens, and who must be notified of it.
+
+They are read from files and tried: what fired and shouldn't have, what should have and didn't.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import Struct
 
 from notifycli.documents.directory_document import directory_of, faults_of, read_directory
 from notifycli.documents.entries import references_of
@@ -27,9 +31,11 @@ from notifycli.events.event import (
 from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_moment
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.sources import PACKED
+from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.directory import Directory, is_id
-from notifycli.rules.expectation import read_expected
+from notifycli.rules.expectation import Record, compare, matches, read_expected
 from notifycli.rules.layers import Preferences, Wish, overlaid
+from notifycli.rules.notifications import TYPES
 from notifycli.rules.preferences import (
     InvalidPreferenceError,
     Layer,
@@ -38,6 +44,8 @@ from notifycli.rules.preferences import (
     nearest_user,
     read_value,
 )
+from notifycli.rules.profile import NOTIFYCLI, Profile
+from notifycli.rules.replay import Account, Replay
 
 FIRST_DAY = "2026-03-02"
 """A Monday; the day on which a scenario begins unless it says otherwise."""
@@ -184,7 +192,6 @@ _CONVERSATION = 1
 _HEADER = re.compile(r"\s*\[\[\s*scenario\s*\]\]")
 ReadFile = Callable[[str], bytes]
 """Reads a file that a scenario names, relative to the scenario's own; raises `NotifycliError`."""
-Record = dict[str, object]
 
 
 class Scenario(NamedTuple):
@@ -197,9 +204,9 @@ class Scenario(NamedTuple):
     directory: Directory
     preferences: Preferences
     events: list[Event]
-    expect: list[Record] | None
+    expect: list[dict[str, object]] | None
     """Exactly what must fire; `None` if that isn't looked at."""
-    expect_not: list[Record]
+    expect_not: list[dict[str, object]]
     """What must not fire and, where it says why, must be suppressed for that reason."""
 
 
@@ -394,7 +401,7 @@ class _Reader:
             clock.set(format_moment(event.at))
         return event
 
-    def _read_expected(self, name: str, clock: Clock) -> Iterator[Record]:
+    def _read_expected(self, name: str, clock: Clock) -> Iterator[dict[str, object]]:
         given = self._own.get(name, [])
         if not isinstance(given, list):
             self._fault(f"{name}: a list is expected")
@@ -422,7 +429,7 @@ class _Users:
         return references_of((user.id, user.email) for user in self._directory.users.values())
 
 
-def _with_conversation(fields: Record) -> Record:
+def _with_conversation(fields: dict[str, object]) -> dict[str, object]:
     """Return the fields of an event, which needn't name a conversation in a scenario of one."""
     name = normal_name(str(fields.get("event", "")))
     of_message = name in MESSAGE_EVENTS
@@ -433,7 +440,7 @@ def _with_conversation(fields: Record) -> Record:
     return fields if named else {**fields, own: _CONVERSATION}
 
 
-def _record(item: object) -> Record:
+def _record(item: object) -> dict[str, object]:
     """Read a table, or `email.mention jane@example.com`, with a reason where one is told."""
     if isinstance(item, dict):
         return dict(item)
@@ -442,7 +449,96 @@ def _record(item: object) -> Record:
     if not 1 < len(words) <= 3:  # noqa: PLR2004 - what, whom, why
         raise ValueError(f"{item!r}: what, whom, perhaps why: email.mention jane@example.com")
     channel, _, type_ = words[0].partition(".")
-    record: Record = {"channel": channel, "user": words[1]}
+    record: dict[str, object] = {"channel": channel, "user": words[1]}
     if type_:
         record["type"] = type_
     return record | ({"reason": words[2]} if words[2:] else {})
+
+
+_SHORT = {str(row.type): row.short for row in TYPES}
+_VERDICT = ("outcome", "reason", "origin", "deliverable")
+
+
+class TrialResult(Struct, frozen=True):
+    """How a scenario went."""
+
+    file: str
+    line: int
+    scenario: str
+    passed: bool
+    failures: tuple[str, ...]
+    """A sentence for each difference; `-` begins what was expected, `+` what wasn't."""
+
+
+def try_scenario(scenario: Scenario, profile: Profile = NOTIFYCLI) -> TrialResult:
+    """Replay a scenario's events, and compare what fires with what is expected."""
+    account = Account(scenario.directory, scenario.preferences, profile)
+    replay = Replay({scenario.account: account}, scenario.account)
+    decisions = [decision for event in scenario.events for decision in replay.decide(event)]
+    failures = tuple(_failures(scenario, [_as_record(decision) for decision in decisions]))
+    return TrialResult(scenario.file, scenario.line, scenario.name, not failures, failures)
+
+
+def _failures(scenario: Scenario, found: list[Record]) -> Iterator[str]:
+    fired = [record for record in found if record["outcome"] == Outcome.FIRE]
+    others = [record for record in found if record["outcome"] == Outcome.SUPPRESS]
+    if scenario.expect is not None:
+        missing, unexpected = compare(scenario.expect, fired)
+        for place in missing:
+            expected = scenario.expect[place]
+            yield f"- should fire: {_tell(expected, scenario)}; {_instead(expected, others)}"
+        for place in unexpected:
+            yield f"+ fires unexpectedly: {_tell(fired[place], scenario)} {_basis(fired[place])}"
+    silent = [record for record in scenario.expect_not if "reason" not in record]
+    for expected in silent:
+        for record in fired:
+            if matches(expected, record):
+                yield f"+ shouldn't fire: {_tell(record, scenario)} {_basis(record)}"
+    reasoned = [record for record in scenario.expect_not if "reason" in record]
+    for place in compare(reasoned, others)[0]:
+        expected = reasoned[place]
+        told = f"{_tell(expected, scenario)} ({expected['reason']})"
+        yield f"- should be suppressed: {told}; {_instead(expected, found)}"
+
+
+def _as_record(decision: Decision) -> Record:
+    record: Record = msgspec.to_builtins(decision)
+    return record
+
+
+def _instead(expected: Record, found: list[Record]) -> str:
+    """Say what was decided of that which was expected otherwise."""
+    what = {field: value for field, value in expected.items() if field not in _VERDICT}
+    near = [record for record in found if matches(what, record)]
+    if not near:
+        return "there was no such decision"
+    verdicts = dict.fromkeys(f"event {record['line']}: {_why(record)}" for record in near)
+    return "; ".join(verdicts)
+
+
+def _why(record: Record) -> str:
+    verdict = "fires" if record["outcome"] == Outcome.FIRE else "suppressed"
+    return f"{verdict} {_basis(record)}"
+
+
+def _basis(record: Record) -> str:
+    origin = f", {record['origin']}" if record.get("origin") else ""
+    return f"({record['reason']}{origin})"
+
+
+def _tell(record: Record, scenario: Scenario) -> str:
+    """Name what, whom, and of which event, as far as the record says."""
+    channel, type_ = record.get("channel"), record.get("type")
+    short = "" if type_ in (None, "new_message") else _SHORT[str(type_)]
+    what = ".".join(filter(None, (str(channel or "*"), short)))
+    id_ = record.get("user_id")
+    user = scenario.directory.users.get(id_) if isinstance(id_, int) else None
+    name = record.get("email") or (user and user.email) or id_
+    shown = f"{what} to {name}" if name is not None else what
+    extra = [f"event {record['line']}"] if "line" in record else []
+    extra += [
+        f"{field} {record[field]}"
+        for field in ("conversation_id", "inbox_id", "message_id")
+        if field in record and "outcome" not in record
+    ]
+    return f"{shown}, {', '.join(extra)}" if extra else shown

@@ -1,1 +1,0 @@
-"""What is tried before it is rolled out. Expectations, scenarios, reports."""
