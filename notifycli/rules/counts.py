@@ -6,7 +6,7 @@ Everything here can be merged: the counts of parts of a log, by account, are tho
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from typing import NamedTuple, TypeVar
 
@@ -276,25 +276,31 @@ class Counts(Struct):
         self, account: int, evaluator: Evaluator, plan: Plan, takes: Takes | None
     ) -> None:
         """Add what was decided one by one, and why what is switched on among the rest isn't."""
-        judged = plan.outcomes
-        for recipient in plan.always if plan.always_times else ():
-            judged[recipient] += plan.always_times
-        often: Counter[tuple[int, Channel]] = Counter()
-        for recipient, times in judged.items():
-            often[recipient.user_id, recipient.channel] += times
+        apart: Counter[int] = Counter()
+        for decided, times in plan.apart.items():
+            apart[decided[0].user_id] += times
+            self._add_decided(account, evaluator, decided, times, takes)
+        everybody = self.insight is not None
+        rest = plan.audience.users if everybody else plan.audience.wanting
+        for user in rest if plan.times else ():
+            decided, times = evaluator.default(plan, user), plan.times - apart[user]
+            self._add_decided(account, evaluator, decided, times, takes)
+
+    def _add_decided(
+        self,
+        account: int,
+        evaluator: Evaluator,
+        decided: Sequence[RecipientFields],
+        times: int,
+        takes: Takes | None,
+    ) -> None:
+        """Add what was decided of a user so often."""
+        for recipient in decided if times else ():
             key = recipient.user_id, recipient.email, recipient.channel, recipient.type
             if takes is None or takes(account, key[0], key[2], key[3]):
                 if recipient.reason is Reason.ENABLED:
                     self.fired[key] += times
                 self._add_reason(account, evaluator, recipient, times)
-        rest: Collection[int] = (
-            plan.audience.users if self.insight is not None else plan.audience.switched_on
-        )
-        for user in rest if plan.times else ():
-            for recipient in evaluator.default(plan, user):
-                times = plan.times - often[user, recipient.channel]
-                if times and (takes is None or takes(account, user, recipient.channel, plan.type)):
-                    self._add_reason(account, evaluator, recipient, times)
 
     def _add_reason(
         self, account: int, evaluator: Evaluator, recipient: RecipientFields, times: int

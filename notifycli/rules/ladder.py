@@ -83,7 +83,7 @@ class DependsOn(Enum):
     """The clock, and who is active."""
 
 
-class Rule(NamedTuple):
+class Rule(Struct, frozen=True):
     """One row of a ladder."""
 
     reason: Reason

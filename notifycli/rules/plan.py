@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -42,7 +41,9 @@ from notifycli.rules.profile import Profile
 from notifycli.rules.quiet_hours import QuietHours
 from notifycli.rules.state import Conversation, Opening, Presence
 
+_AUDIO = NotificationType.NEW_MESSAGE
 _MENTION = NotificationType.MENTION
+Everyone = tuple[RecipientFields, ...]
 _OFF = ("off", "none")
 _KEYS = {
     "audio": NotificationType.NEW_MESSAGE,
@@ -106,21 +107,22 @@ class Recipients:
         return user.reachable(channel)
 
 
-class Enabled(NamedTuple):
-    """A user for whom a type is switched on, on one channel or on both."""
+class Choice(Struct, frozen=True, gc=False):
+    """What a user wants to know of a type."""
 
     user: int
     settings: Settings
-    decided: tuple[RecipientFields, ...]
+    on: bool
+    """Whether the type is switched on, on one channel or on both."""
+    decided: Everyone
     """What is decided if nothing stands in the way: one a channel, in their order."""
 
 
-class EnabledIndex:
-    """Who of an account's users has which type switched on."""
+class Choices:
+    """Who of an account's users wants which type; each is found once."""
 
     def __init__(
         self,
-        directory: Directory,
         preferences: Preferences,
         settings: SettingsBook,
         recipients: Recipients,
@@ -128,17 +130,13 @@ class EnabledIndex:
     ) -> None:
         self._settings = settings
         self._recipients = recipients
-        self._found: dict[tuple[object, ...], tuple[RecipientFields, ...]] = {}
-        """What is decided of a user on all channels: for each place on record and reason."""
+        self._inboxes = preferences.inbox
+        self._known: dict[tuple[NotificationType, int, int | None], Choice] = {}
+        self._hindered: dict[tuple[NotificationType, int, int | None, Reason], Everyone] = {}
         self._wanting = _wanting(preferences)
         """Whoever has a type switched on somewhere; `None` for everybody."""
         if profile.one_row:  # What one of these comes to decides about the next.
             self._wanting.update(_together(self._wanting, (_MENTION, *NEW_MESSAGE_TYPES)))
-        self._places = directory.known_inboxes.union(inbox for _, inbox in preferences.inbox)
-
-    def place(self, inbox: int | None) -> int | None:
-        """Give the inbox; `None` for one of which nothing is on record: they are all alike."""
-        return inbox if inbox in self._places else None
 
     def wanting(self, type_: NotificationType, users: Collection[int]) -> Collection[int]:
         """Return those of the users who may have a type switched on, in their order.
@@ -150,31 +148,18 @@ class EnabledIndex:
             return users
         return () if wanting.isdisjoint(users) else [user for user in users if user in wanting]
 
-    def of(
-        self, type_: NotificationType, users: Collection[int], inbox: int | None
-    ) -> list[Enabled]:
-        """Return the users who have a type switched on in an inbox."""
-        each = ((user, self._settings.of(user, inbox)) for user in self.wanting(type_, users))
-        return [
-            Enabled(user, settings, self.unhindered(type_, user, inbox))
-            for user, settings in each
-            if settings.switched_on[type_]
-        ]
-
-    def unhindered(
-        self, type_: NotificationType, user: int, inbox: int | None
-    ) -> tuple[RecipientFields, ...]:
-        """Give what is decided of a user where only the preferences speak, one a channel."""
-        key = type_, user, inbox if inbox in self._places else None, None
-        found = self._found.get(key)
+    def of(self, type_: NotificationType, user: int, inbox: int | None) -> Choice:
+        """Return what a user wants to know of a type in an inbox."""
+        key = type_, user, inbox if self._inboxes and (user, inbox) in self._inboxes else None
+        found = self._known.get(key)
         if found is None:
             settings = self._settings.of(user, inbox)
-            found = self._found[key] = self._unhindered(type_, user, settings)
+            on = bool(settings.switched_on[type_])
+            decided = self._unhindered(type_, user, settings)
+            found = self._known[key] = Choice(user, settings, on, decided)
         return found
 
-    def _unhindered(
-        self, type_: NotificationType, user: int, settings: Settings
-    ) -> tuple[RecipientFields, ...]:
+    def _unhindered(self, type_: NotificationType, user: int, settings: Settings) -> Everyone:
         on, of = dict(settings.switched_on[type_]), self._recipients.of
         return tuple(
             of(user, type_, channel, Reason.ENABLED, on[channel], on=True)
@@ -187,23 +172,23 @@ class EnabledIndex:
 
     def hindered(
         self, type_: NotificationType, user: int, inbox: int | None, reason: Reason
-    ) -> tuple[RecipientFields, ...]:
-        """Give what is decided of a user for a reason that no preference has a part in."""
-        key = type_, user, inbox if inbox in self._places else None, reason
-        found = self._found.get(key)
+    ) -> Everyone:
+        """Return what is decided of a user for a reason that no preference has a part in."""
+        here = inbox if self._inboxes and (user, inbox) in self._inboxes else None
+        found = self._hindered.get((type_, user, here, reason))
         if found is None:
             of, on = self._recipients.of, dict(self._settings.of(user, inbox).switched_on[type_])
-            found = self._found[key] = tuple(
+            found = self._hindered[type_, user, here, reason] = tuple(
                 of(user, type_, c, reason, None, on=c in on) for c in channels_of(type_)
             )
         return found
 
-    def not_covered(self, user: int, inbox: int | None) -> tuple[RecipientFields, ...]:
-        """Give what is decided of a user whose choice of sounds leaves the conversation out."""
-        type_, audio = NotificationType.NEW_MESSAGE, self._settings.of(user, inbox).audio
+    def not_covered(self, user: int, inbox: int | None) -> Everyone:
+        """Return what is decided of a user whose choice of sounds leaves the conversation out."""
+        audio = self._settings.of(user, inbox).audio
         why = Reason.NOT_ASSIGNED if audio.value else Reason.DISABLED
         of = self._recipients.of
-        return (of(user, type_, Channel.AUDIO, why, audio.origin, on=bool(audio.value)),)
+        return (of(user, _AUDIO, Channel.AUDIO, why, audio.origin, on=bool(audio.value)),)
 
 
 def _origin(settings: Settings, channel: Channel, type_: NotificationType) -> Layer:
@@ -235,12 +220,9 @@ def _together(
     return dict.fromkeys(types, frozenset().union(*some) if len(some) == len(each) else None)
 
 
-_AUDIO = NotificationType.NEW_MESSAGE
 PLANS_KEPT = 4096
 """The plans of an account, before they are counted and found again; as many states of inboxes and
 teams that are known to have one of them."""
-
-Everyone = tuple[RecipientFields, ...]
 
 
 class Audience(Struct, frozen=True, eq=False):
@@ -251,10 +233,10 @@ class Audience(Struct, frozen=True, eq=False):
     """The users."""
     restricted: tuple[int, ...] = ()
     """The others of them, whose custom role asks for more than the inbox: judged one by one."""
-    wanting: Sequence[Enabled] = ()
-    """The users for whom it is switched on, for whatever conversations."""
-    switched_on: frozenset[int] = frozenset()
-    """The same, by their ids."""
+    choices: Sequence[Choice] = ()
+    """Of the users for whom it is switched on, for whatever conversations."""
+    wanting: frozenset[int] = frozenset()
+    """These users."""
 
 
 _NO_AUDIENCE = Audience()
@@ -271,31 +253,49 @@ class Plan(Struct, eq=False):
     audience: Audience = _NO_AUDIENCE
     reason: Reason | None = None
     """Why it is kept from everybody, if it is."""
-    wanted: bool = False
-    """Whether there is anybody to judge."""
-    enabled: dict[int, Enabled] = field(default_factory=dict)
-    """Whoever has it switched on for conversations like these."""
-    always: Everyone = ()
-    """What is decided of these if nothing stands in the way."""
-    fires_always: Everyone = ()
-    quiet_hours: frozenset[QuietHours] = frozenset()
-    """All that any of them has."""
+    told: dict[int, Choice] = field(default_factory=dict)
+    """Who is told of it if nothing stands in the way: whoever wants it in such conversations."""
+    decided: Everyone = ()
+    """What is decided of these then."""
+    fired: Everyone = ()
+    quiet: QuietUsers | None = None
+    """Whose quiet hours hold, if any of them has some."""
     defaults: dict[int, Everyone] = field(default_factory=dict)
     """What is decided of whoever isn't judged, as far as that has been asked for."""
 
     times: int = 0
-    always_times: int = 0
-    """How often all of `always` came of it."""
+    """How often it concerned the audience."""
     named: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     """How often it concerned one of those who are judged one by one."""
-    outcomes: defaultdict[RecipientFields, int] = field(default_factory=lambda: defaultdict(int))
-    """What was decided one by one."""
+    apart: defaultdict[Everyone, int] = field(default_factory=lambda: defaultdict(int))
+    """What was decided of a user who was judged one by one, and how often."""
 
     def begin_anew(self) -> None:
         """Begin to count anew."""
-        self.times = self.always_times = 0
+        self.times = 0
         self.named.clear()
-        self.outcomes.clear()
+        self.apart.clear()
+
+
+class QuietUsers:
+    """Whose quiet hours hold; asked of them again when they may begin or end."""
+
+    def __init__(self, choices: Iterable[Choice]) -> None:
+        self._users: defaultdict[QuietHours, list[int]] = defaultdict(list)
+        for choice in choices:
+            hours = choice.settings.quiet_hours.value
+            if hours is not None:
+                self._users[hours].append(choice.user)
+        self._since = self._until = 0
+        self._now: Sequence[int] = ()
+
+    def at(self, moment: int) -> Sequence[int]:
+        """Return the users whose quiet hours hold at a moment."""
+        if not self._since <= moment < self._until:
+            spans = [(hours.span(moment), users) for hours, users in self._users.items()]
+            self._now = [user for (hold, _), users in spans if hold for user in users]
+            self._since, self._until = moment, min(until for (_, until), _ in spans)
+        return self._now
 
 
 class Judged(Struct, gc=False):
@@ -306,18 +306,26 @@ class Judged(Struct, gc=False):
     plan: Plan
     notified: frozenset[int]
     """Whom the message has notified before."""
-    decided: Sequence[RecipientFields]
-    """What was decided of those who have it switched on, in the order of their ids."""
+    apart: Mapping[int, Everyone]
+    """What was decided of whoever wants it and was judged one by one."""
+
+    @property
+    def decided(self) -> Sequence[RecipientFields]:
+        """What is decided of those who want it, in the order of their ids."""
+        apart, told = self.apart, self.plan.told
+        if not apart:
+            return self.plan.decided
+        users = sorted(apart.keys() | told.keys())
+        return [one for user in users for one in apart.get(user) or told[user].decided]
 
     @property
     def fired(self) -> Sequence[RecipientFields]:
         """What fires."""
-        if self.decided is self.plan.always:
-            return self.plan.fires_always
-        return _fired(self.decided)
+        return _fired(self.decided) if self.apart else self.plan.fired
 
 
 _NOBODY = frozenset[int]()
+_NONE: Mapping[int, Everyone] = {}
 
 
 class Evaluator:
@@ -332,9 +340,10 @@ class Evaluator:
         self.recipients = Recipients(directory, profile)
         self._presence = presence
         self._ladders = ladders_of(profile)
-        self._enabled = EnabledIndex(
-            directory, as_read_by(profile, preferences), self.settings, self.recipients, profile
-        )
+        read = as_read_by(profile, preferences)
+        self._choices = Choices(read, self.settings, self.recipients, profile)
+        self._places = directory.known_inboxes.union(inbox for _, inbox in read.inbox)
+        """The inboxes of which anything is on record: all others are alike."""
         self._finder = Finder(directory, profile)
         self.plans: dict[tuple[object, ...], Plan] = {}
         """As many as there are inboxes on record, and teams that see more, and states."""
@@ -399,77 +408,90 @@ class Evaluator:
         for one in found:
             case.type, users = one.type, one.users
             notified = frozenset(case.notified) if case.notified else _NOBODY
-            plan = self._plan(case) if users is None else self._one_by_one[one.type]
-            if users is not None:
-                decided = self._decide_for_each(plan, case, users)
-            elif plan.wanted:
-                plan.times += 1
-                decided = self._decide_for_audience(plan, case)
+            if users is None:
+                plan = self._plan(case)
+                apart = self._judge_audience(plan, case)
             else:
-                plan.times += 1
-                decided = ()
-            judged.append(Judged(case, one, plan, notified, decided))
+                plan = self._one_by_one[one.type]
+                apart = self._judge_each(plan, case, users)
+            judged.append(Judged(case, one, plan, notified, apart))
         return judged
 
-    def _decide_for_each(
-        self, plan: Plan, case: Case, users: Collection[int]
-    ) -> Sequence[RecipientFields]:
+    def _judge_each(self, plan: Plan, case: Case, users: Collection[int]) -> Mapping[int, Everyone]:
         """Decide for those of the users who may want it, who have a part in the event."""
+        named = plan.named
         for user in users:
-            plan.named[user] += 1
-        wanting = self._enabled.wanting(case.type, users)
-        if not wanting:
-            return ()
-        decided: list[RecipientFields] = []
-        for user in wanting:
-            decided += self.decide(case, user)
-        for recipient in decided:
-            plan.outcomes[recipient] += 1
-        return decided
+            named[user] += 1
+        wanting = self._choices.wanting(case.type, users)
+        return self._judge(plan, case, wanting) if wanting else _NONE
 
-    def _decide_for_audience(self, plan: Plan, case: Case) -> Sequence[RecipientFields]:
-        """Decide for those of whoever can see the conversation who want it."""
+    def _judge(self, plan: Plan, case: Case, users: Iterable[int]) -> dict[int, Everyone]:
+        """Decide for users one by one, and count it."""
+        apart = {}
+        for user in users:
+            apart[user] = decided = self.decide(case, user)
+            plan.apart[decided] += 1
+        return apart
+
+    def _judge_audience(self, plan: Plan, case: Case) -> Mapping[int, Everyone]:
+        """Decide for those who can see the conversation and want it for whom it isn't as planned.
+
+        They have a part in the event, or its moment keeps it from them.
+        """
+        plan.times += 1
         audience = plan.audience
-        apart = audience.switched_on.intersection(_people_apart(plan, case))
+        apart: Mapping[int, Everyone] = _NONE
+        if plan.reason is None and audience.wanting:
+            some = audience.wanting.intersection(self._people_apart(case))
+            if some:
+                apart = self._judge(plan, case, some)
+            hindered = self._hindered(plan, case.event.at) if plan.told else ()
+            if hindered:
+                alone = [user for user in hindered if user not in apart]
+                apart = {**apart, **self._judge_moment(plan, case, alone)}
         if audience.restricted:
             concerned = [user for user in audience.restricted if self._is_concerned(case, user)]
             for user in concerned:
                 plan.named[user] += 1
-            apart = apart.union(concerned)
-        hindered = self._hindered(plan, case.event.at) if plan.enabled else ()
-        if not apart and (not hindered or plan.enabled.keys().isdisjoint(hindered)):
-            plan.always_times += 1
-            return plan.always
-        decided: list[RecipientFields] = []
-        enabled = plan.enabled
-        for user in sorted(apart.union(enabled)) if apart else enabled:
-            if user in apart:
-                decided += self.decide(case, user)
-            elif user in hindered:
-                case.user, case.settings, unhindered = enabled[user]
-                decided += self._at_moment(case, unhindered)
-            else:
-                decided += enabled[user].decided
-        for recipient in decided:
-            plan.outcomes[recipient] += 1
-        return decided
+            apart = {**apart, **self._judge(plan, case, concerned)}
+        return apart
+
+    def _judge_moment(self, plan: Plan, case: Case, users: Iterable[int]) -> dict[int, Everyone]:
+        """Decide for users whom nothing but the moment of an event keeps it from, and count it."""
+        found = {}
+        for user in users:
+            choice = plan.told[user]
+            case.user, case.settings = user, choice.settings
+            found[user] = decided = self._at_moment(case, choice.decided)
+            plan.apart[decided] += 1
+        return found
+
+    def _people_apart(self, case: Case) -> Collection[int | None]:
+        """Return who has a part in an event that an audience is told of: more decides on them."""
+        event = case.event
+        if case.type is _AUDIO:
+            by = event.sender if self.profile.audio_by_number else None
+            return event.author, by, case.conversation.assignee
+        if case.type is NotificationType.CREATION:
+            return ()
+        return (event.author, *case.notified) if case.notified else (event.author,)
 
     def _hindered(self, plan: Plan, at: int | None) -> Collection[int]:
-        """Return those who have it switched on whom an event's moment could keep it from."""
-        presence, enabled = self._presence, plan.enabled
-        if at is not None:
-            for hours in plan.quiet_hours:
-                if hours.hold(at):
-                    return enabled
+        """Return who would be told, if an event's moment did not keep it from them."""
+        quiet = plan.quiet.at(at) if plan.quiet is not None and at is not None else ()
+        there: Collection[int] = ()
         if plan.type is _AUDIO:
-            return presence.visible
-        if plan.type not in NEW_MESSAGE_TYPES or at is None:
-            return ()
-        return [
-            user
-            for user, settings, _ in enabled.values()
-            if presence.active(user, at, settings.inactive_after.value, settings.connected_for)
-        ]
+            visible = self._presence.visible
+            there = visible.intersection(plan.told) if visible else ()
+        elif plan.type in NEW_MESSAGE_TYPES and at is not None:
+            there = [
+                user
+                for user, choice in plan.told.items()
+                if self._presence.active(
+                    user, at, choice.settings.inactive_after.value, choice.settings.connected_for
+                )
+            ]
+        return {*quiet, *there} if quiet else there
 
     def _is_concerned(self, case: Case, user: int) -> bool:
         """Whether one with a custom role is among those whom a message's sound concerns."""
@@ -505,30 +527,25 @@ class Evaluator:
         allowed = (user for user in audience.restricted if self._is_concerned(case, user))
         return sorted({*audience.users, *allowed})
 
-    def decide(self, case: Case, user: int) -> Sequence[RecipientFields]:
+    def decide(self, case: Case, user: int) -> Everyone:
         """Decide for one user, on each channel of the case's type."""
-        case.user = user
-        rule = first_that_holds(self._ladders.before_settings[case.type], case)
+        case.user, type_, inbox = user, case.type, case.event.inbox
+        rule = first_that_holds(self._ladders.before_settings[type_], case)
         if rule is not None:
-            return self._enabled.hindered(case.type, user, case.event.inbox, rule.reason)
-        case.settings = settings = self.settings.of(user, case.event.inbox)
-        if (
-            case.type is _AUDIO
-            and audio_set_of(case.conversation, user) not in settings.audio.value
-        ):
-            return self._enabled.not_covered(user, case.event.inbox)
-        decided: Sequence[RecipientFields]
-        decided = self._enabled.unhindered(case.type, user, case.event.inbox)
-        if settings.switched_on[case.type]:
+            return self._choices.hindered(type_, user, inbox, rule.reason)
+        choice = self._choices.of(type_, user, inbox)
+        case.settings = settings = choice.settings
+        if type_ is _AUDIO and audio_set_of(case.conversation, user) not in settings.audio.value:
+            return self._choices.not_covered(user, inbox)
+        decided = choice.decided
+        if choice.on:
             decided = self._at_moment(case, decided)
             self._keep_notified(case, decided)
         elif self.profile.one_row:
             case.notified.add(user)
         return decided
 
-    def _at_moment(
-        self, case: Case, unhindered: Sequence[RecipientFields]
-    ) -> Sequence[RecipientFields]:
+    def _at_moment(self, case: Case, unhindered: Everyone) -> Everyone:
         """Decide what only the moment can keep from firing."""
         rules, decided = self._ladders.of_moment[case.type], []
         for recipient in unhindered:
@@ -543,7 +560,7 @@ class Evaluator:
                         case.user, case.type, case.channel, rule.reason, origin, on=True
                     )
                 )
-        return decided
+        return tuple(decided)
 
     def _keep_notified(self, case: Case, decided: Sequence[RecipientFields]) -> None:
         """Keep whom the message has notified: they are told of one of its types only.
@@ -575,20 +592,24 @@ class Evaluator:
         if plan is None:
             if len(self.plan_by_state) >= PLANS_KEPT:
                 self.plan_by_state.clear()
-            plan = self.plan_by_state[state] = self._plan_of_place(case, state[:6], team)
+            plan = self.plan_by_state[state] = self._plan_of_place(case, team)
         return plan
 
-    def _plan_of_place(self, case: Case, state: tuple[object, ...], team: int | None) -> Plan:
+    def _plan_of_place(self, case: Case, team: int | None) -> Plan:
         """Return the same: inboxes without anything on record share one, as do teams of no more."""
         type_, inbox = case.type, case.event.inbox
         users = self._finder.audience(type_, inbox, team)
         if team is not None and users is self.directory.viewers(inbox):
             team = None
-        place = self._enabled.place(inbox)
-        plan = self.plans.get((*state, place, team))
+        place = inbox if inbox in self._places else None
+        rule = first_that_holds(self._ladders.of_conversation[type_], case)
+        reason = None if rule is None else rule.reason
+        sounds = audio_set_of(case.conversation, 0) if type_ is _AUDIO and rule is None else ""
+        key = type_, place, team, reason, sounds
+        plan = self.plans.get(key)
         if plan is None:
-            plan = self._found(case, self._audience(type_, place, team, users))
-            self.plans[(*state, place, team)] = plan
+            audience = self._audience(type_, place, team, users)
+            plan = self.plans[key] = _plan_of(type_, inbox, audience, reason, sounds)
             self.full = len(self.plans) > PLANS_KEPT
         return plan
 
@@ -598,35 +619,18 @@ class Evaluator:
         """Return the audience of a type in an inbox; it is found once."""
         known = self.audiences.get((type_, place, team))
         if known is None:
-            restricted = self.directory.restricted
+            restricted, of = self.directory.restricted, self._choices.of
             members = tuple(user for user in users if user not in restricted)
-            wanting = self._enabled.of(type_, members, place)
+            each = (of(type_, user, place) for user in self._choices.wanting(type_, members))
+            choices = [choice for choice in each if choice.on]
             known = self.audiences[type_, place, team] = Audience(
                 members,
                 frozenset(members),
                 tuple(user for user in users if user in restricted),
-                wanting,
-                frozenset(one.user for one in wanting),
+                choices,
+                frozenset(choice.user for choice in choices),
             )
         return known
-
-    def _found(self, case: Case, audience: Audience) -> Plan:
-        rule = first_that_holds(self._ladders.of_conversation[case.type], case)
-        wanted = bool(audience.wanting or audience.restricted)
-        plan = Plan(case.type, case.event.inbox, audience, rule and rule.reason, wanted)
-        if rule is None:
-            covered = audio_set_of(case.conversation, 0) if case.type is _AUDIO else ""
-            fits = [
-                one
-                for one in audience.wanting
-                if not covered or covered in one.settings.audio.value
-            ]
-            plan.enabled = {one.user: one for one in fits}
-            plan.always = tuple(chain.from_iterable(one.decided for one in fits))
-            plan.fires_always = tuple(_fired(plan.always))
-            hours = (one.settings.quiet_hours.value for one in fits)
-            plan.quiet_hours = frozenset(filter(None, hours))
-        return plan
 
     def default(self, plan: Plan, user: int) -> Everyone:
         """Return what is decided of one of an audience who isn't judged."""
@@ -637,12 +641,14 @@ class Evaluator:
 
     def _default(self, plan: Plan, user: int) -> Everyone:
         if plan.reason is not None:
-            return self._enabled.hindered(plan.type, user, plan.inbox, plan.reason)
+            return self._choices.hindered(plan.type, user, plan.inbox, plan.reason)
+        if user in plan.told:
+            return plan.told[user].decided
         if plan.type is _AUDIO:
-            return self._enabled.not_covered(user, plan.inbox)
-        return self._enabled.unhindered(plan.type, user, plan.inbox)
+            return self._choices.not_covered(user, plan.inbox)
+        return self._choices.of(plan.type, user, plan.inbox).decided
 
-    def rest(self, judged: Judged) -> Iterator[RecipientFields]:
+    def rest(self, judged: Judged) -> dict[int, Everyone]:
         """Decide for who has a part in the event and doesn't want it, by users in their order.
 
         It holds until the next event.
@@ -650,20 +656,18 @@ class Evaluator:
         one, plan = judged.candidates, judged.plan
         case = replace(judged.case, type=one.type, notified=set(judged.notified))
         if one.users is None:
-            apart = plan.audience.members.intersection(_people_apart(plan, case))
-            users: Iterable[int] = sorted(apart.difference(plan.audience.switched_on))
+            apart = self._people_apart(case) if plan.reason is None else ()
+            members = plan.audience.members.intersection(apart)
+            users: Iterable[int] = sorted(members.difference(plan.audience.wanting))
         else:
-            wanting = self._enabled.wanting(one.type, one.users)
+            wanting = self._choices.wanting(one.type, one.users)
             users = [] if wanting is one.users else [u for u in one.users if u not in wanting]
-        for user in users:
-            yield from self.decide(case, user)
+        return {user: self.decide(case, user) for user in users}
 
     def all_decided(self, judged: Judged) -> Sequence[RecipientFields]:
         """Return everything that an event comes to for a type, by user and channel."""
         plan = judged.plan
-        own: dict[int, list[RecipientFields]] = {}
-        for recipient in chain(judged.decided, self.rest(judged)):
-            own.setdefault(recipient.user_id, []).append(recipient)
+        own = {**judged.apart, **self.rest(judged)}
         users: Iterable[int] = sorted(own)
         if judged.candidates.users is None:
             users = (
@@ -677,14 +681,23 @@ class Evaluator:
         return every
 
 
-def _people_apart(plan: Plan, case: Case) -> Collection[int | None]:
-    """Return who has a part in an event that an audience is told of: more decides about them."""
-    if plan.reason is not None or plan.type is NotificationType.CREATION:
-        return ()
-    event = case.event
-    if plan.type is _AUDIO:
-        return event.author, event.sender, case.conversation.assignee
-    return (event.author, *case.notified) if case.notified else (event.author,)
+def _plan_of(
+    type_: NotificationType,
+    inbox: int | None,
+    audience: Audience,
+    reason: Reason | None,
+    sounds: str,
+) -> Plan:
+    """Make a plan; `sounds` is the set of conversations that sound which these are of."""
+    plan = Plan(type_, inbox, audience, reason)
+    if reason is None:
+        told = [c for c in audience.choices if not sounds or sounds in c.settings.audio.value]
+        plan.told = {choice.user: choice for choice in told}
+        plan.decided = tuple(chain.from_iterable(choice.decided for choice in told))
+        plan.fired = tuple(_fired(plan.decided))
+        if any(choice.settings.quiet_hours.value for choice in told):
+            plan.quiet = QuietUsers(told)
+    return plan
 
 
 def _fired(decided: Sequence[RecipientFields]) -> Sequence[RecipientFields]:

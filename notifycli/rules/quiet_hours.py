@@ -118,14 +118,24 @@ class QuietHours(Struct, frozen=True):
 
     def hold(self, moment: int) -> bool:
         """Whether the moment (microseconds since 1970 UTC) lies inside the quiet hours."""
-        minutes = (moment + _offset(self.zone, moment // _QUARTER)) // _MINUTE
+        return self.span(moment)[0]
+
+    def span(self, moment: int) -> tuple[bool, int]:
+        """Return the same, and a moment until which nothing changes in it."""
+        quarter = moment // _QUARTER
+        ahead = _offset(self.zone, quarter)
+        minutes = (moment + ahead) // _MINUTE
         day, minute = divmod(minutes, _MINUTES_OF_A_DAY)
         today = (day + _FIRST_WEEKDAY) % 7
         if self.start < self.end:
-            return self.start <= minute < self.end and today in self.days
-        if minute >= self.start:
-            return today in self.days
-        return minute < self.end and (today - 1) % 7 in self.days
+            hold = self.start <= minute < self.end and today in self.days
+        elif minute >= self.start:
+            hold = today in self.days
+        else:
+            hold = minute < self.end and (today - 1) % 7 in self.days
+        turns = (self.start, self.end, _MINUTES_OF_A_DAY)
+        turn = day * _MINUTES_OF_A_DAY + min(turn for turn in turns if turn > minute)
+        return hold, min(turn * _MINUTE - ahead, (quarter + 1) * _QUARTER)
 
 
 @lru_cache(1024)

@@ -255,8 +255,8 @@ class Replay:
             if takes(account, fired.user_id, fired.channel, fired.type):
                 insight.add_fired(place, fired, event.at, event.inbox)
         for one in evaluation.judged:
-            for recipient in evaluator.rest(one):
-                one.plan.outcomes[recipient] += 1
+            for decided in evaluator.rest(one).values():
+                one.plan.apart[decided] += 1
 
     def _meet(self, event: Event) -> Account:
         """Return the event's account."""
