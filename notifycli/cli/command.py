@@ -213,7 +213,8 @@ _EVERYWHERE = (
     _Shared(
         ("--db",),
         str,
-        "The store: a file, or postgresql://HOST/DATABASE. [env: NOTIFYCLI_DB]",
+        "The store: a file, postgresql://HOST/DATABASE, or the https://HOST of a serve. "
+        "[env: NOTIFYCLI_DB]",
         "PATH",
     ),
     _Shared(("--quiet", "-q"), bool, "No notes on standard error; errors still."),

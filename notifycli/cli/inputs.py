@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -84,11 +83,15 @@ def find_inputs(
 
     At a terminal nobody means to type them: there it is what `listen` or `watch` has kept, else the
     past of the connected Chatwoot from `since` on, which is yesterday by default. Raises
-    `UsageError` where there is neither.
+    `UsageError` where there is neither. With a store behind `serve` it is what that has received.
 
     Messages as Chatwoot's own command line prints them are events as well; those that don't say of
     which conversation they are belong to the only one of `conversations`.
     """
+    if not given and session.location.link is not None:
+        from notifycli.cli.remote import received_events  # noqa: PLC0415 - few stores are remote
+
+        return received_events(session, conversations or ())
     if given or not is_terminal(sys.stdin):
         return session.inputs(given)._replace(
             translate=partial(_translate, session, conversations or ())
@@ -134,11 +137,11 @@ def _find_known(session: Session, since: int | None, until: int | None) -> Itera
     with session.store() as store:
         journal = journal_of(session.location, store)
         connected = store.chatwoot.of(session.resolve_account(store)) is not None
-    kept = [*sorted(journal.parent.glob(f"{journal.stem}-*{journal.suffix}")), journal]
-    files = [str(path) for path in kept if os.path.isfile(path) and path.stat().st_size]  # noqa: PTH113 - pathlib's raises where it may not look
-    if files:
+    from notifycli.server.journal import files_of  # noqa: PLC0415 - where nobody named events
+
+    if files := files_of(journal):
         session.info(f"reading what was received: {journal}")
-        return files
+        return map(str, files)
     if not connected:
         raise UsageError(
             "no events are named, and none are known", _WAYS.format(command=session.command)

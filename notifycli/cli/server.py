@@ -238,7 +238,14 @@ def serve(
     with session.store(create=True):
         pass  # What is wrong with it is told here, and not of each request.
     metrics = Metrics(session.location)
-    api = Api(session.location, now, log, allow_loopback=allow_loopback, metrics=metrics)
+    api = Api(
+        session.location,
+        now,
+        log,
+        allow_loopback=allow_loopback,
+        metrics=metrics,
+        journal=journal_path(session),
+    )
     http_server.run(
         api.application(),
         http_server.ListenAddress(host, port, tls_cert, tls_key, behind_proxy),

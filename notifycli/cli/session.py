@@ -52,6 +52,11 @@ def _find_password(url: str) -> str | None:
     return find_password(url)
 
 
+def is_web_address(text: str) -> bool:
+    """Whether it is the address of a `notifycli serve`, as far as its beginning tells."""
+    return text.lower().startswith(("https://", "http://"))
+
+
 class Session:
     """The common options, as far as they were given, on the program or on the command."""
 
@@ -77,10 +82,15 @@ class Session:
     @cached_property
     def location(self) -> Location:
         """Where the store is. Raises `UsageError` for an address of no store."""
-        return locate(self._store_name or None, _find_password)
+        if is_web_address(self.store_name):
+            from notifycli.cli.remote import locate_server  # noqa: PLC0415 - few stores are remote
+
+            return locate_server(self.store_name, self.command, self.info)
+        return locate(self.store_name or None, _find_password)
 
     @cached_property
-    def _store_name(self) -> str:
+    def store_name(self) -> str:
+        """How the store was named; "" if it wasn't."""
         return self.db or os.environ.get("NOTIFYCLI_DB", "")
 
     @property
@@ -90,7 +100,7 @@ class Session:
 
     def store(self, *, create: bool = False) -> Store:
         """Open the store; without `create`, a missing one is as good as empty and isn't made."""
-        if self._store_name and not (create or self._missing_told):
+        if self.store_name and not (create or self._missing_told):
             self._missing_told = not self.location.exists
             if self._missing_told:
                 self.info(f"there is no store at {self.location.name} yet")
@@ -106,7 +116,7 @@ class Session:
 
     def damage(self) -> NotifycliError | None:
         """Give the error that a store is damaged, if one was opened and is."""
-        if not self._opened:
+        if not self._opened or self.location.link is not None:
             return None
         try:
             with open_store(self.location, create=False) as store:

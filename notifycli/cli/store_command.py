@@ -13,7 +13,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from notifycli.cli.command import command_class, examples, group, part, session_of
-from notifycli.cli.session import Session, plural
+from notifycli.cli.session import Session, is_web_address, plural
 from notifycli.cli.terminal import is_terminal, read_secret
 from notifycli.errors import (
     DataError,
@@ -79,6 +79,7 @@ def store_copy(
     cls=command_class(),
     epilog=examples(
         "notifycli store login postgresql://jane@db.example.com/desk\n"
+        "notifycli store login https://desk.example.com          with an administrator's token\n"
         "notifycli store login < password.txt     of the store that NOTIFYCLI_DB names"
     ),
 )
@@ -86,12 +87,17 @@ def store_login(
     ctx: typer.Context,
     url: Annotated[str, typer.Argument(metavar="[URL]", help="The store; else that of --db.")] = "",
 ) -> None:
-    """Keep the password of a store's server in the keyring."""
+    """Keep the password of a store's server, or the token for a `serve`, in the keyring."""
     session = session_of(ctx)
+    if is_web_address(url or session.store_name):
+        from notifycli.cli.remote import login_to_server  # noqa: PLC0415 - few stores are remote
+
+        login_to_server(url or session.store_name, session.info)
+        return
     at = locate(url, find_password) if url else session.location
     if at.file is not None:
         raise UsageError(f"{at.name} is a file: it has no password", "name a postgresql:// address")
-    keychain = _keychain(at)
+    keychain = server_keychain()
     keychain.unlock(to_write=True)
     text = read_secret(
         f"Password of {at.url}: ", "password", "notifycli store login URL < password.txt"
@@ -106,16 +112,13 @@ def store_login(
     if not asked:
         session.info(f"the server of {at.url} lets in without it: not kept")
         return
-    keychain.set(_secret_name(at.url), Secret(text))
+    keychain.set(secret_name(at.url), Secret(text))
     session.info(f"the password of {at.url} is kept, and lets in")
 
 
 def find_password(url: str) -> str | None:
     """Return a server's password: the keyring's, else one that is typed now on a terminal."""
-    try:
-        kept = _keychain(locate(url)).get(_secret_name(url))
-    except UnavailableError:
-        kept = None
+    kept = find_kept(url)
     if kept is not None:
         return kept.reveal()
     if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
@@ -123,12 +126,22 @@ def find_password(url: str) -> str | None:
     return read_secret(f"Password of {url}: ", "password", "notifycli store login")
 
 
-def _keychain(at: Location) -> Keychain:
-    return open_keychain(beside=at.folder)
+def server_keychain() -> Keychain:
+    """Return the keychain that keeps what opens servers."""
+    return open_keychain(beside=Location(None).folder)
 
 
-def _secret_name(url: str) -> str:
+def secret_name(url: str) -> str:
+    """Return the name under which it is kept."""
     return f"store/{url}"
+
+
+def find_kept(url: str) -> Secret | None:
+    """Return what the keychain has for a server; `None` where it can't be opened too."""
+    try:
+        return server_keychain().get(secret_name(url))
+    except UnavailableError:
+        return None
 
 
 @app.command(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-LARGEST_BODY = 256 * 1024
-"""Bytes; a dashboard's whole `ui_settings` takes a few thousand."""
 NOTE_SECONDS = 5.0
 """How often the last uses of tokens are written down."""
 _BAD_TOKEN = "Invalid Access Token"  # noqa: S105 - what Chatwoot says
@@ -42,18 +41,19 @@ _LONGEST_NUMBER = 19
 
 
 class Stores:
-    """The two connections of a server: reads at once, writes one after the other in one thread.
+    """The connections of a server: reads at once, writes one after the other in one thread.
 
     Reads never wait for another process, since the file is in WAL mode, and take a tenth of a
     millisecond: less than handing them to a thread would. A write may have to wait for another
     process for as long as `database.BUSY_SECONDS`, so all of them happen in a thread of their own,
-    and nobody who reads waits with them. `open` and `close` belong to the loop's thread.
+    and nobody who reads waits with them; what reads a whole account or log has another one. `open`
+    and `close` belong to the loop's thread.
     """
 
     def __init__(self, location: Location) -> None:
         self._location = location
-        self._thread = ThreadPoolExecutor(1, "store-writer")
-        self._writer: Store | None = None
+        self._writer = _StoreThread(location, "store-writer")
+        self._reader = _StoreThread(location, "store-reader")
 
     def open(self) -> None:
         """Open the store for reading, bringing it up to date first."""
@@ -61,18 +61,42 @@ class Stores:
 
     async def write(self, change: Callable[[Store], Result]) -> Result:
         """Run a function in the thread that writes; raises what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, change)
+        return await self._writer.run(change)
 
-    def _run(self, change: Callable[[Store], Result]) -> Result:
-        if self._writer is None:
-            self._writer = open_store(self._location)
-        return change(self._writer)
+    async def read(self, ask: Callable[[Store], Result]) -> Result:
+        """Run a function in the thread that reads much; raises what it raises."""
+        return await self._reader.run(ask)
 
     async def close(self) -> None:
-        """Close both, once what is being written is written."""
-        await self.write(lambda store: store.__exit__())
-        self._thread.shutdown()
+        """Close all, once what is being written is written."""
+        await self._writer.close()
+        await self._reader.close()
         self.reader.__exit__()
+
+
+class _StoreThread:
+    """A thread with a connection of its own, made when it is first needed."""
+
+    def __init__(self, location: Location, name: str) -> None:
+        self._location = location
+        self._thread = ThreadPoolExecutor(1, name)
+        self._store: Store | None = None
+
+    async def run(self, work: Callable[[Store], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+
+    def _run(self, work: Callable[[Store], Result]) -> Result:
+        if self._store is None:
+            self._store = open_store(self._location)
+        return work(self._store)
+
+    def _end(self) -> None:
+        if self._store is not None:
+            self._store.__exit__()
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._end)
+        self._thread.shutdown()
 
 
 class Api:
@@ -87,7 +111,9 @@ class Api:
         *,
         allow_loopback: bool = False,
         metrics: Metrics | None = None,
+        journal: Path | None = None,
     ) -> None:
+        self._journal = journal
         self._stores = Stores(location)
         self._now = now
         self._log = log
@@ -156,11 +182,15 @@ class Api:
         caller = self._stores.reader.user(token.account_id, token.user_id)
         if caller is None:
             raise HTTPError(401, _BAD_TOKEN)
+        if item.administrators and caller.role != "administrator":
+            raise HTTPError(403, "this takes an administrator's token")
         body = await _body(item, request)
         user = _user_id(request, body) if item.for_user else None
-        call = Call(token, secret, caller, path, now, body, user)
+        call = Call(token, secret, caller, path, now, body, user, self._journal)
         if item.writes:
             return answer(await self._stores.write(lambda store: item.run(store, call)))
+        if item.administrators:
+            return await self._stores.read(lambda store: answer(item.run(store, call)))
         return answer(item.run(self._stores.reader, call))
 
     def _authenticate(self, request: Request, now: int) -> tuple[Token, Secret]:
@@ -245,7 +275,7 @@ def _number(text: str) -> int | None:
 async def _body(item: Operation, request: Request) -> Any:
     if item.takes is None:
         return None
-    data = await read_body(request, LARGEST_BODY)
+    data = await read_body(request, item.largest_body)
     try:
         data.decode()
         return msgspec.json.decode(data, type=item.takes)

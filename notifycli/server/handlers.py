@@ -6,6 +6,7 @@ thread that writes.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -52,6 +53,8 @@ class Call(Struct, frozen=True):
     """As the operation takes it."""
     user_id: int | None = None
     """Whose settings are meant, where that is said."""
+    journal: Path | None = None
+    """Where events are kept that `listen` receives."""
 
     @property
     def account(self) -> int:

@@ -294,6 +294,13 @@ class Journal:
         self._ids_size = os.fstat(self._ids).st_size
 
 
+def files_of(journal: Path) -> list[Path]:
+    """Return the files of a journal that hold anything: those put aside, then the last one."""
+    aside = sorted(journal.parent.glob(f"{journal.stem}-*{journal.suffix}"))
+    # pathlib's own raises where it may not look.
+    return [one for one in [*aside, journal] if os.path.isfile(one) and os.path.getsize(one)]  # noqa: PTH113, PTH202
+
+
 def _first_line(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.readline(_LONGEST_LINE)

@@ -14,9 +14,10 @@ from notifycli.chatwoot.mapping import FLAGS, UI_SETTINGS, NotificationSettings
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import KEYS
-from notifycli.server import handlers, schemas
+from notifycli.server import handlers, remote_end, schemas
 from notifycli.server.handlers import Call
 from notifycli.server.middleware import Failure
+from notifycli.store import exchange
 from notifycli.store.store import Store
 
 _ACCOUNT = "/api/v1/accounts/{account_id}"
@@ -38,6 +39,10 @@ class Operation(NamedTuple):
     """What it may answer besides what all may."""
     for_user: bool = False
     """Whether an administrator can name another user by `user_id`."""
+    administrators: bool = False
+    """Whether it is for them alone; and as much as it may be of, in a thread of its own."""
+    largest_body: int = 256 << 10
+    """Bytes; a dashboard's whole `ui_settings` takes a few thousand."""
 
 
 _BODY = (
@@ -47,6 +52,7 @@ _BODY = (
     HTTPStatus.UNPROCESSABLE_ENTITY,
 )
 _CHANGES = (*_BODY, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+_ADMINISTRATOR = (HTTPStatus.FORBIDDEN,)
 _USER = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 OPERATIONS = (
@@ -168,6 +174,63 @@ OPERATIONS = (
         writes=True,
         refuses=_BODY,
     ),
+    Operation(
+        ("GET",),
+        exchange.ACCOUNT,
+        remote_end.show_account,
+        "The account as it is: directory, preferences, presets.",
+        exchange.AccountState,
+        refuses=_ADMINISTRATOR,
+        administrators=True,
+    ),
+    Operation(
+        ("GET",),
+        exchange.HISTORY,
+        remote_end.list_changes,
+        "What was changed in the account, the newest first.",
+        exchange.Past,
+        refuses=_ADMINISTRATOR,
+        administrators=True,
+    ),
+    Operation(
+        ("GET",),
+        exchange.NOTICES,
+        remote_end.list_notices,
+        "What the outbox has of the account.",
+        exchange.Notices,
+        refuses=_ADMINISTRATOR,
+        administrators=True,
+    ),
+    Operation(
+        ("GET",),
+        exchange.EVENTS,
+        remote_end.list_events,
+        "The events of the account that were received.",
+        exchange.Events,
+        refuses=_ADMINISTRATOR,
+        administrators=True,
+    ),
+    Operation(
+        ("GET",),
+        exchange.EVENTS_OF_ONE,
+        remote_end.list_events,
+        "The events of one conversation that were received.",
+        exchange.Events,
+        refuses=_ADMINISTRATOR,
+        administrators=True,
+    ),
+    Operation(
+        ("POST",),
+        exchange.CHANGES,
+        remote_end.change_account,
+        "Change the account, all or nothing, if it is still of that revision.",
+        exchange.Changed,
+        exchange.ChangeSet,
+        writes=True,
+        refuses=(*_BODY, *_ADMINISTRATOR, HTTPStatus.CONFLICT),
+        administrators=True,
+        largest_body=32 << 20,
+    ),
 )
 
 
@@ -182,8 +245,9 @@ _ALWAYS = (
 _WHY = {
     HTTPStatus.BAD_REQUEST: "The body is no JSON.",
     HTTPStatus.UNAUTHORIZED: "A bad token, or no right to this.",
-    HTTPStatus.FORBIDDEN: "A lock of the account forbids the value.",
+    HTTPStatus.FORBIDDEN: "A lock of the account forbids the value, or no administrator asks.",
     HTTPStatus.NOT_FOUND: "There is no such user, inbox or team, or no such id can be.",
+    HTTPStatus.CONFLICT: "The account was changed since that revision.",
     HTTPStatus.REQUEST_TIMEOUT: "The body took too long.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "A value that can't be, such as an unknown flag.",
@@ -217,7 +281,8 @@ def document() -> Json:
         "info": {
             "title": "notifycli serve",
             "version": __version__,
-            "description": "Chatwoot's API for profiles, notification settings and the directory.",
+            "description": "Chatwoot's API for profiles, notification settings and the directory; "
+            "under /notifycli/v1, an administrator's account for `notifycli --db URL`.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "paths": paths,

@@ -12,10 +12,11 @@ from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import Inbox, Team, User
 
 if TYPE_CHECKING:
+    from notifycli.store.exchange import Past
     from notifycli.store.store import Store
     from notifycli.store.transaction import Change, DirectoryDifference
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from notifycli.errors import UsageError
 from notifycli.store.staged_values import Staging, differ
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from notifycli.store.store import Database
 
 
+T = TypeVar("T")
 _TOLD = 10
+_PAST_COLUMNS = {
+    "preference_change": "v.layer, v.user_id, v.inbox_id, v.key, v.old, v.new",
+    "directory_change": "v.kind, v.item_id, v.old, v.new",
+}
 
 # A user is named by the address of today: the history keeps ids.
 _VALUES = """
@@ -126,6 +132,48 @@ class History:
                 [account],
             ).fetchone()
         return None if first is None else str(first[0])
+
+    def revision(self, account: int) -> int:
+        """Return the number of an account's last change; 0 before the first."""
+        with self._database.errors():
+            found = self._database.execute(
+                "SELECT id FROM change WHERE account_id = ? ORDER BY id DESC LIMIT 1", (account,)
+            ).fetchone()
+        return int(found[0]) if found else 0
+
+    def past(self, account: int, most: int) -> Past:
+        """Return the newest changes, whole, that did at most so many things to preferences."""
+        from notifycli.store.exchange import Past, PastItem, PastRecord, PastValue  # noqa: PLC0415 - serve alone
+
+        values = self._done_to("preference_change", PastValue, account, 0, most + 1)
+        oldest = values[-1][0] if len(values) > most else 0
+        with self._database.errors():
+            rows = self._database.execute(
+                "SELECT id, at, who, command FROM change WHERE account_id = ? AND id > ?"
+                " ORDER BY id DESC",
+                (account, oldest),
+            ).fetchall()
+        records = {row[0]: PastRecord(*row) for row in rows}
+        for id_, value in values:
+            if id_ > oldest:
+                records[id_].values.append(value)
+        for id_, item in self._done_to("directory_change", PastItem, account, oldest, most):
+            records[id_].directory.append(item)
+        told = [one for one in records.values() if one.values or one.directory]
+        return Past(told, complete=not oldest)
+
+    def _done_to(
+        self, table: str, type_: Callable[..., T], account: int, after: int, most: int
+    ) -> list[tuple[int, T]]:
+        """Return what the newest changes did, each with the number of the change."""
+        columns = _PAST_COLUMNS[table]
+        with self._database.errors():
+            rows = self._database.execute(
+                f"SELECT c.id, {columns} FROM change c JOIN {table} v ON v.change_id = c.id"
+                " WHERE c.account_id = ? AND c.id > ? ORDER BY c.id DESC, v.id LIMIT ?",
+                (account, after, most),
+            ).fetchall()
+        return [(row[0], type_(*row[1:])) for row in rows]
 
     def _newest_first(
         self, sql: str, parameters: list[object], limit: int | None = None

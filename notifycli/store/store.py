@@ -43,14 +43,32 @@ class AccountName(NamedTuple):
     name: str
 
 
+class Link(Protocol):
+    """The way to a `notifycli serve`, for an administrator."""
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+        """Send a request; give the status and the body of the answer."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say something to whoever uses it."""
+        ...
+
+    def close(self) -> None:
+        """End the connection; `ask` makes another one."""
+        ...
+
+
 class Location(NamedTuple):
-    """Where a store is: in a file, or in the database of a server."""
+    """Where a store is: in a file, in the database of a server, or behind a `notifycli serve`."""
 
     file: Path | None
     url: str = ""
     """Of a server's; there is no password in it."""
     password: Callable[[], str | None] = lambda: None
     """Gives the password once a server asks for one that no file of PostgreSQL's says."""
+    link: Link | None = None
+    """To a `notifycli serve`."""
 
     @property
     def name(self) -> str:
@@ -398,6 +416,10 @@ def open_store(url: str | Path | Location, *, create: bool = True) -> Store:
     from notifycli.store.sql_store import SQLStore
 
     location = url if isinstance(url, Location) else locate(url)
+    if location.link is not None:
+        from notifycli.store.remote_store import RemoteStore
+
+        return RemoteStore(location, location.link)
     return SQLStore(location, _connect(location, create=create))
 
 

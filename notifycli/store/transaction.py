@@ -175,6 +175,11 @@ class Change:
         """Its number in the history; only where something differs."""
         return self._change_id()
 
+    @property
+    def ended_tokens(self) -> int:
+        """How many tokens have ended with their users."""
+        return len(self.tokens)
+
     def item(self, kind: str, id_: int) -> Item | None:
         """Return a user, an inbox or a team as it is."""
         if kind == "user":

@@ -112,6 +112,14 @@ def test_what_jane_got_and_did_not_get(busy: Desk) -> None:
     assert told == TOLD_JANE
 
 
+def test_events_of_an_account_that_is_not_on_record_are_passed_over(busy: Desk) -> None:
+    foreign = {**ASSIGNED, "account": {"id": 2}}
+    told = busy.run("why", "-u", "jane@example.com", busy.events(foreign, *EVENTS))
+    assert [one["line"] for one in told.records()][:2] == [2, 2]
+    of_all = busy.run("why", "--conversation", "42", busy.events(foreign, *EVENTS))
+    assert (of_all.status, {one["line"] for one in of_all.records()} & {1}) == (0, set())
+
+
 def test_who_can_t_see_it_is_told_how_they_could(busy: Desk) -> None:
     told = [(one["sentence"], one["command"]) for one in asked(busy, "8") if one["line"] == 6]
     assert told[0] == (

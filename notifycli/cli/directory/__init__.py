@@ -56,12 +56,10 @@ def carry_out(session: Session, store: Store, account: int, asked: Manner, work:
         work(change)
         tell_new_ids(session, change)
         lost = _name_lost(change)
-        number = change.id if lost else 0
-        tokens = len(change.tokens)
     forget_leftovers(session, store)
     if lost:
-        session.info(f"removed: {lost}; take it back: notifycli directory undo {number}")
-    if tokens:
+        session.info(f"removed: {lost}; take it back: notifycli directory undo {change.id}")
+    if tokens := change.ended_tokens:
         session.info(f"{plural(tokens, 'token')} ended, and can't be taken back")
     return True
 

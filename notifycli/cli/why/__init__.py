@@ -142,7 +142,7 @@ def why(
         askers.account.take_over(askers.account.directory, past.at(as_of))
     tell_without_effect(session, accounts.values())
     run = Run(replay, selection, BadLines(print_error, strict=strict))
-    judge = _judge(replay, askers, selection, (account, past) if as_of is None else None)
+    judge = _judge(replay, askers, selection, account, past if as_of is None else None)
     told = run.judge_events(read_events(inputs, run.bad, jobs=processors()), judge)
     answers = (one for event, found in told if event.account == account for one in found)
     fired: set[Channel] = set()
@@ -159,9 +159,10 @@ def _judge(
     replay: Replay,
     askers: Askers,
     selection: Selection,
-    past: tuple[int, PastPreferences] | None,
+    account: int,
+    past: PastPreferences | None,
 ) -> Callable[[Event], list[EventAnswer]]:
-    """Make what answers for an event, by the preferences of its time if an account's past is given.
+    """Make what answers for an account's events, by the preferences of their time if given a past.
 
     Of several people, only what is of the selected conversations is answered for.
     """
@@ -170,11 +171,11 @@ def _judge(
         asked = askers.only is not None or event.conversation in selection.conversations
         found = EventAnswer(event, [], others=False)
         if replay.admit(event):
-            if not asked:
+            if not asked or event.account != account:
                 replay.fold(event)
             else:
-                if past is not None and event.account == past[0]:
-                    past[1].enter(askers.account, event)
+                if past is not None:
+                    past.enter(askers.account, event)
                 found = select(answer(replay, event, askers), selection)
             replay.leave(event)
         return [found] if asked else []
