@@ -20,6 +20,7 @@ from notifycli.rules.plan import Evaluator, Judged
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.state import (
     HANDOFF,
+    AccountState,
     Assumptions,
     Clock,
     Conversation,
@@ -55,6 +56,17 @@ class Account:
     def keep(self, sign: Sign) -> None:
         """Keep who is there."""
         self.presence.keep(sign, hidden_counts=self.profile.live_presence)
+
+    @property
+    def state(self) -> AccountState:
+        """All that was kept so far, which goes on changing with the account."""
+        return AccountState(self.clock.last, self.presence, self.conversations)
+
+    def resume(self, state: AccountState) -> None:
+        """Go on from what another replay has kept of the account."""
+        self.clock, self.presence = Clock(last=state.last), state.presence
+        self.conversations = state.conversations
+        self.take_over(self.directory, self.preferences)
 
     def conversation(self, event: Event) -> Conversation:
         """Give the conversation's kept state; a passing one, if the event names none."""
@@ -262,9 +274,13 @@ class Replay:
         """Return the event's account."""
         if event.account is None:
             event.account = self._fallback
-        account = self.accounts.get(event.account)
+        return self.account(event.account)
+
+    def account(self, id_: int) -> Account:
+        """Return an account; one that isn't on record is added, with nobody in it."""
+        account = self.accounts.get(id_)
         if account is None:
-            account = self.accounts[event.account] = Account(Directory(), Preferences())
+            account = self.accounts[id_] = Account(Directory(), Preferences())
         return account
 
     def _enter(self, event: Event, account: Account) -> tuple[Conversation, Opening | None]:

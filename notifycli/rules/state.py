@@ -6,11 +6,18 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable
 from enum import Enum
+from typing import TYPE_CHECKING, Self, TypeAlias
 
+import msgspec
 from msgspec import Struct, field
 
 from notifycli.events.event import MESSAGE_CREATED, STATUS_EVENTS, UNSAID, Event, Unsaid
 from notifycli.events.timestamps import SECOND
+
+if TYPE_CHECKING:
+    Ids: TypeAlias = array[int]
+else:
+    Ids = array  # until Python 3.12 it takes no argument, and msgspec reads what stands there
 
 HANDOFF = "conversation_bot_handoff"
 MESSAGES_KEPT = 100
@@ -27,7 +34,7 @@ class Opening(Enum):
     BY_PERSON = 3
 
 
-class Conversation(Struct, gc=False):
+class Conversation(Struct, array_like=True, gc=False):
     """What is kept of a conversation; it grows with the people who take part, not with events."""
 
     inbox: int | None = None
@@ -45,7 +52,7 @@ class Conversation(Struct, gc=False):
     """Who has opened it since it was last pending, if anybody has."""
     changed: bytes | None = None
     """The digest of the last event of the conversation itself."""
-    _messages: array[int] | None = None
+    _messages: Ids | None = None
     _newest: int = 0
 
     def came_already(self, event: Event) -> bool:
@@ -241,7 +248,7 @@ def sign_of(event: Event) -> Sign | None:
     )
 
 
-class Window(Struct):
+class Window(Struct, array_like=True):
     """The app's window: whether it is in front, and the conversation that is open in it."""
 
     visible: bool = False
@@ -251,16 +258,15 @@ class Window(Struct):
 _HIDDEN = Window()
 
 
-class Presence:
+class Presence(Struct, array_like=True):
     """The presence of one account's users. With nothing known: inactive, window hidden."""
 
-    def __init__(self) -> None:
-        self.visible: set[int] = set()
-        """Whose window is in front."""
-        self._seen: dict[int, int] = {}
-        self._windows: dict[int, Window] = {}
-        self._connected: frozenset[int] = frozenset()
-        self._connected_at: int | None = None
+    visible: set[int] = field(default_factory=set)
+    """Whose window is in front."""
+    _seen: dict[int, int] = field(default_factory=dict)
+    _windows: dict[int, Window] = field(default_factory=dict)
+    _connected: frozenset[int] = frozenset()
+    _connected_at: int | None = None
 
     def keep(self, sign: Sign, *, hidden_counts: bool) -> None:
         """Keep what an event says; whether whoever has hidden the app is active is the rules'."""
@@ -299,3 +305,21 @@ class Presence:
     def window(self, user: int) -> Window:
         """Give what is known of the user's window."""
         return self._windows.get(user, _HIDDEN)
+
+
+class AccountState(Struct, array_like=True):
+    """All that a replay keeps of an account: with it, another goes on as if it had been the one."""
+
+    last: int | None = None
+    """The time of its last event that had one."""
+    presence: Presence = field(default_factory=Presence)
+    conversations: dict[int, Conversation] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Write it as MessagePack."""
+        return msgspec.msgpack.encode(self, enc_hook=list)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote. Raises `msgspec.DecodeError`."""
+        return msgspec.msgpack.decode(data, type=cls, dec_hook=lambda _, ids: array("q", ids))

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event, Message
@@ -31,6 +32,7 @@ from notifycli.rules.decision import (
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.replay import Account, Replay, event_fields
+from notifycli.rules.state import AccountState
 from tests.rules.harness import directory_of, preferences_of, replay_of
 from tests.rules.worlds import World, worlds
 
@@ -212,3 +214,27 @@ def test_a_decision_is_its_two_parts_together() -> None:
         7, None, NotificationType.MENTION, Channel.PUSH, Outcome.FIRE, Reason.ENABLED, None, False
     )
     assert join_fields(event_fields(event), recipient).user_id == 7
+
+
+@given(worlds(), PROFILES)
+def test_what_goes_on_from_a_kept_state_notifies_as_if_it_had_never_stopped(
+    world: World, profile: Profile
+) -> None:
+    def notified(replay: Replay, event: Event) -> list[tuple[object, ...]]:
+        evaluation = replay.evaluate(event)
+        return [] if evaluation is None else [*map(astuple, evaluation.fired)]
+
+    # Each replay completes the events that it is given.
+    whole, states = replay_with(world, profile, Selection()), [dict[int, bytes]()]
+    expected = []
+    for event in events_of(world.lines):
+        expected.append(notified(whole, event))
+        states.append({id_: one.state.encode() for id_, one in whole.accounts.items()})
+    for cut, kept in enumerate(states):
+        after = replay_with(world, profile, Selection())
+        for id_, state in kept.items():
+            after.account(id_).resume(AccountState.decode(state))
+        rest = islice(events_of(world.lines), cut, None)
+        assert [notified(after, event) for event in rest] == expected[cut:]
+        ends = {id_: one.state for id_, one in after.accounts.items()}
+        assert ends == {id_: one.state for id_, one in whole.accounts.items()}
