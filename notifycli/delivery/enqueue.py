@@ -9,12 +9,16 @@ feeder.write()                    # all of them in one transaction
 from __future__ import annotations
 
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Collection
 
+import msgspec
 from msgspec import Struct, field
 
+from notifycli import __version__
 from notifycli.delivery.channels import Channels
+from notifycli.errors import DataError
 from notifycli.events.content import Said, event_key, read_said
 from notifycli.events.decode import decode_event
 from notifycli.events.event import Event
@@ -23,6 +27,7 @@ from notifycli.rules.decision import Decision, Selection, join_fields
 from notifycli.rules.notifications import Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
+from notifycli.rules.state import AccountState
 from notifycli.store.outbox import FilePosition, OutboxEntry
 from notifycli.store.received import AccountPlace
 from notifycli.store.store import Store
@@ -30,7 +35,39 @@ from notifycli.store.store import Store
 HOUR = 3_600 * SECOND
 AGE_OF_UNTIMED = 365 * 24 * HOUR
 """How old an event counts that doesn't say when it was: it may be of a log of years."""
+EVENTS_BETWEEN = 1_000
+"""After how many events what was kept of an account is written for whoever takes over."""
+SECONDS_BETWEEN = 3_600.0
+"""The same in time, where fewer come: what is older can be forgotten."""
 _REFRESH_SECONDS = 1.0
+
+
+class _Packed(Struct, array_like=True):
+    """What a replay has kept of an account, and the version of the program that wrote it."""
+
+    program: str
+    state: bytes
+
+
+def pack_state(state: AccountState) -> bytes:
+    """Write what a replay has kept of an account for another process."""
+    packed = _Packed(__version__, state.encode())
+    return zlib.compress(msgspec.msgpack.encode(packed), level=1)
+
+
+def unpack_state(data: bytes) -> AccountState:
+    """Read what `pack_state` wrote.
+
+    Raises `DataError` for what another version of the program wrote: it may have kept something
+    else, and called it the same.
+    """
+    try:
+        packed = msgspec.msgpack.decode(zlib.decompress(data), type=_Packed)
+        if packed.program != __version__:
+            raise DataError(f"it was written by notifycli {packed.program}")
+        return AccountState.decode(packed.state)
+    except (zlib.error, msgspec.DecodeError):
+        raise DataError("it is damaged") from None
 
 
 class Terms(Struct, frozen=True):
@@ -85,28 +122,42 @@ class Enqueuer:
         self._entries: list[tuple[OutboxEntry, Decision]] = []
         self._identities: set[tuple[object, ...]] = set()
         """Of what is kept; in a dry run, of all that was."""
+        self._kept_at: dict[int, float] = {}
+        self._since_kept: Counter[int] = Counter()
         self._room = terms.limit
         self.fed = Fed()
 
-    def fold(self, line: bytes, number: int) -> None:
-        """Keep what an event changes, and deliver nothing. Raises `EventError`."""
-        self.replay.evaluate(decode_event(line, number))
+    def resume(self, account: int, state: AccountState) -> None:
+        """Go on with an account from what another process has kept of it."""
+        self.replay.account(account).resume(state)
 
-    def take(self, line: bytes, number: int) -> None:
+    def fold(self, line: bytes, number: int, account: int | None = None) -> None:
+        """Keep what an event changes, and deliver nothing; otherwise as `take`."""
+        self.replay.evaluate(self._read(line, number, account))
+
+    def _read(self, line: bytes, number: int, account: int | None) -> Event:
+        event = decode_event(line, number)
+        if account is not None:
+            event.account = event.account or account
+            self._since_kept[account] += 1
+        return event
+
+    def take(self, line: bytes, number: int, account: int | None = None) -> None:
         """Replay an event, and keep the notices that it leads to until they are written.
 
+        `account` is whose it is in the log of several hosts.
         Raises `EventError`, after which the next line can be taken.
         """
-        event = decode_event(line, number)
+        event = self._read(line, number, account)
         own_time = event.at
         evaluation = self.replay.evaluate(event)
         self.fed.events += 1
         fired = [] if evaluation is None else self._decisions(evaluation)
         if fired:
             self._keep(fired, event, own_time, line)
-        account = self._accounts.get(event.account or 0)
-        if account is not None and event.conversation is not None:
-            self.channels.see(event, account.conversation(event).assignee)
+        met = self._accounts.get(event.account or 0)
+        if met is not None and event.conversation is not None:
+            self.channels.see(event, met.conversation(event).assignee)
 
     def _decisions(self, evaluation: Evaluation) -> list[Decision]:
         """Give the decisions to deliver, of those that fire."""
@@ -128,11 +179,17 @@ class Enqueuer:
         self,
         place: tuple[str, FilePosition] | None = None,
         reached: Collection[AccountPlace] = (),
+        *,
+        whole: bool = True,
     ) -> int:
         """Write the notices that are kept, and how far what is followed was read; gives how many.
 
+        What the replay has kept of an account is written too, now and then. It must not be ahead
+        of the place: `whole` says that no event was broken off in the midst.
         Raises the store's errors; then they are kept still.
         """
+        if whole:
+            reached = [self._with_state(one) for one in reached]
         if not self._entries and place is None and not reached:
             return 0
         entries = [entry for entry, _ in self._entries]
@@ -142,7 +199,23 @@ class Enqueuer:
         self.fed.known.subtract(entry.channel for entry in new)
         self._entries.clear()
         self._identities.clear()
+        for one in reached:
+            if one.state is not None:
+                self._kept_at[one.account] = time.monotonic()
+                self._since_kept[one.account] = 0
         return len(new)
+
+    def _with_state(self, reached: AccountPlace) -> AccountPlace:
+        """Add what was kept of the account, if it is time.
+
+        The more there is of it, the rarer, so that an event costs the same.
+        """
+        account = reached.account
+        state, last = self.replay.account(account).state, self._kept_at.get(account)
+        enough = self._since_kept[account] >= max(EVENTS_BETWEEN, len(state.conversations))
+        if not enough and last is not None and time.monotonic() - last < SECONDS_BETWEEN:
+            return reached
+        return reached._replace(state=pack_state(state))
 
     def keep_up(self) -> None:
         """Take over what others have changed of preferences and directory meanwhile."""

@@ -34,6 +34,15 @@ class AccountPlace(NamedTuple):
     account: int
     owner: str
     place: Place
+    state: bytes | None = None
+    """What its replay has kept up to there, for whoever takes over; not with every place."""
+
+
+class KeptState(NamedTuple):
+    """What a replay had kept up to a place."""
+
+    place: Place
+    state: bytes
 
 
 class Received(Protocol):
@@ -43,10 +52,11 @@ class Received(Protocol):
         """Write events, all or none, each delivery once; gives how many are new."""
         ...
 
-    def lease(self, owner: str) -> dict[int, Place]:
+    def lease(self, owner: str, only: int | None = None) -> dict[int, Place]:
         """Renew what the owner holds, and take one account more that nobody holds.
 
-        Gives all that are held now, each with how far it was delivered.
+        Where `only` one is wanted, that one. Gives all that are held now, each with how far it was
+        delivered.
         """
         ...
 
@@ -58,15 +68,20 @@ class Received(Protocol):
         """Return the next events of an account: those before which none can come any more."""
         ...
 
+    def state(self, account: int) -> KeptState | None:
+        """Return what was kept of an account last; `None` if nothing was yet."""
+        ...
+
     def advance(self, reached: AccountPlace) -> None:
         """Note how far an account was delivered, within a transaction that the caller began.
 
+        A state goes with its place, or neither is there.
         Raises `TryAgainError` if the owner has lost it to another.
         """
         ...
 
     def tidy(self, days: int) -> None:
-        """Forget events that were delivered and are older than this.
+        """Forget events that are older than this and that a kept state has in it.
 
         A database that was brought back into another server counts transactions from another
         number: its events are put behind those that are there, so that they are read.

@@ -19,12 +19,16 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from notifycli.cli.deliver.source import LogFollower
+from notifycli.delivery import enqueue
+from notifycli.delivery.enqueue import pack_state
 from notifycli.errors import TryAgainError, UsageError
 from notifycli.rules.notifications import Channel
+from notifycli.rules.state import AccountState
 from notifycli.secrets.token_format import Secret
 from notifycli.server.stored_log import StoredLog
 from notifycli.server.webhooks import WebhookReceiver
-from notifycli.store.received import AccountPlace, Arrival, Place
+from notifycli.store.received import AccountPlace, Arrival, KeptState, Place
 from notifycli.store.store import Store, locate, open_store
 from tests.chatwoot.database import Postgres
 from tests.conftest import DESK, Notifycli
@@ -134,11 +138,76 @@ def test_what_was_delivered_is_forgotten_in_time(hosts: list[Store]) -> None:
     log.write([arrival(2)])
     first, second = log.read(1, Place(), 100)
     log.lease("one")
-    hosts[0].outbox.write([], 5, reached=[AccountPlace(1, "one", first.place)])
+    hosts[0].outbox.write([], 5, reached=[AccountPlace(1, "one", first.place, b"kept")])
+    hosts[0].outbox.write([], 5, reached=[AccountPlace(1, "one", second.place)])
     log.tidy(1)
     assert log.count() == 2, "it is young"
     log.tidy(0)
-    assert [*log.bodies()] == [second.body]
+    assert [*log.bodies()] == [second.body], "no state that is kept has it in it"
+
+
+def test_a_state_is_kept_with_its_place_or_not_at_all(hosts: list[Store]) -> None:
+    one, other = hosts
+    one.received.write([arrival(1), arrival(2)])
+    first, second = one.received.read(1, Place(), 100)
+    one.received.lease("one")
+    one.outbox.write([], 5, reached=[AccountPlace(1, "one", first.place, b"kept")])
+    one.outbox.write([], 5, reached=[AccountPlace(1, "one", second.place)])
+    assert other.received.state(1) == KeptState(first.place, b"kept")
+    one.received.release("one")
+    assert other.received.lease("other") == {1: second.place}
+    with pytest.raises(TryAgainError):
+        one.outbox.write([], 5, reached=[AccountPlace(1, "one", second.place, b"late")])
+    assert other.received.state(1) == KeptState(first.place, b"kept")
+
+
+def followed(
+    url: str, told: list[str] | None = None, only: int | None = None
+) -> list[tuple[str, bool, AccountState | None]]:
+    """What a host that takes over is to replay: bodies, what is to be delivered, and from where."""
+    tell = list[str]() if told is None else told
+    follower = LogFollower(lambda: open_store(url), lambda _: False, tell.append, only)
+    seen = [(item.event.body, item.fresh, item.state) for item in follower.events()]
+    with open_store(url) as store:
+        store.received.release(follower.owner)
+    return seen
+
+
+def test_who_takes_over_goes_on_from_what_was_kept(url: str, hosts: list[Store]) -> None:
+    store, state = hosts[0], AccountState(last=5)
+    store.received.write([arrival(number) for number in range(4)])
+    places = [event.place for event in store.received.read(1, Place(), 100)]
+    store.received.lease("one")
+    kept = AccountPlace(1, "one", places[1], pack_state(state))
+    store.outbox.write([], 5, reached=[kept])
+    store.outbox.write([], 5, reached=[AccountPlace(1, "one", places[2])])
+    store.received.release("one")
+    assert followed(url) == [('{"n":2}', False, state), ('{"n":3}', True, None)]
+
+
+def test_what_another_version_has_kept_is_not_used_and_that_is_told(
+    url: str, hosts: list[Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, told = hosts[0], list[str]()
+    store.received.write([arrival(1), arrival(2)])
+    first, _ = store.received.read(1, Place(), 100)
+    for version, why in (("0.0.1", "it was written by notifycli 0.0.1"), ("", "it is damaged")):
+        monkeypatch.setattr(enqueue, "__version__", version)
+        data = pack_state(AccountState()) if version else b"?"
+        monkeypatch.undo()
+        store.received.lease("one")
+        store.outbox.write([], 5, reached=[AccountPlace(1, "one", first.place, data)])
+        store.received.release("one")
+        assert followed(url, told) == [('{"n":1}', False, None), ('{"n":2}', True, None)]
+        assert told.pop() == (
+            f"account 1: what was kept of it isn't used, {why}; "
+            "its events are read again from the beginning of the log, as history"
+        )
+
+
+def test_one_account_alone_is_taken_where_one_is_named(url: str, hosts: list[Store]) -> None:
+    hosts[0].received.write([arrival(number, account) for number, account in enumerate((1, 2))])
+    assert [body for body, *_ in followed(url, only=2)] == ['{"n":1}']
 
 
 class Hosts:
@@ -189,15 +258,12 @@ class Hosts:
         return (self._program.folder / "told").read_text()
 
 
-def message(number: int, conversation: int) -> Arrival:
+def message(number: int, conversation: int, *, assigned: bool = True) -> Arrival:
     now = datetime.now(UTC).isoformat()
-    assigned = {
-        "id": conversation,
-        "inbox_id": 3,
-        "status": "open",
-        "meta": {"assignee": {"id": 7}},
-    }
-    text = body(number, created_at=now, conversation=assigned).decode()
+    carried: dict[str, object] = {"id": conversation, "inbox_id": 3, "status": "open"}
+    if assigned:
+        carried["meta"] = {"assignee": {"id": 7}}
+    text = body(number, created_at=now, conversation=carried).decode()
     return Arrival(1, text, f"delivery-{number}")
 
 
@@ -214,22 +280,28 @@ def test_one_that_is_killed_is_followed_by_another(notifycli: Notifycli, url: st
         with open_store(url) as store:
             workers = [hosts.start(0.03) for _ in range(2)]
             for number in range(40):
-                store.received.write([message(number, number % 4)])
+                store.received.write([message(number, number % 4, assigned=number < 4)])
             eventually(lambda: len(hosts.posted) >= 10, lambda: hosts.told)
             rows = store.received
             workers[0].kill()
             for number in range(40, 60):
-                rows.write([message(number, number % 4)])
+                rows.write([message(number, number % 4, assigned=False)])
             eventually(lambda: len({*hosts.posted}) == 60, lambda: hosts.told)
-            workers[1].send_signal(signal.SIGTERM)
-            assert workers[1].wait(_LONGEST_SECONDS) == 0
+            # What the log doesn't say any more, the next one knows from what was kept.
+            workers[1].kill()
+            rows.tidy(0)
+            workers.append(hosts.start(0.03))
+            rows.write([message(60, 0, assigned=False)])
+            eventually(lambda: 60 in hosts.posted, lambda: hosts.told)
+            workers[2].send_signal(signal.SIGTERM)
+            assert workers[2].wait(_LONGEST_SECONDS) == 0
             eventually(lambda: [c.state for c in store.outbox.counts()] == ["sent"], str)
     finally:
         hosts.kill()
     times = Counter(hosts.posted)
-    assert sorted(times) == [*range(60)]
-    # Four were in flight at the kill, and four more if the machine stood still for a lease.
-    assert times.total() - len(times) <= 8, "only what was in flight may be sent again"
+    assert sorted(times) == [*range(61)]
+    # Four were in flight at each kill, and four more if the machine stood still for a lease.
+    assert times.total() - len(times) <= 12, "only what was in flight may be sent again"
     firsts = list(dict.fromkeys(hosts.posted))
     for each in range(4):
         of_conversation = [number for number in firsts if number % 4 == each]

@@ -6,6 +6,7 @@ The log is followed by any number of hosts: each account by one of them.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import stat
 import threading
@@ -21,8 +22,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import input_descriptor
-from notifycli.errors import NotifycliError, TryAgainError, UsageError
+from notifycli.delivery.enqueue import unpack_state
+from notifycli.errors import DataError, NotifycliError, TryAgainError, UsageError
 from notifycli.replay.sources import STDIN, BadLines, Inputs, file_errors, read_records
+from notifycli.rules.state import AccountState
 from notifycli.store.outbox import FilePosition
 from notifycli.store.received import AccountPlace, Place, Received, ReceivedEvent
 from notifycli.store.store import Store
@@ -32,6 +35,7 @@ POLL_SECONDS = 0.2
 RENEW_SECONDS = 2.0
 _GZIP = b"\x1f\x8b"
 _KEPT_DAYS = 30
+_TIDY_SECONDS = 24 * 3600.0
 _MOST = 500
 _MOST_WAITING = 4_000
 _LARGEST_BATCH = 1_000
@@ -50,6 +54,8 @@ class Item(NamedTuple):
     """Whether it is to be delivered; else an earlier run has seen it, and it counts as history."""
     reached: AccountPlace | None = None
     """How far the log in the store has been read with it."""
+    state: AccountState | None = None
+    """What another process had kept of its account before it."""
 
 
 class Follower:
@@ -170,19 +176,33 @@ class Followed(NamedTuple):
     event: ReceivedEvent
     reached: AccountPlace
     fresh: bool
+    state: AccountState | None
+    """What others have kept of the account before it, where they have handed it over with it."""
 
 
 class LogFollower:
     """Follows what `listen --store` has received on all hosts: those accounts that it can lease.
 
-    An account that it takes is read from the beginning of the log. Reads in a thread with a
-    connection of its own, which `connect` gives; `pause` waits and says whether to go on.
+    An account that it takes is read on from where what was kept of it ends, else from the beginning
+    of the log, as history. Reads in a thread with a connection of its own, which `connect` gives;
+    `pause` waits and says whether to go on, `tell` tells what somebody should know.
     """
 
-    def __init__(self, connect: Callable[[], Store], pause: Callable[[float], bool]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Store],
+        pause: Callable[[float], bool],
+        tell: Callable[[str], object],
+        only: int | None = None,
+    ) -> None:
+        """`only`: the one account that is wanted."""
         self.owner = uuid.uuid4().hex
         self._connect = connect
         self._pause = pause
+        self._tell = tell
+        self._only = only
+        self._states: dict[int, AccountState] = {}
+        self._tidied = -math.inf
         self._read: dict[int, Place] = {}
         self._delivered: dict[int, Place] = {}
 
@@ -192,8 +212,10 @@ class LogFollower:
         Raises `TryAgainError` if another host has taken an account over.
         """
         with self._connect() as store:
-            store.received.tidy(_KEPT_DAYS)
             while True:
+                if time.monotonic() - self._tidied > _TIDY_SECONDS:
+                    store.received.tidy(_KEPT_DAYS)
+                    self._tidied = time.monotonic()
                 self._lease(store.received)
                 until = time.monotonic() + RENEW_SECONDS
                 while time.monotonic() < until:
@@ -203,20 +225,36 @@ class LogFollower:
                         return
 
     def _lease(self, received: Received) -> None:
-        held = received.lease(self.owner)
+        held = received.lease(self.owner, self._only)
         if lost := self._read.keys() - held.keys():
             listed = ", ".join(map(str, sorted(lost)))
             raise TryAgainError(f"another host delivers account {listed} by now", "start it again")
         for account in held.keys() - self._read.keys():
-            self._read[account] = Place()
+            self._read[account] = self._take_over(received, account)
             self._delivered[account] = held[account]
+
+    def _take_over(self, received: Received, account: int) -> Place:
+        """Take what others have kept of an account, and give the place from which it is read."""
+        kept = received.state(account)
+        if kept is None:
+            return Place()
+        try:
+            self._states[account] = unpack_state(kept.state)
+        except DataError as error:
+            self._tell(
+                f"account {account}: what was kept of it isn't used, {error.message}; "
+                "its events are read again from the beginning of the log, as history"
+            )
+            return Place()
+        return kept.place
 
     def _read_accounts(self, received: Received) -> Iterator[Followed]:
         for account, place in self._read.items():
             events = received.read(account, place, _MOST)
             for event in events:
                 reached = AccountPlace(account, self.owner, event.place)
-                yield Followed(event, reached, event.place > self._delivered[account])
+                fresh = event.place > self._delivered[account]
+                yield Followed(event, reached, fresh, self._states.pop(account, None))
             if events:
                 self._read[account] = events[-1].place
 
@@ -245,14 +283,16 @@ class Source:
         self.bad = bad
         self.stopped = threading.Event()
         self.followed = self._open_followed()
-        self._log = LogFollower(session.store, self._go_on) if from_store else None
+        only = session.given_account
+        log = LogFollower(session.store, self._go_on, session.info, only) if from_store else None
+        self._log = log
 
     def items(self) -> Iterator[Item]:
         """Give what may be events."""
         if self._log:
-            for event, reached, fresh in self._log.events():
+            for event, reached, fresh, state in self._log.events():
                 line = event.body.encode()
-                yield Item("the store", event.place.event, line, None, fresh, reached)
+                yield Item("the store", event.place.event, line, None, fresh, reached, state)
             return
         whole = self._files[:-1] if self.followed else self._files
         inputs = Inputs(tuple(whole), input_descriptor, self._this.command)

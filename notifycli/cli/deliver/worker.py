@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -116,19 +117,24 @@ class DeliveryRun:
         feeder.keep_up()
         place: FilePosition | None = None
         reached: dict[int, AccountPlace] = {}
+        whole = False
         try:
             for item in batch:
-                take = feeder.take if item.fresh else feeder.fold
+                account = item.reached.account if item.reached else None
+                if account is not None and item.state is not None:
+                    feeder.resume(account, item.state)
+                take = partial(feeder.take if item.fresh else feeder.fold, account=account)
                 for fault in take_record(item.line, item.number, take)[1]:
                     if item.fresh:
                         self.bad.add(f"{item.file}:{item.number}", fault)
                 place = item.place if item.fresh else None
                 if item.fresh and item.reached:
                     reached[item.reached.account] = item.reached
+            whole = True
         finally:
             followed = self._source.followed
             position = (followed.path, place) if place and followed else None
-            if feeder.write(position, reached.values()):
+            if feeder.write(position, reached.values(), whole=whole):
                 self.engine.nudge()
 
     @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from notifycli.errors import TryAgainError
-from notifycli.store.received import AccountPlace, Arrival, Place, ReceivedEvent
+from notifycli.store.received import AccountPlace, Arrival, KeptState, Place, ReceivedEvent
 
 if TYPE_CHECKING:
     from notifycli.store.store import Database
@@ -29,7 +29,8 @@ RETURNING account_id, transaction::text, event_id
 """
 _TAKE = f"""
 UPDATE account_lease SET owner = ?, until = {_UNTIL} WHERE account_id IN (
-  SELECT account_id FROM account_lease WHERE until < clock_timestamp()
+  SELECT account_id FROM account_lease
+   WHERE until < clock_timestamp() AND account_id = coalesce(?::bigint, account_id)
    ORDER BY until, account_id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING account_id, transaction::text, event_id
 """
@@ -43,13 +44,20 @@ _ADVANCE = f"""
 UPDATE account_lease SET transaction = ?::xid8, event_id = ?, until = {_UNTIL}
  WHERE account_id = ? AND owner = ?
 """
+_KEEP = """
+INSERT INTO account_state (account_id, transaction, event_id, state) VALUES (?, ?::xid8, ?, ?)
+    ON CONFLICT (account_id) DO UPDATE SET transaction = excluded.transaction,
+       event_id = excluded.event_id, state = excluded.state
+"""
+_KEPT = "SELECT transaction::text, event_id, state FROM account_state WHERE account_id = ?"
 _FORGET = """
-DELETE FROM received r USING account_lease a WHERE a.account_id = r.account_id
-   AND (r.transaction, r.id) <= (a.transaction, a.event_id)
+DELETE FROM received r USING account_state s WHERE s.account_id = r.account_id
+   AND (r.transaction, r.id) <= (s.transaction, s.event_id)
    AND r.received_at < clock_timestamp() - ? * interval '1 day'
 """
 _AHEAD = "transaction >= pg_snapshot_xmax(pg_current_snapshot())"
 _RENUMBER = f"UPDATE received SET transaction = pg_current_xact_id() WHERE {_AHEAD}"
+_FORGET_STATES = f"DELETE FROM account_state WHERE {_AHEAD}"
 _BEGIN_ANEW = f"UPDATE account_lease SET transaction = '0', event_id = 0 WHERE {_AHEAD}"
 _PAGE = "SELECT id, body FROM received WHERE id > ? ORDER BY id LIMIT 500"
 
@@ -71,11 +79,11 @@ class PostgreSQLReceived:
                 )
             return sum(self._database.execute(_WRITE, arrival).rowcount for arrival in arrivals)
 
-    def lease(self, owner: str) -> dict[int, Place]:
+    def lease(self, owner: str, only: int | None = None) -> dict[int, Place]:
         """Renew, and take one more."""
         with self._database.brief():
             rows = self._database.execute(_RENEW, (LEASE_SECONDS, owner)).fetchall()
-            rows += self._database.execute(_TAKE, (owner, LEASE_SECONDS)).fetchall()
+            rows += self._database.execute(_TAKE, (owner, LEASE_SECONDS, only)).fetchall()
         return {account: Place(int(transaction), event) for account, transaction, event in rows}
 
     def release(self, owner: str) -> None:
@@ -95,18 +103,27 @@ class PostgreSQLReceived:
 
     def advance(self, reached: AccountPlace) -> None:
         """Note a place, if the lease is still held; that it has run out alone doesn't matter."""
-        account, owner, (transaction, event) = reached
+        account, owner, (transaction, event), state = reached
         parameters = (str(transaction), event, LEASE_SECONDS, account, owner)
         if not self._database.execute(_ADVANCE, parameters).rowcount:
             raise TryAgainError(
                 f"another host delivers account {account} by now", "it goes on by itself"
             )
+        if state is not None:
+            self._database.execute(_KEEP, (account, str(transaction), event, state))
+
+    def state(self, account: int) -> KeptState | None:
+        """Return what was kept of an account last."""
+        with self._database.errors():
+            row = self._database.execute(_KEPT, (account,)).fetchone()
+        return None if row is None else KeptState(Place(int(row[0]), row[1]), row[2])
 
     def tidy(self, days: int) -> None:
         """Forget what was delivered, and mend what another server has numbered."""
         with self._database.brief():
             self._database.execute(_FORGET, (days,))
             self._database.execute(_RENUMBER)
+            self._database.execute(_FORGET_STATES)
             # What was delivered is in the outbox, and is not sent again.
             self._database.execute(_BEGIN_ANEW)
 

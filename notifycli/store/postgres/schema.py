@@ -300,11 +300,22 @@ CREATE TABLE account_lease (
 );
 """
 
+_ACCOUNT_STATE = """
+CREATE TABLE account_state (
+  account_id bigint PRIMARY KEY,
+  transaction xid8 NOT NULL,
+  event_id bigint NOT NULL,
+  state bytea NOT NULL
+);
+"""
+
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_DIRECTORY, _PREFERENCES, _HISTORY, _TOKENS, _PUSH, _OUTBOX),
     (_RECEIVED,),
+    (_ACCOUNT_STATE,),
 )
 VERSION = len(_MIGRATIONS)
+_OF_THE_LOG = ("received", "account_lease", "account_state")
 # No option of the connection: those of the URL and of PGOPTIONS hold too.
 _SETTINGS = """
 SELECT set_config('search_path', 'notifycli, public', false),
@@ -381,7 +392,7 @@ SELECT a.account_id, count(*) FROM account_lease a JOIN received r ON r.account_
 
 def find_trouble(database: Reader) -> tuple[str, str]:
     """Return the first thing that is wrong, and what mends it; "" twice if nothing is."""
-    tables = ", ".join(f"('{table}')" for table in (*TABLES, "received", "account_lease"))
+    tables = ", ".join(f"('{table}')" for table in (*TABLES, *_OF_THE_LOG))
     missing = database.execute(
         f"SELECT name FROM (VALUES {tables}) t (name)"
         " WHERE to_regclass('notifycli.\"' || name || '\"') IS NULL ORDER BY name"
