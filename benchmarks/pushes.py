@@ -24,7 +24,7 @@ from pywebpush import webpush  # type: ignore[import-untyped] # it has no types
 from benchmarks.frame import Done, Race, Way, WrongError
 from benchmarks.push_service import Service, service
 from notifycli.delivery.channels import Delivered, sample_notice
-from notifycli.delivery.push.push_channel import PushSender, now
+from notifycli.delivery.push_channel import PushSender, now
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.secrets.token_format import Secret

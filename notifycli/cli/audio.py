@@ -49,7 +49,7 @@ def _tone(text: str) -> str:
 )
 def audio_list(ctx: typer.Context) -> None:
     """List the tones, and who hears each."""
-    from notifycli.delivery.sound.sound_channel import tones  # noqa: PLC0415 - brings asyncio
+    from notifycli.delivery.sound import tones  # noqa: PLC0415 - brings asyncio
 
     session = session_of(ctx)
     with session.store() as store:
@@ -87,7 +87,7 @@ def audio_test(
     """
     import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
 
-    from notifycli.delivery.sound import sound_channel as sound  # noqa: PLC0415
+    from notifycli.delivery import sound  # noqa: PLC0415
 
     session = session_of(ctx)
     if tone is None:

@@ -336,8 +336,8 @@ def check_email(facts: Facts) -> CheckResult:
 
 
 def _try_server(store: Store) -> CheckResult:
-    from notifycli.delivery.email.email_channel import letterhead, mail_server  # noqa: PLC0415 - smtplib and ssl
-    from notifycli.delivery.email.smtp import MailConnection  # noqa: PLC0415
+    from notifycli.delivery.email_channel import letterhead, mail_server  # noqa: PLC0415 - smtplib and ssl
+    from notifycli.delivery.smtp import MailConnection  # noqa: PLC0415
 
     sender = letterhead(store).sender
     if (
@@ -449,7 +449,7 @@ def _services(store: Store, found: str) -> CheckResult:
     """Say which push services can't be reached, and why."""
     import asyncio  # noqa: PLC0415 - only where there is something to connect to
 
-    from notifycli.delivery.push.push_channel import find_unreachable  # noqa: PLC0415 - 220 ms
+    from notifycli.delivery.push_channel import find_unreachable  # noqa: PLC0415 - 220 ms
 
     endpoints = [
         subscription.endpoint
@@ -470,7 +470,7 @@ def check_sound(_: Facts) -> CheckResult:
     """Have silence played: a player may be there without a sound server or card to play on."""
     import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
 
-    from notifycli.delivery.sound.sound_channel import BELL, Player, has_bell, silence  # noqa: PLC0415
+    from notifycli.delivery.sound import BELL, Player, has_bell, silence  # noqa: PLC0415
 
     player = Player(bell=lambda: False, seconds=_SOUND_SECONDS)
     programs = ", ".join(player.programs)

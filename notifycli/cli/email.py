@@ -24,7 +24,7 @@ from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
-    from notifycli.delivery.email.email_templates import TemplateFile
+    from notifycli.delivery.email_templates import TemplateFile
 
 app = group("E-mail: a test, templates, previews.")
 
@@ -88,7 +88,7 @@ def email_test(ctx: typer.Context, *, type_: Type = NotificationType.MENTION) ->
 
     Exits with 1 if the server refuses it for good, with 69 if it may work another time.
     """
-    from notifycli.delivery.email.email_channel import open_sender  # noqa: PLC0415 - brings smtplib and ssl
+    from notifycli.delivery.email_channel import open_sender  # noqa: PLC0415 - brings smtplib and ssl
 
     session = session_of(ctx)
     with session.store() as store:
@@ -152,7 +152,7 @@ def email_templates(
     user, desk, conversation, contact, author, inbox, text, time, link, settings; in layouts also
     subject and notice. Keep only those that you change: the others stay the built-in ones.
     """
-    from notifycli.delivery.email.email_templates import copy_to, own_or_builtin  # noqa: PLC0415
+    from notifycli.delivery.email_templates import copy_to, own_or_builtin  # noqa: PLC0415
 
     session = session_of(ctx)
     if copy is not None:
@@ -198,8 +198,8 @@ def email_preview(
     html: Annotated[bool, typer.Option("--html", help="The HTML part alone.")] = False,
 ) -> None:
     """Show what a mail says, without sending it."""
-    from notifycli.delivery.email.email_channel import letterhead  # noqa: PLC0415 - brings email.message
-    from notifycli.delivery.email.email_message import write as written  # noqa: PLC0415
+    from notifycli.delivery.email_channel import letterhead  # noqa: PLC0415 - brings email.message
+    from notifycli.delivery.email_message import write as written  # noqa: PLC0415
 
     session = session_of(ctx)
     with session.store() as store:

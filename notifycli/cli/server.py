@@ -24,8 +24,7 @@ from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import DeliveryRun
-    from notifycli.server.journal import Journal
-    from notifycli.server.stored_log import StoredLog
+    from notifycli.server.journal import Journal, StoredLog
     from notifycli.store.store import Store
 
 
@@ -165,8 +164,7 @@ def _journal(
     session: Session, path: Path | None, log: Callable[..., None], *, to_store: bool
 ) -> Journal | StoredLog:
     """Return what keeps the events: the store, or a file."""
-    from notifycli.server.journal import Journal  # noqa: PLC0415
-    from notifycli.server.stored_log import StoredLog  # noqa: PLC0415
+    from notifycli.server.journal import Journal, StoredLog  # noqa: PLC0415
 
     if not to_store:
         return Journal(Path(os.path.expanduser(path or journal_path(session))), log)

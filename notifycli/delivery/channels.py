@@ -138,9 +138,9 @@ class DeliveryReport(Struct):
 
 
 MODULES = {
-    Channel.EMAIL: "notifycli.delivery.email.email_channel",
-    Channel.PUSH: "notifycli.delivery.push.push_channel",
-    Channel.AUDIO: "notifycli.delivery.sound.sound_channel",
+    Channel.EMAIL: "notifycli.delivery.email_channel",
+    Channel.PUSH: "notifycli.delivery.push_channel",
+    Channel.AUDIO: "notifycli.delivery.sound",
 }
 """Where each channel's `open_sender` is: imported only if something fires on it."""
 

@@ -271,7 +271,7 @@ def _profile(store: Store, account: int, user: User, token: str | None) -> schem
 
 def subscribe(store: Store, call: Call) -> schemas.KeptSubscription:
     """Subscribe a browser of the caller's, or renew its subscription."""
-    from notifycli.delivery.push.endpoint import read_subscription  # noqa: PLC0415 - this alone
+    from notifycli.delivery.push_endpoint import read_subscription  # noqa: PLC0415 - this alone
 
     wanted: schemas.PushSubscription = call.body.notification_subscription
     given = wanted.subscription_attributes

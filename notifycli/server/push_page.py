@@ -15,7 +15,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from notifycli.delivery.push.page_files import PAGE_HEADERS, Page, PageFile, browser_name, page_file
+from notifycli.delivery.subscribe_page import (
+    PAGE_HEADERS,
+    Page,
+    PageFile,
+    browser_name,
+    page_file,
+)
 from notifycli.errors import ConfigurationError, NotifycliError, UsageError
 from notifycli.rules.directory import User
 from notifycli.secrets.token_format import digest
@@ -75,7 +81,7 @@ class PushPage:
 
     async def _take(self, request: Request) -> Response:
         """Take the subscription that the page has made, once."""
-        from notifycli.delivery.push.endpoint import read_subscription  # noqa: PLC0415 - this alone
+        from notifycli.delivery.push_endpoint import read_subscription  # noqa: PLC0415 - this alone
 
         if not self._is_own_page(request):
             raise HTTPError(403, "this was sent by another page")

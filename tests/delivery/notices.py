@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from notifycli.delivery.email.email_message import Branding, sender
-from notifycli.delivery.email.email_templates import Templates
+from notifycli.delivery.email_message import Branding, sender
+from notifycli.delivery.email_templates import Templates
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import Leased, Notice
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
-from notifycli.delivery.email.email_channel import EmailSender
-from notifycli.delivery.email.smtp import MailServer, Security
+from notifycli.delivery.email_channel import EmailSender
+from notifycli.delivery.smtp import MailServer, Security
 from notifycli.errors import ConfigurationError
 from notifycli.secrets.token_format import Secret
 from notifycli.store.outbox import Notice

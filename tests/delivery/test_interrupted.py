@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from notifycli.delivery import email_channel as email
 from notifycli.delivery.channels import Later, Outcome
-from notifycli.delivery.email import email_channel as email
-from notifycli.delivery.email.email_channel import EmailSender
-from notifycli.delivery.email.smtp import MailServer, Security
+from notifycli.delivery.email_channel import EmailSender
+from notifycli.delivery.smtp import MailServer, Security
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
 

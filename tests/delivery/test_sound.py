@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from notifycli.delivery import sound
 from notifycli.delivery.channels import Channels, Delivered, Later, Outcome
 from notifycli.delivery.enqueue import Enqueuer, Terms
-from notifycli.delivery.sound import sound_channel as sound
-from notifycli.delivery.sound.sound_channel import (
+from notifycli.delivery.sound import (
     BELL,
     Player,
     SoundSender,

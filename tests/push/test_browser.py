@@ -57,7 +57,7 @@ def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 def clicked(url: str) -> str:
     """Give a script that runs our worker, clicks on a notification, and tells what was done."""
-    worker = files("notifycli.delivery.push").joinpath("page/worker.js").read_text()
+    worker = files("notifycli.delivery").joinpath("page/worker.js").read_text()
     return f"""(() => {{
       const done = [], heard = {{}};
       const self = {{

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.delivery.push.endpoint import guard_sockets, origin_of, read_subscription, service_of
+from notifycli.delivery.push_endpoint import guard_sockets, origin_of, read_subscription, service_of
 from notifycli.errors import DataError
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from notifycli.delivery.push.page_files import browser_name
+from notifycli.delivery.subscribe_page import browser_name
 from tests.conftest import Notifycli, Program
 from tests.push.receiver import UserAgent
 

@@ -14,9 +14,9 @@ import msgspec
 import pytest
 from aiohttp import ClientTimeout
 
+from notifycli.delivery import push_channel as push
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
-from notifycli.delivery.push import push_channel as push
-from notifycli.delivery.push.push_channel import PushSender, open_sender
+from notifycli.delivery.push_channel import PushSender, open_sender
 from notifycli.store.sqlite import connection
 from notifycli.store.store import open_store
 from notifycli.store.subscriptions import Subscription

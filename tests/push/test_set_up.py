@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.delivery.push.push_channel import open_sender
+from notifycli.delivery.push_channel import open_sender
 from notifycli.errors import ConfigurationError
 from notifycli.store.store import open_store
 from tests.conftest import Notifycli

@@ -8,7 +8,7 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from notifycli.delivery.push.push_channel import encrypt
+from notifycli.delivery.push_channel import encrypt
 from tests.push.receiver import UserAgent, private_key, read_token, unb64
 
 # RFC 8291, appendix A.

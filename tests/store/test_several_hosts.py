@@ -26,7 +26,7 @@ from notifycli.errors import TryAgainError, UsageError
 from notifycli.rules.notifications import Channel
 from notifycli.rules.state import AccountState
 from notifycli.secrets.token_format import Secret
-from notifycli.server.stored_log import StoredLog
+from notifycli.server.journal import StoredLog
 from notifycli.server.webhooks import WebhookReceiver
 from notifycli.store.received import AccountPlace, Arrival, KeptState, Place
 from notifycli.store.store import Store, locate, open_store

@@ -38,7 +38,7 @@ from notifycli.store.subscriptions import Invitation, Subscription
 
 if TYPE_CHECKING:
     from notifycli.delivery.channels import Outcome
-    from notifycli.delivery.push.endpoint import Offer
+    from notifycli.delivery.push_endpoint import Offer
 
 
 def keep(
@@ -127,7 +127,7 @@ def push_add(
     It is JSON as a browser gives it, of one that was subscribed with the current push key:
     JSON.stringify(subscription).
     """
-    from notifycli.delivery.push.endpoint import read_subscription  # noqa: PLC0415 - 50 ms
+    from notifycli.delivery.push_endpoint import read_subscription  # noqa: PLC0415 - 50 ms
 
     session = session_of(ctx)
     session.awaits("-")
@@ -211,7 +211,7 @@ def push_remove(
 
 
 def _record(item: Subscription, user: User, current: int | None) -> SubscriptionRecord:
-    from notifycli.delivery.push.endpoint import service_of  # noqa: PLC0415 - 50 ms
+    from notifycli.delivery.push_endpoint import service_of  # noqa: PLC0415 - 50 ms
 
     return SubscriptionRecord(
         item.id,
@@ -248,8 +248,8 @@ def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False)
     """
     import asyncio  # noqa: PLC0415 - only what serves needs it
 
-    from notifycli.delivery.push.page_files import Page  # noqa: PLC0415 - as the next
-    from notifycli.delivery.push.subscribe_page import serve_page  # noqa: PLC0415 - 170 ms
+    from notifycli.delivery.subscribe_page import Page  # noqa: PLC0415 - as the next
+    from notifycli.delivery.subscribe_server import serve_page  # noqa: PLC0415 - 170 ms
 
     session = session_of(ctx)
     with session.store(create=True) as store:
@@ -407,8 +407,8 @@ def _send_test(
     import asyncio  # noqa: PLC0415 - only what sends needs it
 
     from notifycli.delivery.channels import sample_notice  # noqa: PLC0415 - see above
-    from notifycli.delivery.push.endpoint import service_of  # noqa: PLC0415 - see above
-    from notifycli.delivery.push.push_channel import open_sender  # noqa: PLC0415 - 220 ms
+    from notifycli.delivery.push_channel import open_sender  # noqa: PLC0415 - 220 ms
+    from notifycli.delivery.push_endpoint import service_of  # noqa: PLC0415 - see above
 
     sender = open_sender(store)
     notice = sample_notice(account, user, Channel.PUSH, NotificationType.MENTION, now())

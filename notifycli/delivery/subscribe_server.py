@@ -13,8 +13,8 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from notifycli.delivery.push.endpoint import Offer, read_subscription
-from notifycli.delivery.push.page_files import PAGE_HEADERS, Page, browser_name, page_file
+from notifycli.delivery.push_endpoint import Offer, read_subscription
+from notifycli.delivery.subscribe_page import PAGE_HEADERS, Page, browser_name, page_file
 from notifycli.errors import NotifycliError
 
 _LONGEST_BODY = 1 << 16

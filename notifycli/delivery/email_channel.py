@@ -15,15 +15,15 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from notifycli.daemon_threads import Daemons
 from notifycli.delivery.channels import Later, Outcome, Refused
-from notifycli.delivery.email.email_message import (
+from notifycli.delivery.email_message import (
     AddressError,
     Branding,
     ascii_domain,
     compose,
     sender,
 )
-from notifycli.delivery.email.email_templates import own_or_builtin
-from notifycli.delivery.email.smtp import (
+from notifycli.delivery.email_templates import own_or_builtin
+from notifycli.delivery.smtp import (
     PORTS,
     SECONDS,
     MailConnection,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
-from notifycli.delivery.email.email_message import Mail
+from notifycli.delivery.email_message import Mail
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.secrets.token_format import Secret
 

@@ -28,7 +28,7 @@ from yarl import URL
 
 from notifycli import __version__
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
-from notifycli.delivery.push.endpoint import (
+from notifycli.delivery.push_endpoint import (
     FORBIDDEN,
     SUBSCRIBE_AGAIN,
     endpoint_fault,
@@ -38,7 +38,7 @@ from notifycli.delivery.push.endpoint import (
     origin_of,
     service_of,
 )
-from notifycli.delivery.push.push_message import PushMessage, message_of
+from notifycli.delivery.push_message import PushMessage, message_of
 from notifycli.delivery.retry import Breaker
 from notifycli.errors import NotifycliError
 from notifycli.events.timestamps import SECOND

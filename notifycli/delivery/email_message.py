@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from notifycli.delivery.email.email_templates import Templates
+from notifycli.delivery.email_templates import Templates
 from notifycli.documents.directory_document import address_fault
 from notifycli.store.outbox import Notice
 

@@ -49,7 +49,7 @@ class PageFile(NamedTuple):
 def page_file(name: str, page: Page | None) -> PageFile | None:
     """Return a file by its name ("" is the page itself, which needs `page`); None for no such."""
     name = name or "subscribe.html"
-    file = files("notifycli.delivery.push") / "page" / name
+    file = files("notifycli.delivery") / "page" / name
     media_type = _TYPES.get(name.rpartition(".")[2])
     if media_type is None or not re.fullmatch(r"[a-z]+\.[a-z]+", name) or not file.is_file():
         return None

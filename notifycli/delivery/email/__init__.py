@@ -1,1 +1,0 @@
-"""E-mail: the message, and the server that takes it."""

@@ -1,1 +1,0 @@
-"""Sound: the tones and what plays them."""
