@@ -2,10 +2,14 @@
 
 | file | what it holds |
 |---|---|
-| `mapping` | what flags and `ui_settings` are to us, and back |
-| `transport` | one request, with time-outs and retries; where a token may go |
-| `api` | the answers as types, the refusals in words |
-| `desk` | an account's connection, and whose tokens we hold |
-| `three_way` | what differs here and there, and who changed it |
-| `pull`, `push`, `rotate` | what the commands do, user by user |
+| `http` | one request, with time-outs and retries; where a token may go |
+| `client` | the answers as types, the refusals in words |
+| `account` | an account's connection, and whose tokens we hold |
+| `login`, `user_tokens` | tokens kept, fetched and rotated |
+| `preference_sync` | preferences here and there: what differs, and who changed it |
+| `pull`, `push` | what the commands do, user by user |
+| `past`, `message_list`, `export` | what happened, by the API, its lists, and the database |
+| `activity`, `rebuild` | the sentences of a conversation, and the events behind them |
+| `stream` | what happens, by the live socket |
+| `compare` | what Chatwoot did, and what our rules say of the same |
 """

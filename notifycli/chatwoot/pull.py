@@ -20,7 +20,7 @@ from notifycli.chatwoot.account import (
     reading_order,
 )
 from notifycli.chatwoot.client import ChatwootApi, CustomRole, Group, Member, RemoteAgent, role_of
-from notifycli.chatwoot.merge import (
+from notifycli.chatwoot.preference_sync import (
     ChangedBy,
     Seen,
     divergences,

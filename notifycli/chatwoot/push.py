@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from notifycli.chatwoot.account import Desk, ProgressCallback, Report, SyncResult
 from notifycli.chatwoot.client import ChatwootApi
-from notifycli.chatwoot.merge import (
+from notifycli.chatwoot.preference_sync import (
     ChangedBy,
     Divergence,
     Seen,

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from notifycli.chatwoot.mapping import (
+from notifycli.chatwoot.preference_sync import (
     FLAGS,
     UI_SETTINGS,
     NotificationSettings,

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from notifycli import __version__
-from notifycli.chatwoot.mapping import FLAGS, UI_SETTINGS, NotificationSettings
+from notifycli.chatwoot.preference_sync import FLAGS, UI_SETTINGS, NotificationSettings
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import KEYS

@@ -15,8 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from notifycli.chatwoot.compare import Guess, compare, guess
-from notifycli.chatwoot.evidence import Evidence, Observation
+from notifycli.chatwoot.compare import Evidence, Guess, Observation, compare, guess
 from notifycli.events.decode import decode_event
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, format_moment

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifycli.chatwoot.account import Desk
-from notifycli.chatwoot.rotate import rotate
+from notifycli.chatwoot.user_tokens import rotate
 from notifycli.secrets.reconcile import reconcile
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenWish

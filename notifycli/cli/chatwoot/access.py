@@ -24,8 +24,7 @@ from notifycli.chatwoot.account import (
 )
 from notifycli.chatwoot.client import role_of
 from notifycli.chatwoot.login import keep, logout, look, meant
-from notifycli.chatwoot.platform import PlatformApi, fetch_tokens, learn_agents
-from notifycli.chatwoot.rotate import rotate
+from notifycli.chatwoot.user_tokens import PlatformApi, fetch_tokens, learn_agents, rotate
 from notifycli.cli.command import (
     SOME_USERS,
     USER,

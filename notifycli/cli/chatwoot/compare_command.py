@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.chatwoot.compare import Comparison, Finding, Result, compare, guess
-from notifycli.chatwoot.evidence import Evidence
+from notifycli.chatwoot.compare import Comparison, Evidence, Finding, Result, compare, guess
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
 from notifycli.cli.inputs import find_inputs, read_lines
 from notifycli.cli.output import show

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from notifycli.chatwoot.account import Desk, reading_order
-from notifycli.chatwoot.fill import fill
 from notifycli.chatwoot.past import (
     AT_ONCE,
     REQUESTS_A_MINUTE,
@@ -20,6 +19,7 @@ from notifycli.chatwoot.past import (
     Past,
     PastReader,
     Wanted,
+    fill,
     names_of,
     rebuild,
 )

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from notifycli.chatwoot.fill import Known
-from notifycli.chatwoot.past import Wanted
+from notifycli.chatwoot.past import Known, Wanted
 from notifycli.chatwoot.stream import Address, Lost, State, messages
 from notifycli.cli.chatwoot.history_command import fetch, say_inexact
 from notifycli.cli.session import Session, plural

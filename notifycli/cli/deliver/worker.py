@@ -278,7 +278,7 @@ def warn_of_doubles(session: Session, store: Store, scope: Scope) -> None:
 
 def _count_doubles(store: Store, account: int, scope: Scope) -> Counter[Channel]:
     """Count the users for whom a type is on here and there, by channel."""
-    from notifycli.chatwoot.merge import read_seen, values  # noqa: PLC0415 - if connected alone
+    from notifycli.chatwoot.preference_sync import read_seen, values  # noqa: PLC0415 - if connected alone
 
     preferences, subscribed = store.preferences(account), store.subscriptions.subscribers(account)
     doubled: Counter[Channel] = Counter()

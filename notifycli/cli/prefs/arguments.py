@@ -153,7 +153,7 @@ def tell_unpushed(
     connection = store.chatwoot.of(account)
     if connection is None:
         return
-    from notifycli.chatwoot.merge import read_seen, values  # noqa: PLC0415 - few are connected
+    from notifycli.chatwoot.preference_sync import read_seen, values  # noqa: PLC0415 - few are connected
 
     preferences, behind = store.preferences(account), {}
     for user, text in store.chatwoot.sightings(account).items():
