@@ -38,8 +38,9 @@ _BARE = "print('none')"
 def races(folder: Path, small: bool) -> Iterator[Race]:  # noqa: ARG001 - as small as it can be
     """Race what is typed most often."""
     store = folder / "store.db"
+    agents = [User(number, f"agent{number}@example.com") for number in range(100, 149)]
     with open_store(store) as opened, opened.change(1, "benchmark", "benchmark") as change:
-        change.put_users([User(7, "jane@example.com")])
+        change.put_users([User(7, "jane@example.com"), *agents])
     (folder / "two_commands.py").write_text(_TWO_COMMANDS)
     # As pip does when it installs the program.
     compileall.compile_dir(Path(notifycli.__file__).parent, quiet=2)
@@ -48,7 +49,7 @@ def races(folder: Path, small: bool) -> Iterator[Race]:  # noqa: ARG001 - as sma
         "prefs get KEY",
         folder,
         1.2,
-        partial(_said, b"none\n", *NOTIFYCLI, "prefs", "get", "audio", environment=own),
+        partial(_said, b"none\n", *NOTIFYCLI, "prefs", "get", "audio", "-u", "7", environment=own),
     )
     yield _race(
         "--help", folder, 1.5, partial(_said, b"Examples:", *NOTIFYCLI, "--help", environment=own)

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,27 @@ for command in json.load(sys.stdin):
             os._exit(0)
     os.wait()
 """
+
+
+def test_collects_no_garbage_until_all_is_imported() -> None:
+    program = (
+        "import gc; from notifycli.__main__ import main; before = gc.isenabled()\n"
+        "try: main()\n"
+        "except SystemExit: print(before, gc.isenabled())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--version"],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[1:] == ["False True"]
+
+
+def test_the_installed_program_starts_where_the_module_does() -> None:
+    scripts = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"notifycli": "notifycli.__main__:main"}
 
 
 @pytest.fixture(scope="module")

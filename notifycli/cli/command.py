@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, MutableMapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
+from msgspec import Struct, structs
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session, number_in, read_reference
@@ -59,7 +60,7 @@ def a_number(
     return read
 
 
-class _Shared(NamedTuple):
+class _Shared(Struct, frozen=True):
     """An option that is kept in the session, wherever on the command line it is given."""
 
     names: tuple[str, ...]
@@ -171,7 +172,8 @@ USER = _Shared(
     "REF",
     multiple=True,
 )
-SOME_USERS = USER._replace(
+SOME_USERS = structs.replace(
+    USER,
     help="A user, by e-mail or id; may be repeated. [env: NOTIFYCLI_USER]",
 )
 ALL_USERS = _Shared(("--all-users",), bool, "Every user of the account.")
@@ -190,7 +192,7 @@ INBOX_MEMBERS = _Shared(
     multiple=True,
 )
 USERS = (
-    USER._replace(help=f"A user, by e-mail or id; {_ADDS} [env: NOTIFYCLI_USER]"),
+    structs.replace(USER, help=f"A user, by e-mail or id; {_ADDS} [env: NOTIFYCLI_USER]"),
     ALL_USERS,
     ROLE,
     TEAM,
@@ -326,7 +328,7 @@ def _first_word(args: list[str]) -> str:
     return ""
 
 
-class Noun(NamedTuple):
+class Noun(Struct, frozen=True):
     """Where a noun's commands are, and what the help says of it without loading them."""
 
     module: str

@@ -154,6 +154,7 @@ def main() -> NoReturn:
     """Run the program with the arguments of the process, or answer a shell's question."""
     # What is imported by now stays: neither collections nor the end of the program need look at it.
     gc.freeze()
+    gc.enable()
     if VARIABLE in os.environ:
         from notifycli.cli.completion.answer import reply  # noqa: PLC0415 - for TAB alone
 

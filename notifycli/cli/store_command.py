@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
+from msgspec import structs
 
 from notifycli.cli.command import command_class, examples, group, part, session_of
 from notifycli.cli.session import Session, is_web_address, plural
@@ -108,7 +109,7 @@ def store_login(
         asked.append(at.url)
         return text
 
-    open_store(at._replace(password=give), create=False).__exit__()
+    open_store(structs.replace(at, password=give), create=False).__exit__()
     if not asked:
         session.info(f"the server of {at.url} lets in without it: not kept")
         return

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -38,7 +37,6 @@ The shades of a bar and of the map stay one cell wide.
 _REPLACE = "notifycli-signs"
 _held: list[bytes] | None = None
 """What a pager may be going to show."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def prepare_streams() -> None:
@@ -134,7 +132,11 @@ def printable(text: str) -> str:
 
 def is_utf_8(text: str) -> bool:
     """Tell whether a text can be stored; an argument may hold bytes that are no text."""
-    return not _SURROGATE.search(text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def print_error(text: str) -> None:

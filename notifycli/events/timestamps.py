@@ -19,7 +19,7 @@ _MICROSECONDS_FROM = 1e14
 _FAR = 1e18
 """Microseconds beyond what any of these years has."""
 _iso = datetime.fromisoformat
-_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+_NUMBER = r"(?a)-?\d+(\.\d+)?"
 
 
 def parse_moment(value: float | str) -> int:
@@ -39,7 +39,7 @@ def parse_moment(value: float | str) -> int:
             when = _from_iso(value)
         passed = (when if when.tzinfo is not None else when.replace(tzinfo=UTC)) - EPOCH
         moment = (passed.days * _SECONDS_A_DAY + passed.seconds) * SECOND + passed.microseconds
-    elif _NUMBER.fullmatch(text := value.strip()):
+    elif re.fullmatch(_NUMBER, text := value.strip()):
         moment = _from_unix(float(text) if "." in text else int(text))
     else:
         moment = (_from_iso(text) - EPOCH) // _MICROSECOND

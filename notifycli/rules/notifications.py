@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+
+from msgspec import Struct
 
 
 class Channel(StrEnum):
@@ -30,7 +31,7 @@ class NotificationType(StrEnum):
     """The one type of the audio channel; it has no preference of its own."""
 
 
-class TypeRow(NamedTuple):
+class TypeRow(Struct, frozen=True):
     """One notification type that can be on or off for e-mail and for push."""
 
     type: NotificationType

@@ -9,7 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES
 from notifycli.rules.quiet_hours import (
@@ -26,7 +27,7 @@ _CHATWOOT_AUDIO = {"mine": "assigned", "notme": "others"}
 _SWITCHED = ("on", "off")
 _ALIKE = 0.7
 """How much of two names must be the same, of 1, for one to be a misspelling of the other."""
-_DIGITS = re.compile(r"\d+")
+_DIGITS = r"\d+"
 _SWITCH = {
     **dict.fromkeys(("on", "true", "yes", "1"), "on"),
     **dict.fromkeys(("off", "false", "no", "0"), "off"),
@@ -51,7 +52,7 @@ class InvalidPreferenceError(ValueError):
         self.nearest = nearest
 
 
-class Key(NamedTuple):
+class Key(Struct, frozen=True):
     """One preference key."""
 
     name: str
@@ -223,7 +224,7 @@ def read_value(key: str, text: str) -> str:
         is_switch = text.strip().lower() in _SWITCHED
         near = "" if is_switch else nearest(text, KEYS[key].values)
         # What differs in its numbers means something else.
-        if _DIGITS.findall(near) != _DIGITS.findall(text) or " " in text.strip():
+        if re.findall(_DIGITS, near) != re.findall(_DIGITS, text) or " " in text.strip():
             near = ""
         raise _invalid(key, text, error, near) from None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import NamedTuple
 
 from msgspec import Struct, structs
 
@@ -18,7 +17,7 @@ OURS = "notifycli"
 CHATWOOT = "chatwoot"
 OLDEST, NEWEST = (2, 13, 0), (4, 16, 99)
 _KNOWN = f"known are {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
-_WRITTEN = re.compile(r"(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?", re.ASCII)
+_WRITTEN = r"(?a)(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?"
 
 Version = tuple[int, int, int]
 
@@ -92,7 +91,7 @@ class Profile(Struct, frozen=True):
 NOTIFYCLI = Profile()
 
 
-class RuleSwitch(NamedTuple):
+class RuleSwitch(Struct, frozen=True):
     """A switch, and the releases that have it on: from one on, and until another one."""
 
     rule: str
@@ -210,7 +209,7 @@ def read_version(text: str) -> Version:
 
     Raises `UnknownProfileError`.
     """
-    match = _WRITTEN.fullmatch(text.strip().removeprefix("v"))
+    match = re.fullmatch(_WRITTEN, text.strip().removeprefix("v"))
     if match is None:
         raise UnknownProfileError(f"{text!r} is no version of Chatwoot, like 4.16.2: {_KNOWN}")
     return int(match[1]), int(match[2]), int(match[3] or 0)

@@ -15,19 +15,20 @@ from notifycli.events.timestamps import SECOND, to_datetime
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHORTEST_DAY = 3
 _UNITS = {"s": SECOND, "m": 60 * SECOND, "h": 3600 * SECOND}
-_DURATION = re.compile(r"(\d{1,9})\s*([smh])", re.ASCII)
-_HOURS = re.compile(r"(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})", re.ASCII)
-_OFFSET = re.compile(r"(?:gmt|utc|z)?([+-])0?(\d{1,2})(?::?00)?", re.ASCII)
-_ANY_OFFSET = re.compile(r"(?:gmt|utc|z)?[+-]\d[\d:]*", re.ASCII)
+# Patterns are compiled when they are needed: most short commands need none, and all would wait.
+_DURATION = r"(?a)(\d{1,9})\s*([smh])"
+_HOURS = r"(?a)(\d{1,2}):(\d{2})-(\d{1,2}):(\d{2})"
+_OFFSET = r"(?a)(?:gmt|utc|z)?([+-])0?(\d{1,2})(?::?00)?"
+_ANY_OFFSET = r"(?a)(?:gmt|utc|z)?[+-]\d[\d:]*"
 _FURTHEST_EAST, _FURTHEST_WEST = 14, 12
 """The hours from UTC that have a zone of their own, `Etc/GMT-14` to `Etc/GMT+12`."""
 _ANYWHERE = ("local", "localtime", "posixrules", "factory")
 """What stands for another zone on each machine, or for none."""
 _COPIES = ("right/", "posix/")
-_ABBREVIATION = re.compile(r"[A-Za-z]{2,5}", re.ASCII)
+_ABBREVIATION = r"[A-Za-z]{2,5}"
 _LONGEST_ABBREVIATION = 4
 _ALIKE = 0.75
-_ETC = re.compile(r"Etc/GMT([+-])(\d+)")
+_ETC = r"Etc/GMT([+-])(\d+)"
 _WORDS_OF_DAYS = {
     **dict.fromkeys(("weekday", "weekdays", "workdays"), "mon-fri"),
     **dict.fromkeys(("weekend", "weekends"), "sat,sun"),
@@ -58,7 +59,7 @@ class Duration(Struct, frozen=True):
     @classmethod
     def parse(cls, text: str) -> Duration:
         """Read `0s`, `60s`, `5m`, `1h`. Raises `ValueError`."""
-        match = _DURATION.fullmatch(text.strip().lower())
+        match = re.fullmatch(_DURATION, text.strip().lower())
         if match is None:
             raise ValueError("a duration is a number with a unit: 0s, 60s, 5m, 1h")
         number, unit = int(match[1]), match[2]
@@ -97,9 +98,9 @@ class QuietHours(Struct, frozen=True):
         `ValueError`, for a zone `UnknownZoneError`.
         """
         hours, *rest = text.split() or [""]
-        match = _HOURS.fullmatch(hours)
-        if match is None or any(_HOURS.search(word) for word in rest):
-            if len(_HOURS.findall(text)) > 1:
+        match = re.fullmatch(_HOURS, hours)
+        if match is None or any(re.search(_HOURS, word) for word in rest):
+            if len(re.findall(_HOURS, text)) > 1:
                 raise ValueError("there can be one span of hours only: HH:MM-HH:MM [ZONE] [DAYS]")
             raise ValueError("quiet hours are off or HH:MM-HH:MM [ZONE] [DAYS]")
         start, end = _minute(match[1], match[2]), _minute(match[3], match[4])
@@ -206,7 +207,7 @@ def check_zone(name: str) -> None:
 
 def describe_zone(name: str) -> str:
     """Say what a zone is whose name can be taken for another; an empty string for any other."""
-    if found := _ETC.fullmatch(name):
+    if found := re.fullmatch(_ETC, name):
         sign = "-" if found[1] == "+" else "+"
         return f"{name} is UTC{sign}{found[2]} all year: its sign is the other way round"
     if name in _NOTES:
@@ -221,16 +222,16 @@ def _no_zone(name: str) -> str:
         return f"{name!r} is another zone on each machine: name a city, e.g. Europe/Berlin"
     if word.startswith(_COPIES):
         return f"{name!r} is no zone: leave out {word.split('/')[0]}/"
-    if _ANY_OFFSET.fullmatch(word):
+    if re.fullmatch(_ANY_OFFSET, word):
         return f"{name!r}: an offset is no zone: name a city, e.g. Europe/Berlin{_etc_of(word)}"
-    if _ABBREVIATION.fullmatch(name) and name.isupper():
+    if re.fullmatch(_ABBREVIATION, name) and name.isupper():
         return f"{name!r} is no IANA time zone, and abbreviations are not unique: name a city"
     return ""
 
 
 def _etc_of(offset: str) -> str:
     """Name the zone that is so many hours from UTC all year, if there is one."""
-    found = _OFFSET.fullmatch(offset)
+    found = re.fullmatch(_OFFSET, offset)
     if found is None:
         return ""
     east, hours = found[1] == "+", int(found[2])

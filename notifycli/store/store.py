@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
+from msgspec import Struct
+
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ EVERY_INBOX = 0
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
-class AccountName(NamedTuple):
+class AccountName(Struct, frozen=True):
     """An account on record."""
 
     id: int
@@ -59,7 +61,7 @@ class Link(Protocol):
         ...
 
 
-class Location(NamedTuple):
+class Location(Struct, frozen=True):
     """Where a store is: in a file, in the database of a server, or behind a `notifycli serve`."""
 
     file: Path | None
@@ -87,7 +89,7 @@ class Location(NamedTuple):
         return self.file is None or os.path.exists(self.file)  # noqa: PTH110
 
 
-class Inspection(NamedTuple):
+class Inspection(Struct, frozen=True):
     """What somebody sees who looks a store over."""
 
     found: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Sequence
 from itertools import takewhile
 from typing import Annotated, Any
@@ -166,6 +165,8 @@ def tell_unpushed(
         return
     what, whom = f"preferences of {plural(len(behind), 'user')}", ""
     if len(behind) == 1:
+        import shlex  # noqa: PLC0415 - this case alone needs it
+
         [(id_, keys)] = behind.items()
         known = store.user(account, id_)
         name = str(id_) if known is None else display_name(known)
