@@ -19,14 +19,14 @@ from notifycli.rules.preferences import KEYS
 from notifycli.store.store import open_store
 
 _ACCOUNT = 1
-_KEYS = 20
+KEYS_EACH = 20
 
 
 def races(folder: Path, small: bool) -> Iterator[Race]:
     """Race two million rows."""
     users = 100 if small else 100_000
     document, fresh, used = folder / "preferences.csv", folder / "fresh.db", folder / "used.db"
-    _write_csv(document, users)
+    write_csv(document, users)
     _make_store(fresh, users)
     copied = partial(_copy, fresh, used)
     yield Race(
@@ -35,7 +35,7 @@ def races(folder: Path, small: bool) -> Iterator[Race]:
             Way("prefs import", partial(_import, used, document), copied),
             Way("executemany", partial(_execute_many, used, users), copied, most=2.5),
         ],
-        amount=users * _KEYS,
+        amount=users * KEYS_EACH,
         unit="rows",
         rounds=3,
     )
@@ -43,14 +43,15 @@ def races(folder: Path, small: bool) -> Iterator[Race]:
 
 def _rows(users: int) -> Iterator[tuple[int, int, int, str, str]]:
     """Give account, user, inbox, key and value, in the order of the table."""
-    names = sorted(KEYS)[:_KEYS]
+    names = sorted(KEYS)[:KEYS_EACH]
     for user in range(1, users + 1):
         for name in names:
             values = KEYS[name].values
             yield _ACCOUNT, user, 0, name, values[user % len(values)]
 
 
-def _write_csv(path: Path, users: int) -> None:
+def write_csv(path: Path, users: int) -> None:
+    """Write a document of what is set for each user."""
     with path.open("w", encoding="utf-8") as file:
         file.write("account,layer,user,inbox,key,value\n")
         file.writelines(

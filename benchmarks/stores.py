@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.frame import NOTIFYCLI, Done, Race, Way, process
+from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
+from benchmarks.import_preferences import KEYS_EACH, write_csv
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer
@@ -36,7 +37,7 @@ def races(folder: Path, small: bool) -> Iterator[Race]:
     with ExitStack() as stack:
         urls = {"SQLite": f"sqlite:///{folder}/store.db"}
         if shutil.which("psql"):
-            urls["PostgreSQL"] = _start_server(stack)
+            urls["PostgreSQL"] = start_server(stack)
         stores = {name: stack.enter_context(open_store(url)) for name, url in urls.items()}
         for store in stores.values():
             _fill(store, users)
@@ -56,9 +57,41 @@ def races(folder: Path, small: bool) -> Iterator[Race]:
             for engine, url in urls.items()
         ]
         yield Race("prefs get", commands[::-1], rounds=21)
+        yield _import(stack, folder, 50 if small else 50_000)
 
 
-def _start_server(stack: ExitStack) -> str:
+def _import(stack: ExitStack, folder: Path, users: int) -> Race:
+    """Race the import of 20 preferences of each user, in a database that is empty before."""
+    document = folder / "preferences.csv"
+    write_csv(document, users)
+    urls = {"SQLite": f"sqlite:///{folder}/imported.db"}
+    if shutil.which("psql"):
+        urls["PostgreSQL"] = start_server(stack)
+
+    def fill(url: str) -> None:
+        with open_store(url) as store, store.change(1, "benchmark", "benchmark") as change:
+            change.put_users(User(i, f"agent{i}@example.com") for i in range(1, users + 1))
+
+    def counted(_: object) -> None:
+        for url in urls.values():
+            with open_store(url) as store:
+                found = sum(1 for _ in store.document_values(1, [Layer.USER]))
+            if found != users * KEYS_EACH:
+                raise WrongError(f"{url} has {found} preferences")
+
+    ways = [
+        Way(
+            engine,
+            partial(process, *NOTIFYCLI, "--db", url, "prefs", "import", document),
+            partial(fill, url),
+        )
+        for engine, url in urls.items()
+    ]
+    return Race("prefs import", ways, users * KEYS_EACH, "rows", rounds=1, check=counted)
+
+
+def start_server(stack: ExitStack) -> str:
+    """Start PostgreSQL, until the stack ends; gives the address of a database."""
     from tests.chatwoot.database import postgres  # noqa: PLC0415 - the tests' tools are needed
 
     # A socket's path is short, and the server's own user has to reach it.
@@ -95,7 +128,7 @@ def _change_one(store: Store, amount: int) -> object:
 
 
 def _write_notices(store: Store, amount: int) -> object:
-    return len(store.outbox.write([_entry(number) for number in range(amount)], 1))
+    return len(store.outbox.write([entry(number) for number in range(amount)], 1))
 
 
 def _send_notices(store: Store, amount: int) -> object:
@@ -112,7 +145,8 @@ def _send_notices(store: Store, amount: int) -> object:
         sent += len(leased)
 
 
-def _entry(conversation: int) -> OutboxEntry:
+def entry(conversation: int) -> OutboxEntry:
+    """Return a notice of a new message in a conversation."""
     number = next(_NUMBERS)
     return OutboxEntry(
         event_key=number.to_bytes(8, "big"),
