@@ -34,6 +34,9 @@ from notifycli.store.store import Store, open_store
 
 _RATE = 100
 _READY = b"ready\n"
+_WORKER = (
+    "import sys; from benchmarks.outbox import work; work(sys.argv[1], *map(int, sys.argv[2:]))"
+)
 
 
 def races(folder: Path, small: bool) -> Iterator[Race]:
@@ -56,13 +59,13 @@ def races(folder: Path, small: bool) -> Iterator[Race]:
 
 def _send(url: str, workers: int, seconds: int) -> Done:
     """Have workers write and send; gives how many notices were sent."""
-    module = (sys.executable, "-m", "benchmarks.outbox", url)
+    worker = (sys.executable, "-c", _WORKER, url)
     amount = _RATE * seconds
     with ExitStack() as stack:
         started = [
             stack.enter_context(
                 subprocess.Popen(
-                    [*module, str(number), str(workers), str(amount)],
+                    [*worker, str(number), str(workers), str(amount)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                 )
@@ -113,7 +116,7 @@ class _Taker:
         return Delivered()
 
 
-def _work(url: str, number: int, workers: int, amount: int) -> None:
+def work(url: str, number: int, workers: int, amount: int) -> None:
     """Be one of the workers."""
     module = ModuleType("benchmark_taker")
     vars(module)["open_sender"] = lambda _: _Taker()
@@ -147,7 +150,3 @@ async def _write_and_send(store: Store, engine: Engine, share: range) -> None:
         await asyncio.sleep(0.1)
     engine.finish()
     await sending
-
-
-if __name__ == "__main__":
-    _work(sys.argv[1], *map(int, sys.argv[2:]))

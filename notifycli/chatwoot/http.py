@@ -202,7 +202,7 @@ class Transport:
             where = f"{to.scheme}://{to.hostname}" if to.hostname else "another path"
             raise UnavailableError(
                 f"{self.base} sends on to {self.clean(where)}: the token isn't sent there",
-                "if that is your Chatwoot: notifycli chatwoot logout, then login with its address",
+                "if that is where it is now: log out here, then in with that address",
             )
 
     def _told(self, error: Exception) -> NotifycliError:

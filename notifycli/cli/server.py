@@ -224,7 +224,8 @@ def serve(
     """Answer Chatwoot's API for profiles, notification settings and the directory.
 
     Whoever has one of our tokens is let in: agents to their own settings, administrators to
-    everybody's (add ?user_id=ID). What there is: /openapi.json. The links of push invite lead here.
+    everybody's (add ?user_id=ID). What there is: /openapi.json. An administrator's commands take it
+    for a store: --db https://HOST. The links of push invite lead here.
     Ctrl-C or SIGTERM stops it.
     """
     session = session_of(ctx)

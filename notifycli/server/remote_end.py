@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TypeVar
 
 import msgspec
@@ -34,6 +35,10 @@ Group = TypeVar("Group", Inbox, Team)
 MOST_CHANGED_VALUES = 100_000
 MOST_NOTICES = 20_000
 MOST_EVENT_BYTES = 16 << 20
+"""How much is answered."""
+MOST_READ_BYTES = 256 << 20
+"""How much of the journal is looked through for it: some seconds' work."""
+MOST_READ_EVENTS = 200_000
 _LAYERS = (Layer.LOCK, Layer.DEFAULT, Layer.USER, Layer.INBOX)
 
 
@@ -86,8 +91,9 @@ def list_notices(store: Store, call: Call) -> exchange.Notices:
 def list_events(store: Store, call: Call) -> exchange.Events:
     """Answer what was received of the account, or of one of its conversations."""
     kept: deque[bytes] = deque()
-    size, complete = 0, True
-    for text in _select(_received(store, call), store, call):
+    size = 0
+    bodies, complete = _received(store, call)
+    for text in _select(bodies, store, call):
         kept.append(text)
         size += len(text)
         while size > MOST_EVENT_BYTES:
@@ -96,14 +102,23 @@ def list_events(store: Store, call: Call) -> exchange.Events:
     return exchange.Events([msgspec.Raw(text) for text in kept], complete)
 
 
-def _received(store: Store, call: Call) -> Iterable[bytes]:
-    """Return the bodies of all events: those of the store's own log, and of the journal's files."""
+def _received(store: Store, call: Call) -> tuple[Iterable[bytes], bool]:
+    """Return the newest bodies of the store's own log and of the journal; and whether all."""
+    logged: list[str] = []
     if store.location.file is None:
-        yield from (body.encode() for body in store.received.bodies())
-    files = [] if call.journal is None else files_of(call.journal)
-    inputs = Inputs(tuple(map(str, files)), lambda: -1)
-    if files:
-        yield from (text for _, _, text in read_records(inputs, BadLines(lambda _: None)))
+        logged = store.received.newest(call.account, MOST_READ_EVENTS)
+    files: list[str] = []
+    left = MOST_READ_BYTES
+    there = [] if call.journal is None else files_of(call.journal)
+    for path in reversed(there):
+        left -= path.stat().st_size
+        if left < 0:
+            break
+        files.insert(0, str(path))
+    inputs = Inputs(tuple(files), lambda: -1)
+    records = read_records(inputs, BadLines(lambda _: None)) if files else iter(())
+    bodies = chain((body.encode() for body in logged), (text for _, _, text in records))
+    return bodies, len(logged) < MOST_READ_EVENTS and len(files) == len(there)
 
 
 def _select(bodies: Iterable[bytes], store: Store, call: Call) -> Iterator[bytes]:

@@ -95,3 +95,7 @@ class Received(Protocol):
     def bodies(self) -> Iterator[str]:
         """Return the bodies of all events, in the order in which they came."""
         ...
+
+    def newest(self, account: int, most: int) -> list[str]:
+        """Return the bodies of an account's newest events, in the order in which they came."""
+        ...

@@ -187,8 +187,8 @@ class RemoteStore(SQLStore):
         past = self._get(exchange.HISTORY, exchange.Past)
         if not past.complete:
             self._link.note(
-                f"{self.location.name} tells the last {len(past.changes):,} changes; "
-                "what is older only the machine that has the store can tell"
+                f"{self.location.name} tells the newest changes alone, {len(past.changes):,} of "
+                "them: what is older only the machine that has the store can tell"
             )
         with self._mirror.errors():
             _fill_history(self._mirror, self._state.id, past.changes)

@@ -250,8 +250,12 @@ def test_a_log_that_is_too_long_is_told_from_its_end(
     assert {one["conversation_id"] for one in told.records} == {42, 43}
     assert {one["message_id"] for one in told.records} == {2, 3}
     assert "its log is longer: these are the last 2 events" in told.stderr
+    far.desk.write_events("events-2026-03-02.jsonl", EVENTS[:1])
+    monkeypatch.setattr("notifycli.server.remote_end.MOST_EVENT_BYTES", 1 << 20)
+    monkeypatch.setattr("notifycli.server.remote_end.MOST_READ_BYTES", len(lines(EVENTS)))
+    assert "these are the last 3 events" in far("why", "-u", "jane@example.com").stderr
     assert [one["new"] for one in far("prefs", "history").records] == ["none"]
-    assert "tells the last 1 changes" in far("prefs", "history").stderr
+    assert "tells the newest changes alone, 1 of them" in far("prefs", "history").stderr
 
 
 def notice(message_id: int, conversation: int) -> OutboxEntry:

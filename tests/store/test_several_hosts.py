@@ -67,6 +67,13 @@ def numbers(store: Store, account: int, after: Place = Place()) -> list[str]:  #
     return [event.body for event in store.received.read(account, after, 100)]
 
 
+def test_the_newest_events_of_an_account_are_told_in_their_order(hosts: list[Store]) -> None:
+    hosts[0].received.write([arrival(1), arrival(2, account=2), arrival(3)])
+    hosts[1].received.write([arrival(4)])
+    told = hosts[0].received.newest(1, 2)
+    assert told == [arrival(3).body, arrival(4).body]
+
+
 def test_a_delivery_is_kept_once_whichever_host_it_reaches(url: str) -> None:
     with ExitStack() as stack:
         told: list[str] = []

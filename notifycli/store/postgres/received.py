@@ -142,3 +142,13 @@ class PostgreSQLReceived:
                 return
             yield from (body for _, body in rows)
             last = rows[-1][0]
+
+    def newest(self, account: int, most: int) -> list[str]:
+        """Return an account's newest bodies."""
+        with self._database.errors():
+            rows = self._database.execute(
+                "SELECT body FROM received WHERE account_id = ?"
+                " ORDER BY transaction DESC, id DESC LIMIT ?",
+                (account, most),
+            ).fetchall()
+        return [body for (body,) in reversed(rows)]
