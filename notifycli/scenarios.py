@@ -19,6 +19,7 @@ from msgspec import Struct
 from notifycli.documents.directory_document import directory_of, faults_of, read_directory
 from notifycli.documents.entries import references_of
 from notifycli.documents.preference_document import PreferenceDocument
+from notifycli.documents.preference_tables import PLACES
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import (
@@ -42,10 +43,12 @@ from notifycli.rules.preferences import (
     full_keys,
     nearest,
     nearest_user,
+    read_timed_value,
     read_value,
 )
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Replay
+from notifycli.store.transaction import Target
 
 FIRST_DAY = "2026-03-02"
 """A Monday; the day on which a scenario begins unless it says otherwise."""
@@ -129,7 +132,7 @@ def read_tables(
             for reference, own in table.items():
                 wishes += _of_user(own, reference, find_user, f"{here}.{reference}", fault)
         else:
-            wishes += _read(table, (Layer(name), None, None), here, fault)
+            wishes += _read(table, Target(Layer(name)), here, fault)
     return wishes
 
 
@@ -143,33 +146,36 @@ def _of_user(
     except ValueError as error:
         fault(f"{place}: {error}")
         return
-    inboxes = own.get("inbox", {})
-    values = {key: value for key, value in own.items() if key != "inbox"}
-    yield from _read(values, (Layer.USER, user, None), place, fault)
-    if not isinstance(inboxes, Mapping):
-        fault(f"{place}.inbox: tables of preferences by the inbox's id are expected")
-        return
-    for inbox, table in inboxes.items():
-        here = f"{place}.inbox.{inbox}"
-        if not (is_id(inbox) and isinstance(table, Mapping)):
-            fault(f"{here}: a table named by the inbox's id is expected")
+    values = {key: value for key, value in own.items() if key not in PLACES}
+    yield from _read(values, Target(Layer.USER, user), place, fault)
+    for name, layer in PLACES.items():
+        places = own.get(name, {})
+        if not isinstance(places, Mapping):
+            fault(f"{place}.{name}: tables of preferences by the {name}'s id are expected")
             continue
-        yield from _read(table, (Layer.INBOX, user, int(inbox)), here, fault)
+        for id_, table in places.items():
+            here = f"{place}.{name}.{id_}"
+            if not (is_id(id_) and isinstance(table, Mapping)):
+                fault(f"{here}: a table named by the {name}'s id is expected")
+                continue
+            target = Target(layer, user, **{name: int(id_)})
+            yield from _read(table, target, here, fault)
 
 
 def _read(
     table: Mapping[str, object],
-    target: tuple[Layer, int | None, int | None],
+    target: Target,
     place: str,
     fault: Fault,
 ) -> Iterator[Wish]:
+    read = read_value if target.conversation is None else read_timed_value
     for key, value in _flat(table):
         try:
             if not isinstance(value, (str, bool)):
                 raise ValueError("a text is expected")  # noqa: TRY004, TRY301 - told to a user
             text = value if isinstance(value, str) else ("off", "on")[value]
             for full in full_keys(key):
-                yield Wish(*target, full, read_value(full, text))
+                yield Wish(*target[:3], full, read(full, text), target.conversation)
         except InvalidPreferenceError as error:
             near = f"; did you mean {error.nearest}?" if error.nearest else ""
             fault(f"{place}: {error}{near}")
@@ -345,7 +351,10 @@ class _Reader:
             except DataError as error:
                 fault(str(error))
                 continue
-            wishes += (Wish(*p.entry.target, p.entry.key, p.entry.value or "") for p in placed)
+            wishes += (
+                Wish(*to[:3], key, value or "", to.conversation)
+                for to, key, value in (one.entry for one in placed)
+            )
         return overlaid(Preferences(), wishes)
 
     def _user(self, reference: object) -> int:

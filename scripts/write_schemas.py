@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from notifycli.documents.directory_document import ENTRIES, DirectoryDocument
-from notifycli.documents.preference_tables import INBOXES
+from notifycli.documents.preference_tables import PLACES
 from notifycli.events.event import READ_EVENTS
 from notifycli.events.payload import Payload
 from notifycli.rules.expectation import FIELDS
@@ -92,7 +92,8 @@ def _values() -> Schema:
 
 def _preferences() -> Schema:
     values = _values()
-    own = {**values, "properties": {**values["properties"], INBOXES: {"$ref": "#/$defs/inboxes"}}}
+    places = {name: {"$ref": f"#/$defs/{name}"} for name in PLACES}
+    own = {**values, "properties": {**values["properties"], **places}}
     return {
         "type": "object",
         "properties": {
@@ -108,10 +109,16 @@ def _preferences() -> Schema:
         "$defs": {
             "values": values,
             "user": own,
-            "inboxes": {
+            "inbox": {
                 "description": "what holds for one inbox alone, by its id",
                 "type": "object",
                 "additionalProperties": {"$ref": "#/$defs/values"},
+            },
+            "conversation": {
+                "description": "what holds for one conversation alone, by its id; a value may end "
+                "with the moment up to which it does: on until 2027-01-31T10:00:00Z",
+                "type": "object",
+                "additionalProperties": {"type": "object"},
             },
         },
     }

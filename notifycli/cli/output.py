@@ -284,7 +284,8 @@ def _separate(
     fields = record.__struct_fields__
     write_row(fields)
     for item in records:
-        write_row(cell(getattr(item, field)) for field in fields)
+        # What is of one layer alone isn't in the records of others.
+        write_row(cell(getattr(item, field, None)) for field in fields)
         yield encode(buffer.getvalue(), "utf-8")
         buffer.seek(0)
         buffer.truncate()

@@ -369,9 +369,10 @@ def read_proposal(
     if file is not None:
         session.awaits(file)
         for placed in _read_document(store, file, session.fallback_account(store)):
-            (layer, user, inbox), key, value = placed.entry
+            to, key, value = placed.entry
             if value is not None:
-                wishes.setdefault(placed.account, []).append(Wish(layer, user, inbox, key, value))
+                wish = Wish(*to[:3], key, value, to.conversation)
+                wishes.setdefault(placed.account, []).append(wish)
     for text in settings:
         reference, values = _parse_setting(text)
         for account, users in find_users(session, store, reference).items():

@@ -80,7 +80,7 @@ def _midnight(days_ago: int) -> int:
     return int(time.mktime((year, month, day - days_ago, 0, 0, 0, 0, 0, -1))) * SECOND
 
 
-def expiry(text: str, at: int) -> int:
+def expiry(text: str, at: int, option: str = "--expires") -> int:
     """Give the moment that `90d` from `at`, or an ISO date or time, means; a date in UTC.
 
     Raises `UsageError` for what is neither, and for what is over already.
@@ -88,7 +88,7 @@ def expiry(text: str, at: int) -> int:
     if _SPAN.fullmatch(text.strip().lower()):
         moment = at + read_span(text)
         if moment > _LAST_MOMENT:
-            raise UsageError(f"--expires: {text} is too far away", "name an earlier one")
+            raise UsageError(f"{option}: {text} is too far away", "name an earlier one")
     else:
         try:
             moment = parse_moment(text) if "-" in text else 0
@@ -96,11 +96,11 @@ def expiry(text: str, at: int) -> int:
             moment = 0
         if not moment:
             raise UsageError(
-                f"--expires: {text!r} is neither a duration nor a date",
+                f"{option}: {text!r} is neither a duration nor a date",
                 "write it as 90d or 2027-01-31",
             )
     if moment <= at:
-        raise UsageError(f"--expires: {text} is over already", "name a later one")
+        raise UsageError(f"{option}: {text} is over already", "name a later one")
     return moment
 
 

@@ -310,7 +310,9 @@ class SoundSender:
 
     def _preference(self, key: str, notice: Notice) -> str:
         preferences = self._preferences(notice.account_id, notice.user_id)
-        return preferences.resolve(key, notice.user_id, notice.inbox_id).value
+        return preferences.resolve(
+            key, notice.user_id, notice.inbox_id, notice.conversation_id, notice.at
+        ).value
 
     async def _repeat(self) -> None:
         while True:

@@ -8,24 +8,26 @@ from typing import Protocol
 
 from notifycli.errors import DataError
 from notifycli.rules.preferences import (
+    UNTIL,
     InvalidPreferenceError,
     Layer,
     full_keys,
     nearest,
     nearest_user,
+    read_timed_value,
     read_value,
 )
-from notifycli.store.staged_values import NOBODY, Spoken
-from notifycli.store.store import EVERY_INBOX
+from notifycli.store.staged_values import NOBODY, Spoken, scope_of
+from notifycli.store.store import EVERYWHERE
 
 LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}
-OF_USERS = (Layer.USER, Layer.INBOX)
+OF_USERS = (Layer.USER, Layer.INBOX, Layer.CONVERSATION)
 _HIGHEST = 2**63 - 1
 _HINTED = 20
 _REMEMBERED = 10_000
 
 Target = tuple[int, str, int, int]
-"""Account, layer, user (or `NOBODY`), inbox (or `EVERY_INBOX`)."""
+"""Account, layer, user (or `NOBODY`), scope (or `EVERYWHERE`)."""
 Pairs = tuple[tuple[str, str], ...]
 """Full keys and their values, as stored."""
 
@@ -85,15 +87,25 @@ class Checker:
                 remedy = f"tell who there is first: notifycli directory import FILE; or {remedy}"
             raise DataError(f"{listed}\nnothing was stored", remedy)
 
-    def target(self, account: str, layer: str, user: str, inbox: str) -> Target:
+    def target(
+        self, account: str, layer: str, user: str, inbox: str, conversation: str = ""
+    ) -> Target:
         """Return the place in the store that is meant. Raises `ValueError`."""
         of = self.account_of(account)
         known = LAYERS.get(layer.strip().lower())
         if known is None:
             near = nearest(layer, tuple(LAYERS)) or ", ".join(LAYERS)
             raise ValueError(f"layer: {layer!r} is none; did you mean {near}?")
-        given = {"user": user.strip(), "inbox": inbox.strip()}
-        wanted = {"user": known in OF_USERS, "inbox": known is Layer.INBOX}
+        given = {
+            "user": user.strip(),
+            "inbox": inbox.strip(),
+            "conversation": conversation.strip(),
+        }
+        wanted = {
+            "user": known in OF_USERS,
+            "inbox": known is Layer.INBOX,
+            "conversation": known is Layer.CONVERSATION,
+        }
         for column, text in given.items():
             if wanted[column] and not text:
                 raise ValueError(f"{column}: is missing, and layer {known} needs one")
@@ -101,11 +113,14 @@ class Checker:
                 raise ValueError(f"{column}: layer {known} has none")
         if known not in OF_USERS:
             self.spoken.layers.add((of, known.value))
-            return of, known.value, NOBODY, EVERY_INBOX
+            return of, known.value, NOBODY, EVERYWHERE
         id_ = self.user(of, given["user"])
         self.speak_of(known, of, id_)
-        in_ = _number("inbox", given["inbox"]) if wanted["inbox"] else EVERY_INBOX
-        return of, known.value, id_, in_
+        inbox_, conversation_ = (
+            _number(column, given[column]) if wanted[column] else None
+            for column in ("inbox", "conversation")
+        )
+        return of, known.value, id_, scope_of(inbox_, conversation_)
 
     def account_of(self, text: str) -> int:
         """Return the account that is named, or the one that is meant. Raises `ValueError`."""
@@ -129,8 +144,13 @@ class Checker:
             raise ValueError(f"user: account {account} has no user {reference!r}{hint}")
         return user
 
-    def pairs(self, key: str, value: str) -> Pairs:
-        """Return the full keys that a key stands for, with the value. Raises `ValueError`."""
+    def pairs(self, key: str, value: str, layer: str = "") -> Pairs:
+        """Return the full keys that a key stands for, with the value. Raises `ValueError`.
+
+        In the layer `conversation` a value may have an end.
+        """
+        if layer == Layer.CONVERSATION and UNTIL in value:
+            return self._read(key, value, read_timed_value)
         found = self.known_pairs.get((key, value))
         if found is None:
             found = self._read(key, value)
@@ -138,9 +158,9 @@ class Checker:
                 self.known_pairs[key, value] = found
         return found
 
-    def _read(self, key: str, value: str) -> Pairs:
+    def _read(self, key: str, value: str, read: Callable[[str, str], str] = read_value) -> Pairs:
         try:
-            return tuple((full, read_value(full, value)) for full in full_keys(key))
+            return tuple((full, read(full, value)) for full in full_keys(key))
         except InvalidPreferenceError as error:
             near = f"; did you mean {error.nearest}?" if error.nearest else ""
             raise ValueError(f"{error}{near}") from None

@@ -12,10 +12,13 @@ from typing import BinaryIO, Protocol
 from notifycli.documents.entries import Checker, Target
 from notifycli.errors import DataError
 from notifycli.rules.preferences import Layer
-from notifycli.store.staged_values import Row, Written
+from notifycli.store.staged_values import Row, Written, conversation_of, inbox_of
 
 COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
-_LAYER, _INBOX, _KEY = (COLUMNS.index(name) for name in ("layer", "inbox", "key"))
+CONVERSATION = "conversation"
+"""The column that a document has where it speaks of conversations."""
+_KNOWN = (*COLUMNS, CONVERSATION)
+_LAYER, _INBOX, _KEY, _VALUE = (COLUMNS.index(name) for name in ("layer", "inbox", "key", "value"))
 _NEEDED = ("key", "value")
 _DELIMITERS = ",;\t"
 _SEPARATOR = re.compile(r'"?sep=([,;\t])"?[,;]*\s*$', re.IGNORECASE)
@@ -82,7 +85,7 @@ class CsvDocument:
             self._skipped = 2
         found = max(
             ((sign, _names(first, sign)) for sign in ([between[1]] if between else _DELIMITERS)),
-            key=lambda one: len(set(one[1]) & set(COLUMNS)),
+            key=lambda one: len(set(one[1]) & set(_KNOWN)),
         )
         columns = found[1]
         self._padded = len(columns)
@@ -95,7 +98,8 @@ class CsvDocument:
         self, reader: _CsvReader, columns: Sequence[str], checker: Checker
     ) -> Iterator[Row]:
         # A column that is left out is empty: it is read from behind the last one.
-        pick = itemgetter(*(columns.index(c) if c in columns else len(columns) for c in COLUMNS))
+        names = _KNOWN if CONVERSATION in columns else COLUMNS
+        pick = itemgetter(*(columns.index(c) if c in columns else len(columns) for c in names))
         width, in_order = len(columns), tuple(columns) == COLUMNS
         no_layer = "layer" not in columns
         of: Sequence[str] = ()
@@ -111,25 +115,26 @@ class CsvDocument:
                 continue
             given = row if in_order else list(pick([*row, ""]))
             if no_layer:
-                given[_LAYER] = Layer.INBOX if given[_INBOX].strip() else Layer.USER
-            key, value = given[_KEY:]
+                given[_LAYER] = _layer_of(given)
+            key, value = given[_KEY], given[_VALUE]
             try:
                 if checker.only is not None and checker.account_of(given[0]) != checker.only:
                     checker.foreign_count += 1
                     continue
-                if target is None or given[:_KEY] != of:
-                    of, target = given[:_KEY], None
+                place = given[:_KEY] + given[_VALUE + 1 :]
+                if target is None or place != of:
+                    of, target = place, None
                     target = checker.target(*of)
-                pairs = known.get((key, value)) or checker.pairs(key, value)
+                pairs = known.get((key, value)) or checker.pairs(key, value, target[1])
             except ValueError as error:
                 checker.fault(self.place(number), error)
                 continue
-            account, layer, user, inbox = target
+            account, layer, user, scope = target
             for full, read in pairs:
-                yield account, layer, user, inbox, full, read, number
+                yield account, layer, user, scope, full, read, number
 
     def _check_columns(self, columns: Sequence[str], line: str) -> None:
-        unknown = [column for column in columns if column not in COLUMNS]
+        unknown = [column for column in columns if column not in _KNOWN]
         missing = [column for column in _NEEDED if column not in columns]
         if unknown or missing or len(set(columns)) < len(columns):
             raise DataError(
@@ -148,6 +153,13 @@ class CsvDocument:
         return 1
 
 
+def _layer_of(given: Sequence[str]) -> Layer:
+    """Return the layer of a row that doesn't name it."""
+    if any(field.strip() for field in given[_VALUE + 1 :]):
+        return Layer.CONVERSATION
+    return Layer.INBOX if given[_INBOX].strip() else Layer.USER
+
+
 def _names(line: str, delimiter: str) -> list[str]:
     """Return the names of columns, in small letters."""
     try:
@@ -162,13 +174,15 @@ def _strip_padding(row: list[str], width: int) -> list[str]:
     return row if any(row[width:]) else row[:width]
 
 
-def as_csv(values: Iterable[Written], layers: frozenset[Layer], account: int) -> Iterator[str]:  # noqa: ARG001 - as `as_toml`
-    """Write CSV with the columns `COLUMNS`, a row a value."""
+def as_csv(values: Iterable[Written], layers: frozenset[Layer], account: int) -> Iterator[str]:
+    """Write CSV with the columns `COLUMNS`, a row a value; with one more for conversations."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for layer, user, inbox, key, value in values:
-        writer.writerow((account, layer.value, user, inbox or "", key, value))
+    of_conversations = Layer.CONVERSATION in layers
+    writer.writerow((*COLUMNS, CONVERSATION) if of_conversations else COLUMNS)
+    for layer, user, scope, key, value in values:
+        row = (account, layer.value, user, inbox_of(scope) or "", key, value)
+        writer.writerow((*row, conversation_of(scope) or "") if of_conversations else row)
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

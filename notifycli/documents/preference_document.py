@@ -19,7 +19,15 @@ from notifycli.documents.preference_tables import (
 )
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.store.staged_values import Locked, Row, Spoken, Staging, Written
+from notifycli.store.staged_values import (
+    Locked,
+    Row,
+    Spoken,
+    Staging,
+    Written,
+    conversation_of,
+    inbox_of,
+)
 from notifycli.store.transaction import Entry, Target
 
 _BATCH = 5_000
@@ -111,16 +119,21 @@ class PreferenceDocument:
         layers: dict[str, dict[str, str]] = {Layer.LOCK: {}, Layer.DEFAULT: {}}
         users: dict[int, dict[str, str]] = {}
         inboxes: dict[tuple[int, int], dict[str, str]] = {}
-        for account, layer, user, inbox, key, value, _ in self.rows():
+        conversations: dict[tuple[int, int], dict[str, str]] = {}
+        for account, layer, user, scope, key, value, _ in self.rows():
             if account != self._checker.account:
                 continue
-            if inbox:
-                values = inboxes.setdefault((user, inbox), {})
+            if scope > 0:
+                values = inboxes.setdefault((user, scope), {})
+            elif scope:
+                values = conversations.setdefault((user, -scope), {})
             else:
                 values = users.setdefault(user, {}) if user else layers[layer]
             if value is not None:
                 values[key] = value
-        return Preferences(layers[Layer.LOCK], inboxes, users, layers[Layer.DEFAULT])
+        return Preferences(
+            layers[Layer.LOCK], inboxes, users, layers[Layer.DEFAULT], conversation=conversations
+        )
 
     def entries(self) -> list[Placed]:
         """Read all entries, of all accounts. Raises `DataError` as `rows` does."""
@@ -128,9 +141,9 @@ class PreferenceDocument:
             Placed(
                 self._source.place(place),
                 account,
-                Entry(Target(Layer(layer), user or None, inbox or None), key, value),
+                Entry(_target(layer, user, scope), key, value),
             )
-            for account, layer, user, inbox, key, value, place in self.rows()
+            for account, layer, user, scope, key, value, place in self.rows()
         ]
 
     def place_of(self, locked: Locked) -> str:
@@ -138,5 +151,9 @@ class PreferenceDocument:
         if locked.place:
             return self._source.place(locked.place)
         path = (locked.layer,) if locked.user is None else ("users", str(locked.user))
-        inbox = ("inbox", str(locked.inbox)) if locked.inbox else ()
-        return f"{self._name}: lacks {path_text((*path, *inbox, locked.key))}"
+        where = (locked.layer, str(abs(locked.scope))) if locked.scope else ()
+        return f"{self._name}: lacks {path_text((*path, *where, locked.key))}"
+
+
+def _target(layer: str, user: int, scope: int) -> Target:
+    return Target(Layer(layer), user or None, inbox_of(scope), conversation_of(scope))

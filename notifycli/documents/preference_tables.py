@@ -12,13 +12,13 @@ from typing import Any
 from notifycli.documents.entries import Checker
 from notifycli.errors import DataError
 from notifycli.rules.preferences import Layer, nearest
-from notifycli.store.staged_values import Row, Written
+from notifycli.store.staged_values import LAYERS_OF_USERS, Row, Written
 
 TOPS = ("default", "lock", "users")
 _MORE = "there is more after the one object that a document is"
 _SHAPE = "nothing was stored; see the shape of one: notifycli prefs export --format json"
-INBOXES = "inbox"
-"""In a user's table, the name of the table of their inboxes."""
+PLACES = {"inbox": Layer.INBOX, "conversation": Layer.CONVERSATION}
+"""In a user's table, the names of the tables of their inboxes and conversations."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
@@ -62,26 +62,33 @@ class TableDocument:
         except ValueError as error:
             checker.fault(self._place_of(path), error)
             return
-        inboxes = table.get(INBOXES)
-        own = {key: value for key, value in table.items() if key != INBOXES}
-        if own or inboxes is None:
+        own = {key: value for key, value in table.items() if key not in PLACES}
+        if own or not PLACES.keys() & table.keys():
             yield from self._layer(checker, path, own, (Layer.USER, path[-1], ""))
-        if inboxes is None:
-            return
-        path = (*path, INBOXES)
-        if not isinstance(inboxes, dict):
+        for name, layer in PLACES.items():
+            if name in table:
+                checker_user = checker, user
+                yield from self._places(checker_user, (*path, name), table[name], layer)
+
+    def _places(
+        self, of: tuple[Checker, int], path: Path, places: Any, layer: Layer
+    ) -> Iterator[Row]:
+        """Read a user's tables of a layer that has a table for each inbox or conversation."""
+        checker, user = of
+        if not isinstance(places, dict):
             checker.fault(self._place_of(path), "is no table")
             return
-        checker.speak_of(Layer.INBOX, checker.account, user)
-        for inbox, here in inboxes.items():
+        checker.speak_of(layer, checker.account, user)
+        for id_, here in places.items():
             if isinstance(here, dict):
-                where = (Layer.INBOX, path[1], inbox)
-                yield from self._layer(checker, (*path, inbox), here, where)
+                inbox, conversation = (id_, "") if layer is Layer.INBOX else ("", id_)
+                where = (layer, path[1], inbox, conversation)
+                yield from self._layer(checker, (*path, id_), here, where)
             else:
-                checker.fault(self._place_of((*path, inbox)), "is no table")
+                checker.fault(self._place_of((*path, id_)), "is no table")
 
     def _layer(
-        self, checker: Checker, path: Path, table: Mapping[str, Any], where: tuple[str, str, str]
+        self, checker: Checker, path: Path, table: Mapping[str, Any], where: tuple[str, ...]
     ) -> Iterator[Row]:
         try:
             target = checker.target("", *where)
@@ -91,7 +98,7 @@ class TableDocument:
         for key, value, written in _flat(table):
             at = (*path, *written)
             try:
-                pairs = checker.pairs(key, value_text(value))
+                pairs = checker.pairs(key, value_text(value), where[0])
             except ValueError as error:
                 checker.fault(self._place_of(at), error)
                 continue
@@ -201,28 +208,28 @@ def as_json(values: Iterable[Written], layers: Layers, account: int) -> Iterator
         layer: {} for layer in (Layer.DEFAULT, Layer.LOCK) if layer in layers
     }
     users: dict[str, dict[str, object]] = {}
-    for (layer, user, inbox), table in groupby(values, _place):
+    for (layer, user, scope), table in groupby(values, _place):
         found = {value.key: value.value for value in table}
         if not user:
             of_account[layer] = found
-        elif not inbox:
+        elif not scope:
             users[user] = {**found}
         else:
-            inboxes = users.setdefault(user, {}).setdefault(INBOXES, {})
-            if isinstance(inboxes, dict):
-                inboxes[str(inbox)] = found
+            places = users.setdefault(user, {}).setdefault(layer.value, {})
+            if isinstance(places, dict):
+                places[str(abs(scope))] = found
     tables: dict[str, object] = {**of_account}
-    if layers & {Layer.USER, Layer.INBOX}:
+    if layers.intersection(LAYERS_OF_USERS):
         tables["users"] = users
     yield json.dumps(tables, indent=2, ensure_ascii=False)
     yield "\n"
 
 
 def _place(value: Written) -> tuple[Layer, str, int]:
-    return value.layer, value.user, value.inbox
+    return value.layer, value.user, value.scope
 
 
-def _path(layer: Layer, user: str, inbox: int) -> tuple[str, ...]:
+def _path(layer: Layer, user: str, scope: int) -> tuple[str, ...]:
     if not user:
         return (layer.value,)
-    return ("users", user, *((INBOXES, str(inbox)) if inbox else ()))
+    return ("users", user, *((layer.value, str(abs(scope))) if scope else ()))

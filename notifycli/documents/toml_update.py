@@ -9,10 +9,10 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Table, Whitespace
 
-from notifycli.documents.preference_tables import INBOXES, Layers, as_toml, value_text
+from notifycli.documents.preference_tables import PLACES, Layers, as_toml, value_text
 from notifycli.errors import DataError
-from notifycli.rules.preferences import InvalidPreferenceError, Layer, full_keys, read_value
-from notifycli.store.staged_values import Written
+from notifycli.rules.preferences import InvalidPreferenceError, Layer, full_keys, read_timed_value
+from notifycli.store.staged_values import LAYERS_OF_USERS, Written
 
 Reference = Callable[[str], str | None]
 """Gives how an export names the user whom a document names; `None` if there is no such user."""
@@ -28,11 +28,11 @@ def update_toml(text: str, values: Iterable[Written], layers: Layers, named: Ref
     wanted: dict[Place, dict[str, str]] = {
         (layer, "", 0): {} for layer in (Layer.DEFAULT, Layer.LOCK) if layer in layers
     }
-    for layer, user, inbox, key, value in values:
-        wanted.setdefault((layer, user, inbox), {})[key] = value
+    for layer, user, scope, key, value in values:
+        wanted.setdefault((layer, user, scope), {})[key] = value
     document = tomlkit.parse(text)
     gone = [user for user in document.get("users", {}) if named(user) is None]
-    for reference in gone if layers & {Layer.USER, Layer.INBOX} else ():
+    for reference in gone if layers.intersection(LAYERS_OF_USERS) else ():
         del document["users"][reference]
     missing = dict(wanted)
     for place, table in _tables(document, named):
@@ -58,15 +58,17 @@ def _tables(
         user = named(reference)
         if user is not None and isinstance(table, MutableMapping):
             yield (Layer.USER, user, 0), table
-            for inbox, here in table.get(INBOXES, {}).items():
-                if inbox.isdigit() and isinstance(here, MutableMapping):
-                    yield (Layer.INBOX, user, int(inbox)), here
+            for name, layer in PLACES.items():
+                for id_, here in table.get(name, {}).items():
+                    if id_.isdigit() and isinstance(here, MutableMapping):
+                        scope = int(id_) if layer is Layer.INBOX else -int(id_)
+                        yield (layer, user, scope), here
 
 
 def _sync(table: MutableMapping[str, Any], wanted: Mapping[str, str]) -> None:
     """Make a table have these values: changed in their place, new ones behind the last."""
     missing = dict(wanted)
-    for name in [name for name in table if name != INBOXES]:
+    for name in [name for name in table if name not in PLACES]:
         value = table[name]
         full = _full_keys(name)
         if isinstance(value, MutableMapping):
@@ -102,7 +104,7 @@ def _check(
     try:
         for place, table in _tables(tomllib.loads(text), named):
             for name, value in table.items():
-                if place[0] in layers and name != INBOXES:
+                if place[0] in layers and name not in PLACES:
                     values = {key: _read(key, value) for key in _full_keys(name)}
                     found.setdefault(place, {}).update(values)
         if found == {place: values for place, values in wanted.items() if values}:
@@ -124,6 +126,6 @@ def _full_keys(name: str) -> tuple[str, ...]:
 
 def _read(key: str, value: Any) -> str:
     try:
-        return read_value(key, value_text(value))
+        return read_timed_value(key, value_text(value))
     except ValueError:
         return ""

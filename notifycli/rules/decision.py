@@ -13,7 +13,8 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from notifycli.events.event import Event
-from notifycli.rules.layers import Preferences
+from notifycli.events.timestamps import parse_moment
+from notifycli.rules.layers import Preferences, Resolved
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
 from notifycli.rules.preferences import Layer, nearest, short_key
 
@@ -38,6 +39,7 @@ class Reason(StrEnum):
     ALREADY_NOTIFIED = "already_notified"
     DISABLED = "disabled"
     NOT_ASSIGNED = "not_assigned"
+    MUTED = "muted"
     QUIET_HOURS = "quiet_hours"
     ACTIVE = "active"
     VIEWING = "viewing"
@@ -219,6 +221,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.NOT_ASSIGNED: Explanation(
         "the choice of sounds leaves this conversation out", "audio", "all"
     ),
+    Reason.MUTED: Explanation("{name} has it muted", "mute", "off"),
     Reason.QUIET_HOURS: Explanation("it was in {name}'s quiet hours", "quiet_hours", "off"),
     Reason.ACTIVE: Explanation("{name} had been active just before", "inactive_after", "0s"),
     Reason.VIEWING: Explanation("{name} had the conversation open, in front"),
@@ -247,9 +250,20 @@ def deciding(
     channel = decision.channel
     switch = f"{channel}.{decision.type}" if channel in SWITCHED_CHANNELS else str(channel)
     key = explanation.key.format(switch=switch)
-    value, layer = preferences.resolve(key, decision.user_id, decision.inbox_id)
+    value, layer = resolve_for(decision, key, preferences)
     instead = explanation.instead.format(on=_ON[channel], off=_OFF[channel])
     return DecidingPreference(key, value, layer, instead)
+
+
+def resolve_for(decision: Decision, key: str, preferences: Preferences) -> Resolved[str]:
+    """Return a key's value for whom and where a decision was on, at its time."""
+    return preferences.resolve(
+        key,
+        decision.user_id,
+        decision.inbox_id,
+        decision.conversation_id,
+        None if decision.at is None else parse_moment(decision.at),
+    )
 
 
 def in_general(reason: Reason) -> str:
@@ -267,6 +281,7 @@ _SHORT = {
     Reason.ALREADY_NOTIFIED: "told already",
     Reason.DISABLED: "switched off",
     Reason.NOT_ASSIGNED: "left out by the choice of sounds",
+    Reason.MUTED: "muted",
     Reason.QUIET_HOURS: "in quiet hours",
     Reason.ACTIVE: "while active",
     Reason.VIEWING: "while open in front",

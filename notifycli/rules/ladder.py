@@ -139,6 +139,10 @@ def _switched_off(case: Case) -> bool:
     return not case.settings.enabled[case.channel, case.type].value
 
 
+def _muted(case: Case) -> bool:
+    return case.settings.mute.value
+
+
 def _in_quiet_hours(case: Case) -> bool:
     hours, at = case.settings.quiet_hours.value, case.event.at
     return hours is not None and at is not None and hours.hold(at)
@@ -196,6 +200,10 @@ def _audio_origin(case: Case) -> Layer:
     return case.settings.audio.origin
 
 
+def _mute_origin(case: Case) -> Layer:
+    return case.settings.mute.origin
+
+
 def _quiet_origin(case: Case) -> Layer:
     return case.settings.quiet_hours.origin
 
@@ -232,6 +240,7 @@ SWITCHED = (
     ),
     Rule(Reason.ALREADY_NOTIFIED, _message_told, _PERSON, NEW_MESSAGE_TYPES),
     Rule(Reason.DISABLED, _switched_off, _SETTINGS, origin=_switch_origin),
+    Rule(Reason.MUTED, _muted, _SETTINGS, origin=_mute_origin),
     Rule(
         Reason.QUIET_HOURS, _in_quiet_hours, _MOMENT, _UNHELD, _quiet_origin, switch="quiet_hours"
     ),
@@ -246,6 +255,7 @@ AUDIO = (
     Rule(Reason.SELF_AUTHORED, _own_number, _PERSON, switch="audio_by_number"),
     Rule(Reason.DISABLED, _no_audio, _SETTINGS, origin=_audio_origin),
     Rule(Reason.NOT_ASSIGNED, _not_covered, _SETTINGS, origin=_audio_origin),
+    Rule(Reason.MUTED, _muted, _SETTINGS, origin=_mute_origin),
     Rule(Reason.QUIET_HOURS, _in_quiet_hours, _MOMENT, origin=_quiet_origin, switch="quiet_hours"),
     Rule(Reason.VIEWING, _viewing, _MOMENT),
     Rule(Reason.WINDOW_VISIBLE, _window_visible, _MOMENT, origin=_when_origin),

@@ -6,15 +6,16 @@ Values that are not stored can be laid over those that are: what if others held?
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
-from notifycli.events.timestamps import SECOND
+from notifycli.events.event import Event
+from notifycli.events.timestamps import SECOND, parse_moment
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
-from notifycli.rules.preferences import KEYS, Layer
+from notifycli.rules.preferences import BEYOND, KEYS, UNTIL, Layer
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.quiet_hours import Duration, QuietHours
 
@@ -44,9 +45,25 @@ class Preferences(Struct):
     default: Values = field(default_factory=dict)
     builtin: Values = field(default_factory=dict)
     """What a server has built in otherwise than section 2 of the rules."""
+    conversation: Mapping[tuple[int, int], Values] = field(default_factory=dict)
+    """By (user, conversation); a value may end with the moment up to which it holds."""
 
-    def resolve(self, key: str, user: int | None, inbox: int | None = None) -> Resolved[str]:
-        """Give the effective value of a key; for user `None`, that of one with nothing set."""
+    def resolve(
+        self,
+        key: str,
+        user: int | None,
+        inbox: int | None = None,
+        conversation: int | None = None,
+        at: int | None = None,
+    ) -> Resolved[str]:
+        """Give the effective value of a key; for user `None`, that of one with nothing set.
+
+        `at` is the moment at which it is asked for in a conversation.
+        """
+        if (user, conversation) in self.conversation and key not in self.lock:
+            here = self.in_conversation(user, conversation, at)
+            if key in here:
+                return Resolved(here[key], Layer.CONVERSATION)
         for layer, values in self._layers(user, inbox):
             if key in values:
                 return Resolved(values[key], layer)
@@ -58,6 +75,20 @@ class Preferences(Struct):
             return set()
         here = {} if inbox is None else self.inbox.get((user, inbox), {})
         return {*self.user.get(user, {}), *here}
+
+    def in_conversation(self, user: int | None, conversation: int | None, at: int | None) -> Values:
+        """Return what a user has set for a conversation, as far as it holds at a moment.
+
+        What holds up to a moment doesn't where no time is known.
+        """
+        found: dict[str, str] = {}
+        if user is None or conversation is None:
+            return found
+        for key, value in self.conversation.get((user, conversation), {}).items():
+            text, _, end = value.partition(UNTIL)
+            if not end or (at is not None and at < parse_moment(end)):
+                found[key] = text
+        return found
 
     def _layers(self, user: int | None, inbox: int | None) -> tuple[tuple[Layer, Values], ...]:
         own = {} if user is None else self.user.get(user, {})
@@ -79,6 +110,7 @@ class Settings(Struct, frozen=True):
     audio: Resolved[frozenset[str]]
     """The sets of conversations that sound: `assigned`, `unassigned`, `others`; none if empty."""
     audio_when: Resolved[str]
+    mute: Resolved[bool]
     quiet_hours: Resolved[QuietHours | None]
     inactive_after: Resolved[int]
     """Microseconds."""
@@ -98,7 +130,8 @@ def as_read_by(profile: Profile, preferences: Preferences) -> Preferences:
     """Give the preferences as far as they have an effect in a profile."""
     if not profile.is_chatwoot:
         return preferences
-    gone = {"quiet_hours", *(f"{channel}.{_UNASSIGNED}" for channel in SWITCHED_CHANNELS)}
+    unassigned = (f"{channel}.{_UNASSIGNED}" for channel in SWITCHED_CHANNELS)
+    gone = {"quiet_hours", *unassigned, *BEYOND}
     return Preferences(
         _without(preferences.lock, gone),
         {},
@@ -109,14 +142,18 @@ def as_read_by(profile: Profile, preferences: Preferences) -> Preferences:
 
 
 def without_effect(profile: Profile, preferences: Preferences) -> list[str]:
-    """Give the keys that are set, and that have no effect in a profile; an inbox's as `inbox`."""
+    """Give the keys that are set, and that have no effect in a profile.
+
+    Those of an inbox are named `inbox`, those of a conversation `conversation`.
+    """
     if not profile.is_chatwoot:
         return []
     layers = (preferences.lock, preferences.default, *preferences.user.values())
     read = as_read_by(profile, preferences)
     kept = (read.lock, read.default, *read.user.values())
     gone = {key for own, left in zip(layers, kept, strict=True) for key in own.keys() - left.keys()}
-    return [*sorted(gone), *(["inbox"] if any(preferences.inbox.values()) else [])]
+    places = {"inbox": preferences.inbox, "conversation": preferences.conversation}
+    return [*sorted(gone), *(name for name, of in places.items() if any(of.values()))]
 
 
 def unheard(
@@ -156,6 +193,28 @@ class SettingsBook:
         self._compiled: dict[tuple[int | None, int | None], Settings] = {
             (None, None): self._everybodys
         }
+        self._of_conversations: dict[tuple[object, ...], Settings] = {}
+        self.apart: dict[int, set[int]] = {}
+        """By conversation, the users who have set something for it."""
+        for user, conversation in self._preferences.conversation:
+            self.apart.setdefault(conversation, set()).add(user)
+
+    def in_event(self, user: int, event: Event) -> Settings:
+        """Give the settings of a user for an event: of its inbox, conversation and time."""
+        return self.own(user, event) or self.of(user, event.inbox)
+
+    def own(self, user: int, event: Event) -> Settings | None:
+        """Give the settings of one who has set something for an event's conversation."""
+        if event.conversation not in self.apart or user not in self.apart[event.conversation]:
+            return None
+        here = self._preferences.in_conversation(user, event.conversation, event.at)
+        key = user, event.inbox, event.conversation, frozenset(here.items())
+        found = self._of_conversations.get(key)
+        if found is None:
+            found = self._of_conversations[key] = read_settings(
+                *(self._preferences, self._profile, user, event.inbox, self._everybodys), here=here
+            )
+        return found
 
     def of(self, user: int, inbox: int | None) -> Settings:
         """Give the settings of a user for events of an inbox (`None`: of no known inbox)."""
@@ -175,23 +234,33 @@ def read_settings(
     user: int | None = None,
     inbox: int | None = None,
     everybodys: Settings | None = None,
+    *,
+    here: Values | None = None,
 ) -> Settings:
-    """Read what a user has set; the switches that they haven't touched are `everybodys`."""
+    """Read what a user has set; the switches that they haven't touched are `everybodys`.
+
+    `here` is what they have set for a conversation.
+    """
+    apart = {k: v for k, v in (here or {}).items() if k not in preferences.lock}
 
     def resolved(key: str) -> Resolved[str]:
+        if key in apart:
+            return Resolved(apart[key], Layer.CONVERSATION)
         return preferences.resolve(key, user, inbox)
 
     audio, quiet = resolved("audio"), resolved("quiet_hours")
-    inactive = resolved("inactive_after")
+    inactive, mute = resolved("inactive_after"), resolved("mute")
     sets = _audio_sets(audio.value, profile)
     seconds = Duration.parse(inactive.value).microseconds
-    keys = _SWITCHES.keys() if everybodys is None else preferences.own_keys(user, inbox)
+    keys: Collection[str] = _SWITCHES.keys()
+    if everybodys is not None:
+        keys = preferences.own_keys(user, inbox).union(apart)
     enabled = {} if everybodys is None else dict(everybodys.enabled)
     switched_on = {} if everybodys is None else dict(everybodys.switched_on)
-    for key in keys & _SWITCHES.keys():
+    for key in _SWITCHES.keys() & keys:
         value, origin = resolved(key)
         enabled[_SWITCHES[key]] = Resolved(value == "on", origin)
-    for type_ in {_SWITCHES[key][1] for key in keys & _SWITCHES.keys()}:
+    for type_ in {_SWITCHES[key][1] for key in _SWITCHES.keys() & keys}:
         switched_on[type_] = tuple(
             (channel, enabled[channel, type_].origin)
             for channel in SWITCHED_CHANNELS
@@ -203,6 +272,7 @@ def read_settings(
         switched_on=switched_on,
         audio=Resolved(sets, audio.origin),
         audio_when=resolved("audio.when"),
+        mute=Resolved(mute.value == "on", mute.origin),
         quiet_hours=Resolved(
             None if quiet.value == "off" else _quiet_hours(quiet.value), quiet.origin
         ),
@@ -274,28 +344,31 @@ class Wish(NamedTuple):
     inbox: int | None
     key: str
     value: str
+    conversation: int | None = None
 
 
 def overlaid(preferences: Preferences, wishes: Iterable[Wish]) -> Preferences:
     """Give the preferences as they would be if the wishes were set; later ones win."""
     lock, default = dict(preferences.lock), dict(preferences.default)
-    user, inbox = dict(preferences.user), dict(preferences.inbox)
+    user = dict(preferences.user)
     own: dict[int, dict[str, str]] = {}
-    here: dict[tuple[int, int], dict[str, str]] = {}
+    inboxes = {place: dict(values) for place, values in preferences.inbox.items()}
+    conversations = {place: dict(values) for place, values in preferences.conversation.items()}
     for wish in wishes:
         if wish.layer is Layer.LOCK:
             lock[wish.key] = wish.value
         elif wish.user is None:
             default[wish.key] = wish.value
-        elif wish.inbox is None:
+        elif wish.inbox is not None:
+            inboxes.setdefault((wish.user, wish.inbox), {})[wish.key] = wish.value
+        elif wish.conversation is not None:
+            conversations.setdefault((wish.user, wish.conversation), {})[wish.key] = wish.value
+        else:
             values = own.get(wish.user)
             if values is None:
                 values = own[wish.user] = dict(user.get(wish.user, {}))
             values[wish.key] = wish.value
-        else:
-            place = wish.user, wish.inbox
-            here.setdefault(place, dict(inbox.get(place, {})))[wish.key] = wish.value
-    return Preferences(lock, {**inbox, **here}, {**user, **own}, default, preferences.builtin)
+    return Preferences(lock, inboxes, {**user, **own}, default, preferences.builtin, conversations)
 
 
 def keys_locked_away(preferences: Preferences, wishes: Iterable[Wish]) -> list[str]:

@@ -159,10 +159,21 @@ class Choices:
             found = self._known[key] = Choice(user, settings, on, decided)
         return found
 
+    def own(self, type_: NotificationType, user: int, settings: Settings) -> Choice:
+        """Return the same by settings that are of a conversation."""
+        decided = self._unhindered(type_, user, settings)
+        return Choice(user, settings, bool(settings.switched_on[type_]), decided)
+
     def _unhindered(self, type_: NotificationType, user: int, settings: Settings) -> Everyone:
         on, of = dict(settings.switched_on[type_]), self._recipients.of
+        muted, muting = settings.mute
         return tuple(
-            of(user, type_, channel, Reason.ENABLED, on[channel], on=True)
+            of(
+                *(user, type_, channel),
+                Reason.MUTED if muted else Reason.ENABLED,
+                muting if muted else on[channel],
+                on=True,
+            )
             if channel in on
             else of(
                 user, type_, channel, Reason.DISABLED, _origin(settings, channel, type_), on=False
@@ -171,21 +182,36 @@ class Choices:
         )
 
     def hindered(
-        self, type_: NotificationType, user: int, inbox: int | None, reason: Reason
+        self,
+        type_: NotificationType,
+        user: int,
+        inbox: int | None,
+        reason: Reason,
+        own: Settings | None = None,
     ) -> Everyone:
-        """Return what is decided of a user for a reason that no preference has a part in."""
+        """Return what is decided of a user for a reason that no preference has a part in.
+
+        `own` are their settings where these are of a conversation.
+        """
+        if own is not None:
+            return self._hinder(type_, user, reason, own)
         here = inbox if self._inboxes and (user, inbox) in self._inboxes else None
         found = self._hindered.get((type_, user, here, reason))
         if found is None:
-            of, on = self._recipients.of, dict(self._settings.of(user, inbox).switched_on[type_])
-            found = self._hindered[type_, user, here, reason] = tuple(
-                of(user, type_, c, reason, None, on=c in on) for c in channels_of(type_)
-            )
+            settings = self._settings.of(user, inbox)
+            found = self._hinder(type_, user, reason, settings)
+            self._hindered[type_, user, here, reason] = found
         return found
 
-    def not_covered(self, user: int, inbox: int | None) -> Everyone:
+    def _hinder(
+        self, type_: NotificationType, user: int, reason: Reason, settings: Settings
+    ) -> Everyone:
+        of, on = self._recipients.of, dict(settings.switched_on[type_])
+        return tuple(of(user, type_, c, reason, None, on=c in on) for c in channels_of(type_))
+
+    def not_covered(self, user: int, settings: Settings) -> Everyone:
         """Return what is decided of a user whose choice of sounds leaves the conversation out."""
-        audio = self._settings.of(user, inbox).audio
+        audio = settings.audio
         why = Reason.NOT_ASSIGNED if audio.value else Reason.DISABLED
         of = self._recipients.of
         return (of(user, _AUDIO, Channel.AUDIO, why, audio.origin, on=bool(audio.value)),)
@@ -200,8 +226,9 @@ def _origin(settings: Settings, channel: Channel, type_: NotificationType) -> La
 def _wanting(preferences: Preferences) -> dict[NotificationType, frozenset[int] | None]:
     """Return who may have each type switched on somewhere; `None` for everybody."""
     found: dict[NotificationType, set[int]] = {type_: set() for type_ in _KEYS.values()}
-    inboxes = ((user, values) for (user, _), values in preferences.inbox.items())
-    for user, values in chain(preferences.user.items(), inboxes):
+    places = chain(preferences.inbox.items(), preferences.conversation.items())
+    of_places = ((user, values) for (user, _), values in places)
+    for user, values in chain(preferences.user.items(), of_places):
         for key, value in values.items():
             if value not in _OFF and key in _KEYS and key not in preferences.lock:
                 found[_KEYS[key]].add(user)
@@ -441,10 +468,13 @@ class Evaluator:
         plan.times += 1
         audience = plan.audience
         apart: Mapping[int, Everyone] = _NONE
+        if case.event.conversation in self.settings.apart:
+            own = audience.members.intersection(self.settings.apart[case.event.conversation])
+            apart = self._judge(plan, case, own)
         if plan.reason is None and audience.wanting:
             some = audience.wanting.intersection(self._people_apart(case))
             if some:
-                apart = self._judge(plan, case, some)
+                apart = {**apart, **self._judge(plan, case, some.difference(apart))}
             hindered = self._hindered(plan, case.event.at) if plan.told else ()
             if hindered:
                 alone = [user for user in hindered if user not in apart]
@@ -530,13 +560,14 @@ class Evaluator:
     def decide(self, case: Case, user: int) -> Everyone:
         """Decide for one user, on each channel of the case's type."""
         case.user, type_, inbox = user, case.type, case.event.inbox
+        choices, own = self._choices, self.settings.own(user, case.event)
         rule = first_that_holds(self._ladders.before_settings[type_], case)
         if rule is not None:
-            return self._choices.hindered(type_, user, inbox, rule.reason)
-        choice = self._choices.of(type_, user, inbox)
+            return choices.hindered(type_, user, inbox, rule.reason, own)
+        choice = choices.of(type_, user, inbox) if own is None else choices.own(type_, user, own)
         case.settings = settings = choice.settings
         if type_ is _AUDIO and audio_set_of(case.conversation, user) not in settings.audio.value:
-            return self._choices.not_covered(user, inbox)
+            return choices.not_covered(user, settings)
         decided = choice.decided
         if choice.on:
             decided = self._at_moment(case, decided)
@@ -645,7 +676,7 @@ class Evaluator:
         if user in plan.told:
             return plan.told[user].decided
         if plan.type is _AUDIO:
-            return self._choices.not_covered(user, plan.inbox)
+            return self._choices.not_covered(user, self.settings.of(user, plan.inbox))
         return self._choices.of(plan.type, user, plan.inbox).decided
 
     def rest(self, judged: Judged) -> dict[int, Everyone]:
@@ -658,7 +689,7 @@ class Evaluator:
         if one.users is None:
             apart = self._people_apart(case) if plan.reason is None else ()
             members = plan.audience.members.intersection(apart)
-            users: Iterable[int] = sorted(members.difference(plan.audience.wanting))
+            users: Iterable[int] = sorted(members.difference(plan.audience.wanting, judged.apart))
         else:
             wanting = self._choices.wanting(one.type, one.users)
             users = [] if wanting is one.users else [u for u in one.users if u not in wanting]

@@ -12,6 +12,7 @@ from functools import cache
 
 from msgspec import Struct
 
+from notifycli.events.timestamps import format_moment, parse_moment
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES
 from notifycli.rules.quiet_hours import (
     Duration,
@@ -38,6 +39,7 @@ class Layer(StrEnum):
     """Where a value was set. The first layer, in this order, that has the key wins."""
 
     LOCK = "lock"
+    CONVERSATION = "conversation"
     INBOX = "inbox"
     USER = "user"
     DEFAULT = "default"
@@ -62,6 +64,8 @@ class Key(Struct, frozen=True):
     summary: str
     read: Callable[[str], str]
     """Gives the value as it is stored and printed. Raises `ValueError`."""
+    beyond: bool = False
+    """Whether Chatwoot has nothing like it: then it isn't listed until a layer sets it."""
 
 
 def _read_switch(text: str) -> str:
@@ -150,9 +154,19 @@ KEYS: Mapping[str, Key] = {
             "without a zone; 22:00-22:00 is the whole day",
             _read_quiet_hours,
         ),
+        Key(
+            "mute",
+            "off",
+            ("on", "off"),
+            "nothing at all: no e-mail, push or sound",
+            _read_switch,
+            beyond=True,
+        ),
     )
 }
 
+BEYOND = frozenset(name for name, key in KEYS.items() if key.beyond)
+"""What is this program's own, and isn't listed until a layer sets it."""
 GLOBS = tuple(f"{channel}.*" for channel in SWITCHED_CHANNELS)
 
 
@@ -191,7 +205,11 @@ def _matching(glob: str) -> tuple[str, ...]:
 
     # Only * is a sign: what a shell does with ? and [] is no help here.
     pattern = "".join(f"[{char}]" if char in "?[" else char for char in glob)
-    return tuple(key for key in KEYS if any(fnmatchcase(k, pattern) for k in (key, short_key(key))))
+    return tuple(
+        name
+        for name, key in KEYS.items()
+        if not key.beyond and any(fnmatchcase(k, pattern) for k in (name, short_key(name)))
+    )
 
 
 def _nearest_keys(word: str) -> str:
@@ -227,6 +245,23 @@ def read_value(key: str, text: str) -> str:
         if re.findall(_DIGITS, near) != re.findall(_DIGITS, text) or " " in text.strip():
             near = ""
         raise _invalid(key, text, error, near) from None
+
+
+UNTIL = " until "
+"""What stands before the moment up to which a value of a conversation holds."""
+
+
+def read_timed_value(key: str, text: str) -> str:
+    """Give a value as it is stored for a conversation. Raises `InvalidPreferenceError`.
+
+    It may end with ` until TIME`.
+    """
+    value, until, end = text.partition(UNTIL)
+    try:
+        moment = f"{UNTIL}{format_moment(parse_moment(end.strip()))}" if until else ""
+    except ValueError as error:
+        raise _invalid(key, text, error, "") from None
+    return f"{read_value(key, value)}{moment}"
 
 
 def _invalid(key: str, text: str, error: ValueError, near: str) -> InvalidPreferenceError:
@@ -277,6 +312,6 @@ BUILTIN_PRESETS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(sorted(_NEVER_QUIET), "on"),
     },
     "everything": {"audio": "all", **_all_switches("on"), "quiet_hours": "off"},
-    "chatwoot-default": {key.name: key.builtin for key in KEYS.values()},
+    "chatwoot-default": {key.name: key.builtin for key in KEYS.values() if not key.beyond},
 }
 """`quiet` leaves what somebody asks of you in person; `chatwoot-default` is a new agent's."""

@@ -228,7 +228,7 @@ class Replay:
             for each in users:
                 asked, fields = replace(case, notified=set(case.notified)), event_fields(event)
                 decided = evaluator.decide(case, each)
-                asked.user, asked.settings = each, evaluator.settings.of(each, event.inbox)
+                asked.user, asked.settings = each, evaluator.settings.in_event(each, event)
                 for recipient in decided:
                     asked.channel = recipient.channel
                     looks.append(look(join_fields(fields, recipient), asked))

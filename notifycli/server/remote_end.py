@@ -19,7 +19,13 @@ from notifycli.events.event import LARGEST_ID
 from notifycli.replay.sources import BadLines, Inputs, read_records
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.notifications import Channel
-from notifycli.rules.preferences import KEYS, InvalidPreferenceError, Layer, read_value
+from notifycli.rules.preferences import (
+    KEYS,
+    InvalidPreferenceError,
+    Layer,
+    read_timed_value,
+    read_value,
+)
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.token_service import TokenService
 from notifycli.server.handlers import Call
@@ -28,6 +34,7 @@ from notifycli.server.middleware import HTTPError
 from notifycli.store import exchange
 from notifycli.store.outbox import NoticeState, Scope
 from notifycli.store.settings import Origin
+from notifycli.store.staged_values import conversation_of, inbox_of
 from notifycli.store.store import Store
 from notifycli.store.transaction import Change, Entry, Kind, Target
 
@@ -39,7 +46,7 @@ MOST_EVENT_BYTES = 16 << 20
 MOST_READ_BYTES = 256 << 20
 """How much of the journal is looked through for it: some seconds' work."""
 MOST_READ_EVENTS = 200_000
-_LAYERS = (Layer.LOCK, Layer.DEFAULT, Layer.USER, Layer.INBOX)
+_LAYERS = [layer for layer in Layer if layer is not Layer.BUILTIN]
 
 
 def show_account(store: Store, call: Call) -> exchange.AccountState:
@@ -70,9 +77,10 @@ def show_account(store: Store, call: Call) -> exchange.AccountState:
 
 def _values(store: Store, account: int) -> Iterator[exchange.Value]:
     ids = store.user_references(account)
-    for layer, user, inbox, key, value in store.document_values(account, _LAYERS):
+    for layer, user, scope, key, value in store.document_values(account, _LAYERS):
         whose = ids[user] if user else None
-        yield exchange.Value(layer, key, value, whose, inbox or None)
+        place = inbox_of(scope), conversation_of(scope)
+        yield exchange.Value(layer, key, value, whose, *place)
 
 
 def list_changes(store: Store, call: Call) -> exchange.Past:
@@ -183,28 +191,30 @@ def _take(store: Store, change: Change, step: exchange.Step) -> None:
 
 
 def _entry(change: Change, value: exchange.Value) -> Entry:
-    layer, of_user = value.layer, value.user_id is not None
-    if (layer, of_user, value.inbox_id is not None) not in _PLACES:
+    layer, named = value.layer, (value.user_id, value.inbox_id, value.conversation_id)
+    if (layer, *(one is not None for one in named)) not in _PLACES:
         raise DataError(f"{value.key}: there is no such place in layer {layer}")
     if value.key not in KEYS:
         raise DataError(f"there is no preference {value.key!r}")
     if value.value is not None:
         if value.user_id is not None:
             _user(change, value.user_id)
+        read_any = read_value if value.conversation_id is None else read_timed_value
         try:
-            read = read_value(value.key, value.value)
+            read = read_any(value.key, value.value)
         except InvalidPreferenceError as error:
             raise DataError(str(error)) from None
         if read != value.value:
             raise DataError(f"{value.key}: {value.value!r} is written {read!r}")
-    return Entry(Target(layer, value.user_id, value.inbox_id), value.key, value.value)
+    return Entry(Target(layer, *named), value.key, value.value)
 
 
 _PLACES = {
-    (Layer.LOCK, False, False),
-    (Layer.DEFAULT, False, False),
-    (Layer.USER, True, False),
-    (Layer.INBOX, True, True),
+    (Layer.LOCK, False, False, False),
+    (Layer.DEFAULT, False, False, False),
+    (Layer.USER, True, False, False),
+    (Layer.INBOX, True, True, False),
+    (Layer.CONVERSATION, True, False, True),
 }
 
 

@@ -39,6 +39,7 @@ class Value(Struct, frozen=True):
     value: str | None
     user_id: Id | None = None
     inbox_id: Id | None = None
+    conversation_id: Id | None = None
 
 
 class AccountState(Struct):
@@ -66,7 +67,8 @@ class PastValue(Struct, frozen=True):
 
     layer: str
     user_id: int | None
-    inbox_id: int | None
+    scope: int | None
+    """An inbox's id, or a conversation's below 0."""
     key: str
     old: str | None
     new: str | None

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from notifycli.errors import UsageError
-from notifycli.store.staged_values import Staging, differ
+from notifycli.store.staged_values import Staging, conversation_of, differ, inbox_of
 
 if TYPE_CHECKING:
     from notifycli.store.store import Database
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _TOLD = 10
 _PAST_COLUMNS = {
-    "preference_change": "v.layer, v.user_id, v.inbox_id, v.key, v.old, v.new",
+    "preference_change": "v.layer, v.user_id, v.scope, v.key, v.old, v.new",
     "directory_change": "v.kind, v.item_id, v.old, v.new",
 }
 
 # A user is named by the address of today: the history keeps ids.
 _VALUES = """
 SELECT c.id, replace(c.at, '+00:00', 'Z'), c.who, c.command, c.account_id, v.layer, v.user_id,
-       u.email, v.inbox_id, v.key, v.old, v.new
+       u.email, v.scope, v.key, v.old, v.new
   FROM change c JOIN preference_change v ON v.change_id = c.id
   LEFT JOIN "user" u ON u.account_id = c.account_id AND u.id = v.user_id
  WHERE c.account_id = ?
@@ -43,15 +43,15 @@ SELECT c.id, replace(c.at, '+00:00', 'Z'), c.who, c.command, c.account_id, v.lay
 
 # The last row of a value is what the change left.
 _CHANGED_SINCE = f"""
-SELECT made.layer, made.user_id, made.inbox_id, made.key, made.new,
+SELECT made.layer, made.user_id, made.scope, made.key, made.new,
        coalesce(p.value, a.value) AS now
   FROM preference_change made
   LEFT JOIN user_preference p ON p.account_id = :account AND p.user_id = made.user_id
-   AND p.inbox_id = coalesce(made.inbox_id, 0) AND p.key = made.key
+   AND p.scope = coalesce(made.scope, 0) AND p.key = made.key
   LEFT JOIN account_preference a ON a.account_id = :account AND a.layer = made.layer
    AND a.key = made.key
  WHERE made.id IN (SELECT max(id) FROM preference_change
-                    WHERE change_id = :change GROUP BY layer, user_id, inbox_id, key)
+                    WHERE change_id = :change GROUP BY layer, user_id, scope, key)
    AND {differ("coalesce(p.value, a.value)", "made.new")}
 """
 
@@ -73,6 +73,12 @@ class ChangedValue(Struct):
     key: str
     old: str | None
     new: str | None
+
+
+class ChangedInConversation(ChangedValue):
+    """The same in the layer `conversation`."""
+
+    conversation_id: int
 
 
 class PastChange(NamedTuple):
@@ -121,6 +127,16 @@ class History:
             return self._newest_first(_VALUES, [account])
         sql = f"{_VALUES} AND (v.user_id = ? OR v.user_id IS NULL)"
         return self._newest_first(sql, [account, user])
+
+    def speaks_of_conversations(self, account: int) -> bool:
+        """Whether a value of the layer `conversation` was ever changed."""
+        with self._database.errors():
+            found = self._database.execute(
+                "SELECT EXISTS (SELECT 1 FROM preference_change v JOIN change c"
+                " ON c.id = v.change_id WHERE c.account_id = ? AND v.scope < 0)",
+                [account],
+            ).fetchone()
+        return bool(found[0])
 
     def begin(self, account: int) -> str | None:
         """Return when preferences were first changed: ISO 8601 in UTC, or `None` for never."""
@@ -183,7 +199,14 @@ class History:
             sql, parameters = f"{sql} LIMIT ?", [*parameters, limit]
         with self._database.errors():
             for row in self._database.execute(sql, parameters):
-                yield ChangedValue(*row)
+                *before, scope, key, old, new = row
+                value = ChangedValue(*(*before, inbox_of(scope), key, old, new))
+                conversation = conversation_of(scope)
+                if conversation is not None:
+                    value = ChangedInConversation(
+                        **structs.asdict(value), conversation_id=conversation
+                    )
+                yield value
 
     def directory_change(self, account: int, id_: int | None) -> PastChange:
         """Return a change of the directory by its number, or the last one. Raises `UsageError`."""
@@ -263,14 +286,14 @@ class History:
     def _later_changes(self, account: int, id_: int) -> list[str]:
         rows = self._database.execute(_CHANGED_SINCE, {"account": account, "change": id_})
         return [
-            f"{_place(layer, user, inbox)} {key}: was made {_display(new)}, is {_display(now)}"
-            for layer, user, inbox, key, new, now in rows
+            f"{_place(layer, user, scope)} {key}: was made {_display(new)}, is {_display(now)}"
+            for layer, user, scope, key, new, now in rows
         ]
 
 
-def _place(layer: str, user: int | None, inbox: int | None) -> str:
+def _place(layer: str, user: int | None, scope: int | None) -> str:
     whose = "" if user is None else f" of user {user}"
-    return f"{layer}{whose}{'' if inbox is None else f' in inbox {inbox}'}"
+    return f"{layer}{whose}{'' if scope is None else f' in {layer} {abs(scope)}'}"
 
 
 def _display(value: str | None) -> str:

@@ -30,7 +30,7 @@ from notifycli.store.history import History
 from notifycli.store.outbox import EVERY_CHANNEL, SQLOutbox
 from notifycli.store.sql_store import USER_COLUMNS, SQLStore, as_flag
 from notifycli.store.sqlite.connection import SQLite
-from notifycli.store.store import EVERY_INBOX
+from notifycli.store.staged_values import scope_of
 from notifycli.store.transaction import Change, Kind, Trace
 
 if TYPE_CHECKING:
@@ -111,7 +111,10 @@ class RemoteChange(Change):
     ) -> int:
         """Set what was staged."""
         values = [
-            exchange.Value(Layer(one.layer), one.key, one.new, one.user_id, one.inbox_id)
+            exchange.Value(
+                *(Layer(one.layer), one.key, one.new, one.user_id, one.inbox_id),
+                getattr(one, "conversation_id", None),
+            )
             for one in staging.differences()
             if one.account_id == self.account
         ]
@@ -370,10 +373,13 @@ def _fill(mirror: Mirror, state: exchange.AccountState) -> None:
 
 def _fill_values(mirror: Mirror, state: exchange.AccountState) -> None:
     mirror.executemany(
-        "INSERT INTO user_preference (account_id, user_id, inbox_id, key, value)"
+        "INSERT INTO user_preference (account_id, user_id, scope, key, value)"
         " VALUES (?, ?, ?, ?, ?)",
         (
-            (state.id, one.user_id, one.inbox_id or EVERY_INBOX, one.key, one.value)
+            (
+                *(state.id, one.user_id, scope_of(one.inbox_id, one.conversation_id)),
+                *(one.key, one.value),
+            )
             for one in state.preferences
             if one.user_id is not None
         ),
@@ -410,7 +416,7 @@ def _fill_history(mirror: Mirror, account: int, changes: list[exchange.PastRecor
             (one.id, one.at, one.who, account, one.command),
         )
         mirror.executemany(
-            "INSERT INTO preference_change (change_id, layer, user_id, inbox_id, key, old, new)"
+            "INSERT INTO preference_change (change_id, layer, user_id, scope, key, old, new)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             ((one.id, *msgspec.structs.astuple(value)) for value in one.values),
         )

@@ -15,7 +15,7 @@ import msgspec
 from notifycli.rules.directory import Directory, Inbox, Team, User
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.store.store import EVERY_INBOX, AccountName, open_store
+from notifycli.store.store import EVERYWHERE, AccountName, open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -220,7 +220,7 @@ class SQLStore:
             yield self.staging()
 
     def document_values(self, account: int, layers: Iterable[Layer]) -> Iterator[Written]:
-        from notifycli.store.staged_values import Written
+        from notifycli.store.staged_values import LAYERS_OF_USERS, Written, layer_of
 
         chosen = [layer.value for layer in layers]
         for layer, key, value in self._rows(
@@ -229,29 +229,30 @@ class SQLStore:
             account,
         ):
             if layer in chosen:
-                yield Written(Layer(layer), "", EVERY_INBOX, key, value)
-        for email, user, inbox, key, value in self._rows(
-            'SELECT email, id, inbox_id, key, value FROM "user" u'
+                yield Written(Layer(layer), "", EVERYWHERE, key, value)
+        scopes = [scope for layer, scope in LAYERS_OF_USERS.items() if layer in chosen]
+        chosen_scopes = " OR ".join(scopes) or "1 = 0"
+        for email, user, scope, key, value in self._rows(
+            'SELECT email, id, scope, key, value FROM "user" u'
             " JOIN user_preference p ON p.account_id = u.account_id AND p.user_id = u.id"
-            " WHERE u.account_id = ? AND (inbox_id <> 0 OR 1 = ?) AND (inbox_id = 0 OR 1 = ?)"
-            " ORDER BY email IS NULL, email, id, inbox_id, key",
-            *(account, int(Layer.USER in chosen), int(Layer.INBOX in chosen)),
+            f" WHERE u.account_id = ? AND ({chosen_scopes})"
+            " ORDER BY email IS NULL, email, id, scope < 0, abs(scope), key",
+            account,
         ):
-            layer = Layer.INBOX if inbox else Layer.USER
-            yield Written(layer, email or str(user), inbox, key, value)
+            yield Written(layer_of(scope), email or str(user), scope, key, value)
 
     def preferences(self, account: int) -> Preferences:
         return self._preferences(
             account,
             self._rows(
-                "SELECT user_id, inbox_id, key, value FROM user_preference WHERE account_id = ?",
+                "SELECT user_id, scope, key, value FROM user_preference WHERE account_id = ?",
                 account,
             ),
         )
 
     def preferences_of(self, account: int, user: int | None) -> Preferences:
         rows = self._rows(
-            "SELECT user_id, inbox_id, key, value FROM user_preference"
+            "SELECT user_id, scope, key, value FROM user_preference"
             " WHERE account_id = ? AND user_id = ?",
             account,
             user,
@@ -285,12 +286,21 @@ class SQLStore:
             of_layer[layer][key] = value
         of_user: dict[int, dict[str, str]] = {}
         of_inbox: dict[tuple[int, int], dict[str, str]] = {}
-        for user, inbox, key, value in user_rows:
-            if inbox == EVERY_INBOX:
+        of_conversation: dict[tuple[int, int], dict[str, str]] = {}
+        for user, scope, key, value in user_rows:
+            if scope == EVERYWHERE:
                 of_user.setdefault(user, {})[key] = value
+            elif scope > 0:
+                of_inbox.setdefault((user, scope), {})[key] = value
             else:
-                of_inbox.setdefault((user, inbox), {})[key] = value
-        return Preferences(of_layer[Layer.LOCK], of_inbox, of_user, of_layer[Layer.DEFAULT])
+                of_conversation.setdefault((user, -scope), {})[key] = value
+        return Preferences(
+            of_layer[Layer.LOCK],
+            of_inbox,
+            of_user,
+            of_layer[Layer.DEFAULT],
+            conversation=of_conversation,
+        )
 
     def _members(self, kind: str, account: int) -> Mapping[int, list[int]]:
         members: dict[int, list[int]] = {}

@@ -13,25 +13,67 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct, field
 
 from notifycli.rules.preferences import Layer
+from notifycli.store.store import EVERYWHERE
 
 if TYPE_CHECKING:
     from notifycli.store.store import Database
 
 NOBODY = 0
-"""Stands for "no user" in the layers of an account, as `EVERY_INBOX` does for "no inbox"."""
+"""Stands for "no user" in the layers of an account, as `EVERYWHERE` does for "no inbox"."""
 NO_PLACE = 0
 _BLOCK = 100
 """Rows a statement: SQLite takes 999 values in one, before version 3.32."""
 
 Row = tuple[int, str, int, int, str, str | None, int]
-"""Account, layer, user (or `NOBODY`), inbox (or `EVERY_INBOX`), key, value, place.
+"""Account, layer, user (or `NOBODY`), scope (or `EVERYWHERE`), key, value, place.
 
 A value of `None` takes the value away. The place is whatever number its source can name it by.
 """
 
-_STAGED = "INSERT INTO staged (account_id, layer, user_id, inbox_id, key, value, place)"
-_LATER = """ ON CONFLICT (user_id, inbox_id, key, layer, account_id)
+_OF_CONVERSATIONS, _OF_INBOXES = "scope < 0", "scope > 0"
+LAYER_OF_SCOPE = (
+    f"CASE WHEN {_OF_CONVERSATIONS} THEN 'conversation' WHEN {_OF_INBOXES} THEN 'inbox'"
+    " ELSE 'user' END"
+)
+"""The layer of a user's value, as SQL."""
+_STAGED = "INSERT INTO staged (account_id, layer, user_id, scope, key, value, place)"
+_LATER = """ ON CONFLICT (user_id, scope, key, layer, account_id)
  DO UPDATE SET value = excluded.value, place = excluded.place"""
+
+
+LAYERS_OF_USERS = {
+    Layer.USER: "scope = 0",
+    Layer.INBOX: _OF_INBOXES,
+    Layer.CONVERSATION: _OF_CONVERSATIONS,
+}
+"""How a user's values are told apart by their scope, as SQL."""
+
+
+def scope_of(inbox: int | None, conversation: int | None) -> int:
+    """Return how a column tells where a user's value holds.
+
+    0 is everywhere, a number from 1 on an inbox, and one below 0 a conversation, made negative.
+    """
+    if conversation is not None:
+        return -conversation
+    return EVERYWHERE if inbox is None else inbox
+
+
+def layer_of(scope: int) -> Layer:
+    """Return the layer of a user's value."""
+    if scope == EVERYWHERE:
+        return Layer.USER
+    return Layer.INBOX if scope > 0 else Layer.CONVERSATION
+
+
+def inbox_of(scope: int | None) -> int | None:
+    """Return the inbox that a scope is of, if it is of one."""
+    return scope if scope is not None and scope > 0 else None
+
+
+def conversation_of(scope: int | None) -> int | None:
+    """Return the conversation that a scope is of, if it is of one."""
+    return -scope if scope is not None and scope < 0 else None
 
 
 def differ(one: str, other: str) -> str:
@@ -43,14 +85,14 @@ def differ(one: str, other: str) -> str:
 
 
 _OF_USERS = f"""
-SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
+SELECT s.account_id, s.layer, s.user_id, s.scope, s.key, p.value AS old, s.value AS new, s.place
   FROM staged s LEFT JOIN user_preference p
     ON p.account_id = s.account_id AND p.user_id = s.user_id
-   AND p.inbox_id = s.inbox_id AND p.key = s.key
+   AND p.scope = s.scope AND p.key = s.key
  WHERE s.user_id <> 0 AND {differ("p.value", "s.value")}
 """
 _OF_ACCOUNTS = f"""
-SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.value AS new, s.place
+SELECT s.account_id, s.layer, s.user_id, s.scope, s.key, p.value AS old, s.value AS new, s.place
   FROM staged s LEFT JOIN account_preference p
     ON p.account_id = s.account_id AND p.layer = s.layer AND p.key = s.key
  WHERE s.user_id = 0 AND {differ("p.value", "s.value")}
@@ -58,7 +100,7 @@ SELECT s.account_id, s.layer, s.user_id, s.inbox_id, s.key, p.value AS old, s.va
 _DIFFERING = f"({_OF_USERS} UNION ALL {_OF_ACCOUNTS})"
 
 _LOCKED = """
-SELECT d.layer, u.email, nullif(d.user_id, 0), d.inbox_id, d.key, locks.value, d.place
+SELECT d.layer, u.email, nullif(d.user_id, 0), d.scope, d.key, locks.value, d.place
   FROM {among} d CROSS JOIN account_preference locks
   LEFT JOIN "user" u ON u.account_id = d.account_id AND u.id = d.user_id
  WHERE d.account_id = ? AND d.layer <> 'lock'
@@ -66,21 +108,21 @@ SELECT d.layer, u.email, nullif(d.user_id, 0), d.inbox_id, d.key, locks.value, d
    AND NOT EXISTS (
      SELECT 1 FROM staged unlocking
       WHERE unlocking.account_id = d.account_id AND unlocking.layer = 'lock'
-        AND unlocking.user_id = 0 AND unlocking.inbox_id = 0
+        AND unlocking.user_id = 0 AND unlocking.scope = 0
         AND unlocking.key = d.key AND unlocking.value IS NULL)
 """
 
 _WRITES = (
     """
-DELETE FROM user_preference WHERE (account_id, user_id, inbox_id, key) IN (
-  SELECT account_id, user_id, inbox_id, key FROM staged
+DELETE FROM user_preference WHERE (account_id, user_id, scope, key) IN (
+  SELECT account_id, user_id, scope, key FROM staged
    WHERE account_id = ? AND user_id <> 0 AND value IS NULL)
 """,
     """
-INSERT INTO user_preference (account_id, user_id, inbox_id, key, value)
-SELECT account_id, user_id, inbox_id, key, value FROM staged
+INSERT INTO user_preference (account_id, user_id, scope, key, value)
+SELECT account_id, user_id, scope, key, value FROM staged
  WHERE account_id = ? AND user_id <> 0 AND value IS NOT NULL
-    ON CONFLICT (account_id, user_id, inbox_id, key) DO UPDATE SET value = excluded.value
+    ON CONFLICT (account_id, user_id, scope, key) DO UPDATE SET value = excluded.value
  WHERE user_preference.value <> excluded.value
 """,
     """
@@ -111,13 +153,19 @@ class Difference(Struct):
     new: str | None
 
 
+class DifferenceInConversation(Difference):
+    """The same in the layer `conversation`."""
+
+    conversation_id: int
+
+
 class Locked(NamedTuple):
     """A value that a lock forbids to change."""
 
     layer: str
     user: str | int | None
     """The address or, failing that, the id."""
-    inbox: int
+    scope: int
     key: str
     lock: str
     """What the key is locked to."""
@@ -132,7 +180,7 @@ class Spoken(Struct):
     users: dict[int, set[int]] = field(default_factory=dict)
     """The users, by account."""
     user_layers: set[str] = field(default_factory=set)
-    """Which of the layers `user` and `inbox`; of the named users alone."""
+    """Which of the layers of users; of the named users alone."""
 
 
 class Written(NamedTuple):
@@ -141,8 +189,7 @@ class Written(NamedTuple):
     layer: Layer
     user: str
     """The user's address or, failing that, the id; empty for the layers of the account."""
-    inbox: int
-    """0 where the layer has none."""
+    scope: int
     key: str
     value: str
 
@@ -174,15 +221,12 @@ class Staging:
             spoken.layers,
         )
         chosen = " OR ".join(
-            condition
-            for layer, condition in ((Layer.USER, "inbox_id = 0"), (Layer.INBOX, "inbox_id <> 0"))
-            if layer in spoken.user_layers
+            condition for layer, condition in LAYERS_OF_USERS.items() if layer in spoken.user_layers
         )
         if chosen:
             self._database.executemany(
-                f"{_STAGED} SELECT account_id,"
-                " CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id, inbox_id, key, NULL,"
-                f" 0 FROM user_preference WHERE account_id = ? AND user_id = ? AND ({chosen})"
+                f"{_STAGED} SELECT account_id, {LAYER_OF_SCOPE}, user_id, scope, key, NULL, 0"
+                f" FROM user_preference WHERE account_id = ? AND user_id = ? AND ({chosen})"
                 " ON CONFLICT DO NOTHING",
                 ((account, user) for account, users in spoken.users.items() for user in users),
             )
@@ -191,9 +235,9 @@ class Staging:
         """Add what a change of the account replaced."""
         # Of a value that it changed twice, the first row tells.
         self._database.execute(
-            f"{_STAGED} SELECT ?, layer, coalesce(user_id, 0), coalesce(inbox_id, 0), key, old, 0"
+            f"{_STAGED} SELECT ?, layer, coalesce(user_id, 0), coalesce(scope, 0), key, old, 0"
             " FROM preference_change WHERE id IN (SELECT min(id) FROM preference_change"
-            f" WHERE change_id = ? GROUP BY layer, user_id, inbox_id, key){_LATER}",
+            f" WHERE change_id = ? GROUP BY layer, user_id, scope, key){_LATER}",
             (account, change),
         )
 
@@ -214,22 +258,33 @@ class Staging:
         return [
             row[0]
             for row in self._database.execute(
-                "SELECT DISTINCT inbox_id FROM staged s WHERE layer = 'inbox' AND value IS NOT NULL"
+                "SELECT DISTINCT scope FROM staged s WHERE layer = 'inbox' AND value IS NOT NULL"
                 " AND NOT EXISTS (SELECT 1 FROM inbox i WHERE i.account_id = s.account_id"
-                " AND i.id = s.inbox_id) ORDER BY inbox_id"
+                " AND i.id = s.scope) ORDER BY scope"
             )
         ]
 
     def differences(self) -> Iterator[Difference]:
         """Return what would change, in the order of an export."""
         rows = self._database.execute(
-            "SELECT d.account_id, layer, nullif(user_id, 0), email, nullif(inbox_id, 0), key, old,"
+            "SELECT d.account_id, layer, nullif(user_id, 0), email, scope, key, old,"
             f' new FROM {_DIFFERING} d LEFT JOIN "user" u'
             " ON u.account_id = d.account_id AND u.id = d.user_id ORDER BY d.account_id,"
             " d.user_id <> 0, CASE d.user_id WHEN 0 THEN layer END, email IS NULL, email,"
-            " d.user_id, d.inbox_id, d.key"
+            " d.user_id, d.scope < 0, abs(d.scope), d.key"
         )
-        return (Difference(*row) for row in rows)
+        for account, layer, user, email, scope, key, old, new in rows:
+            what = (account, layer, user, email, inbox_of(scope), key, old, new)
+            conversation = conversation_of(scope)
+            if conversation is None:
+                yield Difference(*what)
+            else:
+                yield DifferenceInConversation(*what, conversation)
+
+    def speaks_of_conversations(self) -> bool:
+        """Whether anything is to be set in the layer `conversation`."""
+        asked = f"SELECT EXISTS (SELECT 1 FROM staged WHERE {_OF_CONVERSATIONS})"
+        return bool(self._database.execute(asked).fetchone()[0])
 
     def find_locked(self, account: int, *, again: bool) -> list[Locked]:
         """Return what may not be set, since its key is locked and this doesn't unlock it.
@@ -258,10 +313,10 @@ class Staging:
         changed = 0
         for differing in (_OF_USERS, _OF_ACCOUNTS):
             changed += self._database.execute(
-                "INSERT INTO preference_change (change_id, layer, user_id, inbox_id, key, old, new)"
-                " SELECT ?, layer, nullif(user_id, 0), nullif(inbox_id, 0), key, old, new"
+                "INSERT INTO preference_change (change_id, layer, user_id, scope, key, old, new)"
+                " SELECT ?, layer, nullif(user_id, 0), nullif(scope, 0), key, old, new"
                 f" FROM ({differing}) d WHERE account_id = ?"
-                " ORDER BY d.user_id, d.inbox_id, d.key, d.layer",
+                " ORDER BY d.user_id, d.scope < 0, abs(d.scope), d.key, d.layer",
                 (change, account),
             ).rowcount
         for statement in _WRITES:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from notifycli.store.tokens import Tokens
     from notifycli.store.transaction import Change
 
-EVERY_INBOX = 0
-"""The inbox of a value that holds in every inbox: a primary key can't hold NULL."""
+EVERYWHERE = 0
+"""The scope of a user's value that holds everywhere: a primary key can't hold NULL."""
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 

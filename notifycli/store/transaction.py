@@ -15,8 +15,14 @@ from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.chatwoot_accounts import ConnectionChanges
 from notifycli.store.sql_store import USER_COLUMNS, as_bool, as_flag, user_of
-from notifycli.store.staged_values import NO_PLACE, NOBODY, Locked, Staging
-from notifycli.store.store import EVERY_INBOX
+from notifycli.store.staged_values import (
+    LAYER_OF_SCOPE,
+    NO_PLACE,
+    NOBODY,
+    Locked,
+    Staging,
+    scope_of,
+)
 from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges
 
@@ -42,11 +48,12 @@ INSERT INTO "user" (account_id, {USER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 
 class Target(NamedTuple):
-    """Where a value is set: a layer and, where the layer has them, a user and an inbox."""
+    """Where a value is set: a layer and, where it has them, a user and an inbox or conversation."""
 
     layer: Layer
     user: int | None = None
     inbox: int | None = None
+    conversation: int | None = None
 
 
 class Entry(NamedTuple):
@@ -127,7 +134,8 @@ class Change:
         staging.put(
             (
                 self._account,
-                *(target.layer, target.user or NOBODY, target.inbox or EVERY_INBOX),
+                *(target.layer, target.user or NOBODY),
+                scope_of(target.inbox, target.conversation),
                 *(key, value, NO_PLACE),
             )
             for target, key, value in entries
@@ -324,9 +332,9 @@ class Change:
             self._leave_all("team", item.id)
             self._keep_rows(item.id)
             self._preferences += self._execute(
-                "INSERT INTO preference_change (change_id, layer, user_id, inbox_id, key, old, new)"
-                " SELECT ?, CASE inbox_id WHEN 0 THEN 'user' ELSE 'inbox' END, user_id,"
-                " nullif(inbox_id, 0), key, value, NULL FROM user_preference"
+                "INSERT INTO preference_change (change_id, layer, user_id, scope, key, old, new)"
+                f" SELECT ?, {LAYER_OF_SCOPE}, user_id,"
+                " nullif(scope, 0), key, value, NULL FROM user_preference"
                 " WHERE account_id = ? AND user_id = ?",
                 *(self._change_id(), self._account, item.id),
             ).rowcount
@@ -498,7 +506,7 @@ UPDATE token SET state = 'rotated'
 _OF_A_USER = {
     "inbox_member": ("inbox_id",),
     "team_member": ("team_id",),
-    "user_preference": ("inbox_id", "key"),
+    "user_preference": ("scope", "key"),
     "ui_setting": ("key",),
     "chatwoot_user": (),
     "token": ("id",),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from notifycli.cli.command import a_number
 from notifycli.cli.session import (
     Reference,
     Session,
@@ -16,9 +17,12 @@ from notifycli.cli.session import (
     plural,
     read_reference,
 )
+from notifycli.cli.times import expiry, now
 from notifycli.errors import UsageError
+from notifycli.events.timestamps import format_moment
 from notifycli.rules.preferences import (
     GLOBS,
+    UNTIL,
     InvalidPreferenceError,
     full_keys,
     nearest,
@@ -45,6 +49,22 @@ InboxId = Annotated[
         parser=read_reference,
         metavar="INBOX",
         help="Only for events of this inbox, by id or name.",
+    ),
+]
+ConversationId = Annotated[
+    int | None,
+    typer.Option(
+        "--conversation",
+        parser=a_number("conversation"),
+        metavar="ID",
+        help="Only for events of this conversation.",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Up to a time, with --conversation: 3d (from now), 2027-01-31, 2027-01-31T10:00Z.",
     ),
 ]
 Default = Annotated[bool, typer.Option("--default", help="The account's default for everybody.")]
@@ -107,6 +127,18 @@ def read_assignment(text: str) -> list[tuple[str, str]]:
     except InvalidPreferenceError as error:
         whole = f"{key}: " if "*" in key else ""
         raise UsageError(f"{whole}{error}", did_you_mean(error)) from None
+
+
+def timed(
+    values: Sequence[tuple[str, str]], conversation: int | None, until: str | None
+) -> list[tuple[str, str]]:
+    """Give values with the moment up to which they hold. Raises `UsageError`."""
+    if until is None:
+        return [*values]
+    if conversation is None:
+        raise UsageError("--until is for one conversation", "name it: --conversation ID")
+    end = f"{UNTIL}{format_moment(expiry(until, now(), '--until'))}"
+    return [(key, f"{value}{end}") for key, value in values]
 
 
 def keys_of(text: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, NamedTuple, TypeVar
 
 import typer
 from msgspec import Struct
@@ -24,14 +24,17 @@ from notifycli.cli.command import (
 from notifycli.cli.output import show, text
 from notifycli.cli.prefs.arguments import (
     SOUND_KEYS,
+    ConversationId,
     Default,
     InboxIds,
     Lock,
+    Until,
     find_inbox,
     keys_of,
     read_assignments,
     tell_unheard,
     tell_unpushed,
+    timed,
 )
 from notifycli.cli.session import Reference, Session, display_name, find_user, plural
 from notifycli.cli.times import read_time, to_the_minute
@@ -39,9 +42,9 @@ from notifycli.errors import UsageError
 from notifycli.events.timestamps import to_datetime
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.quiet_hours import QuietHours, describe_zone
-from notifycli.store.history import ChangedValue
+from notifycli.store.history import ChangedInConversation, ChangedValue
 from notifycli.store.presets import Preset
-from notifycli.store.staged_values import Difference
+from notifycli.store.staged_values import Difference, DifferenceInConversation, Staging
 from notifycli.store.store import Store
 from notifycli.store.transaction import Entry, Target
 
@@ -70,6 +73,7 @@ notifycli prefs set 'quiet_hours=22:00-07:00 Europe/Berlin mon-fri' --all-users
 notifycli prefs set push.message=on --team 2 --inbox-members 3 -u 7
 notifycli prefs set 'email.*=off' --lock
 notifycli prefs set push.created=on --default
+notifycli prefs set email.message=on --conversation 42 --until 3d -u jane@example.com
 """
     ),
 )
@@ -83,6 +87,8 @@ def prefs_set(
     ],
     *,
     inboxes: InboxIds = None,
+    conversation: ConversationId = None,
+    until: Until = None,
     default: Default = False,
     lock: Lock = False,
 ) -> None:
@@ -92,7 +98,8 @@ def prefs_set(
     """
     session = session_of(ctx)
     values = read_assignments(assignments)
-    change(session, values, inboxes or (), default=default, lock=lock)
+    given = timed(values, conversation, until)
+    change(session, given, Where(inboxes or (), conversation, default, lock))
     hours = dict(values).get("quiet_hours", "off")
     zone = "UTC" if hours == "off" else QuietHours.parse(hours).zone
     if told := describe_zone(zone):
@@ -119,29 +126,65 @@ def prefs_unset(
     keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Preferences or globs.")],
     *,
     inboxes: InboxIds = None,
+    conversation: ConversationId = None,
     default: Default = False,
     lock: Lock = False,
 ) -> None:
     """Take away what is set, so that the layers below show."""
     values = [(key, None) for given in keys for key in keys_of(given)]
-    change(session_of(ctx), values, inboxes or (), default=default, lock=lock)
+    change(session_of(ctx), values, Where(inboxes or (), conversation, default, lock))
+
+
+Conversation = Annotated[
+    int, typer.Argument(parser=a_number("conversation"), metavar="ID", help="The conversation.")
+]
+
+
+@app.command(
+    "mute",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli prefs mute 42 -u jane@example.com
+notifycli prefs mute 42 --until 3d
+"""
+    ),
+)
+def prefs_mute(ctx: typer.Context, conversation: Conversation, *, until: Until = None) -> None:
+    """Tell users nothing more of one conversation: no e-mail, push or sound, no mention."""
+    values = timed([("mute", "on")], conversation, until)
+    change(session_of(ctx), values, Where(conversation=conversation))
+
+
+@app.command(
+    "unmute",
+    cls=command_class(*USERS),
+    epilog=examples("notifycli prefs unmute 42 -u jane@example.com"),
+)
+def prefs_unmute(ctx: typer.Context, conversation: Conversation) -> None:
+    """Take back `prefs mute`: the conversation notifies as all others do."""
+    change(session_of(ctx), [("mute", None)], Where(conversation=conversation))
+
+
+class Where(NamedTuple):
+    """The layer that options name; a user's own, if they name none."""
+
+    inboxes: Sequence[Reference] = ()
+    conversation: int | None = None
+    default: bool = False
+    lock: bool = False
 
 
 def change(
     session: Session,
     values: Sequence[tuple[str, str | None]],
-    inboxes: Sequence[Reference],
-    *,
-    default: bool,
-    lock: bool,
+    where: Where,
 ) -> None:
     """Set or take away these values, wherever the options say."""
     with session.store(create=True) as store:
         with store.changes(session.command, session.who) as changes:
             account = session.resolve_account(store, may_be_new=not store.accounts())
-            targets, whose = targets_of(
-                session, store, account, inboxes, default=default, lock=lock
-            )
+            targets, whose = targets_of(session, store, account, where)
             changed = changes(account).set(
                 Entry(target, key, value) for target in targets for key, value in values
             )
@@ -156,30 +199,35 @@ def targets_of(
     session: Session,
     store: Store,
     account: int,
-    inboxes: Sequence[Reference],
-    *,
-    default: bool,
-    lock: bool,
+    where: Where,
 ) -> tuple[list[Target], str]:
     """Give the places that the options name, and what a message calls them, up to `account N`."""
-    if default + lock + bool(inboxes) > 1:
-        raise UsageError("--default, --lock and --inbox name three layers", "give one of them")
-    if default or lock:
+    in_conversation = where.conversation is not None
+    if where.default + where.lock + bool(where.inboxes) + in_conversation > 1:
+        last = (
+            "--inbox and --conversation name four" if in_conversation else "and --inbox name three"
+        )
+        raise UsageError(f"--default, --lock {last} layers", "give one of them")
+    if where.default or where.lock:
         if session.user or session.selects_many:
-            option = "--lock" if lock else "--default"
+            option = "--lock" if where.lock else "--default"
             raise UsageError(f"{option} is of the whole account", "leave out who is selected")
-        whose = "the lock of" if lock else "the default of"
-        return [Target(Layer.LOCK if lock else Layer.DEFAULT)], whose
-    ids = [*dict.fromkeys(find_inbox(store, account, inbox) for inbox in inboxes)]
+        whose = "the lock of" if where.lock else "the default of"
+        return [Target(Layer.LOCK if where.lock else Layer.DEFAULT)], whose
+    ids = [*dict.fromkeys(find_inbox(store, account, inbox) for inbox in where.inboxes)]
     users = session.resolve_users(store, account)
     named = ", ".join(map(display_name, users[:_NAMED]))
     more = f" and {len(users) - _NAMED:,} more" if len(users) > _NAMED else ""
+    if in_conversation:
+        of = Layer.CONVERSATION
+        targets = [Target(of, user.id, None, where.conversation) for user in users]
+        return targets, f"{named}{more} in conversation {where.conversation} of"
     if not ids:
         return [Target(Layer.USER, user.id) for user in users], f"{named}{more} in"
     kind = "inbox" if len(ids) == 1 else "inboxes"
-    where = f"{kind} {' and '.join(map(str, ids))} of"
+    place = f"{kind} {' and '.join(map(str, ids))} of"
     targets = [Target(Layer.INBOX, user.id, inbox) for user in users for inbox in ids]
-    return targets, f"{named}{more} in {where}"
+    return targets, f"{named}{more} in {place}"
 
 
 class PresetValue(Struct):
@@ -261,9 +309,8 @@ def preset_apply(
     ):
         values = store.presets.values(name)
         account = session.resolve_account(store, may_be_new=not store.accounts())
-        targets, whose = targets_of(
-            session, store, account, inboxes or (), default=default, lock=lock
-        )
+        where = Where(inboxes or (), None, default, lock)
+        targets, whose = targets_of(session, store, account, where)
         changed = changes(account).set(
             Entry(target, key, value) for target in targets for key, value in values.items()
         )
@@ -346,7 +393,9 @@ def prefs_history(
             limit=limit,
         )
         newest = [*islice(values, 1)]
-        show(session, chain(newest, values), ChangedValue, heads=_HEADS, cells=_cells)
+        many = store.history.speaks_of_conversations(account)
+        record = ChangedInConversation if many else ChangedValue
+        show(session, chain(newest, values), record, heads=_HEADS, cells=_cells)
     if not newest:
         session.info("no such change of a preference is on record")
 
@@ -403,8 +452,7 @@ def prefs_undo(
 def _cells(item: ChangedValue) -> list[str | Text]:
     from rich.text import Text  # noqa: PLC0415 - only a terminal sees it
 
-    inbox = f" {item.inbox_id}" if item.inbox_id else ""
-    place = f"{whose(item.account_id, item.user_id, item.email)}, {item.layer}{inbox}"
+    place = f"{whose(item.account_id, item.user_id, item.email)}, {_layer_of(item)}"
     old, new = change_cells(item.old, item.new)
     return [
         text(item.id),
@@ -427,10 +475,12 @@ class Counted(Generic[T]):
             yield item
 
 
-def show_differences(session: Session, differences: Iterable[Difference]) -> int:
-    """Show them; gives how many there are."""
-    counted = Counted(differences)
-    show(session, counted, Difference, heads=_DIFFERENCE_HEADS, cells=difference_cells)
+def show_differences(session: Session, staging: Staging) -> int:
+    """Show what would change; gives how much that is."""
+    counted = Counted(staging.differences())
+    many = staging.speaks_of_conversations()
+    record = DifferenceInConversation if many else Difference
+    show(session, counted, record, heads=_DIFFERENCE_HEADS, cells=difference_cells)
     if not counted.count:
         session.info("no differences")
     return counted.count
@@ -438,13 +488,18 @@ def show_differences(session: Session, differences: Iterable[Difference]) -> int
 
 def difference_cells(item: Difference) -> list[str | Text]:
     """Give the cells of a difference, for a terminal."""
-    inbox = f" {item.inbox_id}" if item.inbox_id else ""
     return [
         whose(item.account_id, item.user_id, item.email),
-        f"{item.layer}{inbox}",
+        _layer_of(item),
         short_key(item.key),
         *change_cells(item.old, item.new),
     ]
+
+
+def _layer_of(item: Difference | ChangedValue) -> str:
+    """Name the layer, with the inbox or conversation that it is of."""
+    place = item.inbox_id or getattr(item, "conversation_id", None)
+    return f"{item.layer} {place}" if place else item.layer
 
 
 def change_cells(old: str | None, new: str | None) -> tuple[Text, Text]:

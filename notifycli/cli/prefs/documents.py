@@ -109,6 +109,8 @@ def prefs_export(
         raise UsageError(f"a document is not written as {chosen}", f"write {', '.join(FORMATS)}")
     with session.store() as store:
         account = session.resolve_account(store)
+        if not any(store.document_values(account, layers & {Layer.CONVERSATION})):
+            layers -= {Layer.CONVERSATION}
         if update is None:
             text = FORMATS[chosen](store.document_values(account, layers), layers, account)
             write(block.encode() for block in text)
@@ -170,7 +172,7 @@ def prefs_apply(
     session = session_of(ctx)
     if dry_run:
         with _compare(session, _Given(file, format_, progress)) as staging:
-            show_differences(session, staging.differences())
+            show_differences(session, staging)
         return
     read, changed = _put(session, _Given(file, format_, progress), whole=True)
     session.info(f"{place_of(file)}: {plural(read, 'preference')} read, {changed:,} changed")
@@ -199,7 +201,7 @@ def prefs_diff(
     """Show what applying a document would change."""
     session = session_of(ctx)
     with _compare(session, _Given(file, format_, progress)) as staging:
-        count = show_differences(session, staging.differences())
+        count = show_differences(session, staging)
     if exit_code and count:
         raise typer.Exit(1)
 
@@ -390,7 +392,8 @@ def _records(session: Session, file: str) -> Iterator[DriftRecord]:
     for user, inbox, key, expected, found in drifts(policy, actual, emails):
         layer = expected.origin.value
         place = (account, layer, user, emails[user], inbox, key)
-        yield DriftRecord(*place, found.value, expected.value, found.origin.value)
+        origin = found.origin.value
+        yield DriftRecord(*place, found.value, expected.value, origin)
 
 
 def _cells(item: DriftRecord) -> list[str | Text]:

@@ -22,7 +22,14 @@ from notifycli.cli.terminal import print_error
 from notifycli.documents.preference_tables import parse_toml, quote_toml, value_text
 from notifycli.errors import ConfigurationError, DataError, NotifycliError
 from notifycli.rules.layers import Resolved
-from notifycli.rules.preferences import KEYS, InvalidPreferenceError, Layer, full_keys, read_value
+from notifycli.rules.preferences import (
+    BEYOND,
+    KEYS,
+    InvalidPreferenceError,
+    Layer,
+    full_keys,
+    read_value,
+)
 from notifycli.store.transaction import Entry, Target
 
 app = part()
@@ -186,6 +193,8 @@ def edit_text(shown: Shown, title: str) -> str:
 
 def _entries(shown: Shown) -> Iterator[str]:
     for name, (value, origin) in shown.items():
+        if origin is Layer.BUILTIN and name in BEYOND:
+            continue
         key = KEYS[name]
         yield f"\n# {key.summary}"
         yield f"# {', '.join(key.values)}; now from {origin}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, NamedTuple
 
 import typer
@@ -12,6 +12,7 @@ from notifycli.cli.command import USER, USERS, command_class, examples, part, se
 from notifycli.cli.output import console, print_rich, show, table, text, write
 from notifycli.cli.prefs.arguments import (
     SOUND_KEYS,
+    ConversationId,
     Default,
     InboxId,
     find_inbox,
@@ -21,10 +22,12 @@ from notifycli.cli.prefs.arguments import (
 )
 from notifycli.cli.session import Reference, Session
 from notifycli.cli.terminal import pager
+from notifycli.cli.times import now
 from notifycli.errors import UsageError
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, TypeRow
-from notifycli.rules.preferences import KEYS, Key, Layer, short_key
+from notifycli.rules.preferences import BEYOND, KEYS, Key, Layer, short_key
+from notifycli.store.store import Store
 
 app = part()
 _HEADS = ["Key", "Value", "Origin", "Locked"]
@@ -42,7 +45,7 @@ _BROKEN = {
     "sla_resolution": "sla_\nresolu-\ntion",
 }
 """Heads that would be wide over `EP`."""
-_OF_USER = frozenset({Layer.USER, Layer.INBOX})
+_OF_USER = frozenset({Layer.USER, Layer.INBOX, Layer.CONVERSATION})
 _OF_ACCOUNT = frozenset({Layer.LOCK, Layer.DEFAULT})
 
 Origin = Annotated[bool, typer.Option("--show-origin", help="Say which layer it comes from.")]
@@ -87,6 +90,7 @@ def prefs_list(
     ] = None,
     *,
     inbox: InboxId = None,
+    conversation: ConversationId = None,
     default: Default = False,
     own: Annotated[
         bool,
@@ -102,28 +106,39 @@ def prefs_list(
     --show-origin, and elsewhere, each preference has a line that says whose it is.
     """
     session = session_of(ctx)
-    here = one_inbox(inbox)
+    here = Place(one_inbox(inbox), conversation)
     chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
+    unnamed = frozenset[str]() if keys else BEYOND
     if session.selects_many and not default:
         if session.shows_table and not (keys or show_origin or own):
-            shown = [key for key in KEYS if key not in _ASIDE]
+            shown = [key for key in KEYS if key not in _ASIDE and key not in BEYOND]
             _show_matrix(session, [*_of_many(session, shown, here, own=False)])
         else:
             show(
                 session,
-                _of_many(session, chosen, here, own=own),
+                (
+                    one
+                    for one in _of_many(session, chosen, here, own=own)
+                    if _is_listed(one, unnamed)
+                ),
                 UserPreferenceRecord,
                 heads=["User", *_HEADS],
                 cells=lambda item: [text(item.email or item.user_id), *_cells(item)],
             )
     else:
         records = _effective(session, chosen, here, default=default)
+        records = [one for one in records if _is_listed(one, unnamed)]
         if own:
             theirs = _OF_ACCOUNT if default else _OF_USER
             records = [one for one in records if one.origin in theirs]
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
     if not default and SOUND_KEYS.intersection(chosen):
         _tell_unheard(session)
+
+
+def _is_listed(record: PreferenceRecord | UserPreferenceRecord, unnamed: Collection[str]) -> bool:
+    """Whether it is one that Chatwoot has too, or that somebody has set, or asked for by name."""
+    return record.origin is not Layer.BUILTIN or record.key not in unnamed
 
 
 def _tell_unheard(session: Session) -> None:
@@ -156,6 +171,7 @@ def prefs_get(
     keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Preferences.")],
     *,
     inbox: InboxId = None,
+    conversation: ConversationId = None,
     default: Default = False,
     show_origin: Origin = False,
 ) -> None:
@@ -168,7 +184,8 @@ def prefs_get(
             hint = f"notifycli prefs list {key}"
             raise UsageError(f"{key} stands for {len(full)} preferences", hint)
         chosen += full
-    records = _effective(session, chosen, one_inbox(inbox), default=default)
+    here = Place(one_inbox(inbox), conversation)
+    records = _effective(session, chosen, here, default=default)
     if session.output is not None:
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
         return
@@ -180,29 +197,41 @@ def prefs_get(
     )
 
 
+class Place(NamedTuple):
+    """Where values are asked for: in an inbox, in a conversation, or anywhere."""
+
+    inbox: Reference | None
+    conversation: int | None
+
+    def id_of_inbox(self, store: Store, account: int) -> int | None:
+        """Return the inbox's id. Raises `UsageError` if the account has none such."""
+        return None if self.inbox is None else find_inbox(store, account, self.inbox)
+
+
 def _effective(
-    session: Session, keys: Iterable[str], named: Reference | None, *, default: bool
+    session: Session, keys: Iterable[str], place: Place, *, default: bool
 ) -> list[PreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
-        inbox = None if named is None else find_inbox(store, account, named)
+        inbox = place.id_of_inbox(store, account)
         user = None if default else session.resolve_user(store, account).id
         preferences = store.preferences_of(account, user)
-    return [PreferenceRecord(*row) for row in _resolve(preferences, keys, user, inbox)]
+    where = user, inbox, place.conversation
+    return [PreferenceRecord(*row) for row in _resolve(preferences, keys, where)]
 
 
 def _of_many(
-    session: Session, keys: Sequence[str], named: Reference | None, *, own: bool
+    session: Session, keys: Sequence[str], place: Place, *, own: bool
 ) -> Iterator[UserPreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
-        inbox = None if named is None else find_inbox(store, account, named)
+        inbox = place.id_of_inbox(store, account)
         users = session.resolve_users(store, account)
         preferences = store.preferences(account)
     return (
         UserPreferenceRecord(user.id, user.email, *row)
         for user in users
-        for row in _resolve(preferences, keys, user.id, inbox)
+        for row in _resolve(preferences, keys, (user.id, inbox, place.conversation))
         if not own or row[2] in _OF_USER
     )
 
@@ -250,10 +279,13 @@ def _fill(line: dict[str, str], record: UserPreferenceRecord) -> None:
 
 
 def _resolve(
-    preferences: Preferences, keys: Iterable[str], user: int | None, inbox: int | None
+    preferences: Preferences,
+    keys: Iterable[str],
+    where: tuple[int | None, int | None, int | None],
 ) -> Iterator[tuple[str, str, Layer, bool]]:
+    at = now()
     for key in keys:
-        value, origin = preferences.resolve(key, user, inbox)
+        value, origin = preferences.resolve(key, *where, at)
         yield key, value, origin, origin is Layer.LOCK
 
 
@@ -297,6 +329,7 @@ _OTHERS = {
     "quiet_hours": _Other(
         "whoever sets them", _NONE, "'quiet_hours=22:00-07:00 Europe/Berlin mon-fri'"
     ),
+    "mute": _Other("whoever sets it; for one conversation: prefs mute ID", _NONE, "mute=on"),
 }
 
 
@@ -337,7 +370,9 @@ def prefs_explain(
     Their values, what comes with the program, and an example each. Without KEY: all of them.
     """
     session = session_of(ctx)
-    chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
+    chosen = [key for given in keys or () for key in keys_of(given)] or [
+        key for key in KEYS if key not in BEYOND
+    ]
     explained = [explain(key) for key in dict.fromkeys(chosen)]
     if session.shows_table:
         with pager():

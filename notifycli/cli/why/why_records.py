@@ -24,6 +24,7 @@ from notifycli.rules.decision import (
     Reason,
     Selection,
     deciding,
+    resolve_for,
     sentence,
 )
 from notifycli.rules.directory import User
@@ -33,7 +34,7 @@ from notifycli.rules.notifications import Channel
 from notifycli.rules.plan import Evaluator
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.replay import Account, Replay
-from notifycli.store.history import ChangedValue
+from notifycli.store.history import ChangedInConversation, ChangedValue
 from notifycli.store.outbox import Noted, NoticeState, Scope
 from notifycli.store.store import Store
 
@@ -206,7 +207,15 @@ class PastPreferences:
 def of_one(preferences: Preferences, user: int) -> Preferences:
     """Return the preferences that may hold for a user."""
     inbox = {key: values for key, values in preferences.inbox.items() if key[0] == user}
-    return structs.replace(preferences, inbox=inbox, user={user: preferences.user.get(user, {})})
+    conversation = {
+        key: values for key, values in preferences.conversation.items() if key[0] == user
+    }
+    return structs.replace(
+        preferences,
+        inbox=inbox,
+        conversation=conversation,
+        user={user: preferences.user.get(user, {})},
+    )
 
 
 def _epochs(today: Preferences, changes: Iterable[ChangedValue]) -> Iterator[_Epoch]:
@@ -230,6 +239,12 @@ def _before(preferences: Preferences, change: ChangedValue) -> Preferences:
             here = (user, change.inbox_id)
             values = _put(preferences.inbox.get(here, {}), change)
             return structs.replace(preferences, inbox={**preferences.inbox, here: values})
+        case (Layer.CONVERSATION, int(user)) if isinstance(change, ChangedInConversation):
+            there = (user, change.conversation_id)
+            values = _put(preferences.conversation.get(there, {}), change)
+            return structs.replace(
+                preferences, conversation={**preferences.conversation, there: values}
+            )
         case (Layer.USER, int(user)):
             values = _put(preferences.user.get(user, {}), change)
             return structs.replace(preferences, user={**preferences.user, user: values})
@@ -338,13 +353,13 @@ def _wishes(
 ) -> Iterator[Wish]:
     """Give what has to be set, once nothing that matters is locked any more."""
     for setting in settings:
-        value, layer = preferences.resolve(setting.key, decision.user_id, decision.inbox_id)
+        value, layer = resolve_for(decision, setting.key, preferences)
         if value == setting.instead:
             continue
-        here = layer is Layer.INBOX
-        inbox = decision.inbox_id if here else None
-        target = Layer.INBOX if here else Layer.USER
-        yield Wish(target, decision.user_id, inbox, setting.key, setting.instead)
+        target = layer if layer in (Layer.INBOX, Layer.CONVERSATION) else Layer.USER
+        inbox = decision.inbox_id if target is Layer.INBOX else None
+        conversation = decision.conversation_id if target is Layer.CONVERSATION else None
+        yield Wish(target, decision.user_id, inbox, setting.key, setting.instead, conversation)
 
 
 def _with_access(case: Case) -> Case:
@@ -369,11 +384,13 @@ def _commands(
 ) -> Iterator[str]:
     if locked:
         yield f"{UNLOCKING}{account} {' '.join(map(short_key, locked))}"
-    by_inbox: dict[int | None, list[str]] = {}
+    by_place: dict[str, list[str]] = {}
     for wish in wishes:
-        by_inbox.setdefault(wish.inbox, []).append(f"{short_key(wish.key)}={wish.value}")
-    for inbox, assignments in by_inbox.items():
-        only = "" if inbox is None else f" --inbox {inbox}"
+        only = "" if wish.inbox is None else f" --inbox {wish.inbox}"
+        if wish.conversation is not None:
+            only = f" --conversation {wish.conversation}"
+        by_place.setdefault(only, []).append(f"{short_key(wish.key)}={wish.value}")
+    for only, assignments in by_place.items():
         yield f"notifycli prefs set -u {_quote(user)}{only}{account} {' '.join(assignments)}"
 
 

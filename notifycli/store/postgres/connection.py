@@ -134,8 +134,8 @@ class PostgreSQL:
         """Make the table `staged` anew."""
         self.execute(
             'CREATE TEMP TABLE IF NOT EXISTS staged (account_id bigint, layer text COLLATE "C",'
-            ' user_id bigint, inbox_id bigint, key text COLLATE "C", value text COLLATE "C",'
-            " place bigint, PRIMARY KEY (user_id, inbox_id, key, layer, account_id))"
+            ' user_id bigint, scope bigint, key text COLLATE "C", value text COLLATE "C",'
+            " place bigint, PRIMARY KEY (user_id, scope, key, layer, account_id))"
         )
         self.execute("TRUNCATE staged")
 

@@ -309,10 +309,17 @@ CREATE TABLE account_state (
 );
 """
 
+# An inbox, or by a number below 0 a conversation.
+_SCOPES = """
+ALTER TABLE user_preference RENAME COLUMN inbox_id TO scope;
+ALTER TABLE preference_change RENAME COLUMN inbox_id TO scope;
+"""
+
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_DIRECTORY, _PREFERENCES, _HISTORY, _TOKENS, _PUSH, _OUTBOX),
     (_RECEIVED,),
     (_ACCOUNT_STATE,),
+    (_SCOPES,),
 )
 VERSION = len(_MIGRATIONS)
 _OF_THE_LOG = ("received", "account_lease", "account_state")

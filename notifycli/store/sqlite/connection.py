@@ -187,8 +187,8 @@ class SQLite:
         # The key begins with what tells most rows apart: each finds its place by comparing.
         self.execute(
             "CREATE TEMP TABLE IF NOT EXISTS staged (account_id INTEGER, layer TEXT,"
-            " user_id INTEGER, inbox_id INTEGER, key TEXT, value TEXT, place INTEGER,"
-            " PRIMARY KEY (user_id, inbox_id, key, layer, account_id)) WITHOUT ROWID"
+            " user_id INTEGER, scope INTEGER, key TEXT, value TEXT, place INTEGER,"
+            " PRIMARY KEY (user_id, scope, key, layer, account_id)) WITHOUT ROWID"
         )
         self.execute("DELETE FROM staged")
 

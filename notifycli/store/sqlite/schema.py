@@ -412,3 +412,10 @@ def m013_number_what_changes_did(db: Database) -> None:
         db.execute(f"INSERT INTO {table} SELECT rowid, * FROM unnumbered")
         db.execute("DROP TABLE unnumbered")
         db.execute(f"CREATE INDEX {table}_change ON {table} (change_id)")
+
+
+@migrations()
+def m014_let_values_be_of_conversations(db: Database) -> None:
+    """Name the column for what it tells: an inbox, or by a number below 0 a conversation."""
+    for table in ("user_preference", "preference_change"):
+        db.execute(f"ALTER TABLE {table} RENAME COLUMN inbox_id TO scope")

@@ -31,6 +31,11 @@ targets = st.one_of(
         st.sampled_from(USERS),
         st.sampled_from([1, 3, 20, 2**63 - 1]),
     ),
+    st.builds(
+        lambda user, conversation: Target(Layer.CONVERSATION, user.id, None, conversation),
+        st.sampled_from(USERS),
+        st.sampled_from([1, 3, 20, 2**63 - 1]),
+    ),
 )
 pairs = st.sampled_from([(key.name, value) for key in KEYS.values() for value in key.values])
 entries = st.lists(st.builds(lambda at, pair: Entry(at, *pair), targets, pairs), max_size=30)

@@ -39,8 +39,7 @@ def changes(look: Look) -> list[Row]:
 
 def preferences(look: Look) -> list[Row]:
     return look.rows(
-        "SELECT layer, user_id, inbox_id, key, old, new FROM preference_change"
-        " ORDER BY change_id, id",
+        "SELECT layer, user_id, scope, key, old, new FROM preference_change ORDER BY change_id, id",
     )
 
 

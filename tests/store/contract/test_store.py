@@ -13,7 +13,7 @@ from notifycli.rules.preferences import Layer
 from notifycli.store.history import undo
 from notifycli.store.outbox import Scope
 from notifycli.store.staged_values import NO_PLACE
-from notifycli.store.store import EVERY_INBOX, Store
+from notifycli.store.store import EVERYWHERE, Store
 from notifycli.store.subscriptions import PushKey, Subscription
 from notifycli.store.tokens import NOBODY, Token, TokenState
 from notifycli.store.transaction import Change, Entry, Target
@@ -97,7 +97,7 @@ def test_a_change_that_fails_or_is_rehearsed_leaves_nothing(store: Store) -> Non
 def test_of_two_values_for_one_place_the_later_is_staged(store: Store) -> None:
     with store.comparing() as staging:
         staging.put(
-            (1, Layer.USER, 7, EVERY_INBOX, "audio", value, NO_PLACE) for value in ("none", "all")
+            (1, Layer.USER, 7, EVERYWHERE, "audio", value, NO_PLACE) for value in ("none", "all")
         )
         assert [(d.email, d.old, d.new) for d in staging.differences()] == [
             ("jane@example.com", None, "all")

@@ -1,0 +1,238 @@
+"""`docs/beyond.md`, what Chatwoot hasn't got: a table of examples, and laws."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from notifycli.rules.counts import Counts
+from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.layers import Preferences
+from notifycli.rules.profile import NOTIFYCLI, profile_named
+from notifycli.rules.replay import Account, Replay
+from tests.rules.cases import ASSIGNED, DIRECTORY, MESSAGE, NOON, SOUND, UNASSIGNED
+from tests.rules.harness import decisions_of, directory_of, preferences_of
+from tests.rules.worlds import SWITCH_KEYS, World, worlds
+
+Json = dict[str, Any]
+Row = tuple[int, str, str, str, str | None]
+"""Of a decision: user, type, channel, reason, origin."""
+
+
+def conversation(id_: int = 42, **fields: object) -> Json:
+    return {"id": id_, "inbox_id": 3, "status": "open", **fields}
+
+
+def message(at: int = NOON, *, id_: int = 42, assignee: int | None = 7, **fields: Any) -> Json:
+    meta = {"assignee": None if assignee is None else {"id": assignee, "type": "user"}}
+    return {
+        "event": "message_created",
+        "id": at,
+        "message_type": "incoming",
+        "content": "Hello?",
+        "created_at": at,
+        "account": {"id": 1},
+        "conversation": conversation(id_, meta=meta),
+        **fields,
+    }
+
+
+def replay_of(stored: Preferences, rules: str = "notifycli") -> Replay:
+    profile = NOTIFYCLI if rules == "notifycli" else profile_named(rules)
+    return Replay({1: Account(directory_of(DIRECTORY), stored, profile)})
+
+
+def rows_of(stored: Preferences, *bodies: Json) -> list[Row]:
+    """Return what the last of the events comes to."""
+    lines = [json.dumps(body) for body in bodies]
+    return [
+        (one.user_id, one.type.value, one.channel.value, one.reason.value, one.origin)
+        for one in decisions_of(replay_of(stored), lines)
+        if one.line == len(lines)
+    ]
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is set for the users, in conversation 42 and everywhere, and what an event comes to."""
+
+    own: dict[int, Json]
+    here: dict[int, Json]
+    event: Json
+    expected: list[Row]
+    lock: Json = field(default_factory=dict)
+
+
+def of_jane(*rows: tuple[str, str, str, str | None]) -> list[Row]:
+    return [(7, *row) for row in rows]
+
+
+OFF = ("email", "disabled", "builtin")
+ON = {"push.assigned_conversation_new_message": "on"}
+UNTIL_NOON = {"mute": "on until 2026-03-03T12:00:00Z", **ON}
+CASES = {
+    "who has muted a conversation is told nothing of it": Case(
+        {7: {**ON, "audio": "all"}},
+        {7: {"mute": "on"}},
+        message(),
+        of_jane(
+            (MESSAGE, *OFF),
+            (MESSAGE, "push", "muted", "conversation"),
+            (SOUND, "audio", "muted", "conversation"),
+        ),
+    ),
+    "of another conversation they are told": Case(
+        {7: ON},
+        {7: {"mute": "on"}},
+        message(id_=43),
+        of_jane((MESSAGE, *OFF), (MESSAGE, "push", "enabled", "user")),
+    ),
+    "up to a moment a value holds": Case(
+        {},
+        {7: UNTIL_NOON},
+        message(NOON - 1),
+        of_jane((MESSAGE, *OFF), (MESSAGE, "push", "muted", "conversation")),
+    ),
+    "from that moment on it doesn't": Case(
+        {},
+        {7: UNTIL_NOON},
+        message(),
+        of_jane((MESSAGE, *OFF), (MESSAGE, "push", "enabled", "conversation")),
+    ),
+    "where no time is known it doesn't either": Case(
+        {},
+        {7: UNTIL_NOON},
+        message() | {"created_at": None},
+        of_jane((MESSAGE, *OFF), (MESSAGE, "push", "enabled", "conversation")),
+    ),
+    "a mute is out of a lock's reach that switches a type on": Case(
+        {},
+        {7: {"mute": "on"}},
+        message(),
+        of_jane((MESSAGE, *OFF), (MESSAGE, "push", "muted", "conversation")),
+        lock=ON,
+    ),
+    "a lock can have nobody mute": Case(
+        {7: ON},
+        {7: {"mute": "on"}},
+        message(),
+        of_jane((MESSAGE, *OFF), (MESSAGE, "push", "enabled", "user")),
+        lock={"mute": "off"},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_a_conversation_has_preferences_of_its_own(case: Case) -> None:
+    here = {(user, 42): values for user, values in case.here.items()}
+    stored = Preferences(lock=case.lock, user=case.own, conversation=here)
+    found = rows_of(stored, case.event)
+    sounds = "audio" in case.own.get(7, {})
+    kinds = (MESSAGE, SOUND) if sounds else (MESSAGE,)
+    assert [row for row in found if row[0] == 7 and row[1] in kinds] == case.expected
+
+
+def test_an_audience_takes_in_who_wants_one_conversation() -> None:
+    stored = Preferences(
+        user={9: {"email.unassigned_conversation_new_message": "on"}},
+        conversation={(8, 42): {"email.unassigned_conversation_new_message": "on"}},
+    )
+    found = rows_of(stored, message(assignee=None))
+    assert [row for row in found if row[1] == UNASSIGNED] == [
+        (7, UNASSIGNED, *OFF),
+        (7, UNASSIGNED, "push", "disabled", "builtin"),
+        (8, UNASSIGNED, "email", "enabled", "conversation"),
+        (8, UNASSIGNED, "push", "disabled", "builtin"),
+    ]
+
+
+def test_an_inbox_can_be_muted_too() -> None:
+    stored = Preferences(inbox={(7, 3): {"mute": "on"}})
+    taken = {
+        "event": "conversation_updated",
+        "created_at": NOON,
+        "account": {"id": 1},
+        **conversation(meta={"assignee": {"id": 7, "type": "user"}}),
+        "changed_attributes": [{"assignee_id": {"previous_value": None, "current_value": 7}}],
+    }
+    assert rows_of(stored, taken) == of_jane(
+        (ASSIGNED, "email", "muted", "inbox"), (ASSIGNED, "push", "muted", "inbox")
+    )
+
+
+def test_a_chatwoot_knows_nothing_of_it() -> None:
+    stored = Preferences(user={7: ON | {"mute": "on"}}, conversation={(7, 42): {"mute": "on"}})
+    lines = [json.dumps(message())]
+    fired = [one for one in decisions_of(replay_of(stored, "chatwoot@4.16"), lines) if sent(one)]
+    assert [(one.user_id, one.channel.value) for one in fired] == [(7, "push")]
+
+
+def sent(decision: Decision) -> bool:
+    return decision.outcome is Outcome.FIRE
+
+
+VALUES = st.dictionaries(st.sampled_from([*SWITCH_KEYS, "mute"]), st.sampled_from(["on", "off"]))
+USERS_IN_WORLDS = st.integers(1, 4)
+CONVERSATIONS_IN_WORLDS = st.integers(1, 2)
+
+
+def decided(world: World, stored: Preferences) -> tuple[list[Decision], Counts]:
+    account = world.directory["account"]["id"]
+    accounts = {account: Account(directory_of(world.directory), stored)}
+    replay = Replay(accounts, world.fallback_account)
+    return decisions_of(replay, world.lines), replay.counts()
+
+
+def with_values(stored: Preferences, user: int, conversation: int, values: Json) -> Preferences:
+    return structs.replace(stored, conversation={(user, conversation): values})
+
+
+@given(worlds(), USERS_IN_WORLDS, CONVERSATIONS_IN_WORLDS)
+def test_muting_takes_away_alone(world: World, user: int, conversation: int) -> None:
+    stored = preferences_of(world.preferences, world.directory["account"]["id"])
+    stored.lock = {key: value for key, value in stored.lock.items() if key != "mute"}
+    before, _ = decided(world, stored)
+    after, _ = decided(world, with_values(stored, user, conversation, {"mute": "on"}))
+    assert len(before) == len(after)
+    for one, other in zip(before, after, strict=True):
+        here = (one.user_id, one.conversation_id) == (user, conversation)
+        of_account = one.account_id == world.directory["account"]["id"]
+        if here and of_account:
+            assert other.outcome is Outcome.SUPPRESS
+        else:
+            assert one == other
+
+
+@given(worlds(), USERS_IN_WORLDS, CONVERSATIONS_IN_WORLDS, VALUES)
+def test_values_of_a_conversation_decide_as_those_of_each_inbox_would(
+    world: World, user: int, conversation: int, values: Json
+) -> None:
+    stored = preferences_of(world.preferences, world.directory["account"]["id"])
+    own = {**stored.user, user: {**stored.user.get(user, {}), **values}}
+    inbox = {
+        place: {**here, **values} if place[0] == user else here
+        for place, here in stored.inbox.items()
+    }
+    there, _ = decided(world, structs.replace(stored, user=own, inbox=inbox))
+    elsewhere, _ = decided(world, stored)
+    found, counts = decided(world, with_values(stored, user, conversation, values))
+    account = world.directory["account"]["id"]
+    expected = [
+        one
+        if (one.account_id, one.user_id, one.conversation_id) == (account, user, conversation)
+        else other
+        for one, other in zip(there, elsewhere, strict=True)
+    ]
+    assert [(d.outcome, d.reason) for d in found] == [(d.outcome, d.reason) for d in expected]
+    fired = Counter(
+        (d.user_id, d.email, d.channel, d.type) for d in found if d.outcome is Outcome.FIRE
+    )
+    assert +counts.fired == fired
+    assert +counts.decided == Counter((d.user_id, d.email, d.channel, d.type) for d in found)
