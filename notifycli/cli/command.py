@@ -333,6 +333,9 @@ class Noun(Struct, frozen=True):
 
     module: str
     summary: str
+    help: str = ""
+    verbs: tuple[str, ...] = ()
+    """Its verbs, in the order of their help, where even they are known without loading them."""
 
 
 class LazyCommands(MutableMapping[str, Any]):
@@ -342,16 +345,26 @@ class LazyCommands(MutableMapping[str, Any]):
         self._nouns = nouns
         self._aliases = aliases
         self._loaded: dict[str, Any] = {}
+        self._made: dict[str, Any] = {}
+        """What Typer makes of a module, which may hold several of them."""
 
     def __getitem__(self, name: str) -> Any:
         name = self._aliases.get(name, name)
         if name not in self._loaded:
-            module = importlib.import_module(self._nouns[name].module)
-            command: Any = typer.main.get_command(module.app)
-            command = getattr(command, "commands", {}).get(name, command)
+            command = self._load(name, self._nouns[name])
             command.name = name
             self._loaded[name] = command
         return self._loaded[name]
+
+    def _load(self, name: str, noun: Noun) -> Any:
+        if noun.verbs:
+            parts = dict.fromkeys(noun.verbs, noun.module)
+            return typer.main.get_command(group_of_parts(noun.help, parts))
+        if noun.module not in self._made:
+            module = importlib.import_module(noun.module)
+            self._made[noun.module] = typer.main.get_command(module.app)
+        command = self._made[noun.module]
+        return getattr(command, "commands", {}).get(name, command)
 
     def __setitem__(self, name: str, command: Any) -> None:
         self._loaded[name] = command

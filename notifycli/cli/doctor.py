@@ -556,7 +556,7 @@ def _run(check: Callable[[Facts], CheckResult], facts: Facts) -> CheckResult:
 
 def _mend(session: Session) -> None:
     """Mend what is torn; what can't be is told, and the checks show the rest."""
-    from notifycli.cli.token.lifecycle import token_service  # noqa: PLC0415 - only --fix needs it
+    from notifycli.cli.token import token_service  # noqa: PLC0415 - only --fix needs it
 
     try:
         with session.store() as store:

@@ -49,14 +49,27 @@ SECTIONS = {
     "Send": {
         "deliver": Noun("notifycli.cli.deliver", "Send what fires: by e-mail, push and sound."),
         "email": Noun("notifycli.cli.email", "E-mail: a test, templates, previews."),
-        "push": Noun("notifycli.cli.push", "Web Push: its key, the browsers, a test."),
+        "push": Noun(
+            "notifycli.cli.web_push",
+            "Web Push: its key, the browsers, a test.",
+            "Web Push: the key, the browsers that are subscribed, a test.",
+            ("keys", "subscribe", "invite", "add", "list", "remove", "test"),
+        ),
         "audio": Noun("notifycli.cli.audio", "Sounds: the tones, and whether they can be heard."),
     },
     "Connect": {
         "chatwoot": Noun(
             "notifycli.cli.chatwoot", "Directory and preferences, from and to your Chatwoot."
         ),
-        "token": Noun("notifycli.cli.token", "Access tokens: made, kept, copied, checked."),
+        "token": Noun(
+            "notifycli.cli.token",
+            "Access tokens: made, kept, copied, checked.",
+            "Access tokens: made, kept in the keyring, copied, checked.",
+            (
+                *("show", "copy", "header", "generate", "rotate", "revoke", "set", "list"),
+                "verify",
+            ),
+        ),
         "listen": Noun("notifycli.cli.server", "Receives Chatwoot's webhooks into a file."),
         "serve": Noun("notifycli.cli.server", "Chatwoot's API, answered from the store."),
     },

@@ -39,7 +39,7 @@ from notifycli.cli.output import console, show
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import ask, is_terminal, printable
 from notifycli.cli.times import in_words, now, to_record
-from notifycli.cli.token.lifecycle import read_token, tell_ended, token_service
+from notifycli.cli.token import read_token, tell_ended, token_service
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User

@@ -14,7 +14,7 @@ from notifycli.cli.command import USERS, command_class, examples, part, session_
 from notifycli.cli.output import show
 from notifycli.cli.session import READ_PREFERENCES, plural
 from notifycli.cli.terminal import printable
-from notifycli.cli.token.lifecycle import forget_leftovers
+from notifycli.cli.token import forget_leftovers
 from notifycli.errors import UsageError
 from notifycli.rules.preferences import short_key
 

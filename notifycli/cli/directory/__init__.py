@@ -39,7 +39,7 @@ def carry_out(session: Session, store: Store, account: int, asked: Manner, work:
 
     On a terminal it is asked for first, if it removes anything. Raises `typer.Abort` for a no.
     """
-    from notifycli.cli.token.lifecycle import forget_leftovers  # noqa: PLC0415 - used here alone
+    from notifycli.cli.token import forget_leftovers  # noqa: PLC0415 - used here alone
 
     if asked.dry_run or (is_terminal(sys.stdin) and not asked.yes):
         with store.rehearsal(account) as change:
