@@ -1,4 +1,4 @@
-"""The building blocks of commands: options that all of them share, groups that load lazily."""
+"""The building blocks of commands: shared options, how their values are read, lazy groups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from notifycli.errors import UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import ROLES
 from notifycli.rules.notifications import Channel
-from notifycli.rules.preferences import nearest
+from notifycli.rules.preferences import (
+    GLOBS,
+    InvalidPreferenceError,
+    full_keys,
+    nearest,
+    read_value,
+)
 
 _FILES = {"EVENTS", "FILE", "FILES", "FILE.html", "FOLDER", "PATH"}
 """How the help calls the names of files."""
@@ -58,6 +64,39 @@ def a_number(
         return number
 
     return read
+
+
+def keys_of(text: str) -> tuple[str, ...]:
+    """Give the full keys that are meant by one or by a glob. Raises `UsageError`."""
+    try:
+        return full_keys(text)
+    except InvalidPreferenceError as error:
+        hint = _did_you_mean(error) or "see all: notifycli prefs list --default"
+        raise UsageError(str(error), hint) from None
+
+
+def read_assignment(text: str) -> list[tuple[str, str]]:
+    """Give the full keys and the value that `KEY=VALUE` means. Raises `UsageError`."""
+    key, equals, value = text.partition("=")
+    user, colon, of_user = key.rpartition(":")
+    if not equals:
+        remedy = f"name a user with -u {text}" if "@" in text else f"write it as {text}=VALUE"
+        raise UsageError(f"{text!r} has no value", remedy)
+    if colon and "@" in user:
+        raise UsageError(
+            f"{text!r} names a user", f"name a user apart: -u {user} {of_user}={value}"
+        )
+    try:
+        return [(full, read_value(full, value)) for full in keys_of(key)]
+    except InvalidPreferenceError as error:
+        whole = f"{key}: " if "*" in key else ""
+        raise UsageError(f"{whole}{error}", _did_you_mean(error)) from None
+
+
+def _did_you_mean(error: InvalidPreferenceError) -> str:
+    """Give the hint to the nearest valid word, as a shell takes it; nothing if there is none."""
+    near = f"'{error.nearest}'" if error.nearest in GLOBS else error.nearest
+    return f"did you mean {near}?" if near else ""
 
 
 class _Shared(Struct, frozen=True):

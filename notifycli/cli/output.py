@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
@@ -123,6 +122,8 @@ def check_page(page: str | None, *read: str | None) -> None:
         return
     folder = Path(page).parent
     if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
+        import shlex  # noqa: PLC0415 - this case alone needs it
+
         raise UsageError(
             f"--report {page}: there is no folder {folder}",
             f"make it: mkdir -p {shlex.quote(str(folder))}",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
+from notifycli.cli.command import read_assignment
 from notifycli.cli.inputs import open_document
 from notifycli.cli.output import console
 from notifycli.cli.session import Session, find_user, plural
@@ -416,8 +417,6 @@ def _parse_setting(text: str) -> tuple[list[str], list[tuple[str, str]]]:
     reference, colon, key = left.rpartition(":")
     if not equals or not key.strip():
         raise UsageError(f"{text!r} sets nothing", "write it as KEY=VALUE or USER:KEY=VALUE")
-    from notifycli.cli.prefs.arguments import read_assignment  # noqa: PLC0415 - TAB can spare it
-
     return [reference] if colon else [], read_assignment(f"{key}={value}")
 
 

@@ -18,7 +18,7 @@ from notifycli.cli.terminal import (
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
-from notifycli.rules.preferences import nearest_user
+from notifycli.rules.preferences import nearest, nearest_user
 from notifycli.store.store import Location, Store, damage_error, locate, open_store
 
 T = TypeVar("T")
@@ -333,6 +333,20 @@ def find_group(groups: Iterable[Group], reference: Reference, kind: str, option:
         which = f"several {'inboxes' if kind == 'inbox' else 'teams'} are called {word}"
         raise UsageError(f"{by}{which}", f"name one by id: {listed}")
     raise UsageError(f"{by}there is no {kind} {word}", f"there are: {listed or 'none yet'}")
+
+
+def find_inbox(store: Store, account: int, inbox: Reference) -> int:
+    """Give the id of the inbox that is meant. Raises `UsageError` if the account has none such."""
+    if isinstance(inbox, str):
+        return find_group(store.inboxes(account), inbox, "inbox", "--inbox").id
+    if not store.has_inbox(account, inbox):
+        known = {str(item.id): item.name for item in store.inboxes(account)}
+        near = nearest(str(inbox), known) or ", ".join(known) or "none yet"
+        raise UsageError(
+            f"account {account} has no inbox {inbox}",
+            f"nearest: {near}; add it: notifycli inbox add {inbox}",
+        )
+    return inbox
 
 
 def find_inboxes(store: Store, account: int | None, given: Iterable[str] | None) -> frozenset[int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
-from typing import TYPE_CHECKING, Annotated, Generic, NamedTuple, TypeVar
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain, islice, takewhile
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
 
 import typer
 from msgspec import Struct
@@ -18,29 +18,26 @@ from notifycli.cli.command import (
     command_class,
     examples,
     group,
+    keys_of,
     part,
+    read_assignment,
     session_of,
 )
 from notifycli.cli.output import show, text
-from notifycli.cli.prefs.arguments import (
-    SOUND_KEYS,
-    ConversationId,
-    Default,
-    InboxIds,
-    Lock,
-    Until,
+from notifycli.cli.prefs.show import SOUND_KEYS, ConversationId, Default, tell_unheard
+from notifycli.cli.session import (
+    Reference,
+    Session,
+    display_name,
     find_inbox,
-    keys_of,
-    read_assignments,
-    tell_unheard,
-    tell_unpushed,
-    timed,
+    find_user,
+    plural,
+    read_reference,
 )
-from notifycli.cli.session import Reference, Session, display_name, find_user, plural
-from notifycli.cli.times import read_time, to_the_minute
+from notifycli.cli.times import expiry, now, read_time, to_the_minute
 from notifycli.errors import UsageError
-from notifycli.events.timestamps import to_datetime
-from notifycli.rules.preferences import Layer, short_key
+from notifycli.events.timestamps import format_moment, to_datetime
+from notifycli.rules.preferences import UNTIL, Layer, short_key
 from notifycli.rules.quiet_hours import QuietHours, describe_zone
 from notifycli.store.history import ChangedInConversation, ChangedValue
 from notifycli.store.presets import Preset
@@ -57,6 +54,27 @@ app.add_typer(preset, name="preset")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset.")]
 _NAMED = 3
+InboxIds = Annotated[
+    list[Any] | None,  # Typer takes no union, though its parser gives ids and names
+    typer.Option(
+        "--inbox",
+        parser=read_reference,
+        metavar="INBOX",
+        help="Only for events of this inbox, by id or name; may be repeated.",
+    ),
+]
+Lock = Annotated[
+    bool, typer.Option("--lock", help="The account's lock: no user can set anything else.")
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Up to a time, with --conversation: 3d (from now), 2027-01-31, 2027-01-31T10:00Z.",
+    ),
+]
+_SPACED = "quiet_hours="
+"""The one preference whose value has spaces."""
 T = TypeVar("T")
 _HEADS = ("Id", "At (UTC)", "By", "What")
 _DIFFERENCE_HEADS = ("Whose", "Layer", "Key", "Old", "New")
@@ -101,10 +119,16 @@ def prefs_set(
     given = timed(values, conversation, until)
     change(session, given, Where(inboxes or (), conversation, default, lock))
     hours = dict(values).get("quiet_hours", "off")
-    zone = "UTC" if hours == "off" else QuietHours.parse(hours).zone
+    if hours != "off":
+        _tell_zone(session, hours)
+
+
+def _tell_zone(session: Session, hours: str) -> None:
+    """Say which zone quiet hours are in, where that is easily taken for another."""
+    zone = QuietHours.parse(hours).zone
     if told := describe_zone(zone):
         session.info(told)
-    if hours != "off" and zone not in hours:
+    if zone not in hours:
         session.info(
             f"without a zone they are in UTC; name yours: 'quiet_hours={hours} Europe/Berlin'"
         )
@@ -228,6 +252,62 @@ def targets_of(
     place = f"{kind} {' and '.join(map(str, ids))} of"
     targets = [Target(Layer.INBOX, user.id, inbox) for user in users for inbox in ids]
     return targets, f"{named}{more} in {place}"
+
+
+def read_assignments(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Give the full keys and the values that several `KEY=VALUE` mean. Raises `UsageError`."""
+    for place, word in enumerate(words):
+        loose = list(takewhile(lambda after: not {"=", "@"} & {*after}, words[place + 1 :]))
+        if loose and word.lower().startswith(_SPACED) and ":" in word:
+            raise UsageError(
+                f"{' '.join(loose)!r} stands apart from {word}",
+                f"quote a value that has spaces: '{' '.join((word, *loose))}'",
+            )
+    return [pair for word in words for pair in read_assignment(word)]
+
+
+def timed(
+    values: Sequence[tuple[str, str]], conversation: int | None, until: str | None
+) -> list[tuple[str, str]]:
+    """Give values with the moment up to which they hold. Raises `UsageError`."""
+    if until is None:
+        return [*values]
+    if conversation is None:
+        raise UsageError("--until is for one conversation", "name it: --conversation ID")
+    end = f"{UNTIL}{format_moment(expiry(until, now(), '--until'))}"
+    return [(key, f"{value}{end}") for key, value in values]
+
+
+def tell_unpushed(
+    session: Session, store: Store, account: int, users: Collection[int | None]
+) -> None:
+    """Say what of these users' preferences the account's Chatwoot hasn't got yet, if it has one.
+
+    That is by what was last seen there; `None` among the users is everybody.
+    """
+    connection = store.chatwoot.of(account)
+    if connection is None:
+        return
+    from notifycli.chatwoot.preference_sync import read_seen, values  # noqa: PLC0415 - few are connected
+
+    preferences, behind = store.preferences(account), {}
+    for user, sighting in store.chatwoot.sightings(account).items():
+        seen = read_seen(sighting) if None in users or user in users else None
+        there = {} if seen is None else values(seen).of
+        keys = [key for key, value in there.items() if preferences.resolve(key, user)[0] != value]
+        if keys:
+            behind[user] = keys
+    if not behind:
+        return
+    what, whom = f"preferences of {plural(len(behind), 'user')}", ""
+    if len(behind) == 1:
+        import shlex  # noqa: PLC0415 - this case alone needs it
+
+        [(id_, keys)] = behind.items()
+        known = store.user(account, id_)
+        name = str(id_) if known is None else display_name(known)
+        what, whom = f"{', '.join(map(short_key, keys))} of {name}", f" -u {shlex.quote(name)}"
+    session.info(f"not yet at {connection.url}: {what}; write there: notifycli chatwoot push{whom}")
 
 
 class PresetValue(Struct):

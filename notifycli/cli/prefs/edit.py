@@ -16,8 +16,8 @@ from typing import Self
 import typer
 
 from notifycli.cli.command import USER, command_class, examples, part, session_of
-from notifycli.cli.prefs.arguments import InboxId, find_inbox, one_inbox
-from notifycli.cli.session import display_name, plural
+from notifycli.cli.prefs.show import InboxId, one_inbox
+from notifycli.cli.session import display_name, find_inbox, plural
 from notifycli.cli.terminal import print_error
 from notifycli.documents.preference_tables import parse_toml, quote_toml, value_text
 from notifycli.errors import ConfigurationError, DataError, NotifycliError

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import USER, USERS, command_class, examples, part, session_of
-from notifycli.cli.output import console, print_rich, show, table, text, write
-from notifycli.cli.prefs.arguments import (
-    SOUND_KEYS,
-    ConversationId,
-    Default,
-    InboxId,
-    find_inbox,
+from notifycli.cli.command import (
+    USER,
+    USERS,
+    a_number,
+    command_class,
+    examples,
     keys_of,
-    one_inbox,
-    tell_unheard,
+    part,
+    session_of,
 )
-from notifycli.cli.session import Reference, Session
+from notifycli.cli.output import console, print_rich, show, table, text, write
+from notifycli.cli.session import Reference, Session, find_inbox, read_reference
 from notifycli.cli.terminal import pager
 from notifycli.cli.times import now
 from notifycli.errors import UsageError
@@ -48,6 +47,27 @@ _BROKEN = {
 _OF_USER = frozenset({Layer.USER, Layer.INBOX, Layer.CONVERSATION})
 _OF_ACCOUNT = frozenset({Layer.LOCK, Layer.DEFAULT})
 
+SOUND_KEYS = frozenset({"audio", "audio.tone"})
+"""Of which there are values that some versions of Chatwoot make nothing of."""
+InboxId = Annotated[
+    list[Any] | None,
+    typer.Option(
+        "--inbox",
+        parser=read_reference,
+        metavar="INBOX",
+        help="Only for events of this inbox, by id or name.",
+    ),
+]
+ConversationId = Annotated[
+    int | None,
+    typer.Option(
+        "--conversation",
+        parser=a_number("conversation"),
+        metavar="ID",
+        help="Only for events of this conversation.",
+    ),
+]
+Default = Annotated[bool, typer.Option("--default", help="The account's default for everybody.")]
 Origin = Annotated[bool, typer.Option("--show-origin", help="Say which layer it comes from.")]
 
 
@@ -425,3 +445,29 @@ def _rows(one: ExplanationRecord) -> Iterator[tuple[str, str]]:
     yield "Concerns", one.concerns
     yield "Chatwoot", one.chatwoot
     yield "Example", one.example
+
+
+def one_inbox(given: list[Reference] | None) -> Reference | None:
+    """Give the inbox that is named, if one is. Raises `UsageError` for several."""
+    if given and len(given) > 1:
+        named = " ".join(f"--inbox {inbox}" for inbox in given)
+        raise UsageError(f"this command takes one inbox, not {named}", "name just one: --inbox ID")
+    return given[0] if given else None
+
+
+def tell_unheard(
+    session: Session, store: Store, account: int, users: Collection[int | None]
+) -> None:
+    """Say which sounds of these users the account's Chatwoot makes nothing of, if it has one.
+
+    `None` among the users is everybody.
+    """
+    if store.chatwoot.of(account) is None:
+        return
+    from notifycli.cli.profiles import server_profile, unheard_in_words  # noqa: PLC0415 - few are connected
+
+    everybody = (user.id for user in store.users(account))
+    named = everybody if None in users else (user for user in users if user is not None)
+    profile = server_profile(store, account)
+    for what, remedy in unheard_in_words(profile, store.preferences(account), named):
+        session.info(f"{what}; {remedy}")
