@@ -198,6 +198,13 @@ ConversationOption = Annotated[
 ]
 
 
+InboxNames = Annotated[
+    list[str] | None,
+    typer.Option("--inbox", metavar="INBOX", help="Only this inbox, by id or name."),
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")]
+
+
 def check_order(since: int | None, until: int | None) -> None:
     """Raise `UsageError` where no time is both."""
     if since is not None and until is not None and since > until:

@@ -6,9 +6,9 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from notifycli.cli.command import read_assignment
+from notifycli.cli.command import check_order, read_assignment
 from notifycli.cli.inputs import open_document
 from notifycli.cli.output import console
 from notifycli.cli.session import Session, find_user, plural
@@ -26,6 +26,7 @@ from notifycli.rules.decision import (
     Selection,
     difference,
     join_fields,
+    read_type,
 )
 from notifycli.rules.directory import User
 from notifycli.rules.layers import Preferences, Wish, keys_locked_away, overlaid
@@ -63,7 +64,7 @@ class Run:
         self.observations: Observations | None = None
         """Where a report's is gathered, if there is to be one."""
         self._before = before
-        self._selection = selection
+        self.selection = selection
 
     def insights(self) -> tuple[Insight, Insight]:
         """Give what was counted for the eye of both sides; of one, where only one was replayed."""
@@ -75,7 +76,7 @@ class Run:
 
     def users(self) -> dict[tuple[int, int], User]:
         """Return the users on record of whom decisions are selected, by account and id."""
-        chosen, account = self._selection.users, self._selection.account
+        chosen, account = self.selection.users, self.selection.account
         return {
             (id_, user.id): user
             for id_, one in self.replay.accounts.items()
@@ -113,9 +114,9 @@ class Run:
                 yield event_fields(event), decided
 
     def _select(self, event: Event, decided: list[RecipientFields]) -> list[RecipientFields]:
-        if self._selection.takes_every_kind():
+        if self.selection.takes_every_kind():
             return decided
-        account, takes = event.account or 0, self._selection.takes_kind
+        account, takes = event.account or 0, self.selection.takes_kind
         return [d for d in decided if takes(account, d.user_id, d.channel, d.type)]
 
     def _evaluations(self, events: Iterable[Event]) -> Iterator[tuple[Event, Evaluation]]:
@@ -187,13 +188,13 @@ class Run:
         for event in events:
             self.events += 1
             judgements = list(judge(event))
-            if self._selection.takes_event(event):
+            if self.selection.takes_event(event):
                 yield event, judgements
 
     def unmet(self) -> list[int]:
         """Give the selected conversations that no event was of."""
         met = (account.conversations.keys() for account in self.replay.accounts.values())
-        return sorted(self._selection.conversations.difference(*met))
+        return sorted(self.selection.conversations.difference(*met))
 
 
 def _rules(replay: Replay) -> set[str]:
@@ -210,6 +211,24 @@ def _kind(decided: RecipientFields) -> Kind:
 
 def _kinds(evaluation: Evaluation | None) -> list[Kind]:
     return [] if evaluation is None else [_kind(fired) for fired in evaluation.fired]
+
+
+def read_selection(
+    channels: Iterable[str] | None,
+    types: Iterable[str] | None,
+    conversations: Iterable[int] | None,
+    since: int | None,
+    until: int | None,
+) -> Selection:
+    """Return what options select. Raises `UsageError` where no time is both."""
+    check_order(since, until)
+    return Selection(
+        channels=frozenset(map(Channel, channels or ())),
+        types=frozenset(map(read_type, types or ())),
+        conversations=frozenset(conversations or ()),
+        since=since,
+        until=until,
+    )
 
 
 def accounts_of(
@@ -359,35 +378,44 @@ Wishes = Mapping[int, list[Wish]]
 """By account, in the order in which they are laid over what is stored."""
 
 
-def read_proposal(
-    session: Session, store: Store, settings: Iterable[str], file: str | None
-) -> Wishes:
-    """Read what is proposed: the file's preferences, and over them `[USER:]KEY=VALUE` settings.
+class Proposal(NamedTuple):
+    """The options that propose other preferences or rules; nothing stores them."""
 
-    Raises `UsageError` for a setting and `DataError` for a file that can't be read.
-    """
-    wishes: dict[int, list[Wish]] = {account: [] for account in _accounts(session, store)}
-    if file is not None:
-        session.awaits(file)
-        for placed in _read_document(store, file, session.fallback_account(store)):
-            to, key, value = placed.entry
-            if value is not None:
-                wish = Wish(*to[:3], key, value, to.conversation)
-                wishes.setdefault(placed.account, []).append(wish)
-    for text in settings:
-        reference, values = _parse_setting(text)
-        for account, users in find_users(session, store, reference).items():
-            for key, value in values:
-                wishes[account] += (Wish(Layer.USER, u.id, None, key, value) for u in users)
-    return wishes
+    settings: tuple[str, ...]
+    prefs: str | None
+    rules: str | None
 
+    @property
+    def as_options(self) -> str:
+        """The options as on a command line; nothing without any."""
+        options = [("--set", setting) for setting in self.settings]
+        options += [("--prefs", self.prefs)] if self.prefs is not None else []
+        options += [("--rules", self.rules)] if self.rules is not None else []
+        return " ".join(f"{option} {shlex.quote(value)}" for option, value in options)
 
-def as_given(settings: Iterable[str], file: str | None, rules: str | None) -> str:
-    """Write the options as on a command line."""
-    options = [("--set", setting) for setting in settings]
-    options += [("--prefs", file)] if file is not None else []
-    options += [("--rules", rules)] if rules is not None else []
-    return " ".join(f"{option} {shlex.quote(value)}" for option, value in options)
+    def wishes(self, session: Session, store: Store) -> Wishes | None:
+        """Read the document's preferences, and over them the settings; `None` without any.
+
+        Raises `UsageError` for a setting and `DataError` for a document that can't be read.
+        """
+        if not self.settings and self.prefs is None:
+            return None
+        wishes: dict[int, list[Wish]] = {account: [] for account in _accounts(session, store)}
+        if self.prefs is not None:
+            session.awaits(self.prefs)
+            fallback = session.fallback_account(store)
+            for placed in _read_document(store, self.prefs, fallback):
+                to, key, value = placed.entry
+                if value is not None:
+                    wish = Wish(*to[:3], key, value, to.conversation)
+                    wishes.setdefault(placed.account, []).append(wish)
+        for text in self.settings:
+            reference, values = _parse_setting(text)
+            for account, users in find_users(session, store, reference).items():
+                for key, value in values:
+                    of_users = (Wish(Layer.USER, u.id, None, key, value) for u in users)
+                    wishes[account] += of_users
+        return wishes
 
 
 def _read_document(store: Store, file: str, account: int) -> list[Placed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Annotated
 
 import typer
 
@@ -72,6 +73,21 @@ def read_time(text: str) -> int:
             f"{text!r} is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago), tuesday "
             "or today"
         ) from None
+
+
+Since = Annotated[
+    int | None,
+    typer.Option(
+        "--since",
+        parser=read_time,
+        metavar="TIME",
+        help="Only from this time on: 2026-03-03, 2026-03-03T13:05Z, 12h (ago), tuesday, today.",
+    ),
+]
+Until = Annotated[
+    int | None,
+    typer.Option("--until", parser=read_time, metavar="TIME", help="Only before this time."),
+]
 
 
 def _midnight(days_ago: int) -> int:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+from msgspec import structs
 
 from notifycli import __version__
 from notifycli.cli.command import (
     SOME_USERS,
     ChannelOption,
     ConversationOption,
+    InboxNames,
+    Strict,
     TypeOption,
     a_number,
-    check_order,
     command_class,
     examples,
     session_of,
@@ -33,29 +35,28 @@ from notifycli.cli.inputs import find_inputs
 from notifycli.cli.output import check_page, output_format, write_file
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.replay_run import (
+    Proposal,
     Run,
     Wishes,
     accounts_of,
-    as_given,
     check_inboxes,
     desk_links,
     offer_to_pack,
     progress_bar,
-    read_proposal,
+    read_selection,
     select_users,
     tell_assumptions,
     tell_unmet,
 )
 from notifycli.cli.session import Session, display_name, find_inboxes, plural
 from notifycli.cli.terminal import encode, print_error
-from notifycli.cli.times import read_time
+from notifycli.cli.times import Since, Until
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.replay.scan import processors, read_events
 from notifycli.replay.sources import STDIN, BadLines, Inputs, Progress
-from notifycli.rules.decision import Decision, Outcome, Selection, read_type
-from notifycli.rules.notifications import Channel
+from notifycli.rules.decision import Decision, Outcome, Selection
 from notifycli.rules.quiet_hours import zone_info
 from notifycli.rules.replay import Replay
 from notifycli.store.store import Store
@@ -80,8 +81,7 @@ class Asked(NamedTuple):
     report: str | None
     zone: str | None
     jobs: int
-    proposal: str
-    """The options that propose other preferences or rules, as given; nothing without any."""
+    proposal: Proposal
 
     @property
     def compares(self) -> bool:
@@ -94,8 +94,8 @@ class Asked(NamedTuple):
         return not self.summary and self.report is None
 
     def check(self) -> None:
-        """Raise `UsageError` for what doesn't go together."""
-        if self.compares and not self.proposal:
+        """Raise `UsageError` for what doesn't go together, or has no place."""
+        if self.compares and not self.proposal.as_options:
             option = "--diff" if self.diff else "--exit-code"
             raise UsageError(
                 f"{option} compares with other preferences or rules, and none are given",
@@ -103,6 +103,7 @@ class Asked(NamedTuple):
             )
         if self.expect is not None and self.summary:
             raise UsageError("--expect and --summary show different things", "give one of them")
+        check_page(self.report)
 
     def insight(self, session: Session) -> Insight | None:
         """Make what counts for the eye, where an eye will see it."""
@@ -120,6 +121,93 @@ def _zone(text: str) -> str:
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
         raise typer.BadParameter(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
     return text
+
+
+Events = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[EVENTS]...",
+        help="Files or folders of events, in whatever form, or their s3:, gs:, az: and https: "
+        "addresses; - is standard input. None: what listen or watch has kept, else your "
+        "Chatwoot's past since yesterday.",
+    ),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show the suppressed ones too, with their reasons.")
+]
+Summary = Annotated[bool, typer.Option("--summary", help="Count by user, channel and type.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="[USER:]KEY=VALUE",
+        help="What if: replay as if this were set in the layer `user`, of everybody if USER is "
+        "left out. Locks and values for an inbox still win. Stores nothing.",
+    ),
+]
+PrefsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--prefs",
+        metavar="FILE",
+        help="What if: replay as if this document had been imported. Stores nothing.",
+    ),
+]
+Diff = Annotated[
+    bool,
+    typer.Option(
+        "--diff",
+        help="Only what --set, --prefs and --rules would add or remove; with --explain, what "
+        "is removed is shown with the reason why.",
+    ),
+]
+ExitCode = Annotated[
+    bool,
+    typer.Option("--exit-code", help="Exit 1 if --set, --prefs or --rules make a difference."),
+]
+Expect = Annotated[
+    str | None,
+    typer.Option(
+        "--expect",
+        metavar="FILE",
+        help="Compare what fires with expected records, JSON objects or CSV rows of any of the "
+        "fields; show what is missing or unexpected, and exit 1 if anything is.",
+    ),
+]
+Page = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        help="Write a page with plots and filters instead of the list.",
+    ),
+]
+Zone = Annotated[
+    str | None,
+    typer.Option(
+        "--zone",
+        parser=_zone,
+        metavar="ZONE",
+        help="The time zone of the map of hours; by default, this computer's.",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        parser=a_number("number of processors"),
+        metavar="N",
+        help="The processors to use for large files on disk; what is printed never depends "
+        "on it. By default all of them.",
+    ),
+]
+ProgressBar = Annotated[
+    bool | None,
+    typer.Option(
+        "--progress/--no-progress",
+        help="A progress bar on standard error; on by default on a terminal.",
+    ),
+]
 
 
 @app.command(
@@ -140,160 +228,71 @@ notifycli simulate events.jsonl --expect expected.jsonl
 )
 def simulate(
     ctx: typer.Context,
-    events: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[EVENTS]...",
-            help="Files or folders of events, in whatever form, or their s3:, gs:, az: and https: "
-            "addresses; - is standard input. None: what listen or watch has kept, else your "
-            "Chatwoot's past since yesterday.",
-        ),
-    ] = None,
+    events: Events = None,
     *,
     channel: ChannelOption = None,
     type_: TypeOption = None,
-    inbox: Annotated[
-        list[str] | None,
-        typer.Option("--inbox", metavar="INBOX", help="Only this inbox, by id or name."),
-    ] = None,
+    inbox: InboxNames = None,
     conversation: ConversationOption = None,
-    since: Annotated[
-        int | None,
-        typer.Option(
-            parser=read_time,
-            metavar="TIME",
-            help="Only from this time on: 2026-03-03, 2026-03-03T13:05Z, 12h (ago), today.",
-        ),
-    ] = None,
-    until: Annotated[
-        int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
-    ] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show the suppressed ones too, with their reasons.")
-    ] = False,
-    summary: Annotated[
-        bool, typer.Option("--summary", help="Count by user, channel and type.")
-    ] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="[USER:]KEY=VALUE",
-            help="What if: replay as if this were set in the layer `user`, of everybody if USER is "
-            "left out. Locks and values for an inbox still win. Stores nothing.",
-        ),
-    ] = None,
-    prefs: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="What if: replay as if this document had been imported. Stores nothing.",
-        ),
-    ] = None,
+    since: Since = None,
+    until: Until = None,
+    explain: Explain = False,
+    summary: Summary = False,
+    settings: Settings = None,
+    prefs: PrefsFile = None,
     rules: Rules = None,
-    diff: Annotated[
-        bool,
-        typer.Option(
-            "--diff",
-            help="Only what --set, --prefs and --rules would add or remove; with --explain, what "
-            "is removed is shown with the reason why.",
-        ),
-    ] = False,
-    exit_code: Annotated[
-        bool,
-        typer.Option("--exit-code", help="Exit 1 if --set, --prefs or --rules make a difference."),
-    ] = False,
-    expect: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Compare what fires with expected records, JSON objects or CSV rows of any of the "
-            "fields; show what is missing or unexpected, and exit 1 if anything is.",
-        ),
-    ] = None,
-    report: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.html", help="Write a page with plots and filters instead of the list."
-        ),
-    ] = None,
-    zone: Annotated[
-        str | None,
-        typer.Option(
-            parser=_zone,
-            metavar="ZONE",
-            help="The time zone of the map of hours; by default, this computer's.",
-        ),
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs",
-            parser=a_number("number of processors"),
-            metavar="N",
-            help="The processors to use for large files on disk; what is printed never depends "
-            "on it. By default all of them.",
-        ),
-    ] = None,
-    progress: Annotated[
-        bool | None,
-        typer.Option(
-            "--progress/--no-progress",
-            help="A progress bar on standard error; on by default on a terminal.",
-        ),
-    ] = None,
+    diff: Diff = False,
+    exit_code: ExitCode = False,
+    expect: Expect = None,
+    report: Page = None,
+    zone: Zone = None,
+    strict: Strict = False,
+    jobs: Jobs = None,
+    progress: ProgressBar = None,
 ) -> None:
     """Replay conversation events and show which notifications would fire, and why.
 
     The events are Chatwoot's webhooks as they are sent. Nothing is sent and nothing is stored.
     """
-    session = session_of(ctx)
-    jobs, proposal = jobs or processors(), as_given(settings or (), prefs, rules)
+    session, proposal = session_of(ctx), Proposal(tuple(settings or ()), prefs, rules)
+    jobs = jobs or processors()
     asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs, proposal)
     asked.check()
-    check_page(report)
-    check_order(since, until)
+    selection = read_selection(channel, type_, conversation, since, until)
     inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
     check_page(report, *inputs.files, prefs, expect, session.location.name)
+    run, inboxes = _prepare(session, selection, asked, inbox, strict=strict)
+    status = _show(session, run, inputs, asked, progress=progress)
+    raise typer.Exit(_finish(session, run, inputs, asked, inboxes) or status)
+
+
+def _prepare(
+    session: Session, selection: Selection, asked: Asked, inbox: list[str] | None, *, strict: bool
+) -> tuple[Run, set[int]]:
+    """Make the replay of what is selected, and return with it the ids of the inboxes there are."""
     with session.store() as store:
-        wishes = read_proposal(session, store, settings or (), prefs) if settings or prefs else None
-        selection = Selection(
+        wishes = asked.proposal.wishes(session, store)
+        selection = structs.replace(
+            selection,
             users=select_users(session, store),
             account=session.given_account,
-            channels=frozenset(map(Channel, channel or ())),
-            types=frozenset(map(read_type, type_ or ())),
             inboxes=find_inboxes(store, session.given_account, inbox),
-            conversations=frozenset(conversation or ()),
-            since=since,
-            until=until,
         )
-        replay, before = _replays(session, store, selection, asked, (rules, wishes))
+        replay, before = _replays(session, store, selection, asked, wishes)
         # With their members they are many, and only a named one has to be among them.
         named = store.accounts() if inbox else ()
         inboxes = {one.id for account in named for one in store.inboxes(account.id)}
-    run = Run(replay, selection, BadLines(print_error, strict=strict), before)
-    status = _show(session, run, inputs, asked, progress=progress)
-    status = _finish(session, run, inputs) or status
-    if not run.bad.count:
-        check_inboxes(selection.inboxes, inboxes, run.replay.assumptions)
-    if not diff:
-        _tell_nothing_fired(session, run, explained=explain, selected=selection != Selection())
-    raise typer.Exit(status)
+    return Run(replay, selection, BadLines(print_error, strict=strict), before), inboxes
 
 
 def _replays(
-    session: Session,
-    store: Store,
-    selection: Selection,
-    asked: Asked,
-    proposed: tuple[str | None, Wishes | None],
+    session: Session, store: Store, selection: Selection, asked: Asked, wishes: Wishes | None
 ) -> tuple[Replay, Replay | None]:
-    """Make the replay of what is `proposed`, rules and preferences, and of what is stored.
+    """Make the replay of what is proposed, rules and preferences, and of what is stored.
 
     The latter only where the two are compared.
     """
-    rules, wishes = proposed
+    rules = asked.proposal.rules
     own, fallback = profiles_of(store, None), session.fallback_account(store)
     profiles = own if rules is None else profiles_of(store, rules)
     stored = accounts_of(session, store, own) if asked.compares else None
@@ -304,12 +303,22 @@ def _replays(
     return replay, before
 
 
-def _finish(session: Session, run: Run, inputs: Inputs) -> int:
-    """Say what was assumed and what wasn't met, and give the status of bad lines."""
+def _finish(
+    session: Session, run: Run, inputs: Inputs, asked: Asked, inboxes: Iterable[int]
+) -> int:
+    """Say what was assumed, what wasn't met, and why nothing fired; give the status of bad lines.
+
+    Raises `UsageError` for an inbox that neither the directory nor an event has.
+    """
     tell_assumptions(session, run.replay.assumptions)
     tell_unmet(session, run)
     offer_to_pack(session, inputs.files)
-    return run.bad.finish()
+    status = run.bad.finish()
+    if not run.bad.count:
+        check_inboxes(run.selection.inboxes, inboxes, run.replay.assumptions)
+    if not asked.diff:
+        _tell_nothing_fired(session, run, explained=asked.explain)
+    return status
 
 
 def _show(
@@ -383,14 +392,14 @@ def _show_counted(session: Session, run: Run, inputs: Inputs, asked: Asked) -> N
         show_counts(session, run.replay.counts().by_user())
 
 
-def _tell_nothing_fired(session: Session, run: Run, *, explained: bool, selected: bool) -> None:
+def _tell_nothing_fired(session: Session, run: Run, *, explained: bool) -> None:
     """Say in a line why nothing fired, and what to do about it."""
     counts = run.replay.counts()
     if counts.fired.total():
         return
     if not run.events:
         why = "there were no events"
-    elif counts.is_empty and not selected:
+    elif counts.is_empty and run.selection == Selection():
         why = "no users are known, or no event concerns them; try notifycli directory learn EVENTS"
     elif counts.is_empty:
         why = "no event concerns what was selected"
@@ -419,8 +428,8 @@ def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked
         zone=asked.zone or _local_zone(run.observations),
         tz=None if asked.zone is None else zone_info(asked.zone),
         links=links,
-        command=_command(files, asked.proposal),
-        source=_source(run, files, asked.proposal),
+        command=_command(files, asked.proposal.as_options),
+        source=_source(run, files, asked.proposal.as_options),
     )
     page = report(before if asked.diff else None, after, run.observations, about)
     write_file(asked.report, encode(page, "utf-8"))

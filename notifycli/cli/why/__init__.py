@@ -11,8 +11,8 @@ from notifycli.cli.command import (
     USER,
     ChannelOption,
     ConversationOption,
+    Strict,
     TypeOption,
-    check_order,
     command_class,
     examples,
     session_of,
@@ -24,12 +24,13 @@ from notifycli.cli.replay_run import (
     Run,
     accounts_of,
     desk_links,
+    read_selection,
     tell_assumptions,
     tell_unmet,
 )
 from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
 from notifycli.cli.terminal import pager, print_error
-from notifycli.cli.times import now, read_time
+from notifycli.cli.times import Since, Until, now, read_time
 from notifycli.cli.why.why_records import (
     Asker,
     Askers,
@@ -45,8 +46,8 @@ from notifycli.cli.why.why_records import (
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
 from notifycli.replay.scan import processors, read_events
-from notifycli.replay.sources import BadLines
-from notifycli.rules.decision import Outcome, Selection, read_type
+from notifycli.replay.sources import BadLines, Inputs
+from notifycli.rules.decision import Outcome, Selection
 from notifycli.rules.directory import User
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
@@ -59,6 +60,30 @@ def _moment(text: str) -> int:
 
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+Events = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[EVENTS]...", help="As for simulate; - is standard input."),
+]
+AsOf = Annotated[
+    int | None,
+    typer.Option(
+        "--as-of",
+        parser=_moment,
+        metavar="TIME|now",
+        help="Go by the preferences of this time. [default: of each event's time]",
+    ),
+]
+Page = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.html",
+        help="Write a page instead: events down, people across, and why for each mark. It is "
+        "of one --conversation.",
+    ),
+]
 
 
 @app.command(
@@ -77,42 +102,17 @@ notifycli why -u jane@example.com --conversation 42 events.jsonl -o json
 )
 def why(
     ctx: typer.Context,
-    events: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[EVENTS]...", help="As for simulate; - is standard input."),
-    ] = None,
+    events: Events = None,
     *,
     conversation: ConversationOption = None,
     channel: ChannelOption = None,
     type_: TypeOption = None,
-    since: Annotated[
-        int | None,
-        typer.Option(
-            parser=read_time, metavar="TIME", help="Only from then on: tuesday, 12h, 2026-03-03."
-        ),
-    ] = None,
-    until: Annotated[
-        int | None, typer.Option(parser=read_time, metavar="TIME", help="Only before this time.")
-    ] = None,
-    as_of: Annotated[
-        int | None,
-        typer.Option(
-            "--as-of",
-            parser=_moment,
-            metavar="TIME|now",
-            help="Go by the preferences of this time. [default: of each event's time]",
-        ),
-    ] = None,
-    report: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE.html",
-            help="Write a page instead: events down, people across, and why for each mark. It is "
-            "of one --conversation.",
-        ),
-    ] = None,
+    since: Since = None,
+    until: Until = None,
+    as_of: AsOf = None,
+    report: Page = None,
     rules: Rules = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
+    strict: Strict = False,
 ) -> None:
     """Tell, event by event, what a user would get and what not, and what to type to change it.
 
@@ -121,14 +121,7 @@ def why(
     Nothing is sent or stored. Where deliver has sent it, that is told.
     """
     session = session_of(ctx)
-    check_order(since, until)
-    selection = Selection(
-        conversations=frozenset(conversation or ()),
-        channels=frozenset(map(Channel, channel or ())),
-        types=frozenset(map(read_type, type_ or ())),
-        since=since,
-        until=until,
-    )
+    selection = read_selection(channel, type_, conversation, since, until)
     _check_report(report, selection)
     inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
     check_page(report, *inputs.files, session.location.name)
@@ -142,17 +135,21 @@ def why(
         askers.account.take_over(askers.account.directory, past.at(as_of))
     tell_without_effect(session, accounts.values())
     run = Run(replay, selection, BadLines(print_error, strict=strict))
-    judge = _judge(replay, askers, selection, account, past if as_of is None else None)
-    told = run.judge_events(read_events(inputs, run.bad, jobs=processors()), judge)
-    answers = (one for event, found in told if event.account == account for one in found)
-    fired: set[Channel] = set()
-    _show(session, _watch(answers, fired), askers, selection, report)
-    if Channel.EMAIL in fired and not mail_server:
-        session.info(
-            "no mail server is set, so no e-mail is sent yet: notifycli config set smtp.host=…"
-        )
-    _finish(session, run, past if as_of is None else None)
-    raise typer.Exit(run.bad.finish())
+    history, fired = past if as_of is None else None, set[Channel]()
+    answers = _watch(_answers(run, inputs, askers, account, history), fired)
+    _show(session, answers, askers, selection, report)
+    unsent = Channel.EMAIL in fired and not mail_server
+    raise typer.Exit(_finish(session, run, history, unsent=unsent))
+
+
+def _answers(
+    run: Run, inputs: Inputs, askers: Askers, account: int, past: PastPreferences | None
+) -> Iterator[EventAnswer]:
+    judge = _judge(run.replay, askers, run.selection, account, past)
+    events = read_events(inputs, run.bad, jobs=processors())
+    for event, answers in run.judge_events(events, judge):
+        if event.account == account:
+            yield from answers
 
 
 def _judge(
@@ -183,14 +180,19 @@ def _judge(
     return judge
 
 
-def _finish(session: Session, run: Run, past: PastPreferences | None) -> None:
-    """Say what wasn't met or known, and was assumed."""
+def _finish(session: Session, run: Run, past: PastPreferences | None, *, unsent: bool) -> int:
+    """Say what isn't sent, wasn't met or known, and was assumed; give the status of bad lines."""
+    if unsent:
+        session.info(
+            "no mail server is set, so no e-mail is sent yet: notifycli config set smtp.host=…"
+        )
     if not run.events:
         session.info("there were no events")
     if past is not None:
         past.tell_unknown(session)
     tell_unmet(session, run)
     tell_assumptions(session, run.replay.assumptions)
+    return run.bad.finish()
 
 
 def _check_report(report: str | None, selection: Selection) -> None:
