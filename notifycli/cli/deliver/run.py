@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from notifycli.cli.command import (
     SOME_USERS,
     ChannelOption,
+    Strict,
     a_number,
     command_class,
     examples,
@@ -36,11 +37,88 @@ if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import DeliveryRun
     from notifycli.delivery.channels import Channels
     from notifycli.delivery.engine import Engine
-    from notifycli.delivery.enqueue import Enqueuer, Terms
+    from notifycli.delivery.enqueue import Enqueuer
     from notifycli.server.metrics import Metrics
     from notifycli.store.outbox import Scope
 
 app = part()
+
+
+class RunOptions(NamedTuple):
+    """How a run is to go."""
+
+    follow: bool
+    from_store: bool
+    pending: bool
+    channels: frozenset[Channel]
+    """Those that are named; if none is, those of every run."""
+    limit: int | None
+    max_age: int
+    rules: str | None
+    dry_run: bool
+    log_format: LogFormat | None
+    metrics: int | None
+    """The port."""
+    strict: bool
+    progress: bool | None
+
+
+Events = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[EVENTS]...",
+        help="Files of events, as for simulate; - is stdin. None on a terminal: --pending.",
+    ),
+]
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow",
+        "-f",
+        help="Go on with what is written to the last file, also when it is rotated; begun "
+        "again, it takes what has come meanwhile.",
+    ),
+]
+FromStore = Annotated[
+    bool,
+    typer.Option(
+        "--store",
+        help="With --follow: what listen --store receives, on as many hosts as there are.",
+    ),
+]
+Pending = Annotated[bool, typer.Option("--pending", help="Read no events: send what is left over.")]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", parser=a_number("limit"), metavar="N", help="Send at most so many."),
+]
+MaxAge = Annotated[
+    int,
+    typer.Option(
+        "--max-age",
+        parser=read_span,
+        metavar="SPAN",
+        help="How old an event may be; what is older is history, and is not sent.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be sent; write and send nothing.")
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        "--metrics",
+        parser=a_number("port", highest=65535),
+        metavar="PORT",
+        help="With --follow: what a monitor asks (Prometheus), at this port of this machine.",
+    ),
+]
+ProgressLine = Annotated[
+    bool | None,
+    typer.Option(
+        "--progress/--no-progress",
+        help="A line of progress on standard error; on by default on a terminal.",
+    ),
+]
 
 
 @app.command(
@@ -61,68 +139,20 @@ notifycli deliver retry --all                   see also: notifycli deliver drop
 )
 def run(
     ctx: typer.Context,
-    events: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[EVENTS]...",
-            help="Files of events, as for simulate; - is stdin. None on a terminal: --pending.",
-        ),
-    ] = None,
+    events: Events = None,
     *,
-    follow: Annotated[
-        bool,
-        typer.Option(
-            "--follow",
-            "-f",
-            help="Go on with what is written to the last file, also when it is rotated; begun "
-            "again, it takes what has come meanwhile.",
-        ),
-    ] = False,
-    from_store: Annotated[
-        bool,
-        typer.Option(
-            "--store",
-            help="With --follow: what listen --store receives, on as many hosts as there are.",
-        ),
-    ] = False,
-    pending: Annotated[
-        bool, typer.Option("--pending", help="Read no events: send what is left over.")
-    ] = False,
+    follow: Follow = False,
+    from_store: FromStore = False,
+    pending: Pending = False,
     channel: ChannelOption = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(parser=a_number("limit"), metavar="N", help="Send at most so many."),
-    ] = None,
-    max_age: Annotated[
-        int,
-        typer.Option(
-            parser=read_span,
-            metavar="SPAN",
-            help="How old an event may be; what is older is history, and is not sent.",
-        ),
-    ] = "1h",  # type: ignore[assignment] # read by the parser
+    limit: Limit = None,
+    max_age: MaxAge = "1h",  # type: ignore[assignment] # read by the parser
     rules: Rules = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent; write and send nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     log_format: LogFormatOption = None,
-    metrics: Annotated[
-        int | None,
-        typer.Option(
-            "--metrics",
-            parser=a_number("port", highest=65535),
-            metavar="PORT",
-            help="With --follow: what a monitor asks (Prometheus), at this port of this machine.",
-        ),
-    ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
-    progress: Annotated[
-        bool | None,
-        typer.Option(
-            "--progress/--no-progress",
-            help="A line of progress on standard error; on by default on a terminal.",
-        ),
-    ] = None,
+    metrics: MetricsPort = None,
+    strict: Strict = False,
+    progress: ProgressLine = None,
 ) -> None:
     """Send what fires in events, by e-mail, push and sound.
 
@@ -131,55 +161,60 @@ def run(
     read. Sounds are played for one user, who is named with -u. Old events are history: they are
     replayed, and nobody is told of them.
     """
-    session = session_of(ctx)
-    _check(follow=follow, dry_run=dry_run, metrics=metrics)
-    files = _files(session, events, follow=follow, pending=pending, from_store=from_store)
+    session, named = session_of(ctx), frozenset(map(Channel, channel or ()))
+    asked = RunOptions(
+        *(follow, from_store, pending, named, limit, max_age, rules, dry_run),
+        *(log_format, metrics, strict, progress),
+    )
+    files = _files(session, events, asked)
     with ExitStack() as stack, session.store() as store:
-        if from_store:
-            _ = store.received  # or it says why there is none
-        from notifycli.cli.deliver.source import Source  # noqa: PLC0415 - not for the help
-        from notifycli.cli.deliver.worker import DeliveryRun, warn_of_doubles  # noqa: PLC0415
-        from notifycli.delivery.enqueue import Terms  # noqa: PLC0415
-        from notifycli.store.outbox import Scope  # noqa: PLC0415
-
-        named = frozenset(map(Channel, channel or ()))
-        follows = follow or log_format is not None
-        counted = None if metrics is None else _serve_metrics(session, metrics, stack)
-        log = LogWriter(session, log_format or LogFormat.TEXT, counted) if follows else None
-        channels = _channels(session, store, named, log, needed=not dry_run)
-        users = select_users(session, store)
-        feeder, account = None, session.given_account
-        if files or from_store:
-            terms = Terms(Selection(users=users, channels=named, account=account), max_age, limit)
-            feeder = _enqueuer(session, store, terms, channels, rules)
-        scope = Scope(named or frozenset(Channel), users, account)
-        warn_of_doubles(session, store, scope)
-        if dry_run:
-            status = _show(session, files, feeder, strict=strict)
-        else:
-            bad = BadLines(print_error, strict=strict)
-            source = Source(session, store, files, bad, follow=follow, from_store=from_store)
-            engine = _engine(store, channels, scope, limit, log)
-            work = DeliveryRun(feeder, engine, source, log)
-            status = _send(session, store, work, scope, progress=progress)
+        status = _deliver(session, store, files, asked, stack)
     raise typer.Exit(status)
 
 
-def _check(*, follow: bool, dry_run: bool, metrics: int | None) -> None:
-    """Raise `UsageError` for what doesn't go together."""
-    if dry_run and follow:
-        raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
-    if metrics is not None and not follow:
-        raise UsageError("--metrics is for a run that goes on", "add --follow")
+def _deliver(
+    session: Session, store: Store, files: list[str], asked: RunOptions, stack: ExitStack
+) -> int:
+    """Send, or show what would be sent; give the exit status."""
+    if asked.from_store:
+        _ = store.received  # or it says why there is none
+    from notifycli.cli.deliver.source import Source  # noqa: PLC0415 - not for the help
+    from notifycli.cli.deliver.worker import DeliveryRun, warn_of_doubles  # noqa: PLC0415
+    from notifycli.store.outbox import Scope  # noqa: PLC0415
+
+    log = _log_writer(session, asked, stack)
+    channels = _channels(session, store, asked.channels, log, needed=not asked.dry_run)
+    every = asked.channels or frozenset(Channel)
+    scope = Scope(every, select_users(session, store), session.given_account)
+    reads = files or asked.from_store
+    feeder = _enqueuer(session, store, scope, channels, asked) if reads else None
+    warn_of_doubles(session, store, scope)
+    if asked.dry_run:
+        return _show(session, files, feeder, strict=asked.strict)
+    bad = BadLines(print_error, strict=asked.strict)
+    source = Source(session, store, files, bad, follow=asked.follow, from_store=asked.from_store)
+    engine = _engine(store, channels, scope, asked.limit, log)
+    work = DeliveryRun(feeder, engine, source, log)
+    return _send(session, store, work, scope, progress=asked.progress)
+
+
+def _log_writer(session: Session, asked: RunOptions, stack: ExitStack) -> LogWriter | None:
+    """Make the log of a run that goes on, and serve what is counted from it where that is asked."""
+    counted = None if asked.metrics is None else _serve_metrics(session, asked.metrics, stack)
+    if not asked.follow and asked.log_format is None:
+        return None
+    return LogWriter(session, asked.log_format or LogFormat.TEXT, counted)
 
 
 def _enqueuer(
-    session: Session, store: Store, terms: Terms, channels: Channels, rules: str | None
+    session: Session, store: Store, scope: Scope, channels: Channels, asked: RunOptions
 ) -> Enqueuer:
     """Make what replays the events, and say which settings have no effect by its rules."""
-    from notifycli.delivery.enqueue import Enqueuer  # noqa: PLC0415 - not for the help
+    from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415 - not for the help
 
-    fallback, profile = session.fallback_account(store), partial(profile_of, store, rules)
+    selection = Selection(users=scope.users, channels=asked.channels, account=scope.account)
+    terms = Terms(selection, asked.max_age, asked.limit)
+    fallback, profile = session.fallback_account(store), partial(profile_of, store, asked.rules)
     enqueuer = Enqueuer(store, fallback, terms, channels, profile)
     tell_without_effect(session, enqueuer.replay.accounts.values())
     return enqueuer
@@ -195,22 +230,27 @@ def _engine(
     return Engine(store.outbox, channels, scope, limits, log.write if log else discard)
 
 
-def _files(
-    session: Session, events: list[str] | None, *, follow: bool, pending: bool, from_store: bool
-) -> list[str]:
-    """Give the files to read; none, where all that is sent is left over, or is in the store."""
-    if from_store and (events or pending or not follow):
+def _files(session: Session, events: list[str] | None, asked: RunOptions) -> list[str]:
+    """Give the files to read; none, where all that is sent is left over, or is in the store.
+
+    Raises `UsageError` for options that don't go together.
+    """
+    if asked.dry_run and asked.follow:
+        raise UsageError("--dry-run reads what is there, and can't follow", "leave out one of both")
+    if asked.metrics is not None and not asked.follow:
+        raise UsageError("--metrics is for a run that goes on", "add --follow")
+    if asked.from_store and (events or asked.pending or not asked.follow):
         raise UsageError("--store follows what is received", "deliver --follow --store, alone")
-    if from_store:
+    if asked.from_store:
         return []
-    if pending and (events or follow):
+    if asked.pending and (events or asked.follow):
         raise UsageError("--pending reads no events", "leave it out: what is left over is sent too")
     alone = not events and is_terminal(sys.stdin)
-    if alone and follow:
+    if alone and asked.follow:
         raise UsageError("--follow needs a file to follow", "name one, or give - for a pipe")
-    if alone and not pending:
+    if alone and not asked.pending:
         session.info("no events are named: sending what is left over (--pending)")
-    return [] if pending or alone else session.input_files(events)
+    return [] if asked.pending or alone else session.input_files(events)
 
 
 def _channels(
