@@ -6,7 +6,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from notifycli.cli.command import command_class, examples, group, session_of
+from notifycli.cli.command import Strict, command_class, examples, group, session_of
 from notifycli.cli.output import write, write_file
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error
@@ -38,7 +38,7 @@ def events_pack(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
     ],
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")] = False,
+    strict: Strict = False,
 ) -> None:
     """Decode events once, to replay them several times faster.
 

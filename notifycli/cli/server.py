@@ -24,7 +24,9 @@ from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import DeliveryRun
+    from notifycli.server.http_server import ListenAddress
     from notifycli.server.journal import Journal, StoredLog
+    from notifycli.server.webhooks import WebhookReceiver
     from notifycli.store.store import Store
 
 
@@ -65,6 +67,31 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _LISTEN_PORT = 8787
 
 
+KeptAt = Annotated[
+    Path | None,
+    typer.Option(
+        "--path", metavar="FILE", help="Where to keep events. [default: beside the store]"
+    ),
+]
+ToStore = Annotated[
+    bool,
+    typer.Option(
+        "--store",
+        help="Keep them in the store, with what other hosts receive: deliver --follow --store.",
+    ),
+]
+Unsigned = Annotated[
+    bool,
+    typer.Option("--unsigned", help="Take webhooks without a signature too: of old servers."),
+]
+Deliver = Annotated[
+    bool,
+    typer.Option(
+        "--deliver", help="Send what fires, by e-mail and push, as deliver --follow does."
+    ),
+]
+
+
 @app.command(
     "listen",
     cls=command_class(),
@@ -84,29 +111,10 @@ def listen(
     *,
     host: Host = "127.0.0.1",
     port: Port = _LISTEN_PORT,
-    path: Annotated[
-        Path | None,
-        typer.Option(
-            "--path", metavar="FILE", help="Where to keep events. [default: beside the store]"
-        ),
-    ] = None,
-    to_store: Annotated[
-        bool,
-        typer.Option(
-            "--store",
-            help="Keep them in the store, with what other hosts receive: deliver --follow --store.",
-        ),
-    ] = False,
-    unsigned: Annotated[
-        bool,
-        typer.Option("--unsigned", help="Take webhooks without a signature too: of old servers."),
-    ] = False,
-    deliver: Annotated[
-        bool,
-        typer.Option(
-            "--deliver", help="Send what fires, by e-mail and push, as deliver --follow does."
-        ),
-    ] = False,
+    path: KeptAt = None,
+    to_store: ToStore = False,
+    unsigned: Unsigned = False,
+    deliver: Deliver = False,
     log_format: LogFormatOption = None,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
@@ -118,7 +126,7 @@ def listen(
     put aside under its date. Ctrl-C or SIGTERM stops it.
     """
     session = session_of(ctx)
-    from notifycli.server import http_server  # noqa: PLC0415 - 0.1 s, for servers alone
+    from notifycli.server.http_server import ListenAddress  # noqa: PLC0415 - 0.1 s, for servers alone
     from notifycli.server.metrics import Metrics  # noqa: PLC0415
     from notifycli.server.webhooks import WebhookReceiver  # noqa: PLC0415
 
@@ -128,23 +136,38 @@ def listen(
     log = writer.note
     _check_place(path, to_store=to_store, deliver=deliver)
     journal = _journal(session, path, log, to_store=to_store)
-    at = http_server.ListenAddress(host, port, tls_cert, tls_key, behind_proxy)
+    at = ListenAddress(host, port, tls_cert, tls_key, behind_proxy)
     at.check()
+    receiver = WebhookReceiver(
+        journal, secrets, log, unsigned=unsigned, local=at.is_local, metrics=metrics
+    )
+    _receive(session, receiver, journal, at, writer, deliver=deliver)
+    print_stopped(session, f"; {plural(receiver.kept, 'event')} received")
+
+
+def _receive(
+    session: Session,
+    receiver: WebhookReceiver,
+    journal: Journal | StoredLog,
+    at: ListenAddress,
+    writer: LogWriter,
+    *,
+    deliver: bool,
+) -> None:
+    """Keep what comes until a signal does, and send what fires if that is asked."""
+    from notifycli.server import http_server  # noqa: PLC0415 - see listen
+
     journal.open()
     with ExitStack() as stack:
         stack.callback(journal.close)
         if deliver:
             stack.enter_context(deliver_meanwhile(session, Path(journal.path), writer))
-        receiver = WebhookReceiver(
-            journal, secrets, log, unsigned=unsigned, local=at.is_local, metrics=metrics
-        )
         http_server.run(
             receiver.application(),
             at,
             lambda address: session.info(f"receiving events at {address} into {journal.path}"),
-            log,
+            writer.note,
         )
-    print_stopped(session, f"; {plural(receiver.kept, 'event')} received")
 
 
 def _check_place(path: Path | None, *, to_store: bool, deliver: bool) -> None:

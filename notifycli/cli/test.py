@@ -21,6 +21,16 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FAILED = 1
 
 
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILES...", help="Files of scenarios, TOML; - is stdin.")
+]
+Tap = Annotated[bool, typer.Option("--tap", help="Print the results as TAP, for a harness.")]
+Junit = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Write the results as JUnit's XML too, for CI."),
+]
+
+
 @app.command(
     "test",
     cls=command_class(),
@@ -49,18 +59,11 @@ content = "@jane@example.com knows more"
 )
 def scenario_test(
     ctx: typer.Context,
-    files: Annotated[
-        list[str], typer.Argument(metavar="FILES...", help="Files of scenarios, TOML; - is stdin.")
-    ],
+    files: Files,
     *,
     rules: Rules = None,
-    tap: Annotated[
-        bool, typer.Option("--tap", help="Print the results as TAP, for a harness.")
-    ] = False,
-    junit: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Write the results as JUnit's XML too, for CI."),
-    ] = None,
+    tap: Tap = False,
+    junit: Junit = None,
 ) -> None:
     """Try scenarios: a directory, preferences and events, and who must be notified of them.
 

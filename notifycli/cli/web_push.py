@@ -422,6 +422,17 @@ class InvitationRecord(Struct):
     expires_at: str
 
 
+Days = Annotated[
+    int,
+    typer.Option(
+        "--days",
+        parser=a_number("number of days", lowest=1, highest=_MOST_DAYS),
+        metavar="N",
+        help="How long a link is good.",
+    ),
+]
+
+
 @app.command(
     "invite",
     cls=command_class(SOME_USERS, ALL_USERS),
@@ -436,15 +447,7 @@ notifycli push invite --all-users -o csv > links.csv
 def push_invite(
     ctx: typer.Context,
     *,
-    days: Annotated[
-        int,
-        typer.Option(
-            "--days",
-            parser=a_number("number of days", lowest=1, highest=_MOST_DAYS),
-            metavar="N",
-            help="How long a link is good.",
-        ),
-    ] = 7,
+    days: Days = 7,
 ) -> None:
     """Make a link for each user to subscribe by.
 

@@ -149,6 +149,12 @@ class StatusRecord(Struct):
     pulled_at: str | None
 
 
+Url = Annotated[
+    str | None,
+    typer.Argument(metavar="[URL]", help="Its address; not needed for a further user."),
+]
+
+
 @app.command(
     "login",
     cls=command_class(USER),
@@ -162,10 +168,7 @@ notifycli chatwoot login https://chat.example.com -a 1 --remote 3
 )
 def chatwoot_login(
     ctx: typer.Context,
-    url: Annotated[
-        str | None,
-        typer.Argument(metavar="[URL]", help="Its address; not needed for a further user."),
-    ] = None,
+    url: Url = None,
     *,
     remote: Remote = None,
     dry_run: DryRun = False,

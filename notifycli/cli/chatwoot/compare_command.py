@@ -39,6 +39,23 @@ _SIGNS = {
 _HEADS = ("", "UTC", "Conv", "User", "Notification", "Why")
 
 
+Events = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[EVENTS]...", help="As for simulate; - is standard input."),
+]
+Notifications = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Whom Chatwoot noted: import-export writes it."),
+]
+Log = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="The worker's log, as docker logs gives it; - is stdin."),
+]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show too what agrees, and what proves nothing.")
+]
+
+
 @app.command(
     "compare",
     cls=command_class(SOME_USERS),
@@ -53,23 +70,12 @@ notifycli chatwoot compare events.jsonl --log worker.log --rules chatwoot@4.16 -
 )
 def chatwoot_compare(
     ctx: typer.Context,
-    events: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[EVENTS]...", help="As for simulate; - is standard input."),
-    ] = None,
+    events: Events = None,
     *,
-    notifications: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Whom Chatwoot noted: import-export writes it."),
-    ] = None,
-    log: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="The worker's log, as docker logs gives it; - is stdin."),
-    ] = None,
+    notifications: Notifications = None,
+    log: Log = None,
     rules: Rules = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show too what agrees, and what proves nothing.")
-    ] = False,
+    explain: Explain = False,
 ) -> None:
     """Compare what your Chatwoot did with what its rules say.
 

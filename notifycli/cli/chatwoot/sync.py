@@ -23,6 +23,14 @@ _DIFFERENT = 1
 _HEADS = ("User", "Key", "Here", "There", "Changed")
 
 
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Remove users, inboxes and teams that aren't there.")
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Take what is there also where it was changed here.")
+]
+
+
 @app.command(
     "pull",
     cls=command_class(*USERS),
@@ -38,12 +46,8 @@ notifycli chatwoot pull --replace
 def chatwoot_pull(
     ctx: typer.Context,
     *,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Remove users, inboxes and teams that aren't there.")
-    ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Take what is there also where it was changed here.")
-    ] = False,
+    replace: Replace = False,
+    force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
     """Fetch the directory, and preferences of users with a token.

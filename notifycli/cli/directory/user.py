@@ -94,6 +94,18 @@ RoleOption = Annotated[
 ]
 
 
+Email = Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")]
+NewId = Annotated[
+    int | None,
+    typer.Option(
+        "--id",
+        parser=a_number("id"),
+        metavar="N",
+        help="The id that Chatwoot gives the user; the next free one if left out.",
+    ),
+]
+
+
 @app.command(
     "add",
     cls=command_class(),
@@ -106,16 +118,8 @@ notifycli user add root@example.com --role administrator --id 9
 )
 def user_add(
     ctx: typer.Context,
-    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The user's e-mail address.")],
-    id_: Annotated[
-        int | None,
-        typer.Option(
-            "--id",
-            parser=a_number("id"),
-            metavar="N",
-            help="The id that Chatwoot gives the user; the next free one if left out.",
-        ),
-    ] = None,
+    email: Email,
+    id_: NewId = None,
     name: Name = None,
     role: RoleOption = None,
 ) -> None:

@@ -91,6 +91,15 @@ class UserPreferenceRecord(Struct):
     locked: bool
 
 
+Keys = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY]...", help="Only these keys or globs.")
+]
+Own = Annotated[
+    bool,
+    typer.Option("--own", help="Only what they have set; with --default, what the account has."),
+]
+
+
 @app.command(
     "list",
     cls=command_class(*USERS),
@@ -105,19 +114,12 @@ notifycli prefs list email.message --team 2 --role administrator
 )
 def prefs_list(
     ctx: typer.Context,
-    keys: Annotated[
-        list[str] | None, typer.Argument(metavar="[KEY]...", help="Only these keys or globs.")
-    ] = None,
+    keys: Keys = None,
     *,
     inbox: InboxId = None,
     conversation: ConversationId = None,
     default: Default = False,
-    own: Annotated[
-        bool,
-        typer.Option(
-            "--own", help="Only what they have set; with --default, what the account has."
-        ),
-    ] = False,
+    own: Own = False,
     show_origin: Origin = False,
 ) -> None:
     """List effective preferences and the layers they come from.
