@@ -108,7 +108,7 @@ def _translate(
     if b'"event"' in text or not (b'"message_type"' in text or b'"payload"' in text):
         return blocks
     from notifycli.chatwoot.message_list import events_of_listing  # noqa: PLC0415 - webhooks send none
-    from notifycli.cli.chatwoot.history_command import say_inexact  # noqa: PLC0415
+    from notifycli.cli.chatwoot.past_events import say_inexact  # noqa: PLC0415
 
     with session.store() as store:
         account = session.fallback_account(store)
@@ -146,6 +146,6 @@ def _find_known(session: Session, since: int | None, until: int | None) -> Itera
         raise UsageError(
             "no events are named, and none are known", _WAYS.format(command=session.command)
         )
-    from notifycli.cli.chatwoot.history_command import fetch_to_cache  # noqa: PLC0415 - it needs the network
+    from notifycli.cli.chatwoot.past_events import fetch_to_cache  # noqa: PLC0415 - it needs the network
 
     return [str(fetch_to_cache(session, read_time("yesterday") if since is None else since, until))]

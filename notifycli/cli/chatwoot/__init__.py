@@ -12,9 +12,9 @@ app = group_of_parts(
         **dict.fromkeys(("login", "status", "logout"), f"{_HERE}.access"),
         **dict.fromkeys(("pull", "diff", "push"), f"{_HERE}.sync"),
         **dict.fromkeys(("tokens", "rotate"), f"{_HERE}.access"),
-        "history": f"{_HERE}.history_command",
+        "history": f"{_HERE}.past_events",
         "watch": f"{_HERE}.watch",
         "compare": f"{_HERE}.compare_command",
-        **dict.fromkeys(("export-sql", "import-export"), f"{_HERE}.database"),
+        **dict.fromkeys(("export-sql", "import-export"), f"{_HERE}.past_events"),
     },
 )

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 app = part()
 
 
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-O", "--out", metavar="FILE", help="Where to keep events. [default: as listen does]"
+    ),
+]
+Deliver = Annotated[
+    bool,
+    typer.Option("--deliver", help="Send what fires, as deliver --follow does."),
+]
+
+
 @app.command(
     "watch",
     cls=command_class(),
@@ -35,16 +47,8 @@ notifycli chatwoot watch --deliver        and send what fires
 def chatwoot_watch(
     ctx: typer.Context,
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-O", "--out", metavar="FILE", help="Where to keep events. [default: as listen does]"
-        ),
-    ] = None,
-    deliver: Annotated[
-        bool,
-        typer.Option("--deliver", help="Send what fires, as deliver --follow does."),
-    ] = False,
+    out: Out = None,
+    deliver: Deliver = False,
 ) -> None:
     """Keep what your Chatwoot's live socket tells.
 
@@ -80,7 +84,7 @@ def chatwoot_watch(
 def _address(session: Session) -> Address:
     """Find whose stream is read, and say what that means before it is."""
     from notifycli.chatwoot.stream import Address  # noqa: PLC0415 - see chatwoot_watch
-    from notifycli.cli.chatwoot.history_command import administrator  # noqa: PLC0415
+    from notifycli.cli.chatwoot.past_events import administrator  # noqa: PLC0415
 
     with session.store() as store:
         desk = desk_of(session, store)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from notifycli.chatwoot.past import Known, Wanted
 from notifycli.chatwoot.stream import Address, Lost, State, messages
-from notifycli.cli.chatwoot.history_command import fetch, say_inexact
+from notifycli.cli.chatwoot.past_events import fetch, say_inexact
 from notifycli.cli.session import Session, plural
 from notifycli.errors import NotifycliError
 from notifycli.events.decode import with_receipt
