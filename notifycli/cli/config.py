@@ -116,7 +116,7 @@ def _keep_secret(store: Store, setting: Setting) -> None:
     from notifycli.secrets.secret_settings import keep_secret  # noqa: PLC0415 - only secrets need it
     from notifycli.secrets.token_format import Secret  # noqa: PLC0415
 
-    keychain = open_keychain(beside=store.location.folder)
+    keychain = open_keychain(beside=store.location)
     keychain.unlock(to_write=True)  # whether there is a keyring is told before anything is typed
     text = read_secret(
         f"{setting.key}: ", "value", f"pass show … | notifycli config set {setting.key}"

@@ -30,7 +30,7 @@ from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, i
 from notifycli.secrets.vapid import GENERATE, PushKeys
 from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.settings import SETTINGS
-from notifycli.store.store import Store
+from notifycli.store.store import Location, Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -73,7 +73,7 @@ class Facts:
             self.store = session.store()
         except NotifycliError as error:
             self.store_trouble = error
-        self.keychain, self.keyring = _keyring_health(session.location.folder)
+        self.keychain, self.keyring = _keyring_health(session.location)
 
     @property
     def has_tokens(self) -> bool:
@@ -86,9 +86,9 @@ class Facts:
             self.store.__exit__()
 
 
-def _keyring_health(folder: Path) -> tuple[Keychain | None, Health]:
+def _keyring_health(location: Location) -> tuple[Keychain | None, Health]:
     try:
-        keychain = open_keychain(beside=folder)
+        keychain = open_keychain(beside=location)
     except NotifycliError as error:
         return None, Health("none", WHICH, False, error.message, error.hint)
     return keychain, keychain.describe()
@@ -340,10 +340,7 @@ def _try_server(store: Store) -> CheckResult:
     from notifycli.delivery.smtp import MailConnection  # noqa: PLC0415
 
     sender = letterhead(store).sender
-    if (
-        store.configuration.get("smtp.username")
-        and open_keychain(beside=store.location.folder).asks
-    ):
+    if store.configuration.get("smtp.username") and open_keychain(beside=store.location).asks:
         meaning = "not tried: the keyring would ask for a passphrase"
         return CheckResult("email", Status.NOTE, sender.address, meaning, "notifycli email test")
     server = mail_server(store, _SECONDS)

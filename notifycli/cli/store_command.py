@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections import Counter
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from notifycli.secrets.private_file import (
     replace_private,
 )
 from notifycli.secrets.token_format import Secret
+from notifycli.store.settings import SETTINGS
 from notifycli.store.store import Location, check_unused, locate, open_store, set_aside
 from notifycli.store.tokens import TokenState
 
@@ -129,7 +131,7 @@ def find_password(url: str) -> str | None:
 
 def server_keychain() -> Keychain:
     """Return the keychain that keeps what opens servers."""
-    return open_keychain(beside=Location(None).folder)
+    return open_keychain(beside=Location(None))
 
 
 def secret_name(url: str) -> str:
@@ -153,8 +155,8 @@ def find_kept(url: str) -> Secret | None:
 def backup(ctx: typer.Context, file: Archive) -> None:
     """Write the store and its settings to one file, also while others write.
 
-    The encrypted file of secrets goes with it, still encrypted. What a system's keyring holds
-    can't: it is told.
+    The encrypted file of secrets goes with it, or the store's vault, still encrypted. What a
+    system's keyring holds can't: it is told.
     """
     import tempfile  # noqa: PLC0415 - not for the help
     import zipfile  # noqa: PLC0415
@@ -176,8 +178,8 @@ def backup(ctx: typer.Context, file: Archive) -> None:
                 f"the backup doesn't have the {plural(received, 'event')} that listen --store has "
                 "received; they too: notifycli events received"
             )
-        _tell_missing(session, copy, "the backup doesn't have")
         secrets = read_private(file_path(os.environ, session.location.folder))
+        _tell_missing(session, copy, "the backup doesn't have", with_file=secrets is not None)
 
         def pack(target: BinaryIO) -> None:
             with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -231,7 +233,9 @@ def restore(
             for target, source in targets.items():
                 with source.open("rb") as data:
                     replace_private(target, partial(shutil.copyfileobj, data))
-        _tell_missing(session, members[_STORE], "the backup didn't have")
+        _tell_missing(
+            session, members[_STORE], "the backup didn't have", with_file=_KEYCHAIN in members
+        )
     done = [session.location.name] * (store is None) + list(map(str, targets))
     session.info(f"restored {', '.join(done)}; is all well? notifycli doctor")
 
@@ -294,27 +298,33 @@ def _make_way(targets: list[Path], *, replace: bool) -> None:
         path.replace(before)
 
 
-def _tell_missing(session: Session, store: Path, how: str) -> None:
-    """Say which secrets are a system keyring's, and can't be in a backup."""
+def _tell_missing(session: Session, store: Path, how: str, *, with_file: bool) -> None:
+    """Say which secrets are in keychains that aren't in a backup: the store's vault always is."""
+    there = {"store", "file"} if with_file else {"store"}
+    chosen = os.environ.get(WHICH) or "system"
     with open_store(store, create=False) as opened:
-        tokens = [
-            token
-            for token in opened.tokens.all()
-            if token.state is not TokenState.REVOKED and _is_system(token.secret_name)
-        ]
-        keys = [key for key in opened.subscriptions.push_keys() if _is_system(key.secret_name)]
-        named = ("smtp.password", "listen.secret")
-        settings = [key for key in named if opened.configuration.secret_name(key)]
-    parts = [plural(len(tokens), "token")] * bool(tokens)
-    parts += [plural(len(keys), "push key")] * bool(keys)
-    if os.environ.get(WHICH) != "file":
-        parts += settings
-    if parts:
+        names = {
+            "token": [
+                token.secret_name
+                for token in opened.tokens.all()
+                if token.state is not TokenState.REVOKED
+            ],
+            "push key": [key.secret_name for key in opened.subscriptions.push_keys()],
+        }
+        for key in ("smtp.password", "listen.secret"):
+            name = opened.configuration.secret_name(key)
+            names[key] = [] if name is None else [name]
+    missing: dict[str, list[str]] = {}
+    for what, of_it in names.items():
+        # Earlier versions didn't say which one the secret of a setting is in.
+        kinds = Counter(name.partition(":")[0] if ":" in name else chosen for name in of_it)
+        for kind, count in kinds.items():
+            if kind not in there:
+                counted = what if what in SETTINGS else plural(count, what)
+                missing.setdefault(kind, []).append(counted)
+    for kind, parts in missing.items():
+        place = "the encrypted file" if kind == "file" else "the system's keyring"
         session.warn(
-            f"{how} what the system's keyring holds: {', '.join(parts)}; on another machine make "
+            f"{how} what {place} holds: {', '.join(parts)}; on another machine make "
             "them anew: notifycli token rotate, push keys rotate, config set"
         )
-
-
-def _is_system(secret_name: str) -> bool:
-    return secret_name.startswith("system:")

@@ -176,7 +176,7 @@ def token_service(session: Session, store: Store, keychain: Keychain | None = No
     """Give the changes of tokens as this run makes them, in `keychain` if it is open already."""
     return TokenService(
         store,
-        keychain or open_keychain(beside=store.location.folder),
+        keychain or open_keychain(beside=store.location),
         session.command,
         session.who,
         now,
@@ -413,7 +413,7 @@ def _inspect(session: Session, store: Store, account: int, users: Iterable[int])
     tokens, orphans = store.tokens.of_account(account, users), store.tokens.leftovers()
     if not tokens and not orphans:
         return TokenInspection([], [], 0, None)
-    keychain = open_keychain(beside=store.location.folder)
+    keychain = open_keychain(beside=store.location)
     inspection = inspect(tokens, orphans, None if keychain.asks else keychain, now())
     trouble = inspection.trouble
     if keychain.asks or trouble is not None:

@@ -169,7 +169,7 @@ def _revoke(session: Session, store: Store, keys: PushKeys) -> NotifycliError | 
 
 
 def _keys(store: Store) -> PushKeys:
-    return PushKeys(store, open_keychain(beside=store.location.folder), now)
+    return PushKeys(store, open_keychain(beside=store.location), now)
 
 
 def keep(
@@ -265,7 +265,7 @@ def push_add(
     with session.store(create=True) as store:
         account = session.resolve_account(store)
         user = session.resolve_user(store, account)
-        key = PushKeys(store, open_keychain(beside=store.location.folder), now).current()
+        key = PushKeys(store, open_keychain(beside=store.location), now).current()
         keep(session, store, account, user, offer, key=key.id, label=label)
 
 
@@ -335,7 +335,7 @@ def push_remove(
         with store.change(account, session.command, session.who) as change:
             count = change.subscriptions.remove(known[id_] for id_ in dict.fromkeys(ids))
         if len(store.subscriptions.push_keys()) > 1:
-            PushKeys(store, open_keychain(beside=store.location.folder), now).forget_unused()
+            PushKeys(store, open_keychain(beside=store.location), now).forget_unused()
     session.info(f"removed {plural(count, 'subscription')}")
 
 
@@ -384,7 +384,7 @@ def push_subscribe(ctx: typer.Context, *, allow_loopback: AllowLoopback = False)
     with session.store(create=True) as store:
         account = session.resolve_account(store)
         user = session.resolve_user(store, account)
-        key = PushKeys(store, open_keychain(beside=store.location.folder), now).current()
+        key = PushKeys(store, open_keychain(beside=store.location), now).current()
 
         def print_address(address: str) -> None:
             write([f"{address}\n".encode()])

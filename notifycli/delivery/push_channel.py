@@ -60,7 +60,7 @@ _LONGEST_SECONDS = 90.0
 
 def open_sender(store: Store) -> PushSender:
     """Make the sender of pushes. Raises `ConfigurationError` where push isn't set up."""
-    keys = PushKeys(store, open_keychain(beside=store.location.folder), now)
+    keys = PushKeys(store, open_keychain(beside=store.location), now)
     keys.private(keys.current())
     subject, at_once = store.configuration.require("push.subject", "deliver.concurrency")
     desk_url = store.configuration.get("desk.url") or ""

@@ -7,7 +7,7 @@
 | `reconcile` | where store and keychain have come apart, and putting it right |
 | `keychain` | `Keychain` and `open_keychain()`, which chooses one; its `Health` |
 | `system_keyring` | the keychain of the desktop: Secret Service, macOS, Windows |
-| `encrypted_file` | the keychain in a file, under a passphrase |
+| `encrypted_file` | the keychains under a passphrase: a file, or the vault in the store |
 | `private_file` | files that their owner alone may read, replaced whole or not at all |
 | `secret_settings` | settings that are secrets: a mail server's password |
 | `vapid` | the key that signs pushes |

@@ -1,4 +1,6 @@
-"""The keychain in a file, for machines without a keyring: chosen deliberately only.
+"""The keychains under a passphrase, in a file or in the store: chosen deliberately only.
+
+The file is for machines without a keyring, the store's vault for several hosts.
 
 Scrypt turns a passphrase into a key, AES-GCM seals:
 
@@ -18,6 +20,7 @@ import getpass
 import hashlib
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -31,10 +34,12 @@ from notifycli.errors import (
     InputMissingError,
     NotifycliError,
     NotPermittedError,
+    TryAgainError,
     UnavailableError,
 )
 from notifycli.secrets.keychain import Health
 from notifycli.secrets.private_file import (
+    LOCK_SECONDS,
     hold_lock,
     lock_path,
     read_given,
@@ -42,11 +47,13 @@ from notifycli.secrets.private_file import (
     replace_private,
 )
 from notifycli.secrets.token_format import Secret
+from notifycli.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from notifycli.store.store import Location
 
 FORMAT = "notifycli keychain"
 VERSION = 1
@@ -292,42 +299,59 @@ def _decode(raw: bytes, where: str) -> str:
         raise DataError(f"the passphrase in {where} isn't text in UTF-8") from None
 
 
-class EncryptedFile:
-    """Secrets in one file of mode 0600, sealed with a passphrase; fulfils `Keychain`.
+class Sealed:
+    """Secrets that are sealed with a passphrase; where, is for those who inherit to say.
 
     The passphrase is read when the first secret is, and its key is kept for later ones, so that
     many changes in one command pay for one derivation. Beside what `Keychain` promises, methods
-    raise `NotPermittedError` for a wrong passphrase, `ConfigurationError` for a damaged file or one
-    that others may read, `TryAgainError` if another process is writing for ten seconds, and what
-    `Passphrase.read` raises.
+    raise `NotPermittedError` for a wrong passphrase, `ConfigurationError` for what is damaged,
+    `TryAgainError` if other processes are writing for ten seconds, and what `Passphrase.read`
+    raises.
     """
 
-    kind = "file"
+    kind: str
+    name: str
+    """What the doctor calls it."""
+    where: str
 
-    def __init__(self, path: Path, passphrase: Passphrase) -> None:
-        self._path = path
+    def __init__(self, passphrase: Passphrase) -> None:
         self._passphrase = passphrase
         self._typed: Secret | None = None
         self._key: DerivedKey | None = None
 
+    def _load(self) -> bytes | None:
+        """Return what is sealed; `None` if there is nothing yet."""
+        raise NotImplementedError
+
+    def _exists(self) -> bool:
+        return self._load() is not None
+
+    def _replace(self, change: Callable[[bytes | None], bytes | None]) -> None:
+        """Put what `change` makes of what is there in its place, unless that is None.
+
+        Nobody else writes meanwhile, or it is done again.
+        """
+        raise NotImplementedError
+
     @property
     def asks(self) -> bool:
-        """Whether a passphrase is still to be typed; without a file only a new token needs it."""
-        return self._passphrase.asks and self._typed is None and self._path.exists()
+        """Whether a passphrase is still to be typed; without one only a new token needs it."""
+        return self._passphrase.asks and self._typed is None and self._exists()
 
     def unlock(self, *, to_write: bool = False) -> None:
-        """Read the file, whose passphrase may have to be typed for that."""
-        self._read()
+        """Read it, for which the passphrase may have to be typed."""
+        raw = self._load()
+        self._open(raw)
         if to_write:
-            self._ask(new=read_private(self._path) is None)
+            self._ask(new=raw is None)
 
     def get(self, name: str) -> Secret | None:
-        """Return the secret kept under `name`, or None, also if there is no file yet."""
-        value = self._read().get(name)
+        """Return the secret kept under `name`, or None, also if there is nothing yet."""
+        value = self._open(self._load()).get(name)
         return None if value is None else Secret(value)
 
     def set(self, name: str, secret: Secret) -> None:
-        """Keep `secret` under `name`; makes the file if there is none."""
+        """Keep `secret` under `name`."""
 
         def put(secrets: dict[str, str]) -> bool:
             secrets[name] = secret.reveal()
@@ -337,53 +361,55 @@ class EncryptedFile:
 
     def delete(self, name: str) -> bool:
         """Forget the secret under `name`; return whether there was one."""
-        if read_private(self._path) is None:
+        if self._load() is None:
             return False
         return self._change(lambda secrets: secrets.pop(name, None) is not None)
 
     def describe(self) -> Health:
-        """Tell whether the file opens; without a passphrase file, only whether it is whole."""
-        name, where = "encrypted file", str(self._path)
+        """Tell whether it opens; without a passphrase file, only whether it is whole."""
         try:
-            raw = read_private(self._path)
+            raw = self._load()
             if raw is not None:
-                read_envelope(raw, where)
+                read_envelope(raw, self.where)
             if self._passphrase.asks:
                 meaning = "it asks for its passphrase on the terminal"
             else:
-                self._read()
+                self._open(raw)
                 self._passphrase.read(new=raw is None)
                 meaning = "its passphrase file opens it"
         except NotifycliError as error:
-            return Health(name, where, False, error.message, error.hint)
+            return Health(self.name, self.where, False, error.message, error.hint)
         if raw is None:
             meaning = "the first token makes it"
-        return Health(name, where, True, meaning)
+        return Health(self.name, self.where, True, meaning)
 
     def _change(self, change: Callable[[dict[str, str]], bool]) -> bool:
         """Apply `change` to the secrets and write them if it returns True; return what it did.
 
-        Typing a passphrase may take minutes, so it is asked for before the lock is taken.
+        Typing a passphrase may take minutes, so it is asked for before others are kept waiting.
         """
         self.unlock(to_write=True)
-        with hold_lock(lock_path(self._path)):
-            secrets = self._read()
-            changed = change(secrets)
-            if changed:
-                # Another process may have made the file meanwhile: then the key is that file's.
-                key = self._key or self._key_for(new_derivation())
-                replace_private(self._path, seal(secrets, key))
-            return changed
+        changed = False
 
-    def _read(self) -> dict[str, str]:
-        """Return all secrets by name; none if there is no file."""
-        raw = read_private(self._path)
+        def sealed_anew(raw: bytes | None) -> bytes | None:
+            nonlocal changed
+            secrets = self._open(raw)
+            changed = change(secrets)
+            if not changed:
+                return None
+            # Another process may have made it meanwhile: then the key is that one's.
+            return seal(secrets, self._key or self._key_for(new_derivation()))
+
+        self._replace(sealed_anew)
+        return changed
+
+    def _open(self, raw: bytes | None) -> dict[str, str]:
+        """Return all secrets by name; none if there is nothing yet."""
         if raw is None:
             self._key = None
             return {}
-        where = str(self._path)
-        envelope = read_envelope(raw, where)
-        return unseal(envelope, self._key_for(envelope.kdf), where)
+        envelope = read_envelope(raw, self.where)
+        return unseal(envelope, self._key_for(envelope.kdf), self.where)
 
     def _key_for(self, derivation: Derivation) -> DerivedKey:
         """Return the key for `derivation`: the last one if it fits, since a new one takes 0.2 s."""
@@ -395,3 +421,63 @@ class EncryptedFile:
         if self._typed is None:
             self._typed = self._passphrase.read(new=new)
         return self._typed
+
+
+class EncryptedFile(Sealed):
+    """Secrets in one file of mode 0600; fulfils `Keychain`.
+
+    Beside what `Sealed` raises: `ConfigurationError` for a file that others may read.
+    """
+
+    kind = "file"
+    name = "encrypted file"
+
+    def __init__(self, path: Path, passphrase: Passphrase) -> None:
+        super().__init__(passphrase)
+        self._path = path
+        self.where = str(path)
+
+    def _load(self) -> bytes | None:
+        return read_private(self._path)
+
+    def _exists(self) -> bool:
+        return self._path.exists()
+
+    def _replace(self, change: Callable[[bytes | None], bytes | None]) -> None:
+        with hold_lock(lock_path(self._path)):
+            new = change(self._load())
+            if new is not None:
+                replace_private(self._path, new)
+
+
+class StoreVault(Sealed):
+    """Secrets in the store, for all hosts that use it and have the passphrase; fulfils `Keychain`.
+
+    The store sees the sealed bytes alone. Each call opens it apart: what is kept is kept, whatever
+    becomes of a change that the caller is in.
+    """
+
+    kind = "store"
+    name = "sealed"
+
+    def __init__(self, location: Location, passphrase: Passphrase) -> None:
+        super().__init__(passphrase)
+        self._location = location
+        self.where = f"the vault in {location.name}"
+
+    def _load(self) -> bytes | None:
+        if not self._location.exists:
+            return None
+        with open_store(self._location, create=False) as store:
+            return store.vault.read().sealed
+
+    def _replace(self, change: Callable[[bytes | None], bytes | None]) -> None:
+        deadline = time.monotonic() + LOCK_SECONDS
+        with open_store(self._location) as store:
+            while True:
+                seen = store.vault.read()
+                new = change(seen.sealed)
+                if new is None or store.vault.replace(seen, new):
+                    return
+                if time.monotonic() > deadline:
+                    raise TryAgainError(f"others are writing to {self.where}", "Try again.")

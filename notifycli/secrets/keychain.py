@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from notifycli.errors import ConfigurationError
+from notifycli.errors import ConfigurationError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from notifycli.secrets.token_format import Secret
+    from notifycli.store.store import Location
 
 
 class Health(NamedTuple):
@@ -70,15 +71,18 @@ class Keychain(Protocol):
         """Tell what this keychain is and whether it works, trying a read; never raises."""
 
 
-def open_keychain(environ: Mapping[str, str] | None = None, beside: Path | None = None) -> Keychain:
-    """Return the keychain that the environment chooses: the system's, unless it says `file`.
+def open_keychain(
+    environ: Mapping[str, str] | None = None, beside: Location | None = None
+) -> Keychain:
+    """Return the keychain that the environment chooses: the system's, or one under a passphrase.
 
-    That one lies in the folder `beside`, which is the store's, unless the environment says where.
+    `file` lies beside the store, unless the environment says where; `store` is in it.
 
-    The file is never a silent way round a missing keyring: whoever set up the machine decides
+    They are never a silent way round a missing keyring: whoever set up the machine decides
     where its secrets lie. Nothing is opened or asked for until the first secret is.
 
-    Raises `ConfigurationError` for another value of `NOTIFYCLI_KEYRING`.
+    Raises `ConfigurationError` for another value of `NOTIFYCLI_KEYRING`, and `UnavailableError` for
+    `store` where no store is meant.
     """
     environ = os.environ if environ is None else environ
     which = environ.get(WHICH, "")
@@ -89,10 +93,21 @@ def open_keychain(environ: Mapping[str, str] | None = None, beside: Path | None 
     if which == "file":
         from notifycli.secrets.encrypted_file import EncryptedFile, Passphrase  # noqa: PLC0415
 
-        return EncryptedFile(file_path(environ, beside), Passphrase.from_environment(environ))
+        folder = None if beside is None else beside.folder
+        return EncryptedFile(file_path(environ, folder), Passphrase.from_environment(environ))
+    if which == "store":
+        from notifycli.secrets.encrypted_file import Passphrase, StoreVault  # noqa: PLC0415
+
+        if beside is None or not (beside.file or beside.url):
+            raise UnavailableError(
+                "what opens a store can't be kept in its own vault",
+                "a password belongs in ~/.pgpass or the file that PGPASSFILE names; or log in with "
+                f"{WHICH}=system or {WHICH}=file",
+            )
+        return StoreVault(beside, Passphrase.from_environment(environ))
     raise ConfigurationError(
         f"{WHICH} is {which!r}, which is no keychain",
-        f"Use {WHICH}=system (or unset it) or {WHICH}=file.",
+        f"Use {WHICH}=system (or unset it), {WHICH}=file or {WHICH}=store.",
     )
 
 

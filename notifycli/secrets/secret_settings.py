@@ -11,7 +11,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from notifycli.secrets.keychain import open_keychain
+from notifycli.errors import UnavailableError
+from notifycli.secrets.keychain import WHICH, open_keychain
 from notifycli.secrets.token_format import Secret
 from notifycli.store.settings import SETTINGS
 
@@ -29,7 +30,15 @@ def get_secret(store: Store, key: str, environ: Mapping[str, str] | None = None)
     if text := environ.get(SETTINGS[key].variable):
         return Secret(text)
     name = store.configuration.secret_name(key)
-    return None if name is None else open_keychain(environ, store.location.folder).get(name)
+    if name is None:
+        return None
+    keychain = open_keychain(environ, store.location)
+    if (kind := _kind(name)) not in {"", keychain.kind}:
+        raise UnavailableError(
+            f"{key} is in another keychain, {WHICH}={kind}",
+            f"export {WHICH}={kind}, or set it anew: notifycli config set {key}",
+        )
+    return keychain.get(name)
 
 
 def keep_secret(store: Store, keychain: Keychain, key: str, secret: Secret) -> None:
@@ -37,8 +46,8 @@ def keep_secret(store: Store, keychain: Keychain, key: str, secret: Secret) -> N
     import secrets  # noqa: PLC0415 - only what keeps one needs it
 
     name = store.configuration.secret_name(key)
-    if name is None or _is_shared(key, name):
-        name = f"config/{secrets.token_hex(8)}/{key}"
+    if name is None or name == f"config/{key}" or _kind(name) not in {"", keychain.kind}:
+        name = f"{keychain.kind}:config/{secrets.token_hex(8)}/{key}"
     # In this order a crash leaves a secret that nothing uses, not a name without its secret.
     keychain.set(name, secret)
     store.configuration.name_secret(key, name)
@@ -49,15 +58,17 @@ def forget_secret(store: Store, key: str) -> bool:
     name = store.configuration.secret_name(key)
     if name is None:
         return False
-    keychain = open_keychain(beside=store.location.folder)
+    keychain = open_keychain(beside=store.location)
     held = False
-    if _is_shared(key, name):
+    if name == f"config/{key}":
         held = keychain.get(name) is not None
-    else:
+    elif _kind(name) in {"", keychain.kind}:
         keychain.delete(name)
     store.configuration.name_secret(key, None)
     return held
 
 
-def _is_shared(key: str, name: str) -> bool:
-    return name == f"config/{key}"
+def _kind(name: str) -> str:
+    """Return which keychain a name is of; "" for those of earlier versions, which didn't say."""
+    kind, mark, _ = name.partition(":")
+    return kind if mark else ""

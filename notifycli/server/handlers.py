@@ -170,7 +170,7 @@ def _set(
 
 def reset_token(store: Store, call: Call) -> schemas.Profile:
     """Replace the token with which was asked; the answer has the new one."""
-    keychain = open_keychain(beside=store.location.folder)
+    keychain = open_keychain(beside=store.location)
     if keychain.asks:
         raise HTTPError(503, "the keyring asks for a passphrase, and nobody is here to type it")
     life = TokenService(store, keychain, "serve reset_access_token", call.who, lambda: call.now)

@@ -265,7 +265,7 @@ def _remove(change: Change, kind: Kind, id_: int) -> None:
 def _forget_leftovers(store: Store, call: Call) -> None:
     """Delete the secrets of tokens that went with their users, or leave them to `doctor`."""
     names = store.tokens.leftovers()
-    keychain = open_keychain(beside=store.location.folder) if names else None
+    keychain = open_keychain(beside=store.location) if names else None
     if keychain is not None and not keychain.asks:
         service = TokenService(store, keychain, call.body.command, call.who, lambda: call.now)
         service.forget(names)

@@ -35,6 +35,7 @@ from notifycli.store.transaction import Change, Kind, Trace
 
 if TYPE_CHECKING:
     from notifycli.store.outbox import Noted, NoticeState, Outbox, Scope
+    from notifycli.store.settings import Vault
     from notifycli.store.staged_values import Locked, Staging
     from notifycli.store.store import Inspection, Link, Location, Store
 
@@ -200,6 +201,10 @@ class RemoteStore(SQLStore):
     @cached_property
     def outbox(self) -> Outbox:
         return _Notices(self._mirror, self._get(exchange.NOTICES, exchange.Notices).notices)
+
+    @property
+    def vault(self) -> Vault:
+        raise _elsewhere("secrets that are in a store can't be had through serve")
 
     def directory(self, account: int) -> Directory:
         users = self.users(account)

@@ -283,3 +283,32 @@ class Configuration:
             self._database.executemany(
                 "DELETE FROM setting WHERE key = ?", ((key,) for key in keys)
             )
+
+
+class SealedVault(NamedTuple):
+    """The bytes of a vault, and how often they were changed: 0 where there are none."""
+
+    version: int = 0
+    sealed: bytes | None = None
+
+
+class Vault:
+    """Secrets of all hosts that use a store, in which they are sealed bytes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self) -> SealedVault:
+        """Return what is there."""
+        with self._database.errors():
+            row = self._database.execute("SELECT version, sealed FROM vault").fetchone()
+        return SealedVault() if row is None else SealedVault(row[0], bytes(row[1]))
+
+    def replace(self, seen: SealedVault, sealed: bytes) -> bool:
+        """Put other bytes in the place of those that were seen; whether nobody else did before."""
+        with self._database.brief():
+            if seen.version:
+                sql = "UPDATE vault SET version = version + 1, sealed = ? WHERE version = ?"
+                return self._database.execute(sql, (sealed, seen.version)).rowcount == 1
+            sql = "INSERT INTO vault (id, version, sealed) VALUES (1, 1, ?) ON CONFLICT DO NOTHING"
+            return self._database.execute(sql, (sealed,)).rowcount == 1

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
     from notifycli.store.received import Received
-    from notifycli.store.settings import Configuration
+    from notifycli.store.settings import Configuration, Vault
     from notifycli.store.staged_values import Staging, Written
     from notifycli.store.store import Database, Inspection, Location, Store
     from notifycli.store.subscriptions import Subscriptions
@@ -118,6 +118,12 @@ class SQLStore:
         from notifycli.store.chatwoot_accounts import UiSettings
 
         return UiSettings(self._database)
+
+    @property
+    def vault(self) -> Vault:
+        from notifycli.store.settings import Vault
+
+        return Vault(self._database)
 
     @contextmanager
     def changes(self, command: str, who: str) -> Iterator[Callable[[int], Change]]:

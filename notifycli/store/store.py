@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
     from notifycli.store.received import Received
-    from notifycli.store.settings import Configuration
+    from notifycli.store.settings import Configuration, Vault
     from notifycli.store.staged_values import Staging, Written
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
@@ -179,6 +179,11 @@ class Store(Protocol):
     @property
     def ui_settings(self) -> UiSettings:
         """What users have set in Chatwoot's own interface."""
+        ...
+
+    @property
+    def vault(self) -> Vault:
+        """The secrets of all hosts that use it, sealed."""
         ...
 
     def changes(self, command: str, who: str) -> AbstractContextManager[Callable[[int], Change]]:

@@ -18,6 +18,7 @@ from notifycli.secrets.encrypted_file import EncryptedFile, Passphrase
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.private_file import read_private, replace_private
 from notifycli.secrets.token_format import Secret
+from notifycli.store.store import Location
 from tests.conftest import Notifycli, Program, Vault
 from tests.secrets.services import NOBODY
 
@@ -155,10 +156,10 @@ class TestPlace:
 
     @pytest.mark.usefixtures("asked")
     def test_one_beside_the_store_comes_first(self, desk: Notifycli) -> None:
-        open_keychain(beside=desk.store.parent).set("a", Secret("usual"))
+        open_keychain(beside=Location(desk.store)).set("a", Secret("usual"))
         other = desk.folder / "keychain.json"
         EncryptedFile(other, Passphrase(None, lambda _: "right")).set("a", Secret("beside"))
-        assert open_keychain(beside=desk.folder).get("a") == Secret("beside")
+        assert open_keychain(beside=Location(desk.folder / "desk.db")).get("a") == Secret("beside")
 
 
 class TestDamage:

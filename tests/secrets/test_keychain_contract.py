@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from notifycli.errors import ConfigurationError
+from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.secrets.encrypted_file import EncryptedFile
 from notifycli.secrets.keychain import Keychain, open_keychain
 from notifycli.secrets.system_keyring import SystemKeyring
 from notifycli.secrets.token_format import Secret, generate
+from notifycli.store.store import Location
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -155,6 +156,12 @@ class TestChoice:
             open_keychain({"NOTIFYCLI_KEYRING": "flie"})
         assert "flie" in raised.value.message
         assert "NOTIFYCLI_KEYRING=file" in raised.value.hint
+        assert "NOTIFYCLI_KEYRING=store" in raised.value.hint
+
+    @pytest.mark.parametrize("beside", [None, Location(None)])
+    def test_what_opens_a_store_is_not_looked_for_in_it(self, beside: Location | None) -> None:
+        with pytest.raises(UnavailableError, match="can't be kept in its own vault"):
+            open_keychain({"NOTIFYCLI_KEYRING": "store"}, beside)
 
     def test_nothing_is_opened_before_it_is_used(self, home: Path) -> None:
         open_keychain(os.environ)

@@ -184,7 +184,7 @@ def chatwoot_login(
         of = token_service(session, store)
         meant(of, url, session.given_account)  # told before the token is typed
     piped = "pass chatwoot/jane | notifycli chatwoot login"
-    keychain = open_keychain(beside=session.location.folder)
+    keychain = open_keychain(beside=session.location)
     secret = read_token(keychain, "Access token of your profile there: ", piped)
     with session.store(create=not dry_run) as store:
         of = token_service(session, store, keychain)

@@ -315,11 +315,20 @@ ALTER TABLE user_preference RENAME COLUMN inbox_id TO scope;
 ALTER TABLE preference_change RENAME COLUMN inbox_id TO scope;
 """
 
+_VAULT = """
+CREATE TABLE vault (
+  id bigint PRIMARY KEY CHECK (id = 1),
+  version bigint NOT NULL,
+  sealed bytea NOT NULL
+);
+"""
+
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_DIRECTORY, _PREFERENCES, _HISTORY, _TOKENS, _PUSH, _OUTBOX),
     (_RECEIVED,),
     (_ACCOUNT_STATE,),
     (_SCOPES,),
+    (_VAULT,),
 )
 VERSION = len(_MIGRATIONS)
 _OF_THE_LOG = ("received", "account_lease", "account_state")

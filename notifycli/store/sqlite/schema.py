@@ -419,3 +419,12 @@ def m014_let_values_be_of_conversations(db: Database) -> None:
     """Name the column for what it tells: an inbox, or by a number below 0 a conversation."""
     for table in ("user_preference", "preference_change"):
         db.execute(f"ALTER TABLE {table} RENAME COLUMN inbox_id TO scope")
+
+
+@migrations()
+def m015_add_vault(db: Database) -> None:
+    """Make room for the secrets of all hosts that use the store, sealed."""
+    db.execute(
+        "CREATE TABLE vault (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL,"
+        " sealed BLOB NOT NULL)"
+    )
