@@ -22,7 +22,7 @@ from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel
 from notifycli.rules.preferences import KEYS, read_value
 
 FLAGS: Mapping[Channel, Mapping[str, str]] = {
-    channel: {f"{channel}_{row.type}": f"{channel}.{row.type}" for row in TYPES}
+    channel: {f"{channel}_{row.type}": f"{channel}.{row.type}" for row in TYPES if not row.beyond}
     for channel in SWITCHED_CHANNELS
 }
 """For e-mail and for push: Chatwoot's flags, in its order, and the preferences they are."""

@@ -36,12 +36,14 @@ _ROUTINE = Handling(_DAY, "normal")
 _HANDLING = {
     # What waits for this one person is still news after a weekend.
     Type.ASSIGNMENT: Handling(3 * _DAY, "normal"),
+    Type.TEAM_ASSIGNMENT: Handling(3 * _DAY, "normal"),
     Type.MENTION: Handling(3 * _DAY, "high"),
     **dict.fromkeys((Type.SLA_FIRST, Type.SLA_NEXT, Type.SLA_RESOLUTION), Handling(_DAY, "high")),
 }
 _TITLES = {
     Type.CREATION: "New conversation with {contact}",
     Type.ASSIGNMENT: "Assigned to you: {contact}",
+    Type.TEAM_ASSIGNMENT: "Given to your team: {contact}",
     Type.MENTION: "{author} mentioned you",
     Type.ASSIGNED_MESSAGE: "{author} wrote",
     Type.PARTICIPATING_MESSAGE: "{author} wrote",

@@ -590,6 +590,7 @@ def _read_changes(
     """Take what the change tells and the event itself doesn't: who came, what was before."""
     if event.name == "assignee_changed":
         event.assignment = True
+    event.team_change = event.name == "team_changed"
     if not changed:
         return
     for change in [changed] if isinstance(changed, ChangedAttributes) else changed:
@@ -600,12 +601,25 @@ def _read_changes(
                 event.assigned = id_of("changed_attributes.assignee_id", current)
                 if event.assignee is UNSAID:
                     event.assignee = event.assigned
+        if isinstance(change.team_id, Raw) and event.name == "conversation_updated":
+            _read_team_change(event, change.team_id)
         if isinstance(change.status, Raw):
-            status = attribute_change(change.status)
-            if isinstance(status.previous_value, str):
-                event.previous_status = status_of(status.previous_value)
-            if event.status is None and isinstance(status.current_value, str):
-                event.status = status_of(status.current_value)
+            _read_status_change(event, change.status)
+
+
+def _read_status_change(event: Event, change: Raw) -> None:
+    status = attribute_change(change)
+    if isinstance(status.previous_value, str):
+        event.previous_status = status_of(status.previous_value)
+    if event.status is None and isinstance(status.current_value, str):
+        event.status = status_of(status.current_value)
+
+
+def _read_team_change(event: Event, change: Raw) -> None:
+    event.team_change = True
+    current = attribute_change(change).current_value
+    if event.team is UNSAID and current is not UNSET:
+        event.team = id_of("changed_attributes.team_id", current)
 
 
 def _read_performer(event: Event, body: Payload) -> None:

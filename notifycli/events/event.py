@@ -152,6 +152,8 @@ class Event(Struct, array_like=True, gc=False):
     """Of an event of a conversation: the same for a body that is the same to the letter."""
     updated_message: int | None = None
     """The message of an event about one that came before."""
+    team_change: bool = False
+    """Whether the event says that the team was changed."""
 
     @property
     def message_id(self) -> int | None:

@@ -67,6 +67,7 @@ class ChangedAttributes(Struct, gc=False):
 
     assignee_id: Raw | UnsetType = UNSET
     status: Raw | UnsetType = UNSET
+    team_id: Raw | UnsetType = UNSET
 
 
 class Payload(Struct, gc=False):

@@ -125,9 +125,13 @@ _NEW_MESSAGE = Candidates(NotificationType.NEW_MESSAGE)
 class Finder:
     """Finds the candidates of an account's events, by a profile."""
 
-    def __init__(self, directory: Directory, profile: Profile) -> None:
+    def __init__(
+        self, directory: Directory, profile: Profile, beyond: Collection[NotificationType] = ()
+    ) -> None:
+        """`beyond` are those types which Chatwoot hasn't got that anybody has set."""
         self._directory = directory
         self._profile = profile
+        self._beyond = beyond
 
     def candidates(
         self, event: Event, conversation: Conversation, opening: Opening | None
@@ -146,6 +150,8 @@ class Finder:
             self._assignment(conversation, found)
         elif event.name in SLA_EVENTS and self._profile.sla:
             found.append(self._service_level(event, conversation))
+        if NotificationType.TEAM_ASSIGNMENT in self._beyond:
+            self._team_assignment(event, conversation, found)
         return found
 
     def audience(
@@ -159,6 +165,13 @@ class Finder:
     def _assignment(self, conversation: Conversation, found: list[Candidates]) -> None:
         if conversation.assignee is not None:
             found.append(Candidates(NotificationType.ASSIGNMENT, (conversation.assignee,)))
+
+    def _team_assignment(
+        self, event: Event, conversation: Conversation, found: list[Candidates]
+    ) -> None:
+        if conversation.team is not None and (event.team_change or event.name == CREATED):
+            told = self._directory.team_members(conversation.team) - {conversation.assignee}
+            found.append(Candidates(NotificationType.TEAM_ASSIGNMENT, sorted(told)))
 
     def _service_level(self, event: Event, conversation: Conversation) -> Candidates:
         people = self._directory.administrators.union(self._participants(conversation))

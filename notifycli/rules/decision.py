@@ -299,6 +299,8 @@ def sentence(
 ) -> str:
     """Say why; `name` is how the user is called, `setting` what `deciding` gives."""
     told = EXPLANATIONS[reason].sentence.format(name=name)
+    if (decision.type, reason) == (NotificationType.TEAM_ASSIGNMENT, Reason.SELF_ASSIGNED):
+        told = f"{name} gave it to the team"
     if setting is not None:
         told = f"{told}: {short_key(setting.key)} is {setting.value} ({setting.layer})"
     if reason is Reason.ENABLED and decision.deliverable is False:

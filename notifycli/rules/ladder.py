@@ -30,6 +30,7 @@ from notifycli.rules.state import Conversation, Presence
 
 _CREATION = {NotificationType.CREATION}
 _ASSIGNMENT = {NotificationType.ASSIGNMENT}
+_TEAM = {NotificationType.TEAM_ASSIGNMENT}
 _MENTION = {NotificationType.MENTION}
 _UNASSIGNED = {NotificationType.UNASSIGNED_MESSAGE}
 _AUDIO_ONLY = (Channel.AUDIO,)
@@ -53,6 +54,8 @@ class Case(Struct, gc=False):
     """Who had been told of this assignment before the event."""
     handover_told: bool
     """Whether the hand-over that the event shows had been told before it."""
+    notified_team: int | None
+    """Which team had been told before the event of being given it."""
     notified: set[int] = field(default_factory=set)
     """Who has been notified of this message already."""
     type: NotificationType = NotificationType.NEW_MESSAGE
@@ -121,6 +124,14 @@ def _own_number(case: Case) -> bool:
 def _self_assigned(case: Case) -> bool:
     by, named = case.event.performed_by, case.event.assigned
     return by is not None and by == (case.user if named is None else named)
+
+
+def _gave_to_team(case: Case) -> bool:
+    return case.user == case.event.performed_by
+
+
+def _team_told(case: Case) -> bool:
+    return case.notified_team is not None and case.notified_team == case.conversation.team
 
 
 def _handover_told(case: Case) -> bool:
@@ -223,13 +234,14 @@ SWITCHED = (
         Reason.PENDING_CONVERSATION,
         _pending,
         _CONVERSATION,
-        _CREATION | _ASSIGNMENT | _UNASSIGNED,
+        _CREATION | _ASSIGNMENT | _TEAM | _UNASSIGNED,
     ),
     Rule(Reason.BLOCKED_CONTACT, _blocked, _CONVERSATION, _UNHELD, switch="blocked_gate"),
     Rule(Reason.NO_ACCESS, _no_access, _PERSON),
     Rule(Reason.SELF_AUTHORED, _self_authored, _PERSON, _MENTION, switch="self_mention_skip"),
     Rule(Reason.SELF_AUTHORED, _self_authored, _PERSON, NEW_MESSAGE_TYPES),
     Rule(Reason.SELF_ASSIGNED, _self_assigned, _PERSON, _ASSIGNMENT),
+    Rule(Reason.SELF_ASSIGNED, _gave_to_team, _PERSON, _TEAM),
     Rule(Reason.ALREADY_NOTIFIED, _handover_told, _CONVERSATION, _CREATION),
     Rule(
         Reason.ALREADY_NOTIFIED,
@@ -238,6 +250,7 @@ SWITCHED = (
         _ASSIGNMENT,
         switch="remembers_assignment",
     ),
+    Rule(Reason.ALREADY_NOTIFIED, _team_told, _PERSON, _TEAM),
     Rule(Reason.ALREADY_NOTIFIED, _message_told, _PERSON, NEW_MESSAGE_TYPES),
     Rule(Reason.DISABLED, _switched_off, _SETTINGS, origin=_switch_origin),
     Rule(Reason.MUTED, _muted, _SETTINGS, origin=_mute_origin),

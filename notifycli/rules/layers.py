@@ -14,7 +14,13 @@ from msgspec import Struct, field
 
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, parse_moment
-from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
+from notifycli.rules.notifications import (
+    BEYOND_CHATWOOT,
+    SWITCHED_CHANNELS,
+    TYPES,
+    Channel,
+    NotificationType,
+)
 from notifycli.rules.preferences import BEYOND, KEYS, UNTIL, Layer
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.quiet_hours import Duration, QuietHours
@@ -23,6 +29,7 @@ _SWITCHES = {
     f"{channel}.{row.type}": (channel, row.type) for channel in SWITCHED_CHANNELS for row in TYPES
 }
 _UNASSIGNED = NotificationType.UNASSIGNED_MESSAGE
+_LEAVING = "participants_after_resolve"
 T = TypeVar("T")
 Values = Mapping[str, str]
 """Full key to value, as stored."""
@@ -89,6 +96,12 @@ class Preferences(Struct):
             if not end or (at is not None and at < parse_moment(end)):
                 found[key] = text
         return found
+
+    def layers(self) -> Iterator[Values]:
+        """Return what is set in each layer, of all users and places."""
+        yield from (self.lock, self.default)
+        for of_layer in (self.user, self.inbox, self.conversation):
+            yield from of_layer.values()
 
     def _layers(self, user: int | None, inbox: int | None) -> tuple[tuple[Layer, Values], ...]:
         own = {} if user is None else self.user.get(user, {})
@@ -194,6 +207,9 @@ class SettingsBook:
             (None, None): self._everybodys
         }
         self._of_conversations: dict[tuple[object, ...], Settings] = {}
+        self.beyond = _beyond_chatwoot(self._preferences)
+        """The types which Chatwoot hasn't got that anybody has set."""
+        self._leaving = any(_LEAVING in values for values in self._preferences.layers())
         self.apart: dict[int, set[int]] = {}
         """By conversation, the users who have set something for it."""
         for user, conversation in self._preferences.conversation:
@@ -202,6 +218,21 @@ class SettingsBook:
     def in_event(self, user: int, event: Event) -> Settings:
         """Give the settings of a user for an event: of its inbox, conversation and time."""
         return self.own(user, event) or self.of(user, event.inbox)
+
+    def leave(self, users: Iterable[int], event: Event) -> set[int]:
+        """Return who takes part no longer in the conversation, which an event shows resolved."""
+        if not self._leaving:
+            return set()
+        place = event.inbox, event.conversation, event.at
+        resolve = self._preferences.resolve
+        return {user for user in users if resolve(_LEAVING, user, *place).value == "leave"}
+
+    def has_set(self, type_: NotificationType, user: int, event: Event) -> bool:
+        """Whether any layer sets a type for a user, on or off, where an event is."""
+        enabled = self.in_event(user, event).enabled
+        return any(
+            enabled[channel, type_].origin is not Layer.BUILTIN for channel in SWITCHED_CHANNELS
+        )
 
     def own(self, user: int, event: Event) -> Settings | None:
         """Give the settings of one who has set something for an event's conversation."""
@@ -226,6 +257,12 @@ class SettingsBook:
                 self._preferences, self._profile, owner, here, self._everybodys
             )
         return found
+
+
+def _beyond_chatwoot(preferences: Preferences) -> frozenset[NotificationType]:
+    layers = [*preferences.layers()]
+    of = {key: type_ for key, (_, type_) in _SWITCHES.items() if type_ in BEYOND_CHATWOOT}
+    return frozenset(type_ for key, type_ in of.items() if any(key in values for values in layers))
 
 
 def read_settings(

@@ -20,6 +20,7 @@ class NotificationType(StrEnum):
 
     CREATION = "conversation_creation"
     ASSIGNMENT = "conversation_assignment"
+    TEAM_ASSIGNMENT = "team_assignment"
     MENTION = "conversation_mention"
     ASSIGNED_MESSAGE = "assigned_conversation_new_message"
     PARTICIPATING_MESSAGE = "participating_conversation_new_message"
@@ -46,6 +47,8 @@ class TypeRow(Struct, frozen=True):
     """What Chatwoot's profile settings send notifications of, in its words; "" if it has none."""
     builtin: bool
     """Whether Chatwoot gives it, switched on, to a new agent."""
+    beyond: bool = False
+    """Whether Chatwoot hasn't got it: then it concerns those alone for whom a layer sets it."""
 
 
 _MISSED = "its assignee, those who take part in it, and every administrator"
@@ -68,6 +71,16 @@ TYPES = (
         "the new assignee",
         "a conversation is assigned to me",
         builtin=True,
+    ),
+    TypeRow(
+        NotificationType.TEAM_ASSIGNMENT,
+        "team",
+        "conversations given to their teams",
+        "a conversation is given to a team of yours by someone else",
+        "every member of the team but the assignee",
+        "",
+        builtin=False,
+        beyond=True,
     ),
     TypeRow(
         NotificationType.MENTION,
@@ -137,6 +150,7 @@ TYPES = (
 SWITCHED_CHANNELS = (Channel.EMAIL, Channel.PUSH)
 """The channels on which each type can be on or off, in the order of their decisions."""
 
+BEYOND_CHATWOOT = frozenset(row.type for row in TYPES if row.beyond)
 EVERY_TYPE = frozenset(row.type for row in TYPES)
 NEW_MESSAGE_TYPES = frozenset(
     {

@@ -371,7 +371,7 @@ class Evaluator:
         self._choices = Choices(read, self.settings, self.recipients, profile)
         self._places = directory.known_inboxes.union(inbox for _, inbox in read.inbox)
         """The inboxes of which anything is on record: all others are alike."""
-        self._finder = Finder(directory, profile)
+        self._finder = Finder(directory, profile, self.settings.beyond)
         self.plans: dict[tuple[object, ...], Plan] = {}
         """As many as there are inboxes on record, and teams that see more, and states."""
         self.plan_by_state: dict[tuple[object, ...], Plan] = {}
@@ -415,19 +415,28 @@ class Evaluator:
             self.profile,
             conversation.notified_assignee,
             opening is not None and conversation.handover_told,
+            conversation.notified_team,
         )
 
     def candidates(
         self, event: Event, conversation: Conversation, opening: Opening | None
     ) -> list[Candidates]:
         """Return whom an event concerns, type by type."""
-        return self._finder.candidates(event, conversation, opening)
+        found = self._finder.candidates(event, conversation, opening)
+        return [self._who_has_set(one, event) for one in found] if self.settings.beyond else found
+
+    def _who_has_set(self, one: Candidates, event: Event) -> Candidates:
+        """Return of a type that Chatwoot hasn't got the users alone for whom a layer sets it."""
+        if one.users is None or one.type not in self.settings.beyond:
+            return one
+        has_set = self.settings.has_set
+        return Candidates(one.type, [u for u in one.users if has_set(one.type, u, event)])
 
     def evaluate(
         self, event: Event, conversation: Conversation, opening: Opening | None
     ) -> list[Judged]:
         """Decide for the candidates of an event who want it, type by type, and count that."""
-        found = self._finder.candidates(event, conversation, opening)
+        found = self.candidates(event, conversation, opening)
         if not found:
             return []
         case = self.case(event, conversation, opening)

@@ -110,6 +110,7 @@ def _switches() -> Iterator[Key]:
                 ("on", "off"),
                 f"{'an' if channel == 'email' else 'a'} {channel} when {row.fires_when}",
                 _read_switch,
+                row.beyond,
             )
 
 
@@ -162,6 +163,14 @@ KEYS: Mapping[str, Key] = {
             _read_switch,
             beyond=True,
         ),
+        Key(
+            "participants_after_resolve",
+            "stay",
+            ("stay", "leave"),
+            "whether you still take part in a conversation once it has been resolved",
+            _one_of("stay", "leave"),
+            beyond=True,
+        ),
     )
 }
 
@@ -175,7 +184,7 @@ def spellings() -> Mapping[str, tuple[str, ...]]:
     """Give every way to write a key or a glob, and the full names it stands for."""
     found: dict[str, tuple[str, ...]] = {name: (name,) for name in KEYS}
     for channel in SWITCHED_CHANNELS:
-        found[f"{channel}.*"] = tuple(f"{channel}.{row.type}" for row in TYPES)
+        found[f"{channel}.*"] = tuple(f"{channel}.{row.type}" for row in TYPES if not row.beyond)
         for row in TYPES:
             full = (f"{channel}.{row.type}",)
             found[f"{channel}.{row.short}"] = full
@@ -219,7 +228,10 @@ def _nearest_keys(word: str) -> str:
     alone = [f"{channel}.{word}" for channel in SWITCHED_CHANNELS]
     if alone[0] in spellings():
         return " or ".join(alone)
-    return nearest(word, tuple(known for known in spellings() if known not in GLOBS))
+    known = [text for text, names in spellings().items() if not BEYOND.intersection(names)]
+    return nearest(word, (*(text for text in known if text not in GLOBS),)) or nearest(
+        word, (*BEYOND, *map(short_key, BEYOND))
+    )
 
 
 @cache
@@ -301,7 +313,8 @@ _NEVER_QUIET = {"push.conversation_mention", "push.conversation_assignment"}
 
 
 def _all_switches(value: str) -> dict[str, str]:
-    return {f"{channel}.{row.type}": value for channel in SWITCHED_CHANNELS for row in TYPES}
+    known = [row.type for row in TYPES if not row.beyond]
+    return {f"{channel}.{type_}": value for channel in SWITCHED_CHANNELS for type_ in known}
 
 
 BUILTIN_PRESETS: Mapping[str, Mapping[str, str]] = {

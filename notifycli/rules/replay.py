@@ -295,7 +295,11 @@ class Replay:
         if "pending" in (conversation.status, event.previous_status) or event.name == HANDOFF:
             inbox = conversation.inbox if event.inbox is None else event.inbox
             opening = conversation.opening(event, bot=account.directory.has_bot(inbox))
+        was_resolved = conversation.status == "resolved"
         others, author, directory = conversation.apply(event), event.author, account.directory
+        if conversation.status == "resolved" and not was_resolved:
+            leaving = account.evaluator.settings.leave(conversation.participants, event)
+            conversation.part_from(leaving)
         if (
             others
             or event.performed_by is not None
@@ -314,6 +318,8 @@ class Replay:
         """Keep whom the event has told."""
         if event.assignment or event.name == CREATED:
             conversation.notified_assignee = conversation.assignee
+        if event.team_change or event.name == CREATED:
+            conversation.notified_team = conversation.team
         if opening is not None or conversation.status == "pending":
             conversation.settle(opening)
         if event.present is not None:

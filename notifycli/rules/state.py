@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -54,6 +54,8 @@ class Conversation(Struct, array_like=True, gc=False):
     """The digest of the last event of the conversation itself."""
     _messages: Ids | None = None
     _newest: int = 0
+    notified_team: int | None = None
+    """The team that was last told of being given it, until another one is seen, or none."""
 
     def came_already(self, event: Event) -> bool:
         """Whether the event has come before; it is kept, to know it again."""
@@ -111,7 +113,7 @@ class Conversation(Struct, array_like=True, gc=False):
         else:
             self.status = event.status
         if event.team is not UNSAID:
-            self.team = event.team
+            self._give_to(event.team)
         if event.blocked is not None:
             self.blocked = event.blocked
         others = False
@@ -129,11 +131,22 @@ class Conversation(Struct, array_like=True, gc=False):
             self.notified_assignee = None
         return others
 
+    def _give_to(self, team: int | None) -> None:
+        self.team = team
+        if self.notified_team != team:
+            self.notified_team = None
+
     def join(self, users: Iterable[int]) -> None:
         """Let users take part, from now on."""
         new = set(users).difference(self.participants)
         if new:
             self.participants = tuple(sorted(new.union(self.participants)))
+            self.listed = None
+
+    def part_from(self, users: Collection[int]) -> None:
+        """Let users take part no longer."""
+        if users:
+            self.participants = tuple(user for user in self.participants if user not in users)
             self.listed = None
 
     def settle(self, opening: Opening | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -44,17 +44,17 @@ def message(at: int = NOON, *, id_: int = 42, assignee: int | None = 7, **fields
     }
 
 
-def replay_of(stored: Preferences, rules: str = "notifycli") -> Replay:
+def replay_of(stored: Preferences, rules: str = "notifycli", directory: Json = DIRECTORY) -> Replay:
     profile = NOTIFYCLI if rules == "notifycli" else profile_named(rules)
-    return Replay({1: Account(directory_of(DIRECTORY), stored, profile)})
+    return Replay({1: Account(directory_of(directory), stored, profile)})
 
 
-def rows_of(stored: Preferences, *bodies: Json) -> list[Row]:
+def rows_of(stored: Preferences, *bodies: Json, directory: Json = DIRECTORY) -> list[Row]:
     """Return what the last of the events comes to."""
     lines = [json.dumps(body) for body in bodies]
     return [
         (one.user_id, one.type.value, one.channel.value, one.reason.value, one.origin)
-        for one in decisions_of(replay_of(stored), lines)
+        for one in decisions_of(replay_of(stored, directory=directory), lines)
         if one.line == len(lines)
     ]
 
@@ -167,6 +167,107 @@ def test_an_inbox_can_be_muted_too() -> None:
     )
 
 
+def update(changed: Json, *, by: int | None = 9, **fields: Any) -> Json:
+    performer = None if by is None else {"id": by, "type": "user"}
+    return {
+        "event": "conversation_updated",
+        "created_at": NOON,
+        "account": {"id": 1},
+        "performed_by": performer,
+        **conversation(**fields),
+        "changed_attributes": [
+            {key: {"previous_value": None, "current_value": value}}
+            for key, value in changed.items()
+        ],
+    }
+
+
+def given(team: int | None, assignee: int | None = None, **fields: Any) -> Json:
+    person = None if assignee is None else {"id": assignee, "type": "user"}
+    group = None if team is None else {"id": team, "name": "Support"}
+    return update({"team_id": team}, meta={"team": group, "assignee": person}, **fields)
+
+
+TEAM = "team_assignment"
+FOR_TEAM = Preferences(user={user: {f"email.{TEAM}": "on"} for user in (7, 8)})
+TEAM_DIRECTORY = {**DIRECTORY, "teams": [{"id": 2, "name": "Support", "members": [7, 8]}]}
+
+
+def of_team(user: int, email: str, push: str = "disabled") -> list[Row]:
+    origins = {"enabled": "user", "disabled": "builtin"}
+    return [
+        (user, TEAM, "email", email, origins.get(email)),
+        (user, TEAM, "push", push, origins.get(push)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "expected"),
+    [
+        pytest.param([given(2)], of_team(7, "enabled") + of_team(8, "enabled"), id="all of it"),
+        pytest.param(
+            [given(2, by=7)],
+            of_team(7, "self_assigned", "self_assigned") + of_team(8, "enabled"),
+            id="who did it knows",
+        ),
+        pytest.param(
+            [given(2), given(2, labels=["vip"])],
+            of_team(7, *["already_notified"] * 2) + of_team(8, *["already_notified"] * 2),
+            id="who was told isn't told again",
+        ),
+        pytest.param(
+            [given(2), given(None), given(2, labels=["vip"])],
+            of_team(7, "enabled") + of_team(8, "enabled"),
+            id="taken away and given again",
+        ),
+        pytest.param([given(2, 7)], of_team(8, "enabled"), id="the assignee has it already"),
+        pytest.param([given(None)], [], id="no team, nobody"),
+        pytest.param([given(5)], [], id="a team that isn't on record, nobody"),
+        pytest.param(
+            [{**given(2), "event": "conversation_created"}],
+            of_team(7, "enabled") + of_team(8, "enabled"),
+            id="a creation",
+        ),
+        pytest.param(
+            [given(2, status="pending")],
+            of_team(7, *["pending_conversation"] * 2) + of_team(8, *["pending_conversation"] * 2),
+            id="a bot has it",
+        ),
+        pytest.param([update({"priority": "high"}, meta={"team": {"id": 2}})], [], id="no change"),
+    ],
+)
+def test_a_team_is_told_of_what_it_is_given(bodies: list[Json], expected: list[Row]) -> None:
+    found = rows_of(FOR_TEAM, *bodies, directory=TEAM_DIRECTORY)
+    assert [row for row in found if row[1] == TEAM] == expected
+
+
+def test_nobody_is_a_candidate_who_has_set_nothing_of_it() -> None:
+    stored = Preferences(user={8: {f"push.{TEAM}": "off"}})
+    assert rows_of(stored, given(2), directory=TEAM_DIRECTORY) == [
+        (8, TEAM, "email", "disabled", "builtin"),
+        (8, TEAM, "push", "disabled", "user"),
+    ]
+
+
+def test_who_leaves_what_is_resolved_is_no_participant_any_longer() -> None:
+    on = {"push.participating_conversation_new_message": "on"}
+    stored = Preferences(user={8: {**on, "participants_after_resolve": "leave"}, 9: on})
+    assigned = [
+        update({"assignee_id": user}, meta={"assignee": {"id": user, "type": "user"}})
+        for user in (9, 8, 7)
+    ]
+    resolved = update({"status": "resolved"}, status="resolved")
+    participating = "participating_conversation_new_message"
+
+    def told(*bodies: Json) -> list[int]:
+        rows = rows_of(stored, *bodies, message(NOON + 300))
+        return [row[0] for row in rows if row[1] == participating and row[2] == "push"]
+
+    assert told(*assigned) == [8, 9]
+    assert told(*assigned, resolved) == [9]
+    assert told(*assigned, resolved, assigned[1] | {"labels": ["again"]}) == [8, 9]
+
+
 def test_a_chatwoot_knows_nothing_of_it() -> None:
     stored = Preferences(user={7: ON | {"mute": "on"}}, conversation={(7, 42): {"mute": "on"}})
     lines = [json.dumps(message())]
@@ -194,7 +295,7 @@ def with_values(stored: Preferences, user: int, conversation: int, values: Json)
     return structs.replace(stored, conversation={(user, conversation): values})
 
 
-@given(worlds(), USERS_IN_WORLDS, CONVERSATIONS_IN_WORLDS)
+@drawn(worlds(), USERS_IN_WORLDS, CONVERSATIONS_IN_WORLDS)
 def test_muting_takes_away_alone(world: World, user: int, conversation: int) -> None:
     stored = preferences_of(world.preferences, world.directory["account"]["id"])
     stored.lock = {key: value for key, value in stored.lock.items() if key != "mute"}
@@ -210,7 +311,7 @@ def test_muting_takes_away_alone(world: World, user: int, conversation: int) -> 
             assert one == other
 
 
-@given(worlds(), USERS_IN_WORLDS, CONVERSATIONS_IN_WORLDS, VALUES)
+@drawn(worlds(), USERS_IN_WORLDS, CONVERSATIONS_IN_WORLDS, VALUES)
 def test_values_of_a_conversation_decide_as_those_of_each_inbox_would(
     world: World, user: int, conversation: int, values: Json
 ) -> None:

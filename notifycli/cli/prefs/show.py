@@ -351,6 +351,11 @@ _OTHERS = {
     "quiet_hours": _Other(
         "whoever sets them", _NONE, "'quiet_hours=22:00-07:00 Europe/Berlin mon-fri'"
     ),
+    "participants_after_resolve": _Other(
+        "who takes part: was assigned, mentioned or added",
+        _NONE,
+        "participants_after_resolve=leave",
+    ),
     "mute": _Other("whoever sets it; for one conversation: prefs mute ID", _NONE, "mute=on"),
 }
 
