@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
@@ -35,6 +36,7 @@ from notifycli.events.event import (
     normal_name,
 )
 from notifycli.events.payload import (
+    AWAY,
     ChangedAttributes,
     ConversationPayload,
     Meta,
@@ -44,6 +46,7 @@ from notifycli.events.payload import (
     assignee_of,
     attribute_change,
     author_of,
+    away_users,
     decode_payload,
     first_id,
     id_of,
@@ -617,9 +620,12 @@ def _read_status_change(event: Event, change: Raw) -> None:
 
 def _read_team_change(event: Event, change: Raw) -> None:
     event.team_change = True
-    current = attribute_change(change).current_value
-    if event.team is UNSAID and current is not UNSET:
-        event.team = id_of("changed_attributes.team_id", current)
+    if event.team is UNSAID:
+        # What it was changed to may have any shape: nobody had to read it before.
+        with suppress(ValueError, msgspec.ValidationError):
+            current = attribute_change(change).current_value
+            if current is not UNSET:
+                event.team = id_of("changed_attributes.team_id", current)
 
 
 def _read_performer(event: Event, body: Payload) -> None:
@@ -636,6 +642,7 @@ def _read_presence(event: Event, body: Payload) -> None:
     if user is None:
         if body.users is not UNSET:
             event.connected = online_users(body.users)
+            event.away = away_users(body.users)
         return
     if event.name == PRESENCE:
         may_be_silent = user.type is None
@@ -648,5 +655,7 @@ def _read_presence(event: Event, body: Payload) -> None:
     event.present = id_of("user.id", user.id)
     if event.name == PRESENCE:
         event.visible = body.visible
+        if user.availability_status in ("online", *AWAY):
+            event.available = user.availability_status not in AWAY
         if body.conversation_id is not UNSET:
             event.open_conversation = id_of("conversation_id", body.conversation_id)

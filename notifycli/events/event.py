@@ -154,6 +154,10 @@ class Event(Struct, array_like=True, gc=False):
     """The message of an event about one that came before."""
     team_change: bool = False
     """Whether the event says that the team was changed."""
+    away: tuple[int, ...] | None = None
+    """The users who are busy or offline, where the event tells who is and who isn't."""
+    available: bool | None = None
+    """Whether the one whose presence it tells of is, and neither busy nor offline."""
 
     @property
     def message_id(self) -> int | None:

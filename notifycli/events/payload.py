@@ -8,7 +8,7 @@ the field, for a value that can't be one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -27,12 +27,17 @@ class Reference(Struct, gc=False):
     id: Id = None
 
 
+AWAY = ("busy", "offline")
+"""How Chatwoot calls the availability of one who isn't there for customers."""
+
+
 class Person(Struct, gc=False):
     """A sender, an assignee, somebody typing: a user, a contact or a bot."""
 
     id: Id = None
     type: str | None = None
     blocked: bool | None = None
+    availability_status: Any = None
 
     def is_user(self) -> bool:
         """Whether it says of itself that it is a user; a contact may have the same id."""
@@ -351,6 +356,13 @@ def online_users(users: Raw) -> tuple[int, ...]:
     """Give the users whom a map of presences shows to be online or busy."""
     told = presences(users).items()
     ids = (id_of("users", user) for user, state in told if state in ("online", "busy"))
+    return tuple(sorted(user for user in ids if user is not None))
+
+
+def away_users(users: Raw) -> tuple[int, ...]:
+    """Give the users whom a map of presences shows to be busy or offline."""
+    told = presences(users).items()
+    ids = (id_of("users", user) for user, state in told if state in AWAY)
     return tuple(sorted(user for user in ids if user is not None))
 
 

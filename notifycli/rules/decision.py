@@ -41,6 +41,7 @@ class Reason(StrEnum):
     NOT_ASSIGNED = "not_assigned"
     MUTED = "muted"
     QUIET_HOURS = "quiet_hours"
+    UNAVAILABLE = "unavailable"
     ACTIVE = "active"
     VIEWING = "viewing"
     WINDOW_VISIBLE = "window_visible"
@@ -223,6 +224,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     ),
     Reason.MUTED: Explanation("{name} has it muted", "mute", "off"),
     Reason.QUIET_HOURS: Explanation("it was in {name}'s quiet hours", "quiet_hours", "off"),
+    Reason.UNAVAILABLE: Explanation("{name} was busy or offline", "when_unavailable", "send"),
     Reason.ACTIVE: Explanation("{name} had been active just before", "inactive_after", "0s"),
     Reason.VIEWING: Explanation("{name} had the conversation open, in front"),
     Reason.WINDOW_VISIBLE: Explanation("the app's window was in front", "audio.when", "always"),
@@ -283,6 +285,7 @@ _SHORT = {
     Reason.NOT_ASSIGNED: "left out by the choice of sounds",
     Reason.MUTED: "muted",
     Reason.QUIET_HOURS: "in quiet hours",
+    Reason.UNAVAILABLE: "while unavailable",
     Reason.ACTIVE: "while active",
     Reason.VIEWING: "while open in front",
     Reason.WINDOW_VISIBLE: "with the app in front",

@@ -159,6 +159,10 @@ def _in_quiet_hours(case: Case) -> bool:
     return hours is not None and at is not None and hours.hold(at)
 
 
+def _unavailable(case: Case) -> bool:
+    return case.settings.withholds.value and case.user in case.presence.unavailable
+
+
 def _active(case: Case) -> bool:
     if case.channel is Channel.PUSH and not case.profile.push_presence:
         return False
@@ -219,6 +223,10 @@ def _quiet_origin(case: Case) -> Layer:
     return case.settings.quiet_hours.origin
 
 
+def _withholding_origin(case: Case) -> Layer:
+    return case.settings.withholds.origin
+
+
 def _inactive_origin(case: Case) -> Layer:
     return case.settings.inactive_after.origin
 
@@ -257,6 +265,7 @@ SWITCHED = (
     Rule(
         Reason.QUIET_HOURS, _in_quiet_hours, _MOMENT, _UNHELD, _quiet_origin, switch="quiet_hours"
     ),
+    Rule(Reason.UNAVAILABLE, _unavailable, _MOMENT, _UNHELD, _withholding_origin),
     Rule(Reason.ACTIVE, _active, _MOMENT, NEW_MESSAGE_TYPES, _inactive_origin),
 )
 
@@ -270,6 +279,7 @@ AUDIO = (
     Rule(Reason.NOT_ASSIGNED, _not_covered, _SETTINGS, origin=_audio_origin),
     Rule(Reason.MUTED, _muted, _SETTINGS, origin=_mute_origin),
     Rule(Reason.QUIET_HOURS, _in_quiet_hours, _MOMENT, origin=_quiet_origin, switch="quiet_hours"),
+    Rule(Reason.UNAVAILABLE, _unavailable, _MOMENT, origin=_withholding_origin),
     Rule(Reason.VIEWING, _viewing, _MOMENT),
     Rule(Reason.WINDOW_VISIBLE, _window_visible, _MOMENT, origin=_when_origin),
 )

@@ -124,6 +124,8 @@ class Settings(Struct, frozen=True):
     """The sets of conversations that sound: `assigned`, `unassigned`, `others`; none if empty."""
     audio_when: Resolved[str]
     mute: Resolved[bool]
+    withholds: Resolved[bool]
+    """Whether nothing is sent to one who is busy or offline."""
     quiet_hours: Resolved[QuietHours | None]
     inactive_after: Resolved[int]
     """Microseconds."""
@@ -287,6 +289,7 @@ def read_settings(
 
     audio, quiet = resolved("audio"), resolved("quiet_hours")
     inactive, mute = resolved("inactive_after"), resolved("mute")
+    unavailable = resolved("when_unavailable")
     sets = _audio_sets(audio.value, profile)
     seconds = Duration.parse(inactive.value).microseconds
     keys: Collection[str] = _SWITCHES.keys()
@@ -310,6 +313,7 @@ def read_settings(
         audio=Resolved(sets, audio.origin),
         audio_when=resolved("audio.when"),
         mute=Resolved(mute.value == "on", mute.origin),
+        withholds=Resolved(unavailable.value == "withhold", unavailable.origin),
         quiet_hours=Resolved(
             None if quiet.value == "off" else _quiet_hours(quiet.value), quiet.origin
         ),

@@ -287,6 +287,8 @@ class Plan(Struct, eq=False):
     fired: Everyone = ()
     quiet: QuietUsers | None = None
     """Whose quiet hours hold, if any of them has some."""
+    withheld: frozenset[int] = frozenset()
+    """To whom nothing is sent while they are busy or offline."""
     defaults: dict[int, Everyone] = field(default_factory=dict)
     """What is decided of whoever isn't judged, as far as that has been asked for."""
 
@@ -517,6 +519,7 @@ class Evaluator:
 
     def _hindered(self, plan: Plan, at: int | None) -> Collection[int]:
         """Return who would be told, if an event's moment did not keep it from them."""
+        quiet: Collection[int]
         quiet = plan.quiet.at(at) if plan.quiet is not None and at is not None else ()
         there: Collection[int] = ()
         if plan.type is _AUDIO:
@@ -530,6 +533,8 @@ class Evaluator:
                     user, at, choice.settings.inactive_after.value, choice.settings.connected_for
                 )
             ]
+        if plan.withheld:
+            quiet = {*quiet, *plan.withheld.intersection(self._presence.unavailable)}
         return {*quiet, *there} if quiet else there
 
     def _is_concerned(self, case: Case, user: int) -> bool:
@@ -735,6 +740,7 @@ def _plan_of(
         plan.told = {choice.user: choice for choice in told}
         plan.decided = tuple(chain.from_iterable(choice.decided for choice in told))
         plan.fired = tuple(_fired(plan.decided))
+        plan.withheld = frozenset(c.user for c in told if c.settings.withholds.value)
         if any(choice.settings.quiet_hours.value for choice in told):
             plan.quiet = QuietUsers(told)
     return plan

@@ -164,6 +164,14 @@ KEYS: Mapping[str, Key] = {
             beyond=True,
         ),
         Key(
+            "when_unavailable",
+            "send",
+            ("send", "withhold"),
+            "whether anything but a mention notifies while you are busy or offline in Chatwoot",
+            _one_of("send", "withhold"),
+            beyond=True,
+        ),
+        Key(
             "participants_after_resolve",
             "stay",
             ("stay", "leave"),

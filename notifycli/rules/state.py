@@ -244,6 +244,10 @@ class Sign(Struct, array_like=True, gc=False):
     """All who are, where it tells that."""
     place: int = 0
     """The number of its event among those of its part of a log, if that has been divided."""
+    away: tuple[int, ...] | None = None
+    """All who are busy or offline, beside those who are gone, where it tells that."""
+    available: bool | None = None
+    """Whether the user is, and neither busy nor offline."""
 
 
 def sign_of(event: Event) -> Sign | None:
@@ -258,6 +262,8 @@ def sign_of(event: Event) -> Sign | None:
         event.visible,
         event.open_conversation,
         event.connected,
+        away=event.away,
+        available=event.available,
     )
 
 
@@ -280,14 +286,25 @@ class Presence(Struct, array_like=True):
     _windows: dict[int, Window] = field(default_factory=dict)
     _connected: frozenset[int] = frozenset()
     _connected_at: int | None = None
+    unavailable: set[int] = field(default_factory=set)
+    """Who is busy or offline, as far as that was said."""
+    _named: set[int] = field(default_factory=set)
+    """Whose availability was ever said."""
 
     def keep(self, sign: Sign, *, hidden_counts: bool) -> None:
         """Keep what an event says; whether whoever has hidden the app is active is the rules'."""
         if sign.connected is not None:
             self._connected, self._connected_at = frozenset(sign.connected), sign.at
+            away = sign.away or ()
+            self._named.update(sign.connected, away)
+            # Busy is connected, too.
+            self.unavailable = self._named.difference(sign.connected).union(away)
         user, visible = sign.user, sign.visible
         if user is None:
             return
+        if sign.available is not None:
+            self._named.add(user)
+            (self.unavailable.discard if sign.available else self.unavailable.add)(user)
         if sign.at is not None and (visible is not False or hidden_counts):
             self._seen[user] = sign.at
         if visible is not None or sign.conversation is not UNSAID:

@@ -305,7 +305,7 @@ BODIES = [
             "event": "presence.update",
             "data": {"account_id": 1, "users": {"8": "busy", "7": "online", "9": "offline"}},
         },
-        event("presence_update", **NOWHERE | {"account": 1, "connected": (7, 8)}),
+        event("presence_update", **NOWHERE | {"account": 1, "connected": (7, 8), "away": (8, 9)}),
     ),
     (
         "the old name of pending",

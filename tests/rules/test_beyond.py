@@ -249,6 +249,68 @@ def test_nobody_is_a_candidate_who_has_set_nothing_of_it() -> None:
     ]
 
 
+def presence(at: int, **users: str) -> Json:
+    named = {name.removeprefix("_"): state for name, state in users.items()}
+    return {"event": "presence.update", "account_id": 1, "users": named, "created_at": at}
+
+
+def presence_of(state: object, at: int = NOON - 3600) -> Json:
+    user = {"id": 7, "availability_status": state}
+    return {"event": "presence_update", "account_id": 1, "user": user, "created_at": at}
+
+
+EARLY = NOON - 7200
+
+
+@pytest.mark.parametrize(
+    ("before", "reason"),
+    [
+        pytest.param([], "enabled", id="nothing is known"),
+        pytest.param([presence(EARLY, _7="online")], "enabled", id="online"),
+        pytest.param([presence(EARLY, _7="busy")], "unavailable", id="busy"),
+        pytest.param([presence(EARLY, _7="offline")], "unavailable", id="offline"),
+        pytest.param([presence(EARLY, _8="busy")], "enabled", id="of others"),
+        pytest.param(
+            [presence(EARLY, _7="busy"), presence(EARLY + 60, _7="online")], "enabled", id="back"
+        ),
+        pytest.param(
+            [presence(EARLY, _7="online"), presence(EARLY + 60)], "unavailable", id="gone"
+        ),
+        pytest.param([presence_of("busy")], "unavailable", id="busy, by an event of the user"),
+        pytest.param(
+            [presence(EARLY, _7="busy"), presence_of("online")], "enabled", id="back, by such one"
+        ),
+        pytest.param([presence_of({"odd": 1})], "enabled", id="a state that there isn't"),
+    ],
+)
+@pytest.mark.parametrize("assignee", [7, None])
+def test_who_is_busy_or_offline_can_have_it_withheld(
+    before: list[Json], reason: str, assignee: int | None
+) -> None:
+    kinds = {7: MESSAGE, None: UNASSIGNED}
+    own = {f"push.{kinds[assignee]}": "on", "audio": "all"}
+    stored = Preferences(user={7: own}, default={"when_unavailable": "withhold"})
+    found = rows_of(stored, *before, message(assignee=assignee))
+    origins = {"enabled": "user", "unavailable": "default"}
+    assert [row for row in found if row[0] == 7 and row[2] != "email"] == of_jane(
+        (kinds[assignee], "push", reason, origins[reason]),
+        (SOUND, "audio", reason, origins[reason]),
+    )
+
+
+def test_a_mention_reaches_even_who_is_busy() -> None:
+    stored = Preferences(
+        user={7: {"push.conversation_mention": "on", "when_unavailable": "withhold"}}
+    )
+    note = message(
+        message_type="outgoing",
+        content="@jane@example.com knows more",
+        sender={"id": 8, "type": "user"},
+    )
+    found = rows_of(stored, presence(EARLY, _7="busy"), note)
+    assert (7, "conversation_mention", "push", "enabled", "user") in found
+
+
 def test_who_leaves_what_is_resolved_is_no_participant_any_longer() -> None:
     on = {"push.participating_conversation_new_message": "on"}
     stored = Preferences(user={8: {**on, "participants_after_resolve": "leave"}, 9: on})

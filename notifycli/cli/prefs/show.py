@@ -356,6 +356,7 @@ _OTHERS = {
         _NONE,
         "participants_after_resolve=leave",
     ),
+    "when_unavailable": _Other("whoever sets it", _NONE, "when_unavailable=withhold"),
     "mute": _Other("whoever sets it; for one conversation: prefs mute ID", _NONE, "mute=on"),
 }
 
