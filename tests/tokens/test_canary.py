@@ -159,7 +159,7 @@ def test_a_keyring_that_misbehaves_doesn_t_give_it_away(
         "notifycli.secrets.encrypted_file.EncryptedFile.set",
         "notifycli.secrets.encrypted_file.seal",
         "notifycli.secrets.token_format.digest",
-        "notifycli.clipboard",
+        "notifycli.clipboard.copy",
     ],
 )
 def test_an_unforeseen_error_and_its_traceback_don_t_hold_it(
