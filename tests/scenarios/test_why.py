@@ -352,3 +352,19 @@ def test_only_what_is_asked_for_is_told(desk: Desk) -> None:
     assert [(one["line"], one["channel"]) for one in ran.records()] == [(1, "push"), (3, "push")]
     wrong = desk.run("why", "-u", "7", "--since", "2026-03-04", "--until", "2026-03-02")
     assert (wrong.status, wrong.err.splitlines()[0]) == (2, "error: --since is later than --until")
+
+
+def test_what_is_set_for_a_conversation_up_to_a_moment_is_said_of_it_alone(desk: Desk) -> None:
+    desk.run("prefs", "set", "-u", "7", "audio=all")
+    until = ("--until", "2040-03-03T13:45:00Z")
+    desk.run("prefs", "set", "mute=on", "-u", "7", "--conversation", "42", *until)
+    muted = {**MESSAGE, "inbox": {"id": 3}, "created_at": "2040-03-03T13:30:00Z"}
+    elsewhere = {**muted, "conversation_id": 43}
+    later = {**muted, "id": 9, "created_at": "2040-03-03T13:50:00Z"}
+    events = desk.events(muted, elsewhere, later)
+    told = desk.run("why", "-u", "7", events, "--channel", "audio", "--as-of", "now").records()
+    assert [(one["reason"], one["key"], one["value"]) for one in told] == [
+        ("muted", "mute", "on"),
+        ("enabled", "audio", "all"),
+        ("enabled", "audio", "all"),
+    ]

@@ -38,6 +38,7 @@ from notifycli.cli.why.why_records import (
     PastPreferences,
     Remedies,
     Sent,
+    Sentences,
     WhyRecord,
     answer,
     of_one,
@@ -222,7 +223,8 @@ def _askers(
 
     def make(user: User) -> Asker:
         today = of_one(past.today, user.id)
-        return Asker(user, account, today, option, Remedies(account, today, option), sent, link)
+        sentences, remedies = Sentences(user, account, today), Remedies(account, today, option)
+        return Asker(user, account, today, option, sentences, remedies, sent, link)
 
     return Askers(user, make, account), past
 

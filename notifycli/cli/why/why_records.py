@@ -61,6 +61,7 @@ class Asker(NamedTuple):
     today: Preferences
     option: str
     """The option that names the account in a command, where there are several."""
+    sentences: Sentences
     remedies: Remedies
     sent: Sent
     link: str
@@ -120,28 +121,59 @@ def select(answer: EventAnswer, selection: Selection) -> EventAnswer:
 
 
 def _record(decision: Decision, cases: list[Case], asker: Asker) -> WhyRecord:
-    preferences = as_read_by(asker.account.profile, asker.account.preferences)
-    setting = deciding(decision, decision.reason, preferences)
     notice = asker.sent.of(decision, cases[-1].event.at)
-    return WhyRecord(
-        **structs.asdict(decision),
-        key=None if setting is None else setting.key,
-        value=None if setting is None else setting.value,
-        sentence=sentence(decision, decision.reason, setting, asker.name)
-        + _since_changed(decision, setting, asker),
-        command=_way_to_deliver(decision, asker)
+    command = (
+        _way_to_deliver(decision, asker)
         if decision.deliverable is False
-        else asker.remedies.of(cases, decision),
-        delivery=None if notice is None else notice.state,
+        else asker.remedies.of(cases, decision)
+    )
+    delivery = None if notice is None else notice.state
+    return WhyRecord(
+        *(*structs.astuple(decision), *asker.sentences.of(decision), command, delivery)
     )
 
 
-def _since_changed(decision: Decision, then: DecidingPreference | None, asker: Asker) -> str:
-    """Say what decides today, where that is another value than it was at the time."""
-    now = deciding(decision, decision.reason, as_read_by(asker.account.profile, asker.today))
-    if then is None or now is None or now.value == then.value:
-        return ""
-    return f" at the time, and is {now.value} ({now.layer}) today"
+class Sentences:
+    """Says why, of decisions about one user; of those that are alike it is found once."""
+
+    def __init__(self, user: User, account: Account, today: Preferences) -> None:
+        self._user = user
+        self._account = account
+        self._today = as_read_by(account.profile, today)
+        self._held: Preferences | None = None
+        self._read = self._today
+        """Those as the profile reads them."""
+        self._known: dict[tuple[object, ...], tuple[str | None, str | None, str]] = {}
+        """By type, channel, reason, whether it can be delivered, and an inbox with values of its
+        own: as many as there are of these, and of preferences of one time alone."""
+
+    def of(self, decision: Decision) -> tuple[str | None, str | None, str]:
+        """Return the key and the value of the preference that decided, and the sentence."""
+        held = self._account.preferences
+        if self._held is not held:
+            self._held, self._read = held, as_read_by(self._account.profile, held)
+            self._known.clear()
+        where = decision.user_id, decision.conversation_id
+        if where in self._read.conversation or where in self._today.conversation:
+            return self._made(decision)  # what is set there may hold up to a moment
+        place = decision.user_id, decision.inbox_id
+        own = place in self._read.inbox or place in self._today.inbox
+        what = decision.type, decision.channel, decision.reason, decision.deliverable
+        kind = *what, decision.inbox_id if own else None
+        found = self._known.get(kind)
+        if found is None:
+            found = self._known[kind] = self._made(decision)
+        return found
+
+    def _made(self, decision: Decision) -> tuple[str | None, str | None, str]:
+        then = deciding(decision, decision.reason, self._read)
+        told = sentence(decision, decision.reason, then, display_name(self._user))
+        if then is None:
+            return None, None, told
+        now = deciding(decision, decision.reason, self._today)
+        if now is not None and now.value != then.value:
+            told += f" at the time, and is {now.value} ({now.layer}) today"
+        return then.key, then.value, told
 
 
 def _way_to_deliver(decision: Decision, asker: Asker) -> str | None:
@@ -287,6 +319,14 @@ UNLOCKING = "notifycli prefs unset --lock"
 """How commands begin that take away a lock, which is everybody's."""
 
 
+class Remedy(NamedTuple):
+    """What may turn a decision round."""
+
+    tried: Evaluator
+    """The evaluator that goes by it."""
+    command: str | None
+
+
 class Remedies:
     """Finds commands for decisions of an account.
 
@@ -299,6 +339,8 @@ class Remedies:
         self._account = option
         self._tried: dict[tuple[Hashable, ...], Evaluator] = {}
         """What is proposed, by what that changes: few changes are, for many decisions."""
+        self._known: dict[tuple[Hashable, ...], Remedy | None] = {}
+        """By type, channel, reasons and an inbox with values of its own: few again."""
 
     def of(self, cases: Sequence[Case], decision: Decision) -> str | None:
         """Give the commands, joined by `&&`, that would turn a decision round.
@@ -307,11 +349,28 @@ class Remedies:
         stands in the way is changed, not just what decided. `None`, if nothing to set would change
         it: nothing at all, or just what would notify of the event in another way.
         """
-        case = cases[-1]
-        user = case.directory.users[case.user]
         fires = decision.outcome is Outcome.FIRE
-        reasons = [Reason.ENABLED] if fires else [reason for reason, _ in obstacles(case)]
+        reasons = (Reason.ENABLED,) if fires else tuple(why for why, _ in obstacles(cases[-1]))
         by_access = Reason.NO_ACCESS in reasons
+        where = decision.user_id, decision.conversation_id
+        if by_access or where in self._preferences.conversation:
+            # It names inbox or conversation: there may be any number of them.
+            remedy = self._remedy(cases[-1], decision, reasons)
+            cases = [_with_access(one) for one in cases] if by_access else cases
+        else:
+            own = (decision.user_id, decision.inbox_id) in self._preferences.inbox
+            what = decision.user_id, decision.type, decision.channel
+            kind = *what, reasons, decision.inbox_id if own else None
+            if kind not in self._known:
+                self._known[kind] = self._remedy(cases[-1], decision, reasons)
+            remedy = self._known[kind]
+        if remedy is None or not _turns_round(cases, decision, remedy.tried):
+            return None
+        return remedy.command
+
+    def _remedy(self, case: Case, decision: Decision, reasons: Collection[Reason]) -> Remedy | None:
+        """Return what to change where all of the reasons hold; `None` if that can't be."""
+        user = case.directory.users[case.user]
         settings = [
             deciding(decision, reason, self._preferences)
             for reason in reasons
@@ -323,19 +382,15 @@ class Remedies:
         locked = tuple(dict.fromkeys(s.key for s in needed if s.layer is Layer.LOCK))
         unlocked = _without_locks(self._preferences, locked)
         wishes = tuple(dict.fromkeys(_wishes(decision, needed, unlocked)))
-        if by_access:
-            cases = [_with_access(one) for one in cases]
         tried = self._tried.get((locked, wishes))
         if tried is None:
             tried = self._tries.evaluator.trying(overlaid(unlocked, wishes))
             self._tried[locked, wishes] = tried
-        if not _turns_round(cases, decision, tried):
-            return None
         commands = list(_commands(user, locked, wishes, self._account))
-        if by_access:
+        if Reason.NO_ACCESS in reasons:
             commands.insert(0, joining(user, decision.inbox_id, self._account))
         # Nothing is left to type where today's preferences turn it round already.
-        return " && ".join(commands) or None
+        return Remedy(tried, " && ".join(commands) or None)
 
 
 def joining(user: User, inbox: int | None, account: str) -> str:
