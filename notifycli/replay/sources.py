@@ -416,16 +416,14 @@ def _undivided(file: str, blocks: Blocks) -> Iterator[Text]:
 def _read_lines(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Record]]:
     first = 1
     for lines in lines_by_block(blocks):
-        records: list[Record] = []
-        for number, line in enumerate(lines, first):
-            if line is None:
-                yield records
-                records = []
-                bad.add(f"{file}:{number}", too_long(LONGEST_LINE))
-            elif line and not line.isspace():
-                records.append((file, number, line))
+        if lines[0] is None:  # No other line of a block is longer than that.
+            bad.add(f"{file}:{first}", too_long(LONGEST_LINE))
+        yield [
+            (file, number, line)
+            for number, line in enumerate(lines, first)
+            if line and not line.isspace()
+        ]
         first += len(lines)
-        yield records
 
 
 def _read_values(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Record]]:

@@ -132,6 +132,7 @@ class Finder:
         self._directory = directory
         self._profile = profile
         self._beyond = beyond
+        self._any_participant = profile.participants and not profile.participants_are_members
 
     def candidates(
         self, event: Event, conversation: Conversation, opening: Opening | None
@@ -174,7 +175,8 @@ class Finder:
             found.append(Candidates(NotificationType.TEAM_ASSIGNMENT, sorted(told)))
 
     def _service_level(self, event: Event, conversation: Conversation) -> Candidates:
-        people = self._directory.administrators.union(self._participants(conversation))
+        participants = self._those_in(conversation.participants, conversation)
+        people = self._directory.administrators.union(participants)
         if conversation.assignee is not None:
             people = people.union((conversation.assignee,))
         return Candidates(NotificationType(event.name), sorted(people))
@@ -240,16 +242,18 @@ class Finder:
             found.append(Candidates(NotificationType.ASSIGNED_MESSAGE, (conversation.assignee,)))
 
     def _participating(self, conversation: Conversation, found: list[Candidates]) -> None:
-        users = self._participants(conversation)
-        if not self._profile.participating_first and conversation.assignee in users:
-            users = tuple([user for user in users if user != conversation.assignee])
+        beside = not self._profile.participating_first
+        users = conversation.companions if beside else conversation.participants
+        if users and not self._any_participant:
+            users = self._those_in(users, conversation)
         if users:
             found.append(Candidates(NotificationType.PARTICIPATING_MESSAGE, users))
 
-    def _participants(self, conversation: Conversation) -> tuple[int, ...]:
+    def _those_in(self, users: tuple[int, ...], conversation: Conversation) -> tuple[int, ...]:
+        """Return those of the users who take part, by the profile."""
         if not self._profile.participants:
             return ()
         if not self._profile.participants_are_members:
-            return conversation.participants
+            return users
         is_member, inbox = self._directory.is_member, conversation.inbox
-        return tuple(user for user in conversation.participants if is_member(user, inbox))
+        return tuple(user for user in users if is_member(user, inbox))

@@ -285,8 +285,8 @@ class Plan(Struct, eq=False):
     decided: Everyone = ()
     """What is decided of these then."""
     fired: Everyone = ()
-    quiet: QuietUsers | None = None
-    """Whose quiet hours hold, if any of them has some."""
+    quiet: Sequence[tuple[QuietClock, Collection[int]]] = ()
+    """Those of them who have quiet hours, by these."""
     withheld: frozenset[int] = frozenset()
     """To whom nothing is sent while they are busy or offline."""
     defaults: dict[int, Everyone] = field(default_factory=dict)
@@ -306,25 +306,19 @@ class Plan(Struct, eq=False):
         self.apart.clear()
 
 
-class QuietUsers:
-    """Whose quiet hours hold; asked of them again when they may begin or end."""
+class QuietClock:
+    """Whether quiet hours hold; they are asked again when they may begin or end."""
 
-    def __init__(self, choices: Iterable[Choice]) -> None:
-        self._users: defaultdict[QuietHours, list[int]] = defaultdict(list)
-        for choice in choices:
-            hours = choice.settings.quiet_hours.value
-            if hours is not None:
-                self._users[hours].append(choice.user)
+    def __init__(self, hours: QuietHours) -> None:
+        self._hours = hours
+        self._hold = False
         self._since = self._until = 0
-        self._now: Sequence[int] = ()
 
-    def at(self, moment: int) -> Sequence[int]:
-        """Return the users whose quiet hours hold at a moment."""
+    def hold(self, moment: int) -> bool:
+        """Whether a moment lies inside them."""
         if not self._since <= moment < self._until:
-            spans = [(hours.span(moment), users) for hours, users in self._users.items()]
-            self._now = [user for (hold, _), users in spans if hold for user in users]
-            self._since, self._until = moment, min(until for (_, until), _ in spans)
-        return self._now
+            self._hold, self._since, self._until = self._hours.span(moment)
+        return self._hold
 
 
 class Judged(Struct, gc=False):
@@ -383,6 +377,8 @@ class Evaluator:
         """By type, inbox and team; no more than plans."""
         self.full = False
         """Whether more plans are kept than are to be."""
+        self._quiet: dict[QuietHours, QuietClock] = {}
+        """All that anybody has."""
         self._one_by_one = {type_: Plan(type_) for type_ in NotificationType}
 
     def trying(self, preferences: Preferences) -> Evaluator:
@@ -519,8 +515,9 @@ class Evaluator:
 
     def _hindered(self, plan: Plan, at: int | None) -> Collection[int]:
         """Return who would be told, if an event's moment did not keep it from them."""
-        quiet: Collection[int]
-        quiet = plan.quiet.at(at) if plan.quiet is not None and at is not None else ()
+        quiet: Collection[int] = ()
+        if plan.quiet and at is not None:
+            quiet = [user for clock, users in plan.quiet if clock.hold(at) for user in users]
         there: Collection[int] = ()
         if plan.type is _AUDIO:
             visible = self._presence.visible
@@ -592,20 +589,20 @@ class Evaluator:
 
     def _at_moment(self, case: Case, unhindered: Everyone) -> Everyone:
         """Decide what only the moment can keep from firing."""
-        rules, decided = self._ladders.of_moment[case.type], []
+        rules = self._ladders.of_moment[case.type]
+        held: dict[Channel, RecipientFields] = {}
         for recipient in unhindered:
-            case.channel = recipient.channel
-            rule = first_that_holds(rules, case) if recipient.outcome is Outcome.FIRE else None
-            if rule is None:
-                decided.append(recipient)
-            else:
-                origin = rule.origin(case) if rule.origin else None
-                decided.append(
-                    self.recipients.of(
-                        case.user, case.type, case.channel, rule.reason, origin, on=True
+            if recipient.outcome is Outcome.FIRE:
+                case.channel = channel = recipient.channel
+                rule = first_that_holds(rules, case)
+                if rule is not None:
+                    origin = rule.origin(case) if rule.origin else None
+                    held[channel] = self.recipients.of(
+                        case.user, case.type, channel, rule.reason, origin, on=True
                     )
-                )
-        return tuple(decided)
+        if not held:
+            return unhindered
+        return tuple([held.get(recipient.channel, recipient) for recipient in unhindered])
 
     def _keep_notified(self, case: Case, decided: Sequence[RecipientFields]) -> None:
         """Keep whom the message has notified: they are told of one of its types only.
@@ -654,7 +651,7 @@ class Evaluator:
         plan = self.plans.get(key)
         if plan is None:
             audience = self._audience(type_, place, team, users)
-            plan = self.plans[key] = _plan_of(type_, inbox, audience, reason, sounds)
+            plan = self.plans[key] = self._make(type_, inbox, audience, reason, sounds)
             self.full = len(self.plans) > PLANS_KEPT
         return plan
 
@@ -676,6 +673,36 @@ class Evaluator:
                 frozenset(choice.user for choice in choices),
             )
         return known
+
+    def _make(
+        self,
+        type_: NotificationType,
+        inbox: int | None,
+        audience: Audience,
+        reason: Reason | None,
+        sounds: str,
+    ) -> Plan:
+        """Make a plan; `sounds` is the set of conversations that sound which these are of."""
+        plan = Plan(type_, inbox, audience, reason)
+        if reason is None:
+            told = [c for c in audience.choices if not sounds or sounds in c.settings.audio.value]
+            plan.told = {choice.user: choice for choice in told}
+            plan.decided = tuple(chain.from_iterable(choice.decided for choice in told))
+            plan.fired = tuple(_fired(plan.decided))
+            plan.withheld = frozenset(c.user for c in told if c.settings.withholds.value)
+            plan.quiet = self._quiet_of(told)
+        return plan
+
+    def _quiet_of(self, told: Iterable[Choice]) -> list[tuple[QuietClock, Collection[int]]]:
+        """Return the users who have quiet hours, by these."""
+        found: defaultdict[QuietHours, list[int]] = defaultdict(list)
+        for choice in told:
+            hours = choice.settings.quiet_hours.value
+            if hours is not None:
+                found[hours].append(choice.user)
+        for hours in found.keys() - self._quiet.keys():
+            self._quiet[hours] = QuietClock(hours)
+        return [(self._quiet[hours], users) for hours, users in found.items()]
 
     def default(self, plan: Plan, user: int) -> Everyone:
         """Return what is decided of one of an audience who isn't judged."""
@@ -724,26 +751,6 @@ class Evaluator:
         for user in users:
             every += own.get(user) or self.default(plan, user)
         return every
-
-
-def _plan_of(
-    type_: NotificationType,
-    inbox: int | None,
-    audience: Audience,
-    reason: Reason | None,
-    sounds: str,
-) -> Plan:
-    """Make a plan; `sounds` is the set of conversations that sound which these are of."""
-    plan = Plan(type_, inbox, audience, reason)
-    if reason is None:
-        told = [c for c in audience.choices if not sounds or sounds in c.settings.audio.value]
-        plan.told = {choice.user: choice for choice in told}
-        plan.decided = tuple(chain.from_iterable(choice.decided for choice in told))
-        plan.fired = tuple(_fired(plan.decided))
-        plan.withheld = frozenset(c.user for c in told if c.settings.withholds.value)
-        if any(choice.settings.quiet_hours.value for choice in told):
-            plan.quiet = QuietUsers(told)
-    return plan
 
 
 def _fired(decided: Sequence[RecipientFields]) -> Sequence[RecipientFields]:

@@ -121,8 +121,8 @@ class QuietHours(Struct, frozen=True):
         """Whether the moment (microseconds since 1970 UTC) lies inside the quiet hours."""
         return self.span(moment)[0]
 
-    def span(self, moment: int) -> tuple[bool, int]:
-        """Return the same, and a moment until which nothing changes in it."""
+    def span(self, moment: int) -> tuple[bool, int, int]:
+        """Return the same, and between which moments it is so: the first is one, the last isn't."""
         quarter = moment // _QUARTER
         ahead = _offset(self.zone, quarter)
         minutes = (moment + ahead) // _MINUTE
@@ -134,9 +134,11 @@ class QuietHours(Struct, frozen=True):
             hold = today in self.days
         else:
             hold = minute < self.end and (today - 1) % 7 in self.days
-        turns = (self.start, self.end, _MINUTES_OF_A_DAY)
-        turn = day * _MINUTES_OF_A_DAY + min(turn for turn in turns if turn > minute)
-        return hold, min(turn * _MINUTE - ahead, (quarter + 1) * _QUARTER)
+        turns = (0, self.start, self.end, _MINUTES_OF_A_DAY)
+        midnight = day * _MINUTES_OF_A_DAY * _MINUTE - ahead
+        since = midnight + max(turn for turn in turns if turn <= minute) * _MINUTE
+        until = midnight + min(turn for turn in turns if turn > minute) * _MINUTE
+        return hold, max(since, quarter * _QUARTER), min(until, (quarter + 1) * _QUARTER)
 
 
 @lru_cache(1024)

@@ -216,7 +216,7 @@ class Replay:
             self._note_agents(event, account)
             return [], False
         conversation, opening = self._enter(event, account)
-        looks, others, evaluator = list[T](), False, account.evaluator
+        looks, others, evaluator, fields = list[T](), False, account.evaluator, None
         case = evaluator.case(event, conversation, opening)
         for one in evaluator.candidates(event, conversation, opening):
             if user is None:
@@ -226,7 +226,10 @@ class Replay:
                 users, others = [user] * own, others or other
             case.type = one.type
             for each in users:
-                asked, fields = replace(case, notified=set(case.notified)), event_fields(event)
+                asked, fields = (
+                    replace(case, notified=set(case.notified)),
+                    fields or event_fields(event),
+                )
                 decided = evaluator.decide(case, each)
                 asked.user, asked.settings = each, evaluator.settings.in_event(each, event)
                 for recipient in decided:

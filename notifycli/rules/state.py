@@ -44,6 +44,8 @@ class Conversation(Struct, array_like=True, gc=False):
     blocked: bool = False
     participants: tuple[int, ...] = ()
     """Who takes part, by id: whom an event listed last, and who came since."""
+    companions: tuple[int, ...] = ()
+    """The same without the assignee."""
     listed: tuple[int, ...] | None = None
     """The same as an event listed it, if nobody has come since."""
     notified_assignee: int | None = None
@@ -59,23 +61,27 @@ class Conversation(Struct, array_like=True, gc=False):
 
     def came_already(self, event: Event) -> bool:
         """Whether the event has come before; it is kept, to know it again."""
-        message, digest = event.message, event.digest
+        digest = event.digest
         if digest is not None:
             same, self.changed = digest == self.changed, digest
             return same
-        if message is None or message.id is None or event.name != MESSAGE_CREATED:
-            return False
-        kept, id_ = self._messages, message.id
+        message = event.message
+        return message is not None and message.id is not None and self._came(message.id)
+
+    def _came(self, message: int) -> bool:
+        """Whether a message has come before; it is kept."""
+        kept = self._messages
         if kept is None:
-            kept = self._messages = array("q")
+            self._messages, self._newest = array("q", (message,)), message
+            return False
         # Ids rise, so that nearly always one look is enough.
-        elif id_ <= self._newest and id_ in kept:
+        if message > self._newest:
+            self._newest = message
+        elif message in kept:
             return True
         if len(kept) == MESSAGES_KEPT:
-            kept.pop(0)
-        kept.append(id_)
-        if id_ > self._newest or len(kept) == 1:
-            self._newest = id_
+            del kept[0]
+        kept.append(message)
         return False
 
     def opening(self, event: Event, *, bot: bool | None) -> Opening | None:
@@ -116,6 +122,13 @@ class Conversation(Struct, array_like=True, gc=False):
             self._give_to(event.team)
         if event.blocked is not None:
             self.blocked = event.blocked
+        others = self._take_people(event)
+        if self.notified_assignee != self.assignee:
+            self.notified_assignee = None
+        return others
+
+    def _take_people(self, event: Event) -> bool:
+        """Take over who is assigned and who takes part; whether that is anybody else."""
         others = False
         if event.participants is not None and event.participants != self.listed:
             self.listed = event.participants
@@ -127,8 +140,8 @@ class Conversation(Struct, array_like=True, gc=False):
             self.assignee, others = assignee, True
             if assignee is not None:
                 self.join((assignee,))
-        if self.notified_assignee != self.assignee:
-            self.notified_assignee = None
+        if others:
+            self._part()
         return others
 
     def _give_to(self, team: int | None) -> None:
@@ -142,6 +155,14 @@ class Conversation(Struct, array_like=True, gc=False):
         if new:
             self.participants = tuple(sorted(new.union(self.participants)))
             self.listed = None
+            self._part()
+
+    def _part(self) -> None:
+        """Keep who takes part beside the assignee."""
+        assignee, everybody = self.assignee, self.participants
+        if assignee in everybody:
+            everybody = tuple([user for user in everybody if user != assignee])
+        self.companions = everybody
 
     def part_from(self, users: Collection[int]) -> None:
         """Let users take part no longer."""

@@ -238,3 +238,32 @@ def test_what_goes_on_from_a_kept_state_notifies_as_if_it_had_never_stopped(
         assert [notified(after, event) for event in rest] == expected[cut:]
         ends = {id_: one.state for id_, one in after.accounts.items()}
         assert ends == {id_: one.state for id_, one in whole.accounts.items()}
+
+
+def test_whoever_has_a_part_in_a_message_and_the_window_in_front_is_counted_once() -> None:
+    directory = {
+        "account": {"id": 1},
+        "users": [{"id": id_, "email": None, "role": "agent"} for id_ in (7, 8)],
+        "inboxes": [{"id": 3, "members": [7, 8]}],
+        "teams": [],
+    }
+    all_ = {"account": 1, "layer": "default", "user": None, "inbox": None}
+    replay = replay_of(directory, [{**all_, "key": "audio", "value": "all"}])
+    meta = {"assignee": {"id": 7, "type": "user"}}
+    message = {
+        "event": "message_created",
+        "id": 1,
+        "message_type": "incoming",
+        "account": {"id": 1},
+    }
+    for event in (
+        {"event": "presence_update", "account": {"id": 1}, "user": {"id": 7}, "visible": True},
+        {**message, "conversation": {"id": 1, "inbox_id": 3, "meta": meta}},
+    ):
+        replay.evaluate(decode_event(json.dumps(event).encode(), 1))
+    counted = {
+        one.user_id: (one.fired, one.suppressed)
+        for one in replay.counts().by_user()
+        if one.channel is Channel.AUDIO
+    }
+    assert counted == {7: (0, 1), 8: (1, 0)}

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from notifycli.events.timestamps import SECOND
 from notifycli.rules.preferences import InvalidPreferenceError, read_value
 from notifycli.rules.quiet_hours import QuietHours, describe_zone, nearest_zone
 
@@ -106,3 +107,21 @@ def test_a_zone_in_another_case_is_suggested_as_itself(zone: str, change: object
     assert near == "" or now.astimezone(ZoneInfo(near)) == now.astimezone(ZoneInfo(zone))
     if "/" in zone and not zone.startswith("Etc/"):
         assert near == zone
+
+
+@given(
+    st.sampled_from(["22:00-07:00", "09:30-12:15", "08:00-08:00", "00:00-24:00"]),
+    st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu", "Africa/Monrovia"]),
+    st.sampled_from(["", " mon-fri", " sun"]),
+    st.integers(-(2**31), 2**33).map(lambda second: second * SECOND),
+    st.floats(0, 1, exclude_max=True),
+)
+@example("22:00-07:00", "Europe/Berlin", "", 1_774_746_000 * SECOND, 0.5)
+def test_quiet_hours_stay_as_they_are_within_the_span_that_they_give(
+    hours: str, zone: str, days: str, moment: int, share: float
+) -> None:
+    quiet = QuietHours.parse(f"{hours} {zone}{days}")
+    hold, since, until = quiet.span(moment)
+    assert since <= moment < until
+    for other in (since, until - 1, since + int((until - since) * share)):
+        assert quiet.hold(other) is hold
