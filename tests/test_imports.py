@@ -143,6 +143,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 def _commands() -> Iterator[dict[str, Any]]:
     """Give what is typed most, as it is typed, and the help of every command."""
     yield _command("TAB", "prefs", "get", "", environment={VARIABLE: "zsh"})
+    yield _command("TAB on verbs", "token", "", environment={VARIABLE: "zsh"})
     yield _command("TAB on a user", "prefs", "get", "-u", "ja", environment={VARIABLE: "zsh"})
     for line in (
         "--version",
@@ -200,6 +201,12 @@ def test_no_command_imports_more_of_our_modules_than_its_ceiling(
             above[name] = own, ceiling
 
     assert not above
+
+
+def test_verbs_are_offered_before_their_noun_is_loaded(imported: dict[str, set[str]]) -> None:
+    assert {"notifycli.cli.main", "notifycli.cli.token"} & imported["TAB on verbs"] == {
+        "notifycli.cli.main"
+    }
 
 
 def _beginnings(name: str) -> Sequence[str]:

@@ -54,8 +54,11 @@ from notifycli.store.tokens import Token, TokenState
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+app = part()
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 _LONGEST_NAME = 64
+_NO = 1
+_COLOURS = {Condition.ACTIVE: "green", Condition.ROTATED: "yellow", Condition.EXPIRED: "yellow"}
 
 
 def _name(text: str) -> str:
@@ -119,7 +122,7 @@ Previous = Annotated[
 
 
 class TokenRecord(Struct):
-    """A token, as printed: never the token itself. `state` is one of `mending.Condition`."""
+    """A token, as printed: never the token itself. `state` is one of `reconcile.Condition`."""
 
     user_id: int
     email: str | None
@@ -209,8 +212,6 @@ def read_token(keychain: Keychain, prompt: str, example: str) -> Secret:
     return Secret(text)
 
 
-app = part()
-_COLOURS = {Condition.ACTIVE: "green", Condition.ROTATED: "yellow", Condition.EXPIRED: "yellow"}
 Grace = Annotated[
     int,
     typer.Option(
@@ -462,9 +463,6 @@ def _tell_why_none(session: Session, hidden: int, age: int | None) -> None:
         session.info(
             "no token is that old" if age else "no tokens yet; make one: notifycli token generate"
         )
-
-
-_NO = 1
 
 
 class VerifiedRecord(Struct):

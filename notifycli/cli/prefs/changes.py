@@ -116,7 +116,7 @@ def prefs_set(
     """
     session = session_of(ctx)
     values = read_assignments(assignments)
-    given = timed(values, conversation, until)
+    given = values_until(values, conversation, until)
     change(session, given, Where(inboxes or (), conversation, default, lock))
     hours = dict(values).get("quiet_hours", "off")
     if hours != "off":
@@ -176,7 +176,7 @@ notifycli prefs mute 42 --until 3d
 )
 def prefs_mute(ctx: typer.Context, conversation: Conversation, *, until: Until = None) -> None:
     """Tell users nothing more of one conversation: no e-mail, push or sound, no mention."""
-    values = timed([("mute", "on")], conversation, until)
+    values = values_until([("mute", "on")], conversation, until)
     change(session_of(ctx), values, Where(conversation=conversation))
 
 
@@ -266,7 +266,7 @@ def read_assignments(words: Sequence[str]) -> list[tuple[str, str]]:
     return [pair for word in words for pair in read_assignment(word)]
 
 
-def timed(
+def values_until(
     values: Sequence[tuple[str, str]], conversation: int | None, until: str | None
 ) -> list[tuple[str, str]]:
     """Give values with the moment up to which they hold. Raises `UsageError`."""
