@@ -626,11 +626,11 @@ def _copy(
     previous: bool,
     asked: TokenWish = NO_WISH,
 ) -> None:
-    from notifycli import clipboard  # noqa: PLC0415 - 10 ms that the others can spare
+    from notifycli.clipboard import CLEAR_AFTER, copy  # noqa: PLC0415 - 10 ms that the others can spare
 
     owner, _, secret = _take(session, name, previous=previous, asked=asked)
-    seconds = clipboard.CLEAR_AFTER if clear_after is None else clear_after
-    copied = clipboard.copy(secret, seconds)
+    seconds = CLEAR_AFTER if clear_after is None else clear_after
+    copied = copy(secret, seconds)
     cleared = copied.clears_after
     session.info(
         f"{owner}: {copied.told}"

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from notifycli.delivery.email_templates import Templates
-from notifycli.documents.directory_document import address_fault
+from notifycli.rules.directory import address_fault
 from notifycli.store.outbox import Notice
 
 _LOCAL = re.compile(r"(?!.*=\?)[\w!#$%&'*+/=?^`{|}~-][\w!#$%&'*+/=?^`{|}~.-]*")

@@ -14,7 +14,7 @@ from notifycli.documents.document_format import check_format, decode_document
 from notifycli.errors import DataError
 from notifycli.events.discover import Learnt
 from notifycli.events.event import LARGEST_ID
-from notifycli.rules.directory import Directory, Inbox, Role, Team, User
+from notifycli.rules.directory import Directory, Inbox, Role, Team, User, address_fault
 from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
 from notifycli.store.transaction import Change
@@ -239,16 +239,6 @@ def _address_faults(users: tuple[_User, ...]) -> Iterator[str]:
                 yield f"users[{i}].email: {fault}"
             if emails[user.email.casefold()] > 1:
                 yield f"users[{i}].email: {user.email!r} is given to several users"
-
-
-def address_fault(email: str) -> str:
-    """Say what is wrong with an e-mail address; an empty string if nothing is."""
-    local, at, domain = email.rpartition("@")
-    if not at or not local or not domain:
-        return f"{email!r} is no e-mail address"
-    if not email.isprintable() or any(char.isspace() or char in "<>,;" for char in email):
-        return f"{email!r} has characters that an e-mail address can't have"
-    return ""
 
 
 def _remove_missing(

@@ -236,5 +236,15 @@ def is_id(text: str) -> bool:
     return digits and 0 < int(text) <= LARGEST_ID
 
 
+def address_fault(email: str) -> str:
+    """Say what is wrong with an e-mail address; an empty string if nothing is."""
+    local, at, domain = email.rpartition("@")
+    if not at or not local or not domain:
+        return f"{email!r} is no e-mail address"
+    if not email.isprintable() or any(char.isspace() or char in "<>,;" for char in email):
+        return f"{email!r} has characters that an e-mail address can't have"
+    return ""
+
+
 def _by_id(user: User) -> int:
     return user.id

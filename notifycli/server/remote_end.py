@@ -12,12 +12,11 @@ from typing import TypeVar
 
 import msgspec
 
-from notifycli.documents.directory_document import address_fault
 from notifycli.errors import DataError, UsageError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import LARGEST_ID
 from notifycli.replay.sources import BadLines, Inputs, read_records
-from notifycli.rules.directory import Inbox, Team, User
+from notifycli.rules.directory import Inbox, Team, User, address_fault
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import (
     KEYS,

@@ -203,7 +203,7 @@ def user_set(
 
 
 def _check_address(email: str) -> None:
-    from notifycli.documents.directory_document import address_fault  # noqa: PLC0415 - see user_add
+    from notifycli.rules.directory import address_fault  # noqa: PLC0415 - see user_add
 
     if fault := address_fault(email):
         raise UsageError(fault, "an address looks like jane@example.com")
