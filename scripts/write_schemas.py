@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from notifycli.documents.directory_document import ENTRIES, DirectoryDocument
-from notifycli.documents.preference_tables import PLACES
+from notifycli.documents.preference_document import PLACES
 from notifycli.events.event import READ_EVENTS
 from notifycli.events.payload import Payload
 from notifycli.rules.expectation import FIELDS

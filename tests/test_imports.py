@@ -53,7 +53,7 @@ _NEEDED = {
     "prefs apply": _READS_FILES,
     "prefs diff": _READS_FILES,
     "prefs drift": _READS_FILES,
-    "prefs edit": {"tempfile", "tomllib"},
+    "prefs edit": _READS_FILES | {"tempfile"},
     "prefs export": _READS_FILES,
     "prefs import": _READS_FILES,
     "push": {"dataclasses"},

@@ -26,7 +26,7 @@ _HIGHEST = 2**63 - 1
 _HINTED = 20
 _REMEMBERED = 10_000
 
-Target = tuple[int, str, int, int]
+StoredPlace = tuple[int, str, int, int]
 """Account, layer, user (or `NOBODY`), scope (or `EVERYWHERE`)."""
 Pairs = tuple[tuple[str, str], ...]
 """Full keys and their values, as stored."""
@@ -89,7 +89,7 @@ class Checker:
 
     def target(
         self, account: str, layer: str, user: str, inbox: str, conversation: str = ""
-    ) -> Target:
+    ) -> StoredPlace:
         """Return the place in the store that is meant. Raises `ValueError`."""
         of = self.account_of(account)
         known = LAYERS.get(layer.strip().lower())

@@ -1,25 +1,27 @@
-"""The preferences of many users as one document: TOML, JSON or CSV."""
+"""The preferences of many users as one document: nested tables in TOML or JSON, or CSV.
+
+CSV is read and written as it comes, however long it is.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import BinaryIO, NamedTuple, Protocol
+import csv
+import io
+import json
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from notifycli.documents.document_format import decode_document, encoding_of, format_of
-from notifycli.documents.entries import Checker, References
-from notifycli.documents.preference_csv import CsvDocument, as_csv
-from notifycli.documents.preference_tables import (
-    Layers,
-    as_json,
-    as_toml,
-    path_text,
-    read_json,
-    read_toml,
-)
+from notifycli.documents.entries import Checker, References, StoredPlace
+from notifycli.errors import DataError
 from notifycli.rules.layers import Preferences
-from notifycli.rules.preferences import Layer
+from notifycli.rules.preferences import Layer, nearest
 from notifycli.store.staged_values import (
+    LAYERS_OF_USERS,
     Locked,
     Row,
     Spoken,
@@ -29,6 +31,402 @@ from notifycli.store.staged_values import (
     inbox_of,
 )
 from notifycli.store.transaction import Entry, Target
+
+TOPS = ("default", "lock", "users")
+_MORE = "there is more after the one object that a document is"
+_SHAPE = "nothing was stored; see the shape of one: notifycli prefs export --format json"
+PLACES = {"inbox": Layer.INBOX, "conversation": Layer.CONVERSATION}
+"""In a user's table, the names of the tables of their inboxes and conversations."""
+_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
+
+Path = tuple[str, ...]
+Layers = frozenset[Layer]
+
+
+class TableDocument:
+    """Tables as they were read; the number of a place is that of its path, in order, from 1."""
+
+    def __init__(self, tables: Mapping[str, Any], name: str) -> None:
+        self._tables = tables
+        self._name = name
+        self._paths: list[Path] = []
+
+    def place(self, number: int) -> str:
+        """Name a place."""
+        return self._place_of(self._paths[number - 1])
+
+    def rows(self, checker: Checker) -> Iterator[Row]:
+        """Return what is right; what is wrong goes to the checker."""
+        for top, table in self._tables.items():
+            if top not in TOPS:
+                near = nearest(top, TOPS) or ", ".join(TOPS)
+                checker.fault(
+                    self._place_of((top,)), f"there is no such table; did you mean {near}?"
+                )
+            elif not isinstance(table, dict):
+                checker.fault(self._place_of((top,)), "is no table")
+            elif top != "users":
+                yield from self._layer(checker, (top,), table, (top, "", ""))
+            else:
+                for user, own in table.items():
+                    yield from self._user(checker, (top, user), own)
+
+    def _user(self, checker: Checker, path: Path, table: Any) -> Iterator[Row]:
+        try:
+            if not isinstance(table, dict):
+                raise ValueError("is no table")  # noqa: TRY004, TRY301 - collected below
+            user = checker.user(checker.account, path[-1])
+        except ValueError as error:
+            checker.fault(self._place_of(path), error)
+            return
+        own = {key: value for key, value in table.items() if key not in PLACES}
+        if own or not PLACES.keys() & table.keys():
+            yield from self._layer(checker, path, own, (Layer.USER, path[-1], ""))
+        for name, layer in PLACES.items():
+            if name in table:
+                checker_user = checker, user
+                yield from self._places(checker_user, (*path, name), table[name], layer)
+
+    def _places(
+        self, of: tuple[Checker, int], path: Path, places: Any, layer: Layer
+    ) -> Iterator[Row]:
+        """Read a user's tables of a layer that has a table for each inbox or conversation."""
+        checker, user = of
+        if not isinstance(places, dict):
+            checker.fault(self._place_of(path), "is no table")
+            return
+        checker.speak_of(layer, checker.account, user)
+        for id_, here in places.items():
+            if isinstance(here, dict):
+                inbox, conversation = (id_, "") if layer is Layer.INBOX else ("", id_)
+                where = (layer, path[1], inbox, conversation)
+                yield from self._layer(checker, (*path, id_), here, where)
+            else:
+                checker.fault(self._place_of((*path, id_)), "is no table")
+
+    def _layer(
+        self, checker: Checker, path: Path, table: Mapping[str, Any], where: tuple[str, ...]
+    ) -> Iterator[Row]:
+        try:
+            target = checker.target("", *where)
+        except ValueError as error:
+            checker.fault(self._place_of(path), error)
+            return
+        for key, value, written in _flat(table):
+            at = (*path, *written)
+            try:
+                pairs = checker.pairs(key, value_text(value), where[0])
+            except ValueError as error:
+                checker.fault(self._place_of(at), error)
+                continue
+            self._paths.append(at)
+            for full, read in pairs:
+                yield *target, full, read, len(self._paths)
+
+    def _place_of(self, path: Path) -> str:
+        return f"{self._name}: {path_text(path)}"
+
+
+def read_toml(text: str, name: str) -> TableDocument:
+    """Read TOML. Raises `DataError`."""
+    return TableDocument(_toml(text, name), name)
+
+
+def parse_toml(text: str, name: str) -> list[tuple[str, Any]]:
+    """Read keys and values that stand in no table of a layer. Raises `DataError`."""
+    return [(key, value) for key, value, _ in _flat(_toml(text, name))]
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text.replace("\r\n", "\n"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        at = _AT_LINE.search(str(error))
+        place = f"{name}:{at[1]}" if at else name
+        raise DataError(
+            f"{place}: {_AT_LINE.sub('', str(error))}",
+            'keys and addresses stand in quotes: "email.conversation_mention" = "on"',
+        ) from None
+
+
+def read_json(text: str, name: str) -> TableDocument:
+    """Read JSON. Raises `DataError`."""
+    try:
+        tables = json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        fault = _MORE if error.msg == "Extra data" else error.msg
+        raise DataError(f"{name}:{error.lineno}: {fault}", _SHAPE) from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{name}: {error}", "nothing was stored") from None
+    if not isinstance(tables, dict):
+        raise DataError(f"{name}:1: is no object", _SHAPE)
+    return TableDocument(tables, name)
+
+
+def path_text(path: Path) -> str:
+    """Write a path as TOML does: `users."jane@example.com"."email.created"`."""
+    return ".".join(part if _BARE.fullmatch(part) else quote_toml(part) for part in path)
+
+
+def quote_toml(text: str) -> str:
+    """Write a string as TOML and JSON both read it."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return found
+
+
+def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, Path]]:
+    """Give keys, values and how each key is written: `email.mention` may be a table."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            for key, inner, written in _flat(value):
+                yield f"{name}.{key}", inner, (name, *written)
+        else:
+            yield name, value, (name,)
+
+
+def value_text(value: Any) -> str:
+    """Return the text that stands for a value: `true` is "on". Raises `ValueError`."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, (str, int)):
+        return str(value)
+    raise ValueError(f"{value!r} is no text")
+
+
+def as_toml(values: Iterable[Written], layers: Layers, account: int) -> Iterator[str]:  # noqa: ARG001 - as `as_csv`
+    """Write TOML: a table of each layer of the account, then of each user, and of each inbox."""
+    empty = [layer for layer in (Layer.DEFAULT, Layer.LOCK) if layer in layers]
+    gap = ""
+    for place, table in groupby(values, _place):
+        while empty and empty[0] != place[0]:
+            # Without its table a document wouldn't say that nothing is set there.
+            yield f"{gap}[{empty.pop(0)}]\n"
+            gap = "\n"
+        del empty[:1]
+        lines = "".join(f"{quote_toml(item.key)} = {quote_toml(item.value)}\n" for item in table)
+        yield f"{gap}[{path_text(_path(*place))}]\n{lines}"
+        gap = "\n"
+    for layer in empty:
+        yield f"{gap}[{layer}]\n"
+        gap = "\n"
+
+
+def as_json(values: Iterable[Written], layers: Layers, account: int) -> Iterator[str]:  # noqa: ARG001 - as `as_csv`
+    """Write JSON in the same shape as TOML, indented by two spaces."""
+    of_account: dict[str, dict[str, str]] = {
+        layer: {} for layer in (Layer.DEFAULT, Layer.LOCK) if layer in layers
+    }
+    users: dict[str, dict[str, object]] = {}
+    for (layer, user, scope), table in groupby(values, _place):
+        found = {value.key: value.value for value in table}
+        if not user:
+            of_account[layer] = found
+        elif not scope:
+            users[user] = {**found}
+        else:
+            places = users.setdefault(user, {}).setdefault(layer.value, {})
+            if isinstance(places, dict):
+                places[str(abs(scope))] = found
+    tables: dict[str, object] = {**of_account}
+    if layers.intersection(LAYERS_OF_USERS):
+        tables["users"] = users
+    yield json.dumps(tables, indent=2, ensure_ascii=False)
+    yield "\n"
+
+
+def _place(value: Written) -> tuple[Layer, str, int]:
+    return value.layer, value.user, value.scope
+
+
+def _path(layer: Layer, user: str, scope: int) -> tuple[str, ...]:
+    if not user:
+        return (layer.value,)
+    return ("users", user, *((layer.value, str(abs(scope))) if scope else ()))
+
+
+COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
+CONVERSATION = "conversation"
+"""The column that a document has where it speaks of conversations."""
+_KNOWN = (*COLUMNS, CONVERSATION)
+_LAYER, _INBOX, _KEY, _VALUE = (COLUMNS.index(name) for name in ("layer", "inbox", "key", "value"))
+_NEEDED = ("key", "value")
+_DELIMITERS = ",;\t"
+_SEPARATOR = re.compile(r'"?sep=([,;\t])"?[,;]*\s*$', re.IGNORECASE)
+"""The line by which Excel is told, and tells, what stands between fields."""
+
+
+class _CsvReader(Protocol):
+    """What `csv.reader` makes; the module doesn't name its type before Python 3.13."""
+
+    @property
+    def line_num(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+
+class CsvDocument:
+    """Rows of CSV; the number of a place is that of the line on which the row ends.
+
+    Spreadsheet programs write it with `,`, `;` or TAB, and say so on a first line of their own or
+    not at all; they pad rows with empty fields.
+    """
+
+    def __init__(self, file: BinaryIO, name: str, encoding: str) -> None:
+        self._file = file
+        self._name = name
+        self._encoding = encoding
+        self._skipped = 0
+        self._padded = 0
+        """Fields of a row, with the empty ones that pad it."""
+
+    def place(self, number: int) -> str:
+        """Name a place."""
+        return f"{self._name}:{number}"
+
+    def rows(self, checker: Checker) -> Iterator[Row]:
+        """Return what is right; what is wrong goes to the checker. Raises `DataError`."""
+        text = io.TextIOWrapper(self._file, self._encoding, newline="")
+        line = 1
+        try:
+            delimiter, columns = self._head(text)
+            reader = csv.reader(text, strict=True, delimiter=delimiter)
+            for row in self._check_rows(reader, columns, checker):
+                yield row
+                line = row[-1]
+        except csv.Error as error:
+            raise DataError(
+                f"{self._name}:{self._skipped + reader.line_num}: {error}", "nothing was stored"
+            ) from None
+        except UnicodeDecodeError:
+            wrong = "UTF-8" if self._encoding == "utf-8-sig" else "UTF-16"
+            place = self._undecodable() if wrong == "UTF-8" else line
+            raise DataError(f"{self._name}:{place}: no {wrong}", "save it as UTF-8") from None
+        finally:
+            # Else the file would be closed with the text that is read from it.
+            text.detach()
+
+    def _head(self, text: io.TextIOWrapper) -> tuple[str, list[str]]:
+        """Read up to the names of the columns; gives what stands between fields, and the names."""
+        first = text.readline()
+        self._skipped = 1
+        between = _SEPARATOR.match(first)
+        if between is not None:
+            first = text.readline()
+            self._skipped = 2
+        found = max(
+            ((sign, _names(first, sign)) for sign in ([between[1]] if between else _DELIMITERS)),
+            key=lambda one: len(set(one[1]) & set(_KNOWN)),
+        )
+        columns = found[1]
+        self._padded = len(columns)
+        while columns and not columns[-1]:
+            del columns[-1]
+        self._check_columns(columns, first)
+        return found
+
+    def _check_rows(
+        self, reader: _CsvReader, columns: Sequence[str], checker: Checker
+    ) -> Iterator[Row]:
+        # A column that is left out is empty: it is read from behind the last one.
+        names = _KNOWN if CONVERSATION in columns else COLUMNS
+        pick = itemgetter(*(columns.index(c) if c in columns else len(columns) for c in names))
+        width, in_order = len(columns), tuple(columns) == COLUMNS
+        no_layer = "layer" not in columns
+        of: Sequence[str] = ()
+        target: StoredPlace | None = None
+        known = checker.known_pairs
+        for fields in reader:
+            row = _strip_padding(fields, width) if len(fields) == self._padded else fields
+            number = self._skipped + reader.line_num
+            if len(row) != width or not any(row):
+                if row and any(row):
+                    fault = f"has {len(row)} fields, and the first line has {width} columns"
+                    checker.fault(self.place(number), fault)
+                continue
+            given = row if in_order else list(pick([*row, ""]))
+            if no_layer:
+                given[_LAYER] = _layer_of(given)
+            key, value = given[_KEY], given[_VALUE]
+            try:
+                if checker.only is not None and checker.account_of(given[0]) != checker.only:
+                    checker.foreign_count += 1
+                    continue
+                place = given[:_KEY] + given[_VALUE + 1 :]
+                if target is None or place != of:
+                    of, target = place, None
+                    target = checker.target(*of)
+                pairs = known.get((key, value)) or checker.pairs(key, value, target[1])
+            except ValueError as error:
+                checker.fault(self.place(number), error)
+                continue
+            account, layer, user, scope = target
+            for full, read in pairs:
+                yield account, layer, user, scope, full, read, number
+
+    def _check_columns(self, columns: Sequence[str], line: str) -> None:
+        unknown = [column for column in columns if column not in _KNOWN]
+        missing = [column for column in _NEEDED if column not in columns]
+        if unknown or missing or len(set(columns)) < len(columns):
+            raise DataError(
+                f"{self._name}:{self._skipped}: the columns are {','.join(COLUMNS)}; "
+                f"found {line.strip() or 'nothing'}",
+                "give the first line these names, in any order",
+            )
+
+    def _undecodable(self) -> int:
+        self._file.seek(0)
+        for number, line in enumerate(self._file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+        return 1
+
+
+def _layer_of(given: Sequence[str]) -> Layer:
+    """Return the layer of a row that doesn't name it."""
+    if any(field.strip() for field in given[_VALUE + 1 :]):
+        return Layer.CONVERSATION
+    return Layer.INBOX if given[_INBOX].strip() else Layer.USER
+
+
+def _names(line: str, delimiter: str) -> list[str]:
+    """Return the names of columns, in small letters."""
+    try:
+        row = next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+    return [name.strip().lower() for name in row]
+
+
+def _strip_padding(row: list[str], width: int) -> list[str]:
+    """Return a row without the empty fields that pad it."""
+    return row if any(row[width:]) else row[:width]
+
+
+def as_csv(values: Iterable[Written], layers: Layers, account: int) -> Iterator[str]:
+    """Write CSV with the columns `COLUMNS`, a row a value; with one more for conversations."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    of_conversations = Layer.CONVERSATION in layers
+    writer.writerow((*COLUMNS, CONVERSATION) if of_conversations else COLUMNS)
+    for layer, user, scope, key, value in values:
+        row = (account, layer.value, user, inbox_of(scope) or "", key, value)
+        writer.writerow((*row, conversation_of(scope) or "") if of_conversations else row)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue()
+
 
 _BATCH = 5_000
 _SNIFFED = 4096

@@ -9,7 +9,7 @@ from typing import Any
 import tomlkit
 from tomlkit.items import Table, Whitespace
 
-from notifycli.documents.preference_tables import PLACES, Layers, as_toml, value_text
+from notifycli.documents.preference_document import PLACES, Layers, as_toml, value_text
 from notifycli.errors import DataError
 from notifycli.rules.preferences import InvalidPreferenceError, Layer, full_keys, read_timed_value
 from notifycli.store.staged_values import LAYERS_OF_USERS, Written

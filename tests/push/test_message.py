@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from notifycli.delivery.push_channel import seconds_of
-from notifycli.delivery.push_message import LONGEST_PLAINTEXT, cut, message_of
+from notifycli.delivery.push_channel import LONGEST_PLAINTEXT, cut, message_of, seconds_of
 from notifycli.rules.notifications import EVERY_TYPE, Channel, NotificationType
 from notifycli.store.outbox import Notice
 from tests.delivery.notices import notice as a_notice

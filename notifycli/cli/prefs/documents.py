@@ -18,8 +18,7 @@ from notifycli.cli.prefs.changes import Counted, difference_cells, show_differen
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal
 from notifycli.documents.entries import LAYERS
-from notifycli.documents.preference_document import FORMATS, PreferenceDocument
-from notifycli.documents.preference_tables import Layers, read_toml
+from notifycli.documents.preference_document import FORMATS, Layers, PreferenceDocument, read_toml
 from notifycli.errors import DataError, UsageError
 from notifycli.replay.sources import STDIN, place_of, total_size
 from notifycli.rules.layers import drifts

@@ -19,7 +19,7 @@ from notifycli.cli.command import USER, command_class, examples, part, session_o
 from notifycli.cli.prefs.show import InboxId, one_inbox
 from notifycli.cli.session import display_name, find_inbox, plural
 from notifycli.cli.terminal import print_error
-from notifycli.documents.preference_tables import parse_toml, quote_toml, value_text
+from notifycli.documents.preference_document import parse_toml, quote_toml, value_text
 from notifycli.errors import ConfigurationError, DataError, NotifycliError
 from notifycli.rules.layers import Resolved
 from notifycli.rules.preferences import (
