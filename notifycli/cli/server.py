@@ -260,13 +260,9 @@ def serve(
     with session.store(create=True):
         pass  # What is wrong with it is told here, and not of each request.
     metrics = Metrics(session.location)
+    journal = journal_path(session)
     api = Api(
-        session.location,
-        now,
-        log,
-        allow_loopback=allow_loopback,
-        metrics=metrics,
-        journal=journal_path(session),
+        session.location, now, log, allow_loopback=allow_loopback, metrics=metrics, journal=journal
     )
     http_server.run(
         api.application(),

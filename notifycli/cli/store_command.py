@@ -192,6 +192,16 @@ def backup(ctx: typer.Context, file: Archive) -> None:
     session.info(f"wrote the store{also} to {file}")
 
 
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace",
+        help="Move what is there aside: files to names ending in .before, a server's schema to "
+        "notifycli_before.",
+    ),
+]
+
+
 @app.command(
     "restore",
     cls=command_class(),
@@ -201,14 +211,7 @@ def restore(
     ctx: typer.Context,
     file: Archive,
     *,
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace",
-            help="Move what is there aside: files to names ending in .before, a server's schema to "
-            "notifycli_before.",
-        ),
-    ] = False,
+    replace: Replace = False,
 ) -> None:
     """Bring a backup back; stop what uses the store before.
 

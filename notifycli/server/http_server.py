@@ -388,6 +388,24 @@ class _Log(logging.Handler):
         self._log(record.getMessage().strip().rpartition("\n")[2])
 
 
+def _config(app: ASGIApp, place: ListenAddress, limits: ConnectionLimits) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=type("_LimitedProtocol", (_Protocol,), {"limits": limits}),
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=place.behind_proxy is not None,
+        forwarded_allow_ips=place.behind_proxy,
+        h11_max_incomplete_event_size=LARGEST_HEAD,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        ssl_certfile=place.tls_cert,
+        ssl_keyfile=place.tls_key,
+    )
+
+
 def run(
     app: ASGIApp, place: ListenAddress, told: Callable[[str], None], log: Callable[[str], None]
 ) -> None:
@@ -405,21 +423,7 @@ def run(
         host, port = listening.getsockname()[:2]
         scheme = "http" if place.tls_cert is None else "https"
         shown = f"[{host}]" if ":" in host else host
-        config = uvicorn.Config(
-            app,
-            http=type("_LimitedProtocol", (_Protocol,), {"limits": limits}),
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=place.behind_proxy is not None,
-            forwarded_allow_ips=place.behind_proxy,
-            h11_max_incomplete_event_size=LARGEST_HEAD,
-            timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=STOP_SECONDS,
-            ssl_certfile=place.tls_cert,
-            ssl_keyfile=place.tls_key,
-        )
+        config = _config(app, place, limits)
         for name in ("uvicorn", "asyncio"):
             logging.getLogger(name).handlers = [_Log(log)]
         server = _UvicornServer(config, limits, lambda: told(f"{scheme}://{shown}:{port}"), log)
