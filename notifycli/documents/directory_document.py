@@ -116,13 +116,7 @@ def import_directory(
     inboxes = {inbox.id: inbox for inbox in store.inboxes(account)}
     teams = {team.id: team for team in store.teams(account)}
     known = {user.id for user in document.users}.union(() if replace else users)
-    faults = [
-        *faults_of(document, known),
-        *_address_conflicts(document, () if replace else users.values()),
-    ]
-    if faults:
-        listed = "\n".join(f"{place}: {fault}" for fault in faults)
-        raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
+    _check(document, known, () if replace else users.values(), place)
     if document.account.name:
         change.name_account(document.account.name)
     if replace:
@@ -138,6 +132,14 @@ def import_directory(
         team = teams.get(given.id, Team(given.id))
         members = _new_members(given, team.members, known) or ()
         change.put_team(Team(given.id, _or(given.name, team.name), members))
+
+
+def _check(document: DirectoryDocument, known: set[int], users: Iterable[User], place: str) -> None:
+    """Raise `DataError` for what a document has wrong, by itself or beside users who stay."""
+    faults = [*faults_of(document, known), *_address_conflicts(document, users)]
+    if faults:
+        listed = "\n".join(f"{place}: {fault}" for fault in faults)
+        raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
 
 
 def export_directory(store: Store, account: int) -> dict[str, object]:

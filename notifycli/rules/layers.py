@@ -6,7 +6,7 @@ Values that are not stored can be laid over those that are: what if others held?
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
@@ -292,20 +292,8 @@ def read_settings(
     unavailable = resolved("when_unavailable")
     sets = _audio_sets(audio.value, profile)
     seconds = Duration.parse(inactive.value).microseconds
-    keys: Collection[str] = _SWITCHES.keys()
-    if everybodys is not None:
-        keys = preferences.own_keys(user, inbox).union(apart)
-    enabled = {} if everybodys is None else dict(everybodys.enabled)
-    switched_on = {} if everybodys is None else dict(everybodys.switched_on)
-    for key in _SWITCHES.keys() & keys:
-        value, origin = resolved(key)
-        enabled[_SWITCHES[key]] = Resolved(value == "on", origin)
-    for type_ in {_SWITCHES[key][1] for key in _SWITCHES.keys() & keys}:
-        switched_on[type_] = tuple(
-            (channel, enabled[channel, type_].origin)
-            for channel in SWITCHED_CHANNELS
-            if enabled[channel, type_].value
-        )
+    own = preferences.own_keys(user, inbox).union(apart)
+    enabled, switched_on = _switches(own, resolved, everybodys)
     switched_on[NotificationType.NEW_MESSAGE] = ((Channel.AUDIO, audio.origin),) if sets else ()
     return Settings(
         enabled=enabled,
@@ -320,6 +308,31 @@ def read_settings(
         inactive_after=Resolved(seconds, inactive.origin),
         connected_for=seconds if profile.live_presence else _CONNECTED_FOR,
     )
+
+
+def _switches(
+    own: Collection[str], resolved: Callable[[str], Resolved[str]], everybodys: Settings | None
+) -> tuple[
+    dict[tuple[Channel, NotificationType], Resolved[bool]],
+    dict[NotificationType, tuple[tuple[Channel, Layer], ...]],
+]:
+    """Return each switch, and by type the channels on which it is on.
+
+    Those of their `own` are read; the others are everybody's, if there is such a thing yet.
+    """
+    keys = _SWITCHES.keys() if everybodys is None else _SWITCHES.keys() & own
+    enabled = {} if everybodys is None else dict(everybodys.enabled)
+    switched_on = {} if everybodys is None else dict(everybodys.switched_on)
+    for key in keys:
+        value, origin = resolved(key)
+        enabled[_SWITCHES[key]] = Resolved(value == "on", origin)
+    for type_ in {_SWITCHES[key][1] for key in keys}:
+        switched_on[type_] = tuple(
+            (channel, enabled[channel, type_].origin)
+            for channel in SWITCHED_CHANNELS
+            if enabled[channel, type_].value
+        )
+    return enabled, switched_on
 
 
 @lru_cache(256)

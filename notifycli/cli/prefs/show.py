@@ -128,25 +128,12 @@ def prefs_list(
     --show-origin, and elsewhere, each preference has a line that says whose it is.
     """
     session = session_of(ctx)
-    here = Place(one_inbox(inbox), conversation)
+    here = Situation(one_inbox(inbox), conversation)
     chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
     unnamed = frozenset[str]() if keys else BEYOND
     if session.selects_many and not default:
-        if session.shows_table and not (keys or show_origin or own):
-            shown = [key for key in KEYS if key not in _ASIDE and key not in BEYOND]
-            _show_matrix(session, [*_of_many(session, shown, here, own=False)])
-        else:
-            show(
-                session,
-                (
-                    one
-                    for one in _of_many(session, chosen, here, own=own)
-                    if _is_listed(one, unnamed)
-                ),
-                UserPreferenceRecord,
-                heads=["User", *_HEADS],
-                cells=lambda item: [text(item.email or item.user_id), *_cells(item)],
-            )
+        as_matrix = session.shows_table and not (keys or show_origin or own)
+        _show_many(session, chosen, here, unnamed, own=own, as_matrix=as_matrix)
     else:
         records = _effective(session, chosen, here, default=default)
         records = [one for one in records if _is_listed(one, unnamed)]
@@ -156,6 +143,29 @@ def prefs_list(
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
     if not default and SOUND_KEYS.intersection(chosen):
         _tell_unheard(session)
+
+
+def _show_many(
+    session: Session,
+    keys: Sequence[str],
+    here: Situation,
+    unnamed: Collection[str],
+    *,
+    own: bool,
+    as_matrix: bool,
+) -> None:
+    """Print what several users have, with a line for each user or for each of their values."""
+    if as_matrix:
+        shown = [key for key in KEYS if key not in _ASIDE and key not in BEYOND]
+        _show_matrix(session, [*_of_many(session, shown, here, own=False)])
+        return
+    show(
+        session,
+        (one for one in _of_many(session, keys, here, own=own) if _is_listed(one, unnamed)),
+        UserPreferenceRecord,
+        heads=["User", *_HEADS],
+        cells=lambda item: [text(item.email or item.user_id), *_cells(item)],
+    )
 
 
 def _is_listed(record: PreferenceRecord | UserPreferenceRecord, unnamed: Collection[str]) -> bool:
@@ -206,7 +216,7 @@ def prefs_get(
             hint = f"notifycli prefs list {key}"
             raise UsageError(f"{key} stands for {len(full)} preferences", hint)
         chosen += full
-    here = Place(one_inbox(inbox), conversation)
+    here = Situation(one_inbox(inbox), conversation)
     records = _effective(session, chosen, here, default=default)
     if session.output is not None:
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
@@ -219,7 +229,7 @@ def prefs_get(
     )
 
 
-class Place(NamedTuple):
+class Situation(NamedTuple):
     """Where values are asked for: in an inbox, in a conversation, or anywhere."""
 
     inbox: Reference | None
@@ -231,7 +241,7 @@ class Place(NamedTuple):
 
 
 def _effective(
-    session: Session, keys: Iterable[str], place: Place, *, default: bool
+    session: Session, keys: Iterable[str], place: Situation, *, default: bool
 ) -> list[PreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
@@ -243,7 +253,7 @@ def _effective(
 
 
 def _of_many(
-    session: Session, keys: Sequence[str], place: Place, *, own: bool
+    session: Session, keys: Sequence[str], place: Situation, *, own: bool
 ) -> Iterator[UserPreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
