@@ -27,6 +27,8 @@ FIELDS = tuple(
     field for field in Decision.__struct_fields__ if field not in ("at", "email", "deliverable")
 )
 INTRUDER = 999
+BEYOND = {Reason.MUTED, Reason.UNAVAILABLE, NotificationType.TEAM_ASSIGNMENT}
+"""What Chatwoot hasn't got: its rows are in `test_beyond`."""
 
 
 def by_product(case: Case) -> list[Json]:
@@ -69,8 +71,8 @@ def test_every_rung_of_every_ladder_is_reached_by_some_row() -> None:
     expected = {(one.type, one.reason) for case in CASES for one in case.expected}
     reasons = {reason for _, reason in expected}
     types = {type_ for type_, reason in expected if reason == "enabled"}
-    assert reasons == {reason.value for reason in Reason}
-    assert types == {type_.value for type_ in NotificationType}
+    assert reasons == {reason.value for reason in set(Reason) - BEYOND}
+    assert types == {type_.value for type_ in set(NotificationType) - BEYOND}
     assert {rule.reason for ladder in ladders_of(NOTIFYCLI).whole.values() for rule in ladder} == (
         set(Reason) - {Reason.ENABLED}
     )
