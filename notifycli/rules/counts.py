@@ -6,7 +6,7 @@ Everything here can be merged: the counts of parts of a log, by account, are tho
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import tzinfo
 from typing import NamedTuple, TypeVar
 
@@ -16,7 +16,7 @@ from notifycli.events.timestamps import SECOND, to_datetime
 from notifycli.rules.decision import ChangedDecision, ChangeKind, Reason, RecipientFields
 from notifycli.rules.ladder import channels_of
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.plan import Evaluator, Plan
+from notifycli.rules.plan import Evaluator, Everyone, Plan
 from notifycli.rules.preferences import Layer
 from notifycli.rules.state import Assumptions
 
@@ -252,6 +252,7 @@ class Counts(Struct):
         """
         concerned: dict[NotificationType, defaultdict[int, int]]
         concerned = defaultdict(lambda: defaultdict(int))
+        often: defaultdict[Everyone, int] = defaultdict(int)
         for plan in evaluator.every_plan():
             of_type = concerned[plan.type]
             for user, times in plan.named.items():
@@ -259,8 +260,10 @@ class Counts(Struct):
             if plan.times:
                 for user in plan.audience.users:
                     of_type[user] += plan.times
-            self._add_judged(account, evaluator, plan, takes)
+            self._add_plan(often, plan, evaluator)
             plan.begin_anew()
+        for decided, times in often.items():
+            self._add_decided(account, evaluator, decided, times, takes)
         users = evaluator.directory.users
         for type_, of_type in concerned.items():
             channels = channels_of(type_)
@@ -272,25 +275,22 @@ class Counts(Struct):
                         key = user, email, channel, type_
                         self.decided[key] = self.decided.get(key, 0) + times
 
-    def _add_judged(
-        self, account: int, evaluator: Evaluator, plan: Plan, takes: Takes | None
-    ) -> None:
-        """Add what was decided one by one, and why what is switched on among the rest isn't."""
-        apart: Counter[int] = Counter()
+    def _add_plan(self, often: dict[Everyone, int], plan: Plan, evaluator: Evaluator) -> None:
+        """Add how often what was decided: one by one, and of the others who want it."""
+        apart: defaultdict[int, int] = defaultdict(int)
         for decided, times in plan.apart.items():
             apart[decided[0].user_id] += times
-            self._add_decided(account, evaluator, decided, times, takes)
-        everybody = self.insight is not None
-        rest = plan.audience.users if everybody else plan.audience.wanting
-        for user in rest if plan.times else ():
-            decided, times = evaluator.default(plan, user), plan.times - apart[user]
-            self._add_decided(account, evaluator, decided, times, takes)
+            often[decided] += times
+        if plan.times:
+            everybody = self.insight is not None
+            for user in plan.audience.users if everybody else plan.audience.wanting:
+                often[evaluator.default(plan, user)] += plan.times - apart.get(user, 0)
 
     def _add_decided(
         self,
         account: int,
         evaluator: Evaluator,
-        decided: Sequence[RecipientFields],
+        decided: Everyone,
         times: int,
         takes: Takes | None,
     ) -> None:

@@ -706,6 +706,8 @@ class Evaluator:
 
     def default(self, plan: Plan, user: int) -> Everyone:
         """Return what is decided of one of an audience who isn't judged."""
+        if user in plan.told:
+            return plan.told[user].decided
         known = plan.defaults.get(user)
         if known is None:
             known = plan.defaults[user] = self._default(plan, user)
@@ -714,8 +716,6 @@ class Evaluator:
     def _default(self, plan: Plan, user: int) -> Everyone:
         if plan.reason is not None:
             return self._choices.hindered(plan.type, user, plan.inbox, plan.reason)
-        if user in plan.told:
-            return plan.told[user].decided
         if plan.type is _AUDIO:
             return self._choices.not_covered(user, self.settings.of(user, plan.inbox))
         return self._choices.of(plan.type, user, plan.inbox).decided
