@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 from msgspec import Struct, field
@@ -23,7 +23,7 @@ from notifycli.events.content import Said, event_key, read_said
 from notifycli.events.decode import decode_event
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
-from notifycli.rules.decision import Decision, Selection, join_fields
+from notifycli.rules.decision import Decision, RecipientFields, Selection, join_fields
 from notifycli.rules.notifications import Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
@@ -152,24 +152,25 @@ class Enqueuer:
         own_time = event.at
         evaluation = self.replay.evaluate(event)
         self.fed.events += 1
-        fired = [] if evaluation is None else self._decisions(evaluation)
+        fired = [] if evaluation is None else self._selected(evaluation)
         if fired:
             self._keep(fired, event, own_time, line)
         met = self._accounts.get(event.account or 0)
         if met is not None and event.conversation is not None:
             self.channels.see(event, met.conversation(event).assignee)
 
-    def _decisions(self, evaluation: Evaluation) -> list[Decision]:
-        """Give the decisions to deliver, of those that fire."""
-        event, fired, selection = evaluation.event, evaluation.fired, self._terms.selection
-        if not selection.takes_every_kind():
-            account, takes = event.account or 0, selection.takes_kind
-            fired = [one for one in fired if takes(account, one.user_id, one.channel, one.type)]
-        fields = event_fields(event) if fired else None
-        return [] if fields is None else [join_fields(fields, recipient) for recipient in fired]
+    def _selected(self, evaluation: Evaluation) -> list[RecipientFields]:
+        """Return what is to be delivered, of what fires."""
+        fired, selection = evaluation.fired, self._terms.selection
+        if selection.takes_every_kind():
+            return fired
+        account, takes = evaluation.event.account or 0, selection.takes_kind
+        return [one for one in fired if takes(account, one.user_id, one.channel, one.type)]
 
     def pending(self) -> list[Decision]:
         """Give the decisions that are kept to be written and weren't ever before; for a dry run."""
+        if not self._entries:
+            return []
         new = [d for entry, d in self._entries if not self._store.outbox.has(entry)]
         self.fed.written.update(decision.channel for decision in new)
         self._entries.clear()
@@ -239,22 +240,27 @@ class Enqueuer:
             else:
                 account.take_over(directory, preferences)
 
-    def _keep(self, fired: list[Decision], event: Event, own_time: int | None, line: bytes) -> None:
+    def _keep(
+        self, fired: Iterable[RecipientFields], event: Event, own_time: int | None, line: bytes
+    ) -> None:
         own_age = AGE_OF_UNTIMED if own_time is None else self._store.outbox.now() - own_time
         too_old = None
         if own_age > self._terms.max_age:
             too_old = self.fed.untimed if own_time is None else self.fed.old
-        said = key = None
-        for decision in fired:
+        fields = said = key = None
+        for recipient in fired:
+            channel = recipient.channel
             if too_old is not None:
-                too_old[decision.channel] += 1
-            elif not decision.deliverable:
-                self.fed.undeliverable[decision.channel] += 1
-            elif not self.channels.takes(decision.channel):
-                self.fed.closed[decision.channel] += 1
+                too_old[channel] += 1
+            elif not recipient.deliverable:
+                self.fed.undeliverable[channel] += 1
+            elif not self.channels.takes(channel):
+                self.fed.closed[channel] += 1
             else:
+                fields = fields or event_fields(event)
                 said = said or read_said(line, event)
                 key = key or event_key(event, own_time, line)
+                decision = join_fields(fields, recipient)
                 self._admit(_entry(decision, event, key, said), decision)
 
     def _admit(self, entry: OutboxEntry, decision: Decision) -> None:
