@@ -356,10 +356,7 @@ def origin_of_enabled(case: Case) -> Layer:
     return _audio_origin(case) if audio else _switch_origin(case)
 
 
-def obstacles(case: Case) -> list[tuple[Reason, Layer | None]]:
+def obstacles(case: Case) -> tuple[Reason, ...]:
     """Give every reason that holds, not just the first: what else would have to change."""
-    return [
-        (rule.reason, rule.origin(case) if rule.origin else None)
-        for rule in ladders_of(case.profile).whole[case.type]
-        if rule.holds(case)
-    ]
+    rules = ladders_of(case.profile).whole[case.type]
+    return tuple([rule.reason for rule in rules if rule.holds(case)])

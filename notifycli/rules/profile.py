@@ -22,7 +22,7 @@ _WRITTEN = r"(?a)(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?"
 Version = tuple[int, int, int]
 
 
-class Profile(Struct, frozen=True):
+class Profile(Struct, frozen=True, cache_hash=True):
     """The switches of a set of rules; as they are here, those of `notifycli`."""
 
     name: str = OURS

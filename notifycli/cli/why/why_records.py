@@ -350,7 +350,7 @@ class Remedies:
         it: nothing at all, or just what would notify of the event in another way.
         """
         fires = decision.outcome is Outcome.FIRE
-        reasons = (Reason.ENABLED,) if fires else tuple(why for why, _ in obstacles(cases[-1]))
+        reasons = (Reason.ENABLED,) if fires else obstacles(cases[-1])
         by_access = Reason.NO_ACCESS in reasons
         where = decision.user_id, decision.conversation_id
         if by_access or where in self._preferences.conversation:
