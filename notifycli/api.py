@@ -66,10 +66,12 @@ def read_preferences(document: Source, directory: Directory, account: int = 1) -
     The directory tells whom it names. Raises `DataError`, which names each fault with its place.
     """
     place = _place(document, "preferences")
-    return PreferenceDocument(_Users(directory), BytesIO(_text(document)), place, account).policy()
+    return PreferenceDocument(
+        _KnownUsers(directory), BytesIO(_text(document)), place, account
+    ).policy()
 
 
-class _Users(References):
+class _KnownUsers(References):
     def __init__(self, directory: Directory) -> None:
         self._known = references_of((user.id, user.email) for user in directory.users.values())
 

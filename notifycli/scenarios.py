@@ -58,7 +58,7 @@ _STEPS = re.compile(rf"\+\s*(?:{_STEP.pattern}\s*)+", re.ASCII)
 _TIME_OF_DAY = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?", re.ASCII)
 
 
-class Clock:
+class ScenarioClock:
     """Turns written times into moments, microseconds since 1970 UTC.
 
     `09:00:30` is on the day of the time before, `+20s` (or `+1d`, `+1h30m`) after it; anything else
@@ -305,12 +305,12 @@ class _Reader:
     def _add_shared_fault(self, text: str) -> None:
         self._faults.append(f"{self._file}: {text}")
 
-    def _clock(self) -> Clock:
+    def _clock(self) -> ScenarioClock:
         try:
-            return Clock(self._given.get("start", FIRST_DAY))
+            return ScenarioClock(self._given.get("start", FIRST_DAY))
         except ValueError as error:
             self._fault(f"start: {error}")
-            return Clock()
+            return ScenarioClock()
 
     def _file_or(self, name: str, given: object) -> bytes | None:
         """Give the contents of the file that is named instead of a table."""
@@ -367,7 +367,7 @@ class _Reader:
             )
         return user
 
-    def _events(self, clock: Clock) -> Iterator[Event]:
+    def _events(self, clock: ScenarioClock) -> Iterator[Event]:
         given = self._own.get("events", [])
         text = self._file_or("events", given)
         if text is not None and text.startswith(PACKED):
@@ -396,7 +396,7 @@ class _Reader:
         except DamageError as error:
             self._fault(f"{file}: {error}")
 
-    def _event(self, item: object, number: int, clock: Clock) -> Event:
+    def _event(self, item: object, number: int, clock: ScenarioClock) -> Event:
         if not isinstance(item, dict):
             raise EventError("a table with the fields of an event is expected")
         at = item.get("at")
@@ -409,7 +409,7 @@ class _Reader:
             clock.set(format_moment(event.at))
         return event
 
-    def _read_expected(self, name: str, clock: Clock) -> Iterator[dict[str, object]]:
+    def _read_expected(self, name: str, clock: ScenarioClock) -> Iterator[dict[str, object]]:
         given = self._own.get(name, [])
         if not isinstance(given, list):
             self._fault(f"{name}: a list is expected")

@@ -73,7 +73,7 @@ class Found(Struct):
         return self.conversation.last_activity_at == conversation.last_activity_at
 
 
-class Past(NamedTuple):
+class PastEvents(NamedTuple):
     """The events, each a line of a log, by time, and what they don't know."""
 
     lines: list[bytes]
@@ -236,7 +236,7 @@ class PastReader:
 
 def rebuild(
     account: int, found: Iterable[Found], wanted: Wanted, names: Names, bots: frozenset[int]
-) -> Past:
+) -> PastEvents:
     """Return the events of conversations in the span that is wanted, by time."""
     since = "" if wanted.since is None else iso_time(wanted.since / SECOND)
     until = None if wanted.until is None else iso_time(wanted.until / SECOND)
@@ -245,7 +245,7 @@ def rebuild(
     # As lines they take a tenth of the memory.
     timed = [(_time_of(event), msgspec.json.encode(event)) for event in rebuilder.events(rows)]
     timed.sort(key=itemgetter(0))
-    return Past([line for _, line in timed], rebuilder.inexact)
+    return PastEvents([line for _, line in timed], rebuilder.inexact)
 
 
 def names_of(api: ChatwootApi) -> Names:

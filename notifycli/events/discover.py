@@ -25,7 +25,7 @@ class _Person(Person, gc=False):
     name: str | None = None
 
 
-class _Inbox(Struct, gc=False):
+class _NamedInbox(Struct, gc=False):
     name: str | None = None
 
 
@@ -40,7 +40,7 @@ class _Conversation(Struct, gc=False):
 class _Body(Struct, gc=False):
     conversation: _Conversation | None = None
     meta: _Meta | None = None
-    inbox: _Inbox | None = None
+    inbox: _NamedInbox | None = None
     performed_by: _Person | None = None
     performer: _Person | None = None
     user: _Person | None = None

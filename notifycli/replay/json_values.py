@@ -34,7 +34,7 @@ _BEFORE_ONE_MORE = b"[,:"
 _SPACE = b" \t\r\n"
 
 
-class Value(NamedTuple):
+class JSONValue(NamedTuple):
     """A JSON value, or a line that is none."""
 
     line: int
@@ -69,7 +69,7 @@ def lines_by_block(blocks: Iterable[bytes]) -> Iterator[list[bytes | None]]:
         yield [b"".join(parts) if length <= LONGEST_LINE else None]
 
 
-def split_values(blocks: Iterable[bytes]) -> Iterator[Value]:
+def split_values(blocks: Iterable[bytes]) -> Iterator[JSONValue]:
     """Return the JSON values of a text, however they are laid out; of an array, its elements.
 
     A line that begins no value is given as it is. What breaks off is a fault, after which it goes
@@ -113,27 +113,27 @@ class _Splitter:
         self._next = b""
         """After a value that breaks off: what the next one begins with."""
 
-    def feed(self, block: bytes) -> Iterator[Value]:
+    def feed(self, block: bytes) -> Iterator[JSONValue]:
         """Return the values that are complete with another block."""
         self._text += block
         yield from self._values(final=False)
         self._forget(self._start if self._open else self._place)
 
-    def finish(self) -> Iterator[Value]:
+    def finish(self) -> Iterator[JSONValue]:
         """Return what is left when nothing more comes."""
         yield from self._values(final=True)
         if self._in_array:
-            yield Value(self._array, b"", "the array that begins here has no end")
+            yield JSONValue(self._array, b"", "the array that begins here has no end")
 
-    def _values(self, *, final: bool) -> Iterator[Value]:
+    def _values(self, *, final: bool) -> Iterator[JSONValue]:
         while True:
             value = self._value(final=final) if self._open else self._between(final=final)
-            if isinstance(value, Value):
+            if isinstance(value, JSONValue):
                 yield value
             elif not value:
                 return
 
-    def _between(self, *, final: bool) -> Value | bool:
+    def _between(self, *, final: bool) -> JSONValue | bool:
         """Go on to the next value; tells whether it has, as far as the text goes."""
         if self._next and not self._resume():
             return False
@@ -146,7 +146,7 @@ class _Splitter:
         if first == b"]" and self._in_array:
             self._in_array = False
             self._place, self._before = end + 1, b""
-            return Value(self._array, b"[]") if self._empty else True
+            return JSONValue(self._array, b"[]") if self._empty else True
         if first == b"[" and not self._in_array:
             self._in_array = self._empty = True
             self._array = self._line_at(end)
@@ -161,7 +161,7 @@ class _Splitter:
             return self._line_or_scalar(first, final=final)
         return True
 
-    def _line_or_scalar(self, first: bytes, *, final: bool) -> Value | bool:
+    def _line_or_scalar(self, first: bytes, *, final: bool) -> JSONValue | bool:
         pattern = _TOKEN if first == b'"' else _SCALAR if self._in_array else _REST_OF_LINE
         end = _end(pattern.match(self._text, self._place))
         self._start = self._place
@@ -170,7 +170,7 @@ class _Splitter:
             return self._broken(too_long(LONGEST_LINE)) if long else False
         return self._take(end)
 
-    def _value(self, *, final: bool) -> Value | bool:
+    def _value(self, *, final: bool) -> JSONValue | bool:
         """Go on to the end of a value, as far as the text goes."""
         place = len(self._text)
         for token in _TOKEN.finditer(self._text, self._place):
@@ -205,22 +205,22 @@ class _Splitter:
             before -= 1
         return self._text[before] not in _BEFORE_ONE_MORE
 
-    def _take(self, end: int) -> Value:
+    def _take(self, end: int) -> JSONValue:
         line = self._line_at(self._start)
         text = bytes(self._text[self._start : end])
         self._place = end
         self._before = b""
         if len(text) > LONGEST_LINE and b"\n" not in text:
-            return Value(line, b"", too_long(LONGEST_LINE))
-        return Value(line, text)
+            return JSONValue(line, b"", too_long(LONGEST_LINE))
+        return JSONValue(line, text)
 
-    def _broken(self, fault: str = "no JSON object: what begins here breaks off") -> Value:
+    def _broken(self, fault: str = "no JSON object: what begins here breaks off") -> JSONValue:
         """Give up the value that is being read, and look for the next that begins like it."""
         line = self._line_at(self._start)
         self._next = b"\n" + self._before + b"{"
         self._open.clear()
         self._place = self._start
-        return Value(line, b"", fault)
+        return JSONValue(line, b"", fault)
 
     def _resume(self) -> bool:
         found = self._text.find(self._next, self._place)

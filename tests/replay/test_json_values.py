@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from notifycli.replay import json_values
 from notifycli.replay.json_values import (
-    Value,
+    JSONValue,
     lines_by_block,
     objects_in,
     split_lines,
@@ -26,11 +26,11 @@ def in_blocks(data: bytes, size: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def texts(*pairs: tuple[int, str]) -> list[Value]:
-    return [Value(line, text.encode()) for line, text in pairs]
+def texts(*pairs: tuple[int, str]) -> list[JSONValue]:
+    return [JSONValue(line, text.encode()) for line, text in pairs]
 
 
-LAID_OUT: list[tuple[str, str, list[Value]]] = [
+LAID_OUT: list[tuple[str, str, list[JSONValue]]] = [
     ("an object over lines", '{\n "a": [1,\n{}]\n}', texts((1, '{\n "a": [1,\n{}]\n}'))),
     (
         "one after the other",
@@ -53,20 +53,20 @@ LAID_OUT: list[tuple[str, str, list[Value]]] = [
     (
         "one that breaks off in a text",
         '{"a":"b\n{"c":2}',
-        [Value(1, b"", OFF), *texts((2, '{"c":2}'))],
+        [JSONValue(1, b"", OFF), *texts((2, '{"c":2}'))],
     ),
-    ("… between fields", '{"a":{}\n{"c":\n2}', [Value(1, b"", OFF), *texts((2, '{"c":\n2}'))]),
-    ("… at the beginning", '{\n{"c":2}', [Value(1, b"", OFF), *texts((2, '{"c":2}'))]),
-    ("… at the end", '{"c":2}\n{"a":', [*texts((1, '{"c":2}')), Value(2, b"", OFF)]),
+    ("… between fields", '{"a":{}\n{"c":\n2}', [JSONValue(1, b"", OFF), *texts((2, '{"c":\n2}'))]),
+    ("… at the beginning", '{\n{"c":2}', [JSONValue(1, b"", OFF), *texts((2, '{"c":2}'))]),
+    ("… at the end", '{"c":2}\n{"a":', [*texts((1, '{"c":2}')), JSONValue(2, b"", OFF)]),
     (
         "… in an array",
         '[\n  {"a": [1}\n  },\n  {"b": 2}\n]',
-        [Value(2, b"", OFF), *texts((4, '{"b": 2}'))],
+        [JSONValue(2, b"", OFF), *texts((4, '{"b": 2}'))],
     ),
     (
         "an array that has no end",
         '\n[{"a":1},',
-        [*texts((2, '{"a":1}')), Value(2, b"", "the array that begins here has no end")],
+        [*texts((2, '{"a":1}')), JSONValue(2, b"", "the array that begins here has no end")],
     ),
 ]
 
@@ -75,7 +75,7 @@ LAID_OUT: list[tuple[str, str, list[Value]]] = [
     ("text", "expected"), [row[1:] for row in LAID_OUT], ids=[row[0] for row in LAID_OUT]
 )
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_a_text_is_split_into_values(text: str, expected: list[Value], size: int) -> None:
+def test_a_text_is_split_into_values(text: str, expected: list[JSONValue], size: int) -> None:
     assert list(split_values(in_blocks(text.encode(), size))) == expected
 
 

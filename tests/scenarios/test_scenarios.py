@@ -13,7 +13,7 @@ from notifycli.events.timestamps import format_moment
 from notifycli.rules.decision import Reason
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.replay import Account, Replay
-from notifycli.scenarios import Clock, Scenario, read_scenarios, try_scenario
+from notifycli.scenarios import Scenario, ScenarioClock, read_scenarios, try_scenario
 from tests.scenarios.desk import Desk
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "scenarios"
@@ -91,13 +91,13 @@ def test_the_shipped_scenarios_show_every_reason_and_every_type() -> None:
     ],
 )
 def test_the_clock_reads_what_a_hand_writes(written: list[Any], moments: list[str]) -> None:
-    clock = Clock("2026-03-02")
+    clock = ScenarioClock("2026-03-02")
     read = [format_moment(clock.set(text)) for text in written]
     assert read == [f"2026-03-02T{moment}Z" for moment in moments]
 
 
 def test_a_day_later_the_time_of_day_is_of_that_day() -> None:
-    clock = Clock("2026-03-02")
+    clock = ScenarioClock("2026-03-02")
     clock.set("+1d")
     assert format_moment(clock.set("09:00")) == "2026-03-03T09:00:00Z"
 
@@ -105,7 +105,7 @@ def test_a_day_later_the_time_of_day_is_of_that_day() -> None:
 @pytest.mark.parametrize("written", ["+20x", "25:00", "soon", True, None, [], "+"])
 def test_what_is_no_time_is_refused(written: Any) -> None:
     with pytest.raises(ValueError, match=r"is no time|are expected"):
-        Clock().set(written)
+        ScenarioClock().set(written)
 
 
 DIGITS = "9" * 400

@@ -22,7 +22,7 @@ from notifycli.chatwoot.past import (
     REQUESTS_A_MINUTE,
     Cache,
     Pace,
-    Past,
+    PastEvents,
     PastReader,
     Wanted,
     fill,
@@ -121,7 +121,7 @@ def chatwoot_history(
     )
 
 
-def fetch(session: Session, wanted: Wanted) -> Past:
+def fetch(session: Session, wanted: Wanted) -> PastEvents:
     """Return what happened in the account's Chatwoot. Raises the API's errors."""
     with session.store() as store, ExitStack() as stack:
         desk = desk_of(session, store)
