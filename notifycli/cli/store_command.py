@@ -24,7 +24,7 @@ from notifycli.errors import (
     UnavailableError,
     UsageError,
 )
-from notifycli.secrets.keychain import WHICH, Keychain, file_path, open_keychain
+from notifycli.secrets.keychain import WHICH, Keychain, copy_to_vault, file_path, open_keychain
 from notifycli.secrets.private_file import (
     LOCK_SECONDS,
     hold_lock,
@@ -90,7 +90,7 @@ def store_login(
     ctx: typer.Context,
     url: Annotated[str, typer.Argument(metavar="[URL]", help="The store; else that of --db.")] = "",
 ) -> None:
-    """Keep the password of a store's server, or the token for a `serve`, in the keyring."""
+    """Keep the password or token of a server's store in the keyring."""
     session = session_of(ctx)
     if is_web_address(url or session.store_name):
         from notifycli.cli.remote import login_to_server  # noqa: PLC0415 - few stores are remote
@@ -117,6 +117,40 @@ def store_login(
         return
     keychain.set(secret_name(at.url), Secret(text))
     session.info(f"the password of {at.url} is kept, and lets in")
+
+
+@stores.command(
+    "seal",
+    cls=command_class(),
+    epilog=examples("NOTIFYCLI_KEYRING=system notifycli store seal"),
+)
+def store_seal(ctx: typer.Context) -> None:
+    """Copy this machine's secrets of the store into its vault.
+
+    There all hosts have them. Push keys stay what they are, so no browser has to subscribe again.
+    NOTIFYCLI_KEYRING says where they are now; the passphrase is the vault's.
+    """
+    session = session_of(ctx)
+    with session.store() as store:
+        source = open_keychain(beside=store.location)
+        vault = open_keychain({**os.environ, WHICH: "store"}, store.location)
+        if source.kind == vault.kind:
+            raise UsageError(
+                f"{WHICH}=store names the vault itself, not where the secrets are",
+                f"type it once with the one before: {WHICH}=system notifycli store seal, or file",
+            )
+        source.unlock()
+        vault.unlock(to_write=True)
+        count, lost = copy_to_vault(store, source, vault)
+        if lost:
+            session.warn(
+                f"{plural(len(lost), 'secret')} not found in this keychain ({source.kind}): "
+                "type it also where they were made"
+            )
+        session.info(
+            f"{plural(count, 'secret')} copied into the vault in {store.location.name}; "
+            f"on each host that uses it: export {WHICH}=store"
+        )
 
 
 def find_password(url: str) -> str | None:

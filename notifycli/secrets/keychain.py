@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from notifycli.secrets.token_format import Secret
-    from notifycli.store.store import Location
+    from notifycli.store.store import Location, Store
 
 
 class Health(NamedTuple):
@@ -124,3 +124,25 @@ def file_path(environ: Mapping[str, str], beside: Path | None = None) -> Path:
     usual = platformdirs.user_data_path("notifycli", appauthor=False) / _NAME
     path = usual if beside is None else beside / _NAME
     return usual if os.path.exists(usual) and not os.path.exists(path) else path  # noqa: PTH110 - pathlib's raises where it may not look
+
+
+def copy_to_vault(store: Store, source: Keychain, vault: Keychain) -> tuple[int, list[str]]:
+    """Copy a store's secrets from this machine's keychain into its vault, where it looks from now.
+
+    Gives how many, and the names of those that the source doesn't hold: they stay as they are. It
+    can be broken off at any point, and done again.
+    """
+    copied: dict[str, str] = {}
+    lost: list[str] = []
+    for name in store.vault.names():
+        kind, mark, rest = name.partition(":")
+        if (kind if mark else source.kind) == vault.kind:
+            continue
+        secret = source.get(name) if not mark or kind == source.kind else None
+        if secret is None:
+            lost.append(name)
+            continue
+        copied[name] = f"{vault.kind}:{rest if mark else name}"
+        vault.set(copied[name], secret)
+    store.vault.rename(copied)
+    return len(copied), lost

@@ -285,6 +285,13 @@ class Configuration:
             )
 
 
+_NAMED = {"token": "secret_name", "push_key": "secret_name", "setting_secret": "name"}
+_IN_USE = """
+SELECT secret_name FROM token WHERE state <> 'revoked'
+ UNION SELECT secret_name FROM push_key UNION SELECT name FROM setting_secret ORDER BY 1
+"""
+
+
 class SealedVault(NamedTuple):
     """The bytes of a vault, and how often they were changed: 0 where there are none."""
 
@@ -312,3 +319,18 @@ class Vault:
                 return self._database.execute(sql, (sealed, seen.version)).rowcount == 1
             sql = "INSERT INTO vault (id, version, sealed) VALUES (1, 1, ?) ON CONFLICT DO NOTHING"
             return self._database.execute(sql, (sealed,)).rowcount == 1
+
+    def names(self) -> list[str]:
+        """Return the names under which keychains hold what is still needed of this store."""
+        with self._database.errors():
+            rows = self._database.execute(_IN_USE).fetchall()
+        return [str(name) for (name,) in rows]
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Note that secrets are kept under other names by now."""
+        with self._database.transaction():
+            for table, column in _NAMED.items():
+                self._database.executemany(
+                    f"UPDATE {table} SET {column} = ? WHERE {column} = ?",
+                    ((new, old) for old, new in names.items()),
+                )

@@ -161,3 +161,43 @@ def test_it_goes_into_a_backup_and_comes_back_sealed(
     monkeypatch.setenv("NOTIFYCLI_DB", "new.db" if url.startswith("sqlite") else engine.new())
     assert "didn't have" not in sealed.ok("restore", "all.backup").stderr
     assert sealed.ok("token", "show", "-u", "7").stdout == token
+
+
+def test_what_one_machine_has_is_copied_for_all(
+    sealed: Notifycli, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", "file")
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", str(sealed.folder / "keychain"))
+    token = sealed.ok("token", "show", "-u", "7").stdout
+    sealed.ok("token", "generate", "-u", "9")
+    sealed.ok("token", "revoke", "-u", "9")
+    sealed.ok("push", "keys", "generate")
+    sealed.ok("config", "set", "smtp.password", stdin=CANARY.encode())
+    where = f"the vault in {locate(url).name}"
+    use = "on each host that uses it: export NOTIFYCLI_KEYRING=store\n"
+    assert sealed.ok("store", "seal").stderr == f"3 secrets copied into {where}; {use}"
+    assert sealed.ok("store", "seal").stderr == f"0 secrets copied into {where}; {use}"
+    (sealed.folder / "keychain").unlink()
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", "store")
+    assert sealed.ok("token", "show", "-u", "7").stdout == token
+    with open_store(url) as store:
+        keys = PushKeys(store, open_keychain(beside=store.location), lambda: 5)
+        assert public_of(keys.private(keys.current())) == keys.current().public_key
+        assert get_secret(store, "smtp.password") == Secret(CANARY)
+    assert sealed("store", "seal").status == 2
+
+
+def test_what_this_machine_does_not_have_stays_and_is_told(
+    sealed: Notifycli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", "file")
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", str(sealed.folder / "keychain"))
+    token = sealed.ok("token", "show", "-u", "7").stdout
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", str(sealed.folder / "another"))
+    told = sealed.ok("store", "seal").stderr.splitlines()
+    assert told[0] == (
+        "warning: 1 secret not found in this keychain (file): type it also where they were made"
+    )
+    assert told[1].startswith("0 secrets copied")
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", str(sealed.folder / "keychain"))
+    assert sealed.ok("token", "show", "-u", "7").stdout == token
