@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from importlib import resources
 from typing import Any, NamedTuple, TypeVar
@@ -28,8 +28,10 @@ from notifycli.report.findings import (
     findings,
     headline,
     kind_name,
+    without_effect,
 )
 from notifycli.rules.counts import ConversationKey, Insight, Kind, Recipient
+from notifycli.rules.coverage import Unreached
 from notifycli.rules.decision import Reason, in_general
 from notifycli.rules.notifications import Channel, NotificationType
 
@@ -56,6 +58,8 @@ class About(NamedTuple):
     """What shows decisions in a terminal, but for the options that select them."""
     source: Mapping[str, str]
     """What it was made of, for its foot."""
+    unreached: Sequence[Unreached] = ()
+    """What the events never reached."""
 
 
 def report(before: Insight | None, after: Insight, observations: Observations, about: About) -> str:
@@ -92,7 +96,10 @@ def _data(
         "zone": about.zone,
         "working": [WORKING_DAYS, *WORKING_HOURS],
         "headline": headline(before, after, about.people),
-        "findings": findings(after, about.people, observations, about.zone),
+        "findings": [
+            *findings(after, about.people, observations, about.zone),
+            *without_effect(about.unreached),
+        ],
         "changes": changes(after, about.people),
         "people": [_person(agent, about.people, observations) for agent in agents],
         "others": len(everybody) - len(agents),

@@ -13,9 +13,10 @@ from typing import NamedTuple
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.counts import HOURS_A_DAY, Insight, Kind, Recipient, Switch
+from notifycli.rules.coverage import Unreached
 from notifycli.rules.decision import Reason, RecipientFields, in_general
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel
-from notifycli.rules.preferences import Layer
+from notifycli.rules.preferences import Layer, short_key
 
 MOST_HELD = 10_000
 """The decisions that fire, and of the others as many, that a page holds. Some 20 bytes each."""
@@ -209,6 +210,22 @@ def findings(
         _after_hours(insight, zone),
     ]
     return [one for one in found if one is not None]
+
+
+def without_effect(unreached: Iterable[Unreached]) -> Iterator[Highlight]:
+    """Say which preferences never decided anything, if there are such."""
+    dead = [one for one in unreached if one.what == "preference"]
+    if not dead:
+        return
+    named = [
+        f"{short_key(one.key or '')}={one.value} ({one.email or one.user_id or one.layer})"
+        for one in dead[:_NAMED]
+    ]
+    more = f" and {len(dead) - _NAMED:,} more" if len(dead) > _NAMED else ""
+    yield Highlight(
+        f"{len(dead):,} preference{'s' if len(dead) > 1 else ''} never decided anything",
+        f"{', '.join(named)}{more}; all: simulate --coverage",
+    )
 
 
 def _most_for_work(

@@ -6,14 +6,14 @@ Everything here can be merged: the counts of parts of a log, by account, are tho
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from typing import NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
 from notifycli.events.timestamps import SECOND, to_datetime
-from notifycli.rules.decision import ChangedDecision, ChangeKind, Reason, RecipientFields
+from notifycli.rules.decision import ChangedDecision, ChangeKind, Reason, RecipientFields, key_of
 from notifycli.rules.ladder import channels_of
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.plan import Evaluator, Everyone, Plan
@@ -90,6 +90,16 @@ class Switch(NamedTuple):
     kind: Kind
 
 
+class PlacedKey(NamedTuple):
+    """A preference where it is set: by whom, if by a user, and in which inbox or conversation."""
+
+    account: int
+    layer: Layer
+    user: int | None = None
+    place: int | None = None
+    key: str = ""
+
+
 Why = tuple[Recipient, Kind, Reason]
 """For whom something was decided, what, and the reason."""
 Key = tuple[int, str | None, Channel, NotificationType]
@@ -124,6 +134,8 @@ class Insight:
         """What fired, by conversation."""
         self.switches: Counter[Switch] = Counter()
         """What fired, by the preference that let it through."""
+        self.reached: set[PlacedKey] = set()
+        """The preferences that have decided anything."""
         self._hour = hour
 
     def add_fired(
@@ -137,8 +149,32 @@ class Insight:
         self.places[place] += 1
         self.switches[_switch(agent, kind, fired.origin, inbox)] += 1
 
+    def reach(
+        self, account: int, decided: RecipientFields, inbox: int | None, conversation: int | None
+    ) -> None:
+        """Note the preference that has decided, where one has and it is known where that is set."""
+        key, layer = key_of(decided), decided.origin
+        if layer is None or layer is Layer.BUILTIN or not key:
+            return
+        places = {Layer.INBOX: inbox, Layer.CONVERSATION: conversation}
+        place = places.get(layer)
+        if layer in places and place is None:
+            return
+        user = None if layer in (Layer.LOCK, Layer.DEFAULT) else decided.user_id
+        self.reached.add(PlacedKey(account, layer, user, place, key))
+
+    def reach_in_inbox(
+        self, account: int, plan: Plan, evaluator: Evaluator, takes: Takes | None
+    ) -> None:
+        """Note what values of a plan's inbox decided of whoever wasn't judged one by one."""
+        for recipient in _decided_in_inbox(plan, evaluator):
+            kind = recipient.user_id, recipient.channel, recipient.type
+            if takes is None or takes(account, *kind):
+                self.reach(account, recipient, plan.inbox, None)
+
     def add_reason(self, account: int, decided: RecipientFields, times: int) -> None:
         """Count why a decision came out as it did."""
+        self.reach(account, decided, None, None)
         agent = Recipient(account, decided.user_id, decided.email)
         self.reasons[agent, Kind(decided.channel, decided.type), decided.reason] += times
 
@@ -148,6 +184,7 @@ class Insight:
         self.reasons.update(other.reasons)
         self.places.update(other.places)
         self.switches.update(other.switches)
+        self.reached |= other.reached
 
     def by_channel(self) -> Counter[Channel]:
         """Give how many fired on each channel."""
@@ -254,13 +291,10 @@ class Counts(Struct):
         concerned = defaultdict(lambda: defaultdict(int))
         often: defaultdict[Everyone, int] = defaultdict(int)
         for plan in evaluator.every_plan():
-            of_type = concerned[plan.type]
-            for user, times in plan.named.items():
-                of_type[user] += times
-            if plan.times:
-                for user in plan.audience.users:
-                    of_type[user] += plan.times
+            _add_concerned(concerned[plan.type], plan)
             self._add_plan(often, plan, evaluator)
+            if self.insight is not None and plan.times:
+                self.insight.reach_in_inbox(account, plan, evaluator, takes)
             plan.begin_anew()
         for decided, times in often.items():
             self._add_decided(account, evaluator, decided, times, takes)
@@ -300,15 +334,29 @@ class Counts(Struct):
             if takes is None or takes(account, key[0], key[2], key[3]):
                 if recipient.reason is Reason.ENABLED:
                     self.fired[key] += times
-                self._add_reason(account, evaluator, recipient, times)
+                if recipient in evaluator.recipients.held:
+                    self.held[recipient.reason] += times
+                if self.insight is not None:
+                    self.insight.add_reason(account, recipient, times)
 
-    def _add_reason(
-        self, account: int, evaluator: Evaluator, recipient: RecipientFields, times: int
-    ) -> None:
-        if recipient in evaluator.recipients.held:
-            self.held[recipient.reason] += times
-        if self.insight is not None:
-            self.insight.add_reason(account, recipient, times)
+
+def _add_concerned(of_type: dict[int, int], plan: Plan) -> None:
+    """Add how often a plan's type concerned each user."""
+    for user, times in plan.named.items():
+        of_type[user] += times
+    for user in plan.audience.users if plan.times else ():
+        of_type[user] += plan.times
+
+
+def _decided_in_inbox(plan: Plan, evaluator: Evaluator) -> Iterator[RecipientFields]:
+    """Return what values of a plan's inbox decided of whoever wasn't always judged one by one."""
+    apart = Counter[int]()
+    for decided, times in plan.apart.items():
+        apart[decided[0].user_id] += times
+    for user in plan.audience.users:
+        if apart[user] < plan.times:
+            found = evaluator.default(plan, user)
+            yield from (recipient for recipient in found if recipient.origin is Layer.INBOX)
 
 
 def _order(key: Key) -> tuple[object, ...]:

@@ -246,15 +246,23 @@ def deciding(
     decision: Decision, reason: Reason, preferences: Preferences
 ) -> DecidingPreference | None:
     """Give the preference behind a reason that held for a decision; `None` if none is."""
-    explanation = EXPLANATIONS[reason]
-    if not explanation.key:
+    explanation, channel = EXPLANATIONS[reason], decision.channel
+    key = _key_behind(reason, channel, decision.type)
+    if not key:
         return None
-    channel = decision.channel
-    switch = f"{channel}.{decision.type}" if channel in SWITCHED_CHANNELS else str(channel)
-    key = explanation.key.format(switch=switch)
     value, layer = resolve_for(decision, key, preferences)
     instead = explanation.instead.format(on=_ON[channel], off=_OFF[channel])
     return DecidingPreference(key, value, layer, instead)
+
+
+def key_of(decided: RecipientFields) -> str:
+    """Return the key of the preference that has decided; an empty string where none has."""
+    return _key_behind(decided.reason, decided.channel, decided.type)
+
+
+def _key_behind(reason: Reason, channel: Channel, type_: NotificationType) -> str:
+    switch = f"{channel}.{type_}" if channel in SWITCHED_CHANNELS else str(channel)
+    return EXPLANATIONS[reason].key.format(switch=switch)
 
 
 def resolve_for(decision: Decision, key: str, preferences: Preferences) -> Resolved[str]:

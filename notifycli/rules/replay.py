@@ -270,8 +270,12 @@ class Replay:
             if takes(account, fired.user_id, fired.channel, fired.type):
                 insight.add_fired(place, fired, event.at, event.inbox)
         for one in evaluation.judged:
-            for decided in evaluator.rest(one).values():
+            rest = evaluator.rest(one).values()
+            for decided in rest:
                 one.plan.apart[decided] += 1
+            for recipient in chain.from_iterable((*one.apart.values(), *rest)):
+                if takes(account, recipient.user_id, recipient.channel, recipient.type):
+                    insight.reach(account, recipient, event.inbox, event.conversation)
 
     def _meet(self, event: Event) -> Account:
         """Return the event's account."""

@@ -169,6 +169,7 @@ class Conversation(Struct, array_like=True, gc=False):
         if users:
             self.participants = tuple(user for user in self.participants if user not in users)
             self.listed = None
+            self._part()
 
     def settle(self, opening: Opening | None) -> None:
         """Keep who opened it: it is told of once for each time that it was pending."""

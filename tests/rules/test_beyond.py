@@ -12,11 +12,14 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 from msgspec import structs
 
-from notifycli.rules.counts import Counts
-from notifycli.rules.decision import Decision, Outcome
+from notifycli.rules.counts import Counts, Insight, PlacedKey
+from notifycli.rules.coverage import unreached
+from notifycli.rules.decision import Decision, Outcome, deciding
 from notifycli.rules.layers import Preferences
+from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import NOTIFYCLI, profile_named
 from notifycli.rules.replay import Account, Replay
+from tests.conftest import Notifycli
 from tests.rules.cases import ASSIGNED, DIRECTORY, MESSAGE, NOON, SOUND, UNASSIGNED
 from tests.rules.harness import decisions_of, directory_of, preferences_of
 from tests.rules.worlds import SWITCH_KEYS, World, worlds
@@ -399,3 +402,71 @@ def test_values_of_a_conversation_decide_as_those_of_each_inbox_would(
     )
     assert +counts.fired == fired
     assert +counts.decided == Counter((d.user_id, d.email, d.channel, d.type) for d in found)
+
+
+Here = dict[tuple[int, int], dict[str, str]]
+CONVERSATIONS = st.dictionaries(
+    st.tuples(USERS_IN_WORLDS, CONVERSATIONS_IN_WORLDS), VALUES, max_size=3
+)
+
+
+@drawn(worlds(), CONVERSATIONS)
+def test_what_was_reached_is_what_has_decided(world: World, here: Here) -> None:
+    account = world.directory["account"]["id"]
+    stored = preferences_of(world.preferences, account)
+    stored.conversation = here
+    accounts = {account: Account(directory_of(world.directory), stored)}
+    replay = Replay(accounts, world.fallback_account, insight=Insight(int))
+    found = decisions_of(replay, world.lines)
+    expected = set()
+    for one in found:
+        if one.origin in (None, Layer.BUILTIN) or one.account_id != account:
+            continue
+        place = {Layer.INBOX: one.inbox_id, Layer.CONVERSATION: one.conversation_id}
+        setting = deciding(one, one.reason, stored)
+        assert setting is not None
+        assert setting.layer is one.origin
+        user = None if one.origin in (Layer.LOCK, Layer.DEFAULT) else one.user_id
+        where = place.get(one.origin)
+        expected.add(PlacedKey(account, one.origin, user, where, setting.key))
+    insight = replay.counts().insight
+    assert insight is not None
+    assert {one for one in insight.reached if one.account == account} == expected
+    users = {(account, user.id): user for user in accounts[account].directory.users.values()}
+    missed = unreached(accounts, insight, users)
+    silent = {user for _, user in users} - {
+        one.user_id for one in found if one.outcome is Outcome.FIRE and one.account_id == account
+    }
+    assert {one.user_id for one in missed if one.what == "user"} == silent
+
+
+def test_dead_lines_of_a_policy_are_listed(notifycli: Notifycli) -> None:
+    notifycli.ok("directory", "import", "-", stdin=json.dumps(DIRECTORY).encode())
+    notifycli.ok("prefs", "set", "push.message=on", "email.sla_first=on", "-u", "7")
+    notifycli.ok("prefs", "set", "audio=all", "audio.tone=bell", "--inbox", "3", "-u", "8")
+    notifycli.ok("prefs", "set", "quiet_hours=22:00-07:00", "--default")
+    log = json.dumps(message()).encode()
+    result = notifycli("simulate", "-", "--coverage", "--exit-code", stdin=log)
+    nothing = dict.fromkeys(
+        ("account_id", "user_id", "email", "layer", "inbox_id", "conversation_id", "key", "value")
+    )
+    sla = "email.sla_missed_first_response"
+    jane = {"account_id": 1, "user_id": 7, "email": "jane@example.com"}
+    root = {"account_id": 1, "user_id": 9, "email": "root@example.com"}
+    assert result.records == [
+        {"what": "type", **nothing, "key": "email.conversation_assignment"},
+        {"what": "type", **nothing, "key": sla},
+        {"what": "type", **nothing, "key": "push.conversation_assignment"},
+        {
+            "what": "preference",
+            **nothing,
+            "account_id": 1,
+            "layer": "default",
+            "key": "quiet_hours",
+            "value": "22:00-07:00",
+        },
+        {"what": "preference", **nothing, **jane, "layer": "user", "key": sla, "value": "on"},
+        {"what": "user", **nothing, **root},
+    ]
+    assert (result.status, "never reached: 3 types" in result.stderr) == (1, True)
+    assert notifycli("simulate", "-", "--coverage", "--summary", stdin=log).status == 2

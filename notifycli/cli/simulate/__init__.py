@@ -32,7 +32,7 @@ from notifycli.cli.decision_records import (
     show_json_lines,
 )
 from notifycli.cli.inputs import find_inputs
-from notifycli.cli.output import check_page, output_format, write_file
+from notifycli.cli.output import check_page, output_format, show, write_file
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.replay_run import (
     Proposal,
@@ -82,16 +82,17 @@ class Asked(NamedTuple):
     zone: str | None
     jobs: int
     proposal: Proposal
+    coverage: bool = False
 
     @property
     def compares(self) -> bool:
         """Whether the preferences as they are matter beside the proposed ones."""
-        return self.diff or self.exit_code
+        return self.diff or (self.exit_code and not self.coverage)
 
     @property
     def lists(self) -> bool:
         """Whether each record is shown, and not just what they come to."""
-        return not self.summary and self.report is None
+        return not (self.summary or self.coverage) and self.report is None
 
     def check(self) -> None:
         """Raise `UsageError` for what doesn't go together, or has no place."""
@@ -101,13 +102,17 @@ class Asked(NamedTuple):
                 f"{option} compares with other preferences or rules, and none are given",
                 "propose some: --set [USER:]KEY=VALUE, --prefs FILE or --rules PROFILE",
             )
+        others = {"--diff": self.diff, "--summary": self.summary, "--expect": self.expect}
+        for option in [name for name, given in others.items() if given and self.coverage]:
+            raise UsageError(f"--coverage and {option} show different things", "give one of them")
         if self.expect is not None and self.summary:
             raise UsageError("--expect and --summary show different things", "give one of them")
         check_page(self.report)
 
     def insight(self, session: Session) -> Insight | None:
         """Make what counts for the eye, where an eye will see it."""
-        if self.report is None and not (self.summary and session.shows_table):
+        on_terminal = self.summary and session.shows_table
+        if self.report is None and not (self.coverage or on_terminal):
             return None
         from notifycli.rules.counts import Insight, hour_of_week  # noqa: PLC0415 - others take no more than its options
 
@@ -134,6 +139,13 @@ Events = Annotated[
 ]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Show the suppressed ones too, with their reasons.")
+]
+Coverage = Annotated[
+    bool,
+    typer.Option(
+        "--coverage",
+        help="What the events never reached instead: types that are on, preferences, people.",
+    ),
 ]
 Summary = Annotated[bool, typer.Option("--summary", help="Count by user, channel and type.")]
 Settings = Annotated[
@@ -223,6 +235,7 @@ notifycli simulate events.jsonl | jq -r 'select(.channel == "email") | .email' |
 notifycli simulate events.jsonl --set email.message=on --set jane@example.com:audio=all --diff
 notifycli simulate week.jsonl.gz --prefs policy.csv --diff --report before-and-after.html
 notifycli simulate events.jsonl --expect expected.jsonl
+notifycli simulate events.jsonl --coverage --exit-code
 """
     ),
 )
@@ -238,6 +251,7 @@ def simulate(
     until: Until = None,
     explain: Explain = False,
     summary: Summary = False,
+    coverage: Coverage = False,
     settings: Settings = None,
     prefs: PrefsFile = None,
     rules: Rules = None,
@@ -256,7 +270,7 @@ def simulate(
     """
     session, proposal = session_of(ctx), Proposal(tuple(settings or ()), prefs, rules)
     jobs = jobs or processors()
-    asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs, proposal)
+    asked = Asked(explain, summary, diff, exit_code, expect, report, zone, jobs, proposal, coverage)
     asked.check()
     selection = read_selection(channel, type_, conversation, since, until)
     inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
@@ -349,6 +363,9 @@ def _show(
             ) if asked.lists else run.count(events)
     else:
         show_decisions(session, records, explain=asked.explain)
+    if asked.coverage:
+        missed = _show_unreached(session, run)
+        status = _DIFFERENT if asked.exit_code and missed else status
     _show_counted(session, run, inputs, asked)
     changed = sum(run.changes.total())
     if asked.diff and not changed:
@@ -392,6 +409,18 @@ def _show_counted(session: Session, run: Run, inputs: Inputs, asked: Asked) -> N
         show_counts(session, run.replay.counts().by_user())
 
 
+def _show_unreached(session: Session, run: Run) -> int:
+    """Show what the events never reached; gives how much that is."""
+    from notifycli.rules.coverage import Unreached, unreached  # noqa: PLC0415 - only with --coverage
+
+    found = unreached(run.replay.accounts, run.insights()[1], run.users())
+    show(session, found, Unreached)
+    counted = Counter(one.what for one in found)
+    told = ", ".join(plural(count, what) for what, count in counted.items())
+    session.info(f"never reached: {told}" if told else "everything was reached")
+    return len(found)
+
+
 def _tell_nothing_fired(session: Session, run: Run, *, explained: bool) -> None:
     """Say in a line why nothing fired, and what to do about it."""
     counts = run.replay.counts()
@@ -417,6 +446,7 @@ def _tell_nothing_fired(session: Session, run: Run, *, explained: bool) -> None:
 def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked) -> None:
     """Write the page and say where it is. Raises as `write_file` does."""
     from notifycli.report import About, report  # noqa: PLC0415 - only with --report
+    from notifycli.rules.coverage import unreached  # noqa: PLC0415 - the same
 
     assert asked.report is not None  # noqa: S101 - or there is none
     assert run.observations is not None  # noqa: S101
@@ -430,6 +460,7 @@ def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked
         links=links,
         command=_command(files, asked.proposal.as_options),
         source=_source(run, files, asked.proposal.as_options),
+        unreached=unreached(run.replay.accounts, after, run.users()),
     )
     page = report(before if asked.diff else None, after, run.observations, about)
     write_file(asked.report, encode(page, "utf-8"))
