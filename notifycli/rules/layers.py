@@ -287,9 +287,8 @@ def read_settings(
             return Resolved(apart[key], Layer.CONVERSATION)
         return preferences.resolve(key, user, inbox)
 
-    audio, quiet = resolved("audio"), resolved("quiet_hours")
-    inactive, mute = resolved("inactive_after"), resolved("mute")
-    unavailable = resolved("when_unavailable")
+    audio, quiet, mute = map(resolved, ("audio", "quiet_hours", "mute"))
+    inactive, unavailable = resolved("inactive_after"), resolved("when_unavailable")
     sets = _audio_sets(audio.value, profile)
     seconds = Duration.parse(inactive.value).microseconds
     own = preferences.own_keys(user, inbox).union(apart)
