@@ -42,6 +42,7 @@ def test_a_push_names_who_and_where_and_leads_to_the_conversation() -> None:
 TITLES = {
     NotificationType.CREATION: "New conversation with a customer",
     NotificationType.ASSIGNMENT: "Assigned to you: a customer",
+    NotificationType.TEAM_ASSIGNMENT: "Given to your team: a customer",
     NotificationType.MENTION: "Somebody mentioned you",
     NotificationType.ASSIGNED_MESSAGE: "Somebody wrote",
     NotificationType.PARTICIPATING_MESSAGE: "Somebody wrote",
