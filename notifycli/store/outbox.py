@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct, convert
 
+from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.received import AccountPlace
 
@@ -274,8 +275,11 @@ Record = TypeVar("Record", bound=Struct)
 
 # As the partial indexes have it, or SQLite wouldn't use them.
 _OPEN = "n.state IN ('pending', 'sending')"
-# A lease that ends later than one that begins now, and a pause that was decided later than now, are
-# of a clock that has been put right since.
+CLOCK_SLACK = 60 * SECOND
+"""How much later than now others may have leased and decided: whoever waits for its turn goes by
+the time before it."""
+# A lease that ends later still than one that begins now, and a pause that was decided later still
+# than now, are of a clock that has been put right since.
 _DUE = """(n.due_at <= ? OR (n.state = 'sending' AND n.due_at > ?)
   OR (n.state = 'pending' AND n.changed_at > ?))"""
 _FIRST_IN_LINE = """NOT EXISTS (
@@ -435,7 +439,7 @@ class SQLOutbox:
         rows = self._database.execute(
             f"{_SELECT_LEASED} WHERE {_OPEN} AND {_DUE} AND {condition}"
             f" AND {_FIRST_IN_LINE} ORDER BY n.id LIMIT ? {self._database.passing_over}",
-            (now, lease_until, now, *parameters, room),
+            (now, lease_until + CLOCK_SLACK, now + CLOCK_SLACK, *parameters, room),
         )
         leased = [_record(Leased, row) for row in rows]
         self._database.executemany(

@@ -19,7 +19,15 @@ from hypothesis.stateful import (
 )
 
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.outbox import EVERY_CHANNEL, Leased, NoticeState, OutboxEntry, Scope, Settled
+from notifycli.store.outbox import (
+    CLOCK_SLACK,
+    EVERY_CHANNEL,
+    Leased,
+    NoticeState,
+    OutboxEntry,
+    Scope,
+    Settled,
+)
 
 from .engines import Engine
 
@@ -42,8 +50,8 @@ class Known:
     def is_due(self, now: int) -> bool:
         """Whether its time has come, or can only be of a clock that was put right since."""
         if self.state is NoticeState.SENDING:
-            return self.due <= now or self.due > now + LEASE
-        return self.due <= now or self.changed > now
+            return self.due <= now or self.due > now + LEASE + CLOCK_SLACK
+        return self.due <= now or self.changed > now + CLOCK_SLACK
 
 
 def entry(key: int, user: int, channel: Channel, conversation: int | None) -> OutboxEntry:
@@ -72,7 +80,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.store = engine.open()
         self.outbox = self.store.outbox
-        self.now = 1
+        self.now = 10 * CLOCK_SLACK
         self.known: dict[int, Known] = {}
         self.keys: set[tuple[int, int, Channel]] = set()
         self.held: dict[str, dict[int, Leased]] = {owner: {} for owner in OWNERS}
@@ -121,9 +129,9 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
 
-    @rule(seconds=st.integers(1, 3 * LEASE))
-    def clock_is_put_right(self, seconds: int) -> None:
-        self.now = max(1, self.now - seconds)
+    @rule(seconds=st.integers(1, 3 * LEASE), slack=st.sampled_from([0, CLOCK_SLACK]))
+    def clock_is_put_right(self, seconds: int, slack: int) -> None:
+        self.now = max(1, self.now - seconds - slack)
 
     @precondition(lambda self: self.known)
     @rule(which=st.integers(0, 99), drop=st.booleans())
@@ -151,7 +159,7 @@ class Machine(RuleBasedStateMachine):
     def drain(self) -> None:
         """End it all: whatever was done to it, each notice that is open can be sent."""
         for _ in range(len(self.known) + 1):
-            self.now += LEASE + 20
+            self.now += LEASE + CLOCK_SLACK + 20
             leased = self._turn("a", [], 100)
             self._turn("a", [Settled(n.id, NoticeState.SENT, self.now) for n in leased], 0)
         assert self.outbox.open_count(EVERY_CHANNEL) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import EVERY_CHANNEL, NoticeState, Settled
@@ -46,3 +47,15 @@ def test_each_notice_is_sent_by_one_sender_and_in_the_order_of_its_conversation(
     for line in range(10):
         of_line = [key for key in sent if key % 10 == line]
         assert of_line == sorted(of_line)
+
+
+def test_who_waited_for_its_turn_leaves_what_was_leased_meanwhile(engine: Engine) -> None:
+    with engine.open() as store:
+        turn = partial(store.outbox.turn, scope=EVERY_CHANNEL, renew=False)
+        store.outbox.write([entry(1, 7, Channel.EMAIL, 1), entry(2, 7, Channel.EMAIL, 2)], 1)
+        [first, second] = turn("quick", [], 2, now=20, lease_until=30)
+        assert turn("waited", [], 2, now=19, lease_until=29) == []
+        later = Settled(first.id, NoticeState.PENDING, 90, "busy")
+        turn("quick", [later, Settled(second.id, NoticeState.SENT, 21)], 0, now=21, lease_until=31)
+        assert turn("waited", [], 2, now=20, lease_until=30) == []
+        assert [one.id for one in turn("waited", [], 2, now=90, lease_until=100)] == [first.id]
