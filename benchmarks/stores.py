@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 from benchmarks.import_preferences import KEYS_EACH, write_csv
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer
@@ -127,6 +128,43 @@ def _change_one(store: Store, amount: int) -> object:
     return store.preferences_of(1, 1).user
 
 
+def _find_one(store: Store, amount: int) -> object:
+    return [store.user(1, f"agent{1 + number % 50}@example.com") for number in range(amount)]
+
+
+def _find_token(store: Store, amount: int) -> object:
+    return [store.tokens.with_digest(f"{number}") for number in range(amount)]
+
+
+def _tell_history(store: Store, amount: int) -> object:
+    return [len([*store.history.values(1, users=[1], limit=10)]) for _ in range(amount)]
+
+
+def _read_all(store: Store, _: int) -> object:
+    directory, preferences = store.directory(1), store.preferences(1)
+    return len(directory.users), len(preferences.user)
+
+
+def _export(store: Store, _: int) -> object:
+    return sum(1 for _ in store.document_values(1, [Layer.USER]))
+
+
+def _add_and_remove(store: Store, amount: int) -> object:
+    for _ in range(amount // 10):
+        with store.change(1, "user add", "benchmark") as change:
+            change.put_users([User(LARGEST_ID, "new@example.com")])
+        with store.change(1, "user remove", "benchmark") as change:
+            change.remove(User(LARGEST_ID, "new@example.com"))
+    return store.user(1, LARGEST_ID)
+
+
+def _undo(store: Store, _: int) -> object:
+    with store.changes("prefs undo", "benchmark") as changes:
+        staging = store.staging()
+        store.history.stage_undoing(staging, 1, store.history.change(1, None).id, force=True)
+        return changes(1).settle(staging)
+
+
 def _write_notices(store: Store, amount: int) -> object:
     return len(store.outbox.write([entry(number) for number in range(amount)], 1))
 
@@ -171,9 +209,20 @@ def _fill_outbox(store: Store, amount: int) -> object:
     return _write_notices(store, amount)
 
 
+def _nothing(_: Store, __: int) -> None:
+    pass
+
+
 _OPERATIONS: dict[str, tuple[Operation, Operation]] = {
-    "read one user's preferences": (_read_one, lambda _, __: None),
-    "change one preference": (_change_one, lambda _, __: None),
+    "read one user's preferences": (_read_one, _nothing),
+    "find a user": (_find_one, _nothing),
+    "find a token": (_find_token, _nothing),
+    "change one preference": (_change_one, _nothing),
+    "tell ten changes of a user": (_tell_history, _nothing),
+    "read the whole account, once": (_read_all, _nothing),
+    "export the account, once": (_export, _nothing),
+    "add a user and remove them, 30": (_add_and_remove, _nothing),
+    "take a change back, once": (_undo, _nothing),
     "write to the outbox": (_write_notices, _send_notices),
     "lease and settle": (_send_notices, _fill_outbox),
 }
