@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Collection
+from functools import cache
 from tempfile import TemporaryFile
 
 from notifycli.chatwoot.http import LIMITS, Transport, base_url
@@ -29,7 +30,7 @@ class ServerLink:
 
     def __init__(self, base: str, token: Callable[[], Secret], note: Callable[[str], None]) -> None:
         self._base = base
-        self._token = token
+        self._token = cache(token)  # who types it does so once
         self._transport: Transport | None = None
         self.note = note
 

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from notifycli.store.store import Inspection, Link, Location, Store
 
 T = TypeVar("T")
-_DONE, _REFUSED, _FORBIDDEN, _MISSING, _CONFLICT, _TOO_LARGE, _WRONG, _BUSY = (
-    *(200, 401, 403, 404, 409, 413, 422, 503),
+_DONE, _REFUSED, _FORBIDDEN, _MISSING, _CONFLICT, _TOO_LARGE, _WRONG, _BROKEN, _BUSY = (
+    *(200, 401, 403, 404, 409, 413, 422, 500, 503),
 )
 
 
@@ -280,8 +280,10 @@ class RemoteStore(SQLStore):
 
     def _refusal(self, status: int, answered: bytes) -> NotifycliError:
         name, said = self.location.name, _error_in(answered)
-        if said is None or status == _MISSING:
+        by_proxy = said is None and (status == _TOO_LARGE or status >= _BROKEN)
+        if status == _MISSING or (said is None and not by_proxy):
             return self._no_server()
+        said = said or f"what is before it answers {status}"
         meant: dict[int, tuple[type[NotifycliError], str, str]] = {
             _REFUSED: (
                 NotPermittedError,

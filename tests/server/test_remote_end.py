@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from notifycli.cli import remote
 from notifycli.cli.times import now
@@ -111,11 +113,14 @@ def serving(
 
 
 @pytest.fixture
-def far(
-    desk: Notifycli, keychain: MemoryKeychain, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Far]:
-    for user in ("server.remote_end", "cli.token.lifecycle"):
+def keychain(keychain: MemoryKeychain, monkeypatch: pytest.MonkeyPatch) -> MemoryKeychain:
+    for user in ("server.remote_end", "cli.token"):
         monkeypatch.setattr(f"notifycli.{user}.open_keychain", lambda **_: keychain)
+    return keychain
+
+
+@pytest.fixture
+def far(desk: Notifycli, keychain: MemoryKeychain) -> Iterator[Far]:
     with serving(desk, tokens(desk.store, keychain)) as made:
         yield made
 
@@ -196,18 +201,35 @@ def plain(result: Result) -> tuple[int, list[str], str]:
     return result.status, out.splitlines(), err
 
 
-@pytest.mark.parametrize("row", ROWS)
-def test_commands_say_and_do_what_they_do_with_a_store_here(
-    far: Far, tmp_path: Path, row: str
-) -> None:
-    here = tmp_path / "here.db"
+def compare(far: Far, here: Path, given: list[Step]) -> None:
+    """Run commands with a store here and with its like at the server."""
     here.write_bytes(far.desk.store.read_bytes())
-    steps = [*ROWS[row], ("directory", "export"), ("prefs", "export"), ("prefs", "history")]
-    for step in steps:
+    for step in [*given, ("directory", "export"), ("prefs", "export"), ("prefs", "history")]:
         command, stdin = step if isinstance(step[0], tuple) else (step, b"")
         local = far.desk(*command, "--db", str(here), stdin=stdin)
         remote = far(*command, stdin=stdin)
         assert (command, *plain(remote)) == (command, *plain(local))
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_commands_say_and_do_what_they_do_with_a_store_here(
+    far: Far, tmp_path: Path, row: str
+) -> None:
+    compare(far, tmp_path / "here.db", ROWS[row])
+
+
+@pytest.mark.slow
+@settings(max_examples=60)  # a server for each
+@given(drawn=st.lists(st.sampled_from([step for row in ROWS.values() for step in row]), max_size=9))
+def test_drawn_commands_do_so_too(
+    desk: Notifycli, keychain: MemoryKeychain, tmp_path: Path, drawn: list[Step]
+) -> None:
+    kept = desk.store.read_bytes()
+    try:
+        with serving(desk, tokens(desk.store, keychain)) as far:
+            compare(far, tmp_path / "here.db", drawn)
+    finally:
+        desk.store.write_bytes(kept)
 
 
 def test_the_history_names_the_owner_of_the_token(far: Far) -> None:
