@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from notifycli.rules.decision import Reason
+from notifycli.rules.notifications import BEYOND_CHATWOOT
+
 Json = dict[str, Any]
 
 CREATED = "conversation_creation"
@@ -74,6 +77,10 @@ def with_permissions(*permissions: str) -> Json:
 
 def with_a_bot(*, known: bool) -> Json:
     return with_inboxes({"id": 3, "name": "Website", "members": [7], "bot": known})
+
+
+BEYOND = {Reason.MUTED, Reason.UNAVAILABLE, *BEYOND_CHATWOOT}
+"""What Chatwoot hasn't got, and nothing here needs: its rows are in `test_beyond`."""
 
 
 class Expected(NamedTuple):

@@ -17,7 +17,7 @@ from notifycli.rules.ladder import ladders_of
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.rules.profile import NOTIFYCLI, profile_named
-from tests.rules.cases import CASES, Case, Expected
+from tests.rules.cases import BEYOND, CASES, Case, Expected
 from tests.rules.harness import decisions_of, replay_of
 from tests.rules.slow import evaluate
 from tests.rules.worlds import World, worlds
@@ -27,8 +27,6 @@ FIELDS = tuple(
     field for field in Decision.__struct_fields__ if field not in ("at", "email", "deliverable")
 )
 INTRUDER = 999
-BEYOND = {Reason.MUTED, Reason.UNAVAILABLE, NotificationType.TEAM_ASSIGNMENT}
-"""What Chatwoot hasn't got: its rows are in `test_beyond`."""
 
 
 def by_product(case: Case) -> list[Json]:
