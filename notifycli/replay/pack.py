@@ -19,7 +19,7 @@ from notifycli.replay.decompression import DamageError
 from notifycli.replay.sources import PACKED
 from notifycli.rules.candidates import mentions_in
 
-VERSION = 1
+VERSION = 2
 """Of `Event` as it is packed: whatever changes in its fields or in what they mean, changes this."""
 _BLOCK = 4096
 _LENGTH = 4

@@ -76,14 +76,14 @@ def test_of_a_text_nothing_but_its_mentions_is_kept() -> None:
 
 def test_the_version_is_of_these_fields() -> None:
     # Whoever changes them, or what one means, gives facts another version.
-    assert (VERSION, *Message.__struct_fields__) == (1, "id", "type", "private", "content")
+    assert (VERSION, *Message.__struct_fields__) == (2, "id", "type", "private", "content")
     assert Event.__struct_fields__ == (
         *("line", "name", "known", "at", "account", "conversation", "inbox", "status"),
         *("previous_status", "assignee", "assignment", "team", "performed_by"),
         *("performed_by_other", "blocked", "participants", "author", "sender", "message"),
         *("present", "visible", "open_conversation", "connected", "automation", "assigned"),
         "digest",
-        "updated_message",
+        *("updated_message", "team_change", "away", "available"),
     )
 
 
@@ -101,14 +101,14 @@ def test_facts_that_were_cut_are_damaged(cut: int) -> None:
 
 
 def test_facts_of_another_version_are_refused_with_what_to_type() -> None:
-    with pytest.raises(DataError, match=r"week\.facts: facts of version 9, not 1") as caught:
+    with pytest.raises(DataError, match=r"week\.facts: facts of version 9, not 2") as caught:
         list(read_facts("week.facts", io.BytesIO(PACKED + b"9\n")))
     assert "notifycli events pack LOG -o FILE" in caught.value.hint
 
 
 def test_facts_that_hold_something_else_are_damaged() -> None:
     with pytest.raises(DamageError, match="damaged facts"):
-        list(read_facts("week.facts", io.BytesIO(PACKED + b"1\n\0\0\0\1\xc0\0\0\0\0")))
+        list(read_facts("week.facts", io.BytesIO(PACKED + b"2\n\0\0\0\1\xc0\0\0\0\0")))
 
 
 def lines() -> list[Json]:
