@@ -16,6 +16,7 @@ from tests.conftest import Notifycli
 SEVERAL = {
     *("simulate", "deliver run", "deliver status", "deliver retry", "deliver drop"),
     *("prefs list", "prefs history", "prefs set", "prefs unset", "prefs drift"),
+    *("prefs mute", "prefs unmute"),
     *("prefs preset apply", "push list", "push invite", "token list", "token rotate"),
     *("chatwoot pull", "chatwoot diff", "chatwoot push", "chatwoot rotate"),
     *("chatwoot status", "chatwoot logout", "chatwoot compare", "chatwoot tokens"),

@@ -175,7 +175,10 @@ notifycli prefs mute 42 --until 3d
     ),
 )
 def prefs_mute(ctx: typer.Context, conversation: Conversation, *, until: Until = None) -> None:
-    """Tell users nothing more of one conversation: no e-mail, push or sound, no mention."""
+    """Tell users nothing more of one conversation, on no channel.
+
+    Neither e-mail, push nor sound, not even of a mention.
+    """
     values = values_until([("mute", "on")], conversation, until)
     change(session_of(ctx), values, Where(conversation=conversation))
 

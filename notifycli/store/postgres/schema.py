@@ -323,12 +323,17 @@ CREATE TABLE vault (
 );
 """
 
+_OF_CONVERSATIONS = """
+CREATE INDEX preference_change_conversation ON preference_change (scope) WHERE scope < 0;
+"""
+
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_DIRECTORY, _PREFERENCES, _HISTORY, _TOKENS, _PUSH, _OUTBOX),
     (_RECEIVED,),
     (_ACCOUNT_STATE,),
     (_SCOPES,),
     (_VAULT,),
+    (_OF_CONVERSATIONS,),
 )
 VERSION = len(_MIGRATIONS)
 _OF_THE_LOG = ("received", "account_lease", "account_state")

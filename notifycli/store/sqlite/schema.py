@@ -428,3 +428,11 @@ def m015_add_vault(db: Database) -> None:
         "CREATE TABLE vault (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL,"
         " sealed BLOB NOT NULL)"
     )
+
+
+@migrations()
+def m016_find_changes_of_conversations(db: Database) -> None:
+    """Find those few among all changes: whoever looks at the history asks whether there are any."""
+    db.execute(
+        "CREATE INDEX preference_change_conversation ON preference_change (scope) WHERE scope < 0"
+    )
