@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notifycli.events.timestamps import parse_moment
-from notifycli.rules.preferences import KEYS, InvalidPreferenceError, full_keys, read_value
+from notifycli.rules.preferences import BEYOND, KEYS, InvalidPreferenceError, full_keys, read_value
 from notifycli.rules.quiet_hours import Duration, QuietHours, zones
 
 SPELLINGS = [
@@ -14,7 +14,7 @@ SPELLINGS = [
     ("email.conversation_creation", ["email.conversation_creation"]),
     ("email_conversation_creation", ["email.conversation_creation"]),
     ("PUSH.Mention ", ["push.conversation_mention"]),
-    ("push.*", [key for key in KEYS if key.startswith("push.")]),
+    ("push.*", [key for key in KEYS if key.startswith("push.") and key not in BEYOND]),
 ]
 
 
