@@ -353,40 +353,59 @@ class Drift(NamedTuple):
 
     user: int
     inbox: int | None
+    conversation: int | None
     key: str
     expected: Resolved[str]
     """What the policy says, and in which of its layers."""
     actual: Resolved[str]
 
 
-def drifts(policy: Preferences, actual: Preferences, users: Iterable[int]) -> Iterator[Drift]:
-    """Compare each user with the policy, in every inbox where either has a value of its own.
+def drifts(
+    policy: Preferences, actual: Preferences, users: Iterable[int], at: int
+) -> Iterator[Drift]:
+    """Compare each user with the policy as it is at a moment, everywhere.
 
-    A policy's default is for all, its table of a user for that user: only of the keys that it
-    has does it say anything.
+    That is in every inbox and conversation, too, where either has a value of its own. A policy's
+    default is for all, its table of a user for that user: only of the keys that it has does it
+    say anything.
     """
-    inboxes: dict[int, set[int]] = {}
-    for user, inbox in {*policy.inbox, *actual.inbox}:
-        inboxes.setdefault(user, set()).add(inbox)
+    inboxes = _places({*policy.inbox, *actual.inbox})
+    conversations = _places({*policy.conversation, *actual.conversation})
     everybody = {*policy.lock, *policy.default}
     for user in users:
         keys = everybody.union(policy.user.get(user, ()))
-        yield from _drifts(policy, actual, keys, user, None)
-        for inbox in sorted(inboxes.get(user, ())):
+        yield from _drifts(policy, actual, keys, (user, None, None, at))
+        # What neither sets for a place differs there only if it differs everywhere.
+        for inbox in inboxes.get(user, ()):
             own = policy.inbox.get((user, inbox), {})
-            # What neither sets for this inbox differs here only if it differs everywhere.
             here = keys.intersection(actual.inbox.get((user, inbox), ())).union(own)
-            yield from _drifts(policy, actual, here, user, inbox)
+            yield from _drifts(policy, actual, here, (user, inbox, None, at))
+        for conversation in conversations.get(user, ()):
+            own = policy.in_conversation(user, conversation, at)
+            here = keys.intersection(actual.in_conversation(user, conversation, at)).union(own)
+            yield from _drifts(policy, actual, here, (user, None, conversation, at))
+
+
+def _places(found: set[tuple[int, int]]) -> dict[int, list[int]]:
+    """Return the ids of inboxes, or of conversations, by user."""
+    places: dict[int, list[int]] = {}
+    for user, place in sorted(found):
+        places.setdefault(user, []).append(place)
+    return places
 
 
 def _drifts(
-    policy: Preferences, actual: Preferences, keys: set[str], user: int, inbox: int | None
+    policy: Preferences,
+    actual: Preferences,
+    keys: set[str],
+    where: tuple[int, int | None, int | None, int],
 ) -> Iterator[Drift]:
     for key in sorted(keys):
-        expected = policy.resolve(key, user, inbox)
-        found = actual.resolve(key, user, inbox)
+        expected = policy.resolve(key, *where)
+        found = actual.resolve(key, *where)
         if found.value != expected.value:
-            yield Drift(user, inbox, key, expected, found)
+            user, inbox, conversation, _ = where
+            yield Drift(user, inbox, conversation, key, expected, found)
 
 
 class Wish(NamedTuple):

@@ -171,6 +171,27 @@ def test_drift_tells_who_differs_in_what_they_get(desk: Notifycli) -> None:
     assert desk("prefs", "drift", "-", stdin=POLICY).stdout == b""
 
 
+def test_drift_tells_of_conversations_too(desk: Notifycli) -> None:
+    desk.ok("prefs", "import", "-", stdin=POLICY)
+    desk.ok("prefs", "set", "audio=all", "-u", "7", "--conversation", "42")
+    desk.ok("prefs", "set", "audio=all", "-u", "8", "--conversation", "43", "--until", "3d")
+    of_nothing_in_the_policy = ("mute", "43", "-u", "7")
+    desk.ok("prefs", *of_nothing_in_the_policy)
+    past = b"layer,user,conversation,key,value\nconversation,7,44,audio,all until 2020-01-01\n"
+    desk.ok("prefs", "import", "-", stdin=past)
+    own = b'[users.9.conversation.42]\nmute = "on until 2999-01-01"\n'
+    found = desk("prefs", "drift", "-", stdin=POLICY + own)
+    assert (found.status, [tuple(one.values()) for one in found.records]) == (
+        1,
+        [
+            (1, "default", 7, JANE, None, "audio", "all", "assigned", "conversation", 42),
+            (1, "user", 8, OMAR, None, "audio", "all", "none", "conversation", 43),
+            (1, "conversation", 9, ROOT, None, "mute", "off", "on", "builtin", 42),
+        ],
+    )
+    assert list(found.records[0])[-1] == "conversation_id"
+
+
 @pytest.fixture
 def changed(desk: Notifycli) -> Notifycli:
     """A desk with three changes: one value of two users, the same of one, and a lock."""

@@ -17,11 +17,12 @@ from notifycli.cli.output import console, show, write, write_file
 from notifycli.cli.prefs.changes import Counted, difference_cells, show_differences
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal
+from notifycli.cli.times import now
 from notifycli.documents.entries import LAYERS
 from notifycli.documents.preference_document import FORMATS, Layers, PreferenceDocument, read_toml
 from notifycli.errors import DataError, UsageError
 from notifycli.replay.sources import STDIN, place_of, total_size
-from notifycli.rules.layers import drifts
+from notifycli.rules.layers import Drift, drifts
 from notifycli.rules.preferences import Layer
 from notifycli.store.staged_values import Difference, Staging
 from notifycli.store.store import Store
@@ -347,6 +348,12 @@ class DriftRecord(Difference):
     origin: str
 
 
+class DriftInConversation(DriftRecord):
+    """The same where either speaks of conversations."""
+
+    conversation_id: int | None
+
+
 @app.command(
     "drift",
     cls=command_class(*USERS),
@@ -367,18 +374,11 @@ def prefs_drift(
     """Show who gets something else than a policy says.
 
     Exits with 1 if anybody does. The policy is a document as `prefs export` writes it: its
-    default and its lock are for everybody, its tables of users for these users.
+    default and its lock are for everybody, its tables of users for these users. A value that ends
+    at some moment counts as it is now.
     """
     session = session_of(ctx)
     session.awaits(file)
-    counted = Counted(_records(session, file))
-    show(session, counted, DriftRecord, heads=_DRIFT_HEADS, cells=_cells)
-    if counted.count:
-        raise typer.Exit(1)
-    session.info("nobody differs")
-
-
-def _records(session: Session, file: str) -> Iterator[DriftRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
         everybody = not (session.given_users or session.selects_many)
@@ -388,11 +388,27 @@ def _records(session: Session, file: str) -> Iterator[DriftRecord]:
             policy = PreferenceDocument(store, source, place_of(file), account, only=given).policy()
         actual = store.preferences(account)
     emails = {user.id: user.email for user in users}
-    for user, inbox, key, expected, found in drifts(policy, actual, emails):
-        layer = expected.origin.value
-        place = (account, layer, user, emails[user], inbox, key)
-        origin = found.origin.value
-        yield DriftRecord(*place, found.value, expected.value, origin)
+    of_conversations = bool(policy.conversation or actual.conversation)
+    counted = Counted(
+        _record(account, emails[drift.user], drift, of_conversations=of_conversations)
+        for drift in drifts(policy, actual, emails, now())
+    )
+    record = DriftInConversation if of_conversations else DriftRecord
+    show(session, counted, record, heads=_DRIFT_HEADS, cells=_cells)
+    if counted.count:
+        raise typer.Exit(1)
+    session.info("nobody differs")
+
+
+def _record(
+    account: int, email: str | None, drift: Drift, *, of_conversations: bool
+) -> DriftRecord:
+    expected, found = drift.expected, drift.actual
+    place = (account, expected.origin.value, drift.user, email, drift.inbox, drift.key)
+    values = (found.value, expected.value, found.origin.value)
+    if of_conversations:
+        return DriftInConversation(*place, *values, drift.conversation)
+    return DriftRecord(*place, *values)
 
 
 def _cells(item: DriftRecord) -> list[str | Text]:
