@@ -242,7 +242,7 @@ def _files(session: Session, events: list[str] | None, asked: RunOptions) -> lis
     if asked.from_store and (events or asked.pending or not asked.follow):
         raise UsageError("--store follows what is received", "deliver --follow --store, alone")
     if asked.from_store:
-        return []
+        return _all_of_store(session, asked)
     if asked.pending and (events or asked.follow):
         raise UsageError("--pending reads no events", "leave it out: what is left over is sent too")
     alone = not events and is_terminal(sys.stdin)
@@ -251,6 +251,23 @@ def _files(session: Session, events: list[str] | None, asked: RunOptions) -> lis
     if alone and not asked.pending:
         session.info("no events are named: sending what is left over (--pending)")
     return [] if asked.pending or alone else session.input_files(events)
+
+
+def _all_of_store(session: Session, asked: RunOptions) -> list[str]:
+    """Give no file; refuse what would be read here once for all hosts, and sent to nobody."""
+    if session.given_users or Channel.AUDIO in asked.channels:
+        what = "-u" if session.given_users else "--channel audio"
+        raise UsageError(
+            f"{what} with --store: what this reads no other sender reads again, so everybody else"
+            " would be told of nothing",
+            f"leave {what} out; for one user, follow a log in a file: deliver --follow FILE {what}",
+        )
+    for missing in sorted({Channel.EMAIL, Channel.PUSH} - asked.channels if asked.channels else ()):
+        session.warn(
+            f"nobody sends {missing} of what this reads, on no other host either; leave --channel"
+            " out to send both"
+        )
+    return []
 
 
 def _channels(
