@@ -96,7 +96,7 @@ def settings() -> dict[str, Any]:
     tasks = [
         {"Guide": "guide.md"},
         *(place for place in pages() if place.startswith("guide-")),
-        *("chatwoot.md", "events.md", "tokens.md", "servers.md", "replay.md"),
+        *("chatwoot.md", "events.md", "tokens.md", "servers.md", "replay.md", "cluster.md"),
     ]
     named = {place for place in tasks if isinstance(place, str)} | {"guide.md", "index.md"}
     commands: list[Any] = ["commands/notifycli.md"]

@@ -175,12 +175,16 @@ def main() -> NoReturn:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
-    """Run the program and give its exit status; no traceback reaches a user without `--verbose`."""
+def run(arguments: list[str], command: Any = None) -> int:
+    """Run the program and give its exit status; no traceback reaches a user without `--verbose`.
+
+    `command` is another one than all of it.
+    """
     prepare_streams()
     session = Session()
     try:
-        result = program()(arguments, prog_name="notifycli", standalone_mode=False, obj=session)
+        command = program() if command is None else command
+        result = command(arguments, prog_name="notifycli", standalone_mode=False, obj=session)
     except NotifycliError as error:
         _tell_error(error.message, error.hint, arguments)
         return error.status

@@ -63,13 +63,13 @@ class Run:
         self.events = 0
         self.observations: Observations | None = None
         """Where a report's is gathered, if there is to be one."""
-        self._before = before
+        self.before = before
         self.selection = selection
 
     def insights(self) -> tuple[Insight, Insight]:
         """Give what was counted for the eye of both sides; of one, where only one was replayed."""
         after = self.replay.counts().insight
-        before = after if self._before is None else self._before.counts().insight
+        before = after if self.before is None else self.before.counts().insight
         assert before is not None  # noqa: S101 - whoever asks has had it counted
         assert after is not None  # noqa: S101
         return before, after
@@ -86,7 +86,7 @@ class Run:
 
     def rules(self) -> list[str]:
         """Give the profiles of what is compared, or of the one replay, unless all are ours."""
-        sides = [self.replay] if self._before is None else [self._before, self.replay]
+        sides = [self.replay] if self.before is None else [self.before, self.replay]
         named = [" and ".join(sorted(_rules(side))) for side in sides]
         return [] if {*named} <= {OURS, ""} else list(dict.fromkeys(named))
 
@@ -153,10 +153,10 @@ class Run:
 
         They are those of events that come out differently; if it is to be `whole`, of all events.
         """
-        assert self._before is not None  # noqa: S101 - whoever compares has made both
+        assert self.before is not None  # noqa: S101 - whoever compares has made both
         for event in events:
             self.events += 1
-            before, after = self._before.evaluate(event), self.replay.evaluate(event)
+            before, after = self.before.evaluate(event), self.replay.evaluate(event)
             self._hold(event, before, after)
             if not whole and _kinds(before) == _kinds(after):
                 continue

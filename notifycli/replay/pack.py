@@ -34,7 +34,7 @@ def write_facts(events: Iterable[Event], file: IO[bytes]) -> int:
     Of what messages say, mentions alone are kept.
     """
     file.write(b"%b%d\n" % (PACKED, VERSION))
-    rest, count = map(_without_text, events), 0
+    rest, count = map(without_text, events), 0
     while block := list(islice(rest, _BLOCK)):
         data = _encode(block)
         file.write(len(data).to_bytes(_LENGTH) + data)
@@ -43,7 +43,8 @@ def write_facts(events: Iterable[Event], file: IO[bytes]) -> int:
     return count
 
 
-def _without_text(event: Event) -> Event:
+def without_text(event: Event) -> Event:
+    """Take from an event all that its message says, but for mentions."""
     message = event.message
     if message is not None and message.content:
         event.message = replace(message, content=mentions_in(message))

@@ -275,12 +275,12 @@ def simulate(
     selection = read_selection(channel, type_, conversation, since, until)
     inputs = find_inputs(session, events, since=since, until=until, conversations=conversation)
     check_page(report, *inputs.files, prefs, expect, session.location.name)
-    run, inboxes = _prepare(session, selection, asked, inbox, strict=strict)
+    run, inboxes = prepare(session, selection, asked, inbox, strict=strict)
     status = _show(session, run, inputs, asked, progress=progress)
-    raise typer.Exit(_finish(session, run, inputs, asked, inboxes) or status)
+    raise typer.Exit(finish(session, run, inputs, asked, inboxes) or status)
 
 
-def _prepare(
+def prepare(
     session: Session, selection: Selection, asked: Asked, inbox: list[str] | None, *, strict: bool
 ) -> tuple[Run, set[int]]:
     """Make the replay of what is selected, and return with it the ids of the inboxes there are."""
@@ -317,9 +317,7 @@ def _replays(
     return replay, before
 
 
-def _finish(
-    session: Session, run: Run, inputs: Inputs, asked: Asked, inboxes: Iterable[int]
-) -> int:
+def finish(session: Session, run: Run, inputs: Inputs, asked: Asked, inboxes: Iterable[int]) -> int:
     """Say what was assumed, what wasn't met, and why nothing fired; give the status of bad lines.
 
     Raises `UsageError` for an inbox that neither the directory nor an event has.
