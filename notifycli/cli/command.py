@@ -18,6 +18,7 @@ from notifycli.rules.directory import ROLES
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import (
     GLOBS,
+    UNTIL,
     InvalidPreferenceError,
     full_keys,
     nearest,
@@ -90,7 +91,9 @@ def read_assignment(text: str) -> list[tuple[str, str]]:
         return [(full, read_value(full, value)) for full in keys_of(key)]
     except InvalidPreferenceError as error:
         whole = f"{key}: " if "*" in key else ""
-        raise UsageError(f"{whole}{error}", _did_you_mean(error)) from None
+        _, until, end = value.partition(UNTIL)
+        apart = f"name its end apart: --conversation ID --until {end}" if until else ""
+        raise UsageError(f"{whole}{error}", _did_you_mean(error) or apart) from None
 
 
 def _did_you_mean(error: InvalidPreferenceError) -> str:

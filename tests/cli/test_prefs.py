@@ -722,8 +722,16 @@ def test_a_conversation_is_muted_and_heard_again(desk: Notifycli) -> None:
     [
         (["set", "mute=on", "--until", "3d"], 2, "--until is for one conversation"),
         (["mute", "42", "--until", "2020-01-01"], 2, "over already"),
-        (["set", "mute=on", "--conversation", "4", "--inbox", "3"], 2, "four layers"),
-        (["set", "mute=on until 2036-01-01"], 2, "the value is on or off"),
+        (
+            ["set", "mute=on", "--conversation", "4", "--inbox", "3"],
+            2,
+            "--default, --lock, --inbox and --conversation name four layers",
+        ),
+        (
+            ["set", "mute=on until 2036-01-01"],
+            2,
+            "the value is on or off\n  name its end apart: --conversation ID --until 2036-01-01",
+        ),
     ],
 )
 def test_what_no_conversation_can_have_is_refused(

@@ -231,10 +231,12 @@ def targets_of(
     """Give the places that the options name, and what a message calls them, up to `account N`."""
     in_conversation = where.conversation is not None
     if where.default + where.lock + bool(where.inboxes) + in_conversation > 1:
-        last = (
-            "--inbox and --conversation name four" if in_conversation else "and --inbox name three"
+        options = (
+            "--default, --lock, --inbox and --conversation name four"
+            if in_conversation
+            else "--default, --lock and --inbox name three"
         )
-        raise UsageError(f"--default, --lock {last} layers", "give one of them")
+        raise UsageError(f"{options} layers", "give one of them")
     if where.default or where.lock:
         if session.user or session.selects_many:
             option = "--lock" if where.lock else "--default"
