@@ -13,7 +13,7 @@ from notifycli.documents.preference_document import PLACES
 from notifycli.events.event import READ_EVENTS
 from notifycli.events.payload import Payload
 from notifycli.rules.expectation import FIELDS
-from notifycli.rules.preferences import KEYS, spellings
+from notifycli.rules.preferences import KEYS, UNTIL, spellings
 from notifycli.scenarios import OWN, SHARED
 
 TARGET = Path(__file__).parent.parent / "docs" / "schemas"
@@ -21,6 +21,8 @@ Schema = dict[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NESTED = ("audio", "email", "push")
 """The keys that have keys in them: TOML's `email.created` without quotes is a table in a table."""
+_TIMED = "timed."
+"""Begins the name of what a value may be where it may end."""
 
 
 def schemas() -> dict[Path, str]:
@@ -75,9 +77,22 @@ def _value(key: str) -> Schema:
     return {"description": f"{known.summary}; built in: {known.builtin}", **named}
 
 
-def _values() -> Schema:
-    """Give the schema of a table of preferences, by every way to write a key."""
-    flat = {text: _value(full[0]) for text, full in sorted(spellings().items())}
+def _timed(key: str) -> Schema:
+    """Give the schema of a value that may end with the moment up to which it holds."""
+    plain: Schema = {"$ref": f"#/$defs/{key}"}
+    if KEYS[key].values != ("on", "off"):
+        return plain
+    return {"anyOf": [plain, {"type": "string", "pattern": f"^(on|off){UNTIL}[0-9]"}]}
+
+
+def _values(prefix: str = "") -> Schema:
+    """Give the schema of a table of preferences, by every way to write a key.
+
+    What a value may be is said elsewhere, by the full key.
+    """
+    flat: dict[str, Schema] = {
+        text: {"$ref": f"#/$defs/{prefix}{full[0]}"} for text, full in sorted(spellings().items())
+    }
     nested: dict[str, Schema] = {}
     for channel in _NESTED:
         inner = {
@@ -107,7 +122,10 @@ def _preferences() -> Schema:
         },
         "additionalProperties": False,
         "$defs": {
+            **{key: _value(key) for key in KEYS},
+            **{f"{_TIMED}{key}": _timed(key) for key in KEYS},
             "values": values,
+            "conversation_values": _values(_TIMED),
             "user": own,
             "inbox": {
                 "description": "what holds for one inbox alone, by its id",
@@ -118,7 +136,7 @@ def _preferences() -> Schema:
                 "description": "what holds for one conversation alone, by its id; a value may end "
                 "with the moment up to which it does: on until 2027-01-31T10:00:00Z",
                 "type": "object",
-                "additionalProperties": {"type": "object"},
+                "additionalProperties": {"$ref": "#/$defs/conversation_values"},
             },
         },
     }

@@ -101,6 +101,9 @@ def test_what_is_exported_is_what_the_schemas_say(desk: Notifycli, faults: Fault
     desk.ok("prefs", "set", "email.*=on", "audio=assigned", "--default")
     desk.ok("prefs", "set", "quiet_hours=22:00-07:00 UTC", "-u", "7")
     desk.ok("prefs", "set", "push.mention=off", "-u", "7", "--inbox", "3")
+    desk.ok("prefs", "mute", "42", "-u", "7", "--until", "3d")
+    timed = ("quiet_hours=off", "email.mention=on", "--until", "3d")
+    desk.ok("prefs", "set", *timed, "-u", "7", "--conversation", "43")
     policy = desk.ok("prefs", "export").stdout.decode()
     directory = desk.ok("directory", "export").stdout
     assert faults("preferences", tomllib.loads(policy)) == []
@@ -114,6 +117,9 @@ def test_what_is_exported_is_what_the_schemas_say(desk: Notifycli, faults: Fault
         ("preferences", {"default": {"email.mentoin": "on"}}),
         ("preferences", {"default": {"email": {"mention": "yes"}}}),
         ("preferences", {"users": {"jane@example.com": {"inbox": {"3": {"audio_tone": "ding"}}}}}),
+        ("preferences", {"users": {"7": {"conversation": {"42": {"mutes": "on"}}}}}),
+        ("preferences", {"users": {"7": {"conversation": {"42": {"mute": "on till noon"}}}}}),
+        ("preferences", {"users": {"7": {"mute": "on until 2027-01-31T10:00:00Z"}}}),
         ("directory", {"users": [{"id": 7, "e-mail": "jane@example.com"}]}),
         ("directory", {"users": [{"id": 7, "role": "owner"}]}),
         ("scenarios", {"scenario": [{"name": "It expects nothing"}]}),
