@@ -8,20 +8,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from hypothesis import example
 from hypothesis import given as drawn
 from hypothesis import strategies as st
 from msgspec import structs
 
+from notifycli.delivery.enqueue import pack_state, unpack_state
 from notifycli.rules.counts import Counts, Insight, PlacedKey
 from notifycli.rules.coverage import unreached
-from notifycli.rules.decision import Decision, Outcome, deciding
+from notifycli.rules.decision import Decision, Outcome, Selection, deciding
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import NOTIFYCLI, profile_named
 from notifycli.rules.replay import Account, Replay
 from tests.conftest import Notifycli
+from tests.replay.test_fold import shared_out, whole
 from tests.rules.cases import ASSIGNED, DIRECTORY, MESSAGE, NOON, SOUND, UNASSIGNED
 from tests.rules.harness import decisions_of, directory_of, preferences_of
+from tests.rules.test_counts import replay_with, seen
 from tests.rules.worlds import SWITCH_KEYS, World, worlds
 
 Json = dict[str, Any]
@@ -470,3 +474,92 @@ def test_dead_lines_of_a_policy_are_listed(notifycli: Notifycli) -> None:
     ]
     assert (result.status, "never reached: 3 types" in result.stderr) == (1, True)
     assert notifycli("simulate", "-", "--coverage", "--summary", stdin=log).status == 2
+
+
+def without_assignee(body: Json) -> Json:
+    return {**body, "conversation": conversation()}
+
+
+def listed(*users: int) -> Json:
+    return update({"priority": "high"}, participants=[{"id": user} for user in users])
+
+
+TAKEN = update({"assignee_id": 8}, meta={"assignee": {"id": 8, "type": "user"}})
+RESOLVED = update({"status": "resolved"}, status="resolved")
+CUSTOMER = without_assignee(message())
+BODIES = [
+    *(given(team, assignee) for team in (2, 5, None) for assignee in (None, 7)),
+    {**given(2, by=8), "event": "team_changed"},
+    *(presence(0, _7=state, _8="online") for state in ("online", "busy", "offline")),
+    *(presence(0), presence_of("busy"), presence_of("online"), listed(7, 8, 9), listed()),
+    *(TAKEN, RESOLVED, update({"status": "open"}), CUSTOMER, message(assignee=None)),
+]
+ALL_OF_IT = {
+    **dict.fromkeys((*SWITCH_KEYS, f"email.{TEAM}", f"push.{TEAM}"), "on"),
+    "audio": "all",
+    "when_unavailable": "withhold",
+    "participants_after_resolve": "leave",
+}
+GROUPS = [{"id": 2, "name": "Support", "members": [7, 8]}, {"id": 5, "name": "B", "members": [8]}]
+# Everything that is kept decides something later on.
+HERE, GONE = presence(0, _8="online"), presence(0)
+TELLING = [given(2), HERE, TAKEN, given(2, 7), GONE, RESOLVED, given(2, 7), CUSTOMER]
+
+
+def world_of(bodies: list[Json]) -> World:
+    """Return a log in which no message and no time is another's, where all is switched on."""
+    lines = []
+    for place, body in enumerate(bodies, 1):
+        own = {"id": place} if "message_type" in body else {}
+        lines.append(json.dumps({**body, **own, "created_at": NOON + 300 * place}))
+    row = {"account": 1, "layer": "default", "user": None, "inbox": None}
+    rows = [{**row, "key": key, "value": value} for key, value in ALL_OF_IT.items()]
+    return World({**DIRECTORY, "teams": GROUPS}, rows, lines, 1)
+
+
+LOGS = st.lists(st.sampled_from(BODIES), min_size=4, max_size=16).map(world_of)
+
+
+@drawn(LOGS)
+@example(world_of(TELLING))
+def test_who_takes_over_from_what_was_packed_decides_as_if_nobody_had(world: World) -> None:
+    def start() -> Replay:
+        return replay_with(world, NOTIFYCLI, Selection())
+
+    expected = decisions_of(start(), world.lines)
+    for cut in range(len(world.lines)):
+        before, after = start(), start()
+        found = decisions_of(before, world.lines[:cut])
+        packed = pack_state(before.account(1).state)
+        after.account(1).resume(unpack_state(packed))
+        found += decisions_of(after, world.lines[cut:], cut + 1)
+        assert found == expected
+
+
+@drawn(LOGS, st.integers(1, 15), st.integers(2, 3))
+@example(world_of(TELLING), 4, 2)
+def test_processes_that_share_a_log_decide_as_one_would(
+    world: World, cut: int, shares: int
+) -> None:
+    lines = [line.encode() for line in world.lines]
+    found, counts = shared_out(world, [lines[:cut], lines[cut:]], NOTIFYCLI, shares)
+    expected, expected_counts = whole(world, lines, NOTIFYCLI)
+    assert (found, seen(counts)) == (expected, seen(expected_counts))
+
+
+def test_the_log_of_these_laws_shows_each_thing_that_is_kept() -> None:
+    world = world_of(TELLING)
+    decisions = decisions_of(replay_with(world, NOTIFYCLI, Selection()), world.lines)
+    of_omar = [
+        (one.line, one.type.value, one.reason.value)
+        for one in decisions
+        if one.user_id == 8 and one.channel.value != "email"
+    ]
+    assert of_omar == [
+        (1, TEAM, "enabled"),
+        (3, ASSIGNED, "enabled"),
+        (4, TEAM, "already_notified"),
+        (7, TEAM, "already_notified"),
+        # He has left: otherwise there would be a message to a participant, too.
+        (8, SOUND, "unavailable"),
+    ]
