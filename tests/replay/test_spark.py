@@ -113,7 +113,8 @@ def submit(
     own = ["--db", store, "--huge", str(SHARED_FROM), *options, "--out", out, *logs]
     return subprocess.Popen(
         [*command, str(SPARK), *map(str, own)],
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,  # where spark-submit writes what its script says on either stream
+        stderr=subprocess.STDOUT,
         env=_environment(),
         text=True,
     )
@@ -133,7 +134,7 @@ def text_of(out: Path) -> bytes:
 
 def check(process: subprocess.Popen[str], told: list[str], status: int) -> None:
     """Look whether it says, in that order, what `simulate` said, and ends as it did."""
-    _, errors = process.communicate(timeout=400)
+    errors, _ = process.communicate(timeout=400)
     assert process.returncode == status, errors[-3000:]
     place = 0
     for line in told:  # Spark has a progress bar, and says what it has lost
