@@ -45,6 +45,7 @@ def imported(home: Path, store: Path, *words: str) -> set[str]:
         ("prefs", "get", "-u", "ja"),
         ("inbox", "remove", ""),
         ("simulate", "--type", ""),
+        ("token", "show", "-"),
     ],
 )
 def test_a_tab_loads_the_noun_that_is_completed_and_nothing_heavy(
@@ -54,4 +55,6 @@ def test_a_tab_loads_the_noun_that_is_completed_and_nothing_heavy(
     loaded = {noun.module for noun in NOUNS.values() if noun.module in modules}
 
     assert not {module.partition(".")[0] for module in modules} & {*HEAVY}
-    assert loaded == {NOUNS[word].module for word in words if word in NOUNS}
+    # Of a noun that lists its verbs, and stands alone, nothing is needed.
+    named = [NOUNS[word] for word in words if word in NOUNS]
+    assert loaded == {noun.module for noun in named if not noun.verbs or len(words) > 2}
