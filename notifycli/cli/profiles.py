@@ -133,11 +133,12 @@ def unheard_in_words(
 
 _UNHEARD = {"audio": "is ignored", "audio.tone": "is never played"}
 _HEARD = {"audio": "audio=all", "audio.tone": "audio.tone=bell"}
+_PLACES = {"inbox": "an inbox", "conversation": "a conversation"}
 
 
 def _name(key: str) -> str:
-    if key == "inbox":
-        return "values for an inbox have no effect"
+    if key in _PLACES:
+        return f"values for {_PLACES[key]} have no effect"
     if key == "inactive_after":
         return "inactive_after of single users has no effect"
     return f"{short_key(key)} has no effect"

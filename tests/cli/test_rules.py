@@ -131,9 +131,11 @@ def test_what_has_no_effect_there_is_said_once_for_each(noted: Notifycli) -> Non
     noted.ok("prefs", "set", "quiet_hours=22:00-07:00", "push.unassigned=on", "-u", "7")
     noted.ok("prefs", "set", "inactive_after=5m", "-u", "8")
     noted.ok("prefs", "set", "audio=all", "-u", "7", "--inbox", "3")
+    noted.ok("prefs", "mute", "42", "-u", "7")
     noted.ok("prefs", "set", "audio=all", "-u", "8")
     told = noted.ok("simulate", "--rules", "chatwoot@4.16", stdin=lines([])).stderr
-    assert told.splitlines()[:5] == [
+    assert told.splitlines()[:6] == [
+        "values for a conversation have no effect in chatwoot@4.16",
         "inactive_after of single users has no effect in chatwoot@4.16",
         "values for an inbox have no effect in chatwoot@4.16",
         "push.unassigned has no effect in chatwoot@4.16",

@@ -154,7 +154,7 @@ Settings = Annotated[
         "--set",
         metavar="[USER:]KEY=VALUE",
         help="What if: replay as if this were set in the layer `user`, of everybody if USER is "
-        "left out. Locks and values for an inbox still win. Stores nothing.",
+        "left out. Locks and values for an inbox or a conversation still win. Stores nothing.",
     ),
 ]
 PrefsFile = Annotated[
