@@ -66,12 +66,13 @@ InboxIds = Annotated[
 Lock = Annotated[
     bool, typer.Option("--lock", help="The account's lock: no user can set anything else.")
 ]
+_UNTIL_HELP = "3d (from now), 2027-01-31, 2027-01-31T10:00Z."
 Until = Annotated[
     str | None,
-    typer.Option(
-        metavar="TIME",
-        help="Up to a time, with --conversation: 3d (from now), 2027-01-31, 2027-01-31T10:00Z.",
-    ),
+    typer.Option(metavar="TIME", help=f"Up to a time, with --conversation: {_UNTIL_HELP}"),
+]
+MutedUntil = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help=f"Up to a time: {_UNTIL_HELP}")
 ]
 _SPACED = "quiet_hours="
 """The one preference whose value has spaces."""
@@ -174,7 +175,7 @@ notifycli prefs mute 42 --until 3d
 """
     ),
 )
-def prefs_mute(ctx: typer.Context, conversation: Conversation, *, until: Until = None) -> None:
+def prefs_mute(ctx: typer.Context, conversation: Conversation, *, until: MutedUntil = None) -> None:
     """Tell users nothing more of one conversation, on no channel.
 
     Neither e-mail, push nor sound, not even of a mention.
