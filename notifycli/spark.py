@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NoReturn
 import msgspec
 import typer
 from msgspec import Struct
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 from typer.main import get_command
 
 from notifycli.cli.command import (
@@ -239,7 +239,8 @@ class Pass:
             decided = self._select(event, after, everything=self._job.explain)
         if not self._job.columns:
             return None
-        return [(self._job.pieces[self._part].file, *astuple(one)) for one in decided]
+        file = self._job.pieces[self._part].file
+        return [astuple(replace(one, file=file)) for one in decided]
 
     def _select(self, event: Event, one: Evaluation, *, everything: bool) -> list[Decision]:
         fields, takes = event_fields(event), self._job.selection.takes_kind
@@ -346,7 +347,7 @@ def _folded(
 
 def _rows_of(job: Job, one: Pass, made: Iterator[list[tuple[object, ...]]]) -> Iterator[Row]:
     """Return rows of decisions, and a last one of what was counted."""
-    names, none = ("file", *job.columns), dict.fromkeys(("file", *job.columns))
+    names, none = job.columns, dict.fromkeys(job.columns)
     for row in chain.from_iterable(made):
         yield {**dict(zip(names, row, strict=True)), "counted": None}
     yield {**(none if job.columns else {}), "counted": pickle.dumps(one.counted())}
@@ -387,7 +388,7 @@ class Cluster:
         self._cores = spark.sparkContext.defaultParallelism
         self._lines: Any = None
         decision = [f"{name} {_type_of(name)}" for name in job.columns]
-        self._folded = ", ".join(["file string"] * bool(decision) + [*decision, "counted binary"])
+        self._folded = ", ".join([*decision, "counted binary"])
 
     def scan(self, bad: BadLines) -> DataFrame:
         """Read all there is, and report what is no event. Raises as `read_events` does."""

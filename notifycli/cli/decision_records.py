@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from notifycli.cli.output import show, text, write
 from notifycli.cli.session import Session
@@ -90,12 +92,18 @@ def _heads(session: Session) -> list[str]:
 def _plain(session: Session, decision: Decision) -> list[RenderableType]:
     user = printable(decision.email or str(decision.user_id))
     return [
-        str(decision.line),
+        _place(decision),
         (decision.at or "-")[_MINUTE].replace("T", " "),
         text(decision.conversation_id),
         *([user] if _many_users(session) else []),
         what(decision.channel, decision.type),
     ]
+
+
+def _place(decision: Decision) -> str:
+    if decision.file is UNSET:
+        return str(decision.line)
+    return f"{printable(os.path.basename(decision.file))}:{decision.line}"  # noqa: PTH119 - a URL too
 
 
 def _many_users(session: Session) -> bool:

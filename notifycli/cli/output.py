@@ -7,10 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import encode, pager, printable, write_output
@@ -282,15 +284,27 @@ def _separate(
 ) -> Iterator[bytes]:
     buffer = StringIO(newline="")
     write_row = row_writer(buffer)
-    fields = record.__struct_fields__
+    rest = iter(records)
+    first = [*islice(rest, 1)]
+    fields = [f for f in record.__struct_fields__ if f not in _left_out(record, first)]
     write_row(fields)
-    for item in records:
+    for item in chain(first, rest):
         # What is of one layer alone isn't in the records of others.
         write_row(cell(getattr(item, field, None)) for field in fields)
         yield encode(buffer.getvalue(), "utf-8")
         buffer.seek(0)
         buffer.truncate()
     yield encode(buffer.getvalue(), "utf-8")
+
+
+def _left_out(record: type[msgspec.Struct], first: Sequence[msgspec.Struct]) -> set[str]:
+    """Give the fields of what only some runs have to say, where the first record doesn't."""
+    return {
+        field.name
+        for field in msgspec.structs.fields(record)
+        if field.type is UnsetType or UnsetType in get_args(field.type)
+        if not first or getattr(first[0], field.name, UNSET) is UNSET
+    }
 
 
 def _safe_cell(value: object) -> object:

@@ -158,6 +158,8 @@ class Event(Struct, array_like=True, gc=False):
     """The users who are busy or offline, where the event tells who is and who isn't."""
     available: bool | None = None
     """Whether the one whose presence it tells of is, and neither busy nor offline."""
+    file: str | None = None
+    """The file that it is of, as it was named, where several were."""
 
     @property
     def message_id(self) -> int | None:

@@ -34,7 +34,14 @@ from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.replay.decompression import BLOCK, BOM
 from notifycli.replay.json_values import LONGEST_LINE, split_lines, too_long
-from notifycli.replay.scan import decode_records, is_packed, read_events, salvage, unpack
+from notifycli.replay.scan import (
+    decode_records,
+    is_packed,
+    read_events,
+    salvage,
+    tell_file,
+    unpack,
+)
 from notifycli.replay.sources import (
     STDIN,
     BadLines,
@@ -141,21 +148,22 @@ def _pieces(
     for name in inputs.files:
         one = inputs._replace(files=(name,))
         if name == STDIN:
-            yield read_events(one, bad, progress)
+            yield tell_file(inputs, name, read_events(one, bad, progress))
         elif is_packed(name):
-            yield unpack(name, progress)
+            yield tell_file(inputs, name, unpack(name, progress))
         elif can_be_shared(name):
             whole = Whole(name, bad, progress)
             for start, end in _cuts(os.stat(name).st_size):  # noqa: PTH116 - as everything here
-                yield whole.receive(readers.send((os.fsencode(name), start, end)))
+                part = whole.receive(readers.send((os.fsencode(name), start, end)))
+                yield tell_file(inputs, name, part)
         else:
             for found in read_texts(one, later, progress):
                 if isinstance(found, list):
-                    yield decode_records(found, bad)
+                    yield tell_file(inputs, name, decode_records(found, bad))
                     continue
                 if found.first:
                     whole = Whole(found.file, bad)
-                yield whole.receive(readers.send(found.data))
+                yield tell_file(inputs, name, whole.receive(readers.send(found.data)))
 
 
 def _cuts(size: int) -> Iterator[tuple[int, int | None]]:

@@ -40,11 +40,28 @@ def read_events(
         yield from read_shared(inputs, bad, progress, jobs)
         return
     for name in inputs.files:
-        if is_packed(name):
-            yield from unpack(name, progress)
-            continue
-        for records in read_together(inputs._replace(files=(name,)), bad, progress):
-            yield from decode_records(records, bad)
+        yield from tell_file(inputs, name, _read_file(inputs, name, bad, progress))
+
+
+def _read_file(
+    inputs: Inputs, name: str, bad: BadLines, progress: Progress | None
+) -> Iterator[Event]:
+    if is_packed(name):
+        yield from unpack(name, progress)
+        return
+    for records in read_together(inputs._replace(files=(name,)), bad, progress):
+        yield from decode_records(records, bad)
+
+
+def tell_file(inputs: Inputs, name: str, events: Iterator[Event]) -> Iterator[Event]:
+    """Return the events of a file, which say so if there are several."""
+    return events if len(inputs.files) == 1 else _name_file(name, events)
+
+
+def _name_file(name: str, events: Iterable[Event]) -> Iterator[Event]:
+    for event in events:
+        event.file = name
+        yield event
 
 
 def decode_records(records: Iterable[Record], bad: BadLines) -> Iterator[Event]:

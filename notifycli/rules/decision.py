@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 from msgspec.structs import astuple
 
 from notifycli.events.event import Event
@@ -51,6 +51,8 @@ class Decision(Struct, frozen=True, gc=False):
     """One decision; its fields are those of `simulate`'s output, in that order."""
 
     line: int
+    file: str | UnsetType
+    """As it was named, where several were."""
     at: str | None
     """ISO 8601 in UTC; `None` where no time is known."""
     event: str
@@ -74,6 +76,7 @@ class EventFields(Struct, frozen=True, gc=False):
     """The first fields of a decision: what the event says, the same for everybody."""
 
     line: int
+    file: str | UnsetType
     at: str | None
     event: str
     account_id: int

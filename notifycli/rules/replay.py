@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Self, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from notifycli.events.event import CREATED, PRESENCE, Event
@@ -363,6 +363,7 @@ def event_fields(event: Event) -> EventFields:
     assert event.account is not None  # noqa: S101 - the replay has set it
     return EventFields(
         event.line,
+        UNSET if event.file is None else event.file,
         None if event.at is None else format_moment(event.at),
         event.name,
         event.account,

@@ -49,6 +49,40 @@ def test_other_formats_need_no_protection(named: Notifycli) -> None:
 EVENT = '{"event": "conversation_created", "account": {"id": 1}, "id": 1, "inbox_id": 3}\n'
 
 
+@pytest.mark.parametrize(
+    ("files", "places", "heads"),
+    [
+        ("one.jsonl", [(1, None)], "line,at,"),
+        ("one.jsonl two.jsonl", [(1, "one.jsonl"), (1, "two.jsonl")], "line,file,at,"),
+        ("one.jsonl two.jsonl --jobs 2", [(1, "one.jsonl"), (1, "two.jsonl")], "line,file,at,"),
+        ("one.jsonl two.jsonl --set audio=all --diff", [], "line,at,"),
+    ],
+)
+def test_a_decision_names_its_file_where_several_were_named(
+    notifycli: Notifycli, files: str, places: list[tuple[int, str | None]], heads: str
+) -> None:
+    notifycli.ok("user", "add", "jane@example.com", "--id", "7")
+    notifycli.ok("prefs", "set", "email.created=on")
+    notifycli.write("one.jsonl", EVENT)
+    notifycli.write("two.jsonl", EVENT.replace('"id": 1, "inbox', '"id": 2, "inbox'))
+
+    found = notifycli.ok("simulate", *files.split()).records
+    assert [(one["line"], one.get("file")) for one in found] == places
+    assert all(list(one)[:2] == heads.split(",")[:2] for one in found)
+    assert notifycli.ok("simulate", *files.split(), "-o", "csv").stdout.decode().startswith(heads)
+
+
+def test_why_names_the_file_of_a_line(notifycli: Notifycli) -> None:
+    notifycli.ok("user", "add", "jane@example.com", "--id", "7")
+    notifycli.write("one.jsonl", EVENT)
+    notifycli.write("two.jsonl", EVENT.replace('"id": 1, "inbox', '"id": 2, "inbox'))
+
+    told = notifycli.ok("why", "one.jsonl", "two.jsonl", "-o", "table").stdout.decode()
+    assert "line 1 of one.jsonl · conversation_created · conversation 1" in told
+    assert "line 1 of two.jsonl · conversation_created · conversation 2" in told
+    assert "email.created is off (builtin); see line 1 of one.jsonl." in told
+
+
 @pytest.mark.parametrize("read", ["events.jsonl", "policy.toml", "expected.jsonl", "store.db"])
 @pytest.mark.parametrize("alias", [False, True], ids=["itself", "by a link"])
 def test_a_report_over_what_it_is_made_of_is_refused(

@@ -153,7 +153,10 @@ def test_several_files_are_one_replay_and_lines_count_in_each(day: Notifycli) ->
     first = day.write_events("first.jsonl", [CREATED, ASSIGNED])
     second = day.write("second.gz", gzip.compress(lines([ASKED])))
     found = day.ok("simulate", first, second, "--explain").records
-    renumbered = [{**one, "line": 1} if one["line"] == 3 else one for one in EXPLAINED]
+    renumbered = [
+        {**one, "line": 1, "file": second} if one["line"] == 3 else {**one, "file": first}
+        for one in EXPLAINED
+    ]
     assert found == renumbered
 
 
@@ -479,7 +482,8 @@ def test_what_came_before_the_line_at_which_strict_stops_is_shown(day: Notifycli
 
 def test_what_came_before_a_missing_file_is_shown(day: Notifycli) -> None:
     result = day("simulate", "day.jsonl", "missing.jsonl")
-    assert (result.status, result.records) == (66, FIRED)
+    fired = [{**one, "file": "day.jsonl"} for one in FIRED]
+    assert (result.status, result.records) == (66, fired)
 
 
 ENVELOPES = [

@@ -83,7 +83,7 @@ def test_the_version_is_of_these_fields() -> None:
         *("performed_by_other", "blocked", "participants", "author", "sender", "message"),
         *("present", "visible", "open_conversation", "connected", "automation", "assigned"),
         "digest",
-        *("updated_message", "team_change", "away", "available"),
+        *("updated_message", "team_change", "away", "available", "file"),
     )
 
 

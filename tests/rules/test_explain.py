@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import UNSET
 
 from notifycli.rules.decision import (
     EXPLANATIONS,
@@ -29,8 +30,8 @@ def decided(reason: Reason, channel: Channel, *, deliverable: bool | None = None
     outcome = Outcome.FIRE if reason is Reason.ENABLED else Outcome.SUPPRESS
     type_ = NotificationType.NEW_MESSAGE if channel is Channel.AUDIO else MESSAGE
     return Decision(
-        1, None, "message_created", 1, 42, 3, 5, 7, None, type_, channel, outcome, reason, None,
-        deliverable,
+        1, UNSET, None, "message_created", 1, 42, 3, 5, 7, None, type_, channel, outcome, reason,
+        None, deliverable,
     )  # fmt: skip
 
 

@@ -206,7 +206,7 @@ def test_columns_that_are_none_are_told_with_those_that_are_known(
     ran = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(expected))
     told = f"""\
 error: {expected}:1: {named}
-  those that are known: line, at, event, account_id, conversation_id, inbox_id, message_id, \
+  those that are known: line, file, at, event, account_id, conversation_id, inbox_id, message_id, \
 user_id, email, type, channel, outcome, reason, origin, deliverable, change
 """
     assert (ran.status, ran.out, ran.err) == (65, "", told)

@@ -15,6 +15,7 @@ from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.why_records import UNLOCKING, Asker, EventAnswer, WhyRecord, joining
+from notifycli.events.event import Event
 from notifycli.rules.decision import Outcome, in_short
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import NoticeState
@@ -65,7 +66,8 @@ def tell(session: Session, answers: Iterable[EventAnswer], asker: Asker) -> None
     """
     misses: list[EventAnswer | tuple[_Absence, _Span]] = []
     gets: list[EventAnswer] = []
-    for absence, group in groupby(answers, lambda answer: _absence(answer, asker)):
+    alike = groupby(answers, lambda answer: (_absence(answer, asker), answer.event.file))
+    for (absence, _), group in alike:
         if absence is not None:
             misses.append((absence, _span_of(group)))
             continue
@@ -171,7 +173,7 @@ class _Teller:
         elif command in self._said:
             self._print(f"  {told}; see {self._said[command]}.")
         else:
-            self._said[command] = f"line {answer.event.line}"
+            self._said[command] = _place(answer.event, f"line {answer.event.line}")
             self._print(f"  {told}.")
             print_rich(self._out, f"    {command}", style="cyan", soft_wrap=True)
             if UNLOCKING in command:
@@ -197,7 +199,8 @@ def _absence(answer: EventAnswer, asker: Asker) -> _Absence | None:
 def _headline(span: _Span) -> str:
     """Name an event; of several the lines, what they are called, and what they share."""
     first = span.first.event
-    parts = [f"lines {first.line} to {span.last}" if span.several else f"line {first.line}"]
+    lines = f"lines {first.line} to {span.last}" if span.several else f"line {first.line}"
+    parts = [_place(first, lines)]
     if first.at is not None:
         parts.append(in_local_time(first.at))
     parts.append(", ".join(span.names))
@@ -206,6 +209,10 @@ def _headline(span: _Span) -> str:
     if first.message is not None and first.message.id is not None and not span.several:
         parts.append(f"message {first.message.id}")
     return " · ".join(printable(part) for part in parts)
+
+
+def _place(event: Event, lines: str) -> str:
+    return lines if event.file is None else printable(f"{lines} of {event.file}")
 
 
 def _sign(record: WhyRecord) -> str:
