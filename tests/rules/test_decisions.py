@@ -24,7 +24,9 @@ from tests.rules.worlds import World, worlds
 
 Json = dict[str, Any]
 FIELDS = tuple(
-    field for field in Decision.__struct_fields__ if field not in ("at", "email", "deliverable")
+    field
+    for field in Decision.__struct_fields__
+    if field not in ("at", "email", "deliverable", "file")
 )
 INTRUDER = 999
 
