@@ -587,6 +587,9 @@ def _own_status(body: Payload) -> str | None:
     return body.status
 
 
+_TEAM_CHANGES = ("conversation_updated", "team_changed")
+
+
 def _read_changes(
     event: Event, changed: list[ChangedAttributes] | ChangedAttributes | None
 ) -> None:
@@ -604,7 +607,7 @@ def _read_changes(
                 event.assigned = id_of("changed_attributes.assignee_id", current)
                 if event.assignee is UNSAID:
                     event.assignee = event.assigned
-        if isinstance(change.team_id, Raw) and event.name == "conversation_updated":
+        if isinstance(change.team_id, Raw) and event.name in _TEAM_CHANGES:
             _read_team_change(event, change.team_id)
         if isinstance(change.status, Raw):
             _read_status_change(event, change.status)

@@ -311,7 +311,7 @@ class Presence(Struct, array_like=True):
     unavailable: set[int] = field(default_factory=set)
     """Who is busy or offline, as far as that was said."""
     _named: set[int] = field(default_factory=set)
-    """Whose availability was ever said."""
+    """Whom an event that tells of everybody has ever named."""
 
     def keep(self, sign: Sign, *, hidden_counts: bool) -> None:
         """Keep what an event says; whether whoever has hidden the app is active is the rules'."""
@@ -319,13 +319,13 @@ class Presence(Struct, array_like=True):
             self._connected, self._connected_at = frozenset(sign.connected), sign.at
             away = sign.away or ()
             self._named.update(sign.connected, away)
-            # Busy is connected, too.
-            self.unavailable = self._named.difference(sign.connected).union(away)
+            # Busy is connected, too. What an event of one user said of others holds on.
+            known = self.unavailable.union(self._named)
+            self.unavailable = known.difference(sign.connected).union(away)
         user, visible = sign.user, sign.visible
         if user is None:
             return
         if sign.available is not None:
-            self._named.add(user)
             (self.unavailable.discard if sign.available else self.unavailable.add)(user)
         if sign.at is not None and (visible is not False or hidden_counts):
             self._seen[user] = sign.at

@@ -229,6 +229,17 @@ def of_team(user: int, email: str, push: str = "disabled") -> list[Row]:
         ),
         pytest.param([given(2, 7)], of_team(8, "enabled"), id="the assignee has it already"),
         pytest.param([given(None)], [], id="no team, nobody"),
+        pytest.param(
+            [update({"team_id": 2})],
+            of_team(7, "enabled") + of_team(8, "enabled"),
+            id="only the change names it",
+        ),
+        pytest.param(
+            [{**update({"team_id": 2}), "event": "team_changed"}],
+            of_team(7, "enabled") + of_team(8, "enabled"),
+            id="only the change of a team_changed names it",
+        ),
+        pytest.param([given(2), update({"team_id": None})], [], id="the change takes it away"),
         pytest.param([given(5)], [], id="a team that isn't on record, nobody"),
         pytest.param(
             [{**given(2), "event": "conversation_created"}],
@@ -286,6 +297,16 @@ EARLY = NOON - 7200
         pytest.param([presence_of("busy")], "unavailable", id="busy, by an event of the user"),
         pytest.param(
             [presence(EARLY, _7="busy"), presence_of("online")], "enabled", id="back, by such one"
+        ),
+        pytest.param(
+            [presence_of("online", EARLY), presence(EARLY + 60, _8="online")],
+            "enabled",
+            id="whom no list ever named isn't missing from one",
+        ),
+        pytest.param(
+            [presence_of("busy", EARLY), presence(EARLY + 60, _8="online")],
+            "unavailable",
+            id="busy, by an event of the user, whatever a list leaves out",
         ),
         pytest.param([presence_of({"odd": 1})], "enabled", id="a state that there isn't"),
     ],
@@ -361,7 +382,8 @@ def decided(world: World, stored: Preferences) -> tuple[list[Decision], Counts]:
 
 
 def with_values(stored: Preferences, user: int, conversation: int, values: Json) -> Preferences:
-    return structs.replace(stored, conversation={(user, conversation): values})
+    here = {**stored.conversation.get((user, conversation), {}), **values}
+    return structs.replace(stored, conversation={**stored.conversation, (user, conversation): here})
 
 
 @drawn(worlds(), USERS_IN_WORLDS, CONVERSATIONS_IN_WORLDS)
@@ -385,6 +407,7 @@ def test_values_of_a_conversation_decide_as_those_of_each_inbox_would(
     world: World, user: int, conversation: int, values: Json
 ) -> None:
     stored = preferences_of(world.preferences, world.directory["account"]["id"])
+    stored.conversation = {}
     own = {**stored.user, user: {**stored.user.get(user, {}), **values}}
     inbox = {
         place: {**here, **values} if place[0] == user else here
