@@ -30,6 +30,7 @@ def preferences_of(rows: Iterable[Json], account: int) -> Preferences:
     default: dict[str, str] = {}
     user: dict[int, dict[str, str]] = {}
     inbox: dict[tuple[int, int], dict[str, str]] = {}
+    conversation: dict[tuple[int, int], dict[str, str]] = {}
     for row in rows:
         if row["account"] not in (None, account):
             continue
@@ -38,9 +39,12 @@ def preferences_of(rows: Iterable[Json], account: int) -> Preferences:
             Layer.DEFAULT: default,
             Layer.USER: user.setdefault(row["user"], {}),
             Layer.INBOX: inbox.setdefault((row["user"], row["inbox"]), {}),
+            Layer.CONVERSATION: conversation.setdefault(
+                (row["user"], row.get("conversation") or 0), {}
+            ),
         }[Layer(row["layer"])]
         values[row["key"]] = row["value"]
-    return Preferences(lock, inbox, user, default)
+    return Preferences(lock, inbox, user, default, conversation=conversation)
 
 
 def replay_of(

@@ -53,6 +53,7 @@ NOTIFICATION_TYPES = (
     "sla_missed_resolution",
 )
 SWITCH_KEYS = tuple(f"{c}.{t}" for c in ("email", "push") for t in NOTIFICATION_TYPES)
+TEAM_KEYS = ("email.team_assignment", "push.team_assignment")
 AUDIO_VALUES = (
     "all",
     "assigned",
@@ -247,19 +248,32 @@ def directories(draw: st.DrawFn) -> Json:
 
 
 def preference_values(key: str) -> st.SearchStrategy[str]:
-    if key in SWITCH_KEYS:
+    if key in (*SWITCH_KEYS, *TEAM_KEYS):
         return st.sampled_from(("on", "on", "off"))
     values = {
         "audio": AUDIO_VALUES,
         "audio.when": ("always", "hidden"),
         "inactive_after": DURATIONS,
         "quiet_hours": QUIET_HOURS,
+        "mute": ("on", "off"),
+        "when_unavailable": ("withhold", "withhold", "send"),
+        "participants_after_resolve": ("leave", "leave", "stay"),
     }
     return st.sampled_from(values[key])
 
 
 OTHER_KEYS = ("audio", "audio.when", "inactive_after", "quiet_hours")
-BROAD_KEYS = (*SWITCH_KEYS, "audio")
+# Of docs/beyond.md.
+BEYOND_KEYS = ("mute", "when_unavailable", "participants_after_resolve", *TEAM_KEYS)
+BROAD_KEYS = (*SWITCH_KEYS, "audio", *BEYOND_KEYS[1:])
+
+
+# Of a value that holds for a time: the beginning itself, and moments around what comes after it.
+ENDS = st.builds(
+    lambda begin, later: (begin + later).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    st.sampled_from(BEGINNINGS),
+    st.sampled_from([timedelta(seconds=seconds) for seconds in (0, 1, 60, 300, 3600, 8 * 3600)]),
+)
 
 
 @st.composite
@@ -270,14 +284,17 @@ def preference_rows(draw: st.DrawFn, directory: Json) -> list[Json]:
     inbox_ids = [inbox["id"] for inbox in directory["inboxes"]]
     rows: dict[tuple[Any, ...], Json] = {}
 
-    def put(account: int, layer: str, user: int | None, inbox: int | None, key: str) -> None:
-        rows[(account, layer, user, inbox, key)] = {
+    def put(account: int, layer: str, user: int | None, place: int | None, key: str) -> None:
+        in_conversation = layer == "conversation"
+        end = f" until {draw(ENDS)}" if in_conversation and pen.one_in(3) else ""
+        rows[(account, layer, user, place, key)] = {
             "account": account,
             "layer": layer,
             "user": user,
-            "inbox": inbox,
+            "inbox": None if in_conversation else place,
+            "conversation": place if in_conversation else None,
             "key": key,
-            "value": draw(preference_values(key)),
+            "value": draw(preference_values(key)) + end,
         }
 
     # Without broad values of this kind nearly every decision would be `disabled`.
@@ -292,12 +309,16 @@ def preference_rows(draw: st.DrawFn, directory: Json) -> list[Json]:
         put(account, "default", None, None, "quiet_hours")
     switches = draw(st.lists(st.sampled_from(SWITCH_KEYS), max_size=10))
     others = draw(st.lists(st.sampled_from(OTHER_KEYS), max_size=10))
-    for key in switches + others:
+    beyond = draw(st.lists(st.sampled_from(BEYOND_KEYS), max_size=6))
+    for key in switches + others + beyond:
         layer = pen.some("user", "user", "inbox", "inbox", "default", "lock")
         user = draw(st.sampled_from(user_ids)) if layer in ("user", "inbox") else None
         inbox = draw(st.sampled_from(inbox_ids)) if layer == "inbox" else None
         elsewhere = layer in ("default", "lock") and pen.one_in(8)
         put(3 - account if elsewhere else account, layer, user, inbox, key)
+    any_key = st.sampled_from((*SWITCH_KEYS, *OTHER_KEYS, *["mute"] * 9, *BEYOND_KEYS))
+    for key in draw(st.lists(any_key, max_size=5)):
+        put(account, "conversation", draw(st.sampled_from(user_ids)), pen.conversation(), key)
     return draw(st.permutations(list(rows.values())))
 
 
@@ -458,10 +479,29 @@ def carried_assignee(body: Json) -> Any:
     return assignee["id"] if assignee else None
 
 
+def carried_team(body: Json) -> Any:
+    team = body.get("meta", {}).get("team")
+    return team["id"] if team else None
+
+
+def given_to_a_team(pen: Pen) -> Json:
+    """An update or a `team_changed`, which mostly shows the team."""
+    body = conversation_itself(pen)
+    add_performer(pen, body)
+    if not pen.one_in(4):
+        body.setdefault("meta", {})["team"] = {"id": pen.some(*TEAMS)}
+    current = carried_team(body)
+    if "team" not in body.get("meta", {}) and pen.maybe():
+        current = pen.some(*TEAMS)
+    pair = change(pen, None, current)
+    body["changed_attributes"] = changed_attributes(pen, {"team_id": pair})
+    return body
+
+
 def conversation_updated(pen: Pen) -> Json:
     body = conversation_itself(pen)
     add_performer(pen, body)
-    what = pen.some("assignee", "assignee", "assignee", "status", "other", "nothing")
+    what = pen.some("assignee", "assignee", "assignee", "status", "other", "nothing", "team")
     if what == "assignee":
         current = carried_assignee(body)
         if "assignee_id" not in body and "assignee" not in body.get("meta", {}):
@@ -473,6 +513,9 @@ def conversation_updated(pen: Pen) -> Json:
         before = pen.some("pending", "pending", "bot", "resolved")
         pair = change(pen, before, body.get("status", "open"))
         body["changed_attributes"] = changed_attributes(pen, {"status": pair})
+    if what == "team":
+        pair = change(pen, None, carried_team(body))
+        body["changed_attributes"] = changed_attributes(pen, {"team_id": pair})
     if what == "other":
         body["changed_attributes"] = changed_attributes(pen, {"priority": change(pen, None, 1)})
     return body
@@ -580,6 +623,8 @@ def presence(pen: Pen) -> Json:
         people = pen.draw(st.sets(st.sampled_from(AGENTS_IN_EVENTS), max_size=3))
         return {"users": {str(one): pen.some("online", "busy", "offline") for one in people}}
     body: Json = {"user": {"id": pen.spelled(pen.agent())}}
+    if pen.one_in(3):
+        body["user"]["availability_status"] = pen.some("online", "busy", "offline")
     if not pen.one_in(3):
         body["visible"] = not pen.one_in(4)
     if not pen.one_in(3):
@@ -650,6 +695,7 @@ KINDS = {
     "conversation_created": (created, 4),
     "conversation_updated": (conversation_updated, 5),
     "assignee_changed": (created, 2),
+    "given": (given_to_a_team, 4),
     "conversation_status_changed": (status_changed, 3),
     "conversation_opened": (handed_over, 1),
     "conversation_resolved": (handed_over, 1),
@@ -671,6 +717,7 @@ KINDS = {
 }
 OTHER_NAMES = {
     "unknown": UNKNOWN_NAMES,
+    "given": ("conversation_updated", "team_changed"),
     "pending": ("conversation_updated", "conversation_status_changed"),
     "opened": (
         "conversation_updated",
@@ -706,7 +753,15 @@ def sketches(draw: st.DrawFn, directory: Json, main: tuple[int, int, int]) -> Sk
     body["event"] = pen.some(*OTHER_NAMES.get(name, (name,)))
     if pen.one_in(3):
         # Only the subject is parted from the rest by a dot in Chatwoot's own names.
-        for subject in ("conversation", "message", "assignee", "presence", "contact", "inbox"):
+        for subject in (
+            "conversation",
+            "message",
+            "assignee",
+            "team",
+            "presence",
+            "contact",
+            "inbox",
+        ):
             body["event"] = body["event"].replace(subject + "_", subject + ".", 1)
     envelope = pen.some(*[""] * 6, "body", "payload", "data", "data", *ENVELOPES)
     if not envelope and build is not silent and pen.one_in(8):

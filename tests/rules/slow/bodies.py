@@ -27,6 +27,7 @@ CONVERSATION_EVENTS = (
     "conversation_created",
     "conversation_updated",
     "assignee_changed",
+    "team_changed",
     "conversation_bot_handoff",
     *STATUS_EVENTS,
     *SLA_EVENTS,
@@ -48,6 +49,7 @@ STATUS_BY_NAME = {
 }
 MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
 CONNECTED = ("online", "busy")
+AVAILABILITIES = (*CONNECTED, "offline")
 
 
 class BadLineError(Exception):
@@ -84,6 +86,10 @@ class Event:
     """Whom a presence event is about."""
     typist: int | None
     connected: set[int] | None
+    availabilities: dict[int, str] | None
+    """What Chatwoot's own form of a presence event says of everybody."""
+    availability: str | None
+    """What a presence event says of the user whom it is about."""
     visible: bool | None
     shown_conversation: int | Absent | None
 
@@ -203,7 +209,9 @@ def unwrap(outer: Json) -> Json | None:
         if body is None and isinstance(outer.get("event"), str) and name == "data":
             body = {"event": outer["event"], **inner}
         if body is not None:
-            return {"received_at": outer.get("received_at"), **body}
+            # Of a cable's frame inside a receiver's record, it is the outer one that has it.
+            received_at = first(body, "received_at") or outer.get("received_at")
+            return {**body, "received_at": received_at}
     return outer if isinstance(outer.get("event"), str) else None
 
 
@@ -266,13 +274,15 @@ def read_assignee(body: Json, changes: dict[str, tuple[Any, Any]]) -> int | Abse
     return ABSENT
 
 
-def read_team(body: Json) -> int | Absent | None:
+def read_team(body: Json, changes: dict[str, tuple[Any, Any]]) -> int | Absent | None:
     for path in ("meta.team", "conversation.meta.team"):
         team = look(body, path)
         if team is None:
             return None
         if team is not ABSENT and look(body, path + ".id") is not ABSENT:
             return as_id(look(body, path + ".id"))
+    if "team_id" in changes:
+        return as_id(changes["team_id"][1])
     return ABSENT
 
 
@@ -353,6 +363,20 @@ def read_connected(body: Json, name: str) -> set[int] | None:
     return {one for one in ids if one is not None}
 
 
+def read_availabilities(body: Json, name: str) -> dict[int, str] | None:
+    """beyond.md, section 4."""
+    users = as_kind(body.get("users"), dict)
+    if name != "presence_update" or users is None:
+        return None
+    said = {as_id(user): status for user, status in users.items() if status in AVAILABILITIES}
+    return {user: status for user, status in said.items() if user is not None}
+
+
+def read_availability(body: Json, name: str) -> str | None:
+    said = first(body, "user.availability_status") if name == "presence_update" else None
+    return said if said in AVAILABILITIES else None
+
+
 def read_conversation(body: Json, name: str) -> int | None:
     paths = ["conversation.id", "conversation.display_id", "conversation_id"]
     if name in CONVERSATION_EVENTS:
@@ -400,7 +424,7 @@ def read_event(number: int, line: str, fallback_account: int) -> Event | None:
         inbox=as_id(first(body, "inbox_id", "inbox.id", "conversation.inbox_id")),
         status=read_status(body, name, changes),
         assignee=read_assignee(body, changes),
-        team=read_team(body),
+        team=read_team(body, changes),
         changes=changes,
         performer=read_performer(body),
         first_author=read_first_author(body) if name == "conversation_created" else None,
@@ -416,6 +440,8 @@ def read_event(number: int, line: str, fallback_account: int) -> Event | None:
         present_user=read_present_user(body, name),
         typist=read_typist(body, name),
         connected=read_connected(body, name),
+        availabilities=read_availabilities(body, name),
+        availability=read_availability(body, name),
         visible=as_kind(body.get("visible"), bool) if is_presence else None,
         shown_conversation=as_id(shown) if is_presence and shown is not ABSENT else ABSENT,
     )

@@ -61,6 +61,9 @@ class ChatwootDecider(Decider):
         """rules.md 10: the effective values without those of an inbox."""
         return resolve(self.replay.rows, self.event.account, user, None, key)
 
+    def who_leaves(self) -> set[int]:
+        return set()
+
     # Who can be told
 
     def inbox_members(self) -> set[int]:

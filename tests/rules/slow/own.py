@@ -1,4 +1,7 @@
-"""The profile `notifycli`: every part names the section of `spec/rules.md` that it repeats."""
+"""The profile `notifycli`: every part names the section of the page that it repeats.
+
+The pages are `spec/rules.md` and `docs/beyond.md`.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from tests.rules.slow.bodies import (
     Event,
     Json,
     as_id,
+    as_microseconds,
     in_todays_words,
 )
 
@@ -28,6 +32,7 @@ Verdict = tuple[str, str | None]
 
 CREATION = "conversation_creation"
 ASSIGNMENT = "conversation_assignment"
+TEAM_ASSIGNMENT = "team_assignment"
 MENTION = "conversation_mention"
 ASSIGNED_MESSAGE = "assigned_conversation_new_message"
 PARTICIPATING_MESSAGE = "participating_conversation_new_message"
@@ -45,22 +50,45 @@ def builtin(key: str) -> str:
     if key in ("email." + ASSIGNMENT, "push." + ASSIGNMENT):
         return "on"
     others = {"audio": "none", "audio.when": "hidden", "inactive_after": "60s"}
+    others |= {"when_unavailable": "send", "participants_after_resolve": "stay"}
     return others.get(key, "off")
 
 
 def resolve(
-    rows: list[Json], account: int, user: int | None, inbox: int | None, key: str
+    rows: list[Json],
+    account: int,
+    user: int | None,
+    inbox: int | None,
+    key: str,
+    *,
+    conversation: int | None = None,
+    now: int | None = None,
 ) -> tuple[str, str]:
-    for layer in ("lock", "inbox", "user", "default"):
+    for layer in ("lock", "conversation", "inbox", "user", "default"):
         for row in rows:
             if row["layer"] != layer or row["key"] != key or as_id(row["account"]) != account:
                 continue
-            if layer in ("inbox", "user") and as_id(row["user"]) != user:
+            if layer in ("conversation", "inbox", "user") and as_id(row["user"]) != user:
                 continue
             if layer == "inbox" and (inbox is None or as_id(row["inbox"]) != inbox):
                 continue
+            if layer == "conversation":
+                value = value_for_a_time(row["value"], now)
+                if value is None or conversation is None or row["conversation"] != conversation:
+                    continue
+                return value, layer
             return row["value"], layer
     return builtin(key), "builtin"
+
+
+def value_for_a_time(value: str, now: int | None) -> str | None:
+    """beyond.md, section 2, "For a time": none where it doesn't hold."""
+    value, _, until = value.partition(" until ")
+    if not until:
+        return value
+    end = as_microseconds(until)
+    assert end is not None
+    return value if now is not None and now < end else None
 
 
 def duration(value: str) -> int:
@@ -80,6 +108,7 @@ class Conversation:
     blocked: bool = False
     participants: set[int] = field(default_factory=set)
     notified_assignee: int | None = None
+    notified_team: int | None = None
     hand_over_told: bool = False
     opened_by_a_person: bool = False
     last_messages: list[int] = field(default_factory=list)
@@ -203,6 +232,9 @@ class Presence:
     last_seen: int | None = None
     visible: bool = False
     conversation: int | None = None
+    availability: str | None = None
+    named: bool = False
+    """By an event of Chatwoot's own form."""
 
 
 @dataclass
@@ -301,8 +333,12 @@ class Replay:
         if event.time is not None:
             self.clocks[event.account] = event.time
         hand_over = read_hand_over(event, conversation, self.directory(event.account))
+        was_resolved = conversation.status == "resolved"
         remember_state(event, conversation)
-        decisions = self.decider(event, conversation, hand_over).decide()
+        decider = self.decider(event, conversation, hand_over)
+        if event.status == "resolved" and not was_resolved:
+            conversation.participants -= decider.who_leaves()
+        decisions = decider.decide()
         if hand_over == "bot":
             conversation.hand_over_told = True
         if hand_over == "person":
@@ -332,6 +368,7 @@ class Replay:
             return
         if event.connected is not None:
             self.connected[event.account] = Connected(event.connected, now)
+        self.remember_availability(event)
         if event.present_user is not None:
             presence = self.presence(event.account, event.present_user)
             if event.visible is not False or self.hidden_counts:
@@ -341,6 +378,20 @@ class Replay:
             if event.shown_conversation is not ABSENT:
                 presence.conversation = event.shown_conversation
 
+    # beyond.md, section 4
+
+    def remember_availability(self, event: Event) -> None:
+        if event.availabilities is not None:
+            for (account, user), presence in self.presences.items():
+                missing = presence.named and user not in event.availabilities
+                if account == event.account and missing:
+                    presence.availability = "offline"
+            for user, availability in event.availabilities.items():
+                presence = self.presence(event.account, user)
+                presence.availability, presence.named = availability, True
+        if event.present_user is not None and event.availability is not None:
+            self.presence(event.account, event.present_user).availability = event.availability
+
 
 def came_already(event: Event, conversation: Conversation) -> bool:
     """Section 5, "Twice"."""
@@ -349,9 +400,11 @@ def came_already(event: Event, conversation: Conversation) -> bool:
             return True
         conversation.last_messages.append(event.message)
     if event.name in CONVERSATION_EVENTS:
-        if event.body == conversation.last_body:
+        # When it was received is the receiver's word, and stands beside the body.
+        body = {name: value for name, value in event.body.items() if name != "received_at"}
+        if body == conversation.last_body:
             return True
-        conversation.last_body = event.body
+        conversation.last_body = body
     return False
 
 
@@ -399,6 +452,8 @@ def remember_state(event: Event, conversation: Conversation) -> None:
         conversation.inbox = event.inbox
     if event.team is not ABSENT:
         conversation.team = event.team
+        if conversation.notified_team != event.team:
+            conversation.notified_team = None
     if event.blocked is not None:
         conversation.blocked = event.blocked
 
@@ -425,7 +480,15 @@ class Decider:
         return self.replay.clocks.get(self.event.account)
 
     def preference(self, user: int, key: str) -> tuple[str, str]:
-        return resolve(self.replay.rows, self.event.account, user, self.conversation.inbox, key)
+        return resolve(
+            self.replay.rows,
+            self.event.account,
+            user,
+            self.conversation.inbox,
+            key,
+            conversation=self.event.conversation,
+            now=self.now,
+        )
 
     def can_see(self, user: int) -> bool:
         return self.directory.can_see(user, self.conversation)
@@ -434,6 +497,15 @@ class Decider:
         """Return nobody or one."""
         assignee = self.conversation.assignee
         return set() if assignee is None else {assignee}
+
+    def who_leaves(self) -> set[int]:
+        """beyond.md, section 2, "Leave"."""
+        key = "participants_after_resolve"
+        return {
+            user
+            for user in self.conversation.participants
+            if self.preference(user, key)[0] == "leave"
+        }
 
     # Section 5: from event to notification types
 
@@ -448,6 +520,10 @@ class Decider:
             self.decide_assignment()
         if event.name == "conversation_updated" and "assignee_id" in event.changes:
             self.decide_assignment()
+        if event.name in ("conversation_created", "team_changed"):
+            self.decide_team_assignment()
+        if event.name == "conversation_updated" and "team_id" in event.changes:
+            self.decide_team_assignment()
         if event.name == "message_created":
             self.decide_message()
             self.decide_audio()
@@ -463,6 +539,20 @@ class Decider:
         assignee, notified = self.assignee(), {self.conversation.notified_assignee}
         self.decide_type(ASSIGNMENT, assignee, assignee & notified)
         self.conversation.notified_assignee = self.conversation.assignee
+
+    def decide_team_assignment(self) -> None:
+        """beyond.md, section 3."""
+        conversation = self.conversation
+        members = self.directory.members_of_team(conversation.team) - self.assignee()
+        told_already = conversation.team == conversation.notified_team
+        audience = {user for user in members if self.has_set(user, TEAM_ASSIGNMENT)}
+        self.decide_type(TEAM_ASSIGNMENT, audience, audience if told_already else set())
+        conversation.notified_team = conversation.team
+
+    def has_set(self, user: int, type_: str) -> bool:
+        """beyond.md, section 1: "by a layer other than `builtin`"."""
+        origins = {self.preference(user, f"{channel}.{type_}")[1] for channel in CHANNELS}
+        return origins != {"builtin"}
 
     def decide_message(self) -> None:
         event, conversation = self.event, self.conversation
@@ -508,11 +598,10 @@ class Decider:
 
     def verdict(self, type_: str, user: int, channel: str, already_notified: bool) -> Verdict:
         wanted, wanted_by = self.preference(user, f"{channel}.{type_}")
-        quiet_hours, quiet_by = self.preference(user, "quiet_hours")
         inactive_after, inactive_by = self.preference(user, "inactive_after")
         new_message = type_ in NEW_MESSAGE_TYPES
-        with_a_bot = type_ in (CREATION, ASSIGNMENT, UNASSIGNED_MESSAGE)
-        told_once = type_ in (CREATION, ASSIGNMENT) or new_message
+        with_a_bot = type_ in (CREATION, ASSIGNMENT, TEAM_ASSIGNMENT, UNASSIGNED_MESSAGE)
+        told_once = type_ in (CREATION, ASSIGNMENT, TEAM_ASSIGNMENT) or new_message
 
         if with_a_bot and self.conversation.status == "pending":
             return "pending_conversation", None
@@ -522,17 +611,37 @@ class Decider:
             return "no_access", None
         if (type_ == MENTION or new_message) and user == self.event.author:
             return "self_authored", None
-        if type_ == ASSIGNMENT and self.is_self_assigned():
+        if self.did_it_themselves(type_, user):
             return "self_assigned", None
         if told_once and already_notified:
             return "already_notified", None
         if wanted == "off":
             return "disabled", wanted_by
-        if type_ != MENTION and in_quiet_hours(quiet_hours, self.now):
-            return "quiet_hours", quiet_by
+        if withheld := self.withheld(type_, user):
+            return withheld
         if new_message and self.is_active(user, duration(inactive_after)):
             return "active", inactive_by
         return "enabled", wanted_by
+
+    def withheld(self, type_: str, user: int) -> Verdict | None:
+        """What somebody wants, but not here or not now: beyond.md, sections 2 and 4."""
+        mute, muted_by = self.preference(user, "mute")
+        quiet_hours, quiet_by = self.preference(user, "quiet_hours")
+        when_unavailable, withheld_by = self.preference(user, "when_unavailable")
+        if mute == "on":
+            return "muted", muted_by
+        if type_ == MENTION:
+            return None
+        if in_quiet_hours(quiet_hours, self.now):
+            return "quiet_hours", quiet_by
+        if when_unavailable == "withhold" and self.is_unavailable(user):
+            return "unavailable", withheld_by
+        return None
+
+    def did_it_themselves(self, type_: str, user: int) -> bool:
+        if type_ == TEAM_ASSIGNMENT:
+            return user == self.assigned_by()
+        return type_ == ASSIGNMENT and self.is_self_assigned()
 
     def is_self_assigned(self) -> bool:
         """ "Who did it is the one whom the change names", or whom the creation shows."""
@@ -551,9 +660,12 @@ class Decider:
             return True
         return less_than_apart(seen, self.now, inactive_after)
 
+    def is_unavailable(self, user: int) -> bool:
+        presence = self.replay.presence(self.event.account, user)
+        return presence.availability in ("busy", "offline")
+
     def audio_verdict(self, user: int) -> Verdict:
         audio, audio_by = self.preference(user, "audio")
-        quiet_hours, quiet_by = self.preference(user, "quiet_hours")
         when, when_by = self.preference(user, "audio.when")
         presence = self.replay.presence(self.event.account, user)
         shown = presence.conversation
@@ -570,8 +682,8 @@ class Decider:
             return "disabled", audio_by
         if not self.audio_covers(audio.split("+"), user):
             return "not_assigned", audio_by
-        if in_quiet_hours(quiet_hours, self.now):
-            return "quiet_hours", quiet_by
+        if withheld := self.withheld(AUDIO_TYPE, user):
+            return withheld
         if presence.visible and shown is not None and shown == self.event.conversation:
             return "viewing", None
         if presence.visible and when == "hidden":
