@@ -124,7 +124,7 @@ def parquet_lines(out: Path) -> list[bytes]:
     """Return decisions as JSON Lines, sorted."""
     from pyarrow import parquet  # noqa: PLC0415 - a slow test's alone
 
-    rows = parquet.read_table(out).drop_columns(["file"]).to_pylist()
+    rows = parquet.read_table(out).to_pylist()
     return sorted(json.dumps(row, separators=(",", ":")).encode() for row in rows)
 
 
