@@ -513,26 +513,35 @@ def check_places(*places: str | None) -> None:
 
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
+Places = Annotated[
+    list[str],
+    typer.Argument(metavar="PLACE...", help="Logs of events: absolute paths, or URIs."),
+]
+Out = Annotated[
+    str,
+    typer.Option(
+        metavar="PLACE", help="The folder to write, an absolute path or a URI of Spark's."
+    ),
+]
+Decisions = Annotated[bool, typer.Option("--decisions", help="Write every decision, as Parquet.")]
+Huge = Annotated[
+    int,
+    typer.Option(
+        parser=a_number("number of events"),
+        metavar="EVENTS",
+        help="Share accounts out by conversation that have more events than this.",
+    ),
+]
 
 
 @app.command("spark", cls=command_class(SOME_USERS))
 def spark(
     ctx: typer.Context,
-    places: Annotated[
-        list[str],
-        typer.Argument(metavar="PLACE...", help="Logs of events: absolute paths, or URIs."),
-    ],
+    places: Places,
     *,
-    out: Annotated[
-        str,
-        typer.Option(
-            metavar="PLACE", help="The folder to write, an absolute path or a URI of Spark's."
-        ),
-    ],
+    out: Out,
     summary: Summary = False,
-    decisions: Annotated[
-        bool, typer.Option("--decisions", help="Write every decision, as Parquet.")
-    ] = False,
+    decisions: Decisions = False,
     channel: ChannelOption = None,
     type_: TypeOption = None,
     inbox: InboxNames = None,
@@ -544,14 +553,7 @@ def spark(
     prefs: PrefsFile = None,
     rules: Rules = None,
     diff: Diff = False,
-    huge: Annotated[
-        int,
-        typer.Option(
-            parser=a_number("number of events"),
-            metavar="EVENTS",
-            help="Share accounts out by conversation that have more events than this.",
-        ),
-    ] = _HUGE,
+    huge: Huge = _HUGE,
 ) -> None:
     """Replay logs on a cluster, as `notifycli simulate` does on one machine: docs/cluster.md."""
     session, proposal = session_of(ctx), Proposal(tuple(settings or ()), prefs, rules)
@@ -574,9 +576,14 @@ def spark(
     if summary:
         counts = run.replay.counts()
         records = counts.changed(run.changes) if diff else counts.by_user()
-        lines = [(msgspec.json.encode(one).decode(),) for one in records]
-        cluster.createDataFrame(lines, "value string").coalesce(1).write.text(out)
+        _write_lines(cluster, records, out)
     raise typer.Exit(finish(session, run, Inputs(tuple(places), lambda: 0), asked, inboxes))
+
+
+def _write_lines(cluster: SparkSession, records: Iterable[Struct], out: str) -> None:
+    """Write records as JSON Lines, in one file."""
+    lines = [(msgspec.json.encode(one).decode(),) for one in records]
+    cluster.createDataFrame(lines, "value string").coalesce(1).write.text(out)
 
 
 def _known(replay: Replay) -> Known:
