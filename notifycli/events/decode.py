@@ -114,12 +114,14 @@ _ESCAPE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _HEX = re.compile(rb"\\x([0-9A-Fa-f]{2})")
-_MAY_HOLD_ONE = re.compile(rb'event|"e[yw]').search
-"""`"e` is how an object begins in base64."""
+_MAY_HOLD_ONE = re.compile(rb'event|"e[yw]|123, ?34,').search
+"""`"e` is how an object begins in base64, and 123, 34 in bytes."""
+_BYTES = re.compile(rb"\[(?:(?:[1-9]?\d|1\d\d|2[0-4]\d|25[0-5])(?:, ?|\]))+\Z").match
 
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
 _decode_string = msgspec.json.Decoder(str).decode
+_decode_bytes = msgspec.json.Decoder(list[int]).decode
 _decode_time = msgspec.json.Decoder(Time).decode
 
 Fields = dict[str, Raw]
@@ -187,10 +189,17 @@ def _bodies(node: bytes | Raw, depth: int) -> list[Body]:
     if text[:1] == b"{":
         return _bodies_of_object(node, _decode_object(node), depth)
     if text[:1] == b"[":
+        if depth and _BYTES(text):
+            return _bodies_of_text(_json_in(node), depth)
         # A list of another kind of thing is passed over whole.
         nodes = _decode_array(node) if depth and _MAY_HOLD_ONE(text) else ()
         return [body for one in nodes for body in _bodies(one, depth - 1)]
-    inner = _json_in(node) if text[:1] == b'"' and depth and _MAY_HOLD_ONE(text) else None
+    if text[:1] == b'"' and depth and _MAY_HOLD_ONE(text):
+        return _bodies_of_text(_json_in(node), depth)
+    return []
+
+
+def _bodies_of_text(inner: bytes | None, depth: int) -> list[Body]:
     try:
         return [] if inner is None else decode_mended(inner, lambda it: _bodies(it, depth - 1))
     except msgspec.DecodeError:
@@ -275,8 +284,13 @@ def _may_hold_one(raw: Raw) -> bool:
 
 
 def _json_in(raw: Raw | bytes) -> bytes | None:
-    """Return the JSON text that a string holds: plain, in base64, after what a log has put."""
-    text = without_hex(_decode_string(raw).strip().encode(errors="replace"))
+    """Return the JSON text that a string holds: plain, in base64, after what a log has put.
+
+    It may be a list of bytes, as which journald writes a text with control characters.
+    """
+    string = bytes(raw).lstrip()[:1] == b'"'
+    text = _decode_string(raw).encode(errors="replace") if string else bytes(_decode_bytes(raw))
+    text = without_hex(text.strip())
     if text[:2] in (b"ey", b"ew"):
         try:
             text = b64decode(text, validate=True)
@@ -284,8 +298,8 @@ def _json_in(raw: Raw | bytes) -> bytes | None:
             return None
     if text[:1] in (b"{", b"["):
         return text
-    start = text.find(b'{"')
-    return text[start:] if start > 0 and text.endswith(b"}") else None
+    start, end = text.find(b'{"'), text.rfind(b"}")
+    return text[start : end + 1] if 0 < start < end else None
 
 
 def without_hex(text: bytes) -> bytes:
@@ -452,6 +466,9 @@ def _open(found: Body) -> Payload:
 
 def fault_text(error: Exception) -> str:
     """Return what is wrong with a line, in the words of a user."""
+    if isinstance(error, UnicodeDecodeError):
+        byte = error.object[error.start]
+        return f"not UTF-8, for byte 0x{byte:02x}; try: iconv -f WINDOWS-1252 -t UTF-8 on the file"
     text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
     match = _AT_PATH.fullmatch(text)
     if match:

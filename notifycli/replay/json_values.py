@@ -26,6 +26,7 @@ _TOKEN = re.compile(
 _BETWEEN = re.compile(rb"[\s,\x1e]*+")
 _SCALAR = re.compile(rb"[^\s,\]]++")
 _REST_OF_LINE = re.compile(rb"[^\n]*+(\n|\Z)")
+_HEX = re.compile(rb"(?<!\\)\\x")
 _OBJECT = re.compile(rb'\{\s*"|\[\s*\{')
 _OPEN = {ord("}"): ord("{"), ord("]"): ord("[")}
 """What each bracket closes."""
@@ -83,8 +84,12 @@ def split_values(blocks: Iterable[bytes]) -> Iterator[JSONValue]:
 
 def objects_in(line: bytes) -> list[bytes]:
     """Return the JSON objects and arrays of a line that has something around them, as logs have."""
-    line = without_hex(line)
     found = _OBJECT.search(line)
+    if found is not None and rb"{\x22" in line[found.start() :]:
+        line = _HEX.sub(rb"\\\\x", line)  # Of a text in an object, which can't have such escapes.
+    else:
+        line = without_hex(line)
+        found = _OBJECT.search(line)
     if found is None:
         return []
     values = split_values([line[found.start() :]])

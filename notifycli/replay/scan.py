@@ -129,7 +129,7 @@ def salvage(
         if not parts:
             return [], []
     else:
-        parts = [one for one in objects_in(text) if len(one) < len(text.strip())]
+        parts = [one for one in objects_in(text) if one != text.strip()]
     if not parts or not depth:
         return [], [str(error)]
     taken: list[T] = []

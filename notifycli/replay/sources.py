@@ -160,6 +160,10 @@ _RUBY = Foreign(
 )
 
 
+_UTF_16 = Foreign(
+    "UTF-16 that doesn't begin with its mark", "iconv -f UTF-16LE -t UTF-8 FILE | notifycli VERB"
+)
+_IN_UTF_16 = re.compile(rb"\s*\{\0(?:\s\0)*\"\0").match
 _DIRECTORY = re.compile(rb'"(?:users|inboxes)"\s*:\s*\[').search
 _JSON = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"\s*:').search
 _CELL = re.compile(rb'(?:^|[,;\t])"\{""').search
@@ -190,7 +194,7 @@ def foreign_of(head: bytes) -> Foreign | None:
     if _JSON(head):
         return None
     if b"\0" in head:
-        return Foreign("binary data, not JSON")
+        return _UTF_16 if _IN_UTF_16(head) else Foreign("binary data, not JSON")
     found = (foreign for pattern, foreign in _BY_BEGINNING if pattern.match(head))
     return next(found, None) or _csv(head)
 

@@ -50,8 +50,10 @@ ENVELOPES: list[tuple[str, Any]] = [
     ("docker's log", {"log": HELLO + "\n", "stream": "stdout", "time": "2026-03-03T10:00:00Z"}),
     ("a log shipper's message", {"@timestamp": "2026-03-03T10:00:00Z", "message": HELLO}),
     ("… with something before it", {"log": f"POST /hook 200 {HELLO}\n", "stream": "stdout"}),
+    ("… in colours", {"log": f"\x1b[36m{HELLO}\x1b[0m\n", "stream": "stdout"}),
     ("nginx", {"request_body": HELLO, "status": 200}),
     ("… with its own escapes", {"request_body": HELLO.replace('"', "\\x22")}),
+    ("journald, of a text with colours", {"MESSAGE": list(f"\x1b[36m{HELLO}\x1b[0m".encode())}),
     ("a queue's value", {"topic": "hooks", "offset": 1, "value": HELLO}),
     ("a gateway's body", {"headers": {"event": "x"}, "body": HELLO, "isBase64Encoded": False}),
     (

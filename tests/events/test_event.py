@@ -453,6 +453,11 @@ BAD_LINES = [
         b'{"event":"message_created","message_type":9}',
         "message_type: 9 is none of incoming, outgoing, activity, template, nor 0 to 3",
     ),
+    (
+        "letters of another encoding",
+        b'{"event":"conversation_created","id":1,"status":"h\xe9"}',
+        "not UTF-8, for byte 0xe9; try: iconv -f WINDOWS-1252 -t UTF-8 on the file",
+    ),
     ("nested without end", b'{"a":' + b"[" * 99_999 + b"]" * 99_999 + b"}", "nested too deeply"),
     (
         "control characters in a value",

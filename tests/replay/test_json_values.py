@@ -142,6 +142,11 @@ IN_A_LINE: list[tuple[str, str, list[str]]] = [
         r'127.0.0.1 "POST / HTTP/1.1" {\x22a\x22:\x22\x5Cn\x22}',
         [r'{"a":"\n"}'],
     ),
+    (
+        "nginx's own escapes in an object's text",
+        r'web: {"time":"1","request_body":"{\x22a\x22:1}"}',
+        [r'{"time":"1","request_body":"{\\x22a\\x22:1}"}'],
+    ),
     ("what breaks off", 'got {"a":{"b":1}', []),
     ("nothing of the kind", "hello {world}", []),
 ]

@@ -238,6 +238,11 @@ NAMED = [
         "Ruby's notation, not JSON",
         id="Ruby",
     ),
+    pytest.param(
+        lambda: json_lines(TWO).decode().encode("utf-16-le"),
+        "UTF-16 that doesn't begin with its mark",
+        id="UTF-16",
+    ),
     pytest.param(tar_of, "a tar archive", id="tar"),
     pytest.param(lambda: tar_of("-z"), "a tar archive", id="tar.gz"),
 ]
