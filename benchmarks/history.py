@@ -24,7 +24,7 @@ from shutil import rmtree
 from typing import Any
 
 from benchmarks.frame import Done, Race, Way, WrongError, process
-from notifycli.chatwoot.past import AT_ONCE
+from notifycli.chatwoot.api_history import AT_ONCE
 
 _ROOT = Path(__file__).parent.parent
 _TOKEN = "root" * 6  # the server takes any

@@ -14,8 +14,8 @@ import msgspec
 
 from notifycli.documents.directory_document import directory_of, faults_of
 from notifycli.documents.directory_document import read_directory as read_document
-from notifycli.documents.entries import References, references_of
 from notifycli.documents.preference_document import PreferenceDocument
+from notifycli.documents.preference_entries import References, references_of
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event

@@ -17,8 +17,8 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.documents.directory_document import directory_of, faults_of, read_directory
-from notifycli.documents.entries import references_of
 from notifycli.documents.preference_document import PLACES, PreferenceDocument
+from notifycli.documents.preference_entries import references_of
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import (

@@ -143,7 +143,7 @@ class Header(Struct):
     """Why it can't be read."""
 
 
-class Counted(Struct):
+class AccountCounts(Struct):
     """What a task has counted."""
 
     counts: Counts
@@ -203,7 +203,7 @@ def scan(job: Job, numbers: Iterable[int]) -> Iterator[Row]:
             yield {"part": number, "account": account, "events": len(own), "block": _encode(own)}
 
 
-class Pass:
+class AccountPass:
     """What is made of the events of one account: rows of decisions, and counts."""
 
     def __init__(self, job: Job, account: int, lines: Sequence[int]) -> None:
@@ -275,12 +275,12 @@ class Pass:
         for side in self._sides:
             side.accounts[sign.account].keep(sign)
 
-    def counted(self) -> Counted:
+    def counted(self) -> AccountCounts:
         """Return what was counted."""
         asked, account = self._job.selection.conversations, self._account
         met = asked.intersection(self.replay.accounts[account].conversations)
         conversations = {(account, number) for number in met}
-        return Counted(self.replay.counts(), self._changes, self._events, conversations)
+        return AccountCounts(self.replay.counts(), self._changes, self._events, conversations)
 
 
 def _kind(decided: Any) -> tuple[object, ...]:
@@ -290,7 +290,7 @@ def _kind(decided: Any) -> tuple[object, ...]:
 def fold_accounts(job: Job, lines: Sequence[int], rows: Iterable[Row]) -> Iterator[Row]:
     """Fold accounts whole; their rows come by account, in the order of parts."""
     for account, parts in groupby(rows, itemgetter("account")):
-        one = Pass(job, account, lines)
+        one = AccountPass(job, account, lines)
         events = (one.begin(row["part"], _decode_events(row["block"])) for row in parts)
         yield from _rows_of(job, one, in_order(chain.from_iterable(events), one))
 
@@ -307,7 +307,7 @@ def deal_accounts(job: Job, shares: int, rows: Iterable[Row]) -> Iterator[Row]:
 def find_all_repeats(job: Job, rows: Iterable[Row]) -> Iterator[Row]:
     """Return the places of what comes again, by account and part; shares come one by one."""
     for (account, _), parts in groupby(rows, itemgetter("account", "share")):
-        replay = Pass(job, account, ()).replay
+        replay = AccountPass(job, account, ()).replay
         for row in parts:
             places = find_repeats(replay, _decode_share(row["block"]))
             if places:
@@ -328,13 +328,13 @@ def fold_shares(
 ) -> Iterator[Row]:
     """Fold shares of accounts; `told` is by account and part."""
     for (account, _), parts in groupby(rows, itemgetter("account", "share")):
-        one, clocks = Pass(job, account, lines), Clocks()
+        one, clocks = AccountPass(job, account, lines), Clocks()
         shares = {row["part"]: row["block"] for row in parts}
         yield from _rows_of(job, one, _folded(one, shares, told[account], clocks))
 
 
 def _folded(
-    one: Pass, shares: Mapping[int, bytes], told: Mapping[int, bytes], clocks: Clocks
+    one: AccountPass, shares: Mapping[int, bytes], told: Mapping[int, bytes], clocks: Clocks
 ) -> Iterator[list[tuple[object, ...]]]:
     for part in sorted(told):
         share = _decode_share(shares[part]) if part in shares else Share()
@@ -345,7 +345,7 @@ def _folded(
         carry(clocks, said)
 
 
-def _rows_of(job: Job, one: Pass, made: Iterator[list[tuple[object, ...]]]) -> Iterator[Row]:
+def _rows_of(job: Job, one: AccountPass, made: Iterator[list[tuple[object, ...]]]) -> Iterator[Row]:
     """Return rows of decisions, and a last one of what was counted."""
     names, none = job.columns, dict.fromkeys(job.columns)
     for row in chain.from_iterable(made):
@@ -604,7 +604,7 @@ def replay_on(cluster: Cluster, run: Run, out: str) -> None:
         folded = folded.persist(StorageLevel.DISK_ONLY)
     run.replay.assumptions.times_back += steps_back
     for (block,) in folded.where(col("counted").isNotNull()).select("counted").collect():
-        one: Counted = pickle.loads(block)  # noqa: S301 - our own
+        one: AccountCounts = pickle.loads(block)  # noqa: S301 - our own
         run.events += one.events
         run.changes.merge(one.changes)
         run.replay.counts().merge(one.counts)

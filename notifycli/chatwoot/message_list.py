@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from notifycli.chatwoot.activity import Act, Names
+from notifycli.chatwoot.api_history import iso_time, message_row
 from notifycli.chatwoot.client import PersonThere, RemoteMessage
-from notifycli.chatwoot.past import iso_time, message_row
 from notifycli.chatwoot.rebuild import (
     AnyRow,
     ConversationRow,

@@ -29,7 +29,7 @@ from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.state import AccountState
 from notifycli.store.outbox import FilePosition, OutboxEntry
-from notifycli.store.received import AccountPlace
+from notifycli.store.received_events import AccountPlace
 from notifycli.store.store import Store
 
 HOUR = 3_600 * SECOND

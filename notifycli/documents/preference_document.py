@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from notifycli.documents.document_format import decode_document, encoding_of, format_of
-from notifycli.documents.entries import Checker, References, StoredPlace
+from notifycli.documents.preference_entries import Checker, References, StoredPlace
 from notifycli.errors import DataError
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer, nearest

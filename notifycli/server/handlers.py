@@ -78,14 +78,14 @@ class Call(Struct, frozen=True):
         return user
 
 
-def show_profile(store: Store, call: Call) -> schemas.Profile:
+def show_profile(store: Store, call: Call) -> schemas.UserProfile:
     """Answer a user with their dashboard's settings."""
     user = call.whose(store)
     own = user.id == call.caller.id
     return _profile(store, call.account, user, call.secret.reveal() if own else None)
 
 
-def update_profile(store: Store, call: Call) -> schemas.Profile:
+def update_profile(store: Store, call: Call) -> schemas.UserProfile:
     """Put these `ui_settings` in the place of all that were there."""
     user = call.whose(store)
     wanted = call.body.profile.ui_settings
@@ -168,7 +168,7 @@ def _set(
         raise HTTPError(403, error.message) from None
 
 
-def reset_token(store: Store, call: Call) -> schemas.Profile:
+def reset_token(store: Store, call: Call) -> schemas.UserProfile:
     """Replace the token with which was asked; the answer has the new one."""
     keychain = open_keychain(beside=store.location)
     if keychain.asks:
@@ -249,12 +249,12 @@ def _agents(account: int, directory: Directory, ids: tuple[int, ...]) -> list[sc
     return [schemas.agent(account, directory.users[id_]) for id_ in ids if id_ in directory.users]
 
 
-def _profile(store: Store, account: int, user: User, token: str | None) -> schemas.Profile:
+def _profile(store: Store, account: int, user: User, token: str | None) -> schemas.UserProfile:
     preferences = store.preferences_of(account, user.id)
     others = store.ui_settings.of(account, user.id)
     ours = ui_settings(lambda key: preferences.resolve(key, user.id).value)
     name = next((item.name for item in store.accounts() if item.id == account), "")
-    return schemas.Profile(
+    return schemas.UserProfile(
         access_token=token,
         account_id=account,
         accounts=[schemas.ProfileAccount(account, name, user.role, [user.role])],

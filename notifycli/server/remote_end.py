@@ -30,7 +30,7 @@ from notifycli.secrets.token_service import TokenService
 from notifycli.server.handlers import Call
 from notifycli.server.journal import files_of
 from notifycli.server.middleware import HTTPError
-from notifycli.store import exchange
+from notifycli.store import remote_format
 from notifycli.store.outbox import NoticeState, Scope
 from notifycli.store.settings import Origin
 from notifycli.store.staged_values import conversation_of, inbox_of
@@ -48,14 +48,16 @@ MOST_READ_EVENTS = 200_000
 _LAYERS = [layer for layer in Layer if layer is not Layer.BUILTIN]
 
 
-def show_account(store: Store, call: Call) -> exchange.AccountState:
+def show_account(store: Store, call: Call) -> remote_format.AccountCopy:
     """Answer the account as it is."""
     with store.comparing():  # all of one moment
         name = next(one.name for one in store.accounts() if one.id == call.account)
         presets = [one.name for one in store.presets.all() if not one.builtin]
-        settings = {key: store.configuration.value(key, {}) for key in exchange.SHARED_SETTINGS}
+        settings = {
+            key: store.configuration.value(key, {}) for key in remote_format.SHARED_SETTINGS
+        }
         seen = store.chatwoot.sightings(call.account)
-        return exchange.AccountState(
+        return remote_format.AccountCopy(
             id=call.account,
             name=name,
             revision=store.history.revision(call.account),
@@ -74,28 +76,28 @@ def show_account(store: Store, call: Call) -> exchange.AccountState:
         )
 
 
-def _values(store: Store, account: int) -> Iterator[exchange.Value]:
+def _values(store: Store, account: int) -> Iterator[remote_format.Value]:
     ids = store.user_references(account)
     for layer, user, scope, key, value in store.document_values(account, _LAYERS):
         whose = ids[user] if user else None
         place = inbox_of(scope), conversation_of(scope)
-        yield exchange.Value(layer, key, value, whose, *place)
+        yield remote_format.Value(layer, key, value, whose, *place)
 
 
-def list_changes(store: Store, call: Call) -> exchange.Past:
+def list_changes(store: Store, call: Call) -> remote_format.Past:
     """Answer what was changed in the account."""
     return store.history.past(call.account, MOST_CHANGED_VALUES)
 
 
-def list_notices(store: Store, call: Call) -> exchange.Notices:
+def list_notices(store: Store, call: Call) -> remote_format.Notices:
     """Answer what the outbox has of the account."""
     scope = Scope(frozenset(Channel), account=call.account)
     found = [one for state in NoticeState for one in store.outbox.in_state(state, scope)]
     found.sort(key=lambda one: one.id)
-    return exchange.Notices(found[-MOST_NOTICES:], complete=len(found) <= MOST_NOTICES)
+    return remote_format.Notices(found[-MOST_NOTICES:], complete=len(found) <= MOST_NOTICES)
 
 
-def list_events(store: Store, call: Call) -> exchange.Events:
+def list_events(store: Store, call: Call) -> remote_format.Events:
     """Answer what was received of the account, or of one of its conversations."""
     kept: deque[bytes] = deque()
     size = 0
@@ -106,7 +108,7 @@ def list_events(store: Store, call: Call) -> exchange.Events:
         while size > MOST_EVENT_BYTES:
             size -= len(kept.popleft())
             complete = False
-    return exchange.Events([msgspec.Raw(text) for text in kept], complete)
+    return remote_format.Events([msgspec.Raw(text) for text in kept], complete)
 
 
 def _received(store: Store, call: Call) -> tuple[Iterable[bytes], bool]:
@@ -145,9 +147,9 @@ def _select(bodies: Iterable[bytes], store: Store, call: Call) -> Iterator[bytes
             yield body
 
 
-def change_account(store: Store, call: Call) -> exchange.Changed:
+def change_account(store: Store, call: Call) -> remote_format.Changed:
     """Change the account as a command did elsewhere, if it is still the same."""
-    wanted: exchange.ChangeSet = call.body
+    wanted: remote_format.ChangeSet = call.body
     if not wanted.command.isprintable():
         raise HTTPError(422, "the command has control characters")
     try:
@@ -159,37 +161,37 @@ def change_account(store: Store, call: Call) -> exchange.Changed:
     except UsageError as error:
         raise HTTPError(422, error.message) from None
     _forget_leftovers(store, call)
-    return exchange.Changed(
+    return remote_format.Changed(
         revision=store.history.revision(call.account),
         change=change.id if change else None,
         tokens=change.ended_tokens,
     )
 
 
-def _take(store: Store, change: Change, step: exchange.Step) -> None:
+def _take(store: Store, change: Change, step: remote_format.Step) -> None:
     """Do one step. Raises `DataError` for what can't be, and the errors of `Change`."""
     match step:
-        case exchange.SetValues(values):
+        case remote_format.SetValues(values):
             change.set([_entry(change, value) for value in values], again=True)
-        case exchange.NameAccount(name):
+        case remote_format.NameAccount(name):
             change.name_account(_name(name))
-        case exchange.PutUsers(users):
+        case remote_format.PutUsers(users):
             change.put_users([_check_user(user) for user in users])
-        case exchange.SettleIds(ids, certain):
+        case remote_format.SettleIds(ids, certain):
             change.settle_ids(ids, certain=certain)
-        case exchange.GiveId(user_id, id_):
+        case remote_format.GiveId(user_id, id_):
             change.give_id(_user(change, user_id), id_)
-        case exchange.PutInbox(inbox):
+        case remote_format.PutInbox(inbox):
             change.put_inbox(_check_group(change, inbox))
-        case exchange.PutTeam(team):
+        case remote_format.PutTeam(team):
             change.put_team(_check_group(change, team))
-        case exchange.Remove(kind, id_):
+        case remote_format.Remove(kind, id_):
             _remove(change, kind, id_)
-        case exchange.RestoreRows(past):
+        case remote_format.RestoreRows(past):
             change.restore_rows(store.history.directory_change(change.account, past).id)
 
 
-def _entry(change: Change, value: exchange.Value) -> Entry:
+def _entry(change: Change, value: remote_format.Value) -> Entry:
     layer, named = value.layer, (value.user_id, value.inbox_id, value.conversation_id)
     if (layer, *(one is not None for one in named)) not in _PLACES:
         raise DataError(f"{value.key}: there is no such place in layer {layer}")

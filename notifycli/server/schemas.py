@@ -79,7 +79,7 @@ class ProfileAccount(Struct):
     auto_offline: bool = True
 
 
-class Profile(Struct):
+class UserProfile(Struct):
     """A user with their dashboard's settings.
 
     `access_token` is the one with which was asked, so it is null in somebody else's profile.

@@ -12,7 +12,7 @@ from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import Inbox, Team, User
 
 if TYPE_CHECKING:
-    from notifycli.store.exchange import Past
+    from notifycli.store.remote_format import Past
     from notifycli.store.store import Store
     from notifycli.store.transaction import Change, DirectoryDifference
 from collections.abc import Callable, Sequence
@@ -159,7 +159,7 @@ class History:
 
     def past(self, account: int, most: int) -> Past:
         """Return the newest changes, whole, that did at most so many things to preferences."""
-        from notifycli.store.exchange import Past, PastItem, PastRecord, PastValue  # noqa: PLC0415 - serve alone
+        from notifycli.store.remote_format import Past, PastItem, PastRecord, PastValue  # noqa: PLC0415 - serve alone
 
         values = self._done_to("preference_change", PastValue, account, 0, most + 1)
         oldest = values[-1][0] if len(values) > most else 0

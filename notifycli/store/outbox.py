@@ -17,7 +17,7 @@ from msgspec import Struct, convert
 
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store.received import AccountPlace
+from notifycli.store.received_events import AccountPlace
 
 
 class NoticeState(StrEnum):
@@ -267,7 +267,7 @@ class Outbox(Protocol):
 
 
 if TYPE_CHECKING:
-    from notifycli.store.received import AccountPlace
+    from notifycli.store.received_events import AccountPlace
     from notifycli.store.store import Database
 
 Record = TypeVar("Record", bound=Struct)

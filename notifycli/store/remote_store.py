@@ -25,7 +25,7 @@ from notifycli.errors import (
 )
 from notifycli.rules.directory import Directory, Inbox, Team, User
 from notifycli.rules.preferences import Layer
-from notifycli.store import exchange
+from notifycli.store import remote_format
 from notifycli.store.history import History
 from notifycli.store.outbox import EVERY_CHANNEL, SQLOutbox
 from notifycli.store.sql_store import USER_COLUMNS, SQLStore, as_flag
@@ -76,10 +76,10 @@ class RemoteChange(Change):
 
     def __init__(self, mirror: Mirror, account: int, trace: Trace) -> None:
         super().__init__(mirror, account, trace)
-        self.steps: list[exchange.Step] = []
-        self._done: exchange.Changed | None = None
+        self.steps: list[remote_format.Step] = []
+        self._done: remote_format.Changed | None = None
 
-    def end(self, done: exchange.Changed) -> None:
+    def end(self, done: remote_format.Changed) -> None:
         """Take over what it has become."""
         self._done = done
 
@@ -99,12 +99,12 @@ class RemoteChange(Change):
             raise _elsewhere("tokens and subscriptions can't be changed through serve")
 
     @contextmanager
-    def _noted(self, step: exchange.Step) -> Iterator[None]:
+    def _noted(self, step: remote_format.Step) -> Iterator[None]:
         """Note a step, in the place of those that it asks for itself."""
         before, differing = len(self.steps), len(self)
         yield
         del self.steps[before:]
-        if len(self) != differing or isinstance(step, exchange.RestoreRows):
+        if len(self) != differing or isinstance(step, remote_format.RestoreRows):
             self.steps.append(step)
 
     def settle(
@@ -112,57 +112,57 @@ class RemoteChange(Change):
     ) -> int:
         """Set what was staged."""
         values = [
-            exchange.Value(
+            remote_format.Value(
                 *(Layer(one.layer), one.key, one.new, one.user_id, one.inbox_id),
                 getattr(one, "conversation_id", None),
             )
             for one in staging.differences()
             if one.account_id == self.account
         ]
-        with self._noted(exchange.SetValues(values)):
+        with self._noted(remote_format.SetValues(values)):
             return super().settle(staging, told, again=again)
 
     def name_account(self, name: str) -> None:
         """Name the account."""
-        with self._noted(exchange.NameAccount(name)):
+        with self._noted(remote_format.NameAccount(name)):
             super().name_account(name)
 
     def put_users(self, users: Iterable[User]) -> None:
         """Add users, or make those with their ids like them."""
         given = list(users)
-        with self._noted(exchange.PutUsers(given)):
+        with self._noted(remote_format.PutUsers(given)):
             super().put_users(given)
 
     def settle_ids(self, told: Iterable[tuple[int, str | None]], *, certain: bool = True) -> None:
         """Have made-up ids give way to those told."""
         given = list(told)
-        with self._noted(exchange.SettleIds(given, certain)):
+        with self._noted(remote_format.SettleIds(given, certain)):
             super().settle_ids(given, certain=certain)
 
     def give_id(self, user: User, id_: int) -> None:
         """Give a user an id."""
-        with self._noted(exchange.GiveId(user.id, id_)):
+        with self._noted(remote_format.GiveId(user.id, id_)):
             super().give_id(user, id_)
 
     def put_inbox(self, inbox: Inbox) -> None:
         """Add an inbox, or make the one with this id like it."""
-        with self._noted(exchange.PutInbox(inbox)):
+        with self._noted(remote_format.PutInbox(inbox)):
             super().put_inbox(inbox)
 
     def put_team(self, team: Team) -> None:
         """Add a team, or make the one with this id like it."""
-        with self._noted(exchange.PutTeam(team)):
+        with self._noted(remote_format.PutTeam(team)):
             super().put_team(team)
 
     def remove(self, item: User | Inbox | Team) -> None:
         """Remove a user, an inbox or a team."""
         kinds: dict[type, Kind] = {User: "user", Inbox: "inbox", Team: "team"}
-        with self._noted(exchange.Remove(kinds[type(item)], item.id)):
+        with self._noted(remote_format.Remove(kinds[type(item)], item.id)):
             super().remove(item)
 
     def restore_rows(self, past: int) -> None:
         """Put back what only the server knows."""
-        with self._noted(exchange.RestoreRows(past)):
+        with self._noted(remote_format.RestoreRows(past)):
             super().restore_rows(past)
 
 
@@ -177,7 +177,7 @@ class RemoteStore(SQLStore):
         self._mirror = Mirror(location.name)
         super().__init__(location, self._mirror)
         self._link = link
-        self._state = self._get(exchange.ACCOUNT, exchange.AccountState)
+        self._state = self._get(remote_format.ACCOUNT, remote_format.AccountCopy)
         self._revision = self._state.revision
         with self._mirror.changing():
             _fill(self._mirror, self._state)
@@ -188,7 +188,7 @@ class RemoteStore(SQLStore):
 
     @cached_property
     def history(self) -> History:
-        past = self._get(exchange.HISTORY, exchange.Past)
+        past = self._get(remote_format.HISTORY, remote_format.Past)
         if not past.complete:
             self._link.note(
                 f"{self.location.name} tells the newest changes alone, {len(past.changes):,} of "
@@ -200,7 +200,9 @@ class RemoteStore(SQLStore):
 
     @cached_property
     def outbox(self) -> Outbox:
-        return _Notices(self._mirror, self._get(exchange.NOTICES, exchange.Notices).notices)
+        return _Notices(
+            self._mirror, self._get(remote_format.NOTICES, remote_format.Notices).notices
+        )
 
     @property
     def vault(self) -> Vault:
@@ -212,13 +214,13 @@ class RemoteStore(SQLStore):
         told = (msgspec.structs.replace(one, subscribed=one.id in reached) for one in users)
         return Directory(told, self.inboxes(account), self.teams(account))
 
-    def events(self, conversations: Iterable[int]) -> Iterator[exchange.Events]:
+    def events(self, conversations: Iterable[int]) -> Iterator[remote_format.Events]:
         """Return what the server has received: of some conversations, or of all."""
         paths = [
-            exchange.EVENTS_OF_ONE.format(conversation_id=one) for one in sorted(conversations)
+            remote_format.EVENTS_OF_ONE.format(conversation_id=one) for one in sorted(conversations)
         ]
-        for path in paths or [exchange.EVENTS]:
-            yield self._get(path, exchange.Events)
+        for path in paths or [remote_format.EVENTS]:
+            yield self._get(path, remote_format.Events)
 
     @contextmanager
     def changes(self, command: str, who: str) -> Iterator[Callable[[int], Change]]:
@@ -254,10 +256,10 @@ class RemoteStore(SQLStore):
     def copy_from(self, store: Store) -> int:
         raise _elsewhere(f"a store can't be filled through serve: {store.location.name} stays")
 
-    def _send(self, command: str, steps: list[exchange.Step]) -> exchange.Changed:
-        body = msgspec.json.encode(exchange.ChangeSet(self._revision, command, steps))
+    def _send(self, command: str, steps: list[remote_format.Step]) -> remote_format.Changed:
+        body = msgspec.json.encode(remote_format.ChangeSet(self._revision, command, steps))
         try:
-            done = self._ask("POST", exchange.CHANGES, exchange.Changed, body)
+            done = self._ask("POST", remote_format.CHANGES, remote_format.Changed, body)
         except UnavailableError as error:
             raise UnavailableError(
                 f"{error.message}; nobody knows whether the change is stored",
@@ -351,7 +353,7 @@ def _user_row(user: User) -> tuple[object, ...]:
     return user.id, user.email, user.name, user.role, known, allowed, int(user.made_up)
 
 
-def _fill(mirror: Mirror, state: exchange.AccountState) -> None:
+def _fill(mirror: Mirror, state: remote_format.AccountCopy) -> None:
     """Put an account into the empty database."""
     id_ = state.id
     mirror.execute("INSERT INTO account (id, name) VALUES (?, ?)", (id_, state.name))
@@ -378,7 +380,7 @@ def _fill(mirror: Mirror, state: exchange.AccountState) -> None:
     _fill_values(mirror, state)
 
 
-def _fill_values(mirror: Mirror, state: exchange.AccountState) -> None:
+def _fill_values(mirror: Mirror, state: remote_format.AccountCopy) -> None:
     mirror.executemany(
         "INSERT INTO user_preference (account_id, user_id, scope, key, value)"
         " VALUES (?, ?, ?, ?, ?)",
@@ -416,7 +418,7 @@ def _fill_values(mirror: Mirror, state: exchange.AccountState) -> None:
     )
 
 
-def _fill_history(mirror: Mirror, account: int, changes: list[exchange.PastRecord]) -> None:
+def _fill_history(mirror: Mirror, account: int, changes: list[remote_format.PastRecord]) -> None:
     for one in reversed(changes):
         mirror.execute(
             "INSERT INTO change (id, at, who, account_id, command) VALUES (?, ?, ?, ?, ?)",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
-    from notifycli.store.received import Received
+    from notifycli.store.received_events import Received
     from notifycli.store.settings import Configuration, Vault
     from notifycli.store.staged_values import Staging, Written
     from notifycli.store.store import Database, Inspection, Location, Store
@@ -176,7 +176,7 @@ class SQLStore:
         return next(map(user_of, rows), None)
 
     def user_references(self, account: int) -> dict[str, int]:
-        from notifycli.documents.entries import references_of
+        from notifycli.documents.preference_entries import references_of
 
         rows = self._rows('SELECT id, email FROM "user" WHERE account_id = ?', account)
         return references_of((id_, email) for id_, email in rows)

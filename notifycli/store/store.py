@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets import Presets
-    from notifycli.store.received import Received
+    from notifycli.store.received_events import Received
     from notifycli.store.settings import Configuration, Vault
     from notifycli.store.staged_values import Staging, Written
     from notifycli.store.subscriptions import Subscriptions

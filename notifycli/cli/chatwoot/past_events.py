@@ -16,8 +16,7 @@ import msgspec
 import typer
 
 from notifycli.chatwoot.account import Desk, reading_order
-from notifycli.chatwoot.export import Export, script
-from notifycli.chatwoot.past import (
+from notifycli.chatwoot.api_history import (
     AT_ONCE,
     REQUESTS_A_MINUTE,
     Cache,
@@ -29,6 +28,7 @@ from notifycli.chatwoot.past import (
     names_of,
     rebuild,
 )
+from notifycli.chatwoot.export import Export, script
 from notifycli.chatwoot.rebuild import Inexact
 from notifycli.cli.chatwoot.access import desk_of, progress
 from notifycli.cli.command import (

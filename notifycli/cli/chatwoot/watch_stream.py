@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from notifycli.chatwoot.past import Known, Wanted
+from notifycli.chatwoot.api_history import Known, Wanted
 from notifycli.chatwoot.stream import Address, Lost, State, messages
 from notifycli.cli.chatwoot.past_events import fetch, say_inexact
 from notifycli.cli.session import Session, plural

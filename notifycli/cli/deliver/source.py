@@ -27,7 +27,7 @@ from notifycli.errors import DataError, NotifycliError, TryAgainError, UsageErro
 from notifycli.replay.sources import STDIN, BadLines, Inputs, file_errors, read_records
 from notifycli.rules.state import AccountState
 from notifycli.store.outbox import FilePosition
-from notifycli.store.received import AccountPlace, Place, Received, ReceivedEvent
+from notifycli.store.received_events import AccountPlace, Place, Received, ReceivedEvent
 from notifycli.store.store import Store
 
 T = TypeVar("T")

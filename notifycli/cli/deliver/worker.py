@@ -26,7 +26,7 @@ from notifycli.errors import NotifycliError, TryAgainError, UnavailableError
 from notifycli.replay.scan import take_record
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import FilePosition, Outbox, Scope
-from notifycli.store.received import AccountPlace
+from notifycli.store.received_events import AccountPlace
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ import typer
 from notifycli.cli.command import USERS, command_class, examples, none_of, part, session_of
 from notifycli.cli.inputs import open_document
 from notifycli.cli.output import console, show, write, write_file
-from notifycli.cli.prefs.changes import Counted, difference_cells, show_differences
+from notifycli.cli.prefs.set import Counted, difference_cells, show_differences
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import now
-from notifycli.documents.entries import LAYERS
 from notifycli.documents.preference_document import FORMATS, Layers, PreferenceDocument, read_toml
+from notifycli.documents.preference_entries import LAYERS
 from notifycli.errors import DataError, UsageError
 from notifycli.replay.sources import STDIN, place_of, total_size
 from notifycli.rules.layers import Drift, drifts

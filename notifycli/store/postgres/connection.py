@@ -31,7 +31,7 @@ from notifycli.store.store import Inspection, damage_error
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from notifycli.store.received import Received
+    from notifycli.store.received_events import Received
     from notifycli.store.store import Cursor, Location, Parameters
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from notifycli.errors import TryAgainError
-from notifycli.store.received import AccountPlace, Arrival, KeptState, Place, ReceivedEvent
+from notifycli.store.received_events import AccountPlace, Arrival, KeptState, Place, ReceivedEvent
 
 if TYPE_CHECKING:
     from notifycli.store.store import Database

@@ -27,7 +27,7 @@ from notifycli.errors import (
 from notifycli.store.store import Inspection, Upgrade, damage_error
 
 if TYPE_CHECKING:
-    from notifycli.store.received import Received
+    from notifycli.store.received_events import Received
 
 T = TypeVar("T")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from notifycli.documents.entries import LAYERS
 from notifycli.documents.preference_document import FORMATS, PreferenceDocument
+from notifycli.documents.preference_entries import LAYERS
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
 from notifycli.store.store import Store

@@ -42,7 +42,7 @@ class Value(Struct, frozen=True):
     conversation_id: Id | None = None
 
 
-class AccountState(Struct):
+class AccountCopy(Struct):
     """An account as it is: the account of the token that asks."""
 
     id: int
