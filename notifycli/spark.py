@@ -178,8 +178,8 @@ def read_piece(piece: Piece) -> tuple[list[Event], Header]:
     if piece.is_part:
         with file_errors(piece.file), open(piece.file, "rb") as file:  # noqa: PTH123 - as `read_part` wants it
             part = read_part(file, piece.begin, piece.end)
-        faults = [("add", piece.file, fault.number, fault.text) for fault in part.faults]
-        return part.events, Header(part.lines, faults)
+        faults = [("add", piece.file, fault.number, fault.text) for fault in part.scanned.faults]
+        return part.events, Header(part.scanned.lines, faults)
     faults_of_file = _Faults()
     events = [*read_events(Inputs((piece.file,), lambda: 0), faults_of_file)]
     return events, Header(0, faults_of_file.kept)

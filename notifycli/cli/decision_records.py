@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET
 
-from notifycli.cli.output import show, text, write
+from notifycli.cli.output import show, text
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import printable
+from notifycli.events.event import Event
 from notifycli.rules.counts import ChangedCount, Count
 from notifycli.rules.decision import (
     ChangedDecision,
@@ -26,6 +27,7 @@ from notifycli.rules.notifications import TYPES, Channel, NotificationType
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_encode = msgspec.json.Encoder().encode
 _SHORT = {row.type: row.short for row in TYPES}
 _MISSING = {Channel.EMAIL: ", no address", Channel.PUSH: ", no subscription", Channel.AUDIO: ""}
 _MINUTE = slice(5, 16)
@@ -42,22 +44,26 @@ def show_decisions(session: Session, decisions: Iterable[Decision], *, explain: 
     show(session, decisions, Decision, heads=heads, cells=cells)
 
 
-def show_json_lines(decided: Iterable[tuple[EventFields, Sequence[RecipientFields]]]) -> None:
-    """Print decisions as JSON Lines: what `show_decisions` prints of them, only faster."""
-    write(_json_lines(decided))
+class JsonLines:
+    """Makes JSON Lines of an event's decisions: what `show_decisions` prints, only faster."""
 
+    def __init__(
+        self, decide: Callable[[Event], tuple[EventFields, Sequence[RecipientFields]] | None]
+    ) -> None:
+        self._decide = decide
+        self._endings: dict[RecipientFields, bytes] = {}
 
-def _json_lines(
-    decided: Iterable[tuple[EventFields, Sequence[RecipientFields]]],
-) -> Iterator[bytes]:
-    encode = msgspec.json.Encoder().encode
-    endings: dict[RecipientFields, bytes] = {}
-    for fields, recipients in decided:
-        beginning = encode(fields)[:-1] + b","
+    def __call__(self, event: Event) -> bytes | None:
+        """Return the lines, if there are any."""
+        found = self._decide(event)
+        if found is None:
+            return None
+        fields, recipients = found
+        beginning, endings = _encode(fields)[:-1] + b",", self._endings
         for recipient in recipients:
             if recipient not in endings:
-                endings[recipient] = encode(recipient)[1:] + b"\n"
-        yield beginning + beginning.join([endings[recipient] for recipient in recipients])
+                endings[recipient] = _encode(recipient)[1:] + b"\n"
+        return beginning + beginning.join([endings[recipient] for recipient in recipients])
 
 
 def show_changes(session: Session, changes: Iterable[Decision], *, explain: bool) -> None:

@@ -47,7 +47,7 @@ def events_pack(
     deliver needs the log itself.
     """
     from notifycli.replay.pack import write_facts  # noqa: PLC0415 - not for the help
-    from notifycli.replay.scan import processors, read_events  # noqa: PLC0415
+    from notifycli.replay.scan import read_events  # noqa: PLC0415
     from notifycli.replay.sources import BadLines  # noqa: PLC0415
 
     session = session_of(ctx)
@@ -56,7 +56,7 @@ def events_pack(
 
     def pack_into(file: BinaryIO) -> None:
         nonlocal count
-        count = write_facts(read_events(inputs, bad, jobs=processors()), file)
+        count = write_facts(read_events(inputs, bad), file)
 
     write_file(output, pack_into)
     session.info(f"packed {plural(count, 'event')} into {output}")

@@ -6,7 +6,8 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from notifycli.cli.command import check_order, read_assignment
 from notifycli.cli.inputs import open_document
@@ -17,11 +18,11 @@ from notifycli.errors import UsageError
 from notifycli.events.event import Event
 from notifycli.replay.scan import is_packed
 from notifycli.replay.sources import BadLines, place_of, total_size
-from notifycli.rules.counts import Changes, Insight
+from notifycli.rules.counts import Changes, Counts, Insight
 from notifycli.rules.decision import (
-    ChangedDecision,
     Decision,
     EventFields,
+    Outcome,
     RecipientFields,
     Selection,
     difference,
@@ -34,7 +35,7 @@ from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import NOTIFYCLI, OURS, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
-from notifycli.rules.state import Assumptions
+from notifycli.rules.state import Assumptions, Sign
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Run:
         """Where a report's is gathered, if there is to be one."""
         self.before = before
         self.selection = selection
+        self._met_elsewhere: frozenset[int] = frozenset()
 
     def insights(self) -> tuple[Insight, Insight]:
         """Give what was counted for the eye of both sides; of one, where only one was replayed."""
@@ -90,43 +92,42 @@ class Run:
         named = [" and ".join(sorted(_rules(side))) for side in sides]
         return [] if {*named} <= {OURS, ""} else list(dict.fromkeys(named))
 
-    def count(self, events: Iterable[Event]) -> None:
-        """Count what fires and what doesn't, and give nothing."""
-        evaluate = self.replay.evaluate
-        for event in events:
-            self.events += 1
-            evaluation = evaluate(event)
-            if self.observations is not None:
-                self._hold(event, None, evaluation)
+    def keep(self, sign: Sign) -> None:
+        """Keep who is there, from the next event on."""
+        self.replay.account(sign.account).keep(sign)
+        if self.before is not None:
+            self.before.account(sign.account).keep(sign)
 
-    def decisions(self, events: Iterable[Event], *, explain: bool) -> Iterator[Decision]:
+    def count(self, event: Event) -> None:
+        """Count what fires and what doesn't."""
+        evaluation = self.replay.fold(event)
+        if self.observations is not None:
+            self._hold(event, None, evaluation)
+
+    def decisions(self, event: Event, *, explain: bool) -> list[Decision] | None:
         """Give the selected decisions that fire, and to `explain` them the others too."""
-        for fields, decided in self.recipients(events, explain=explain):
-            yield from (join_fields(fields, recipient) for recipient in decided)
+        found = self.recipients(event, explain=explain)
+        if found is None:
+            return None
+        fields, decided = found
+        return [join_fields(fields, recipient) for recipient in decided]
 
     def recipients(
-        self, events: Iterable[Event], *, explain: bool
-    ) -> Iterator[tuple[EventFields, Sequence[RecipientFields]]]:
-        """Give the same in two parts, event by event."""
-        for event, evaluation in self._evaluations(events):
-            decided = self._select(event, evaluation.everything if explain else evaluation.fired)
-            if decided:
-                yield event_fields(event), decided
+        self, event: Event, *, explain: bool
+    ) -> tuple[EventFields, Sequence[RecipientFields]] | None:
+        """Give the same in two parts, if there is any."""
+        evaluation = self.replay.fold(event)
+        self._hold(event, None, evaluation)
+        if evaluation is None:
+            return None
+        decided = self._select(event, evaluation.everything if explain else evaluation.fired)
+        return (event_fields(event), decided) if decided else None
 
     def _select(self, event: Event, decided: list[RecipientFields]) -> list[RecipientFields]:
         if self.selection.takes_every_kind():
             return decided
         account, takes = event.account or 0, self.selection.takes_kind
         return [d for d in decided if takes(account, d.user_id, d.channel, d.type)]
-
-    def _evaluations(self, events: Iterable[Event]) -> Iterator[tuple[Event, Evaluation]]:
-        evaluate = self.replay.evaluate
-        for event in events:
-            self.events += 1
-            evaluation = evaluate(event)
-            self._hold(event, None, evaluation)
-            if evaluation is not None:
-                yield event, evaluation
 
     def _hold(self, event: Event, before: Evaluation | None, after: Evaluation | None) -> None:
         """Hold an event's selected decisions for a report."""
@@ -146,25 +147,26 @@ class Run:
 
         self.observations.hold(event, select)
 
-    def compare(
-        self, events: Iterable[Event], *, explain: bool, whole: bool
-    ) -> Iterator[tuple[Decision | None, ChangedDecision | None]]:
-        """Give selected decisions as proposed, each with what would become of it.
+    def compare(self, event: Event, *, explain: bool, changes: bool) -> list[Decision] | None:
+        """Give selected decisions as proposed, and count what would become of any.
 
-        They are those of events that come out differently; if it is to be `whole`, of all events.
+        They are the `changes` alone, or those that fire and, to `explain` them, the others too.
         """
         assert self.before is not None  # noqa: S101 - whoever compares has made both
-        for event in events:
-            self.events += 1
-            before, after = self.before.evaluate(event), self.replay.evaluate(event)
-            self._hold(event, before, after)
-            if not whole and _kinds(before) == _kinds(after):
-                continue
-            for was, is_now in self._pairs(event, before, after):
-                changed = difference(was, is_now, explain=explain)
-                if changed:
-                    self.changes.add(changed)
-                yield is_now, changed
+        self.before.account(event.account or 0)  # it may be on no record
+        before, after = self.before.fold(event), self.replay.fold(event)
+        self._hold(event, before, after)
+        if changes and _kinds(before) == _kinds(after):
+            return None
+        found: list[Decision] = []
+        for was, is_now in self._pairs(event, before, after):
+            changed = difference(was, is_now, explain=explain)
+            if changed is not None:
+                self.changes.add(changed)
+            shown = changed if changes else is_now
+            if shown is not None and (changes or explain or shown.outcome is Outcome.FIRE):
+                found.append(shown)
+        return found or None
 
     def _pairs(
         self, event: Event, before: Evaluation | None, after: Evaluation | None
@@ -181,20 +183,74 @@ class Run:
         for kind in {**second, **first}:
             yield first.get(kind), second.get(kind)
 
-    def judge_events(
-        self, events: Iterable[Event], judge: Callable[[Event], Iterable[T]]
-    ) -> Iterator[tuple[Event, list[T]]]:
-        """Replay every event, and give the selected ones with what the judge says of them."""
-        for event in events:
-            self.events += 1
-            judgements = list(judge(event))
-            if self.selection.takes_event(event):
-                yield event, judgements
+    def counted(self) -> _Counted:
+        """Give what was counted."""
+        before = None if self.before is None else self.before.counts()
+        return _Counted(
+            self.replay.counts(),
+            before,
+            self.changes,
+            self.observations,
+            self.events,
+            self._met(),
+            [*self.replay.accounts],
+        )
+
+    def merge(self, counted: _Counted) -> None:
+        """Add what was counted of other events."""
+        self.replay.merge(counted.after)
+        if self.before is not None and counted.before is not None:
+            self.before.merge(counted.before)
+        self.changes.merge(counted.changes)
+        if self.observations is not None and counted.observations is not None:
+            self.observations.merge(counted.observations)
+        self.events += counted.events
+        self._met_elsewhere |= counted.met
+        for account in counted.accounts:
+            self.replay.account(account)
+
+    def _met(self) -> frozenset[int]:
+        """Give the selected conversations that any event was of."""
+        every = [account.conversations.keys() for account in self.replay.accounts.values()]
+        return self.selection.conversations.intersection(chain(self._met_elsewhere, *every))
 
     def unmet(self) -> list[int]:
         """Give the selected conversations that no event was of."""
-        met = (account.conversations.keys() for account in self.replay.accounts.values())
-        return sorted(self.selection.conversations.difference(*met))
+        return sorted(self.selection.conversations - self._met())
+
+
+class _Counted(NamedTuple):
+    """What a run counts of some events."""
+
+    after: Counts
+    before: Counts | None
+    changes: Changes
+    observations: Observations | None
+    events: int
+    met: frozenset[int]
+    """The selected conversations that any event was of."""
+    accounts: list[int]
+
+
+class RunPass(Generic[T]):
+    """A run as a pass: what it makes of each event is to be shown."""
+
+    def __init__(self, run: Run, make: Callable[[Event], T | None]) -> None:
+        self.replay = run.replay
+        self.keep = run.keep
+        self.counted = run.counted
+        self.merge = run.merge
+        self._run = run
+        self._make = make
+
+    def fold(self, event: Event, *, news: bool) -> T | None:
+        """Return what is made of an event, which is counted."""
+        run = self._run
+        run.events += 1
+        made = self._make(event) if news else None
+        if run.observations is not None:
+            run.observations.note(event)
+        return made
 
 
 def _rules(replay: Replay) -> set[str]:
@@ -313,7 +369,8 @@ def tell_assumptions(session: Session, assumed: Assumptions) -> None:
             f"({', '.join(users[:_NAMED])}{more}): notifycli directory learn EVENTS would add them"
         )
     if assumed.unknown_events:
-        named = ", ".join(f"{name} ({n})" for name, n in assumed.unknown_events.most_common(_NAMED))
+        most = sorted(assumed.unknown_events.items(), key=lambda one: (-one[1], one[0]))
+        named = ", ".join(f"{name} ({count})" for name, count in most[:_NAMED])
         count = plural(assumed.unknown_events.total(), "event")
         session.info(f"{count} with unknown names ignored: {named}")
 

@@ -108,7 +108,7 @@ class Message(Struct, frozen=True, array_like=True, gc=False):
 class Event(Struct, array_like=True, gc=False):
     """What happened. `None` means that the event doesn't say, unless a field says otherwise.
 
-    An array where it is encoded: that is how the readers of `simulate --jobs` hand it on.
+    An array where it is encoded: that is how the processes of `simulate --jobs` hand it on.
     """
 
     line: int

@@ -10,7 +10,7 @@ conversations be given to as many as there are to fold them:
     tell    scan, once repeats are known: a part's clocks, the times that it completes, its signs
     fold    of what was dealt from a part, in the order of parts: what a pass makes of each event
     carry   from part to part: the clocks
-    merge   is what counts have: `Counts.merge`, `Assumptions.merge`, `Insight.merge`
+    merge   of what was counted, as `Counts.merge` does
 
 `in_order` drives the same pass in one process, and `notifycli.replay.parallel` in several. All give
 the same to the byte. Nothing here reads a file or starts a process, and `Share` and `Told` can be
@@ -20,7 +20,7 @@ encoded.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -46,6 +46,16 @@ class Pass(Protocol[Made_co]):
 
     def keep(self, sign: Sign) -> None:
         """Keep who is there, from the next event on."""
+
+
+class CountingPass(Pass[Made_co], Protocol[Made_co]):
+    """A pass that counts, too."""
+
+    def counted(self) -> Any:
+        """Return what was counted, which can be pickled."""
+
+    def merge(self, counted: Any) -> None:
+        """Add what the same pass has counted of other events."""
 
 
 class Share(Struct, array_like=True, gc=False):

@@ -54,6 +54,15 @@ def without_text(event: Event) -> Event:
 def read_facts(name: str, file: IO[bytes]) -> Iterator[tuple[list[Event], int]]:
     """Return the events of a file block by block, each with the bytes that it took.
 
+    Raises as `read_blocks` and `decode_block` do.
+    """
+    for block, size in read_blocks(name, file):
+        yield decode_block(block), size
+
+
+def read_blocks(name: str, file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Return the blocks of a file, each with the bytes that it took.
+
     Raises `DataError` for another version, and `DamageError`.
     """
     head = file.readline(_LONGEST_HEAD)
@@ -64,10 +73,15 @@ def read_facts(name: str, file: IO[bytes]) -> Iterator[tuple[list[Event], int]]:
             "pack the log again with this notifycli: notifycli events pack LOG -o FILE",
         )
     while length := int.from_bytes(_read(file, _LENGTH)):
-        try:
-            yield _decode(_read(file, length)), _LENGTH + length
-        except msgspec.MsgspecError as error:
-            raise DamageError(f"damaged facts: {error}") from None
+        yield _read(file, length), _LENGTH + length
+
+
+def decode_block(block: bytes) -> list[Event]:
+    """Return the events of a block. Raises `DamageError`."""
+    try:
+        return _decode(block)
+    except msgspec.MsgspecError as error:
+        raise DamageError(f"damaged facts: {error}") from None
 
 
 def _read(file: IO[bytes], size: int) -> bytes:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
 from notifycli.events.event import Event
+from notifycli.replay.fold import CountingPass, in_order
 from notifycli.replay.json_values import objects_in
 from notifycli.replay.sources import (
     PACKED,
@@ -26,21 +27,34 @@ _MOST_READERS = 8
 _DEEPEST = 8
 
 
-def read_events(
-    inputs: Inputs, bad: BadLines, progress: Progress | None = None, *, jobs: int = 1
-) -> Iterator[Event]:
-    """Return the events of all files; what is none goes to `bad`.
+def start_pass(
+    inputs: Inputs, bad: BadLines, one: CountingPass[T], jobs: int
+) -> Callable[[Progress | None], Iterator[T]]:
+    """Start a pass over all files, for which what is returned gives what it makes of the events.
 
-    With several `jobs`, so many processes read large files; the events are the same, in the same
-    order. Raises as `read_texts` and `BadLines` do.
+    With several `jobs`, so many processes share it where files are large; all comes out the same.
+    They have been started then. Raises as `read_events` does.
     """
     if jobs > 1 and is_worth_sharing(inputs.files):
-        from notifycli.replay.parallel import read_shared  # noqa: PLC0415 - only for large files
+        from notifycli.replay.parallel import Crew, replay_shared  # noqa: PLC0415 - only for large files
 
-        yield from read_shared(inputs, bad, progress, jobs)
-        return
+        crew = Crew.of(jobs, one)
+        if crew is not None:
+            return lambda progress: replay_shared(crew, inputs, bad, progress)
+    return lambda progress: in_order(read_events(inputs, bad, progress), one)
+
+
+def read_events(inputs: Inputs, bad: BadLines, progress: Progress | None = None) -> Iterator[Event]:
+    """Return the events of all files; what is none goes to `bad`.
+
+    Raises as `read_texts` and `BadLines` do.
+    """
+    several = len(inputs.files) > 1
     for name in inputs.files:
-        yield from tell_file(inputs, name, _read_file(inputs, name, bad, progress))
+        for event in _read_file(inputs, name, bad, progress):
+            if several:
+                event.file = name
+            yield event
 
 
 def _read_file(
@@ -51,17 +65,6 @@ def _read_file(
         return
     for records in read_together(inputs._replace(files=(name,)), bad, progress):
         yield from decode_records(records, bad)
-
-
-def tell_file(inputs: Inputs, name: str, events: Iterator[Event]) -> Iterator[Event]:
-    """Return the events of a file, which say so if there are several."""
-    return events if len(inputs.files) == 1 else _name_file(name, events)
-
-
-def _name_file(name: str, events: Iterable[Event]) -> Iterator[Event]:
-    for event in events:
-        event.file = name
-        yield event
 
 
 def decode_records(records: Iterable[Record], bad: BadLines) -> Iterator[Event]:

@@ -226,7 +226,7 @@ def may_hold_events(head: bytes) -> bool:
 
 STDIN = "-"
 _WORTH_SHARING = 1 << 24
-_TEXT = 1 << 19
+_TEXT = 1 << 21
 """The bytes of an undivided text."""
 _PACKS = 8
 """How much larger a text is than what it is compressed to, at least."""
@@ -503,8 +503,12 @@ def _is_of_events(form: _Form | Foreign, head: bytes) -> bool:
 
 
 def is_worth_sharing(files: Iterable[str]) -> bool:
-    """Whether files are so large that several processes read them sooner than one."""
-    return sum(map(_text_size, files)) >= _WORTH_SHARING
+    """Whether files are so large that several processes replay them sooner than one.
+
+    Standard input is not: what comes there is to be replayed when it comes.
+    """
+    named = [*files]
+    return STDIN not in named and sum(map(_text_size, named)) >= _WORTH_SHARING
 
 
 def _text_size(name: str) -> int:
@@ -512,8 +516,8 @@ def _text_size(name: str) -> int:
 
     What lies elsewhere is taken to be large: nobody puts a few events there.
     """
-    if name == STDIN or is_remote(name):
-        return 0 if name == STDIN else _WORTH_SHARING
+    if is_remote(name):
+        return _WORTH_SHARING
     size = 0
     for path in _files_of(name):
         with suppress(OSError):

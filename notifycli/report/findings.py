@@ -43,7 +43,7 @@ class Sample:
 
     def __init__(self, most: int) -> None:
         self.one_in = 1
-        self.events: list[HeldEvent] = []
+        self._events: list[HeldEvent] = []
         self._most = most
         self._held = 0
 
@@ -53,14 +53,36 @@ class Sample:
 
     def hold(self, one: HeldEvent) -> None:
         """Hold decisions of an event; of fewer events, if that is too much by now."""
-        if not one.decided:
-            return
-        self.events.append(one)
-        self._held += len(one.decided)
-        while self._held > self._most and len(self.events) > 1:
+        if one.decided:
+            self._events.append(one)
+            self._held += len(one.decided)
+            self._thin_out()
+
+    def merge(self, other: Sample) -> None:
+        """Hold what was held of other events."""
+        self.one_in = max(self.one_in, other.one_in)
+        self._keep_wanted([*self._events, *other._events])
+        self._thin_out()
+
+    @property
+    def events(self) -> list[HeldEvent]:
+        """What is held, as it came: by time and line."""
+        return sorted(self._events, key=_by_time)
+
+    def _thin_out(self) -> None:
+        while self._held > self._most and len(self._events) > 1:
             self.one_in *= 2
-            self.events = [held for held in self.events if self.wants(held.lot)]
-            self._held = sum(len(held.decided) for held in self.events)
+            self._keep_wanted(self._events)
+
+    def _keep_wanted(self, events: list[HeldEvent]) -> None:
+        self._events = [held for held in events if self.wants(held.lot)]
+        self._held = sum(len(held.decided) for held in self._events)
+
+
+def _by_time(held: HeldEvent) -> tuple[int, ...]:
+    event = held.event
+    places = event.at, event.line, event.account, event.conversation
+    return tuple([0 if place is None else place for place in places])
 
 
 class Observations:
@@ -71,37 +93,45 @@ class Observations:
         """The first and the last time of the events that were timed."""
         self.fired = Sample(most)
         self.withheld = Sample(most)
-        self._number = 0
-        self._worked: dict[tuple[int, int], tuple[int, int]] = {}
+        self._worked: dict[tuple[int, int], dict[int, int]] = {}
+        """By account and user: for each week, a bit for each of its hours that was worked in."""
 
-    def watch(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Pass events on, and keep when they are and who was at work."""
-        for event in events:
-            yield event
-            # By now the replay has said of what account it is.
-            at = event.at
-            if at is None:
-                continue
-            first, last = self.span or (at, at)
-            self.span = min(first, at), max(last, at)
-            present = None if event.visible is False else event.present
-            for user in {event.author, event.performed_by, present}:
-                if user is not None:
-                    self._see(event.account or 0, user, at // _HOUR)
+    def note(self, event: Event) -> None:
+        """Keep when an event that has been replayed is, and who was at work."""
+        at = event.at
+        if at is None:
+            return
+        first, last = self.span or (at, at)
+        self.span = min(first, at), max(last, at)
+        present = None if event.visible is False else event.present
+        for user in {event.author, event.performed_by, present}:
+            if user is not None:
+                week, hour = divmod(at // _HOUR, 7 * HOURS_A_DAY)
+                self._see((event.account or 0, user), week, 1 << hour)
 
-    def _see(self, account: int, user: int, hour: int) -> None:
-        last, hours = self._worked.get((account, user), (hour - 1, 0))
-        if hour > last:
-            self._worked[account, user] = hour, hours + 1
+    def _see(self, who: tuple[int, int], week: int, hours: int) -> None:
+        weeks = self._worked.setdefault(who, {})
+        weeks[week] = weeks.get(week, 0) | hours
 
     def hours_of(self, agent: Recipient) -> int:
         """Return in how many hours somebody wrote, typed, did something or was there."""
-        return self._worked.get((agent.account, agent.user), (0, 0))[1]
+        weeks = self._worked.get((agent.account, agent.user), {})
+        return sum(hours.bit_count() for hours in weeks.values())
+
+    def merge(self, other: Observations) -> None:
+        """Add what was gathered of other events."""
+        spans = [span for span in (self.span, other.span) if span is not None]
+        if spans:
+            self.span = min(first for first, _ in spans), max(last for _, last in spans)
+        for who, weeks in other._worked.items():
+            for week, hours in weeks.items():
+                self._see(who, week, hours)
+        self.fired.merge(other.fired)
+        self.withheld.merge(other.withheld)
 
     def hold(self, event: Event, decided: Callable[[bool], Sides]) -> None:
         """Hold decisions of an event; `decided` gives those that fire, or all if it is told to."""
-        lot = (self._number * _SCATTER & 0xFFFFFFFF) >> 8
-        self._number += 1
+        lot = (event.line * _SCATTER & 0xFFFFFFFF) >> 8
         whole = self.withheld.wants(lot)
         if not (whole or self.fired.wants(lot)):
             return
@@ -190,7 +220,7 @@ def headline(before: Insight | None, after: Insight, people: People) -> str:
     # That an answer doesn't sound is nobody's choice, and so no finding.
     del withheld[Reason.ENABLED], withheld[Reason.NOT_AUDIBLE]
     if withheld.total():
-        reason, count = withheld.most_common(1)[0]
+        reason, count = min(withheld.items(), key=lambda one: (-one[1], one[0]))
         parts.append(f"{count:,} withheld because {in_general(reason).removeprefix('it is ')}")
     return f"{'; '.join(parts)}."
 

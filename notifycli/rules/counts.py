@@ -106,21 +106,23 @@ Key = tuple[int, str | None, Channel, NotificationType]
 """Under which decisions are counted: user, address, channel and type."""
 
 
-def hour_of_week(zone: tzinfo | None) -> Callable[[int], int]:
-    """Make a function from a moment to the hour of its week in a zone: 0 is Monday, 00:00.
+class HourOfWeek:
+    """Tells the hour of its week that a moment is in, in a zone: 0 is Monday, 00:00.
 
     `None` is the zone of the computer.
     """
-    known: dict[int, int] = {}
 
-    def hour(moment: int) -> int:
+    def __init__(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+        self._known: dict[int, int] = {}
+
+    def __call__(self, moment: int) -> int:
+        """Return the hour."""
         quarter = moment // _QUARTER
-        if quarter not in known:
-            local = to_datetime(quarter * _QUARTER).astimezone(zone)
-            known[quarter] = local.weekday() * HOURS_A_DAY + local.hour
-        return known[quarter]
-
-    return hour
+        if quarter not in self._known:
+            local = to_datetime(quarter * _QUARTER).astimezone(self._zone)
+            self._known[quarter] = local.weekday() * HOURS_A_DAY + local.hour
+        return self._known[quarter]
 
 
 class Insight:

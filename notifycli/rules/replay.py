@@ -113,7 +113,7 @@ class Replay:
     ) -> None:
         self.accounts = accounts
         self._assumed = Assumptions()
-        self._fallback = fallback_account
+        self.fallback = fallback_account
         self._selection = selection or Selection()
         self._all = self._selection.takes_every_event()
         self._counts = Counts(assumptions=self._assumed, insight=insight)
@@ -240,6 +240,10 @@ class Replay:
         self._settle_conversation(event, account, conversation, opening)
         return looks, others
 
+    def merge(self, counts: Counts) -> None:
+        """Add what others have counted of other events, as `counts` gives it."""
+        self._counts.merge(counts)
+
     @property
     def assumptions(self) -> Assumptions:
         """What the events so far didn't say."""
@@ -280,7 +284,7 @@ class Replay:
     def _meet(self, event: Event) -> Account:
         """Return the event's account."""
         if event.account is None:
-            event.account = self._fallback
+            event.account = self.fallback
         return self.account(event.account)
 
     def account(self, id_: int) -> Account:

@@ -6,29 +6,41 @@ import bz2
 import gzip
 import io
 import json
+import multiprocessing
 import os
+import pickle
+import socket
+import threading
 import zipfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import astuple
+from msgspec.structs import replace
 
-from notifycli.errors import DataError, NotifycliError
+from notifycli.cli.replay_run import Run, RunPass
+from notifycli.errors import NotifycliError
+from notifycli.events.event import Event
 from notifycli.replay import parallel, sources
-from notifycli.replay.parallel import Part, Piece, Whole, read_part, read_piece
-from notifycli.replay.scan import read_events
+from notifycli.replay.fold import CountingPass
+from notifycli.replay.parallel import read_part
+from notifycli.replay.scan import read_events, start_pass
 from notifycli.replay.sources import BadLines, Inputs
+from notifycli.rules.decision import Selection
+from notifycli.rules.directory import Directory, User
+from notifycli.rules.layers import Preferences
+from notifycli.rules.replay import Account, Replay
 from tests.conftest import Json, Notifycli, Program
 
 MIB = 1 << 20
+WISHES = Preferences({}, {}, {}, {"email.assigned_conversation_new_message": "on", "audio": "all"})
 
 
 def message(number: int, **more: object) -> Json:
@@ -83,29 +95,48 @@ class Noted(BadLines):
         self.noted.append((file, why))
 
 
-class HereAndNow:
-    """Readers of this very process."""
+class Threads:
+    """Starts threads of this very process as if they were processes: each has a copy of all."""
 
-    ahead = 3
+    Pipe = staticmethod(multiprocessing.Pipe)
 
-    def __init__(self, jobs: int) -> None: ...
-    def __enter__(self) -> Self:
-        return self
+    class Process(threading.Thread):
+        def __init__(
+            self, *, target: object, args: tuple[object, int, parallel.Ends], daemon: bool
+        ) -> None:
+            assert target is parallel.serve
+            one, self.who, ends = args
+            self.one: CountingPass[object] = pickle.loads(pickle.dumps(one))  # noqa: S301 - dumped here
+            parent, *others = (_copy(end) for end in (ends.parent, *ends.others))
+            self.ends = parallel.Ends(parent, others)
+            super().__init__(daemon=daemon)
 
-    def __exit__(self, *error: object) -> None: ...
+        def run(self) -> None:
+            with suppress(EOFError, OSError):
+                parallel.work(self.one, self.who, self.ends)
+            for end in (self.ends.parent, *self.ends.others):
+                with suppress(OSError), socket.socket(fileno=os.dup(end.fileno())) as held:
+                    held.shutdown(socket.SHUT_RDWR)
 
-    def send(self, piece: Piece) -> Callable[[], Part]:
-        return partial(read_piece, piece)
+        def terminate(self) -> None: ...
+
+
+def _copy(end: Connection) -> Connection:
+    return Connection(os.dup(end.fileno()))
 
 
 def outcome(inputs: Inputs, bad: Noted, jobs: int) -> list[object]:
-    """Give the events, and how it ends."""
+    """Give what a pass makes of the events, what it counts, and how it ends."""
+    replay = Replay({1: Account(Directory([User(7, "jane@example.com")]), WISHES)})
+    run = Run(replay, Selection(), bad)
+    one = RunPass(run, partial(run.decisions, explain=True))
     found: list[object] = []
     try:
-        found += map(astuple, read_events(inputs, bad, jobs=jobs))
+        found += start_pass(inputs, bad, one, jobs)(None)
     except NotifycliError as error:
-        found.append(str(error))
-    return found
+        return [*found, str(error)]
+    counts = replay.counts()
+    return [*found, run.events, counts.by_user(), counts.held, counts.assumptions]
 
 
 def zipped(data: bytes) -> bytes:
@@ -132,15 +163,15 @@ FORMS = st.sampled_from(
 FILES = st.lists(st.tuples(LINES, FORMS, st.booleans()), min_size=1, max_size=4)
 
 
-@given(files=FILES, text=st.integers(1, 300), part=st.integers(1, 300))
-def test_files_of_any_kind_that_are_cut_anywhere_give_the_same_events_faults_and_end(
-    files: list[tuple[list[bytes], Callable[[bytes], bytes], bool]], text: int, part: int
+@given(FILES, st.integers(1, 300), st.integers(1, 300), st.integers(2, 4))
+def test_files_of_any_kind_that_are_cut_anywhere_come_to_the_same_faults_and_end(
+    files: list[tuple[list[bytes], Callable[[bytes], bytes], bool]], text: int, part: int, jobs: int
 ) -> None:
     with TemporaryDirectory() as name, ExitStack() as patches:
         folder = Path(name, "folder")
         folder.mkdir()
         for number, (lines, form, inside) in enumerate(files):
-            data = form(b"\n".join([b'{"event":"x"}', *lines]))
+            data = form(b"\n".join([b'{"event":"x"}', *lines, *lines[:3]]))
             (folder if inside else folder.parent).joinpath(f"{number}.log").write_bytes(data)
         inputs = Inputs((*map(str, sorted(Path(name).iterdir())), "missing"), lambda: 0)
         alone, shared = Noted(), Noted()
@@ -149,9 +180,9 @@ def test_files_of_any_kind_that_are_cut_anywhere_give_the_same_events_faults_and
         patches.enter_context(patch.object(sources, "_WORTH_SHARING", 0))
         patches.enter_context(patch.object(sources, "_TEXT", text))
         patches.enter_context(patch.object(parallel, "_PART", part))
-        patches.enter_context(patch.object(parallel, "_Readers", HereAndNow))
+        patches.enter_context(patch.object(parallel, "_context", Threads))
 
-        assert outcome(inputs, shared, 2) == expected
+        assert outcome(inputs, shared, jobs) == expected
         assert shared.noted == alone.noted
 
 
@@ -181,10 +212,16 @@ def test_a_file_that_is_cut_anywhere_is_read_as_the_whole(
         for n in range(count)
     ]
 
-    together = Whole(str(file), cut)
-    assert [event for part in parts for event in together.add(part)] == expected
+    events: list[Event] = []
+    lines_before = 0
+    for part in parts:
+        for fault in part.scanned.faults:
+            cut.add(f"{file}:{lines_before + fault.number}", fault.text)
+        events += (replace(event, line=event.line + lines_before) for event in part.events)
+        lines_before += part.scanned.lines
+    assert events == expected
     assert cut.noted == whole.noted
-    assert sum(part.size for part in parts) == len(data)
+    assert sum(part.scanned.size for part in parts) == len(data)
 
 
 @pytest.fixture(scope="module")
@@ -193,37 +230,130 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     padding = "x" * 4000
     path = tmp_path_factory.mktemp("log") / "events.jsonl"
     with path.open("w", encoding="utf-8") as file:
-        for number in range(6000):
-            if number == 5990:
+        for number in range(4500):
+            if number == 4490:
                 file.write("no JSON\n")
             agent = {"sender": {"id": 7 + number % 2, "type": "user"}} if number % 3 == 0 else {}
             file.write(json.dumps(message(number, padding=padding, **agent)) + "\n")
-    assert path.stat().st_size > 20 * MIB
+    assert path.stat().st_size > 17 * MIB
     return path
 
 
 DESK = {"users": [{"id": 7, "email": "jane@example.com"}, {"id": 8, "email": "omar@example.com"}]}
 WAYS = [
-    pytest.param([], 65, id="what fires"),
-    pytest.param(["--summary"], 65, id="counts"),
-    pytest.param(["--strict"], 65, id="up to the first bad line"),
-    pytest.param(["--explain", "-u", "7", "--conversation", "3"], 65, id="with the reasons"),
-    pytest.param(["-o", "csv", "--until", "2026-03-04"], 65, id="as a table"),
+    pytest.param(["simulate", "--jobs", "3"], id="what fires"),
+    pytest.param(["simulate", "--jobs", "3", "--strict"], id="up to the first bad line"),
+    pytest.param(["why", "-u", "7", "--conversation", "3"], id="what is said of one"),
 ]
 
 
-@pytest.mark.parametrize(("options", "status"), WAYS)
+@pytest.mark.parametrize("command", WAYS)
 def test_the_number_of_processes_changes_no_byte(
-    notifycli: Notifycli, program: Program, log: Path, options: list[str], status: int
+    notifycli: Notifycli, program: Program, log: Path, command: list[str]
 ) -> None:
     notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
     notifycli.ok("prefs", "set", "email.message=on", "audio=assigned", "-u", "7")
+    with_one = {"simulate": ["--jobs", "1"], "why": []}[command[0]]
 
-    one, three = (program("simulate", str(log), *options, "--jobs", jobs) for jobs in ("1", "3"))
+    several = program(*command, str(log))
+    # What is read as it comes is replayed by one process.
+    one = program(*command, *with_one, "-", stdin=log.read_bytes())
 
-    assert one.status == status
+    assert (one.status, several.status) == (65, 65)
     assert b"jane@example.com" in one.stdout
-    assert three == one
+    assert several.stdout == one.stdout
+    assert several.stderr == one.stderr.replace("<stdin>", str(log))
+
+
+def a_messy_log() -> bytes:
+    """A log in which events come twice, have no time or one of before, or are none."""
+    lines: list[Json | str] = []
+    for number in range(90):
+        agent = {"id": 7 + number % 2, "type": "user"}
+        lines.append(message(number, **({"sender": agent} if number % 3 == 0 else {})))
+        if number % 5 == 0:
+            lines.append({**message(number - 4), "created_at": None})
+            lines.append({**message(1000 + number), "created_at": 1_772_539_100 + 20 * number})
+        if number % 7 == 0:
+            typing = {"user": agent, "conversation": {"id": number % 7}}
+            lines.append({"event": "conversation_typing_on", **typing})
+        if number % 11 == 0:
+            change = {"assignee_id": {"previous_value": 8, "current_value": 7}}
+            assigned = {"id": number % 7, "inbox_id": 3, "meta": {"assignee": {"id": 7}}}
+            update = {"event": "conversation_updated", "changed_attributes": [change], **assigned}
+            lines += [update] * 2
+        if number % 13 == 0:
+            lines += ["no JSON", {"event": f"unheard.of.{number % 3}"}]
+        if number % 17 == 0:
+            shown = {"visible": number % 2 == 0, "conversation_id": number % 7}
+            lines.append({"event": "presence_update", "user": {"id": 8}, **shown})
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    return "\n".join(texts).encode()
+
+
+EXPECTED = b'{"line":1,"user_id":7,"channel":"audio"}\n{"line":2,"user_id":99}\n'
+IN_PROCESS = [
+    ["--summary"],
+    ["--summary", "-o", "table"],
+    ["--explain"],
+    ["-o", "csv", "--until", "2026-03-03T13:00Z"],
+    ["-o", "table", "-u", "7", "--conversation", "3", "--conversation", "99"],
+    ["--set", "inactive_after=1h", "--diff", "--explain"],
+    ["--set", "inactive_after=1h", "--diff", "--summary", "-o", "table"],
+    ["--rules", "chatwoot@4.16", "--exit-code", "-o", "json"],
+    ["--expect", "expected.jsonl"],
+    ["--coverage"],
+    ["--report", "report.html"],
+    ["--set", "audio=assigned", "--diff", "--report", "report.html"],
+]
+
+
+FILES_OF_LOG = ["first.jsonl", "second.jsonl.gz", "third.facts"]
+
+
+@pytest.mark.parametrize("files", [FILES_OF_LOG, FILES_OF_LOG[:1]], ids=["several", "one"])
+@pytest.mark.parametrize("options", IN_PROCESS, ids=" ".join)
+def test_however_it_is_shown_it_is_what_one_process_shows(
+    notifycli: Notifycli,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    files: list[str],
+) -> None:
+    notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    notifycli.ok("prefs", "set", "email.message=on", "audio=all", "--default")
+    log, page = a_messy_log(), folder / "report.html"
+    cut = log.index(b"\n", len(log) // 2) + 1
+    (folder / "first.jsonl").write_bytes(log[:cut])
+    (folder / "second.jsonl.gz").write_bytes(gzip.compress(log[cut:]))
+    (folder / "expected.jsonl").write_bytes(EXPECTED)
+    notifycli("events", "pack", "first.jsonl", "-o", "third.facts")
+    one = notifycli("simulate", *files, *options, "--jobs", "1")
+    drawn = page.read_bytes() if page.exists() else b""
+
+    monkeypatch.setattr(sources, "_WORTH_SHARING", 0)
+    monkeypatch.setattr(sources, "_TEXT", 3000)
+    monkeypatch.setattr(parallel, "_PART", 3000)
+    monkeypatch.setattr(parallel, "_ANSWER", 300)
+    monkeypatch.setattr(parallel, "_context", Threads)
+
+    assert notifycli("simulate", *files, *options, "--jobs", "3") == one
+    assert (page.read_bytes() if page.exists() else b"") == drawn
+    assert "more than a second older" in one.stderr
+    assert "that had come before" in one.stderr
+
+
+@pytest.mark.slow
+def test_where_processes_begin_anew_they_are_given_the_pass(
+    notifycli: Notifycli, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
+    notifycli.ok("prefs", "set", "email.message=on", "audio=assigned", "-u", "7")
+    monkeypatch.setattr(parallel, "_context", lambda: multiprocessing.get_context("spawn"))
+
+    one, two = (notifycli("simulate", str(log), "--jobs", jobs) for jobs in ("1", "2"))
+
+    assert two == one
 
 
 def test_several_files_are_shared_out_and_compressed_ones_too(program: Program, log: Path) -> None:
@@ -245,11 +375,3 @@ def test_a_reader_of_the_output_that_goes_away_ends_all_of_them(
     notifycli.ok("directory", "import", "-", stdin=json.dumps(DESK).encode())
     notifycli.ok("prefs", "set", "email.message=on", "audio=all", "-u", "7")
     assert program.shell(f"notifycli simulate {log} --jobs 3 | head -n 1 | wc -l").stdout == b"1\n"
-
-
-def test_strict_stops_at_the_first_bad_line_of_a_part() -> None:
-    part = read_part(io.BytesIO(b'{"event":"x"}\nno\n{"event":"y"}\n'), 0, None)
-    events = Whole("log", BadLines(print, strict=True)).add(part)
-    assert next(events).name == "x"
-    with pytest.raises(DataError, match="log:2: no JSON object"):
-        next(events)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shlex
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 
 import typer
 from msgspec import structs
@@ -25,18 +26,19 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.decision_records import (
+    JsonLines,
     show_changed_counts,
     show_changes,
     show_counts,
     show_decisions,
-    show_json_lines,
 )
 from notifycli.cli.inputs import find_inputs
-from notifycli.cli.output import check_page, output_format, show, write_file
+from notifycli.cli.output import check_page, output_format, show, write, write_file
 from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.replay_run import (
     Proposal,
     Run,
+    RunPass,
     Wishes,
     accounts_of,
     check_inboxes,
@@ -54,9 +56,9 @@ from notifycli.cli.times import Since, Until
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, format_moment
-from notifycli.replay.scan import processors, read_events
-from notifycli.replay.sources import STDIN, BadLines, Inputs, Progress
-from notifycli.rules.decision import Decision, Outcome, Selection
+from notifycli.replay.scan import processors, start_pass
+from notifycli.replay.sources import STDIN, BadLines, Inputs
+from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.quiet_hours import zone_info
 from notifycli.rules.replay import Replay
 from notifycli.store.store import Store
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from notifycli.report.findings import Observations, People
     from notifycli.rules.counts import Insight
 
+T = TypeVar("T")
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
 _NAMED = 5
@@ -114,9 +117,9 @@ class Asked(NamedTuple):
         on_terminal = self.summary and session.shows_table
         if self.report is None and not (self.coverage or on_terminal):
             return None
-        from notifycli.rules.counts import Insight, hour_of_week  # noqa: PLC0415 - others take no more than its options
+        from notifycli.rules.counts import HourOfWeek, Insight  # noqa: PLC0415 - others take no more than its options
 
-        return Insight(hour_of_week(None if self.zone is None else zone_info(self.zone)))
+        return Insight(HourOfWeek(None if self.zone is None else zone_info(self.zone)))
 
 
 def _zone(text: str) -> str:
@@ -353,12 +356,11 @@ def _show(
             show(session, records, explain=asked.explain)
         else:
             deque(records, maxlen=0)
-    elif not asked.lists or output_format(session) == "jsonl":
-        with progress_bar(session, inputs.files, wanted=progress) as advance:
-            events = _events(run, inputs, asked, advance)
-            show_json_lines(
-                run.recipients(events, explain=asked.explain)
-            ) if asked.lists else run.count(events)
+    elif not asked.lists:
+        deque(_made(session, run, inputs, asked, run.count, wanted=progress), maxlen=0)
+    elif output_format(session) == "jsonl":
+        make = JsonLines(partial(run.recipients, explain=asked.explain))
+        write(_made(session, run, inputs, asked, make, wanted=progress))
     else:
         show_decisions(session, records, explain=asked.explain)
     if asked.coverage:
@@ -374,24 +376,30 @@ def _show(
 def _records(
     session: Session, run: Run, inputs: Inputs, asked: Asked, *, wanted: bool | None
 ) -> Iterator[Decision]:
-    """Replay under a progress bar, which is gone with the last record: before a table comes."""
+    """Replay, and return the decisions that are to be shown."""
+    make: Callable[[Event], list[Decision] | None] = partial(run.decisions, explain=asked.explain)
+    if asked.compares:
+        make = partial(run.compare, explain=asked.explain, changes=asked.diff)
+    for decisions in _made(session, run, inputs, asked, make, wanted=wanted):
+        yield from decisions
+
+
+def _made(
+    session: Session,
+    run: Run,
+    inputs: Inputs,
+    asked: Asked,
+    make: Callable[[Event], T | None],
+    *,
+    wanted: bool | None,
+) -> Iterator[T]:
+    """Replay under a progress bar, and return what is made of each event.
+
+    The bar is gone with the last of it: before a table comes.
+    """
+    start = start_pass(inputs, run.bad, RunPass(run, make), asked.jobs)
     with progress_bar(session, inputs.files, wanted=wanted) as advance:
-        events = _events(run, inputs, asked, advance)
-        if not asked.compares:
-            yield from run.decisions(events, explain=asked.explain)
-            return
-        compared = run.compare(events, explain=asked.explain, whole=not asked.diff)
-        for decision, changed in compared:
-            if not asked.diff:
-                if decision and (asked.explain or decision.outcome is Outcome.FIRE):
-                    yield decision
-            elif changed is not None:
-                yield changed
-
-
-def _events(run: Run, inputs: Inputs, asked: Asked, progress: Progress | None) -> Iterator[Event]:
-    events = read_events(inputs, run.bad, progress, jobs=asked.jobs)
-    return events if run.observations is None else run.observations.watch(events)
+        yield from start(advance)
 
 
 def _show_counted(session: Session, run: Run, inputs: Inputs, asked: Asked) -> None:
@@ -435,7 +443,8 @@ def _tell_nothing_fired(session: Session, run: Run, *, explained: bool) -> None:
             "everything is switched off; switch on: notifycli prefs set email.message=on --default"
         )
     else:
-        counted = ", ".join(f"{count} {reason}" for reason, count in counts.held.most_common())
+        most = sorted(counts.held.items(), key=lambda one: (-one[1], one[0]))
+        counted = ", ".join(f"{count} {reason}" for reason, count in most)
         more = "" if explained else "; --explain shows each"
         why = f"of what is switched on, {counted}{more}"
     session.info(f"nothing fired: {why}")

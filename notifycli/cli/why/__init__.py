@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -46,8 +46,8 @@ from notifycli.cli.why.why_records import (
 )
 from notifycli.errors import UsageError
 from notifycli.events.event import Event
-from notifycli.replay.scan import processors, read_events
-from notifycli.replay.sources import BadLines, Inputs
+from notifycli.replay.scan import processors, start_pass
+from notifycli.replay.sources import BadLines
 from notifycli.rules.decision import Outcome, Selection
 from notifycli.rules.directory import User
 from notifycli.rules.layers import Preferences
@@ -137,48 +137,58 @@ def why(
     tell_without_effect(session, accounts.values())
     run = Run(replay, selection, BadLines(print_error, strict=strict))
     history, fired = past if as_of is None else None, set[Channel]()
-    answers = _watch(_answers(run, inputs, askers, account, history), fired)
-    _show(session, answers, askers, selection, report)
+    asking = _Asking(run, askers, account, history)
+    start = start_pass(inputs, run.bad, asking, processors())
+    _show(session, _watch(start(None), fired), askers, selection, report)
     unsent = Channel.EMAIL in fired and not mail_server
     raise typer.Exit(_finish(session, run, history, unsent=unsent))
 
 
-def _answers(
-    run: Run, inputs: Inputs, askers: Askers, account: int, past: PastPreferences | None
-) -> Iterator[EventAnswer]:
-    judge = _judge(run.replay, askers, run.selection, account, past)
-    events = read_events(inputs, run.bad, jobs=processors())
-    for event, answers in run.judge_events(events, judge):
-        if event.account == account:
-            yield from answers
+class _Asking:
+    """A run as a pass that answers for the events of an account.
 
-
-def _judge(
-    replay: Replay,
-    askers: Askers,
-    selection: Selection,
-    account: int,
-    past: PastPreferences | None,
-) -> Callable[[Event], list[EventAnswer]]:
-    """Make what answers for an account's events, by the preferences of their time if given a past.
-
-    Of several people, only what is of the selected conversations is answered for.
+    It goes by the preferences of each event's time, if those of the past are given. Of several
+    people, only what is of the selected conversations is answered for.
     """
 
-    def judge(event: Event) -> list[EventAnswer]:
-        asked = askers.only is not None or event.conversation in selection.conversations
-        found = EventAnswer(event, [], others=False)
-        if replay.admit(event):
-            if not asked or event.account != account:
-                replay.fold(event)
-            else:
-                if past is not None:
-                    past.enter(askers.account, event)
-                found = select(answer(replay, event, askers), selection)
-            replay.leave(event)
-        return [found] if asked else []
+    def __init__(
+        self, run: Run, askers: Askers, account: int, past: PastPreferences | None
+    ) -> None:
+        self.replay = run.replay
+        self.keep = run.keep
+        self._run = run
+        self._askers = askers
+        self._account = account
+        self._past = past
 
-    return judge
+    def fold(self, event: Event, *, news: bool) -> EventAnswer | None:
+        """Return what there is to say of an event, if that is asked."""
+        run, selection = self._run, self._run.selection
+        run.events += 1
+        everybody = self._askers.only is None
+        asked = (
+            event.account == self._account
+            and (not everybody or event.conversation in selection.conversations)
+            and selection.takes_event(event)
+        )
+        found = EventAnswer(event, [], others=False)
+        if news and not asked:
+            self.replay.fold(event)
+        elif news:
+            if self._past is not None:
+                self._past.enter(self._askers.account, event)
+            found = select(answer(self.replay, event, self._askers), selection)
+        return found if asked else None
+
+    def counted(self) -> tuple[Any, bool]:
+        """Return what was counted, and whether an event was older than the past that is known."""
+        return self._run.counted(), self._past is not None and self._past.unknown
+
+    def merge(self, counted: tuple[Any, bool]) -> None:
+        """Add what was counted of other events."""
+        self._run.merge(counted[0])
+        if self._past is not None:
+            self._past.unknown |= counted[1]
 
 
 def _finish(session: Session, run: Run, past: PastPreferences | None, *, unsent: bool) -> int:
