@@ -37,7 +37,7 @@ from notifycli.secrets import token_format
 from notifycli.secrets.token_format import Secret, digest
 from notifycli.secrets.token_service import TokenWish
 
-_UNAUTHORIZED, _FORBIDDEN, _MISSING = 401, 403, 404
+_UNAUTHORIZED, _MISSING = 401, 404
 _NOT_ITS_USER = "Non permissible resource"
 
 
@@ -79,14 +79,12 @@ class PlatformApi(ChatwootApi):
                 f"{base} refuses the platform token{said}",
                 "copy it from its super admin page (Platform Apps); a user's own token isn't one",
             )
-        if answer.status == _FORBIDDEN:
-            raise NotPermittedError(f"{base} doesn't permit {method} {path}{said}")
         if answer.status == _MISSING:
             raise UnavailableError(
                 f"{base} has no user {user}, or is too old to give users' tokens{said}",
                 "log in with the user's own: notifycli chatwoot login",
             )
-        raise UnavailableError(f"{base} answers {method} {path} with {answer.status}{said}")
+        super()._refused(answer, method, path)
 
 
 def learn_agents(desk: Desk, *, dry_run: bool) -> list[User]:
