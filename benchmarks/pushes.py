@@ -119,7 +119,7 @@ def _ours(store: Store, keys: PushKeys, to: Service, count: int) -> Done:
     notice = sample_notice(1, _JANE, Channel.PUSH, NotificationType.MENTION, now())
 
     async def send() -> None:
-        async with PushSender(store, keys, _SUBJECT, "https://desk.example.com", _AT_ONCE) as out:
+        async with PushSender(store, keys, _SUBJECT, {}, _AT_ONCE) as out:
             outcomes = await asyncio.gather(*(out.send(notice) for _ in range(count)))
         for outcome in outcomes:
             if not isinstance(outcome, Delivered):

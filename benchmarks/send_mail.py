@@ -96,7 +96,9 @@ def _message(from_: str, notice: Notice) -> EmailMessage:
 
 
 def _letterhead(from_: str) -> Branding:
-    return Branding(sender(from_), {1: "Acme"}, "https://desk.example", Templates())
+    return Branding(
+        sender(from_), {1: "Acme"}, {1: "https://desk.example/app/accounts/1"}, Templates()
+    )
 
 
 def _notices(count: int) -> list[Notice]:

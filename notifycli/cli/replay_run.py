@@ -303,18 +303,6 @@ def accounts_of(
     return accounts
 
 
-def desk_links(store: Store) -> dict[int, str]:
-    """Return where each account's conversations are seen, up to their number, where it is known."""
-    links = {}
-    for account in store.accounts():
-        connection = store.chatwoot.of(account.id)
-        url = store.configuration.get("desk.url") or (connection.url if connection else "")
-        number = connection.remote_account_id if connection else account.id
-        if url:
-            links[account.id] = f"{url.rstrip('/')}/app/accounts/{number}/conversations/"
-    return links
-
-
 def select_users(session: Session, store: Store) -> frozenset[tuple[int, int]] | None:
     """Give the users that `-u` names, by account; `None` where it names nobody."""
     if not session.given_users:

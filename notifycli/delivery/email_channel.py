@@ -34,6 +34,7 @@ from notifycli.delivery.smtp import (
 )
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.secrets.secret_settings import get_secret
+from notifycli.store.chatwoot_accounts import dashboard_urls
 from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 
@@ -203,19 +204,19 @@ def letterhead(store: Store, otherwise: str | None = None) -> Branding:
         (written,) = configuration.require("email.sender")
     try:
         from_ = sender(written)
-        url = _ascii_url(configuration.get("desk.url"))
+        dashboards = {id_: _ascii_url(url) for id_, url in dashboard_urls(store).items()}
     except AddressError as error:
         raise ConfigurationError(
             f"email.sender or desk.url: {error}", "notifycli config set email.sender=…"
         ) from None
     templates = own_or_builtin(configuration.get("email.templates"))
     accounts = {account.id: account.name for account in store.accounts()}
-    return Branding(from_, accounts, url, templates)
+    return Branding(from_, accounts, dashboards, templates)
 
 
-def _ascii_url(url: str | None) -> str | None:
+def _ascii_url(url: str) -> str:
     """Give the address as a header takes it (RFC 3986 has no other characters than ASCII's)."""
-    if url is None or url.isascii():
+    if url.isascii():
         return url
     parts = urlsplit(url)
     port = "" if parts.port is None else f":{parts.port}"

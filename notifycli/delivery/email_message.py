@@ -113,8 +113,8 @@ class Branding(Struct, frozen=True):
     sender: Mailbox
     accounts: Mapping[int, str]
     """The accounts' names."""
-    url: str | None
-    """The desk's own address, without a slash at its end."""
+    dashboards: Mapping[int, str]
+    """The accounts' dashboards, those that are known; in ASCII, without a slash at the end."""
     templates: Templates
 
     def desk(self, account: int) -> str:
@@ -227,17 +227,16 @@ def _values(notice: Notice, letterhead: Branding) -> dict[str, str]:
 
 
 def _conversation_page(notice: Notice, letterhead: Branding) -> str:
-    if letterhead.url is None or notice.conversation_id is None:
+    dashboard = letterhead.dashboards.get(notice.account_id)
+    if dashboard is None or notice.conversation_id is None:
         return ""
-    account, conversation = notice.account_id, notice.conversation_id
-    return f"{letterhead.url}/app/accounts/{account}/conversations/{conversation}"
+    return f"{dashboard}/conversations/{notice.conversation_id}"
 
 
 def _settings_page(notice: Notice, letterhead: Branding) -> str:
     """Give the page of the user's own profile, where notifications are switched off."""
-    if letterhead.url is None:
-        return ""
-    return f"{letterhead.url}/app/accounts/{notice.account_id}/profile/settings"
+    dashboard = letterhead.dashboards.get(notice.account_id)
+    return "" if dashboard is None else f"{dashboard}/profile/settings"
 
 
 def _digest(notice: Notice) -> str:

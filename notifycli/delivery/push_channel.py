@@ -47,6 +47,7 @@ from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import NotificationType as Type
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.vapid import PushKeys, encode_base64url
+from notifycli.store.chatwoot_accounts import dashboard_urls
 from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
@@ -110,8 +111,8 @@ class PushMessage(NamedTuple):
     headers: dict[str, str]
 
 
-def message_of(notice: Notice, desk_url: str) -> PushMessage:
-    """Write the push of a notice. `desk_url` is where the desk is; "" opens nothing on click."""
+def message_of(notice: Notice, dashboard: str) -> PushMessage:
+    """Write the push of a notice. A click opens the account's `dashboard`; nothing if it is ""."""
     conversation = notice.conversation_id
     tag = f"notifycli/{notice.account_id}/{'test' if conversation is None else conversation}"
     title = "This is a test" if notice.id == 0 else _TITLES[notice.type]
@@ -121,7 +122,7 @@ def message_of(notice: Notice, desk_url: str) -> PushMessage:
     place = [f"#{conversation}"] if conversation is not None else []
     place += [_name(notice.inbox_name, "")] if notice.inbox_name else []
     body = "\n".join(filter(None, [" · ".join(place), notice.text]))
-    url = f"{desk_url.rstrip('/')}/app/accounts/{notice.account_id}" if desk_url else ""
+    url = dashboard
     if url and conversation is not None:
         url += f"/conversations/{conversation}"
     handling = _HANDLING.get(notice.type, _ROUTINE)
@@ -198,8 +199,7 @@ def open_sender(store: Store) -> PushSender:
     keys = PushKeys(store, open_keychain(beside=store.location), now)
     keys.private(keys.current())
     subject, at_once = store.configuration.require("push.subject", "deliver.concurrency")
-    desk_url = store.configuration.get("desk.url") or ""
-    return PushSender(store, keys, subject, desk_url, int(at_once))
+    return PushSender(store, keys, subject, dashboard_urls(store), int(at_once))
 
 
 def now() -> int:
@@ -211,12 +211,17 @@ class PushSender:
     """Sends to all subscriptions of a user; at most `at_once` requests are under way."""
 
     def __init__(
-        self, store: Store, keys: PushKeys, subject: str, desk_url: str, at_once: int
+        self,
+        store: Store,
+        keys: PushKeys,
+        subject: str,
+        dashboards: Mapping[int, str],
+        at_once: int,
     ) -> None:
         self._store = store
         self._keys = keys
         self._subject = subject
-        self._desk_url = desk_url
+        self._dashboards = dashboards
         self._room = asyncio.Semaphore(at_once)
         self._signers: dict[int, Vapid02] = {}
         self._signatures: dict[tuple[int, str], tuple[float, str]] = {}
@@ -254,7 +259,7 @@ class PushSender:
 
     def message(self, notice: Notice) -> PushMessage:
         """Write what is sent of a notice."""
-        return message_of(notice, self._desk_url)
+        return message_of(notice, self._dashboards.get(notice.account_id, ""))
 
     async def post(self, to: Subscription, message: PushMessage) -> Outcome:
         """Send a message to one subscription, and note how it came out. Raises nothing."""

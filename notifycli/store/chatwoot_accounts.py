@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from notifycli.store.store import Database
+    from notifycli.store.store import Database, Store
 
 
 class Connection(Struct, frozen=True):
@@ -154,3 +154,19 @@ class UiSettings:
                 for place, (key, value) in enumerate(values.items())
             ),
         )
+
+
+def dashboard_urls(store: Store) -> dict[int, str]:
+    """Return where each account's dashboard is, where that is known, without a slash at its end.
+
+    A Chatwoot may know an account by another number than we do.
+    """
+    desk = store.configuration.get("desk.url")
+    connections = {one.account_id: one for one in store.chatwoot.all()}
+    found = {}
+    for account in store.accounts():
+        connection = connections.get(account.id)
+        number = connection.remote_account_id if connection else account.id
+        if url := desk or (connection.url if connection else None):
+            found[account.id] = f"{url.rstrip('/')}/app/accounts/{number}"
+    return found

@@ -30,7 +30,10 @@ MENTION = Notice(
     text="Can you look at this?\n.\n<b>It is urgent.</b>",
 )
 LETTERHEAD = Branding(
-    sender("Acme Süd <desk@acme.example>"), {1: "Acme"}, "https://desk.example", Templates()
+    sender("Acme Süd <desk@acme.example>"),
+    {1: "Acme"},
+    {1: "https://desk.example/app/accounts/1"},
+    Templates(),
 )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli
 
 from .mail_server import PASSWORD, USER, Certificate, Post, free_port, serving
@@ -103,6 +105,32 @@ class TestTest:
         desk.ok("directory", "import", "-", stdin=b'{"users":[{"id":5,"name":"Nils"}]}')
         done = desk("email", "test", "-u", "5")
         assert (done.status, "user 5 has no e-mail address" in done.stderr) == (2, True)
+
+
+class TestLinks:
+    """To the account as its Chatwoot numbers it, at the desk's own address if that is set."""
+
+    def connect(self, desk: Notifycli) -> None:
+        with open_store(desk.store) as store, store.change(1, "chatwoot login", "test") as change:
+            change.chatwoot.connect("https://chat.example.com", 5)
+
+    def link(self, desk: Notifycli) -> str:
+        (said,) = desk.ok("email", "preview", *JANE).records
+        (link,) = re.findall(r"https://\S+/conversations/\d+", str(said["text"]))
+        return str(link)
+
+    def test_a_connected_account_is_that_of_its_chatwoot(self, desk: Notifycli) -> None:
+        self.connect(desk)
+        assert self.link(desk) == "https://chat.example.com/app/accounts/5/conversations/1"
+
+    def test_the_desks_own_address_has_the_same_number(self, desk: Notifycli) -> None:
+        self.connect(desk)
+        desk.ok("config", "set", "desk.url=https://desk.example.com")
+        assert self.link(desk) == "https://desk.example.com/app/accounts/5/conversations/1"
+
+    def test_an_account_that_isnt_connected_has_its_own(self, desk: Notifycli) -> None:
+        desk.ok("config", "set", "desk.url=https://desk.example.com")
+        assert self.link(desk) == "https://desk.example.com/app/accounts/1/conversations/1"
 
 
 class TestTemplates:

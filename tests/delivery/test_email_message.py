@@ -160,7 +160,7 @@ class TestThreads:
 
 
 def test_a_desk_without_an_address_links_nowhere() -> None:
-    letterhead = msgspec.structs.replace(LETTERHEAD, url=None)
+    letterhead = msgspec.structs.replace(LETTERHEAD, dashboards={})
     message = read(compose(notice(), letterhead, NOON).content)
     text, html = (part.get_content() for part in message.iter_parts())
     assert "List-Unsubscribe" not in message
@@ -170,8 +170,9 @@ def test_a_desk_without_an_address_links_nowhere() -> None:
 
 def test_a_long_link_stays_one_word() -> None:
     url = f"https://{'a' * 60}.example/{'b' * 100}"
-    content = compose(notice(), msgspec.structs.replace(LETTERHEAD, url=url), NOON).content
-    line = f"List-Unsubscribe: <{url}/app/accounts/1/profile/settings>\r\n"
+    letterhead = msgspec.structs.replace(LETTERHEAD, dashboards={1: url})
+    content = compose(notice(), letterhead, NOON).content
+    line = f"List-Unsubscribe: <{url}/profile/settings>\r\n"
     assert line.encode() in content
 
 
@@ -230,7 +231,7 @@ class TestTemplates:
             "Subject: $author hat Dich in Nr. $conversation erwähnt ($$5)\n\n"
             "${author|Jemand} & Du, mit ${contact|einem Kunden}.\n$link\n"
         )
-        letterhead = msgspec.structs.replace(LETTERHEAD, templates=Templates(own), url=None)
+        letterhead = msgspec.structs.replace(LETTERHEAD, templates=Templates(own), dashboards={})
         said = write(notice(author="Ömer", contact=""), letterhead)
         assert said.subject == "Ömer hat Dich in Nr. 42 erwähnt ($5)"
         assert said.text.splitlines()[2] == "Ömer & Du, mit einem Kunden."

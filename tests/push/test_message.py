@@ -14,6 +14,7 @@ from notifycli.store.outbox import Notice
 from tests.delivery.notices import notice as a_notice
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+_DASHBOARD = "https://desk.example.com/app/accounts/1"
 GERMANY = "\U0001f1e9\U0001f1ea"
 
 
@@ -23,7 +24,7 @@ def notice(**changes: Any) -> Notice:
 
 
 def test_a_push_names_who_and_where_and_leads_to_the_conversation() -> None:
-    message = message_of(notice(), "https://desk.example.com")
+    message = message_of(notice(), _DASHBOARD)
     assert msgspec.json.decode(message.plaintext) == {
         "title": "Omar mentioned you",
         "body": "#42 · Website\nlook at this",
@@ -87,7 +88,7 @@ LONG = [
 
 @pytest.mark.parametrize("text", LONG)
 def test_a_push_is_never_longer_than_a_service_must_take(text: str) -> None:
-    message = message_of(notice(text=text, contact=text, author=text), "https://desk.example.com")
+    message = message_of(notice(text=text, contact=text, author=text), _DASHBOARD)
     assert len(message.plaintext) <= LONGEST_PLAINTEXT
     body = msgspec.json.decode(message.plaintext)["body"].removeprefix("#42 · Website\n")
     if body != text:

@@ -42,7 +42,6 @@ from notifycli.cli.replay_run import (
     Wishes,
     accounts_of,
     check_inboxes,
-    desk_links,
     offer_to_pack,
     progress_bar,
     read_selection,
@@ -454,12 +453,13 @@ def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked
     """Write the page and say where it is. Raises as `write_file` does."""
     from notifycli.report import About, report  # noqa: PLC0415 - only with --report
     from notifycli.rules.coverage import unreached  # noqa: PLC0415 - the same
+    from notifycli.store.chatwoot_accounts import dashboard_urls  # noqa: PLC0415 - the same
 
     assert asked.report is not None  # noqa: S101 - or there is none
     assert run.observations is not None  # noqa: S101
     before, after = run.insights()
     with session.store() as store:
-        links = desk_links(store)
+        links = {id_: f"{url}/conversations/" for id_, url in dashboard_urls(store).items()}
     about = About(
         people=_people(run),
         zone=asked.zone or _local_zone(run.observations),

@@ -23,7 +23,6 @@ from notifycli.cli.profiles import Rules, profiles_of, tell_without_effect
 from notifycli.cli.replay_run import (
     Run,
     accounts_of,
-    desk_links,
     read_selection,
     tell_assumptions,
     tell_unmet,
@@ -53,6 +52,7 @@ from notifycli.rules.directory import User
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
+from notifycli.store.chatwoot_accounts import dashboard_urls
 from notifycli.store.store import Store
 
 
@@ -228,7 +228,8 @@ def _askers(
     past = PastPreferences(store, id_, None if user is None else user.id)
     conversations = selection.conversations if everybody else ()
     sent = Sent(store, id_, None if user is None else user.id, conversations)
-    link = desk_links(store).get(id_, "")
+    dashboard = dashboard_urls(store).get(id_)
+    link = f"{dashboard}/conversations/" if dashboard else ""
     _tell_unread(session, store, id_, past.today, store.users(id_) if user is None else [user])
 
     def make(user: User) -> Asker:
