@@ -63,6 +63,21 @@ def test_a_migrated_store_keeps_what_a_change_needs(desk: Notifycli) -> None:
         assert store.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
+def test_a_store_of_version_16_gets_an_index_and_loses_nothing(desk: Notifycli) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", "7")
+    told = desk.ok("prefs", "history").stdout
+    with closing(sqlite3.connect(desk.store)) as store:
+        store.execute("DROP INDEX preference_change_user")
+        store.execute("DELETE FROM _sqlite_migrations WHERE name LIKE '%changes_of_users'")
+        store.execute("PRAGMA user_version = 16")
+        store.commit()
+    desk.ok(*WRITE)
+    with closing(sqlite3.connect(desk.store)) as store:
+        found = "SELECT tbl_name FROM sqlite_master WHERE name = 'preference_change_user'"
+        assert store.execute(found).fetchall() == [("preference_change",)]
+    assert desk.ok("prefs", "history").stdout == told
+
+
 def other_program(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE bookmarks (url TEXT)")

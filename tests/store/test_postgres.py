@@ -208,6 +208,21 @@ def test_a_store_of_a_newer_version_is_78_and_untouched(
     assert "upgrade" in result.stderr
 
 
+def test_a_store_of_version_6_gets_an_index_and_loses_nothing(
+    postgresql: Postgres, notifycli: Notifycli
+) -> None:
+    postgresql.psql("postgres", "CREATE DATABASE earlier")
+    url = through_socket(postgresql, "earlier")
+    notifycli.ok("user", "add", "zoe@example.com", "--id", "7", "--db", url)
+    notifycli.ok("prefs", "set", "audio=all", "-u", "7", "--db", url)
+    told = notifycli.ok("prefs", "history", "--db", url).stdout
+    postgresql.psql("earlier", "DROP INDEX notifycli.preference_change_user")
+    postgresql.psql("earlier", "UPDATE notifycli.store_version SET version = 6")
+    assert notifycli.ok("prefs", "history", "--db", url).stdout == told
+    found = "SELECT tablename FROM pg_indexes WHERE indexname = 'preference_change_user'"
+    assert postgresql.psql("earlier", found) == "preference_change\n"
+
+
 @pytest.mark.usefixtures("database")
 def test_who_holds_it_too_long_makes_it_75(postgresql: Postgres, notifycli: Notifycli) -> None:
     url = through_socket(postgresql, "desk")

@@ -327,6 +327,10 @@ _OF_CONVERSATIONS = """
 CREATE INDEX preference_change_conversation ON preference_change (scope) WHERE scope < 0;
 """
 
+_OF_USERS = """
+CREATE INDEX preference_change_user ON preference_change (user_id, change_id DESC);
+"""
+
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_DIRECTORY, _PREFERENCES, _HISTORY, _TOKENS, _PUSH, _OUTBOX),
     (_RECEIVED,),
@@ -334,6 +338,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_SCOPES,),
     (_VAULT,),
     (_OF_CONVERSATIONS,),
+    (_OF_USERS,),
 )
 VERSION = len(_MIGRATIONS)
 _OF_THE_LOG = ("received", "account_lease", "account_state")

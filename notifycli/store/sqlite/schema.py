@@ -436,3 +436,9 @@ def m016_find_changes_of_conversations(db: Database) -> None:
     db.execute(
         "CREATE INDEX preference_change_conversation ON preference_change (scope) WHERE scope < 0"
     )
+
+
+@migrations()
+def m017_find_changes_of_users(db: Database) -> None:
+    """Find the changes of a user, newest first, without looking through those of all."""
+    db.execute("CREATE INDEX preference_change_user ON preference_change (user_id, change_id DESC)")

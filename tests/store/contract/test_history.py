@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import pytest
 
+from notifycli.rules.directory import User
+from notifycli.rules.preferences import Layer
+from notifycli.store.history import History
+from notifycli.store.transaction import Entry, Target
 from tests.conftest import Notifycli
 
-from .engines import Engine, Row
+from .engines import Engine, PostgreSQLEngine, Row
 
 MENTION = "email.conversation_mention"
 FIELDS = ("id", "email", "name", "role", "members")
@@ -206,3 +211,44 @@ def test_an_import_is_one_change_of_each_account(desk: Notifycli, look: Look) ->
         ("lock", None, None, "audio.tone", None, "bell"),
         ("user", 1, None, "audio", None, "all"),
     ]
+
+
+class Plans:
+    """A database that keeps, of each statement that it runs, how it finds what is asked for."""
+
+    def __init__(self, database: Any, explain: str) -> None:
+        self._database = database
+        self._explain = explain
+        self.found = ""
+
+    def errors(self) -> AbstractContextManager[None]:
+        made: AbstractContextManager[None] = self._database.errors()
+        return made
+
+    def execute(self, sql: str, parameters: Any) -> Any:
+        steps = self._database.execute(f"{self._explain} {sql}", parameters).fetchall()
+        self.found += "\n".join(str(step[-1]) for step in steps)
+        return self._database.execute(sql, parameters)
+
+
+@pytest.mark.parametrize("limit", [None, 2])
+def test_the_changes_of_a_user_are_found_without_those_of_the_others(
+    engine: Engine, limit: int | None
+) -> None:
+    with engine.open() as store:
+        with store.change(1, "import", "tests") as change:
+            change.put_users(User(user, f"agent{user}@example.com") for user in range(1, 41))
+            change.set(
+                Entry(Target(Layer.USER, user), key, "on")
+                for user in range(1, 41)
+                for key in (MENTION, "push.conversation_mention", "email.conversation_creation")
+            )
+        database: Any = store._database  # type: ignore[attr-defined]  # noqa: SLF001 - no door leads there
+        explain = "EXPLAIN QUERY PLAN"
+        if isinstance(engine, PostgreSQLEngine):
+            explain = "EXPLAIN"
+            database.execute("SET enable_seqscan = off")  # so small a table is read whole
+        plans: Any = Plans(database, explain)
+        values = [*History(plans).values(1, users=[7], limit=limit)]
+    assert [one.user_id for one in values] == [7] * (limit or 3)
+    assert "preference_change_user" in plans.found
