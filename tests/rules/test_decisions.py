@@ -26,7 +26,7 @@ Json = dict[str, Any]
 FIELDS = tuple(
     field
     for field in Decision.__struct_fields__
-    if field not in ("at", "email", "deliverable", "file")
+    if field not in ("email", "deliverable", "file")
 )
 INTRUDER = 999
 

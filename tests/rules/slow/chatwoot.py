@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tests.rules.slow.bodies import SLA_EVENTS, Event, Json
+from tests.rules.slow.hours import duration
 from tests.rules.slow.own import (
     ASSIGNED_MESSAGE,
     ASSIGNMENT,
@@ -24,7 +25,6 @@ from tests.rules.slow.own import (
     Decider,
     Replay,
     Verdict,
-    duration,
     less_than_apart,
     marked_up,
     resolve,
@@ -46,6 +46,9 @@ class ChatwootReplay(Replay):
     version: Version = LATEST
 
     hidden_counts: ClassVar[bool] = True
+
+    def come_between(self, event: Event) -> list[Json]:  # noqa: ARG002 - nothing of it is Chatwoot's
+        return []
 
     def decider(self, event: Event, conversation: Conversation, hand_over: str | None) -> Decider:
         return ChatwootDecider(self, event, conversation, hand_over)

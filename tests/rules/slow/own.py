@@ -9,16 +9,14 @@ import re
 import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
 import idna
 
+from tests.rules.slow import between
 from tests.rules.slow.bodies import (
     ABSENT,
     CONVERSATION_EVENTS,
-    EPOCH,
     SLA_EVENTS,
     STATUS_EVENTS,
     Event,
@@ -27,6 +25,7 @@ from tests.rules.slow.bodies import (
     as_microseconds,
     in_todays_words,
 )
+from tests.rules.slow.hours import SECOND, duration, in_hours, written
 
 Verdict = tuple[str, str | None]
 
@@ -40,7 +39,6 @@ UNASSIGNED_MESSAGE = "unassigned_conversation_new_message"
 NEW_MESSAGE_TYPES = (ASSIGNED_MESSAGE, PARTICIPATING_MESSAGE, UNASSIGNED_MESSAGE)
 AUDIO_TYPE = "new_message"
 CHANNELS = ("email", "push")
-SECOND = 1_000_000
 
 
 # rules.md, section 2: built-in defaults; section 3: where a value comes from
@@ -51,6 +49,8 @@ def builtin(key: str) -> str:
         return "on"
     others = {"audio": "none", "audio.when": "hidden", "inactive_after": "60s"}
     others |= {"when_unavailable": "send", "participants_after_resolve": "stay"}
+    others |= {"quiet_hours_then": "drop", "waiting_after": "15m", "escalate_after": "1h"}
+    others |= {"audio.events": "message"}
     return others.get(key, "off")
 
 
@@ -91,11 +91,6 @@ def value_for_a_time(value: str, now: int | None) -> str | None:
     return value if now is not None and now < end else None
 
 
-def duration(value: str) -> int:
-    unit = {"s": 1, "m": 60, "h": 3600}[value[-1]]
-    return int(value[:-1]) * unit * SECOND
-
-
 # rules.md, section 4: who can see a conversation
 
 
@@ -111,6 +106,8 @@ class Conversation:
     notified_team: int | None = None
     hand_over_told: bool = False
     opened_by_a_person: bool = False
+    unanswered: Event | None = None
+    wait: between.Wait | None = None
     last_messages: list[int] = field(default_factory=list)
     last_body: Json | None = None
 
@@ -249,53 +246,6 @@ def less_than_apart(one: int | None, other: int | None, microseconds: int) -> bo
     return one is not None and other is not None and abs(one - other) < microseconds
 
 
-# rules.md, sections 2 and 7: quiet hours
-
-
-WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-def read_days(word: str) -> set[int] | None:
-    days: set[int] = set()
-    for part in word.lower().split(","):
-        begin, _, end = part.partition("-")
-        end = end or begin
-        if begin not in WEEK or end not in WEEK:
-            return None
-        day = WEEK.index(begin)
-        days.add(day)
-        while WEEK[day] != end:
-            day = (day + 1) % 7
-            days.add(day)
-    return days
-
-
-def minute_of_day(clock: str) -> int:
-    hours, minutes = clock.split(":")
-    return int(hours) * 60 + int(minutes)
-
-
-def in_quiet_hours(value: str, now: int | None) -> bool:
-    if value == "off" or now is None:
-        return False
-    hours, *rest = value.split()
-    zone, days = ZoneInfo("UTC"), set(range(7))
-    for word in rest:
-        named_days = read_days(word)
-        if named_days is None:
-            zone = ZoneInfo(word)
-        else:
-            days = named_days
-    local = (EPOCH + timedelta(microseconds=now)).astimezone(zone)
-    minute, today = local.hour * 60 + local.minute, local.weekday()
-    begin, end = (minute_of_day(clock) for clock in hours.split("-"))
-    if begin < end:
-        return begin <= minute < end and today in days
-    if minute >= begin:
-        return today in days
-    return minute < end and (today - 1) % 7 in days
-
-
 # rules.md, section 5: what the replay keeps
 
 
@@ -310,6 +260,10 @@ class Replay:
     presences: dict[tuple[int, int], Presence] = field(default_factory=dict)
     connected: dict[int, Connected] = field(default_factory=dict)
     clocks: dict[int, int] = field(default_factory=dict)
+    """The times of the accounts' last events."""
+    furthest: dict[int, int] = field(default_factory=dict)
+    """Their greatest times."""
+    held: list[between.Held] = field(default_factory=list)
 
     #: In Chatwoot a presence event of a hidden window says all the same that it is open.
     hidden_counts: ClassVar[bool] = False
@@ -328,17 +282,20 @@ class Replay:
 
     def step(self, event: Event) -> list[Json]:
         conversation = self.conversation(event)
+        decisions = self.come_between(event)
         if came_already(event, conversation):
-            return []
+            return decisions
         if event.time is not None:
             self.clocks[event.account] = event.time
         hand_over = read_hand_over(event, conversation, self.directory(event.account))
-        was_resolved = conversation.status == "resolved"
+        before = conversation.status
         remember_state(event, conversation)
+        between.follow_wait(event, conversation, before, self.clocks.get(event.account))
+        between.overtake(self, event, before)
         decider = self.decider(event, conversation, hand_over)
-        if event.status == "resolved" and not was_resolved:
+        if event.status == "resolved" and before != "resolved":
             conversation.participants -= decider.who_leaves()
-        decisions = decider.decide()
+        decisions += decider.decide()
         if hand_over == "bot":
             conversation.hand_over_told = True
         if hand_over == "person":
@@ -348,7 +305,27 @@ class Replay:
             conversation.hand_over_told = conversation.opened_by_a_person = False
         # Section 6: what a user did in an event counts from the next event on.
         self.remember_presence(event)
-        return decisions
+        return decisions + between.come_with(self, event)
+
+    def come_between(self, event: Event) -> list[Json]:
+        if event.time is None:
+            return []
+        return between.come_between(self, event.account, event.time)
+
+    def go_on(self, account: int, time: int) -> None:
+        self.furthest[account] = max(time, self.furthest.get(account, time))
+
+    def value(
+        self,
+        account: int,
+        user: int,
+        inbox: int | None,
+        key: str,
+        *,
+        conversation: int | None,
+        now: int | None,
+    ) -> tuple[str, str]:
+        return resolve(self.rows, account, user, inbox, key, conversation=conversation, now=now)
 
     def decider(self, event: Event, conversation: Conversation, hand_over: str | None) -> Decider:
         return Decider(self, event, conversation, hand_over)
@@ -470,6 +447,10 @@ class Decider:
     conversation: Conversation
     hand_over: str | None
     decisions: list[Json] = field(default_factory=list)
+    sounding: list[tuple[str, set[int], set[int]]] = field(default_factory=list)
+    """Of creations and assignments: the type, whom it concerns, and who was told of it before."""
+    moment: int | None = None
+    """That of a deadline, which is no event's."""
 
     @property
     def directory(self) -> Directory:
@@ -477,18 +458,12 @@ class Decider:
 
     @property
     def now(self) -> int | None:
-        return self.replay.clocks.get(self.event.account)
+        return self.replay.clocks.get(self.event.account) if self.moment is None else self.moment
 
     def preference(self, user: int, key: str) -> tuple[str, str]:
-        return resolve(
-            self.replay.rows,
-            self.event.account,
-            user,
-            self.conversation.inbox,
-            key,
-            conversation=self.event.conversation,
-            now=self.now,
-        )
+        account, conversation = self.event.account, self.event.conversation
+        inbox = self.conversation.inbox
+        return self.replay.value(account, user, inbox, key, conversation=conversation, now=self.now)
 
     def can_see(self, user: int) -> bool:
         return self.directory.can_see(user, self.conversation)
@@ -529,15 +504,19 @@ class Decider:
             self.decide_audio()
         if event.name in SLA_EVENTS:
             self.decide_missed_service_level()
+        self.decide_sounds()
         return self.decisions
 
     def decide_creation(self, *, already_notified: bool) -> None:
         audience = self.directory.members_of_inbox(self.conversation.inbox)
-        self.decide_type(CREATION, audience, audience if already_notified else set())
+        notified = audience if already_notified else set()
+        self.decide_type(CREATION, audience, notified)
+        self.sounding.append((CREATION, audience, notified))
 
     def decide_assignment(self) -> None:
         assignee, notified = self.assignee(), {self.conversation.notified_assignee}
         self.decide_type(ASSIGNMENT, assignee, assignee & notified)
+        self.sounding.append((ASSIGNMENT, assignee, assignee & notified))
         self.conversation.notified_assignee = self.conversation.assignee
 
     def decide_team_assignment(self) -> None:
@@ -575,6 +554,14 @@ class Decider:
         for user in sorted(self.directory.users):
             if self.can_see(user):
                 self.record(user, AUDIO_TYPE, "audio", self.audio_verdict(user))
+
+    def decide_sounds(self) -> None:
+        """beyond.md, section 7."""
+        for type_, audience, notified in self.sounding:
+            for user in sorted(audience):
+                if self.preference(user, "audio.events")[1] != "builtin":
+                    verdict = self.sound_verdict(type_, user, user in notified)
+                    self.record(user, type_, "audio", verdict)
 
     def decide_missed_service_level(self) -> None:
         administrators = {
@@ -632,9 +619,9 @@ class Decider:
             return "muted", muted_by
         if type_ == MENTION:
             return None
-        if in_quiet_hours(quiet_hours, self.now):
+        if quiet_hours != "off" and self.now is not None and in_hours(quiet_hours, self.now):
             return "quiet_hours", quiet_by
-        if when_unavailable == "withhold" and self.is_unavailable(user):
+        if when_unavailable != "send" and self.is_unavailable(user):
             return "unavailable", withheld_by
         return None
 
@@ -666,9 +653,7 @@ class Decider:
 
     def audio_verdict(self, user: int) -> Verdict:
         audio, audio_by = self.preference(user, "audio")
-        when, when_by = self.preference(user, "audio.when")
-        presence = self.replay.presence(self.event.account, user)
-        shown = presence.conversation
+        events, events_by = self.preference(user, "audio.events")
 
         if self.event.message_type != "incoming" and not self.event.private:
             return "not_audible", None
@@ -680,15 +665,39 @@ class Decider:
             return "self_authored", None
         if audio == "none":
             return "disabled", audio_by
+        if "message" not in events.split("+"):
+            return "disabled", events_by
         if not self.audio_covers(audio.split("+"), user):
             return "not_assigned", audio_by
-        if withheld := self.withheld(AUDIO_TYPE, user):
-            return withheld
+        return self.withheld(AUDIO_TYPE, user) or self.in_sight(user) or ("enabled", audio_by)
+
+    def sound_verdict(self, type_: str, user: int, already_notified: bool) -> Verdict:
+        events, events_by = self.preference(user, "audio.events")
+        name = {CREATION: "created", ASSIGNMENT: "assigned"}[type_]
+
+        if self.conversation.status == "pending":
+            return "pending_conversation", None
+        if self.conversation.blocked:
+            return "blocked_contact", None
+        if not self.can_see(user):
+            return "no_access", None
+        if self.did_it_themselves(type_, user):
+            return "self_assigned", None
+        if already_notified:
+            return "already_notified", None
+        if name not in events.split("+"):
+            return "disabled", events_by
+        return self.withheld(type_, user) or self.in_sight(user) or ("enabled", events_by)
+
+    def in_sight(self, user: int) -> Verdict | None:
+        when, when_by = self.preference(user, "audio.when")
+        presence = self.replay.presence(self.event.account, user)
+        shown = presence.conversation
         if presence.visible and shown is not None and shown == self.event.conversation:
             return "viewing", None
         if presence.visible and when == "hidden":
             return "window_visible", when_by
-        return "enabled", audio_by
+        return None
 
     def audio_covers(self, choices: list[str], user: int) -> bool:
         assignee = self.conversation.assignee
@@ -700,11 +709,25 @@ class Decider:
             return "assigned" in choices or "mine" in choices
         return "others" in choices
 
+    def hold(self, user: int, channel: str, reason: str) -> None:
+        """beyond.md, section 6, "Held"."""
+        keys = {"quiet_hours": "quiet_hours_then", "unavailable": "when_unavailable"}
+        value, by = self.preference(user, keys[reason])
+        conversation = self.event.conversation
+        if conversation is None or channel == "audio" or between.is_reply(self.event):
+            return
+        if value in ("hold", "digest"):
+            account, line = self.event.account, self.event.line
+            self.replay.held.append(between.Held(account, user, channel, conversation, line, by))
+
     def record(self, user: int, type_: str, channel: str, verdict: Verdict) -> None:
         reason, origin = verdict
+        if reason in ("quiet_hours", "unavailable"):
+            self.hold(user, channel, reason)
         self.decisions.append(
             {
                 "line": self.event.line,
+                "at": written(self.now),
                 "event": self.event.name,
                 "account_id": self.event.account,
                 "conversation_id": self.event.conversation,
