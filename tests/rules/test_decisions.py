@@ -24,9 +24,7 @@ from tests.rules.worlds import World, worlds
 
 Json = dict[str, Any]
 FIELDS = tuple(
-    field
-    for field in Decision.__struct_fields__
-    if field not in ("email", "deliverable", "file")
+    field for field in Decision.__struct_fields__ if field not in ("email", "deliverable", "file")
 )
 INTRUDER = 999
 

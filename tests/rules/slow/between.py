@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tests.rules.slow.bodies import Event, Json, as_microseconds
@@ -128,6 +129,7 @@ def decide_at(replay: Replay, account: int, due: Deadline) -> list[Json]:
     """ "Whom it concerns", of the one whose deadline it is."""
     kept = replay.conversations[account, due.conversation]
     assert kept.wait is not None
+    kept.wait.come.add((due.type, due.user))
     decider = replay.decider(replace(kept.wait.message, name=due.type), kept, None)
     decider.moment = due.moment
     if due.type == ESCALATION:
@@ -144,7 +146,7 @@ def decide_at(replay: Replay, account: int, due: Deadline) -> list[Json]:
 # "Held"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Held:
     account: int
     user: int
@@ -152,6 +154,8 @@ class Held:
     conversation: int
     line: int
     origin: str
+    since: int | None
+    """From when on it can be due: its event's time, and all that has gone by is over."""
 
 
 # "Overtaken"
@@ -182,13 +186,14 @@ def let_go(replay: Replay, account: int, user: int | None, conversation: object)
 
 def is_free(replay: Replay, one: Held, now: int | None) -> bool:
     """Whether neither their quiet hours nor their absence holds back what is held of this."""
-    hours, when_unavailable = (
-        value_there(replay, one, key, now) for key in ("quiet_hours", "when_unavailable")
-    )
-    if now is not None and hours != "off" and in_hours(hours, now):
-        return False
+    hours = value_there(replay, one, "quiet_hours", now)
+    quiet = now is not None and hours != "off" and in_hours(hours, now)
+    return not quiet and not is_away(replay, one, now)
+
+
+def is_away(replay: Replay, one: Held, now: int | None) -> bool:
     absent = replay.presence(one.account, one.user).availability in ("busy", "offline")
-    return not absent or when_unavailable == "send"
+    return absent and value_there(replay, one, "when_unavailable", now) != "send"
 
 
 def value_there(replay: Replay, one: Held, key: str, now: int | None) -> str:
@@ -197,15 +202,35 @@ def value_there(replay: Replay, one: Held, key: str, now: int | None) -> str:
     return replay.value(*place, key, conversation=one.conversation, now=now)[0]
 
 
-def first_free(replay: Replay, one: Held, begin: int, before: int) -> int | None:
-    return next((now for now in moments(replay, begin, before) if is_free(replay, one, now)), None)
+def first_free(replay: Replay, one: Held, before: int) -> int | None:
+    """Return when a conversation is due, by the first event that is left of it."""
+    first = next(other for other in replay.held if whose(other) == whose(one))
+    if first.since is None or first.since >= before:
+        return None
+    for begin, end in pairwise(ends_of_values(replay, first.since, before)):
+        # No value changes in here.
+        if is_away(replay, one, begin):
+            continue
+        hours = value_there(replay, one, "quiet_hours", begin)
+        for now in minutes(begin, end):
+            if hours == "off" or not in_hours(hours, now):
+                return now
+    return None
 
 
-def moments(replay: Replay, begin: int, before: int) -> Iterator[int]:
-    """Give all at which something can change: each minute, and where values' times end."""
-    ends = {as_microseconds(row["value"].partition(" until ")[2] or None) for row in replay.rows}
-    minutes = range((begin // MINUTE + 1) * MINUTE, before, MINUTE)
-    yield from sorted({begin, *minutes, *(end for end in ends if end and begin < end < before)})
+def whose(one: Held) -> tuple[int, int, int]:
+    return one.account, one.user, one.conversation
+
+
+def ends_of_values(replay: Replay, begin: int, before: int) -> list[int]:
+    untils = (row["value"].partition(" until ")[2] for row in replay.rows)
+    ends = {as_microseconds(until) for until in untils if until}
+    return sorted({begin, before, *(end for end in ends if end and begin < end < before)})
+
+
+def minutes(begin: int, end: int) -> Iterator[int]:
+    yield begin
+    yield from range((begin // MINUTE + 1) * MINUTE, end, MINUTE)
 
 
 # "When"
@@ -217,10 +242,10 @@ class Due:
     user: int
 
 
-def next_digest(replay: Replay, account: int, begin: int, before: int) -> Due | None:
+def next_digest(replay: Replay, account: int, before: int) -> Due | None:
     found = []
     for one in replay.held:
-        moment = first_free(replay, one, begin, before) if one.account == account else None
+        moment = first_free(replay, one, before) if one.account == account else None
         if moment is not None:
             found.append(Due(moment, one.user))
     return min(found, default=None)
@@ -229,31 +254,30 @@ def next_digest(replay: Replay, account: int, begin: int, before: int) -> Due | 
 # "What"
 
 
-def digest(replay: Replay, account: int, user: int, moment: int | None) -> list[Json]:
-    """Return all that is due to a user at this moment, which is held no longer."""
-    theirs = [one for one in replay.held if (one.account, one.user) == (account, user)]
-    due = [one for one in theirs if is_free(replay, one, moment)]
+def digest(replay: Replay, due: list[Held], moment: int | None) -> list[Json]:
+    """Return what is due to a user, which is held no longer."""
     replay.held = [one for one in replay.held if one not in due]
     left = [one for one in due if is_left(replay, one, moment)]
     decisions = []
     for channel in ("email", "push"):
         of_channel = [one for one in left if one.channel == channel]
         if of_channel:
+            first = of_channel[0]
             decisions.append(
                 {
-                    "line": of_channel[0].line,
+                    "line": first.line,
                     "at": written(moment),
                     "event": DIGEST,
-                    "account_id": account,
+                    "account_id": first.account,
                     "conversation_id": None,
                     "inbox_id": None,
                     "message_id": None,
-                    "user_id": user,
+                    "user_id": first.user,
                     "type": DIGEST,
                     "channel": channel,
                     "outcome": "fire",
                     "reason": "enabled",
-                    "origin": of_channel[0].origin,
+                    "origin": first.origin,
                     "conversations": list(dict.fromkeys(one.conversation for one in of_channel)),
                 }
             )
@@ -271,36 +295,43 @@ def is_left(replay: Replay, one: Held, moment: int | None) -> bool:
 
 
 def come_between(replay: Replay, account: int, time: int) -> list[Json]:
-    """All deadlines before an event's time, and all digests, if it is later than the clock."""
+    """What comes before an event of this time."""
     decisions: list[Json] = []
     while True:
-        clock = replay.furthest.get(account)
-        due = next_deadline(replay, account, time)
-        told = next_digest(replay, account, clock, time) if clock is not None else None
-        if due is not None and (told is None or due.moment <= told.moment):
-            decisions += decide_at(replay, account, due)
-            kept = replay.conversations[account, due.conversation]
-            assert kept.wait is not None
-            kept.wait.come.add((due.type, due.user))
-            replay.go_on(account, due.moment)
+        late, told = next_deadline(replay, account, time), next_digest(replay, account, time)
+        if late is not None and (told is None or late.moment <= told.moment):
+            decisions += decide_at(replay, account, late)
         elif told is not None:
-            decisions += digest(replay, account, told.user, told.moment)
+            due = [
+                one
+                for one in replay.held
+                if (one.account, one.user) == (account, told.user)
+                and first_free(replay, one, time) == told.moment
+            ]
+            decisions += digest(replay, due, told.moment)
         else:
             break
     for (of_account, _), kept in replay.conversations.items():
         if of_account == account and kept.wait is not None:
             kept.wait.reached = max(kept.wait.reached, time)
-    replay.go_on(account, time)
+    for one in replay.held:
+        if one.account == account:
+            one.since = time if one.since is None else max(one.since, time)
     return decisions
 
 
 def come_with(replay: Replay, event: Event) -> list[Json]:
     """The digests of those whom an event shows available."""
-    now, shown = replay.furthest.get(event.account), set(event.availabilities or {})
+    now, shown = replay.clocks.get(event.account), set(event.availabilities or {})
     if event.present_user is not None and event.availability is not None:
         shown.add(event.present_user)
     decisions: list[Json] = []
     for user in sorted(shown):
         if replay.presence(event.account, user).availability == "online":
-            decisions += digest(replay, event.account, user, now)
+            theirs = [
+                one for one in replay.held if (one.account, one.user) == (event.account, user)
+            ]
+            decisions += digest(replay, [one for one in theirs if is_free(replay, one, now)], now)
+            for one in theirs:
+                one.since = now
     return decisions

@@ -260,9 +260,6 @@ class Replay:
     presences: dict[tuple[int, int], Presence] = field(default_factory=dict)
     connected: dict[int, Connected] = field(default_factory=dict)
     clocks: dict[int, int] = field(default_factory=dict)
-    """The times of the accounts' last events."""
-    furthest: dict[int, int] = field(default_factory=dict)
-    """Their greatest times."""
     held: list[between.Held] = field(default_factory=list)
 
     #: In Chatwoot a presence event of a hidden window says all the same that it is open.
@@ -311,9 +308,6 @@ class Replay:
         if event.time is None:
             return []
         return between.come_between(self, event.account, event.time)
-
-    def go_on(self, account: int, time: int) -> None:
-        self.furthest[account] = max(time, self.furthest.get(account, time))
 
     def value(
         self,
@@ -718,7 +712,8 @@ class Decider:
             return
         if value in ("hold", "digest"):
             account, line = self.event.account, self.event.line
-            self.replay.held.append(between.Held(account, user, channel, conversation, line, by))
+            held = between.Held(account, user, channel, conversation, line, by, self.now)
+            self.replay.held.append(held)
 
     def record(self, user: int, type_: str, channel: str, verdict: Verdict) -> None:
         reason, origin = verdict
