@@ -54,6 +54,22 @@ NOTIFICATION_TYPES = (
 )
 SWITCH_KEYS = tuple(f"{c}.{t}" for c in ("email", "push") for t in NOTIFICATION_TYPES)
 TEAM_KEYS = ("email.team_assignment", "push.team_assignment")
+WAITING_KEYS = (
+    "email.conversation_waiting",
+    "push.conversation_waiting",
+    "email.escalation",
+    "push.escalation",
+    "waiting_after",
+    "escalate_after",
+    "business_hours",
+)
+DIGEST_KEYS = ("quiet_hours_then",)
+SOUND_KEYS = ("audio.events",)
+ADDED_KEYS = tuple(
+    f"{channel}.{type_}"
+    for channel in ("slack", "a-webhook")
+    for type_ in (*NOTIFICATION_TYPES, "team_assignment", "conversation_waiting", "escalation")
+)
 AUDIO_VALUES = (
     "all",
     "assigned",
@@ -78,6 +94,26 @@ QUIET_HOURS = (
     "22:00-21:59 fri-mon",
     "00:00-06:00 Pacific/Auckland sat",
 )
+SPANS = ("0s", "1s", "60s", "90s", "5m", "15m", "1h", "8h", "25h")
+BUSINESS_HOURS = (
+    "off",
+    "off",
+    "22:00-23:30",
+    "09:00-17:00 Europe/Berlin mon-fri",
+    "01:00-03:30 Europe/Berlin sun",
+    "21:59-22:01 fri,mon",
+    "23:00-01:00 America/New_York",
+    "00:00-00:00",
+)
+AUDIO_EVENTS = (
+    "message",
+    "created",
+    "assigned",
+    "message+created",
+    "message+assigned",
+    "created+assigned",
+    "message+created+assigned",
+)
 # A Friday evening and the night in which Berlin's clocks go forward, and odd quarters of days.
 BEGINNINGS = (
     datetime(2026, 3, 27, 21, 58, tzinfo=UTC),
@@ -100,9 +136,12 @@ STEPS = tuple(
         (60, 1),
         (61, 0),
         (300, 0),
+        (900, 0),
+        (901, 0),
         (3600, 0),
         (8 * 3600, 0),
         (24 * 3600, 0),
+        (60 * 3600, 0),
         (-1, 0),
         (-60, 0),
         (-3600, 0),
@@ -247,8 +286,8 @@ def directories(draw: st.DrawFn) -> Json:
 # The preferences: a row's empty columns are None
 
 
-def preference_values(key: str) -> st.SearchStrategy[str]:
-    if key in (*SWITCH_KEYS, *TEAM_KEYS):
+def preference_values(key: str, *, digests: bool) -> st.SearchStrategy[str]:
+    if key in (*SWITCH_KEYS, *TEAM_KEYS, *WAITING_KEYS[:4], *ADDED_KEYS):
         return st.sampled_from(("on", "on", "off"))
     values = {
         "audio": AUDIO_VALUES,
@@ -256,16 +295,20 @@ def preference_values(key: str) -> st.SearchStrategy[str]:
         "inactive_after": DURATIONS,
         "quiet_hours": QUIET_HOURS,
         "mute": ("on", "off"),
-        "when_unavailable": ("withhold", "withhold", "send"),
+        "when_unavailable": ("withhold", "digest" if digests else "withhold", "send"),
         "participants_after_resolve": ("leave", "leave", "stay"),
+        "waiting_after": SPANS,
+        "escalate_after": SPANS,
+        "business_hours": BUSINESS_HOURS,
+        "quiet_hours_then": ("hold", "hold", "drop"),
+        "audio.events": AUDIO_EVENTS,
     }
     return st.sampled_from(values[key])
 
 
 OTHER_KEYS = ("audio", "audio.when", "inactive_after", "quiet_hours")
-# Of docs/beyond.md.
+# Of docs/beyond.md: `mute` first, which isn't for everybody.
 BEYOND_KEYS = ("mute", "when_unavailable", "participants_after_resolve", *TEAM_KEYS)
-BROAD_KEYS = (*SWITCH_KEYS, "audio", *BEYOND_KEYS[1:])
 
 
 # Of a value that holds for a time: the beginning itself, and moments around what comes after it.
@@ -277,8 +320,12 @@ ENDS = st.builds(
 
 
 @st.composite
-def preference_rows(draw: st.DrawFn, directory: Json) -> list[Json]:
+def preference_rows(draw: st.DrawFn, directory: Json, more: tuple[str, ...] = ()) -> list[Json]:
+    """Draw values of the keys that are always drawn, and of these."""
     pen = Pen(draw)
+    beyond_keys = (*BEYOND_KEYS, *more)
+    broad_keys = (*SWITCH_KEYS, "audio", *beyond_keys[1:])
+    digests = "quiet_hours_then" in more
     account = directory["account"]["id"]
     user_ids = [user["id"] for user in directory["users"]]
     inbox_ids = [inbox["id"] for inbox in directory["inboxes"]]
@@ -294,29 +341,29 @@ def preference_rows(draw: st.DrawFn, directory: Json) -> list[Json]:
             "inbox": None if in_conversation else place,
             "conversation": place if in_conversation else None,
             "key": key,
-            "value": draw(preference_values(key)) + end,
+            "value": draw(preference_values(key, digests=digests)) + end,
         }
 
     # Without broad values of this kind nearly every decision would be `disabled`.
     broad = pen.some("none", "default", "default", "user", "user")
     if broad != "none":
         user = draw(st.sampled_from(user_ids)) if broad == "user" else None
-        left_out = draw(st.sets(st.sampled_from(BROAD_KEYS), max_size=8))
-        for key in BROAD_KEYS:
+        left_out = draw(st.sets(st.sampled_from(broad_keys), max_size=8))
+        for key in broad_keys:
             if key not in left_out:
                 put(account, broad, user, None, key)
     if pen.one_in(3):
         put(account, "default", None, None, "quiet_hours")
     switches = draw(st.lists(st.sampled_from(SWITCH_KEYS), max_size=10))
     others = draw(st.lists(st.sampled_from(OTHER_KEYS), max_size=10))
-    beyond = draw(st.lists(st.sampled_from(BEYOND_KEYS), max_size=6))
+    beyond = draw(st.lists(st.sampled_from(beyond_keys), max_size=8))
     for key in switches + others + beyond:
         layer = pen.some("user", "user", "inbox", "inbox", "default", "lock")
         user = draw(st.sampled_from(user_ids)) if layer in ("user", "inbox") else None
         inbox = draw(st.sampled_from(inbox_ids)) if layer == "inbox" else None
         elsewhere = layer in ("default", "lock") and pen.one_in(8)
         put(3 - account if elsewhere else account, layer, user, inbox, key)
-    any_key = st.sampled_from((*SWITCH_KEYS, *OTHER_KEYS, *["mute"] * 9, *BEYOND_KEYS))
+    any_key = st.sampled_from((*SWITCH_KEYS, *OTHER_KEYS, *["mute"] * 9, *beyond_keys))
     for key in draw(st.lists(any_key, max_size=5)):
         put(account, "conversation", draw(st.sampled_from(user_ids)), pen.conversation(), key)
     return draw(st.permutations(list(rows.values())))
@@ -837,11 +884,11 @@ def sent_twice(pen: Pen, lines: list[str]) -> Iterator[str]:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
+def worlds(draw: st.DrawFn, more: tuple[str, ...] = ()) -> World:
     directory = draw(directories())
     return World(
         directory=directory,
-        preferences=draw(preference_rows(directory)),
+        preferences=draw(preference_rows(directory, more)),
         lines=draw(event_lines(directory)),
         fallback_account=directory["account"]["id"],
     )

@@ -67,6 +67,9 @@ class ChatwootDecider(Decider):
     def who_leaves(self) -> set[int]:
         return set()
 
+    def channels(self, user: int, type_: str) -> list[str]:  # noqa: ARG002 - none is added
+        return [*CHANNELS]
+
     # Who can be told
 
     def inbox_members(self) -> set[int]:

@@ -524,8 +524,17 @@ class Decider:
 
     def has_set(self, user: int, type_: str) -> bool:
         """beyond.md, section 1: "by a layer other than `builtin`"."""
-        origins = {self.preference(user, f"{channel}.{type_}")[1] for channel in CHANNELS}
-        return origins != {"builtin"}
+        channels = {row["key"].partition(".")[0] for row in self.replay.rows}
+        return any(self.sets(user, f"{channel}.{type_}") for channel in channels)
+
+    def sets(self, user: int, key: str) -> bool:
+        return self.preference(user, key)[1] != "builtin"
+
+    def channels(self, user: int, type_: str) -> list[str]:
+        """beyond.md, section 9: added ones are those that somebody sets a type on."""
+        named = {row["key"].partition(".")[0] for row in self.replay.rows} - {*CHANNELS, "audio"}
+        added = [channel for channel in sorted(named) if self.sets(user, f"{channel}.{type_}")]
+        return [*CHANNELS, *added]
 
     def decide_message(self) -> None:
         event, conversation = self.event, self.conversation
@@ -568,7 +577,7 @@ class Decider:
         """Records the decisions and answers the users on whom one of them fired."""
         fired: set[int] = set()
         for user in sorted(audience):
-            for channel in CHANNELS:
+            for channel in self.channels(user, type_):
                 verdict = self.verdict(type_, user, channel, user in notified)
                 self.record(user, type_, channel, verdict)
                 if verdict[0] == "enabled":
@@ -708,7 +717,7 @@ class Decider:
         keys = {"quiet_hours": "quiet_hours_then", "unavailable": "when_unavailable"}
         value, by = self.preference(user, keys[reason])
         conversation = self.event.conversation
-        if conversation is None or channel == "audio" or between.is_reply(self.event):
+        if conversation is None or channel not in CHANNELS or between.is_reply(self.event):
             return
         if value in ("hold", "digest"):
             account, line = self.event.account, self.event.line
