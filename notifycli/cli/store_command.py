@@ -16,7 +16,7 @@ from msgspec import structs
 
 from notifycli.cli.command import command_class, examples, group, part, session_of
 from notifycli.cli.session import Session, is_web_address, plural
-from notifycli.cli.terminal import is_terminal, read_secret
+from notifycli.cli.terminal import is_terminal, read_input, read_secret
 from notifycli.errors import (
     DataError,
     InputMissingError,
@@ -43,6 +43,7 @@ app.add_typer(stores, name="store")
 _STORE = "notifycli.db"
 _KEYCHAIN = "keychain.json"
 _MEMBERS = (_STORE, _KEYCHAIN)
+_LONGEST_PASSPHRASE = 1 << 16
 _BESIDE = ("", "-wal", "-shm", "-journal")
 Archive = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
@@ -151,6 +152,44 @@ def store_seal(ctx: typer.Context) -> None:
             f"{plural(count, 'secret')} copied into the vault in {store.location.name}; "
             f"on each host that uses it: export {WHICH}=store"
         )
+
+
+@stores.command(
+    "reseal",
+    cls=command_class(),
+    epilog=examples(
+        "NOTIFYCLI_KEYRING=store notifycli store reseal\n"
+        "NOTIFYCLI_KEYRING=store notifycli store reseal < new-passphrase"
+    ),
+)
+def store_reseal(ctx: typer.Context) -> None:
+    """Seal the secrets under a new passphrase.
+
+    Those in the store's vault, or in the encrypted file, as NOTIFYCLI_KEYRING says. The new
+    passphrase is typed unseen, or read from standard input; the one until now comes from where it
+    always does.
+    """
+    # The usual keyring needs no cryptography.
+    from notifycli.secrets.encrypted_file import Passphrase, Sealed, decode_passphrase  # noqa: PLC0415
+
+    session = session_of(ctx)
+    keychain = open_keychain(beside=session.location)
+    if not isinstance(keychain, Sealed):
+        raise UsageError(
+            "the system's keyring has no passphrase of notifycli's",
+            f"name what has one: {WHICH}=store notifycli store reseal, or {WHICH}=file",
+        )
+
+    def read() -> Secret:
+        if is_terminal(sys.stdin):
+            return Passphrase(None).read(new=True)
+        return decode_passphrase(read_input(_LONGEST_PASSPHRASE), "standard input")
+
+    count = keychain.reseal(read)
+    session.info(
+        f"{plural(count, 'secret')} in {keychain.where} sealed under the new passphrase; write it "
+        "where each host has the one before, and restart what runs there"
+    )
 
 
 def find_password(url: str) -> str | None:

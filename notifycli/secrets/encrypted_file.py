@@ -258,14 +258,11 @@ class Passphrase:
         others, `UnavailableError` without file and terminal.
         """
         if self.descriptor is not None:
-            text = _decode(self._read_descriptor(self.descriptor), f"descriptor {self.descriptor}")
-        elif self.file is not None:
-            text = _decode(self._read_file(self.file), str(self.file))
-        else:
-            text = self._prompt(new)
-        if not text:
-            raise DataError("the keyring's passphrase is empty", "Choose a long one.")
-        return Secret(text)
+            raw = self._read_descriptor(self.descriptor)
+            return decode_passphrase(raw, f"descriptor {self.descriptor}")
+        if self.file is not None:
+            return decode_passphrase(self._read_file(self.file), str(self.file))
+        return _not_empty(self._prompt(new))
 
     def _prompt(self, new: bool) -> str:
         text = self.ask("Passphrase of the keyring: " if not new else "New passphrase: ")
@@ -292,11 +289,18 @@ class Passphrase:
         return raw
 
 
-def _decode(raw: bytes, where: str) -> str:
+def decode_passphrase(raw: bytes, where: str) -> Secret:
+    """Return the passphrase in a file or a pipe. Raises `DataError`."""
     try:
-        return raw.decode("utf-8-sig").rstrip("\r\n")
+        return _not_empty(raw.decode("utf-8-sig").rstrip("\r\n"))
     except UnicodeDecodeError:
         raise DataError(f"the passphrase in {where} isn't text in UTF-8") from None
+
+
+def _not_empty(text: str) -> Secret:
+    if not text:
+        raise DataError("the keyring's passphrase is empty", "Choose a long one.")
+    return Secret(text)
 
 
 class Sealed:
@@ -364,6 +368,27 @@ class Sealed:
         if self._load() is None:
             return False
         return self._change(lambda secrets: secrets.pop(name, None) is not None)
+
+    def reseal(self, read: Callable[[], Secret]) -> int:
+        """Seal all secrets under the passphrase that is read; return how many there are.
+
+        What others keep meanwhile, under the one before, is among them.
+        """
+        if self._load() is None:
+            raise InputMissingError(f"there is nothing in {self.where}")
+        self.unlock()
+        passphrase = read()
+        key, count = derive(passphrase.reveal(), new_derivation()), 0
+
+        def sealed_anew(raw: bytes | None) -> bytes:
+            nonlocal count
+            secrets = self._open(raw)
+            count = len(secrets)
+            return seal(secrets, key)
+
+        self._replace(sealed_anew)
+        self._typed, self._key = passphrase, key
+        return count
 
     def describe(self) -> Health:
         """Tell whether it opens; without a passphrase file, only whether it is whole."""

@@ -201,3 +201,68 @@ def test_what_this_machine_does_not_have_stays_and_is_told(
     assert told[1].startswith("0 secrets copied")
     monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", str(sealed.folder / "keychain"))
     assert sealed.ok("token", "show", "-u", "7").stdout == token
+
+
+def test_a_new_passphrase_opens_it_and_the_one_before_no_longer(
+    sealed: Notifycli, url: str, tmp_path: Path
+) -> None:
+    token = sealed.ok("token", "show", "-u", "7").stdout
+    sealed.ok("config", "set", "smtp.password", stdin=CANARY.encode())
+    assert sealed.ok("store", "reseal", stdin=b"newer\r\n").stderr == (
+        f"2 secrets in the vault in {locate(url).name} sealed under the new passphrase; write it "
+        "where each host has the one before, and restart what runs there\n"
+    )
+    for again in (("token", "show", "-u", "7"), ("store", "reseal")):
+        refused = sealed(*again, stdin=b"newest")
+        assert (refused.status, "doesn't open the vault" in refused.stderr) == (77, True)
+    replace_private(tmp_path / "passphrase", b"newer")
+    assert sealed.ok("token", "show", "-u", "7").stdout == token
+
+
+HOW = "name what has one: NOTIFYCLI_KEYRING=store notifycli store reseal, or NOTIFYCLI_KEYRING=file"
+
+
+@pytest.mark.parametrize(
+    ("keyring", "stdin", "expected"),
+    [
+        ("store", b"", (65, "error: the keyring's passphrase is empty\n  Choose a long one.\n")),
+        ("store", b"\xff", (65, "error: the passphrase in standard input isn't text in UTF-8\n")),
+        (
+            "system",
+            b"newer",
+            (2, f"error: the system's keyring has no passphrase of notifycli's\n  {HOW}\n"),
+        ),
+        ("file", b"newer", (66, "error: there is nothing in none.json\n")),
+    ],
+)
+def test_what_is_no_new_passphrase_changes_nothing(
+    sealed: Notifycli,
+    monkeypatch: pytest.MonkeyPatch,
+    keyring: str,
+    stdin: bytes,
+    expected: tuple[int, str],
+) -> None:
+    token = sealed.ok("token", "show", "-u", "7").stdout
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", keyring)
+    monkeypatch.setenv("NOTIFYCLI_KEYRING_FILE", "none.json")
+    refused = sealed("store", "reseal", stdin=stdin)
+    assert (refused.status, refused.stderr) == expected
+    monkeypatch.setenv("NOTIFYCLI_KEYRING", "store")
+    assert sealed.ok("token", "show", "-u", "7").stdout == token
+
+
+def test_what_others_keep_while_it_is_sealed_anew_is_not_lost(url: str) -> None:
+    keeper, sealer = (StoreVault(locate(url), knowing("right")) for _ in range(2))
+    keeper.set("first", Secret("first"))
+
+    def read() -> Secret:
+        keeper.set("meanwhile", Secret(CANARY))
+        return Secret("newer")
+
+    assert sealer.reseal(read) == 2
+    with pytest.raises(NotPermittedError):
+        keeper.set("late", Secret("late"))
+    newer = StoreVault(locate(url), knowing("newer"))
+    found = [newer.get(name) for name in ("first", "meanwhile", "late")]
+    assert found == [Secret("first"), Secret(CANARY), None]
+    assert sealer.get("first") == Secret("first"), "it goes on with the new one"
