@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from notifycli.cli.command import USER, command_class, examples, group, session_of
 from notifycli.cli.output import show, show_one
-from notifycli.cli.session import display_name
+from notifycli.cli.session import Session, display_name
 from notifycli.errors import UsageError
-from notifycli.rules.preferences import TONES, nearest
+from notifycli.rules.layers import Preferences
+from notifycli.rules.preferences import LOUDEST, TONES, nearest
 
 app = group("Sounds: the tones, and whether they can be heard.")
 
@@ -22,7 +23,7 @@ class ToneRecord(Struct):
     tone: str
     seconds: float
     users: list[str]
-    """Who hears it: those whose `audio` isn't `none`."""
+    """Who hears it: those for whom `audio` or `audio.events` lets anything sound."""
 
 
 class PlayedRecord(Struct):
@@ -55,9 +56,7 @@ def audio_list(ctx: typer.Context) -> None:
     with session.store() as store:
         account = session.resolve_account(store)
         preferences = store.preferences(account)
-        users = [
-            u for u in store.users(account) if preferences.resolve("audio", u.id).value != "none"
-        ]
+        users = [user for user in store.users(account) if _hears(preferences, user.id)]
         chosen = {u: preferences.resolve("audio.tone", u.id).value for u in users}
     records = (
         ToneRecord(
@@ -68,6 +67,12 @@ def audio_list(ctx: typer.Context) -> None:
         for tone in tones()
     )
     show(session, records, ToneRecord)
+
+
+def _hears(preferences: Preferences, user: int) -> bool:
+    events = preferences.resolve("audio.events", user).value.split("+")
+    messages = "message" in events and preferences.resolve("audio", user).value != "none"
+    return messages or not {"created", "assigned"}.isdisjoint(events)
 
 
 @app.command(
@@ -81,7 +86,7 @@ def audio_test(
         str | None, typer.Argument(metavar="[TONE]", help="The tone; the user's if left out.")
     ] = None,
 ) -> None:
-    """Play a tone, and say what played it.
+    """Play a tone as loud as the user has it, and say what played it.
 
     Exits with 69 if nothing here can play a sound.
     """
@@ -90,15 +95,22 @@ def audio_test(
     from notifycli.delivery import sound  # noqa: PLC0415
 
     session = session_of(ctx)
-    if tone is None:
-        with session.store() as store:
-            account = session.resolve_account(store)
-            only = (
-                session.resolve_user(store, account)
-                if session.given_users
-                else store.only_user(account)
-            )
-            user = None if only is None else only.id
-            tone = store.preferences_of(account, user).resolve("audio.tone", user).value
+    volume = LOUDEST
+    if tone is None or session.given_users:
+        chosen, volume = _choice(session)
+        tone = tone or chosen
     played = sound.tone(_tone(tone))
-    show_one(session, PlayedRecord(tone, asyncio.run(sound.Player().play(played))))
+    if not volume:
+        session.info("audio.volume is 0: there is nothing to hear")
+    show_one(session, PlayedRecord(tone, asyncio.run(sound.Player().play(played, volume))))
+
+
+def _choice(session: Session) -> tuple[str, int]:
+    """Return the tone and the volume of the user who is named, or is the only one."""
+    with session.store() as store:
+        account = session.resolve_account(store)
+        named = session.given_users
+        only = session.resolve_user(store, account) if named else store.only_user(account)
+        user = None if only is None else only.id
+        resolve = store.preferences_of(account, user).resolve
+    return resolve("audio.tone", user).value, int(resolve("audio.volume", user).value)

@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 import wave
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,7 +32,7 @@ from notifycli.delivery.channels import Delivered, Later, Outcome
 from notifycli.errors import ConfigurationError, UnavailableError
 from notifycli.events.event import MESSAGE_CREATED, PRESENCE, UNSAID, Event
 from notifycli.rules.layers import Preferences
-from notifycli.rules.preferences import TONES
+from notifycli.rules.preferences import LOUDEST, TONES
 from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 
@@ -85,6 +86,34 @@ def silence() -> Iterator[Tone]:
         yield Tone("silence", path)
 
 
+@contextmanager
+def _as_loud(tone: Tone, volume: int) -> Iterator[Path]:
+    """Give a file of a tone that is so many per cent as loud.
+
+    The samples are scaled, since not every player has an option for it.
+    """
+    if volume == LOUDEST:
+        yield tone.path
+        return
+    with TemporaryDirectory(prefix="notifycli-") as folder:
+        path = Path(folder, tone.path.name)
+        with wave.open(str(tone.path)) as loud, wave.open(str(path), "wb") as file:
+            file.setparams(loud.getparams())
+            file.writeframes(_scaled(loud.readframes(loud.getnframes()), volume))
+        yield path
+
+
+def _scaled(frames: bytes, volume: int) -> bytes:
+    """Return samples of 16 bits, as in every WAV file low byte first, so many per cent as high."""
+    samples = array("h", frames)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    scaled = array("h", (sample * volume // LOUDEST for sample in samples))
+    if sys.byteorder == "big":
+        scaled.byteswap()
+    return scaled.tobytes()
+
+
 def ring_bell() -> bool:
     """Ring the terminal's bell; gives whether there is a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
@@ -109,14 +138,18 @@ class Player:
         self._bell = bell
         self._seconds = seconds
 
-    async def play(self, tone: Tone) -> str:
-        """Play a tone to its end, and give by what.
+    async def play(self, tone: Tone, volume: int = LOUDEST) -> str:
+        """Play a tone to its end, so many per cent as loud as it is, and give by what.
 
         Raises `UnavailableError` with what each player said, where none could.
         """
+        with _as_loud(tone, volume) as path:
+            return await self._play(path)
+
+    async def _play(self, path: Path) -> str:
         said = []
         for name in self.programs:
-            trouble = await self._run(name, tone)
+            trouble = await self._run(name, path)
             if not trouble:
                 # What worked goes first from now on.
                 self.programs.remove(name)
@@ -131,15 +164,15 @@ class Player:
             "pulseaudio-utils and alsa-utils",
         )
 
-    async def _run(self, name: str, tone: Tone) -> str:
+    async def _run(self, name: str, path: Path) -> str:
         """Let a program play; gives what is wrong, or an empty string."""
         if name == "winsound":
-            return await asyncio.to_thread(_play_on_windows, tone)
+            return await asyncio.to_thread(_play_on_windows, path)
         try:
             process = await asyncio.create_subprocess_exec(
                 name,
                 *PLAYERS[name],
-                str(tone.path),
+                str(path),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
@@ -163,12 +196,12 @@ class Player:
         return words[:_LONGEST] or f"exit status {process.returncode}"
 
 
-def _play_on_windows(tone: Tone) -> str:
+def _play_on_windows(path: Path) -> str:
     if sys.platform == "win32":
         import winsound  # noqa: PLC0415 - there alone
 
         try:
-            winsound.PlaySound(str(tone.path), winsound.SND_FILENAME | winsound.SND_NODEFAULT)
+            winsound.PlaySound(str(path), winsound.SND_FILENAME | winsound.SND_NODEFAULT)
         except RuntimeError as error:
             return str(error)
     return ""
@@ -297,14 +330,17 @@ class SoundSender:
         self._waiting.see(event, assignee)
 
     async def _sound(self, notice: Notice) -> str:
+        volume = int(self._preference("audio.volume", notice))
+        if not volume:
+            return "not played: audio.volume is 0"
         if self._playing is None or self._playing.done():
             chosen = tone(self._preference("audio.tone", notice))
-            self._playing = asyncio.create_task(self._play(chosen))
+            self._playing = asyncio.create_task(self._play(chosen, volume))
         # Whoever stops waiting for it must not end it for the others.
         return await asyncio.shield(self._playing)
 
-    async def _play(self, chosen: Tone) -> str:
-        how = await self._player.play(chosen)
+    async def _play(self, chosen: Tone, volume: int) -> str:
+        how = await self._player.play(chosen, volume)
         self._sounded = time.monotonic()
         return f"{chosen.name} by {how}"
 

@@ -16,7 +16,7 @@ from notifycli.rules.counts import HOURS_A_DAY, Insight, Kind, Recipient, Switch
 from notifycli.rules.coverage import Unreached
 from notifycli.rules.decision import Reason, RecipientFields, in_general
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel
-from notifycli.rules.preferences import Layer, short_key
+from notifycli.rules.preferences import AUDIO_EVENTS, Layer, short_key
 
 MOST_HELD = 10_000
 """The decisions that fire, and of the others as many, that a page holds. Some 20 bytes each."""
@@ -159,6 +159,7 @@ SUBJECTS = {row.type: row.subject for row in TYPES}
 _SHORT = {row.type: row.short for row in TYPES}
 _SENT = {Channel.EMAIL: "e-mails", Channel.PUSH: "pushes", Channel.AUDIO: "sounds"}
 _CHANGES = 5
+_TOGETHER = {f"{Channel.AUDIO}.{name}" for name in AUDIO_EVENTS}  # and not `audio`, of messages
 _ENOUGH_HOURS = 4
 """The hours that somebody has to be seen at work to be compared by them, if anybody is."""
 _NAMED = 6
@@ -318,7 +319,9 @@ def _after_hours(insight: Insight, zone: str) -> Highlight | None:
 
 def changes(insight: Insight, people: People) -> list[ProposedChange]:
     """Return the changes of one preference each that would take away most, and their commands."""
-    switches = sorted(insight.switches.items(), key=lambda one: (-one[1], _order(one[0])))
+    # Of sounds, audio.events holds several types: there is no change of one of them alone.
+    alone = (one for one in insight.switches.items() if kind_name(one[0].kind) not in _TOGETHER)
+    switches = sorted(alone, key=lambda one: (-one[1], _order(one[0])))
     return [
         ProposedChange(count, _text(switch, people), _command(switch, several=people.several))
         for switch, count in switches[:_CHANGES]

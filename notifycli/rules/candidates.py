@@ -115,6 +115,8 @@ class Candidates(Struct, frozen=True, gc=False):
     type: NotificationType
     users: Collection[int] | None = None
     """In ascending order; `None` for an audience, which depends on inbox and team alone."""
+    sound: bool = False
+    """Whether it is the sound of a type that has other channels as well."""
 
 
 _CREATION = Candidates(NotificationType.CREATION)

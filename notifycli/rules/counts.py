@@ -289,11 +289,11 @@ class Counts(Struct):
 
         Only of what it `takes`, if that is given.
         """
-        concerned: dict[NotificationType, defaultdict[int, int]]
+        concerned: dict[tuple[NotificationType, bool], defaultdict[int, int]]
         concerned = defaultdict(lambda: defaultdict(int))
         often: defaultdict[Everyone, int] = defaultdict(int)
         for plan in evaluator.every_plan():
-            _add_concerned(concerned[plan.type], plan)
+            _add_concerned(concerned[plan.type, plan.sound], plan)
             self._add_plan(often, plan, evaluator)
             if self.insight is not None and plan.times:
                 self.insight.reach_in_inbox(account, plan, evaluator, takes)
@@ -301,8 +301,8 @@ class Counts(Struct):
         for decided, times in often.items():
             self._add_decided(account, evaluator, decided, times, takes)
         users = evaluator.directory.users
-        for type_, of_type in concerned.items():
-            channels = channels_of(type_)
+        for (type_, sound), of_type in concerned.items():
+            channels = channels_of(type_, sound=sound)
             for user, times in of_type.items():
                 known = users.get(user)
                 email = None if known is None else known.email

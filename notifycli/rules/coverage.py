@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -11,11 +11,11 @@ from notifycli.rules.directory import User
 from notifycli.rules.ladder import channels_of
 from notifycli.rules.layers import Preferences, Values, as_read_by
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.rules.preferences import Layer
+from notifycli.rules.preferences import AUDIO_EVENTS, UNTIL, Layer
 from notifycli.rules.replay import Account
 
 _OFF = ("off", "none")
-_OF_NO_DECISION = {"audio.tone", "audio.repeat", "participants_after_resolve"}
+_OF_NO_DECISION = {"audio.tone", "audio.repeat", "audio.volume", "participants_after_resolve"}
 """What decides about no notification: how it sounds, and who takes part."""
 
 
@@ -59,18 +59,28 @@ def unreached(
 def _types(accounts: Collection[Preferences], fired: Mapping[Kind, int]) -> Iterator[Unreached]:
     for channel in Channel:
         for type_ in NotificationType:
-            if channel in channels_of(type_) and not fired.get(Kind(channel, type_)):
-                key = "audio" if channel is Channel.AUDIO else f"{channel}.{type_}"
-                if any(_is_on(key, preferences) for preferences in accounts):
+            if not fired.get(Kind(channel, type_)):
+                key, is_on = _switch(channel, type_)
+                if key and any(_is_on(key, is_on, preferences) for preferences in accounts):
                     yield Unreached("type", key=f"{channel}.{type_}")
 
 
-def _is_on(key: str, preferences: Preferences) -> bool:
+def _switch(channel: Channel, type_: NotificationType) -> tuple[str, Callable[[str], bool]]:
+    """Return the key of a type's switch ("" if it has none), and which of its values are on."""
+    if channel in channels_of(type_):
+        key = "audio" if channel is Channel.AUDIO else f"{channel}.{type_}"
+        return key, lambda value: value not in _OFF
+    sounding = (name for name, of in AUDIO_EVENTS.items() if of is type_)
+    name = next(sounding, None) if channel is Channel.AUDIO else None
+    return "audio.events" if name else "", lambda value: name in value.split("+")
+
+
+def _is_on(key: str, is_on: Callable[[str], bool], preferences: Preferences) -> bool:
     """Whether anybody has a switch on anywhere."""
-    if preferences.resolve(key, None).value not in _OFF:
+    if is_on(preferences.resolve(key, None).value):
         return True
-    own = (values.get(key, "off") for values in preferences.layers())
-    return key not in preferences.lock and any(value not in _OFF for value in own)
+    own = (values[key].partition(UNTIL)[0] for values in preferences.layers() if key in values)
+    return key not in preferences.lock and any(map(is_on, own))
 
 
 def _preferences(

@@ -16,7 +16,7 @@ from notifycli.events.event import Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.layers import Preferences, Resolved
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
-from notifycli.rules.preferences import Layer, nearest, short_key
+from notifycli.rules.preferences import AUDIO_EVENTS, Layer, nearest, short_key
 
 
 class Outcome(StrEnum):
@@ -96,6 +96,10 @@ class RecipientFields(Struct, frozen=True, gc=False, eq=False):
     reason: Reason
     origin: Layer | None
     deliverable: bool | None
+
+
+class LeftOut(RecipientFields, frozen=True, gc=False, eq=False):
+    """The same of a message's sound that `audio.events` leaves out, and not `audio`."""
 
 
 def join_fields(event: EventFields, recipient: RecipientFields) -> Decision:
@@ -212,6 +216,7 @@ class Explanation(NamedTuple):
 
 
 _SWITCH = "{switch}"
+_SOUNDING = "audio.events"
 EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.ENABLED: Explanation("it is switched on", _SWITCH, "{off}"),
     Reason.NOT_AUDIBLE: Explanation("only customers' messages and private notes sound"),
@@ -249,22 +254,37 @@ def deciding(
     decision: Decision, reason: Reason, preferences: Preferences
 ) -> DecidingPreference | None:
     """Give the preference behind a reason that held for a decision; `None` if none is."""
-    explanation, channel = EXPLANATIONS[reason], decision.channel
-    key = _key_behind(reason, channel, decision.type)
+    explanation, channel, type_ = EXPLANATIONS[reason], decision.channel, decision.type
+    left_out = resolve_for(decision, "audio", preferences).value not in _OFF.values()
+    key = _key_behind(reason, channel, type_, left_out=left_out and reason is Reason.DISABLED)
     if not key:
         return None
     value, layer = resolve_for(decision, key, preferences)
+    if key == _SOUNDING:
+        return DecidingPreference(key, value, layer, _with_or_without(type_, value))
     instead = explanation.instead.format(on=_ON[channel], off=_OFF[channel])
     return DecidingPreference(key, value, layer, instead)
 
 
+def _with_or_without(type_: NotificationType, value: str) -> str:
+    """Return a value of `audio.events` that names a type where it didn't, or the other way."""
+    named = {AUDIO_EVENTS[name] for name in value.split("+") if name in AUDIO_EVENTS} ^ {type_}
+    return "+".join(name for name, of in AUDIO_EVENTS.items() if of in named) or "none"
+
+
 def key_of(decided: RecipientFields) -> str:
     """Return the key of the preference that has decided; an empty string where none has."""
-    return _key_behind(decided.reason, decided.channel, decided.type)
+    left_out = isinstance(decided, LeftOut)
+    return _key_behind(decided.reason, decided.channel, decided.type, left_out=left_out)
 
 
-def _key_behind(reason: Reason, channel: Channel, type_: NotificationType) -> str:
-    switch = f"{channel}.{type_}" if channel in SWITCHED_CHANNELS else str(channel)
+def _key_behind(
+    reason: Reason, channel: Channel, type_: NotificationType, *, left_out: bool
+) -> str:
+    if channel in SWITCHED_CHANNELS:
+        switch = f"{channel}.{type_}"
+    else:
+        switch = _SOUNDING if left_out or type_ is not NotificationType.NEW_MESSAGE else "audio"
     return EXPLANATIONS[reason].key.format(switch=switch)
 
 

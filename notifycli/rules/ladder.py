@@ -41,8 +41,8 @@ _BUILTIN = read_settings(Preferences(), NOTIFYCLI)
 class Case(Struct, gc=False):
     """All that one decision may look at.
 
-    The last four change from decision to decision: of another type, about another user, on another
-    channel, with other preferences.
+    The last five change from decision to decision: of another type or its sound, about another
+    user, on another channel, with other preferences.
     """
 
     event: Event
@@ -59,6 +59,8 @@ class Case(Struct, gc=False):
     notified: set[int] = field(default_factory=set)
     """Who has been notified of this message already."""
     type: NotificationType = NotificationType.NEW_MESSAGE
+    sound: bool = False
+    """Whether it is on the sound of a type that has other channels as well."""
     user: int = 0
     channel: Channel = Channel.EMAIL
     settings: Settings = _BUILTIN
@@ -269,6 +271,10 @@ SWITCHED = (
     Rule(Reason.ACTIVE, _active, _MOMENT, NEW_MESSAGE_TYPES, _inactive_origin),
 )
 
+_IN_FRONT = (
+    Rule(Reason.VIEWING, _viewing, _MOMENT),
+    Rule(Reason.WINDOW_VISIBLE, _window_visible, _MOMENT, origin=_when_origin),
+)
 AUDIO = (
     Rule(Reason.NOT_AUDIBLE, not_audible, _CONVERSATION),
     Rule(Reason.PENDING_CONVERSATION, _pending, _CONVERSATION, switch="audio_pending_gate"),
@@ -280,8 +286,7 @@ AUDIO = (
     Rule(Reason.MUTED, _muted, _SETTINGS, origin=_mute_origin),
     Rule(Reason.QUIET_HOURS, _in_quiet_hours, _MOMENT, origin=_quiet_origin, switch="quiet_hours"),
     Rule(Reason.UNAVAILABLE, _unavailable, _MOMENT, origin=_withholding_origin),
-    Rule(Reason.VIEWING, _viewing, _MOMENT),
-    Rule(Reason.WINDOW_VISIBLE, _window_visible, _MOMENT, origin=_when_origin),
+    *_IN_FRONT,
 )
 
 Rungs = Mapping[NotificationType, tuple[Rule, ...]]
@@ -298,6 +303,8 @@ class Ladders(NamedTuple):
     """Both: what stands before the preference, and is the same on each channel."""
     of_moment: Rungs
     """What is left, once the preference is on."""
+    sounds: Rungs
+    """Whole, of the sounds of types that have other channels as well."""
 
 
 @cache
@@ -318,7 +325,14 @@ def ladders_of(profile: Profile) -> Ladders:
         part(_PERSON),
         part(_CONVERSATION, _PERSON),
         part(_MOMENT),
+        {type_: (*whole[type_], *_IN_FRONT) for type_ in _CREATION | _ASSIGNMENT},
     )
+
+
+def _rungs(case: Case) -> tuple[Rule, ...]:
+    """Return the whole ladder of a case."""
+    ladders = ladders_of(case.profile)
+    return (ladders.sounds if case.sound else ladders.whole)[case.type]
 
 
 def _of_type(rules: tuple[Rule, ...], type_: NotificationType, profile: Profile) -> Iterator[Rule]:
@@ -329,9 +343,9 @@ def _has(profile: Profile, rule: Rule) -> bool:
     return not rule.switch or bool(getattr(profile, rule.switch))
 
 
-def channels_of(type_: NotificationType) -> tuple[Channel, ...]:
-    """Give the channels on which a type is decided, in their order."""
-    return _AUDIO_ONLY if type_ is NotificationType.NEW_MESSAGE else SWITCHED_CHANNELS
+def channels_of(type_: NotificationType, *, sound: bool = False) -> tuple[Channel, ...]:
+    """Give the channels on which a type, or its sound, is decided, in their order."""
+    return _AUDIO_ONLY if sound or type_ is NotificationType.NEW_MESSAGE else SWITCHED_CHANNELS
 
 
 def first_that_holds(rules: tuple[Rule, ...], case: Case) -> Rule | None:
@@ -344,7 +358,7 @@ def first_that_holds(rules: tuple[Rule, ...], case: Case) -> Rule | None:
 
 def judge(case: Case) -> tuple[Reason, Layer | None]:
     """Climb the ladder of the case's type: the first reason that holds, or `enabled`."""
-    rule = first_that_holds(ladders_of(case.profile).whole[case.type], case)
+    rule = first_that_holds(_rungs(case), case)
     if rule is not None:
         return rule.reason, rule.origin(case) if rule.origin else None
     return Reason.ENABLED, origin_of_enabled(case)
@@ -358,5 +372,4 @@ def origin_of_enabled(case: Case) -> Layer:
 
 def obstacles(case: Case) -> tuple[Reason, ...]:
     """Give every reason that holds, not just the first: what else would have to change."""
-    rules = ladders_of(case.profile).whole[case.type]
-    return tuple([rule.reason for rule in rules if rule.holds(case)])
+    return tuple([rule.reason for rule in _rungs(case) if rule.holds(case)])

@@ -21,7 +21,7 @@ from notifycli.rules.notifications import (
     Channel,
     NotificationType,
 )
-from notifycli.rules.preferences import BEYOND, KEYS, UNTIL, Layer
+from notifycli.rules.preferences import AUDIO_EVENTS, BEYOND, KEYS, UNTIL, Layer
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.quiet_hours import Duration, QuietHours
 
@@ -30,6 +30,7 @@ _SWITCHES = {
 }
 _UNASSIGNED = NotificationType.UNASSIGNED_MESSAGE
 _LEAVING = "participants_after_resolve"
+_SOUNDING = "audio.events"
 T = TypeVar("T")
 Values = Mapping[str, str]
 """Full key to value, as stored."""
@@ -121,7 +122,12 @@ class Settings(Struct, frozen=True):
     switched_on: Mapping[NotificationType, tuple[tuple[Channel, Layer], ...]]
     """The channels on which a type is on, in their order, with the layer that says so."""
     audio: Resolved[frozenset[str]]
-    """The sets of conversations that sound: `assigned`, `unassigned`, `others`; none if empty."""
+    """The sets of conversations that sound: `assigned`, `unassigned`, `others`; none if empty.
+
+    So it is, by their choice of events, where that leaves out messages.
+    """
+    leaves_out_messages: bool
+    """Whether `audio.events` has emptied it."""
     audio_when: Resolved[str]
     mute: Resolved[bool]
     withholds: Resolved[bool]
@@ -211,6 +217,8 @@ class SettingsBook:
         self._of_conversations: dict[tuple[object, ...], Settings] = {}
         self.beyond = _beyond_chatwoot(self._preferences)
         """The types which Chatwoot hasn't got that anybody has set."""
+        self.sounds = any(_SOUNDING in values for values in self._preferences.layers())
+        """Whether anybody has set what sounds."""
         self._leaving = any(_LEAVING in values for values in self._preferences.layers())
         self.apart: dict[int, set[int]] = {}
         """By conversation, the users who have set something for it."""
@@ -229,12 +237,16 @@ class SettingsBook:
         resolve = self._preferences.resolve
         return {user for user in users if resolve(_LEAVING, user, *place).value == "leave"}
 
-    def has_set(self, type_: NotificationType, user: int, event: Event) -> bool:
+    def has_set(
+        self,
+        type_: NotificationType,
+        user: int,
+        event: Event,
+        channels: Iterable[Channel] = SWITCHED_CHANNELS,
+    ) -> bool:
         """Whether any layer sets a type for a user, on or off, where an event is."""
         enabled = self.in_event(user, event).enabled
-        return any(
-            enabled[channel, type_].origin is not Layer.BUILTIN for channel in SWITCHED_CHANNELS
-        )
+        return any(enabled[channel, type_].origin is not Layer.BUILTIN for channel in channels)
 
     def own(self, user: int, event: Event) -> Settings | None:
         """Give the settings of one who has set something for an event's conversation."""
@@ -289,15 +301,22 @@ def read_settings(
 
     audio, quiet, mute = map(resolved, ("audio", "quiet_hours", "mute"))
     inactive, unavailable = resolved("inactive_after"), resolved("when_unavailable")
-    sets = _audio_sets(audio.value, profile)
+    sets, events = _audio_sets(audio.value, profile), resolved(_SOUNDING)
+    sounding = events.value.split("+")
+    leaves_out_messages = bool(sets) and "message" not in sounding
+    if leaves_out_messages:
+        sets, audio = frozenset(), events
     seconds = Duration.parse(inactive.value).microseconds
     own = preferences.own_keys(user, inbox).union(apart)
     enabled, switched_on = _switches(own, resolved, everybodys)
+    for name, type_ in AUDIO_EVENTS.items():
+        enabled[Channel.AUDIO, type_] = Resolved(name in sounding, events.origin)
     switched_on[NotificationType.NEW_MESSAGE] = ((Channel.AUDIO, audio.origin),) if sets else ()
     return Settings(
         enabled=enabled,
         switched_on=switched_on,
         audio=Resolved(sets, audio.origin),
+        leaves_out_messages=leaves_out_messages,
         audio_when=resolved("audio.when"),
         mute=Resolved(mute.value == "on", mute.origin),
         withholds=Resolved(unavailable.value == "withhold", unavailable.origin),

@@ -12,19 +12,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from notifycli.events.event import Event
 from notifycli.rules.candidates import Candidates, Finder
-from notifycli.rules.decision import Outcome, Reason, RecipientFields
+from notifycli.rules.decision import LeftOut, Outcome, Reason, RecipientFields
 from notifycli.rules.directory import Directory, User
 from notifycli.rules.ladder import (
     Case,
     audio_set_of,
     channels_of,
     first_that_holds,
+    judge,
     ladders_of,
     not_audible,
 )
@@ -71,26 +73,32 @@ class Recipients:
         origin: Layer | None,
         *,
         on: bool,
+        left_out: bool = False,
     ) -> RecipientFields:
-        """Give what a decision says; `on` tells whether the type is switched on."""
-        key = user, type_, channel, reason, origin, on
+        """Give what a decision says.
+
+        `on` tells whether the type is switched on, `left_out` whether `audio.events` leaves a
+        message out that sounds otherwise.
+        """
+        key = user, type_, channel, reason, origin, on, left_out
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._made(user, type_, channel, reason, origin)
+            made = LeftOut if left_out else RecipientFields
+            found = self._known[key] = made(*self._says(user, type_, channel, reason, origin))
             if on and reason is not Reason.ENABLED:
                 self.held.add(found)
         return found
 
-    def _made(
+    def _says(
         self,
         user: int,
         type_: NotificationType,
         channel: Channel,
         reason: Reason,
         origin: Layer | None,
-    ) -> RecipientFields:
+    ) -> tuple[Any, ...]:
         known, fires = self._users.get(user), reason is Reason.ENABLED
-        return RecipientFields(
+        return (
             user,
             None if known is None else known.email,
             type_,
@@ -176,7 +184,9 @@ class Choices:
             )
             if channel in on
             else of(
-                user, type_, channel, Reason.DISABLED, _origin(settings, channel, type_), on=False
+                *(user, type_, channel, Reason.DISABLED, _origin(settings, channel, type_)),
+                on=False,
+                left_out=channel is Channel.AUDIO and settings.leaves_out_messages,
             )
             for channel in channels_of(type_)
         )
@@ -213,8 +223,9 @@ class Choices:
         """Return what is decided of a user whose choice of sounds leaves the conversation out."""
         audio = settings.audio
         why = Reason.NOT_ASSIGNED if audio.value else Reason.DISABLED
-        of = self._recipients.of
-        return (of(user, _AUDIO, Channel.AUDIO, why, audio.origin, on=bool(audio.value)),)
+        what = user, _AUDIO, Channel.AUDIO, why, audio.origin
+        left_out = settings.leaves_out_messages
+        return (self._recipients.of(*what, on=bool(audio.value), left_out=left_out),)
 
 
 def _origin(settings: Settings, channel: Channel, type_: NotificationType) -> Layer:
@@ -278,6 +289,8 @@ class Plan(Struct, eq=False):
     type: NotificationType
     inbox: int | None = None
     audience: Audience = _NO_AUDIENCE
+    sound: bool = False
+    """Whether it is of the sound of a type that has other channels as well."""
     reason: Reason | None = None
     """Why it is kept from everybody, if it is."""
     told: dict[int, Choice] = field(default_factory=dict)
@@ -379,7 +392,9 @@ class Evaluator:
         """Whether more plans are kept than are to be."""
         self._quiet: dict[QuietHours, QuietClock] = {}
         """All that anybody has."""
-        self._one_by_one = {type_: Plan(type_) for type_ in NotificationType}
+        self._one_by_one = {(type_, False): Plan(type_) for type_ in NotificationType}
+        for type_ in self._ladders.sounds if self.settings.sounds else ():
+            self._one_by_one[type_, True] = Plan(type_, sound=True)
 
     def trying(self, preferences: Preferences) -> Evaluator:
         """Return the evaluator of the same account with other preferences."""
@@ -421,7 +436,20 @@ class Evaluator:
     ) -> list[Candidates]:
         """Return whom an event concerns, type by type."""
         found = self._finder.candidates(event, conversation, opening)
-        return [self._who_has_set(one, event) for one in found] if self.settings.beyond else found
+        if self.settings.beyond:
+            found = [self._who_has_set(one, event) for one in found]
+        return [*found, *self._sounds(found, event)] if self.settings.sounds else found
+
+    def _sounds(self, found: Iterable[Candidates], event: Event) -> Iterator[Candidates]:
+        """Return the sounds of what was found, for the users for whom a layer sets what sounds."""
+        for one in found:
+            if one.type in self._ladders.sounds:
+                users = one.users
+                if users is None:
+                    users = self._finder.audience(one.type, event.inbox, None)
+                has_set = self.settings.has_set
+                sounding = [u for u in users if has_set(one.type, u, event, (Channel.AUDIO,))]
+                yield Candidates(one.type, sounding, sound=True)
 
     def _who_has_set(self, one: Candidates, event: Event) -> Candidates:
         """Return of a type that Chatwoot hasn't got the users alone for whom a layer sets it."""
@@ -440,13 +468,13 @@ class Evaluator:
         case = self.case(event, conversation, opening)
         judged: list[Judged] = []
         for one in found:
-            case.type, users = one.type, one.users
+            case.type, case.sound, users = one.type, one.sound, one.users
             notified = frozenset(case.notified) if case.notified else _NOBODY
             if users is None:
                 plan = self._plan(case)
                 apart = self._judge_audience(plan, case)
             else:
-                plan = self._one_by_one[one.type]
+                plan = self._one_by_one[one.type, one.sound]
                 apart = self._judge_each(plan, case, users)
             judged.append(Judged(case, one, plan, notified, apart))
         return judged
@@ -456,7 +484,7 @@ class Evaluator:
         named = plan.named
         for user in users:
             named[user] += 1
-        wanting = self._choices.wanting(case.type, users)
+        wanting = users if case.sound else self._choices.wanting(case.type, users)
         return self._judge(plan, case, wanting) if wanting else _NONE
 
     def _judge(self, plan: Plan, case: Case, users: Iterable[int]) -> dict[int, Everyone]:
@@ -570,6 +598,8 @@ class Evaluator:
 
     def decide(self, case: Case, user: int) -> Everyone:
         """Decide for one user, on each channel of the case's type."""
+        if case.sound:
+            return self._decide_sound(case, user)
         case.user, type_, inbox = user, case.type, case.event.inbox
         choices, own = self._choices, self.settings.own(user, case.event)
         rule = first_that_holds(self._ladders.before_settings[type_], case)
@@ -586,6 +616,13 @@ class Evaluator:
         elif self.profile.one_row:
             case.notified.add(user)
         return decided
+
+    def _decide_sound(self, case: Case, user: int) -> Everyone:
+        """Decide for one user on the sound of a type that has other channels as well."""
+        case.user, case.channel = user, Channel.AUDIO
+        case.settings = self.settings.in_event(user, case.event)
+        what = user, case.type, Channel.AUDIO, *judge(case)
+        return (self.recipients.of(*what, on=case.settings.enabled[what[2], what[1]].value),)
 
     def _at_moment(self, case: Case, unhindered: Everyone) -> Everyone:
         """Decide what only the moment can keep from firing."""
@@ -683,7 +720,7 @@ class Evaluator:
         sounds: str,
     ) -> Plan:
         """Make a plan; `sounds` is the set of conversations that sound which these are of."""
-        plan = Plan(type_, inbox, audience, reason)
+        plan = Plan(type_, inbox, audience, reason=reason)
         if reason is None:
             told = [c for c in audience.choices if not sounds or sounds in c.settings.audio.value]
             plan.told = {choice.user: choice for choice in told}
@@ -726,13 +763,13 @@ class Evaluator:
         It holds until the next event.
         """
         one, plan = judged.candidates, judged.plan
-        case = replace(judged.case, type=one.type, notified=set(judged.notified))
+        case = replace(judged.case, type=one.type, sound=one.sound, notified=set(judged.notified))
         if one.users is None:
             apart = self._people_apart(case) if plan.reason is None else ()
             members = plan.audience.members.intersection(apart)
             users: Iterable[int] = sorted(members.difference(plan.audience.wanting, judged.apart))
         else:
-            wanting = self._choices.wanting(one.type, one.users)
+            wanting = one.users if one.sound else self._choices.wanting(one.type, one.users)
             users = [] if wanting is one.users else [u for u in one.users if u not in wanting]
         return {user: self.decide(case, user) for user in users}
 

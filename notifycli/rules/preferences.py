@@ -13,7 +13,7 @@ from functools import cache
 from msgspec import Struct
 
 from notifycli.events.timestamps import format_moment, parse_moment
-from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES
+from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, NotificationType
 from notifycli.rules.quiet_hours import (
     Duration,
     QuietHours,
@@ -24,10 +24,19 @@ from notifycli.rules.quiet_hours import (
 
 TONES = ("ding", "bell", "chime", "magic", "ping")
 AUDIO_SETS = ("assigned", "unassigned", "others")
+AUDIO_EVENTS = {
+    "message": NotificationType.NEW_MESSAGE,
+    "created": NotificationType.CREATION,
+    "assigned": NotificationType.ASSIGNMENT,
+}
+"""The types of which there are sounds, by what `audio.events` calls them."""
+LOUDEST = 100
+"""Per cent."""
 _CHATWOOT_AUDIO = {"mine": "assigned", "notme": "others"}
 _SWITCHED = ("on", "off")
 _ALIKE = 0.7
 """How much of two names must be the same, of 1, for one to be a misspelling of the other."""
+_BUT_FOR_A_LETTER = 0.9
 _DIGITS = r"\d+"
 _SWITCH = {
     **dict.fromkeys(("on", "true", "yes", "1"), "on"),
@@ -84,6 +93,22 @@ def _read_audio(text: str) -> str:
     return "+".join(part for part in AUDIO_SETS if part in parts)
 
 
+def _read_audio_events(text: str) -> str:
+    parts = [part.strip() for part in text.lower().split("+")]
+    if parts == ["none"]:
+        return "none"
+    if not set(parts) <= AUDIO_EVENTS.keys():
+        raise ValueError(f"the value is none, or {', '.join(AUDIO_EVENTS)} joined with +")
+    return "+".join(part for part in AUDIO_EVENTS if part in parts)
+
+
+def _read_volume(text: str) -> str:
+    digits = text.removesuffix("%").rstrip()
+    if not re.fullmatch(r"[0-9]{1,3}", digits) or int(digits) > LOUDEST:
+        raise ValueError(f"the value is a number from 0 to {LOUDEST}")
+    return str(int(digits))
+
+
 def _read_quiet_hours(text: str) -> str:
     if _SWITCH.get(text.lower()) == "off":
         return "off"
@@ -138,6 +163,23 @@ KEYS: Mapping[str, Key] = {
             ("on", "off"),
             "sound again every 30 s until assigned conversations are read",
             _read_switch,
+        ),
+        Key(
+            "audio.events",
+            "message",
+            ("message", "message+assigned", "message+created+assigned", "none"),
+            "what sounds: new messages (those of `audio`), conversations that are created, or "
+            "assigned to you",
+            _read_audio_events,
+            beyond=True,
+        ),
+        Key(
+            "audio.volume",
+            "100",
+            ("0", "25", "50", "75", "100"),
+            "how loud the tone is played, in per cent",
+            _read_volume,
+            beyond=True,
         ),
         *_switches(),
         Key(
@@ -237,8 +279,11 @@ def _nearest_keys(word: str) -> str:
     if alone[0] in spellings():
         return " or ".join(alone)
     known = [text for text, names in spellings().items() if not BEYOND.intersection(names)]
-    return nearest(word, (*(text for text in known if text not in GLOBS),)) or nearest(
-        word, (*BEYOND, *map(short_key, BEYOND))
+    beyond = (*sorted(BEYOND), *map(short_key, sorted(BEYOND)))
+    return (
+        nearest(word, beyond, _BUT_FOR_A_LETTER)
+        or nearest(word, (*(text for text in known if text not in GLOBS),))
+        or nearest(word, beyond)
     )
 
 

@@ -224,7 +224,7 @@ class Replay:
             else:
                 own, other = evaluator.concerns(case, one, user)
                 users, others = [user] * own, others or other
-            case.type = one.type
+            case.type, case.sound = one.type, one.sound
             for each in users:
                 asked, fields = (
                     replace(case, notified=set(case.notified)),

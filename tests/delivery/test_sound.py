@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 import wave
+from array import array
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,23 @@ def test_a_tone_that_is_played_can_be_heard(
     assert abs(recording.hertz() - 880.0) < TOLERANCE
 
 
+def test_it_is_as_loud_as_the_user_has_it(desk: Notifycli, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.ok("prefs", "set", "audio.volume=25", "audio.tone=ping", "-u", "7")
+    heights = []
+    with sound_server() as server:
+        monkeypatch.setenv("PULSE_SERVER", server)
+        for user in ("7", "8"):
+            recording = Recording(server)
+            try:
+                desk.ok("audio", "test", "ping", "-u", user)
+                until(partial(recording.heard, 0.1), "the tone")
+            finally:
+                recording.stop()
+            heights.append(max(recording.sound()))
+            assert abs(recording.hertz() - 880.0) < TOLERANCE
+    assert heights[0] / heights[1] == pytest.approx(0.25, rel=0.1)
+
+
 @pytest.fixture
 def players(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Makes programs of the players' names, and no others; gives the log of what they play."""
@@ -126,9 +145,13 @@ class TestPlayer:
 
 
 def sender(
-    repeat: str = "off", chosen: str = "ding", seconds: float = 30.0, player: Player | None = None
+    repeat: str = "off",
+    chosen: str = "ding",
+    seconds: float = 30.0,
+    player: Player | None = None,
+    volume: str = "100",
 ) -> SoundSender:
-    values = {"audio.repeat": repeat, "audio.tone": chosen}
+    values = {"audio.repeat": repeat, "audio.tone": chosen, "audio.volume": volume}
     return SoundSender(
         lambda _, user: Preferences(user={user: values}),
         player or Player(bell=lambda: False),
@@ -146,6 +169,32 @@ class TestSender:
 
         assert asyncio.run(run()) == Delivered("magic by paplay")
         assert log.read_text() == "paplay magic.wav\n"
+
+    def test_a_volume_of_0_is_silence(self, players: Callable[..., Path]) -> None:
+        log = players(paplay="")
+
+        async def run() -> Outcome:
+            async with sender(volume="0") as sounds:
+                return await sounds.send(notice())
+
+        assert asyncio.run(run()) == Delivered("not played: audio.volume is 0")
+        assert not log.read_text()
+
+    def test_another_volume_is_that_of_the_file_that_is_played(
+        self, players: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        kept = tmp_path / "kept.wav"
+        players(paplay=f'/bin/cp "$last" "{kept}"')
+
+        async def run() -> Outcome:
+            async with sender(chosen="bell", volume="50") as sounds:
+                return await sounds.send(notice())
+
+        assert asyncio.run(run()) == Delivered("bell by paplay")
+        with wave.open(str(kept)) as soft, wave.open(str(tone("bell").path)) as loud:
+            assert soft.getparams() == loud.getparams()
+            heights = [max(array("h", one.readframes(one.getnframes()))) for one in (soft, loud)]
+        assert heights[0] == heights[1] // 2
 
     def test_what_comes_while_a_tone_is_played_is_heard_in_it(
         self, players: Callable[..., Path]
@@ -337,6 +386,24 @@ def test_deliver_tells_the_sounds_what_happens_and_whose_it_is(
     assert asyncio.run(run()) <= 1, "but for one that was being played"
 
 
+def test_deliver_plays_what_is_created_and_assigned(
+    desk: Notifycli, players: Callable[..., Path]
+) -> None:
+    log = players(paplay="")
+    desk.ok("prefs", "set", "audio.events=created+assigned", "audio.tone=bell", "-u", "7")
+    body = {**asked(1, ago=5), "event": "conversation_created", "id": 42, "inbox_id": 3}
+    body |= {"meta": body["conversation"]["meta"], "status": "open"}
+    command = ("deliver", "-", "-u", "7", "--channel", "audio")
+    desk.ok(*command, stdin=json.dumps(body).encode())
+    sent = desk.ok("deliver", "status", "--state", "sent", "-o", "jsonl").records
+    assert {(one["type"], one["channel"]) for one in sent} == {
+        ("conversation_creation", "audio"),
+        ("conversation_assignment", "audio"),
+    }
+    # What comes while a tone is played is heard in it.
+    assert {*log.read_text().splitlines()} == {"paplay bell.wav"}
+
+
 class TestCommands:
     def test_the_list_tells_who_hears_which(self, desk: Notifycli) -> None:
         desk.ok("prefs", "set", "audio=all", "audio.tone=chime", "-u", "7")
@@ -349,6 +416,14 @@ class TestCommands:
             "magic": [],
             "ping": [],
         }
+        desk.ok("prefs", "set", "audio.events=assigned", "-u", "9")
+        desk.ok("prefs", "set", "audio.events=none", "-u", "8")
+        records = desk.ok("audio", "list").records
+        assert [record["users"] for record in records[:3]] == [
+            ["root@example.com"],
+            [],
+            ["jane@example.com"],
+        ]
         assert all(0.2 < record["seconds"] < 2 for record in records)
 
     def test_without_a_name_it_is_the_users_tone(

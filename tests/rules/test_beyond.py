@@ -520,6 +520,7 @@ BODIES = [
 ALL_OF_IT = {
     **dict.fromkeys((*SWITCH_KEYS, f"email.{TEAM}", f"push.{TEAM}"), "on"),
     "audio": "all",
+    "audio.events": "message+created+assigned",
     "when_unavailable": "withhold",
     "participants_after_resolve": "leave",
 }
@@ -580,6 +581,7 @@ def test_the_log_of_these_laws_shows_each_thing_that_is_kept() -> None:
     assert of_omar == [
         (1, TEAM, "enabled"),
         (3, ASSIGNED, "enabled"),
+        (3, ASSIGNED, "enabled"),  # and its sound
         (4, TEAM, "already_notified"),
         (7, TEAM, "already_notified"),
         # He has left: otherwise there would be a message to a participant, too.

@@ -353,6 +353,12 @@ _OTHERS = {
         f"{_PROFILE}, Audio alerts: alert_if_unread_assigned_conversation_exist",
         "audio.repeat=on",
     ),
+    "audio.events": _Other(
+        "as the types do by e-mail: members of the inbox, the assignee",
+        _NONE,
+        "audio.events=message+assigned",
+    ),
+    "audio.volume": _Other("whoever hears anything", _NONE, "audio.volume=50"),
     "inactive_after": _Other(
         "whoever is told of new messages by e-mail or push",
         "none: its server has PRESENCE_DURATION, 20 s, for all",

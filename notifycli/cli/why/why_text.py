@@ -17,7 +17,7 @@ from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.why_records import UNLOCKING, Asker, EventAnswer, WhyRecord, joining
 from notifycli.events.event import Event
 from notifycli.rules.decision import Outcome, in_short
-from notifycli.rules.notifications import Channel
+from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import NoticeState
 
 _CHANNELS = {Channel.EMAIL: "an e-mail", Channel.PUSH: "a push", Channel.AUDIO: "a sound"}
@@ -224,7 +224,7 @@ def _sign(record: WhyRecord) -> str:
 def _verdict(sign: str, record: WhyRecord) -> str:
     thing, audio = _CHANNELS[record.channel], record.channel is Channel.AUDIO
     told_by_key = record.key == f"{record.channel}.{record.type}"
-    if not told_by_key and not audio:
+    if not told_by_key and not (audio and record.type is NotificationType.NEW_MESSAGE):
         thing = f"{thing} ({what(record.channel, record.type)})"
     told = {
         _FIRES: _BECAME.get(record.delivery, "would get {}").format(thing),
