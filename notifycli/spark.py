@@ -83,7 +83,7 @@ from notifycli.rules.decision import (
     join_fields,
 )
 from notifycli.rules.directory import Directory
-from notifycli.rules.layers import Preferences
+from notifycli.rules.layers import Preferences, links_conversations
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.state import Conversation, Sign
@@ -131,6 +131,10 @@ class Job(Struct):
     columns: tuple[str, ...]
     """Of a decision; none where decisions are merely counted."""
     explain: bool
+
+    def is_undivided(self, account: int) -> bool:
+        """Whether the conversations of an account can't be folded apart from each other."""
+        return any(links_conversations(side[account][1]) for side in self.sides if account in side)
 
 
 class Header(Struct):
@@ -424,8 +428,9 @@ class Cluster:
         from pyspark.sql.functions import sum as total  # noqa: PLC0415
 
         sizes = scanned.groupBy("account").agg(total("events").alias("events"))
-        huge = [row["account"] for row in sizes.where(col("events") > self._huge).collect()]
         job, lines = self._job, self._lines
+        found = sizes.where(col("events") > self._huge).collect()
+        huge = [row["account"] for row in found if not job.value.is_undivided(row["account"])]
         small = self._by(scanned.where(~col("account").isin(huge)), "account")
         folded = small.mapInArrow(
             _in_arrow(lambda rows: fold_accounts(job.value, lines.value, rows), self._folded),

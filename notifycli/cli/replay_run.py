@@ -183,6 +183,11 @@ class Run:
         for kind in {**second, **first}:
             yield first.get(kind), second.get(kind)
 
+    def undivided(self) -> set[int]:
+        """Give the accounts whose conversations can't be folded apart from each other."""
+        before = set() if self.before is None else self.before.undivided()
+        return self.replay.undivided() | before
+
     def counted(self) -> _Counted:
         """Give what was counted."""
         before = None if self.before is None else self.before.counts()
@@ -238,6 +243,7 @@ class RunPass(Generic[T]):
     def __init__(self, run: Run, make: Callable[[Event], T | None]) -> None:
         self.replay = run.replay
         self.keep = run.keep
+        self.undivided = run.undivided
         self.counted = run.counted
         self.merge = run.merge
         self._run = run

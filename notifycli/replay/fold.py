@@ -51,6 +51,9 @@ class Pass(Protocol[Made_co]):
 class CountingPass(Pass[Made_co], Protocol[Made_co]):
     """A pass that counts, too."""
 
+    def undivided(self) -> Collection[int]:
+        """Return the accounts whose conversations all have to be in one share."""
+
     def counted(self) -> Any:
         """Return what was counted, which can be pickled."""
 
@@ -88,17 +91,26 @@ def in_order(events: Iterable[Event], one: Pass[T]) -> Iterator[T]:
             yield made
 
 
-def deal(events: Iterable[Event], fallback: int, shares: int, own: int = 0) -> list[Share]:
+def deal(
+    events: Iterable[Event],
+    fallback: int,
+    shares: int,
+    own: int = 0,
+    undivided: Collection[int] = (),
+) -> list[Share]:
     """Share out a part's events; those that are of no conversation go to the share `own`.
 
-    An event that names no account is of `fallback`, from now on.
+    The accounts that are `undivided` go to one share each. An event that names no account is of
+    `fallback`, from now on.
     """
     dealt = [Share() for _ in range(shares)]
     for place, event in enumerate(events):
         if event.account is None:
             event.account = fallback
         share = dealt[own]
-        if event.conversation is not None and event.known and event.name != PRESENCE:
+        if event.account in undivided:
+            share = dealt[event.account % shares]
+        elif event.conversation is not None and event.known and event.name != PRESENCE:
             share = dealt[(event.account + event.conversation) % shares]
         share.places.append(place)
         share.events.append(event)

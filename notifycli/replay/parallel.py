@@ -533,6 +533,7 @@ class _Worker:
 
     def __init__(self, one: CountingPass[Any], who: int, size: int) -> None:
         self._one = one
+        self._undivided = one.undivided()
         self._who = who
         self._size = size
         self._encode = msgspec.msgpack.Encoder().encode
@@ -551,7 +552,8 @@ class _Worker:
     def messages(self, part: Part, piece: Piece) -> Iterator[bytes]:
         """Return what to send to each of the others, in their order."""
         told = part.scanned.lines, piece.first, piece.source
-        shares = deal(part.events, self._one.replay.fallback, self._size, self._who)
+        fallback = self._one.replay.fallback
+        shares = deal(part.events, fallback, self._size, self._who, self._undivided)
         self._parts.append(part.events)
         for who, (share, (_, repeats)) in enumerate(zip(shares, self._shares[-1], strict=True)):
             message = _Message(share, told, repeats, self._told)

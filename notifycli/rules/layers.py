@@ -31,6 +31,8 @@ _SWITCHES = {
 _UNASSIGNED = NotificationType.UNASSIGNED_MESSAGE
 _LEAVING = "participants_after_resolve"
 _SOUNDING = "audio.events"
+_LINKING = frozenset[str]()
+"""Keys with which an event of one conversation can decide about another, once anybody sets them."""
 T = TypeVar("T")
 Values = Mapping[str, str]
 """Full key to value, as stored."""
@@ -271,6 +273,14 @@ class SettingsBook:
                 self._preferences, self._profile, owner, here, self._everybodys
             )
         return found
+
+
+def links_conversations(preferences: Preferences) -> bool:
+    """Whether what is set lets one conversation matter to another, but for who is there.
+
+    The conversations of such an account can't be replayed apart from each other.
+    """
+    return any(not _LINKING.isdisjoint(values) for values in preferences.layers())
 
 
 def _beyond_chatwoot(preferences: Preferences) -> frozenset[NotificationType]:

@@ -15,7 +15,7 @@ from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, join_fields
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
-from notifycli.rules.layers import Preferences
+from notifycli.rules.layers import Preferences, links_conversations
 from notifycli.rules.plan import Evaluator, Judged
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.state import (
@@ -239,6 +239,11 @@ class Replay:
             self._settle(event.account or 0)
         self._settle_conversation(event, account, conversation, opening)
         return looks, others
+
+    def undivided(self) -> set[int]:
+        """Return the accounts whose conversations can't be folded apart from each other."""
+        accounts = self.accounts.items()
+        return {id_ for id_, account in accounts if links_conversations(account.preferences)}
 
     def merge(self, counts: Counts) -> None:
         """Add what others have counted of other events, as `counts` gives it."""

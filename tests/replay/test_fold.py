@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
-from contextlib import suppress
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing, suppress
 from functools import partial
 from itertools import chain
 from operator import itemgetter
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.cli.replay_run import Run, RunPass
+from notifycli.cli.why.why_records import PastPreferences
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.replay import fold
 from notifycli.replay.fold import Clocks, Share, Told, carry, deal, find_repeats, in_order, tell
 from notifycli.replay.sources import BadLines
 from notifycli.report.findings import Observations
+from notifycli.rules import layers
 from notifycli.rules.counts import Recipient
 from notifycli.rules.decision import Decision, Selection
+from notifycli.rules.directory import Directory
+from notifycli.rules.layers import Preferences, links_conversations
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
-from notifycli.rules.replay import Replay
+from notifycli.rules.replay import Account, Replay
+from notifycli.store.store import open_store
+from tests.conftest import Notifycli
 from tests.rules.test_counts import replay_with, seen
 from tests.rules.worlds import ACCOUNTS, USERS, World, worlds
 
@@ -80,16 +88,23 @@ def whole(world: World, lines: list[bytes], profile: Profile | None) -> tuple[ob
 
 
 def shared_out(
-    world: World, parts: list[list[bytes]], profile: Profile | None, shares: int
+    world: World,
+    parts: list[list[bytes]],
+    profile: Profile | None,
+    shares: int,
+    undivided: Collection[int] = (),
 ) -> tuple[object, ...]:
     """Drive the functions as processes would: one after the other, of all parts at once."""
     fallback, before, events = world.fallback_account, 0, []
+    undivided = {*undivided, *a_pass(world, profile)[1].undivided()}
     for lines in parts:
         events.append([*events_of(lines, before)])
         before += len(lines)
     dealt = [
         [msgspec.msgpack.decode(_encode(share), type=Share) for share in dealt_of]
-        for dealt_of in (deal(part, fallback, shares, n % shares) for n, part in enumerate(events))
+        for dealt_of in (
+            deal(part, fallback, shares, n % shares, undivided) for n, part in enumerate(events)
+        )
     ]
     passes = [a_pass(world, profile) for _ in range(shares)]
     repeats = [
@@ -116,13 +131,50 @@ def shared_out(
     return [each for _, _, each in sorted(made, key=itemgetter(0, 1))], drawn(run)
 
 
-@given(cut_worlds(), PROFILES, st.integers(1, 4))
+@given(cut_worlds(), PROFILES, st.integers(1, 4), st.sets(st.sampled_from(ACCOUNTS)))
 def test_any_cut_and_any_share_gives_the_same_decisions_counts_and_differences(
-    drawn_world: tuple[World, list[list[bytes]]], profile: Profile | None, shares: int
+    drawn_world: tuple[World, list[list[bytes]]],
+    profile: Profile | None,
+    shares: int,
+    undivided: set[int],
 ) -> None:
     world, parts = drawn_world
     expected = whole(world, [*chain(*parts)], profile)
-    assert shared_out(world, parts, profile, shares) == expected
+    assert shared_out(world, parts, profile, shares, undivided) == expected
+
+
+@given(worlds(), st.integers(1, 4), st.integers(0, 3))
+def test_all_that_an_undivided_account_tells_is_in_one_share(
+    world: World, shares: int, own: int
+) -> None:
+    events = [*events_of([line.encode() for line in world.lines], 0)]
+    dealt = deal(events, world.fallback_account, shares, own % shares, {1})
+    holding = [share for share in dealt if any(event.account == 1 for event in share.events)]
+    assert len(holding) <= 1
+    assert sum(len(share.events) for share in dealt) == len(events)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(Preferences(user={7: {"mute": "on"}}), Preferences(), id="as it is"),
+        pytest.param(Preferences(), Preferences(default={"mute": "on"}), id="as proposed"),
+        pytest.param(
+            Preferences(), Preferences(conversation={(7, 42): {"mute": "on"}}), id="in one place"
+        ),
+    ],
+)
+def test_conversations_are_shared_out_unless_a_preference_links_them(
+    before: Preferences, after: Preferences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored, proposed = (
+        Replay({1: Account(Directory(), one), 2: Account(Directory(), Preferences())})
+        for one in (before, after)
+    )
+    run = Run(proposed, Selection(), BadLines(print), stored)
+    assert run.undivided() == set()
+    monkeypatch.setattr(layers, "_LINKING", frozenset({"mute"}))
+    assert run.undivided() == {1}
 
 
 def test_a_difference_is_sought_in_accounts_that_are_on_no_record() -> None:
@@ -131,3 +183,21 @@ def test_a_difference_is_sought_in_accounts_that_are_on_no_record() -> None:
     one = RunPass(run, partial(run.compare, explain=True, changes=True))
     assert [*in_order([event], one)] == []
     assert (run.events, [*run.replay.accounts]) == (1, [9])
+
+
+def test_so_does_one_that_was_set_in_the_past_that_why_goes_by(
+    notifycli: Notifycli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layers, "_LINKING", frozenset({"when_unavailable"}))
+    notifycli.ok("user", "add", "jane@example.com", "--id", "7")
+    notifycli.ok("prefs", "set", "-u", "7", "when_unavailable=withhold")
+    notifycli.ok("prefs", "unset", "-u", "7", "when_unavailable")
+    with closing(sqlite3.connect(notifycli.store, isolation_level=None)) as file:
+        file.execute(
+            "UPDATE change SET at = '2026-03-01T12:00:00Z'"
+            " WHERE id = (SELECT min(change_id) FROM preference_change)"
+        )
+    with open_store(notifycli.store) as store:
+        past = PastPreferences(store, 1, None)
+    assert links_conversations(past.today) is False
+    assert past.links_conversations() is True

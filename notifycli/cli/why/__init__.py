@@ -180,6 +180,11 @@ class _Asking:
             found = select(answer(self.replay, event, self._askers), selection)
         return found if asked else None
 
+    def undivided(self) -> set[int]:
+        """Return the accounts whose conversations can't be folded apart from each other."""
+        linked = self._past is not None and self._past.links_conversations()
+        return self._run.undivided() | ({self._account} if linked else set())
+
     def counted(self) -> tuple[Any, bool]:
         """Return what was counted, and whether an event was older than the past that is known."""
         return self._run.counted(), self._past is not None and self._past.unknown

@@ -29,7 +29,14 @@ from notifycli.rules.decision import (
 )
 from notifycli.rules.directory import User
 from notifycli.rules.ladder import Case, obstacles
-from notifycli.rules.layers import Preferences, Values, Wish, as_read_by, overlaid
+from notifycli.rules.layers import (
+    Preferences,
+    Values,
+    Wish,
+    as_read_by,
+    links_conversations,
+    overlaid,
+)
 from notifycli.rules.notifications import Channel
 from notifycli.rules.plan import Evaluator
 from notifycli.rules.preferences import Layer, short_key
@@ -226,6 +233,10 @@ class PastPreferences:
         if held is not self._entered:
             self._entered = held
             account.take_over(account.directory, held)
+
+    def links_conversations(self) -> bool:
+        """Whether one conversation could matter to another at any time."""
+        return any(links_conversations(epoch.preferences) for epoch in self._epochs)
 
     def tell_unknown(self, session: Session) -> None:
         """Say, where it is so, that today's preferences stood in for those of the time."""
