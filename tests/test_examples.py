@@ -1,5 +1,6 @@
 """The examples are what a newcomer tries first: they run, and they show every rule at work."""
 
+import gzip
 import json
 import re
 import shlex
@@ -94,6 +95,23 @@ def test_the_night_is_as_the_readme_says(capfd: pytest.CaptureFixture[str]) -> N
 def test_all_five_layers_have_a_part_in_what_jane_gets(capfd: pytest.CaptureFixture[str]) -> None:
     origins = {one["origin"] for one in answer(capfd, TO_TRY[2])}
     assert origins == {"lock", "inbox", "user", "default", "builtin"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("desk_of_the_readme")
+def test_dask_comes_to_the_same_counts(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    lines = (EXAMPLES / "day.jsonl").read_bytes().splitlines(keepends=True)
+    lines.insert(90, lines[40])
+    logs = [tmp_path / name for name in ("a.jsonl", "b.jsonl.gz", "c.jsonl")]
+    for log, part in zip(logs, (lines[:50], lines[50:80], lines[80:]), strict=True):
+        text = b"".join(part)
+        log.write_bytes(gzip.compress(text) if log.suffix == ".gz" else text)
+    capfd.readouterr()
+    assert run(["simulate", "--summary", "-o", "jsonl", *map(str, logs)]) == 0
+    expected = capfd.readouterr().out
+    files = [EXAMPLES / name for name in ("dask_replay.py", "directory.json", "preferences.csv")]
+    done = subprocess.run([sys.executable, *files, *logs], stdout=subprocess.PIPE, check=True)
+    assert (done.stdout.decode(), expected != "") == (expected, True)
 
 
 def test_the_demo_needs_nothing_and_leaves_nothing(notifycli: Notifycli, folder: Path) -> None:
