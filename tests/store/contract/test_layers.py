@@ -33,7 +33,9 @@ targets = st.one_of(
     st.just(Target(Layer.LOCK)),
     st.just(Target(Layer.DEFAULT)),
     st.sampled_from(USERS).map(lambda user: Target(Layer.USER, user)),
-    st.builds(Target, st.just(Layer.INBOX), st.sampled_from(USERS), st.sampled_from(INBOXES)),
+    st.tuples(st.sampled_from(USERS), st.sampled_from(INBOXES)).map(
+        lambda drawn: Target(Layer.INBOX, *drawn)
+    ),
 )
 steps = st.sampled_from(sorted(VALUES)).flatmap(
     lambda key: st.tuples(
