@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from typer.main import get_command
 
 from notifycli import errors
+from notifycli.cli.command import COMMON
 from notifycli.cli.main import app
 from notifycli.rules.decision import Reason
 from notifycli.rules.ladder import AUDIO, SWITCHED
@@ -32,6 +34,8 @@ def reference() -> str:
             *_reasons(),
             *_statuses(),
             "## Commands",
+            "",
+            f"{COMMON} are those of `notifycli` itself, but for `--version` and `--user`.",
             "",
             *_commands(get_command(app), "notifycli", None),
         ]
@@ -93,7 +97,8 @@ def _commands(command: Any, path: str, parent: Any) -> Iterator[str]:
     yield f"### {path}"
     yield ""
     yield "```text"
-    yield "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
+    yield re.sub(rf"{COMMON}:\n(.+\n)+\n?", "", text)
     yield "```"
     yield ""
     for name in getattr(command, "commands", {}):

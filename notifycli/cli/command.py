@@ -15,7 +15,7 @@ from notifycli.cli.terminal import is_utf_8, printable
 from notifycli.errors import UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import ROLES
-from notifycli.rules.notifications import Channel
+from notifycli.rules.notifications import TYPES, Channel
 from notifycli.rules.preferences import (
     GLOBS,
     UNTIL,
@@ -170,7 +170,7 @@ def _channel(text: str) -> Channel:
         raise none_of(text, tuple(Channel)) from None
 
 
-def _type(text: str) -> str:
+def notification_type(text: str) -> str:
     """Read the full or the short name of a type; gives the full one."""
     from notifycli.rules.decision import read_type  # noqa: PLC0415 - few commands take it
 
@@ -180,6 +180,7 @@ def _type(text: str) -> str:
         raise typer.BadParameter(str(error)) from None
 
 
+SHORT_TYPES = ", ".join(row.short for row in TYPES)
 ChannelOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -188,7 +189,9 @@ ChannelOption = Annotated[
 ]
 TypeOption = Annotated[
     list[str] | None,
-    typer.Option("--type", parser=_type, metavar="TYPE", help="Only this type."),
+    typer.Option(
+        "--type", parser=notification_type, metavar="TYPE", help=f"Only this type: {SHORT_TYPES}."
+    ),
 ]
 ConversationOption = Annotated[
     list[int] | None,
@@ -278,6 +281,8 @@ _EVERYWHERE = (
     _Shared(("--no-color",), bool, "No colours. [env: NO_COLOR]"),
 )
 
+COMMON = "Options of every command"
+"""How the help calls these; the reference has them once."""
 _LEADING = {name for option in (USER, *_EVERYWHERE) for name in option.names}
 _VALUED = {n for option in (USER, *_EVERYWHERE) if option.type is not bool for n in option.names}
 
@@ -288,15 +293,31 @@ def command_class(*shared: _Shared) -> type[TyperCommand]:
     class Command(TyperCommand):
         def __init__(self, *args: Any, params: list[Any], **kwargs: Any) -> None:
             own = {name for param in params for name in param.opts}
-            every = (*shared, *_EVERYWHERE)
-            added = [option.option() for option in every if own.isdisjoint(option.names)]
-            super().__init__(*args, params=[*params, *added], **kwargs)
+            added, self._everywhere = (
+                [option.option() for option in options if own.isdisjoint(option.names)]
+                for options in (shared, _EVERYWHERE)
+            )
+            super().__init__(*args, params=[*params, *added, *self._everywhere], **kwargs)
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
             rest = super().parse_args(ctx, args)
             for param in self.params:
                 _check_text(ctx, param, ctx.params.get(param.name))
             return rest
+
+        def format_options(self, ctx: Any, formatter: Any) -> None:
+            everywhere = [*self._everywhere, self.get_help_option(ctx)]
+            arguments, own, common = "Arguments", "Options", COMMON
+            sections: dict[str, list[tuple[str, str]]] = {arguments: [], own: [], common: []}
+            for param in self.get_params(ctx):
+                if record := param.get_help_record(ctx):
+                    title = common if param in everywhere else own
+                    is_argument = param.param_type_name == "argument"
+                    sections[arguments if is_argument else title].append(record)
+            for title, records in sections.items():
+                if records:
+                    with formatter.section(title):
+                        formatter.write_dl(records)
 
         def invoke(self, ctx: Any) -> Any:
             session_of(ctx).command = ctx.command_path.split(" ", 1)[-1]

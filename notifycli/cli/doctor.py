@@ -522,7 +522,9 @@ def doctor(
     *,
     fix: Annotated[
         bool,
-        typer.Option("--fix", help="First end and delete the tokens that a crash left torn."),
+        typer.Option(
+            "--fix", help="First end and delete the tokens that a crash left half written."
+        ),
     ] = False,
 ) -> None:
     """Check store, keyring, tokens, channels, clipboard, completion and terminal.

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.cli.command import USER, command_class, examples, group, session_of
+from notifycli.cli.command import (
+    SHORT_TYPES,
+    USER,
+    command_class,
+    examples,
+    group,
+    notification_type,
+    session_of,
+)
 from notifycli.cli.output import show, show_one, write
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import print_error
@@ -18,8 +26,7 @@ from notifycli.cli.times import now
 from notifycli.delivery.channels import Delivered, Later, Outcome, sample_notice
 from notifycli.errors import UnavailableError, UsageError
 from notifycli.rules.directory import User
-from notifycli.rules.notifications import TYPES, Channel, NotificationType
-from notifycli.rules.preferences import nearest
+from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import Notice
 from notifycli.store.store import Store
 
@@ -33,18 +40,11 @@ _NOBODY = "desk@example.com"
 _SOMEBODY = User(1, "jane@example.com", "Jane Miller")
 
 
-def _type(text: str) -> NotificationType:
-    for row in TYPES:
-        if text in {row.short, row.type.value}:
-            return row.type
-    near = nearest(text, tuple(row.short for row in TYPES))
-    meant = f"; did you mean {near}?" if near else f"; they are {_SHORT}"
-    raise typer.BadParameter(f"{text!r} is no type of notification{meant}")
-
-
-_SHORT = ", ".join(row.short for row in TYPES)
 Type = Annotated[
-    str, typer.Option("--type", parser=_type, metavar="TYPE", help=f"Which type: {_SHORT}.")
+    str,
+    typer.Option(
+        "--type", parser=notification_type, metavar="TYPE", help=f"Which type: {SHORT_TYPES}."
+    ),
 ]
 
 

@@ -332,7 +332,8 @@ def find_group(groups: Iterable[Group], reference: Reference, kind: str, option:
     if called:
         which = f"several {'inboxes' if kind == 'inbox' else 'teams'} are called {word}"
         raise UsageError(f"{by}{which}", f"name one by id: {listed}")
-    raise UsageError(f"{by}there is no {kind} {word}", f"there are: {listed or 'none yet'}")
+    hint = f"there are: {listed}" if listed else f"none yet; add one: notifycli {kind} add ID"
+    raise UsageError(f"{by}there is no {kind} {word}", hint)
 
 
 def find_inbox(store: Store, account: int, inbox: Reference) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -20,6 +21,8 @@ _SPAN = re.compile(r"(\d{1,6})\s*([smhdwy])", re.ASCII)
 _DAYS_AGO = {"today": 0, "yesterday": 1}
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MINUTES = len("2026-03-03T13:05")
+_SHORTEST_UNIX_TIME = 9
+"""In digits: a shorter one, before 1973, is a year or a date without hyphens."""
 _LAST_MOMENT = parse_moment("9998-12-31")
 _NEARLY = 0.95
 """From which part of a unit on it is one: a second short of 90 days is 3 months."""
@@ -66,13 +69,13 @@ def read_time(text: str) -> int:
         )
     if _SPAN.fullmatch(given):
         return max(0, now() - read_span(given))
-    try:
-        return parse_moment(text)
-    except ValueError:
-        raise typer.BadParameter(
-            f"{text!r} is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago), tuesday "
-            "or today"
-        ) from None
+    with suppress(ValueError):
+        if not given.isdecimal() or len(given) >= _SHORTEST_UNIX_TIME:
+            return parse_moment(text)
+    raise typer.BadParameter(
+        f"{text!r} is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago), tuesday or "
+        "today"
+    )
 
 
 Since = Annotated[

@@ -281,10 +281,16 @@ def test_a_word_that_is_none_is_2_and_names_the_help(
         (["completion", "show", "bsh"], "did you mean bash?"),
         (
             ["prefs", "list", "--inbox", "Chat", "-u", "7"],
-            "--inbox: there is no inbox 'Chat'\n  there are: none yet\n",
+            "--inbox: there is no inbox 'Chat'\n  none yet; add one: notifycli inbox add ID\n",
         ),
-        (["simulate", "--inbox", "Website"], "there are: none yet\n"),
-        (["prefs", "list", "--team", "Billing"], "there are: none yet\n"),
+        (
+            ["simulate", "--inbox", "Website"],
+            "none yet; add one: notifycli inbox add ID\n",
+        ),
+        (
+            ["prefs", "list", "--team", "Billing"],
+            "none yet; add one: notifycli team add ID\n",
+        ),
         (["simulate", "--conversation", "x"], "'x' is no conversation id: a number from 1 on"),
         (["prefs", "undo", "abc"], "'abc' is no id of a change: a number from 1 on is expected;"),
         (["inbox", "add", "0"], "'0' is no id: a number from 1 on is expected\n"),

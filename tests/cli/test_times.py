@@ -43,10 +43,18 @@ def test_a_day_begins_at_midnight_of_local_time(text: str, moment: str) -> None:
     assert format_moment(times.read_time(text)) == moment
 
 
-def test_what_is_no_time_is_refused_with_examples() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "last week",
+        pytest.param("2026", id="a year, and no second of 1970"),
+        pytest.param("20260303", id="a date without hyphens"),
+    ],
+)
+def test_what_is_no_time_is_refused_with_examples(text: str) -> None:
     with pytest.raises(typer.BadParameter) as raised:
-        times.read_time("last week")
+        times.read_time(text)
     assert str(raised.value) == (
-        "'last week' is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago), tuesday "
+        f"{text!r} is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago), tuesday "
         "or today"
     )

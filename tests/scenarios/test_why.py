@@ -268,6 +268,12 @@ line 1 · 2026-03-03 12:00:00 UTC · assignee_changed · conversation 42
             "no event is of conversation 43, 9999\n",
             id="conversations that no event is of",
         ),
+        pytest.param(
+            [ASSIGNED],
+            ["--since", "2999-01-01"],
+            "nothing to tell: no event concerns what was selected\n",
+            id="a time to come",
+        ),
     ],
 )
 def test_where_there_is_nothing_it_says_why(

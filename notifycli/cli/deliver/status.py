@@ -92,7 +92,10 @@ def status(
     *,
     state: Annotated[
         NoticeState | None,
-        typer.Option(help="List the notifications in this state, instead of counting."),
+        typer.Option(
+            help="List the notifications in this state, instead of counting.",
+            metavar="|".join(NoticeState),
+        ),
     ] = None,
     channel: ChannelOption = None,
 ) -> None:
@@ -152,7 +155,11 @@ def retry(
         states = (NoticeState.DEAD,) if everything else (NoticeState.DEAD, NoticeState.PENDING)
         chosen = _select(session, store, ids, channel, states, everything=everything)
         count = store.outbox.retry(chosen, now())
-    session.info(f"{plural(count, 'notification')} pending: notifycli deliver --pending sends them")
+    if count:
+        told = plural(count, "notification")
+        session.info(f"{told} pending: notifycli deliver --pending sends them")
+    else:
+        session.info("nothing to try again: see notifycli deliver status")
 
 
 @app.command(

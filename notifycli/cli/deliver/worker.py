@@ -228,7 +228,7 @@ def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope
     told = [record for record in records if any(_numbers(record))]
     if told or not session.shows_table:
         show(session, told, Delivery)
-    else:
+    if not told:
         session.info("nothing to send")
     if fed is not None:
         tell_skipped(session, fed, channels)

@@ -127,6 +127,8 @@ def directory_learn(ctx: typer.Context, events: Events = None) -> None:
                 tell_new_ids(session, change)
                 told = f"{len(change)} users and inboxes"
                 session.info(f"account {account}: {told} added or completed")
+    if not learnt.agents and not learnt.inboxes:
+        session.info("nothing learned: no event names an agent or an inbox")
     raise typer.Exit(bad.finish())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
+from msgspec import Struct
 
 from notifycli.cli.command import (
     USER,
@@ -136,11 +137,13 @@ def why(
         askers.account.take_over(askers.account.directory, past.at(as_of))
     tell_without_effect(session, accounts.values())
     run = Run(replay, selection, BadLines(print_error, strict=strict))
-    history, fired = past if as_of is None else None, set[Channel]()
+    history, told = past if as_of is None else None, _Tally()
     asking = _Asking(run, askers, account, history)
     start = start_pass(inputs, run.bad, asking, processors())
-    _show(session, _watch(start(None), fired), askers, selection, report)
-    unsent = Channel.EMAIL in fired and not mail_server
+    _show(session, _watch(start(None), told), askers, selection, report)
+    unsent = Channel.EMAIL in told.channels and not mail_server
+    if run.events and not (told.answers if session.shows_table else told.records):
+        session.info("nothing to tell: no event concerns what was selected")
     raise typer.Exit(_finish(session, run, history, unsent=unsent))
 
 
@@ -262,11 +265,22 @@ def _tell_unread(
         )
 
 
-def _watch(answers: Iterable[EventAnswer], fired: set[Channel]) -> Iterator[EventAnswer]:
-    """Pass answers on, and note the channels on which something would be delivered."""
+class _Tally(Struct):
+    """How much was told."""
+
+    answers: int = 0
+    records: int = 0
+    channels: set[Channel] = set()
+    """On which something would be delivered."""
+
+
+def _watch(answers: Iterable[EventAnswer], told: _Tally) -> Iterator[EventAnswer]:
+    """Pass answers on, and note how much is told."""
     for one in answers:
+        told.answers += 1
+        told.records += len(one.records)
         fires = (record for record in one.records if record.outcome is Outcome.FIRE)
-        fired.update(record.channel for record in fires if record.deliverable)
+        told.channels.update(record.channel for record in fires if record.deliverable)
         yield one
 
 

@@ -204,7 +204,8 @@ class SQLite:
         """Raise `UsageError`: one host receives into a file, and has a journal for it."""
         raise UsageError(
             "a store in a file is one machine's: it has no log for several hosts",
-            "leave out --store, or keep the store in PostgreSQL: --db postgresql://HOST/DATABASE",
+            "keep the store in PostgreSQL: --db postgresql://HOST/DATABASE; on one machine, listen "
+            "and deliver do without --store",
         )
 
     def version(self) -> int:
