@@ -300,30 +300,40 @@ def command_class(*shared: _Shared) -> type[TyperCommand]:
             super().__init__(*args, params=[*params, *added, *self._everywhere], **kwargs)
 
         def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-            rest = super().parse_args(ctx, args)
+            try:
+                rest = super().parse_args(ctx, args)
+            except Exception as error:
+                # Of an option without its argument Typer doesn't say of which command it is.
+                if getattr(error, "ctx", ctx) is None:
+                    vars(error)["ctx"] = ctx
+                raise
             for param in self.params:
                 _check_text(ctx, param, ctx.params.get(param.name))
             return rest
 
         def format_options(self, ctx: Any, formatter: Any) -> None:
-            everywhere = [*self._everywhere, self.get_help_option(ctx)]
-            arguments, own, common = "Arguments", "Options", COMMON
-            sections: dict[str, list[tuple[str, str]]] = {arguments: [], own: [], common: []}
-            for param in self.get_params(ctx):
-                if record := param.get_help_record(ctx):
-                    title = common if param in everywhere else own
-                    is_argument = param.param_type_name == "argument"
-                    sections[arguments if is_argument else title].append(record)
-            for title, records in sections.items():
-                if records:
-                    with formatter.section(title):
-                        formatter.write_dl(records)
+            _write_options(self, ctx, formatter, [*self._everywhere, self.get_help_option(ctx)])
 
         def invoke(self, ctx: Any) -> Any:
             session_of(ctx).command = ctx.command_path.split(" ", 1)[-1]
             return super().invoke(ctx)
 
     return Command
+
+
+def _write_options(command: TyperCommand, ctx: Any, formatter: Any, everywhere: list[Any]) -> None:
+    """Write a command's arguments and options into its help, those of every command apart."""
+    arguments, own, common = "Arguments", "Options", COMMON
+    sections: dict[str, list[tuple[str, str]]] = {arguments: [], own: [], common: []}
+    for param in command.get_params(ctx):
+        if record := param.get_help_record(ctx):
+            title = common if param in everywhere else own
+            is_argument = param.param_type_name == "argument"
+            sections[arguments if is_argument else title].append(record)
+    for title, records in sections.items():
+        if records:
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
 class _NounGroup(TyperGroup):

@@ -291,6 +291,8 @@ def test_a_word_that_is_none_is_2_and_names_the_help(
             ["prefs", "list", "--team", "Billing"],
             "none yet; add one: notifycli team add ID\n",
         ),
+        (["simulate", "--report"], "requires an argument.\n  see notifycli simulate --help\n"),
+        (["prefs", "set", "-u"], "requires an argument.\n  see notifycli prefs set --help\n"),
         (["simulate", "--conversation", "x"], "'x' is no conversation id: a number from 1 on"),
         (["prefs", "undo", "abc"], "'abc' is no id of a change: a number from 1 on is expected;"),
         (["inbox", "add", "0"], "'0' is no id: a number from 1 on is expected\n"),

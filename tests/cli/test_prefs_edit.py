@@ -153,6 +153,20 @@ def test_an_editor_that_fails_is_78(
     assert list(drafts.iterdir()) == []
 
 
+def test_without_a_terminal_no_editor_is_started_that_nobody_named(
+    desk: Notifycli, drafts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDITOR", raising=False)
+    monkeypatch.delenv("VISUAL", raising=False)
+    result = desk("prefs", "edit", "-u", "7")
+    assert (result.status, result.stdout) == (2, b"")
+    assert result.stderr == (
+        "error: an editor needs a terminal\n"
+        "  in a script: notifycli prefs set KEY=VALUE; or name a program in EDITOR\n"
+    )
+    assert list(drafts.iterdir()) == []
+
+
 @pytest.mark.usefixtures("drafts")
 def test_an_editor_that_spoils_the_draft_anew_each_time_is_given_up(
     desk: Notifycli, edit: Edit

@@ -18,9 +18,9 @@ import typer
 from notifycli.cli.command import USER, command_class, examples, part, session_of
 from notifycli.cli.prefs.show import InboxId, one_inbox
 from notifycli.cli.session import display_name, find_inbox, plural
-from notifycli.cli.terminal import print_error
+from notifycli.cli.terminal import is_terminal, print_error
 from notifycli.documents.preference_document import parse_toml, quote_toml, value_text
-from notifycli.errors import ConfigurationError, DataError, NotifycliError
+from notifycli.errors import ConfigurationError, DataError, NotifycliError, UsageError
 from notifycli.rules.layers import Resolved
 from notifycli.rules.preferences import (
     BEYOND,
@@ -159,8 +159,13 @@ def _outliving_the_terminal() -> Iterator[None]:
 
 
 def _run_editor(file: Path) -> None:
-    default = "notepad" if os.name == "nt" else "vi"
-    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or default
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not command and not (is_terminal(sys.stdin) and is_terminal(sys.stdout)):
+        raise UsageError(
+            "an editor needs a terminal",
+            "in a script: notifycli prefs set KEY=VALUE; or name a program in EDITOR",
+        )
+    command = command or ("notepad" if os.name == "nt" else "vi")
     try:
         with _outliving_the_terminal():
             status = subprocess.run([*shlex.split(command), str(file)], check=False).returncode  # noqa: S603 - the user's own choice
