@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel
-from notifycli.rules.preferences import KEYS, read_value
+from notifycli.rules.preferences import KEYS, TONES, read_value
 
 FLAGS: Mapping[Channel, Mapping[str, str]] = {
     channel: {f"{channel}_{row.type}": f"{channel}.{row.type}" for row in TYPES if not row.beyond}
@@ -206,11 +206,20 @@ def values(what: Seen) -> Values:
             of[setting.key] = KEYS[setting.key].builtin
             continue
         try:
-            of[setting.key] = setting.read(what.ui_settings[name])
-            chosen.add(setting.key)
+            value = setting.read(what.ui_settings[name])
         except ValueError as error:
             unreadable.append(str(error))
+            continue
+        if _is_own_tone(setting.key, value):
+            unreadable.append(f"{setting.key}: {value!r} is no tone of Chatwoot")
+            continue
+        of[setting.key] = value
+        chosen.add(setting.key)
     return Values(of, frozenset(chosen), tuple(unreadable))
+
+
+def _is_own_tone(key: str, value: str) -> bool:
+    return key == "audio.tone" and value not in TONES
 
 
 def divergences(
@@ -219,7 +228,8 @@ def divergences(
     """Give what differs, in the order of the keys."""
     found = []
     for key in KEYS:
-        if key in there and here[key] != there[key]:
+        # Of a tone of one's own Chatwoot knows nothing: it is left with what it has.
+        if key in there and here[key] != there[key] and not _is_own_tone(key, here[key]):
             changed = _changed_by(here[key], there[key], agreed, key)
             found.append(Divergence(key, here[key], there[key], changed))
     return found
@@ -237,7 +247,7 @@ def with_values(what: Seen, wanted: Mapping[str, str]) -> Seen:
     """Give what was seen with these preferences as wanted, and all else as it came."""
     ui = dict(what.ui_settings)
     for name, setting in UI_SETTINGS.items():
-        if setting.key in wanted:
+        if setting.key in wanted and not _is_own_tone(setting.key, wanted[setting.key]):
             ui[name] = setting.write(wanted[setting.key])
     email, push = (_with(channel, what.flags(channel), wanted) for channel in SWITCHED_CHANNELS)
     return Seen(email, push, ui)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -24,12 +25,14 @@ import wave
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
 
 from notifycli.delivery.channels import Delivered, Later, Outcome
-from notifycli.errors import ConfigurationError, UnavailableError
+from notifycli.errors import ConfigurationError, DataError, UnavailableError
 from notifycli.events.event import MESSAGE_CREATED, PRESENCE, UNSAID, Event
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import LOUDEST, TONES
@@ -40,6 +43,10 @@ _FOLDER = Path(__file__).with_name("tones")
 _SECONDS = 10.0
 """After which a player is ended: a sound server that hangs keeps it for ever."""
 _LONGEST = 200
+LARGEST_TONE = 1 << 20
+"""Bytes."""
+_LONGEST_TONE = 8.0
+_WIDTH = 2
 _RATE = 22_050
 PLAYERS: Mapping[str, tuple[str, ...]] = {
     "pw-play": (),
@@ -53,26 +60,76 @@ BELL = "the terminal's bell"
 
 
 class Tone(NamedTuple):
-    """A tone that comes with the program."""
+    """A tone: it comes with the program, or is one of somebody's own, out of the store."""
 
     name: str
     path: Path
+    sound: bytes | None = None
+    """A WAV file, of one's own: `path` is no more than its name then."""
+
+    def open(self) -> wave.Wave_read:
+        """Open it to be read. Raises `wave.Error` and `EOFError` if it is no WAV file."""
+        return wave.open(str(self.path) if self.sound is None else BytesIO(self.sound), "rb")
 
     @property
     def seconds(self) -> float:
         """How long it is."""
-        with wave.open(str(self.path)) as file:
+        with self.open() as file:
             return float(file.getnframes() / file.getframerate())
 
 
 def tones() -> list[Tone]:
-    """Give all tones."""
-    return [Tone(name, _FOLDER / f"{name}.wav") for name in TONES]
+    """Give the tones that come with the program."""
+    return [tone(name) for name in TONES]
 
 
 def tone(name: str) -> Tone:
-    """Give the tone of a name that `audio.tone` can have."""
+    """Give one of them."""
     return Tone(name, _FOLDER / f"{name}.wav")
+
+
+def find_tone(store: Store, name: str) -> Tone | None:
+    """Give the tone of a name that `audio.tone` can have; `None` if the store hasn't got it."""
+    if name in TONES:
+        return tone(name)
+    own = store.tones.sound(name)
+    return None if own is None else Tone(name, Path(name), own)
+
+
+def read_tone(name: str, sound: bytes) -> Tone:
+    """Read a file as a tone of one's own: WAV of 16 bits, which every player plays.
+
+    Raises `DataError` for what isn't, with what makes it so.
+    """
+    found = Tone(name, Path(name), sound)
+    fault = f"is larger than {LARGEST_TONE >> 20} MB" if len(sound) > LARGEST_TONE else ""
+    try:
+        with found.open() as file:
+            length = file.getnframes() * file.getnchannels() * _WIDTH
+            if file.getsampwidth() != _WIDTH:
+                fault = fault or f"has samples of {8 * file.getsampwidth()} bits, not of 16"
+            elif not file.getframerate() or len(file.readframes(file.getnframes())) != length:
+                fault = fault or "is cut off"
+            elif not 0 < found.seconds <= _LONGEST_TONE:
+                fault = (
+                    fault or f"lasts {found.seconds:.1f} s: from 0.1 to {_LONGEST_TONE:g} can be"
+                )
+    except (wave.Error, EOFError):
+        fault = fault or f"is no WAV file{_kind(sound)}"
+    if fault:
+        raise DataError(
+            f"{name} {fault}",
+            f"make it one, with ffmpeg for example: ffmpeg -i {shlex.quote(name)} "
+            f"-t {_LONGEST_TONE:g} -ac 1 -ar 22050 -c:a pcm_s16le tone.wav",
+        )
+    return found
+
+
+def _kind(sound: bytes) -> str:
+    """Say what a file is instead, by how it begins."""
+    of_mp3 = sound.startswith(b"ID3") or sound[:2] in (b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
+    kind = "MP3" if of_mp3 else "Ogg" if sound.startswith(b"OggS") else ""
+    return f" but {kind}" if kind else ""
 
 
 @contextmanager
@@ -92,12 +149,12 @@ def _as_loud(tone: Tone, volume: int) -> Iterator[Path]:
 
     The samples are scaled, since not every player has an option for it.
     """
-    if volume == LOUDEST:
+    if volume == LOUDEST and tone.sound is None:
         yield tone.path
         return
     with TemporaryDirectory(prefix="notifycli-") as folder:
         path = Path(folder, tone.path.name)
-        with wave.open(str(tone.path)) as loud, wave.open(str(path), "wb") as file:
+        with tone.open() as loud, wave.open(str(path), "wb") as file:
             file.setparams(loud.getparams())
             file.writeframes(_scaled(loud.readframes(loud.getnframes()), volume))
         yield path
@@ -292,9 +349,18 @@ class Waiting:
 class SoundSender:
     """Plays notices; fulfils `Sender`. What comes while a tone is played is heard in it."""
 
-    def __init__(self, preferences: WhatIsSet, player: Player, *, repeat_seconds: float) -> None:
+    def __init__(
+        self,
+        preferences: WhatIsSet,
+        player: Player,
+        *,
+        repeat_seconds: float,
+        find: Callable[[str], Tone | None] = tone,
+    ) -> None:
+        """`find` gives a tone by its name; where there is none, the first of all is played."""
         self._preferences = preferences
         self._player = player
+        self._find = find
         self._repeat_seconds = repeat_seconds
         self._waiting = Waiting()
         self._playing: asyncio.Task[str] | None = None
@@ -334,7 +400,7 @@ class SoundSender:
         if not volume:
             return "not played: audio.volume is 0"
         if self._playing is None or self._playing.done():
-            chosen = tone(self._preference("audio.tone", notice))
+            chosen = self._find(self._preference("audio.tone", notice)) or tone(TONES[0])
             self._playing = asyncio.create_task(self._play(chosen, volume))
         # Whoever stops waiting for it must not end it for the others.
         return await asyncio.shield(self._playing)
@@ -373,4 +439,9 @@ def open_sender(store: Store) -> SoundSender:
             "there is nothing to play sounds on",
             "install a player (on Linux: pipewire-bin, pulseaudio-utils or alsa-utils)",
         )
-    return SoundSender(store.preferences_of, player, repeat_seconds=REPEAT_SECONDS)
+    return SoundSender(
+        store.preferences_of,
+        player,
+        repeat_seconds=REPEAT_SECONDS,
+        find=partial(find_tone, store),
+    )

@@ -23,6 +23,8 @@ from notifycli.rules.quiet_hours import (
 )
 
 TONES = ("ding", "bell", "chime", "magic", "ping")
+OWN_TONE = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}\.wav")
+"""A tone of one's own: the name of its file. Whether there is such a one the store knows."""
 AUDIO_SETS = ("assigned", "unassigned", "others")
 AUDIO_EVENTS = {
     "message": NotificationType.NEW_MESSAGE,
@@ -93,6 +95,16 @@ def _read_audio(text: str) -> str:
     return "+".join(part for part in AUDIO_SETS if part in parts)
 
 
+def _read_tone(text: str) -> str:
+    name = text.lower()
+    if name not in TONES and not OWN_TONE.fullmatch(name):
+        raise ValueError(
+            f"the value is one of {', '.join(TONES)}, or the name of a WAV file of "
+            "your own: notifycli audio add FILE"
+        )
+    return name
+
+
 def _read_audio_events(text: str) -> str:
     parts = [part.strip() for part in text.lower().split("+")]
     if parts == ["none"]:
@@ -149,7 +161,7 @@ KEYS: Mapping[str, Key] = {
             "the conversations whose new messages sound",
             _read_audio,
         ),
-        Key("audio.tone", "ding", TONES, "the tone that is played", _one_of(*TONES)),
+        Key("audio.tone", "ding", TONES, "the tone that is played", _read_tone),
         Key(
             "audio.when",
             "hidden",

@@ -73,6 +73,7 @@ def show_account(store: Store, call: Call) -> remote_format.AccountCopy:
             },
             chatwoot=store.chatwoot.of(call.account),
             seen={user: text.decode() for user, text in seen.items()},
+            tones=store.tones.names(),
         )
 
 

@@ -73,6 +73,10 @@ class Glance:
         """Return the names of saved presets; those that come with the program are not stored."""
         return self._find("SELECT DISTINCT name, '' FROM preset ORDER BY name LIMIT ?", LIMIT)
 
+    def tones(self) -> list[Completion]:
+        """Return the names of tones of one's own."""
+        return self._find("SELECT name, '' FROM tone ORDER BY name LIMIT ?", LIMIT)
+
     def changes(self) -> list[Completion]:
         """Return the last changes of preferences, the newest first, by number."""
         found = self._database.execute(

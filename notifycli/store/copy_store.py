@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 TABLES = (
     *("account", "user", "inbox", "inbox_member", "team", "team_member"),
-    *("account_preference", "user_preference", "preset", "setting", "setting_secret", "vault"),
+    *(
+        "account_preference",
+        "user_preference",
+        "preset",
+        "setting",
+        "setting_secret",
+        "vault",
+        "tone",
+    ),
     *("ui_setting", "chatwoot", "chatwoot_user"),
     *("change", "preference_change", "directory_change", "removed_row"),
     *("token", "token_use", "token_leftover", "token_change"),

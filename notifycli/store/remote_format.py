@@ -60,6 +60,8 @@ class AccountCopy(Struct):
     chatwoot: Connection | None
     seen: dict[int, str]
     """By user, what was last read of their preferences there, in JSON."""
+    tones: list[str] = field(default_factory=list)
+    """The names of tones of one's own."""
 
 
 class PastValue(Struct, frozen=True):

@@ -405,6 +405,7 @@ def _fill_values(mirror: Mirror, state: remote_format.AccountCopy) -> None:
         "INSERT INTO preset VALUES (?, ?, ?)",
         ((name, *pair) for name, values in state.presets.items() for pair in values.items()),
     )
+    mirror.executemany("INSERT INTO tone VALUES (?, '')", ((name,) for name in state.tones))
     mirror.executemany("INSERT INTO setting VALUES (?, ?)", state.settings.items())
     if state.chatwoot is not None:
         mirror.execute(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from notifycli.store.store import Database, Inspection, Location, Store
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
+    from notifycli.store.tones import Tones
     from notifycli.store.transaction import Change
 
 
@@ -112,6 +113,12 @@ class SQLStore:
         from notifycli.store.tokens import Tokens
 
         return Tokens(self._database)
+
+    @cached_property
+    def tones(self) -> Tones:
+        from notifycli.store.tones import Tones
+
+        return Tones(self._database)
 
     @cached_property
     def ui_settings(self) -> UiSettings:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, field
 
-from notifycli.rules.preferences import Layer
+from notifycli.rules.preferences import TONES, UNTIL, Layer
 from notifycli.store.store import EVERYWHERE
 
 if TYPE_CHECKING:
@@ -263,6 +263,18 @@ class Staging:
                 " AND i.id = s.scope) ORDER BY scope"
             )
         ]
+
+    def unknown_tones(self) -> list[str]:
+        """Return the tones that values name and that there are not."""
+        named = self._database.execute(
+            "SELECT DISTINCT value FROM staged WHERE key = 'audio.tone' AND value IS NOT NULL"
+        )
+        names = {value.partition(UNTIL)[0] for (value,) in named}.difference(TONES)
+        if names:
+            names.difference_update(
+                name for (name,) in self._database.execute("SELECT name FROM tone")
+            )
+        return sorted(names)
 
     def differences(self) -> Iterator[Difference]:
         """Return what would change, in the order of an export."""

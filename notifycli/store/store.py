@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from notifycli.store.staged_values import Staging, Written
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
+    from notifycli.store.tones import Tones
     from notifycli.store.transaction import Change
 
 EVERYWHERE = 0
@@ -174,6 +175,11 @@ class Store(Protocol):
     @property
     def tokens(self) -> Tokens:
         """Access tokens, without their secrets."""
+        ...
+
+    @property
+    def tones(self) -> Tones:
+        """Tones of one's own."""
         ...
 
     @property

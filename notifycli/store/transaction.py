@@ -25,6 +25,7 @@ from notifycli.store.staged_values import (
 )
 from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges
+from notifycli.store.tones import Tones, unknown_tone
 
 if TYPE_CHECKING:
     from notifycli.store.store import Cursor, Database
@@ -151,8 +152,11 @@ class Change:
     ) -> int:
         """Set the account's values that were staged; gives how many differ from before.
 
-        Raises `NotPermittedError` as `set` does, of all values that are locked; `told` names one.
+        Raises `NotPermittedError` as `set` does, of all values that are locked; `told` names one;
+        and `UsageError` for a tone that there isn't.
         """
+        if unknown := staging.unknown_tones():
+            raise unknown_tone(unknown[0], Tones(self._database).names())
         if locked := staging.find_locked(self._account, again=again):
             raise _refusal(self._account, locked, told)
         if not staging.differ(self._account):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from notifycli.store.store import open_store
 from tests.chatwoot.recorded import JANE, Asked, Chatwoot, Person, Reply
 from tests.conftest import Json, Notifycli
 
@@ -209,6 +210,22 @@ def test_a_value_that_nobody_can_read_is_handed_back(pulled: Notifycli, chatwoot
         "notification_tone": "gong",
         "enable_audio_alerts": "all",
     }
+
+
+def test_a_chatwoot_keeps_its_tone_where_one_of_ones_own_is_set(
+    pulled: Notifycli, chatwoot: Chatwoot
+) -> None:
+    with open_store(pulled.store) as store:
+        store.tones.add("doorbell.wav", b"RIFF", replace=False)
+    pulled.ok("prefs", "set", "audio.tone=doorbell.wav", "audio=all", "-u", "7")
+    assert [one["key"] for one in pulled("chatwoot", "diff").records] == ["audio"]
+    pulled.ok("chatwoot", "push")
+    assert chatwoot.person(7).ui_settings == {"enable_audio_alerts": "all"}
+    chatwoot.person(7).ui_settings = {"notification_tone": "gone.wav"}
+    done = pulled("chatwoot", "pull")
+    assert "audio.tone: 'gone.wav' is no tone of Chatwoot" in done.records[0]["detail"]
+    kept = pulled.ok("prefs", "get", "audio.tone", "-u", "7").stdout
+    assert kept == b"doorbell.wav\n"
 
 
 @pytest.mark.parametrize(

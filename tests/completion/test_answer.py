@@ -162,7 +162,7 @@ def test_inboxes_and_teams_complete_by_id_with_their_names() -> None:
     assert offered("simulate", "--conversation", "") == []
 
 
-def test_tokens_and_presets_complete_by_their_names(store: Path) -> None:
+def test_tokens_presets_and_tones_complete_by_their_names(store: Path) -> None:
     token = Token(
         account_id=1,
         user_id=1,
@@ -177,6 +177,12 @@ def test_tokens_and_presets_complete_by_their_names(store: Path) -> None:
         with opened.change(1, "test", "test") as change:
             change.tokens.add(token)
     assert offered("token", "rotate", "--name", "") == ["backup"]
+    with open_store(store) as opened:
+        opened.tones.add("doorbell.wav", b"", replace=False)
+    assert offered("prefs", "set", "audio.tone=d") == ["ding", "doorbell.wav"]
+    assert offered("audio", "test", "b") == ["bell"]
+    assert offered("audio", "test", "d") == ["ding", "doorbell.wav"]
+    assert offered("audio", "remove", "") == ["doorbell.wav"]
     presets = ["chatwoot-default", "everything", "night", "quiet"]
     assert sorted(offered("prefs", "preset", "apply", "")) == presets
     assert offered("prefs", "preset", "apply", "n") == ["night"]

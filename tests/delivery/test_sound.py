@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ from notifycli.delivery.sound import (
     SoundSender,
     Tone,
     Waiting,
+    find_tone,
     tone,
     tones,
 )
@@ -37,7 +39,7 @@ from tests.outbox.desk import asked
 from tests.secrets.services import need, until
 
 from .notices import notice
-from .sound_server import Recording, sound_server
+from .sound_server import RATE, Recording, sound_server
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 LONGEST = 64 * 1024
@@ -402,6 +404,139 @@ def test_deliver_plays_what_is_created_and_assigned(
     }
     # What comes while a tone is played is heard in it.
     assert {*log.read_text().splitlines()} == {"paplay bell.wav"}
+
+
+def wav(
+    folder: Path,
+    name: str = "doorbell.wav",
+    *,
+    seconds: float = 0.2,
+    width: int = 2,
+    rate: int = RATE,
+) -> Path:
+    file = folder / name
+    with wave.open(str(file), "wb") as opened:
+        opened.setparams((1, width, rate, 0, "NONE", ""))
+        opened.writeframes(b"\x10\x20\x30\x40"[:width] * int(seconds * rate))
+    return file
+
+
+class TestOwnTones:
+    def test_one_is_added_set_listed_played_and_removed(
+        self, desk: Notifycli, players: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        log = players(paplay="")
+        added = desk.ok("audio", "add", str(wav(tmp_path, "Doorbell.wav")))
+        assert added.stderr == "tone doorbell.wav of 0.20 s can be set: audio.tone=doorbell.wav\n"
+        desk.ok("prefs", "set", "audio=all", "audio.tone=doorbell.wav", "-u", "7")
+        assert desk.ok("audio", "list").records[-1] == {
+            "tone": "doorbell.wav",
+            "seconds": 0.2,
+            "users": ["jane@example.com"],
+        }
+        played = [{"tone": "doorbell.wav", "player": "paplay"}]
+        assert desk.ok("audio", "test", "-u", "7").records == played
+        assert desk.ok("audio", "test", "doorbell.wav").records == played
+        assert log.read_text() == "paplay doorbell.wav\n" * 2
+
+        refused = desk("audio", "remove", "doorbell.wav")
+        assert (refused.status, refused.stderr.splitlines()[0]) == (
+            77,
+            "error: one preference or preset names the tone 'doorbell.wav'",
+        )
+        desk.ok("prefs", "unset", "audio.tone", "-u", "7")
+        desk.ok("audio", "remove", "doorbell.wav")
+        assert len(desk.ok("audio", "list").records) == len(TONES)
+        assert desk("audio", "remove", "doorbell.wav").status == 2
+
+    def test_deliver_plays_it_and_another_where_the_store_has_lost_it(
+        self, desk: Notifycli, players: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        log = players(paplay="")
+        desk.ok("audio", "add", str(wav(tmp_path)))
+
+        async def run(name: str) -> Outcome:
+            stored = Preferences(default={"audio.tone": name})
+            with open_store(desk.store) as store:
+                find, player = partial(find_tone, store), Player()
+                async with SoundSender(
+                    lambda *_: stored, player, repeat_seconds=30, find=find
+                ) as sounds:
+                    return await sounds.send(notice())
+
+        assert asyncio.run(run("doorbell.wav")) == Delivered("doorbell.wav by paplay")
+        assert asyncio.run(run("gone.wav")) == Delivered("ding by paplay")
+        assert log.read_text() == "paplay doorbell.wav\npaplay ding.wav\n"
+
+    @pytest.mark.parametrize(
+        ("make", "told"),
+        [
+            pytest.param({"seconds": 8.1}, "lasts 8.1 s: from 0.1 to 8 can be", id="long"),
+            pytest.param({"seconds": 0}, "lasts 0.0 s: from 0.1 to 8 can be", id="empty"),
+            pytest.param({"width": 1}, "has samples of 8 bits, not of 16", id="8 bits"),
+            pytest.param({"width": 3}, "has samples of 24 bits, not of 16", id="24 bits"),
+            pytest.param({"rate": 96_000, "seconds": 6}, "is larger than 1 MB", id="large"),
+            pytest.param(b"ID3\x04\x00", "is no WAV file but MP3", id="MP3"),
+            pytest.param(b"\xff\xfb\x90\x00", "is no WAV file but MP3", id="MP3 without a tag"),
+            pytest.param(b"OggS\x00\x02", "is no WAV file but Ogg", id="Ogg"),
+            pytest.param(b"", "is no WAV file", id="nothing"),
+            pytest.param(b"RIFF\x24\x00\x00\x00WAVEfmt ", "is no WAV file", id="a head alone"),
+        ],
+    )
+    def test_what_is_no_such_sound_is_refused(
+        self, desk: Notifycli, tmp_path: Path, make: dict[str, Any] | bytes, told: str
+    ) -> None:
+        file = tmp_path / "doorbell.wav"
+        if isinstance(make, bytes):
+            file.write_bytes(make)
+        else:
+            wav(tmp_path, **make)
+        done = desk("audio", "add", str(file))
+        assert (done.status, done.stderr.splitlines()[0]) == (65, f"error: doorbell.wav {told}")
+        assert "ffmpeg -i doorbell.wav" in done.stderr
+
+    def test_a_sound_that_is_cut_off_is_refused(self, desk: Notifycli, tmp_path: Path) -> None:
+        file = wav(tmp_path)
+        file.write_bytes(file.read_bytes()[:-100])
+        done = desk("audio", "add", str(file))
+        assert (done.status, done.stderr.splitlines()[0]) == (65, "error: doorbell.wav is cut off")
+
+    def test_a_name_is_taken_once_and_is_plain(self, desk: Notifycli, tmp_path: Path) -> None:
+        file = str(wav(tmp_path))
+        desk.ok("audio", "add", file)
+        assert desk("audio", "add", file).stderr == (
+            "error: there is a tone 'doorbell.wav' already\n  replace it: --replace\n"
+        )
+        desk.ok("audio", "add", file, "--replace")
+        assert desk("audio", "add", str(wav(tmp_path, "my bell.wav"))).status == 2
+        assert desk("audio", "remove", "bell").status == 77
+        assert desk("audio", "add", str(tmp_path / "none.wav")).status == 66
+
+    def test_only_one_that_there_is_can_be_set(self, desk: Notifycli, tmp_path: Path) -> None:
+        done = desk("prefs", "set", "audio.tone=doorbell.wav", "-u", "7")
+        assert done.status == 2
+        assert done.stderr == (
+            "error: there is no tone 'doorbell.wav'\n  there are: ding, bell, chime, magic, ping; "
+            "add it: notifycli audio add doorbell.wav\n"
+        )
+        policy = b'[default]\n"audio.tone" = "doorbell.wav"\n'
+        assert desk("prefs", "apply", "-", stdin=policy).status == 2
+        desk.ok("audio", "add", str(wav(tmp_path)))
+        desk.ok("prefs", "apply", "-", stdin=policy)
+        for_a_day = ("audio.tone=doorbell.wav", "--conversation", "42", "--until", "1d", "-u", "7")
+        desk.ok("prefs", "set", *for_a_day)
+        assert b'"audio.tone" = "doorbell.wav"' in desk.ok("prefs", "export").stdout
+        desk.ok("prefs", "unset", "audio.tone", "--default")
+        assert desk("audio", "remove", "doorbell.wav").status == 77
+
+    def test_a_backup_carries_it(self, desk: Notifycli, tmp_path: Path) -> None:
+        file = wav(tmp_path)
+        desk.ok("audio", "add", str(file))
+        desk.ok("backup", str(tmp_path / "b.db"))
+        desk.ok("audio", "remove", "doorbell.wav")
+        desk.ok("restore", str(tmp_path / "b.db"), "--replace")
+        with open_store(desk.store) as store:
+            assert store.tones.sound("doorbell.wav") == file.read_bytes()
 
 
 class TestCommands:

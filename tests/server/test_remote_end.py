@@ -240,6 +240,17 @@ def test_the_history_names_the_owner_of_the_token(far: Far) -> None:
     ]
 
 
+def test_a_tone_that_was_added_there_can_be_set_from_here(far: Far) -> None:
+    with open_store(far.desk.store) as store:
+        store.tones.add("doorbell.wav", b"RIFF", replace=False)
+    wanted = ("prefs", "set", "-u", "jane@example.com")
+    assert far(*wanted, "audio.tone=doorbell.wav").status == 0
+    told = far.desk.ok("prefs", "get", "audio.tone", "-u", "jane@example.com")
+    assert told.stdout == b"doorbell.wav\n"
+    refused = far(*wanted, "audio.tone=gone.wav")
+    assert (refused.status, "there is no tone 'gone.wav'" in refused.stderr) == (2, True)
+
+
 def test_why_goes_by_what_the_server_has_received_and_sent(far: Far) -> None:
     other = message(44, 4, "of another desk", account=2)
     far.desk.write_events("events.jsonl", [*EVENTS, other])

@@ -22,6 +22,7 @@ from notifycli.rules.preferences import (
     BUILTIN_PRESETS,
     GLOBS,
     KEYS,
+    TONES,
     InvalidPreferenceError,
     full_keys,
     spellings,
@@ -473,7 +474,8 @@ def _assignment(place: Position) -> Offers:
         Candidate(value, "built-in" if value == known.builtin and not several else "")
         for value in known.values
     )
-    return Offers(offered, f"{key}=")
+    own = _own_tones(place) if known.name == "audio.tone" else Offers()
+    return Offers([*offered, *own.candidates], f"{key}=")
 
 
 def _somebodys_assignment(place: Position) -> Offers:
@@ -504,6 +506,10 @@ def _presets(place: Position) -> Offers:
     return Offers([*(Candidate(name) for name in BUILTIN_PRESETS), *(Candidate(*f) for f in saved)])
 
 
+def _tones(place: Position) -> Offers:
+    return Offers([*map(Candidate, TONES), *_own_tones(place).candidates])
+
+
 def _settings(_: Position) -> Offers:
     return Offers(Candidate(setting.key, setting.summary) for setting in SETTINGS.values())
 
@@ -528,6 +534,7 @@ _tokens = _of_store(lambda store, _: store.tokens())
 _subscriptions = _of_store(lambda store, _: store.subscriptions())
 _changes = _of_store(lambda store, _: store.changes())
 _users = _of_store(Glance.users)
+_own_tones = _of_store(lambda store, _: store.tones())
 
 SOURCES: Mapping[str, Source] = {
     "--account": _accounts,
@@ -539,6 +546,8 @@ SOURCES: Mapping[str, Source] = {
     "push ID": _subscriptions,
     "token NAME": _tokens,
     "prefs NAME": _presets,
+    "TONE": _tones,
+    "audio remove TONE": _own_tones,
     "prefs undo ID": _changes,
     "USER": _users,
     "REF": _users,

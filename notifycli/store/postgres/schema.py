@@ -331,6 +331,10 @@ _OF_USERS = """
 CREATE INDEX preference_change_user ON preference_change (user_id, change_id DESC);
 """
 
+_TONES = """
+CREATE TABLE tone (name text COLLATE "C" PRIMARY KEY, sound bytea NOT NULL);
+"""
+
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_DIRECTORY, _PREFERENCES, _HISTORY, _TOKENS, _PUSH, _OUTBOX),
     (_RECEIVED,),
@@ -339,6 +343,7 @@ _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (_VAULT,),
     (_OF_CONVERSATIONS,),
     (_OF_USERS,),
+    (_TONES,),
 )
 VERSION = len(_MIGRATIONS)
 _OF_THE_LOG = ("received", "account_lease", "account_state")

@@ -442,3 +442,9 @@ def m016_find_changes_of_conversations(db: Database) -> None:
 def m017_find_changes_of_users(db: Database) -> None:
     """Find the changes of a user, newest first, without looking through those of all."""
     db.execute("CREATE INDEX preference_change_user ON preference_change (user_id, change_id DESC)")
+
+
+@migrations()
+def m018_add_tones(db: Database) -> None:
+    """Make room for tones of one's own."""
+    db.execute("CREATE TABLE tone (name TEXT PRIMARY KEY, sound BLOB NOT NULL)")

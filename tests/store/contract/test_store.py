@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from notifycli.errors import DataError, UsageError
+from notifycli.errors import DataError, NotPermittedError, UsageError
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
@@ -174,6 +174,27 @@ def test_the_last_use_of_a_token_is_noted_and_of_one_that_has_gone_nothing(store
     with store.change(1, "user remove", "tester") as change:
         change.remove(JANE)
     assert (store.tokens.all(), store.tokens.leftovers()) == ([], ["memory:1"])
+
+
+def test_tones_are_kept_by_name(store: Store) -> None:
+    store.tones.add("b.wav", b"\0RIFF\xff", replace=False)
+    store.tones.add("a.wav", b"", replace=False)
+    with pytest.raises(UsageError, match="already"):
+        store.tones.add("a.wav", b"x", replace=False)
+    store.tones.add("a.wav", b"x", replace=True)
+    assert store.tones.names() == ["a.wav", "b.wav"]
+    assert (store.tones.sound("b.wav"), store.tones.sound("c.wav")) == (b"\0RIFF\xff", None)
+    with store.change(1, "prefs set", "tester") as change:
+        change.set([Entry(Target(Layer.DEFAULT), "audio.tone", "a.wav")])
+    with (
+        pytest.raises(UsageError, match=r"there is no tone 'd\.wav'"),
+        store.change(1, "prefs set", "tester") as change,
+    ):
+        change.set([Entry(Target(Layer.DEFAULT), "audio.tone", "d.wav")])
+    with pytest.raises(NotPermittedError, match=r"names the tone 'a\.wav'"):
+        store.tones.remove("a.wav")
+    store.tones.remove("b.wav")
+    assert store.tones.names() == ["a.wav"]
 
 
 def test_names_of_presets_are_told_apart_without_regard_to_case(store: Store) -> None:
