@@ -15,11 +15,12 @@ from notifycli.cli.terminal import is_utf_8, printable
 from notifycli.errors import UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import ROLES
-from notifycli.rules.notifications import TYPES, Channel
+from notifycli.rules.notifications import SHIPPED_CHANNELS, TYPES, Channel, plug_ins
 from notifycli.rules.preferences import (
     GLOBS,
     UNTIL,
     InvalidPreferenceError,
+    UnknownChannelError,
     full_keys,
     nearest,
     read_value,
@@ -67,13 +68,26 @@ def a_number(
     return read
 
 
-def keys_of(text: str) -> tuple[str, ...]:
-    """Give the full keys that are meant by one or by a glob. Raises `UsageError`."""
+def keys_of(text: str, session: Session | None = None) -> tuple[str, ...]:
+    """Give the full keys that are meant by one or by a glob. Raises `UsageError`.
+
+    With a session also those of a channel that nothing here adds, as far as they are set.
+    """
     try:
         return full_keys(text)
     except InvalidPreferenceError as error:
-        hint = _did_you_mean(error) or "see all: notifycli prefs list --default"
-        raise UsageError(str(error), hint) from None
+        see_all = "see all: notifycli prefs list --default"
+        if isinstance(error, UnknownChannelError):
+            if session is not None and (kept := _keys_that_are_set(session, error.keys)):
+                return kept
+            see_all = "is its package not installed here? see the channels: notifycli channel list"
+        raise UsageError(str(error), _did_you_mean(error) or see_all) from None
+
+
+def _keys_that_are_set(session: Session, keys: tuple[str, ...]) -> tuple[str, ...]:
+    with session.store() as store:
+        stored = store.preferences(session.resolve_account(store)).set_keys()
+    return tuple(key for key in keys if key in stored)
 
 
 def read_assignment(text: str) -> list[tuple[str, str]]:
@@ -163,11 +177,11 @@ def _one_of(words: tuple[str, ...]) -> Callable[[str], str]:
 
 
 def _channel(text: str) -> Channel:
-    """Read the name of a channel."""
-    try:
-        return Channel(text.lower())
-    except ValueError:
-        raise none_of(text, tuple(Channel)) from None
+    """Read the name of a channel: one of ours, or one that a package here adds."""
+    name = text.lower()
+    if name in {*Channel, *SHIPPED_CHANNELS} or name in plug_ins():
+        return Channel(name)
+    raise none_of(text, tuple(Channel))
 
 
 def notification_type(text: str) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder().encode
 _SHORT = {row.type: row.short for row in TYPES}
-_MISSING = {Channel.EMAIL: ", no address", Channel.PUSH: ", no subscription", Channel.AUDIO: ""}
+_MISSING = {Channel.PUSH: ", no subscription", Channel.AUDIO: ""}
 _MINUTE = slice(5, 16)
 
 
@@ -128,5 +128,5 @@ def _why(decision: Decision) -> RenderableType:
     origin = f" ({decision.origin})" if decision.origin else ""
     if decision.outcome is Outcome.SUPPRESS:
         return Text(f"✗ {decision.reason}{origin}", style="red")
-    undelivered = "" if decision.deliverable else _MISSING[decision.channel]
+    undelivered = "" if decision.deliverable else _MISSING.get(decision.channel, ", no address")
     return Text(f"✓ fires{origin}{undelivered}", style="green")

@@ -329,12 +329,12 @@ class _Delivery:
         from notifycli.rules.decision import Selection  # noqa: PLC0415
         from notifycli.store.outbox import Scope  # noqa: PLC0415
 
-        channels = Channels(store, frozenset(SWITCHED_CHANNELS), self._writer.write)
+        channels = Channels(store, frozenset(SWITCHED_CHANNELS), self._writer.write, added=True)
         for channel in SWITCHED_CHANNELS:
             channels.ready(channel)  # or the log says at once why it isn't
         account = self._session.given_account
         terms = Terms(Selection(account=account))
-        scope = Scope(frozenset(SWITCHED_CHANNELS), account=account)
+        scope = Scope(account=account)
         warn_of_doubles(self._session, store, scope)
         feeder = Enqueuer(store, self._session.fallback_account(store), terms, channels)
         limits = Limits(int(store.configuration.get("deliver.concurrency") or 1))

@@ -179,8 +179,17 @@ class Channels:
     FIRST_PAUSE = 2 * SECOND
     LONGEST_PAUSE = 300 * SECOND
 
-    def __init__(self, store: Store, wanted: frozenset[Channel], log: Log = discard) -> None:
+    def __init__(
+        self,
+        store: Store,
+        wanted: frozenset[Channel],
+        log: Log = discard,
+        *,
+        added: bool = False,
+    ) -> None:
+        """Open none yet. `added`: the added channels are wanted too, whichever there are."""
         self._store = store
+        self._added = added
         self._wanted = wanted
         self._log = log
         self._senders: dict[Channel, Sender] = {}
@@ -194,7 +203,8 @@ class Channels:
         if channel in self._senders:
             return True
         pause = self._pauses.get(channel)
-        if channel not in self._wanted or (pause and _now() < pause.until):
+        wanted = channel in self._wanted or (self._added and channel.is_added)
+        if not wanted or (pause and _now() < pause.until):
             return False
         self.closed.pop(channel, None)
         self.broken.pop(channel, None)
@@ -262,6 +272,8 @@ class Channels:
 
 
 def _opener(channel: Channel) -> Callable[[Store], Sender]:
+    if channel.is_added:
+        raise ConfigurationError(f"nothing here sends by {channel} yet", "notifycli config list")
     opener: Callable[[Store], Sender] = import_module(MODULES[channel]).open_sender
     return opener
 

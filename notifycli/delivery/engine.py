@@ -86,7 +86,7 @@ class Engine:
         self._settled: list[Settled] = []
         self._held_until = 0
         self._budget = limits.limit
-        # Push has many services, and its sender a breaker for each.
+        # Push and added channels have many services, and their senders a breaker for each.
         one_service = (c for c in Channel if c is not Channel.PUSH)
         self._breakers: dict[Channel, Breaker] = {channel: Breaker() for channel in one_service}
         self._senders: dict[Channel, asyncio.Task[Sender | None]] = {}

@@ -13,9 +13,11 @@ HOUR = 3_600 * SECOND
 MOST_ATTEMPTS = 20
 FIRST_DELAY = 1 * SECOND
 LONGEST_DELAY = HOUR
-USEFUL = {Channel.EMAIL: 24 * HOUR, Channel.PUSH: 24 * HOUR, Channel.AUDIO: 60 * SECOND}
-"""How long after it was written a notice is worth sending: who hears a sound looks up now."""
-_WORDS = {24 * HOUR: "24 hours", 60 * SECOND: "a minute"}
+_A_DAY = 24 * HOUR
+USEFUL = {Channel.AUDIO: 60 * SECOND}
+"""How long after it was written a notice is worth sending, where that isn't a day: who hears a
+sound looks up now."""
+_WORDS = {_A_DAY: "24 hours", 60 * SECOND: "a minute"}
 
 Jitter = Callable[[float, float], float]
 """`random.uniform`, or what a test puts in its place."""
@@ -57,7 +59,7 @@ def delay(failures: int, after: float | None, jitter: Jitter) -> int:
 
 def check_age(notice: Leased, now: int) -> Settled | None:
     """Give the end of a notice that nobody has a use for any more; `None` if it is to be sent."""
-    useful = USEFUL[notice.channel]
+    useful = USEFUL.get(notice.channel, _A_DAY)
     if notice.member is None:
         why = f"user {notice.user_id} has left account {notice.account_id}"
         remedy = f"notifycli deliver drop {notice.id}"
@@ -82,7 +84,7 @@ def settle(notice: Leased, outcome: Outcome, now: int, jitter: Jitter) -> Settle
             due = now + delay(notice.attempts if outcome.tried else 0, outcome.after, jitter)
             if outcome.tried and notice.attempts + 1 >= MOST_ATTEMPTS:
                 why = f"given up after {MOST_ATTEMPTS} attempts: {outcome.why}"
-            elif due - notice.since > USEFUL[notice.channel]:
+            elif due - notice.since > USEFUL.get(notice.channel, _A_DAY):
                 why = f"given up, since the next attempt would come too late: {outcome.why}"
             else:
                 return Settled(

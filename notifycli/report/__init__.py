@@ -33,7 +33,7 @@ from notifycli.report.findings import (
 from notifycli.rules.counts import ConversationKey, Insight, Kind, Recipient
 from notifycli.rules.coverage import Unreached
 from notifycli.rules.decision import Reason, in_general
-from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.notifications import NotificationType, channel_order
 
 T = TypeVar("T", bound=Hashable)
 _MOST_ROWS = 60_000
@@ -218,8 +218,8 @@ def _busiest(
     return sorted(most, key=lambda p: (-most[p], p.account, p.conversation or 0))[:_PLACES]
 
 
-def _kind_order(kind: Kind) -> tuple[int, int]:
-    return list(Channel).index(kind.channel), list(NotificationType).index(kind.type)
+def _kind_order(kind: Kind) -> tuple[object, ...]:
+    return channel_order(kind.channel), list(NotificationType).index(kind.type)
 
 
 def _embed(data: Any) -> str:

@@ -15,7 +15,7 @@ from notifycli.events.timestamps import SECOND
 from notifycli.rules.counts import HOURS_A_DAY, Insight, Kind, Recipient, Switch
 from notifycli.rules.coverage import Unreached
 from notifycli.rules.decision import Reason, RecipientFields, in_general
-from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel
+from notifycli.rules.notifications import TYPES, Channel
 from notifycli.rules.preferences import AUDIO_EVENTS, Layer, short_key
 
 MOST_HELD = 10_000
@@ -336,7 +336,8 @@ def _order(switch: Switch) -> tuple[object, ...]:
 
 def _text(switch: Switch, people: People) -> str:
     subject = SUBJECTS.get(switch.kind.type)
-    what = _SENT[switch.kind.channel] + (f" about {subject}" if subject else "")
+    channel = switch.kind.channel
+    what = _SENT.get(channel, f"messages by {channel}") + (f" about {subject}" if subject else "")
     if switch.layer is Layer.LOCK:
         return f"no {what} for anybody: that is locked on"
     if switch.agent is None:
@@ -353,7 +354,7 @@ def _command(switch: Switch, *, several: bool) -> str:
     else:
         inbox = "" if switch.inbox is None else f" --inbox {switch.inbox}"
         whose = f" -u {shlex.quote(agent.name)}{inbox}"
-    off = f"{kind_name(kind)}={'off' if kind.channel in SWITCHED_CHANNELS else 'none'}"
+    off = f"{kind_name(kind)}={'none' if kind.channel is Channel.AUDIO else 'off'}"
     return f"notifycli prefs set{whose}{account} {off}"
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 from notifycli.events.timestamps import SECOND, to_datetime
 from notifycli.rules.decision import ChangedDecision, ChangeKind, Reason, RecipientFields, key_of
 from notifycli.rules.ladder import channels_of
-from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.notifications import Channel, NotificationType, channel_order
 from notifycli.rules.plan import Evaluator, Everyone, Plan
 from notifycli.rules.preferences import Layer
 from notifycli.rules.state import Assumptions
@@ -25,7 +25,6 @@ G = TypeVar("G")
 HOURS_A_DAY = 24
 _QUARTER = 15 * 60 * SECOND
 """Every zone's offset has been a multiple of it for half a century."""
-_CHANNELS = list(Channel)
 _TYPES = list(NotificationType)
 Takes = Callable[[int, int, Channel, NotificationType], bool]
 """Whether (account, user, channel, type) is to be counted."""
@@ -334,6 +333,8 @@ class Counts(Struct):
         for recipient in decided if times else ():
             key = recipient.user_id, recipient.email, recipient.channel, recipient.type
             if takes is None or takes(account, key[0], key[2], key[3]):
+                if recipient.channel.is_added:
+                    self.decided[key] = self.decided.get(key, 0) + times
                 if recipient.reason is Reason.ENABLED:
                     self.fired[key] += times
                 if recipient in evaluator.recipients.held:
@@ -362,7 +363,7 @@ def _decided_in_inbox(plan: Plan, evaluator: Evaluator) -> Iterator[RecipientFie
 
 
 def _order(key: Key) -> tuple[object, ...]:
-    return key[0], key[1] or "", _CHANNELS.index(key[2]), _TYPES.index(key[3])
+    return key[0], key[1] or "", channel_order(key[2]), _TYPES.index(key[3])
 
 
 def _sum_by(counts: Counter[K], group: Callable[[K], G]) -> Counter[G]:

@@ -10,7 +10,7 @@ from notifycli.rules.counts import Insight, Kind, PlacedKey
 from notifycli.rules.directory import User
 from notifycli.rules.ladder import channels_of
 from notifycli.rules.layers import Preferences, Values, as_read_by
-from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.notifications import Channel, NotificationType, added_switch
 from notifycli.rules.preferences import AUDIO_EVENTS, UNTIL, Layer
 from notifycli.rules.replay import Account
 
@@ -57,7 +57,9 @@ def unreached(
 
 
 def _types(accounts: Collection[Preferences], fired: Mapping[Kind, int]) -> Iterator[Unreached]:
-    for channel in Channel:
+    names = (key for preferences in accounts for key in preferences.set_keys())
+    added = {switch[0] for key in names if (switch := added_switch(key))}
+    for channel in (*Channel, *sorted(added)):
         for type_ in NotificationType:
             if not fired.get(Kind(channel, type_)):
                 key, is_on = _switch(channel, type_)
@@ -67,7 +69,7 @@ def _types(accounts: Collection[Preferences], fired: Mapping[Kind, int]) -> Iter
 
 def _switch(channel: Channel, type_: NotificationType) -> tuple[str, Callable[[str], bool]]:
     """Return the key of a type's switch ("" if it has none), and which of its values are on."""
-    if channel in channels_of(type_):
+    if channel in channels_of(type_) or added_switch(f"{channel}.{type_}"):
         key = "audio" if channel is Channel.AUDIO else f"{channel}.{type_}"
         return key, lambda value: value not in _OFF
     sounding = (name for name, of in AUDIO_EVENTS.items() if of is type_)

@@ -15,7 +15,7 @@ from msgspec.structs import astuple
 from notifycli.events.event import Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.layers import Preferences, Resolved
-from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, Channel, NotificationType
+from notifycli.rules.notifications import TYPES, Channel, NotificationType
 from notifycli.rules.preferences import AUDIO_EVENTS, Layer, nearest, short_key
 
 
@@ -237,8 +237,6 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
     Reason.VIEWING: Explanation("{name} had the conversation open, in front"),
     Reason.WINDOW_VISIBLE: Explanation("the app's window was in front", "audio.when", "always"),
 }
-_ON = {Channel.AUDIO: "all", Channel.EMAIL: "on", Channel.PUSH: "on"}
-_OFF = {Channel.AUDIO: "none", Channel.EMAIL: "off", Channel.PUSH: "off"}
 
 
 class DecidingPreference(NamedTuple):
@@ -255,14 +253,15 @@ def deciding(
 ) -> DecidingPreference | None:
     """Give the preference behind a reason that held for a decision; `None` if none is."""
     explanation, channel, type_ = EXPLANATIONS[reason], decision.channel, decision.type
-    left_out = resolve_for(decision, "audio", preferences).value not in _OFF.values()
+    left_out = resolve_for(decision, "audio", preferences).value != "none"
     key = _key_behind(reason, channel, type_, left_out=left_out and reason is Reason.DISABLED)
     if not key:
         return None
     value, layer = resolve_for(decision, key, preferences)
     if key == _SOUNDING:
         return DecidingPreference(key, value, layer, _with_or_without(type_, value))
-    instead = explanation.instead.format(on=_ON[channel], off=_OFF[channel])
+    on, off = ("all", "none") if channel is Channel.AUDIO else ("on", "off")
+    instead = explanation.instead.format(on=on, off=off)
     return DecidingPreference(key, value, layer, instead)
 
 
@@ -281,7 +280,7 @@ def key_of(decided: RecipientFields) -> str:
 def _key_behind(
     reason: Reason, channel: Channel, type_: NotificationType, *, left_out: bool
 ) -> str:
-    if channel in SWITCHED_CHANNELS:
+    if channel is not Channel.AUDIO:
         switch = f"{channel}.{type_}"
     else:
         switch = _SOUNDING if left_out or type_ is not NotificationType.NEW_MESSAGE else "audio"
@@ -340,5 +339,7 @@ def sentence(
     if reason is Reason.ENABLED and decision.deliverable is False:
         if decision.channel is Channel.PUSH:
             return f"{told}, but there is no subscription to send it to"
+        if decision.channel.is_added:
+            return f"{told}, but there is no address on {decision.channel} to send it to"
         return f"{told}, but there is no {'confirmed ' * bool(decision.email)}address to send it to"
     return told

@@ -35,6 +35,8 @@ class User(Struct, frozen=True):
     """What the custom role allows (Chatwoot Enterprise); `None` without one."""
     made_up: bool = False
     """Whether the id is ours alone, and gives way to Chatwoot's once that is known."""
+    added: frozenset[Channel] = frozenset()
+    """The added channels on which there is an address for what is sent to them."""
 
     def reachable(self, channel: Channel) -> bool:
         """Whether what fires on the channel has somewhere to go."""
@@ -42,6 +44,8 @@ class User(Struct, frozen=True):
             return True
         if channel is Channel.EMAIL:
             return bool(self.email) and self.confirmed is not False
+        if channel.is_added:
+            return channel in self.added
         return self.subscribed
 
 

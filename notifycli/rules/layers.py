@@ -20,6 +20,7 @@ from notifycli.rules.notifications import (
     TYPES,
     Channel,
     NotificationType,
+    added_switch,
 )
 from notifycli.rules.preferences import AUDIO_EVENTS, BEYOND, KEYS, UNTIL, Layer
 from notifycli.rules.profile import NOTIFYCLI, Profile
@@ -33,6 +34,7 @@ _LEAVING = "participants_after_resolve"
 _SOUNDING = "audio.events"
 _LINKING = frozenset[str]()
 """Keys with which an event of one conversation can decide about another, once anybody sets them."""
+_AUDIO_ONLY = (Channel.AUDIO,)
 T = TypeVar("T")
 Values = Mapping[str, str]
 """Full key to value, as stored."""
@@ -106,6 +108,14 @@ class Preferences(Struct):
         for of_layer in (self.user, self.inbox, self.conversation):
             yield from of_layer.values()
 
+    def set_keys(self) -> frozenset[str]:
+        """Return all keys that any layer sets."""
+        return frozenset().union(*self.layers())
+
+    def every_key(self) -> list[str]:
+        """Return all keys that there are, those of added channels that any layer sets last."""
+        return [*KEYS, *sorted(filter(added_switch, self.set_keys()))]
+
     def _layers(self, user: int | None, inbox: int | None) -> tuple[tuple[Layer, Values], ...]:
         own = {} if user is None else self.user.get(user, {})
         here = {} if user is None or inbox is None else self.inbox.get((user, inbox), {})
@@ -117,12 +127,19 @@ class Preferences(Struct):
         )
 
 
+def switch_of(key: str) -> tuple[Channel, NotificationType] | None:
+    """Return the channel and the type that a full key switches; `None` if it is no switch."""
+    return _SWITCHES.get(key) or added_switch(key)
+
+
 class Settings(Struct, frozen=True):
     """What one user wants (in one inbox), read once, each value with its origin."""
 
     enabled: Mapping[tuple[Channel, NotificationType], Resolved[bool]]
     switched_on: Mapping[NotificationType, tuple[tuple[Channel, Layer], ...]]
     """The channels on which a type is on, in their order, with the layer that says so."""
+    added: Mapping[NotificationType, tuple[Channel, ...]]
+    """The added channels on which a layer sets a type, in their order."""
     audio: Resolved[frozenset[str]]
     """The sets of conversations that sound: `assigned`, `unassigned`, `others`; none if empty.
 
@@ -140,6 +157,12 @@ class Settings(Struct, frozen=True):
     connected_for: int
     """For how long it holds that a user is connected, in microseconds."""
 
+    def channels(self, type_: NotificationType) -> tuple[Channel, ...]:
+        """Return the channels on which a type is decided, in their order."""
+        if type_ is NotificationType.NEW_MESSAGE:
+            return _AUDIO_ONLY
+        return (*SWITCHED_CHANNELS, *self.added.get(type_, ()))
+
 
 _AUDIO_SETS = {"none": frozenset[str](), "all": frozenset({"assigned", "unassigned", "others"})}
 _NOT_READ = frozenset({"not read"})
@@ -154,7 +177,7 @@ def as_read_by(profile: Profile, preferences: Preferences) -> Preferences:
     if not profile.is_chatwoot:
         return preferences
     unassigned = (f"{channel}.{_UNASSIGNED}" for channel in SWITCHED_CHANNELS)
-    gone = {"quiet_hours", *unassigned, *BEYOND}
+    gone = {"quiet_hours", *unassigned, *BEYOND, *filter(added_switch, preferences.set_keys())}
     return Preferences(
         _without(preferences.lock, gone),
         {},
@@ -244,10 +267,14 @@ class SettingsBook:
         type_: NotificationType,
         user: int,
         event: Event,
-        channels: Iterable[Channel] = SWITCHED_CHANNELS,
+        channels: Collection[Channel] = (),
     ) -> bool:
-        """Whether any layer sets a type for a user, on or off, where an event is."""
-        enabled = self.in_event(user, event).enabled
+        """Whether any layer sets a type for a user, on or off, where an event is: on any channel.
+
+        Or on any of those that are named.
+        """
+        settings = self.in_event(user, event)
+        enabled, channels = settings.enabled, channels or settings.channels(type_)
         return any(enabled[channel, type_].origin is not Layer.BUILTIN for channel in channels)
 
     def own(self, user: int, event: Event) -> Settings | None:
@@ -284,9 +311,8 @@ def links_conversations(preferences: Preferences) -> bool:
 
 
 def _beyond_chatwoot(preferences: Preferences) -> frozenset[NotificationType]:
-    layers = [*preferences.layers()]
-    of = {key: type_ for key, (_, type_) in _SWITCHES.items() if type_ in BEYOND_CHATWOOT}
-    return frozenset(type_ for key, type_ in of.items() if any(key in values for values in layers))
+    types = {switch[1] for key in preferences.set_keys() if (switch := switch_of(key))}
+    return BEYOND_CHATWOOT.intersection(types)
 
 
 def read_settings(
@@ -318,13 +344,16 @@ def read_settings(
         sets, audio = frozenset(), events
     seconds = Duration.parse(inactive.value).microseconds
     own = preferences.own_keys(user, inbox).union(apart)
-    enabled, switched_on = _switches(own, resolved, everybodys)
+    if everybodys is None:
+        own = {*own, *filter(added_switch, (*preferences.lock, *preferences.default))}
+    enabled, switched_on, added = _switches(own, resolved, everybodys)
     for name, type_ in AUDIO_EVENTS.items():
         enabled[Channel.AUDIO, type_] = Resolved(name in sounding, events.origin)
     switched_on[NotificationType.NEW_MESSAGE] = ((Channel.AUDIO, audio.origin),) if sets else ()
     return Settings(
         enabled=enabled,
         switched_on=switched_on,
+        added=added,
         audio=Resolved(sets, audio.origin),
         leaves_out_messages=leaves_out_messages,
         audio_when=resolved("audio.when"),
@@ -343,24 +372,30 @@ def _switches(
 ) -> tuple[
     dict[tuple[Channel, NotificationType], Resolved[bool]],
     dict[NotificationType, tuple[tuple[Channel, Layer], ...]],
+    dict[NotificationType, tuple[Channel, ...]],
 ]:
-    """Return each switch, and by type the channels on which it is on.
+    """Return each switch, by type the channels on which it is on, and the added ones that are set.
 
     Those of their `own` are read; the others are everybody's, if there is such a thing yet.
     """
-    keys = _SWITCHES.keys() if everybodys is None else _SWITCHES.keys() & own
+    keys = {key: switch for key in own if (switch := switch_of(key))}
+    if everybodys is None:
+        keys |= _SWITCHES
     enabled = {} if everybodys is None else dict(everybodys.enabled)
     switched_on = {} if everybodys is None else dict(everybodys.switched_on)
-    for key in keys:
+    added = {} if everybodys is None else dict(everybodys.added)
+    for key, (channel, type_) in keys.items():
         value, origin = resolved(key)
-        enabled[_SWITCHES[key]] = Resolved(value == "on", origin)
-    for type_ in {_SWITCHES[key][1] for key in keys}:
+        enabled[channel, type_] = Resolved(value == "on", origin)
+        if channel.is_added:
+            added[type_] = tuple(sorted({*added.get(type_, ()), channel}))
+    for type_ in {type_ for _, type_ in keys.values()}:
         switched_on[type_] = tuple(
             (channel, enabled[channel, type_].origin)
-            for channel in SWITCHED_CHANNELS
+            for channel in (*SWITCHED_CHANNELS, *added.get(type_, ()))
             if enabled[channel, type_].value
         )
-    return enabled, switched_on
+    return enabled, switched_on, added
 
 
 @lru_cache(256)

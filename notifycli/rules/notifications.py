@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+_LONGEST_NAME = 32
+_added: dict[str, Channel] = {}
+
 
 class Channel(StrEnum):
-    """A way on which a notification reaches a user."""
+    """A way on which a notification reaches a user.
+
+    Beside those that are named here, which alone are listed, any name stands for a channel that a
+    package may add: `Channel("slack")`. It is one for the whole process, as the named ones are.
+    """
 
     EMAIL = "email"
     PUSH = "push"
     AUDIO = "audio"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Channel | None:
+        if not isinstance(value, str) or not _is_name(value):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return _added.setdefault(value, member)
+
+    @property
+    def is_added(self) -> bool:
+        """Whether a package adds it."""
+        return self not in _OWN_CHANNELS
+
+
+def _is_name(text: str) -> bool:
+    plain = text.isascii() and text.replace("-", "").isalnum() and text == text.lower()
+    return plain and text[0].isalpha() and len(text) <= _LONGEST_NAME
+
+
+_OWN_CHANNELS = frozenset(Channel)
+
+
+def channel_order(channel: Channel) -> tuple[int, str]:
+    """Return by what channels are sorted: added ones come last, by name."""
+    return (3, channel) if channel.is_added else (_PLACES[channel], "")
+
+
+_PLACES = {channel: place for place, channel in enumerate(Channel)}
 
 
 class NotificationType(StrEnum):
@@ -147,6 +189,30 @@ TYPES = (
     ),
 )
 
+SHIPPED_CHANNELS = {
+    "webhook": "notifycli",
+    **dict.fromkeys(
+        ("slack", "teams", "discord", "telegram", "signal", "ntfy", "sms", "apprise"),
+        "notifycli[apprise]",
+    ),
+}
+"""The added channels that this program has a plug-in for, and what is installed for it."""
+ENTRY_POINTS = "notifycli.channels"
+
+
+@cache
+def plug_ins() -> Mapping[str, EntryPoint]:
+    """Return what other installed packages add a channel with, by the channel's name.
+
+    All installed packages are looked through: for whoever names a channel that isn't known.
+    """
+    from importlib.metadata import entry_points  # noqa: PLC0415 - few name such a channel
+
+    found = {one.name: one for one in entry_points(group=ENTRY_POINTS)}
+    own = {*_OWN_CHANNELS, *SHIPPED_CHANNELS}
+    return {name: found[name] for name in sorted(found.keys() - own) if _is_name(name)}
+
+
 SWITCHED_CHANNELS = (Channel.EMAIL, Channel.PUSH)
 """The channels on which each type can be on or off, in the order of their decisions."""
 
@@ -159,3 +225,14 @@ NEW_MESSAGE_TYPES = frozenset(
         NotificationType.UNASSIGNED_MESSAGE,
     }
 )
+_NAMED_TYPES = {row.type.value: row.type for row in TYPES}
+
+
+@lru_cache(4096)
+def added_switch(key: str) -> tuple[Channel, NotificationType] | None:
+    """Return the added channel and the type that a full key switches; `None` for other keys."""
+    name, _, rest = key.partition(".")
+    type_ = _NAMED_TYPES.get(rest)
+    if type_ is None or name in _OWN_CHANNELS or not _is_name(name):
+        return None
+    return Channel(name), type_

@@ -24,19 +24,19 @@ from notifycli.rules.directory import Directory, User
 from notifycli.rules.ladder import (
     Case,
     audio_set_of,
-    channels_of,
     first_that_holds,
     judge,
     ladders_of,
     not_audible,
 )
-from notifycli.rules.layers import Preferences, Settings, SettingsBook, as_read_by
+from notifycli.rules.layers import Preferences, Settings, SettingsBook, as_read_by, switch_of
 from notifycli.rules.notifications import (
     NEW_MESSAGE_TYPES,
     SWITCHED_CHANNELS,
     TYPES,
     Channel,
     NotificationType,
+    added_switch,
 )
 from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import Profile
@@ -47,10 +47,10 @@ _AUDIO = NotificationType.NEW_MESSAGE
 _MENTION = NotificationType.MENTION
 Everyone = tuple[RecipientFields, ...]
 _OFF = ("off", "none")
-_KEYS = {
-    "audio": NotificationType.NEW_MESSAGE,
-    **{f"{channel}.{row.type}": row.type for channel in SWITCHED_CHANNELS for row in TYPES},
-}
+_KEYS = (
+    "audio",
+    *(f"{channel}.{row.type}" for channel in SWITCHED_CHANNELS for row in TYPES),
+)
 
 
 class Recipients:
@@ -120,8 +120,8 @@ class Choice(Struct, frozen=True, gc=False):
 
     user: int
     settings: Settings
-    on: bool
-    """Whether the type is switched on, on one channel or on both."""
+    wants: bool
+    """Whether the type is switched on, on any channel, or set on an added one, on or off."""
     decided: Everyone
     """What is decided if nothing stands in the way: one a channel, in their order."""
 
@@ -149,7 +149,8 @@ class Choices:
     def wanting(self, type_: NotificationType, users: Collection[int]) -> Collection[int]:
         """Return those of the users who may have a type switched on, in their order.
 
-        Of all the others it is sure that they have it switched off, in every inbox.
+        Of all the others it is sure that they have it switched off, in every inbox, and that no
+        layer sets it on an added channel.
         """
         wanting = self._wanting[type_]
         if wanting is None:
@@ -162,15 +163,13 @@ class Choices:
         found = self._known.get(key)
         if found is None:
             settings = self._settings.of(user, inbox)
-            on = bool(settings.switched_on[type_])
-            decided = self._unhindered(type_, user, settings)
-            found = self._known[key] = Choice(user, settings, on, decided)
+            found = self._known[key] = self.own(type_, user, settings)
         return found
 
     def own(self, type_: NotificationType, user: int, settings: Settings) -> Choice:
         """Return the same by settings that are of a conversation."""
-        decided = self._unhindered(type_, user, settings)
-        return Choice(user, settings, bool(settings.switched_on[type_]), decided)
+        wants = bool(settings.switched_on[type_]) or type_ in settings.added
+        return Choice(user, settings, wants, self._unhindered(type_, user, settings))
 
     def _unhindered(self, type_: NotificationType, user: int, settings: Settings) -> Everyone:
         on, of = dict(settings.switched_on[type_]), self._recipients.of
@@ -188,7 +187,7 @@ class Choices:
                 on=False,
                 left_out=channel is Channel.AUDIO and settings.leaves_out_messages,
             )
-            for channel in channels_of(type_)
+            for channel in settings.channels(type_)
         )
 
     def hindered(
@@ -217,7 +216,7 @@ class Choices:
         self, type_: NotificationType, user: int, reason: Reason, settings: Settings
     ) -> Everyone:
         of, on = self._recipients.of, dict(settings.switched_on[type_])
-        return tuple(of(user, type_, c, reason, None, on=c in on) for c in channels_of(type_))
+        return tuple(of(user, type_, c, reason, None, on=c in on) for c in settings.channels(type_))
 
     def not_covered(self, user: int, settings: Settings) -> Everyone:
         """Return what is decided of a user whose choice of sounds leaves the conversation out."""
@@ -236,17 +235,33 @@ def _origin(settings: Settings, channel: Channel, type_: NotificationType) -> La
 
 def _wanting(preferences: Preferences) -> dict[NotificationType, frozenset[int] | None]:
     """Return who may have each type switched on somewhere; `None` for everybody."""
-    found: dict[NotificationType, set[int]] = {type_: set() for type_ in _KEYS.values()}
+    found: defaultdict[NotificationType, set[int]] = defaultdict(set)
     places = chain(preferences.inbox.items(), preferences.conversation.items())
     of_places = ((user, values) for (user, _), values in places)
     for user, values in chain(preferences.user.items(), of_places):
         for key, value in values.items():
-            if value not in _OFF and key in _KEYS and key not in preferences.lock:
-                found[_KEYS[key]].add(user)
+            type_ = _type_of(key)
+            if type_ is not None and _counts(key, value) and key not in preferences.lock:
+                found[type_].add(user)
     for_all = {
-        type_ for key, type_ in _KEYS.items() if preferences.resolve(key, None).value not in _OFF
+        _type_of(key)
+        for key in (*_KEYS, *preferences.lock, *preferences.default)
+        if _counts(key, preferences.resolve(key, None).value)
     }
-    return {type_: None if type_ in for_all else frozenset(found[type_]) for type_ in found}
+    return {
+        type_: None if type_ in for_all else frozenset(found[type_]) for type_ in NotificationType
+    }
+
+
+def _counts(key: str, value: str) -> bool:
+    """Whether a value of a switch makes decisions that are not known without it."""
+    return value not in _OFF or added_switch(key) is not None
+
+
+def _type_of(key: str) -> NotificationType | None:
+    """Return which type a key switches; `None` for other keys."""
+    switch = switch_of(key)
+    return switch[1] if switch else _AUDIO if key == "audio" else None
 
 
 def _together(
@@ -610,7 +625,7 @@ class Evaluator:
         if type_ is _AUDIO and audio_set_of(case.conversation, user) not in settings.audio.value:
             return choices.not_covered(user, settings)
         decided = choice.decided
-        if choice.on:
+        if choice.wants:
             decided = self._at_moment(case, decided)
             self._keep_notified(case, decided)
         elif self.profile.one_row:
@@ -701,7 +716,7 @@ class Evaluator:
             restricted, of = self.directory.restricted, self._choices.of
             members = tuple(user for user in users if user not in restricted)
             each = (of(type_, user, place) for user in self._choices.wanting(type_, members))
-            choices = [choice for choice in each if choice.on]
+            choices = [choice for choice in each if choice.wants]
             known = self.audiences[type_, place, team] = Audience(
                 members,
                 frozenset(members),

@@ -13,7 +13,14 @@ from functools import cache
 from msgspec import Struct
 
 from notifycli.events.timestamps import format_moment, parse_moment
-from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, NotificationType
+from notifycli.rules.notifications import (
+    SHIPPED_CHANNELS,
+    SWITCHED_CHANNELS,
+    TYPES,
+    NotificationType,
+    added_switch,
+    plug_ins,
+)
 from notifycli.rules.quiet_hours import (
     Duration,
     QuietHours,
@@ -63,6 +70,14 @@ class InvalidPreferenceError(ValueError):
     def __init__(self, message: str, *, nearest: str = "") -> None:
         super().__init__(message)
         self.nearest = nearest
+
+
+class UnknownChannelError(InvalidPreferenceError):
+    """A key of a channel for which there is no plug-in here; `keys` are its full names."""
+
+    def __init__(self, message: str, keys: tuple[str, ...], *, nearest: str) -> None:
+        super().__init__(message, nearest=nearest)
+        self.keys = keys
 
 
 class Key(Struct, frozen=True):
@@ -151,8 +166,20 @@ def _switches() -> Iterator[Key]:
             )
 
 
-KEYS: Mapping[str, Key] = {
-    key.name: key
+class _Keys(dict[str, Key]):
+    """The keys that there always are; one of an added channel is found where it is asked for."""
+
+    def __missing__(self, name: str) -> Key:
+        if (switch := added_switch(name)) is None:
+            raise KeyError(name)
+        channel, type_ = switch
+        row = next(row for row in TYPES if row.type is type_)
+        how = f"a message by {channel} when {row.fires_when}"
+        return Key(name, "off", _SWITCHED, how, _read_switch, beyond=True)
+
+
+KEYS: Mapping[str, Key] = _Keys(
+    (key.name, key)
     for key in (
         Key(
             "audio",
@@ -234,7 +261,7 @@ KEYS: Mapping[str, Key] = {
             beyond=True,
         ),
     )
-}
+)
 
 BEYOND = frozenset(name for name, key in KEYS.items() if key.beyond)
 """What is this program's own, and isn't listed until a layer sets it."""
@@ -267,6 +294,8 @@ def full_keys(text: str) -> tuple[str, ...]:
     except KeyError:
         if "*" in word and (found := _matching(word)):
             return found
+        if found := _keys_of_added(word):
+            return found
         message = f"there is no preference {text!r}"
         raise InvalidPreferenceError(message, nearest=_nearest_keys(text.strip().lower())) from None
 
@@ -283,10 +312,33 @@ def _matching(glob: str) -> tuple[str, ...]:
     )
 
 
+def _keys_of_added(word: str) -> tuple[str, ...]:
+    """Give the keys of an added channel that a word stands for: none, one, or a glob's.
+
+    Raises `UnknownChannelError` where nothing here adds the channel.
+    """
+    channel, _, rest = word.partition(".")
+    named = [row.type for row in TYPES if rest in {row.short, row.type.value}]
+    types = [row.type for row in TYPES if not row.beyond] if rest == "*" else named
+    keys = tuple(f"{channel}.{type_}" for type_ in types if added_switch(f"{channel}.{type_}"))
+    if keys and channel not in SHIPPED_CHANNELS and channel not in plug_ins():
+        known = (*SWITCHED_CHANNELS, *SHIPPED_CHANNELS, *plug_ins())
+        near = nearest(channel, known)
+        if near in SWITCHED_CHANNELS:
+            return ()
+        message = f"there is no preference {word!r}: nothing here adds a channel {channel!r}"
+        raise UnknownChannelError(message, keys, nearest=f"{near}.{rest}" if near else "")
+    return keys
+
+
 def _nearest_keys(word: str) -> str:
     """Give what a channel or a type stands for where it is named alone, else the nearest key."""
-    if f"{word}.*" in GLOBS:
+    channel, dot, rest = word.partition(".")
+    if f"{word}.*" in GLOBS or word in SHIPPED_CHANNELS:
         return f"{word}.*"
+    if dot and (channel in SHIPPED_CHANNELS or channel in plug_ins()):
+        near = nearest(rest, tuple(row.short for row in TYPES))
+        return f"{channel}.{near}" if near else f"{channel}.*"
     alone = [f"{channel}.{word}" for channel in SWITCHED_CHANNELS]
     if alone[0] in spellings():
         return " or ".join(alone)
@@ -302,6 +354,8 @@ def _nearest_keys(word: str) -> str:
 @cache
 def short_key(key: str) -> str:
     """Give the name that a hand types: `email.created` for `email.conversation_creation`."""
+    if (switch := added_switch(key)) is not None:
+        return next(f"{switch[0]}.{row.short}" for row in TYPES if row.type is switch[1])
     return next(
         (text for text, names in spellings().items() if names == (key,) and len(text) < len(key)),
         key,

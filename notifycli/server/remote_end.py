@@ -17,7 +17,7 @@ from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import LARGEST_ID
 from notifycli.replay.sources import BadLines, Inputs, read_records
 from notifycli.rules.directory import Inbox, Team, User, address_fault
-from notifycli.rules.notifications import Channel
+from notifycli.rules.notifications import added_switch
 from notifycli.rules.preferences import (
     KEYS,
     InvalidPreferenceError,
@@ -92,7 +92,7 @@ def list_changes(store: Store, call: Call) -> remote_format.Past:
 
 def list_notices(store: Store, call: Call) -> remote_format.Notices:
     """Answer what the outbox has of the account."""
-    scope = Scope(frozenset(Channel), account=call.account)
+    scope = Scope(account=call.account)
     found = [one for state in NoticeState for one in store.outbox.in_state(state, scope)]
     found.sort(key=lambda one: one.id)
     return remote_format.Notices(found[-MOST_NOTICES:], complete=len(found) <= MOST_NOTICES)
@@ -196,7 +196,7 @@ def _entry(change: Change, value: remote_format.Value) -> Entry:
     layer, named = value.layer, (value.user_id, value.inbox_id, value.conversation_id)
     if (layer, *(one is not None for one in named)) not in _PLACES:
         raise DataError(f"{value.key}: there is no such place in layer {layer}")
-    if value.key not in KEYS:
+    if value.key not in KEYS and added_switch(value.key) is None:
         raise DataError(f"there is no preference {value.key!r}")
     if value.value is not None:
         if value.user_id is not None:

@@ -303,7 +303,7 @@ def _display(value: str | None) -> str:
 Item = User | Inbox | Team
 
 _TYPES: dict[str, type[Item]] = {"user": User, "inbox": Inbox, "team": Team}
-_UNTOLD = ("made_up", "subscribed")
+_UNTOLD = ("made_up", "subscribed", "added")
 
 
 class DirectoryStep(Struct):

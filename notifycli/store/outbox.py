@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 from msgspec import Struct, convert
 
 from notifycli.events.timestamps import SECOND
-from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.notifications import Channel, NotificationType, channel_order
 from notifycli.store.received_events import AccountPlace
 
 
@@ -104,17 +104,24 @@ class Settled(NamedTuple):
 class Scope(NamedTuple):
     """Which notices are meant."""
 
-    channels: frozenset[Channel]
+    channels: frozenset[Channel] | None = None
+    """`None` for all."""
     users: frozenset[tuple[int, int]] | None = None
     """(account, user); `None` for everybody."""
     account: int | None = None
     """`None` for all accounts."""
 
+    def takes(self, channel: Channel) -> bool:
+        """Whether notices on a channel are meant."""
+        return self.channels is None or channel in self.channels
+
     def where(self) -> tuple[str, list[object]]:
         """Return the condition on the table `n`, and its parameters."""
-        # IN () is no SQL.
-        condition = f"n.channel IN ({', '.join('?' * len(self.channels)) or 'NULL'})"
-        parameters: list[object] = [*sorted(self.channels)]
+        condition, parameters = "1 = 1", list[object]()
+        if self.channels is not None:
+            # IN () is no SQL.
+            condition = f"n.channel IN ({', '.join('?' * len(self.channels)) or 'NULL'})"
+            parameters += sorted(self.channels)
         if self.account is not None:
             condition += " AND n.account_id = ?"
             parameters.append(self.account)
@@ -128,7 +135,7 @@ class Scope(NamedTuple):
         return condition, parameters
 
 
-EVERY_CHANNEL = Scope(frozenset(Channel))
+EVERY_CHANNEL = Scope()
 
 
 class Noted(Struct, frozen=True, kw_only=True):
@@ -469,7 +476,7 @@ class SQLOutbox:
     def open_channels(self) -> list[Channel]:
         rows = self._rows(f"SELECT DISTINCT channel FROM notice n WHERE {_OPEN}")
         found = {row[0] for row in rows}
-        return [channel for channel in Channel if channel in found]
+        return sorted(map(Channel, found), key=channel_order)
 
     def counts(self, scope: Scope = EVERY_CHANNEL) -> list[StateCount]:
         condition, parameters = scope.where()
@@ -481,8 +488,8 @@ class SQLOutbox:
             *parameters,
         )
         found = [StateCount(Channel(row[0]), NoticeState(row[1]), *row[2:]) for row in rows]
-        states, channels = list(NoticeState), list(Channel)
-        return sorted(found, key=lambda c: (channels.index(c.channel), states.index(c.state)))
+        states = list(NoticeState)
+        return sorted(found, key=lambda c: (channel_order(c.channel), states.index(c.state)))
 
     def in_state(self, state: NoticeState, scope: Scope = EVERY_CHANNEL) -> Iterator[Noted]:
         condition, parameters = scope.where()

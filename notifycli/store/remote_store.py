@@ -210,8 +210,15 @@ class RemoteStore(SQLStore):
 
     def directory(self, account: int) -> Directory:
         users = self.users(account)
-        reached = {user.id for user in self._state.users if user.subscribed}
-        told = (msgspec.structs.replace(one, subscribed=one.id in reached) for one in users)
+        known = {user.id: user for user in self._state.users}
+        told = (
+            msgspec.structs.replace(
+                one, subscribed=known[one.id].subscribed, added=known[one.id].added
+            )
+            if one.id in known
+            else one
+            for one in users
+        )
         return Directory(told, self.inboxes(account), self.teams(account))
 
     def events(self, conversations: Iterable[int]) -> Iterator[remote_format.Events]:
@@ -328,7 +335,7 @@ class _Notices(SQLOutbox):
     def in_state(self, state: NoticeState, scope: Scope = EVERY_CHANNEL) -> Iterator[Noted]:
         for one in self._notices:
             in_scope = scope.users is None or (one.account_id, one.user_id) in scope.users
-            if one.state == state and in_scope and one.channel in scope.channels:
+            if one.state == state and in_scope and scope.takes(one.channel):
                 yield one
 
 

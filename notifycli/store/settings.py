@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from notifycli.errors import ConfigurationError, UsageError
+from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import nearest
 from notifycli.rules.profile import CHATWOOT, OURS, profile_named, rules_by_account
 
@@ -200,6 +201,11 @@ SETTINGS: Mapping[str, Setting] = {
 """By key. Validation, help, listing and the environment's variables derive from it."""
 
 
+def address_key(account: int, user: int | str, channel: str) -> str:
+    """Return the key under which a user's address on an added channel is; user 0: everybody's."""
+    return f"channel/{account}/{user}/{channel}"
+
+
 def setting_of(key: str) -> Setting:
     """Return the setting that a key names. Raises `UsageError` with the nearest one."""
     found = SETTINGS.get(key.strip().lower())
@@ -267,6 +273,18 @@ class Configuration:
             self._database.execute("DELETE FROM setting_secret WHERE key = ?", (key,))
             if name is not None:
                 self._database.execute("INSERT INTO setting_secret VALUES (?, ?)", (key, name))
+
+    def addresses(self, account: int) -> dict[int, frozenset[Channel]]:
+        """Return the added channels on which there are addresses, by user; 0 is everybody else."""
+        with self._database.errors():
+            rows = self._database.execute(
+                "SELECT key FROM setting_secret WHERE key LIKE ?", (address_key(account, "%", "%"),)
+            ).fetchall()
+        found: dict[int, frozenset[Channel]] = {}
+        for (key,) in rows:
+            _, _, user, channel = str(key).split("/")
+            found[int(user)] = found.get(int(user), frozenset()) | {Channel(channel)}
+        return found
 
     def set(self, values: Mapping[str, str]) -> None:
         """Keep values, as `Setting.read` gave them, all or nothing."""

@@ -216,8 +216,16 @@ class SQLStore:
 
     def directory(self, account: int) -> Directory:
         reached = self.subscriptions.subscribers(account)
+        added = self.configuration.addresses(account)
+        everybodys = added.get(0, frozenset())
         users = (
-            msgspec.structs.replace(user, subscribed=True) if user.id in reached else user
+            msgspec.structs.replace(
+                user,
+                subscribed=user.id in reached,
+                added=everybodys | added.get(user.id, frozenset()),
+            )
+            if added or user.id in reached
+            else user
             for user in self.users(account)
         )
         return Directory(users, self.inboxes(account), self.teams(account))

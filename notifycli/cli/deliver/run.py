@@ -184,8 +184,7 @@ def _deliver(
 
     log = _log_writer(session, asked, stack)
     channels = _channels(session, store, asked.channels, log, needed=not asked.dry_run)
-    every = asked.channels or frozenset(Channel)
-    scope = Scope(every, select_users(session, store), session.given_account)
+    scope = Scope(asked.channels or None, select_users(session, store), session.given_account)
     reads = files or asked.from_store
     feeder = _enqueuer(session, store, scope, channels, asked) if reads else None
     warn_of_doubles(session, store, scope)
@@ -292,7 +291,7 @@ def _channels(
         )
     usual = Channel if one_person else SWITCHED_CHANNELS
     write = log.write if log else discard
-    channels = Channels(store, named or frozenset(usual), write)
+    channels = Channels(store, named or frozenset(usual), write, added=not named)
     for each in named if needed else ():
         if not channels.ready(each) and (trouble := channels.trouble(each)):
             raise trouble

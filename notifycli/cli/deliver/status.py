@@ -229,7 +229,7 @@ def _select(
 
 
 def _scope(session: Session, store: Store, channel: list[str] | None) -> Scope:
-    channels = frozenset(map(Channel, channel)) if channel else frozenset(Channel)
+    channels = frozenset(map(Channel, channel)) if channel else None
     return Scope(channels, select_users(session, store), session.given_account)
 
 

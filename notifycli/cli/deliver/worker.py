@@ -24,13 +24,13 @@ from notifycli.delivery.engine import Engine
 from notifycli.delivery.enqueue import Enqueuer, Fed
 from notifycli.errors import NotifycliError, TryAgainError, UnavailableError
 from notifycli.replay.scan import take_record
-from notifycli.rules.notifications import Channel
+from notifycli.rules.notifications import Channel, channel_order
 from notifycli.store.outbox import FilePosition, Outbox, Scope
 from notifycli.store.received_events import AccountPlace
 from notifycli.store.store import Store
 
 if TYPE_CHECKING:
-    from notifycli.delivery.channels import Channels
+    from notifycli.delivery.channels import Channels, DeliveryReport
 
 _PROGRESS_SECONDS = 0.2
 _REFUSED = 1
@@ -221,9 +221,10 @@ class Delivery(Struct):
 def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope) -> int:
     """Print a record a channel and say what is left to do; gives the exit status."""
     report, channels = run.engine.report, run.engine.channels
-    of_each = {c: scope._replace(channels=frozenset({c})) for c in Channel if c in scope.channels}
-    waiting = {channel: outbox.open_count(of_it) for channel, of_it in of_each.items()}
     fed = None if run.feeder is None else run.feeder.fed
+    every = sorted({*Channel, *outbox.open_channels(), *_met(report, fed)}, key=channel_order)
+    of_each = {c: scope._replace(channels=frozenset({c})) for c in every if scope.takes(c)}
+    waiting = {channel: outbox.open_count(of_it) for channel, of_it in of_each.items()}
     records = [_record(channel, run, fed, count) for channel, count in waiting.items()]
     told = [record for record in records if any(_numbers(record))]
     if told or not session.shows_table:
@@ -245,6 +246,17 @@ def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope
         refused = plural(report.dead.total(), "notification")
         session.info(f"{refused} can't be sent: notifycli deliver status says why")
     return _status(run, left, waiting)
+
+
+def _met(report: DeliveryReport, fed: Fed | None) -> set[Channel]:
+    """Return the channels on which there was anything."""
+    counters = [report.sent, report.dead, report.dropped, report.later]
+    counters += [] if fed is None else [*_skipped(fed), fed.known]
+    return {channel for counter in counters for channel in counter}
+
+
+def _skipped(fed: Fed) -> tuple[Counter[Channel], ...]:
+    return fed.old, fed.untimed, fed.undeliverable, fed.closed, fed.beyond
 
 
 def _status(run: DeliveryRun, left: int, waiting: dict[Channel, int]) -> int:
@@ -290,10 +302,10 @@ def _count_doubles(store: Store, account: int, scope: Scope) -> Counter[Channel]
             channel
             for key, value in there.items()
             if value == "on"
-            and (channel := key.partition(".")[0]) in scope.channels
+            and scope.takes(channel := Channel(key.partition(".")[0]))
             and preferences.resolve(key, user).value == "on"
         }
-        doubled.update(map(Channel, both - (set() if user in subscribed else {Channel.PUSH})))
+        doubled.update(both - (set() if user in subscribed else {Channel.PUSH}))
     return doubled
 
 
@@ -310,13 +322,18 @@ def tell_skipped(session: Session, fed: Fed, channels: Channels) -> None:
             " they may be old; --max-age 1y takes them"
         )
     for channel, count in _by_channel(fed.undeliverable):
-        session.info(f"{_of(channel, count)} not sent: {_WHAT_IS_MISSING[channel]}")
+        session.info(f"{_of(channel, count)} not sent: {_what_is_missing(channel)}")
     for channel, count in _by_channel(fed.closed):
         error = channels.closed.get(channel)
         why = "sounds are played for one person: -u USER" if error is None else _in_words(error)
         session.info(f"{_of(channel, count)} not sent: {why}")
     if fed.beyond.total():
         session.info(f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent")
+
+
+def _what_is_missing(channel: Channel) -> str:
+    otherwise = f"their users have no address there: notifycli channel add {channel} -u USER"
+    return _WHAT_IS_MISSING.get(channel, otherwise)
 
 
 def tell_broken(session: Session, channels: Channels) -> None:
@@ -331,9 +348,7 @@ def _in_words(error: NotifycliError) -> str:
 
 def _record(channel: Channel, run: DeliveryRun, fed: Fed | None, waiting: int) -> Delivery:
     report = run.engine.report
-    skipped = (
-        () if fed is None else (fed.old, fed.untimed, fed.undeliverable, fed.closed, fed.beyond)
-    )
+    skipped = () if fed is None else _skipped(fed)
     return Delivery(
         channel,
         sent=report.sent[channel],
@@ -349,8 +364,9 @@ def _numbers(record: Delivery) -> Iterable[int]:
 
 
 def _by_channel(counter: Counter[Channel]) -> list[tuple[Channel, int]]:
-    return [(channel, counter[channel]) for channel in Channel if counter[channel]]
+    return [(one, counter[one]) for one in sorted(counter, key=channel_order) if counter[one]]
 
 
 def _of(channel: Channel, count: int) -> str:
-    return plural(count, {"email": "e-mail", "push": "push", "audio": "sound"}[channel])
+    words = {Channel.EMAIL: "e-mail", Channel.PUSH: "push", Channel.AUDIO: "sound"}
+    return plural(count, words.get(channel, f"{channel} message"))

@@ -23,7 +23,6 @@ from notifycli.documents.preference_document import parse_toml, quote_toml, valu
 from notifycli.errors import ConfigurationError, DataError, NotifycliError, UsageError
 from notifycli.rules.layers import Resolved
 from notifycli.rules.preferences import (
-    BEYOND,
     KEYS,
     InvalidPreferenceError,
     Layer,
@@ -62,7 +61,7 @@ def prefs_edit(ctx: typer.Context, *, given: InboxId = None) -> None:
         inbox = None if named is None else find_inbox(store, account, named)
         user = session.resolve_user(store, account)
         preferences = store.preferences_of(account, user.id)
-    shown = {key: preferences.resolve(key, user.id, inbox) for key in KEYS}
+    shown = {key: preferences.resolve(key, user.id, inbox) for key in preferences.every_key()}
     layer = Layer.USER if inbox is None else Layer.INBOX
     own = [key for key, value in shown.items() if value.origin is layer]
     title = _TITLE.format(
@@ -198,9 +197,9 @@ def edit_text(shown: Shown, title: str) -> str:
 
 def _entries(shown: Shown) -> Iterator[str]:
     for name, (value, origin) in shown.items():
-        if origin is Layer.BUILTIN and name in BEYOND:
-            continue
         key = KEYS[name]
+        if origin is Layer.BUILTIN and key.beyond:
+            continue
         yield f"\n# {key.summary}"
         yield f"# {', '.join(key.values)}; now from {origin}"
         # What a lock decides stays a comment: nothing that is written there would hold.
@@ -231,7 +230,8 @@ def read_edit(text: str, shown: Shown, own: Iterable[str]) -> dict[str, str | No
     faults = []
     for name, value in table:
         try:
-            read = {full: read_value(full, value_text(value)) for full in full_keys(name)}
+            keys = (name,) if name in shown else full_keys(name)
+            read = {full: read_value(full, value_text(value)) for full in keys}
         except InvalidPreferenceError as error:
             near = f"; did you mean {error.nearest}?" if error.nearest else ""
             faults.append(f"{error}{near}")
@@ -240,6 +240,8 @@ def read_edit(text: str, shown: Shown, own: Iterable[str]) -> dict[str, str | No
             faults.append(f"{name}: {error}")
             continue
         values |= read
+    unset = Resolved("off", Layer.BUILTIN)  # of an added channel: all others are shown
+    shown = {**dict.fromkeys(values, unset), **shown}
     for key, value in values.items():
         if shown[key].origin is Layer.LOCK and value != shown[key].value:
             faults.append(f"{key}: is locked to {shown[key].value}")

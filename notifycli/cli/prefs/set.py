@@ -156,8 +156,9 @@ def prefs_unset(
     lock: Lock = False,
 ) -> None:
     """Take away what is set, so that the layers below show."""
-    values = [(key, None) for given in keys for key in keys_of(given)]
-    change(session_of(ctx), values, Where(inboxes or (), conversation, default, lock))
+    session = session_of(ctx)
+    values = [(key, None) for given in keys for key in keys_of(given, session)]
+    change(session, values, Where(inboxes or (), conversation, default, lock))
 
 
 Conversation = Annotated[
@@ -474,7 +475,7 @@ def prefs_history(
         values = store.history.values(
             account,
             users=[find_user(store, account, reference).id for reference in session.user],
-            keys=[full for given in key or () for full in keys_of(given)],
+            keys=[full for given in key or () for full in keys_of(given, session)],
             since=since,
             limit=limit,
         )

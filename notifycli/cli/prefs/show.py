@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import typer
@@ -129,19 +129,18 @@ def prefs_list(
     """
     session = session_of(ctx)
     here = Situation(one_inbox(inbox), conversation)
-    chosen = [key for given in keys or () for key in keys_of(given)] or list(KEYS)
-    unnamed = frozenset[str]() if keys else BEYOND
+    chosen = [key for given in keys or () for key in keys_of(given, session)]
     if session.selects_many and not default:
         as_matrix = session.shows_table and not (keys or show_origin or own)
-        _show_many(session, chosen, here, unnamed, own=own, as_matrix=as_matrix)
+        _show_many(session, chosen, here, own=own, as_matrix=as_matrix)
     else:
         records = _effective(session, chosen, here, default=default)
-        records = [one for one in records if _is_listed(one, unnamed)]
+        records = [one for one in records if chosen or _is_listed(one)]
         if own:
             theirs = _OF_ACCOUNT if default else _OF_USER
             records = [one for one in records if one.origin in theirs]
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
-    if not default and SOUND_KEYS.intersection(chosen):
+    if not default and SOUND_KEYS.intersection(chosen or SOUND_KEYS):
         _tell_unheard(session)
 
 
@@ -149,7 +148,6 @@ def _show_many(
     session: Session,
     keys: Sequence[str],
     here: Situation,
-    unnamed: Collection[str],
     *,
     own: bool,
     as_matrix: bool,
@@ -161,16 +159,16 @@ def _show_many(
         return
     show(
         session,
-        (one for one in _of_many(session, keys, here, own=own) if _is_listed(one, unnamed)),
+        (one for one in _of_many(session, keys, here, own=own) if keys or _is_listed(one)),
         UserPreferenceRecord,
         heads=["User", *_HEADS],
         cells=lambda item: [text(item.email or item.user_id), *_cells(item)],
     )
 
 
-def _is_listed(record: PreferenceRecord | UserPreferenceRecord, unnamed: Collection[str]) -> bool:
-    """Whether it is one that Chatwoot has too, or that somebody has set, or asked for by name."""
-    return record.origin is not Layer.BUILTIN or record.key not in unnamed
+def _is_listed(record: PreferenceRecord | UserPreferenceRecord) -> bool:
+    """Whether it is one that Chatwoot has too, or that somebody has set."""
+    return record.origin is not Layer.BUILTIN or not KEYS[record.key].beyond
 
 
 def _tell_unheard(session: Session) -> None:
@@ -211,7 +209,7 @@ def prefs_get(
     session = session_of(ctx)
     chosen: list[str] = []
     for key in keys:
-        full = keys_of(key)
+        full = keys_of(key, session)
         if len(full) > 1 and session.output is None:
             hint = f"notifycli prefs list {key}"
             raise UsageError(f"{key} stands for {len(full)} preferences", hint)
@@ -241,7 +239,7 @@ class Situation(NamedTuple):
 
 
 def _effective(
-    session: Session, keys: Iterable[str], place: Situation, *, default: bool
+    session: Session, keys: Collection[str], place: Situation, *, default: bool
 ) -> list[PreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
@@ -312,11 +310,11 @@ def _fill(line: dict[str, str], record: UserPreferenceRecord) -> None:
 
 def _resolve(
     preferences: Preferences,
-    keys: Iterable[str],
+    keys: Collection[str],
     where: tuple[int | None, int | None, int | None],
 ) -> Iterator[tuple[str, str, Layer, bool]]:
     at = now()
-    for key in keys:
+    for key in keys or preferences.every_key():
         value, origin = preferences.resolve(key, *where, at)
         yield key, value, origin, origin is Layer.LOCK
 
@@ -414,7 +412,7 @@ def prefs_explain(
     Their values, what comes with the program, and an example each. Without KEY: all of them.
     """
     session = session_of(ctx)
-    chosen = [key for given in keys or () for key in keys_of(given)] or [
+    chosen = [key for given in keys or () for key in keys_of(given, session)] or [
         key for key in KEYS if key not in BEYOND
     ]
     explained = [explain(key) for key in dict.fromkeys(chosen)]

@@ -15,7 +15,7 @@ from notifycli.cli.session import Session
 from notifycli.cli.terminal import printable
 from notifycli.rules.counts import HOURS_A_DAY, ConversationKey, Insight, Kind, Recipient
 from notifycli.rules.decision import Reason
-from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.notifications import Channel, NotificationType, channel_order
 
 K = TypeVar("K")
 _WIDEST = 100
@@ -45,9 +45,9 @@ def show_insights(session: Session, run: Run, zone: str | None, *, compared: boo
 
 
 def _lines(canvas: _Canvas, before: Insight, after: Insight, zone: str) -> Iterator[Text]:
-    channels = [
-        _Row(c, b, a) for c, b, a in _join(before.by_channel(), after.by_channel(), list(Channel))
-    ]
+    ways = before.by_channel(), after.by_channel()
+    listed = sorted({*Channel, *ways[0], *ways[1]}, key=channel_order)
+    channels = [_Row(c, b, a) for c, b, a in _join(*ways, listed)]
     yield from canvas.bars("Notifications by channel", channels)
     kinds = _join(before.by_kind(), after.by_kind(), key=_kind_order)
     yield from canvas.bars("By type", [_Row(what(*kind), b, a) for kind, b, a in kinds])
@@ -78,8 +78,8 @@ def _join(
     return [(k, before[k], after[k]) for k in found]
 
 
-def _kind_order(kind: Kind) -> tuple[int, int]:
-    return list(Channel).index(kind.channel), list(NotificationType).index(kind.type)
+def _kind_order(kind: Kind) -> tuple[object, ...]:
+    return channel_order(kind.channel), list(NotificationType).index(kind.type)
 
 
 def _several(insight: Insight) -> bool:

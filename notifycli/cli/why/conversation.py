@@ -16,7 +16,7 @@ from notifycli.cli.why.why_text import amounts_of, reasons_of, tally
 from notifycli.report.timeline import Came, Mark, Timeline, event_words, timeline
 from notifycli.rules.counts import Kind
 from notifycli.rules.decision import Outcome
-from notifycli.rules.notifications import Channel
+from notifycli.rules.notifications import Channel, channel_order
 
 _LETTERS = {Channel.EMAIL: "E", Channel.PUSH: "P", Channel.AUDIO: "S"}
 _LEGEND = (
@@ -68,7 +68,9 @@ def _lines(shown: Timeline, answers: Iterable[EventAnswer], width: int | None) -
     yield Text()
     yield from _grid(shown, width)
     yield Text()
-    yield Text(f"{_LEGEND}.")
+    added = sorted({m.kind.channel for m in shown.marks if m.kind.channel.is_added})
+    letters = "".join(f"{channel[0].upper()} by {channel}, " for channel in added)
+    yield Text(f"{letters}{_LEGEND}.")
     yield Text()
     told: dict[int, list[WhyRecord]] = {person: [] for person in shown.people()}
     for record in (record for one in answers for record in one.records):
@@ -141,7 +143,8 @@ def _grid(shown: Timeline, width: int | None) -> Iterator[Text]:
     """Draw events and people: as many as fit in a width, those who get most."""
     people = shown.people()
     heads = _short_names([printable(shown.names[person]) for person in people])
-    column = max(map(len, heads), default=0) + _GAP
+    channels = sorted({*Channel, *(mark.kind.channel for mark in shown.marks)}, key=channel_order)
+    column = max(len(channels) - len(Channel) + 1, *map(len, heads), 0) + _GAP
     if width is not None:
         people = people[: max(1, (width - _LABEL) // column)]
     yield Text(" " * _LABEL + "".join(head.ljust(column) for head in heads[: len(people)]), "bold")
@@ -154,21 +157,22 @@ def _grid(shown: Timeline, width: int | None) -> Iterator[Text]:
         words = printable(f"{at[clock]} {event_words(event, shown.names)}".strip())
         line = Text(words[: _LABEL - 2].ljust(_LABEL))
         for person in people:
-            line.append_text(_cell(marks.get((number, person), []), column))
+            line.append_text(_cell(marks.get((number, person), []), channels, column))
         yield line
     if others := len(heads) - len(people):
         yield Text(f"… and {plural(others, 'column')} more than there is room for")
 
 
-def _cell(marks: Iterable[Mark], width: int) -> Text:
+def _cell(marks: Iterable[Mark], channels: Iterable[Channel], width: int) -> Text:
     """Draw what came of an event for somebody: a sign for each channel, always at its place."""
-    came = {channel: [m.came for m in marks if m.kind.channel is channel] for channel in Channel}
+    came = {channel: [m.came for m in marks if m.kind.channel is channel] for channel in channels}
     cell = Text()
     for channel, several in came.items():
         if not several:
             cell.append(" ")
             continue
         best = min(several, key=list(Came).index)
-        sign = {Came.FIRES: _LETTERS[channel], Came.IN_VAIN: "!", Came.WITHHELD: "·"}[best]
+        letter = _LETTERS.get(channel, channel[0].upper())
+        sign = {Came.FIRES: letter, Came.IN_VAIN: "!", Came.WITHHELD: "·"}[best]
         cell.append(sign, style=_STYLES[best])
     return cell.append(" " * (width - len(cell)))

@@ -191,6 +191,8 @@ def _way_to_deliver(decision: Decision, asker: Asker) -> str | None:
     user = shlex.quote(asker.name)
     if decision.channel is Channel.PUSH:
         return f"notifycli push invite -u {user}{asker.option}"
+    if decision.channel.is_added:
+        return f"notifycli channel add {decision.channel} -u {user}{asker.option}"
     return None if asker.user.email else f"notifycli user set {user}{asker.option} --email ADDRESS"
 
 
@@ -307,7 +309,7 @@ class Sent:
         self, store: Store, account: int, user: int | None, conversations: Collection[int]
     ) -> None:
         users = None if user is None else frozenset({(account, user)})
-        scope = Scope(frozenset(Channel), users, account)
+        scope = Scope(None, users, account)
         self._notices: dict[tuple[object, ...], Noted] = {
             _key(notice): notice
             for state in NoticeState

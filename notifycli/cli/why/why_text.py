@@ -222,7 +222,8 @@ def _sign(record: WhyRecord) -> str:
 
 
 def _verdict(sign: str, record: WhyRecord) -> str:
-    thing, audio = _CHANNELS[record.channel], record.channel is Channel.AUDIO
+    thing, audio = _CHANNELS.get(record.channel), record.channel is Channel.AUDIO
+    thing = thing or f"a message by {record.channel}"
     told_by_key = record.key == f"{record.channel}.{record.type}"
     if not told_by_key and not (audio and record.type is NotificationType.NEW_MESSAGE):
         thing = f"{thing} ({what(record.channel, record.type)})"
