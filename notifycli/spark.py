@@ -64,8 +64,7 @@ from notifycli.replay.fold import (
     tell,
 )
 from notifycli.replay.pack import without_text
-from notifycli.replay.parallel import read_part
-from notifycli.replay.scan import read_events
+from notifycli.replay.scan import read_events, read_part
 from notifycli.replay.sources import (
     BadLines,
     Inputs,

@@ -12,17 +12,19 @@ conversations be given to as many as there are to fold them:
     carry   from part to part: the clocks
     merge   of what was counted, as `Counts.merge` does
 
-`in_order` drives the same pass in one process, and `notifycli.replay.parallel` in several. All give
+`in_order` drives the same pass in one process, and `Partner` in one of several. All give
 the same to the byte. Nothing here reads a file or starts a process, and `Share` and `Told` can be
 encoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
-from msgspec import Struct, field
+import msgspec
+from msgspec import Raw, Struct, field
 
 from notifycli.events.event import PRESENCE, Event
 from notifycli.rules.replay import Replay
@@ -32,6 +34,10 @@ T = TypeVar("T")
 Made_co = TypeVar("Made_co", covariant=True)
 Clocks = dict[int, Clock]
 """The time at some place of a log, by account."""
+LAG = 2
+"""The rounds after which `Partner` folds one."""
+PLACES = 32
+"""The bits of an event's place in its part; the part's number in its round is before them."""
 
 
 class Pass(Protocol[Made_co]):
@@ -189,3 +195,89 @@ def carry(clocks: Clocks, told: Told) -> None:
     """Go on to the end of the part that has told this."""
     for account, clock in told.clocks.items():
         clocks.setdefault(account, Clock()).follow(clock)
+
+
+class _Letter(Struct, array_like=True):
+    """What one partner tells another in a round."""
+
+    share: Share
+    """What the other has to fold of the part that was read."""
+    lines: tuple[int, bool, str | None]
+    """How many the part has, whether they are counted from 1, and the file's name."""
+    repeats: list[int]
+    """What had come before, in the other's part of the last round, of what the one folds."""
+    told: Raw
+    """What the one's part of the last round but one tells."""
+
+
+class Partner:
+    """One of several who share a pass: in each round they write to each other once.
+
+    The part that one has read is dealt out in a round, in the next one learns which of it had come
+    before, and in the one after the others learn what it tells: then all of them fold it.
+    """
+
+    def __init__(self, one: CountingPass[Any], who: int, size: int) -> None:
+        self._one = one
+        self._undivided = one.undivided()
+        self._who = who
+        self._size = size
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(_Letter).decode
+        self._decode_told = msgspec.msgpack.Decoder(Told).decode
+        self._clocks: Clocks = {}
+        self._lines = 0
+        nothing = [(Share(), list[int]())] * size
+        self._parts = deque[list[Event]]([[]])
+        """Its own, of the last round."""
+        self._shares = deque([nothing] * LAG)
+        """Of each part of the last rounds: what it has to fold, and what of that came before."""
+        self._told = Raw(self._encode(Told()))
+        self._own = _Letter(Share(), (0, True, None), [], self._told)
+
+    def write(self, events: list[Event], lines: tuple[int, bool, str | None]) -> Iterator[bytes]:
+        """Return what to send to each of the others, in their order, of the part that was read.
+
+        `lines` is how many it has, whether they are counted from 1, and the file's name.
+        """
+        fallback = self._one.replay.fallback
+        shares = deal(events, fallback, self._size, self._who, self._undivided)
+        self._parts.append(events)
+        for who, (share, (_, repeats)) in enumerate(zip(shares, self._shares[-1], strict=True)):
+            letter = _Letter(share, lines, repeats, self._told)
+            if who == self._who:
+                self._own = letter
+            else:
+                yield self._encode(letter)
+
+    def read(self, received: Sequence[bytes]) -> Iterator[tuple[int, Any]]:
+        """Return what is made of its share of the round `LAG` before, by part and place."""
+        letters = [self._decode(letter) for letter in received]
+        letters.insert(self._who, self._own)
+        dealt = []
+        for letter in letters:
+            lines, first, file = letter.lines
+            before = 0 if first else self._lines
+            self._lines = before + lines
+            for event in letter.share.events:
+                event.line += before
+                event.file = file
+            dealt.append((letter.share, find_repeats(self._one.replay, letter.share)))
+        self._shares.append(dealt)
+        repeats = {place for letter in letters for place in letter.repeats}
+        self._told = Raw(self._encode(tell(self._parts.popleft(), repeats)))
+        return self._fold([self._decode_told(letter.told) for letter in letters])
+
+    def _fold(self, told: list[Told]) -> Iterator[tuple[int, Any]]:
+        shares = zip(self._shares.popleft(), told, strict=True)
+        for part, ((share, repeats), of_part) in enumerate(shares):
+            made = fold(self._one, share, frozenset(repeats), of_part, self._clocks)
+            yield from ((part << PLACES | place, each) for place, each in made)
+            carry(self._clocks, of_part)
+
+    def counted(self) -> Any:
+        """Return what was counted: what is everybody's by one of them alone."""
+        if self._who == 0:
+            assumed = self._one.replay.assumptions
+            assumed.times_back += sum(clock.steps_back for clock in self._clocks.values())
+        return self._one.counted()

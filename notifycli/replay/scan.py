@@ -1,15 +1,19 @@
-"""Records become events, read by one process or by several."""
+"""Records become events: of whole files, or of parts of them that several processes read."""
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import BinaryIO, NamedTuple, TypeVar
+
+from msgspec import Struct
 
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
 from notifycli.events.event import Event
+from notifycli.replay.decompression import BLOCK, BOM, DamageError
 from notifycli.replay.fold import CountingPass, in_order
-from notifycli.replay.json_values import objects_in
+from notifycli.replay.json_values import LONGEST_LINE, objects_in, split_lines, too_long
 from notifycli.replay.sources import (
     PACKED,
     STDIN,
@@ -17,14 +21,18 @@ from notifycli.replay.sources import (
     Inputs,
     Progress,
     Record,
+    can_be_shared,
     file_errors,
     is_worth_sharing,
+    read_texts,
     read_together,
 )
 
 T = TypeVar("T")
 _MOST_READERS = 8
 _DEEPEST = 8
+_PART = 1 << 21
+_BUFFER = 1 << 20
 
 
 def start_pass(
@@ -145,6 +153,181 @@ def salvage(
             taken += more[0]
             faults += more[1]
     return taken, faults
+
+
+class Fault(Struct, array_like=True):
+    """A line that is no event."""
+
+    place: int
+    """How many events of the part come before it."""
+    number: int
+    text: str
+    file: str = ""
+    """Where it is, unless that is where the whole part is."""
+
+
+class Scanned(Struct, array_like=True):
+    """What was read of a part, but for its events."""
+
+    lines: int = 0
+    faults: list[Fault] = []
+    size: int = 0
+    """Its bytes in the file, of one that the processes read."""
+    damage: str = ""
+    """Why its data can't be read."""
+    error: int = 0
+    """The number of the system's error that reading it has ended with."""
+
+
+class Part(NamedTuple):
+    """What was read of one part. Line numbers count from its start."""
+
+    events: list[Event]
+    scanned: Scanned
+
+
+class Stretch(NamedTuple):
+    """A part of a file on disk: the lines that begin in it."""
+
+    name: bytes
+    begin: int
+    end: int | None
+    """`None` for the file's end."""
+
+
+class Packed(NamedTuple):
+    """A block of packed events."""
+
+    block: bytes
+    size: int
+
+
+class Portion(NamedTuple):
+    """What one process is to read of the input."""
+
+    file: str
+    """What messages call it."""
+    what: Stretch | Packed | bytes | list[Record]
+    first: bool = True
+    """Whether its lines are counted from 1."""
+    source: str | None = None
+    """The file as it was named, where several were."""
+
+    def read(self) -> Part:
+        """Read it; what is wrong with all of it is in `Scanned`."""
+        try:
+            return _read_part_of(self.what)
+        except DamageError as error:
+            return Part([], Scanned(damage=str(error)))
+        except OSError as error:
+            return Part([], Scanned(error=error.errno or errno.EIO))
+
+
+def portions_of(inputs: Inputs, bad: BadLines, progress: Progress | None) -> Generator[Portion]:
+    """Return all files cut up, in their order. Raises as `read_texts` and `read_blocks` do."""
+    for name in inputs.files:
+        source = None if len(inputs.files) == 1 else name
+        for portion in _portions_of_file(inputs._replace(files=(name,)), name, bad, progress):
+            yield portion._replace(source=source)
+
+
+def _portions_of_file(
+    inputs: Inputs, name: str, bad: BadLines, progress: Progress | None
+) -> Iterator[Portion]:
+    if is_packed(name):
+        from notifycli.replay.pack import read_blocks  # noqa: PLC0415 - few logs are packed
+
+        with file_errors(name), open(name, "rb") as file:  # noqa: PTH123 - as everything here
+            for block, size in read_blocks(name, file):
+                yield Portion(name, Packed(block, size))
+    elif can_be_shared(name):
+        for begin, end in _cuts(os.stat(name).st_size):  # noqa: PTH116
+            yield Portion(name, Stretch(os.fsencode(name), begin, end), first=not begin)
+    else:
+        for found in read_texts(inputs, bad, progress):
+            if not isinstance(found, list):
+                yield Portion(found.file, found.data, found.first)
+            elif found:
+                yield Portion(found[0][0], found)
+
+
+def _cuts(size: int) -> Iterator[tuple[int, int | None]]:
+    """Return from where to where each part of a file goes; `None` for its end."""
+    count = -(-size // _PART)
+    for number in range(count):
+        yield number * _PART, None if number == count - 1 else (number + 1) * _PART
+
+
+def _read_part_of(what: Stretch | Packed | bytes | list[Record]) -> Part:
+    """Read a part. Raises `OSError` and `DamageError`."""
+    if isinstance(what, bytes):
+        return decode_lines(split_lines([what]))
+    if isinstance(what, Packed):
+        from notifycli.replay.pack import decode_block  # noqa: PLC0415 - few logs are packed
+
+        return Part(decode_block(what.block), Scanned(size=what.size))
+    if isinstance(what, Stretch):
+        with open(what.name, "rb", _BUFFER) as file:  # noqa: PTH123 - as everything here
+            return read_part(file, what.begin, what.end)
+    part = Part([], Scanned(faults=[]))
+    for place, number, text in what:
+        _decode_into(part, text, number, place)
+    return part
+
+
+def read_part(file: BinaryIO, begin: int, end: int | None) -> Part:
+    """Read the lines that begin from a place on and before another."""
+    start = _line_from(file, begin)
+    stop = None if end is None else _line_from(file, end)
+    part = decode_lines(split_lines(_blocks(file, start, stop)))
+    part.scanned.size = file.tell() - start if stop is None else stop - start
+    return part
+
+
+def decode_lines(lines: Iterable[bytes | None]) -> Part:
+    """Return the part that lines are."""
+    part = Part([], Scanned(faults=[]))
+    number = 0
+    for number, line in enumerate(lines, 1):
+        if line is None:
+            fault = Fault(len(part.events), number, too_long(LONGEST_LINE))
+            part.scanned.faults.append(fault)
+        elif line and not line.isspace():
+            _decode_into(part, line, number)
+    part.scanned.lines = number
+    return part
+
+
+def _decode_into(part: Part, text: bytes, number: int, file: str = "") -> None:
+    events, scanned = part
+    try:
+        events.append(decode_event(text, number))
+    except EventError as error:
+        found, told = salvage(error, text, number, decode_event)
+        events += found
+        scanned.faults += [Fault(len(events), number, fault, file) for fault in told]
+
+
+def _line_from(file: BinaryIO, place: int) -> int:
+    """Return where the first line begins that begins at a place or after it."""
+    if not place:
+        return 0
+    file.seek(place - 1)
+    while block := file.read(BLOCK):
+        found = block.find(b"\n")
+        if found >= 0:
+            return file.tell() - len(block) + found + 1
+    return file.tell()
+
+
+def _blocks(file: BinaryIO, begin: int, stop: int | None) -> Iterator[bytes]:
+    file.seek(begin)
+    size = BLOCK
+    while stop is None or (size := min(BLOCK, stop - file.tell())) > 0:
+        block = file.read(size)
+        if not block:
+            return
+        yield block if begin or file.tell() > len(block) else block.removeprefix(BOM)
 
 
 def processors() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from itertools import chain
@@ -87,26 +87,39 @@ def whole(world: World, lines: list[bytes], profile: Profile | None) -> tuple[ob
     return [*in_order(events_of(lines, 0), one)], drawn(run)
 
 
+def given_to(whose: Sequence[int], shares: list[Share]) -> list[Share]:
+    """Put together the shares of each who folds any, and hand them on."""
+    held: list[Share] = []
+    for who in range(max(whose) + 1):
+        own = [share for each, share in zip(whose, shares, strict=True) if each == who]
+        pairs = chain.from_iterable(zip(share.places, share.events, strict=True) for share in own)
+        in_order = sorted(pairs, key=itemgetter(0))
+        share = Share([place for place, _ in in_order], [event for _, event in in_order])
+        held.append(msgspec.msgpack.decode(_encode(share), type=Share))
+    return held
+
+
 def shared_out(
     world: World,
     parts: list[list[bytes]],
     profile: Profile | None,
-    shares: int,
+    whose: Sequence[int],
     undivided: Collection[int] = (),
 ) -> tuple[object, ...]:
-    """Drive the functions as processes would: one after the other, of all parts at once."""
-    fallback, before, events = world.fallback_account, 0, []
+    """Drive the functions as processes would: one after the other, of all parts at once.
+
+    `whose` says for each of the shares that conversations are dealt out to who folds it.
+    """
+    fallback, before, events, shares = world.fallback_account, 0, [], len(whose)
     undivided = {*undivided, *a_pass(world, profile)[1].undivided()}
     for lines in parts:
         events.append([*events_of(lines, before)])
         before += len(lines)
     dealt = [
-        [msgspec.msgpack.decode(_encode(share), type=Share) for share in dealt_of]
-        for dealt_of in (
-            deal(part, fallback, shares, n % shares, undivided) for n, part in enumerate(events)
-        )
+        given_to(whose, deal(part, fallback, shares, number % shares, undivided))
+        for number, part in enumerate(events)
     ]
-    passes = [a_pass(world, profile) for _ in range(shares)]
+    passes = [a_pass(world, profile) for _ in range(max(whose) + 1)]
     repeats = [
         [find_repeats(one.replay, part[who]) for who, (_, one) in enumerate(passes)]
         for part in dealt
@@ -131,16 +144,19 @@ def shared_out(
     return [each for _, _, each in sorted(made, key=itemgetter(0, 1))], drawn(run)
 
 
-@given(cut_worlds(), PROFILES, st.integers(1, 4), st.sets(st.sampled_from(ACCOUNTS)))
+WHOSE = st.lists(st.integers(0, 3), min_size=1, max_size=6)
+
+
+@given(cut_worlds(), PROFILES, WHOSE, st.sets(st.sampled_from(ACCOUNTS)))
 def test_any_cut_and_any_share_gives_the_same_decisions_counts_and_differences(
     drawn_world: tuple[World, list[list[bytes]]],
     profile: Profile | None,
-    shares: int,
+    whose: list[int],
     undivided: set[int],
 ) -> None:
     world, parts = drawn_world
     expected = whole(world, [*chain(*parts)], profile)
-    assert shared_out(world, parts, profile, shares, undivided) == expected
+    assert shared_out(world, parts, profile, whose, undivided) == expected
 
 
 @given(worlds(), st.integers(1, 4), st.integers(0, 3))

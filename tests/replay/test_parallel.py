@@ -28,11 +28,11 @@ from msgspec.structs import replace
 from notifycli.cli.replay_run import Run, RunPass
 from notifycli.errors import NotifycliError
 from notifycli.events.event import Event
-from notifycli.replay import parallel, sources
+from notifycli.replay import parallel, scan, sources
 from notifycli.replay.fold import CountingPass
-from notifycli.replay.parallel import read_part
-from notifycli.replay.scan import read_events, start_pass
+from notifycli.replay.scan import read_events, read_part, start_pass
 from notifycli.replay.sources import BadLines, Inputs
+from notifycli.rules import layers
 from notifycli.rules.decision import Selection
 from notifycli.rules.directory import Directory, User
 from notifycli.rules.layers import Preferences
@@ -163,9 +163,16 @@ FORMS = st.sampled_from(
 FILES = st.lists(st.tuples(LINES, FORMS, st.booleans()), min_size=1, max_size=4)
 
 
-@given(FILES, st.integers(1, 300), st.integers(1, 300), st.integers(2, 4))
+LINKS = st.sampled_from([layers._LINKING, frozenset({"audio"})])  # noqa: SLF001 - to say what it says
+
+
+@given(FILES, st.integers(1, 300), st.integers(1, 300), st.integers(2, 4), LINKS)
 def test_files_of_any_kind_that_are_cut_anywhere_come_to_the_same_faults_and_end(
-    files: list[tuple[list[bytes], Callable[[bytes], bytes], bool]], text: int, part: int, jobs: int
+    files: list[tuple[list[bytes], Callable[[bytes], bytes], bool]],
+    text: int,
+    part: int,
+    jobs: int,
+    links: frozenset[str],
 ) -> None:
     with TemporaryDirectory() as name, ExitStack() as patches:
         folder = Path(name, "folder")
@@ -179,7 +186,8 @@ def test_files_of_any_kind_that_are_cut_anywhere_come_to_the_same_faults_and_end
 
         patches.enter_context(patch.object(sources, "_WORTH_SHARING", 0))
         patches.enter_context(patch.object(sources, "_TEXT", text))
-        patches.enter_context(patch.object(parallel, "_PART", part))
+        patches.enter_context(patch.object(scan, "_PART", part))
+        patches.enter_context(patch.object(layers, "_LINKING", links))
         patches.enter_context(patch.object(parallel, "_context", Threads))
 
         assert outcome(inputs, shared, jobs) == expected
@@ -333,7 +341,7 @@ def test_however_it_is_shown_it_is_what_one_process_shows(
 
     monkeypatch.setattr(sources, "_WORTH_SHARING", 0)
     monkeypatch.setattr(sources, "_TEXT", 3000)
-    monkeypatch.setattr(parallel, "_PART", 3000)
+    monkeypatch.setattr(scan, "_PART", 3000)
     monkeypatch.setattr(parallel, "_ANSWER", 300)
     monkeypatch.setattr(parallel, "_context", Threads)
 

@@ -567,7 +567,7 @@ def test_processes_that_share_a_log_decide_as_one_would(
 ) -> None:
     lines = [line.encode() for line in world.lines]
     parts = [lines[:cut], lines[cut:]]
-    assert shared_out(world, parts, None, shares) == whole(world, lines, None)
+    assert shared_out(world, parts, None, range(shares)) == whole(world, lines, None)
 
 
 def test_the_log_of_these_laws_shows_each_thing_that_is_kept() -> None:
