@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, field
 
+from notifycli.events.timestamps import parse_moment
 from notifycli.rules.preferences import TONES, UNTIL, Layer
 from notifycli.store.store import EVERYWHERE
 
@@ -111,6 +112,18 @@ SELECT d.layer, u.email, nullif(d.user_id, 0), d.scope, d.key, locks.value, d.pl
         AND unlocking.user_id = 0 AND unlocking.scope = 0
         AND unlocking.key = d.key AND unlocking.value IS NULL)
 """
+
+_TIMED = """
+SELECT p.user_id, p.scope, p.key, p.value
+  FROM (SELECT DISTINCT user_id FROM staged WHERE account_id = ? AND scope < 0) s
+ CROSS JOIN user_preference p
+ WHERE p.account_id = ? AND p.user_id = s.user_id AND p.scope < 0 AND p.value LIKE ?
+   AND NOT EXISTS (
+     SELECT 1 FROM staged anew
+      WHERE anew.account_id = p.account_id AND anew.user_id = p.user_id
+        AND anew.scope = p.scope AND anew.key = p.key)
+"""
+"""What holds for a time, of users who set something in a conversation; but not what they set."""
 
 _WRITES = (
     """
@@ -240,6 +253,21 @@ class Staging:
             f" WHERE change_id = ? GROUP BY layer, user_id, scope, key){_LATER}",
             (account, change),
         )
+
+    def put_ended(self, account: int, moment: int) -> int:
+        """Add the taking away of what has ended by a moment, of users who set conversations anew.
+
+        Gives how many values that is.
+        """
+        ended = [
+            (account, "conversation", user, scope, key, None, NO_PLACE)
+            for user, scope, key, value in self._database.execute(
+                _TIMED, (account, account, f"%{UNTIL}%")
+            ).fetchall()
+            if parse_moment(value.partition(UNTIL)[2]) <= moment
+        ]
+        self.put(ended)
+        return len(ended)
 
     def accounts(self) -> list[int]:
         """Return the accounts that something is to be set in."""

@@ -152,6 +152,7 @@ class Change:
     ) -> int:
         """Set the account's values that were staged; gives how many differ from before.
 
+        With a user's values of conversations go those that have ended, which aren't counted.
         Raises `NotPermittedError` as `set` does, of all values that are locked; `told` names one;
         and `UsageError` for a tone that there isn't.
         """
@@ -159,11 +160,13 @@ class Change:
             raise unknown_tone(unknown[0], Tones(self._database).names())
         if locked := staging.find_locked(self._account, again=again):
             raise _refusal(self._account, locked, told)
+        # The history tells of these, too: what held then is known from it.
+        ended = staging.put_ended(self._account, self._database.now())
         if not staging.differ(self._account):
             return 0
         changed = staging.write(self._account, self._change_id())
-        self._preferences += changed
-        return changed
+        self._preferences += changed - ended
+        return changed - ended
 
     def name_account(self, name: str) -> None:
         """Name the account."""

@@ -690,6 +690,48 @@ def test_own_lists_what_was_set_alone(desk: Notifycli) -> None:
     ]
 
 
+def test_what_has_ended_goes_when_its_user_sets_a_conversation_anew(desk: Notifycli) -> None:
+    policy = """
+        [users."jane@example.com".conversation.41]
+        "mute" = "on until 2020-01-01"
+        "push.message" = "on"
+        [users."jane@example.com".conversation.42]
+        "mute" = "on until 2999-01-01"
+        [users."omar@example.com".conversation.41]
+        "mute" = "on until 2020-01-01"
+    """
+    desk.ok("prefs", "import", "-", stdin=policy.encode())
+    listed = desk.ok("prefs", "list", "-u", "7", "--conversation", "41").records
+    assert [one["key"] for one in listed if one["origin"] == "conversation"] == [
+        "push.assigned_conversation_new_message"
+    ]
+
+    def kept() -> list[str]:
+        rows = desk.ok("prefs", "export", "--format", "csv").stdout.decode().splitlines()
+        return [row for row in rows if ",mute," in row]
+
+    omars = "1,conversation,omar@example.com,,mute,on until 2020-01-01T00:00:00Z,41"
+    later = "1,conversation,jane@example.com,,mute,on until 2999-01-01T00:00:00Z,42"
+    ended = "1,conversation,jane@example.com,,mute,on until 2020-01-01T00:00:00Z,41"
+    assert kept() == [ended, later, omars]
+    desk.ok("prefs", "set", "audio=all", "-u", "7")
+    assert kept() == [ended, later, omars]
+    done = desk.ok("prefs", "mute", "43", "-u", "7")
+    assert done.stderr.startswith("1 preference changed for jane@example.com in conversation 43")
+    assert kept() == [later, "1,conversation,jane@example.com,,mute,on,43", omars]
+    changed = desk.ok("prefs", "history", "--limit", "2").records
+    assert [(one["conversation_id"], one["new"]) for one in changed] == [(41, None), (43, "on")]
+    desk.ok("prefs", "undo")
+    assert kept() == [ended, later, omars]
+
+
+def test_taking_back_a_mute_that_there_is_not_says_so(desk: Notifycli) -> None:
+    done = desk.ok("prefs", "unmute", "42", "-u", "7")
+    assert done.stderr == (
+        "nothing is muted for jane@example.com in conversation 42 of account 1\n"
+    )
+
+
 def test_a_conversation_is_muted_and_heard_again(desk: Notifycli) -> None:
     before = desk.ok("prefs", "list", "-u", "7").stdout
     result = desk.ok("prefs", "mute", "42", "-u", "7", "--until", "2036-03-06T10:00Z")

@@ -90,6 +90,27 @@ def test_in_an_inbox_it_becomes_their_own_there(desk: Notifycli, edit: Edit) -> 
     assert (own(desk), own(desk, "--inbox", "3")) == ({}, {"audio": "all"})
 
 
+@pytest.mark.usefixtures("drafts")
+def test_in_a_conversation_it_becomes_their_own_there(desk: Notifycli, edit: Edit) -> None:
+    desk.ok("prefs", "mute", "42", "--until", "2999-01-01", "-u", "7")
+    code = """
+text = text.replace('"mute" = "on until 2999-01-01T00:00:00Z"', '"mute" = "on until 2999-02-01"')
+text = text.replace('"audio" = "none"', '"audio" = "all"')
+"""
+    done = edit(code, "--conversation", "42")
+    assert (done.status, done.stderr) == (
+        0,
+        "2 preferences changed for jane@example.com in conversation 42 of account 1\n",
+    )
+    exported = desk.ok("prefs", "export").stdout.decode()
+    assert exported.endswith(
+        '[users."jane@example.com".conversation.42]\n"audio" = "all"\n'
+        '"mute" = "on until 2999-02-01T00:00:00Z"\n'
+    )
+    assert edit("", "--conversation", "42").stderr == "nothing was changed\n"
+    assert edit("", "--conversation", "42", "--inbox", "3").status == 2
+
+
 def test_no_change_and_nothing_is_stored(desk: Notifycli, edit: Edit, drafts: Path) -> None:
     result = edit("")
     assert (result.status, result.stderr) == (0, "nothing was changed\n")

@@ -254,6 +254,7 @@ def test_one_who_has_left_is_not_sent_what_waited_for_them(told: Notifycli, post
         (["--dry-run", "--pending"], "--dry-run needs events"),
         (["--dry-run", "--follow", "e.jsonl"], "--dry-run reads what is there, and can't follow"),
         (["--follow", "--store", "-u", "jane@example.com"], "-u with --store: what this reads"),
+        (["--follow", "--store", "-u", "7"], "a file: deliver --follow FILE -u USER\n"),
         (["--follow", "--store", "--channel", "audio"], "leave --channel audio out; for one user"),
         (["--follow", "--store", "--channel", "email"], "nobody sends push of what this reads"),
         (["missing.jsonl", "--channel", "fax"], "'fax' is none of email, push, audio"),

@@ -256,10 +256,11 @@ def _all_of_store(session: Session, asked: RunOptions) -> list[str]:
     """Give no file; refuse what would be read here once for all hosts, and sent to nobody."""
     if session.given_users or Channel.AUDIO in asked.channels:
         what = "-u" if session.given_users else "--channel audio"
+        alone = "-u USER" if session.given_users else what
         raise UsageError(
             f"{what} with --store: what this reads no other sender reads again, so everybody else"
             " would be told of nothing",
-            f"leave {what} out; for one user, follow a log in a file: deliver --follow FILE {what}",
+            f"leave {what} out; for one user, follow a file: deliver --follow FILE {alone}",
         )
     for missing in sorted({Channel.EMAIL, Channel.PUSH} - asked.channels if asked.channels else ()):
         session.warn(

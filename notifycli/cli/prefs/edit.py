@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -16,17 +16,19 @@ from typing import Self
 import typer
 
 from notifycli.cli.command import USER, command_class, examples, part, session_of
-from notifycli.cli.prefs.show import InboxId, one_inbox
+from notifycli.cli.prefs.show import ConversationId, InboxId, one_inbox
 from notifycli.cli.session import display_name, find_inbox, plural
 from notifycli.cli.terminal import is_terminal, print_error
+from notifycli.cli.times import now
 from notifycli.documents.preference_document import parse_toml, quote_toml, value_text
 from notifycli.errors import ConfigurationError, DataError, NotifycliError, UsageError
-from notifycli.rules.layers import Resolved
+from notifycli.rules.layers import Preferences, Resolved
 from notifycli.rules.preferences import (
     KEYS,
     InvalidPreferenceError,
     Layer,
     full_keys,
+    read_timed_value,
     read_value,
 )
 from notifycli.store.transaction import Entry, Target
@@ -34,7 +36,7 @@ from notifycli.store.transaction import Entry, Target
 app = part()
 
 _TRIES = 20
-_TITLE = """Preferences of {user}, account {account}{inbox}.
+_TITLE = """Preferences of {user}, account {account}{place}.
 Change values, save, and leave the editor: what you changed becomes {whose}.
 Take a line away to give up your own value; save nothing to change nothing."""
 
@@ -45,47 +47,72 @@ Take a line away to give up your own value; save nothing to change nothing."""
     epilog=examples(
         """
 notifycli prefs edit -u jane@example.com
+notifycli prefs edit -u jane@example.com --conversation 42
 EDITOR='code --wait' notifycli prefs edit -u 7 --inbox 3
 """
     ),
 )
-def prefs_edit(ctx: typer.Context, *, given: InboxId = None) -> None:
+def prefs_edit(
+    ctx: typer.Context, *, given: InboxId = None, conversation: ConversationId = None
+) -> None:
     """Edit a user's preferences in $VISUAL or $EDITOR.
 
-    It shows the effective ones; those that you change become the user's own.
+    It shows the effective ones; those that you change become the user's own. Of one conversation
+    they may end with `until 2027-01-31T10:00:00Z`.
     """
     session = session_of(ctx)
     named = one_inbox(given)
+    if named is not None and conversation is not None:
+        raise UsageError("--inbox and --conversation name two layers", "give one of them")
     with session.store() as store:
         account = session.resolve_account(store)
         inbox = None if named is None else find_inbox(store, account, named)
         user = session.resolve_user(store, account)
         preferences = store.preferences_of(account, user.id)
-    shown = {key: preferences.resolve(key, user.id, inbox) for key in preferences.every_key()}
-    layer = Layer.USER if inbox is None else Layer.INBOX
+    layer, place = Layer.USER, ""
+    if inbox is not None:
+        layer, place = Layer.INBOX, f"inbox {inbox}"
+    elif conversation is not None:
+        layer, place = Layer.CONVERSATION, f"conversation {conversation}"
+    shown = _shown(preferences, user.id, inbox, conversation)
     own = [key for key, value in shown.items() if value.origin is layer]
     title = _TITLE.format(
         user=display_name(user),
         account=account,
-        inbox="" if inbox is None else f", in inbox {inbox}",
-        whose="the user's own" if inbox is None else "the user's own in this inbox",
+        place=place and f", in {place}",
+        whose=f"the user's own{place and f' in this {layer}'}",
     )
     with _Draft(edit_text(shown, title)) as draft:
-        values = draft.edit(shown, own)
+        read = read_value if conversation is None else read_timed_value
+        values = draft.edit(shown, own, read)
         if not values:
             session.info("nothing was changed")
             return
-        target = Target(layer, user.id, inbox)
+        target = Target(layer, user.id, inbox, conversation)
         with (
             session.store(create=True) as store,
             store.change(account, session.command, session.who) as one,
         ):
             changed = one.set(Entry(target, key, value) for key, value in values.items())
-    where = "" if inbox is None else f"inbox {inbox} of "
     session.info(
-        f"{plural(changed, 'preference')} changed for {display_name(user)} in {where}"
-        f"account {account}"
+        f"{plural(changed, 'preference')} changed for {display_name(user)} in "
+        f"{place and f'{place} of '}account {account}"
     )
+
+
+def _shown(
+    preferences: Preferences, user: int, inbox: int | None, conversation: int | None
+) -> Shown:
+    """Return what holds now; of a conversation's own with the moment up to which."""
+    shown = {
+        key: preferences.resolve(key, user, inbox, conversation, now())
+        for key in preferences.every_key()
+    }
+    stored = preferences.conversation.get((user, conversation or 0), {})
+    return {
+        key: Resolved(stored[key], value.origin) if value.origin is Layer.CONVERSATION else value
+        for key, value in shown.items()
+    }
 
 
 class _Draft:
@@ -110,7 +137,7 @@ class _Draft:
         else:
             print_error(f"what you wrote is kept in {self._file}")
 
-    def edit(self, shown: Shown, own: list[str]) -> Mapping[str, str | None]:
+    def edit(self, shown: Shown, own: list[str], read: Read) -> Mapping[str, str | None]:
         """Let it be edited until it has no fault, and give what was changed.
 
         Raises `DataError` if the faults were left as they are.
@@ -125,7 +152,7 @@ class _Draft:
                 # Not the faults: an editor that is a program may change these for ever.
                 if strip_faults(text) == strip_faults(before):
                     break
-                return read_edit(text, shown, own)
+                return read_edit(text, shown, own, read)
             except UnicodeDecodeError:
                 before, faults = self._read(errors="replace"), ("no UTF-8: see the marks \ufffd",)
             except EditError as error:
@@ -178,6 +205,8 @@ def _run_editor(file: Path) -> None:
 
 Shown = Mapping[str, Resolved[str]]
 """Full keys and their effective values, as the editor showed them."""
+Read = Callable[[str, str], str]
+"""Reads a value of a key. Raises `InvalidPreferenceError`."""
 
 _FAULT = "#!! "
 
@@ -217,7 +246,9 @@ def strip_faults(text: str) -> list[str]:
     return [line for line in text.splitlines() if not line.startswith(_FAULT.strip())]
 
 
-def read_edit(text: str, shown: Shown, own: Iterable[str]) -> dict[str, str | None]:
+def read_edit(
+    text: str, shown: Shown, own: Iterable[str], read: Read = read_value
+) -> dict[str, str | None]:
     """Give what was changed: new values, and `None` for those of one's `own` that are gone.
 
     Raises `EditError`.
@@ -231,7 +262,7 @@ def read_edit(text: str, shown: Shown, own: Iterable[str]) -> dict[str, str | No
     for name, value in table:
         try:
             keys = (name,) if name in shown else full_keys(name)
-            read = {full: read_value(full, value_text(value)) for full in keys}
+            found = {full: read(full, value_text(value)) for full in keys}
         except InvalidPreferenceError as error:
             near = f"; did you mean {error.nearest}?" if error.nearest else ""
             faults.append(f"{error}{near}")
@@ -239,7 +270,7 @@ def read_edit(text: str, shown: Shown, own: Iterable[str]) -> dict[str, str | No
         except ValueError as error:
             faults.append(f"{name}: {error}")
             continue
-        values |= read
+        values |= found
     unset = Resolved("off", Layer.BUILTIN)  # of an added channel: all others are shown
     shown = {**dict.fromkeys(values, unset), **shown}
     for key, value in values.items():

@@ -192,7 +192,8 @@ def prefs_mute(ctx: typer.Context, conversation: Conversation, *, until: MutedUn
 )
 def prefs_unmute(ctx: typer.Context, conversation: Conversation) -> None:
     """Take back `prefs mute`: the conversation notifies as all others do."""
-    change(session_of(ctx), [("mute", None)], Where(conversation=conversation))
+    where = Where(conversation=conversation)
+    change(session_of(ctx), [("mute", None)], where, unchanged="nothing is muted")
 
 
 class Where(NamedTuple):
@@ -208,8 +209,13 @@ def change(
     session: Session,
     values: Sequence[tuple[str, str | None]],
     where: Where,
+    *,
+    unchanged: str = "",
 ) -> None:
-    """Set or take away these values, wherever the options say."""
+    """Set or take away these values, wherever the options say.
+
+    `unchanged` is what is said where none of them differs.
+    """
     with session.store(create=True) as store:
         with store.changes(session.command, session.who) as changes:
             account = session.resolve_account(store, may_be_new=not store.accounts())
@@ -217,7 +223,10 @@ def change(
             changed = changes(account).set(
                 Entry(target, key, value) for target in targets for key, value in values
             )
-        session.info(f"{plural(changed, 'preference')} changed for {whose} account {account}")
+        told = (
+            unchanged if unchanged and not changed else plural(changed, "preference") + " changed"
+        )
+        session.info(f"{told} for {whose} account {account}")
         if any(value is not None and key in SOUND_KEYS for key, value in values):
             tell_unheard(session, store, account, {target.user for target in targets})
         if changed:
