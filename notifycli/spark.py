@@ -110,7 +110,7 @@ Known = Mapping[int, tuple[Directory, Preferences, Profile]]
 """What the store says of accounts."""
 
 
-class Piece(NamedTuple):
+class TaskInput(NamedTuple):
     """What one task reads: a file, or a part of a large one of plain lines."""
 
     file: str
@@ -122,7 +122,7 @@ class Piece(NamedTuple):
 class Job(Struct):
     """What every task knows."""
 
-    pieces: list[Piece]
+    pieces: list[TaskInput]
     sides: list[Known]
     """As proposed; and, to compare them with, as they are."""
     fallback: int
@@ -176,7 +176,7 @@ class _Faults(BadLines):
         self.kept.append(("pass_over", file, 0, why))
 
 
-def read_piece(piece: Piece) -> tuple[list[Event], Header]:
+def read_piece(piece: TaskInput) -> tuple[list[Event], Header]:
     """Read what one task is to read; the lines of a part are counted from its start."""
     if piece.is_part:
         with file_errors(piece.file), open(piece.file, "rb") as file:  # noqa: PTH123 - as `read_part` wants it
@@ -485,19 +485,19 @@ def _type_of(column: str) -> str:
     return "boolean" if column == "deliverable" else "string"
 
 
-def find_pieces(places: Sequence[str], cores: int) -> list[Piece]:
+def find_pieces(places: Sequence[str], cores: int) -> list[TaskInput]:
     """Return what tasks are to read. Raises `UsageError` for what they would not find."""
     files = [file for place in places for file in _files_at(place)]
     shared = {file: os.stat(file).st_size for file in files if can_be_shared(file)}  # noqa: PTH116
     fair = sum(shared.values()) // (cores * _PARTS_A_CORE)
     size = min(max(fair, _SMALLEST_PART), _LARGEST_PART)
-    pieces: list[Piece] = []
+    pieces: list[TaskInput] = []
     for file in files:
         if file not in shared:
-            pieces.append(Piece(file))
+            pieces.append(TaskInput(file))
             continue
         begins = range(0, shared[file], size)
-        pieces += (Piece(file, at, at + size, is_part=True) for at in begins)
+        pieces += (TaskInput(file, at, at + size, is_part=True) for at in begins)
         pieces[-1] = pieces[-1]._replace(end=None)
     return pieces
 

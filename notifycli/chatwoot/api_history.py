@@ -159,7 +159,7 @@ class PastReader:
 
         from notifycli.daemon_threads import Daemons  # noqa: PLC0415
 
-        conversations = {c.id: c for c in self._listed(wanted)}
+        conversations = {c.id: c for c in self._list_conversations(wanted)}
         missing = [c for c in conversations.values() if not self._is_known(c)]
         known = len(conversations) - len(missing)
         self._progress(known, len(conversations))
@@ -189,7 +189,7 @@ class PastReader:
         found = self._cache.found.get(conversation.id)
         return found is not None and found.is_of(conversation)
 
-    def _listed(self, wanted: Wanted) -> Iterator[RemoteConversation]:
+    def _list_conversations(self, wanted: Wanted) -> Iterator[RemoteConversation]:
         if wanted.conversations:
             for id_ in wanted.conversations:
                 self._pace.wait()

@@ -350,7 +350,7 @@ class ChatwootApi:
                 break
         if answer.status == _UNPROCESSABLE:
             raise UsageError(
-                f"{self._transport.base} takes no webhook to {url}{self._said(answer)}",
+                f"{self._transport.base} takes no webhook to {url}{self._refusal_text(answer)}",
                 "if it has one already, remove it there first: Settings > Integrations > Webhooks",
             )
         secret = self._read(answer, "POST", path, _WebhookPayload).payload.webhook.secret
@@ -424,7 +424,7 @@ class ChatwootApi:
 
     def _read(self, answer: Answer, method: str, path: str, type_: type[T]) -> T:
         if answer.status >= _FIRST_REFUSAL:
-            self._refused(answer, method, path)
+            self._refuse(answer, method, path)
         try:
             return msgspec.json.decode(answer.body, type=type_)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -437,8 +437,8 @@ class ChatwootApi:
             "check that the address is your Chatwoot's, and its version 4 or newer",
         )
 
-    def _refused(self, answer: Answer, method: str, path: str) -> NoReturn:
-        base, said = self._transport.base, self._said(answer)
+    def _refuse(self, answer: Answer, method: str, path: str) -> NoReturn:
+        base, said = self._transport.base, self._refusal_text(answer)
         if answer.status == _UNAUTHORIZED:
             # A bad token and a missing right are both 401: everybody may see their own profile.
             if path != _PROFILE and self.accepted():
@@ -459,7 +459,7 @@ class ChatwootApi:
             )
         raise UnavailableError(f"{base} answers {method} {path} with {answer.status}{said}")
 
-    def _said(self, answer: Answer) -> str:
+    def _refusal_text(self, answer: Answer) -> str:
         try:
             refusal = msgspec.json.decode(answer.body, type=_Refusal)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

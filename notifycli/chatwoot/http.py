@@ -140,11 +140,11 @@ class Transport:
             if not busy:
                 return answer
             if last or after > self._limits.longest_pause:
-                return self._given_up(answer, after)
+                return self._give_up(answer, after)
             self._sleep(max(after, self._backoff(attempt)))
         raise AssertionError("there is at least one try")
 
-    def _given_up(self, answer: Answer, after: float) -> Answer:
+    def _give_up(self, answer: Answer, after: float) -> Answer:
         if answer.status != _TRY_AGAIN:
             return answer
         wait = f" for another {after:.0f} s" if after else ""
@@ -182,7 +182,7 @@ class Transport:
         except NotifycliError:
             raise
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise _BrokenError(self._told(error)) from None
+            raise _BrokenError(self._explain(error)) from None
 
     def _read(self, response: Response, started: float) -> bytes:
         content = bytearray()
@@ -205,7 +205,7 @@ class Transport:
                 "if that is where it is now: log out here, then in with that address",
             )
 
-    def _told(self, error: Exception) -> NotifycliError:
+    def _explain(self, error: Exception) -> NotifycliError:
         import requests  # noqa: PLC0415 - see _once
 
         if isinstance(error, requests.exceptions.SSLError):

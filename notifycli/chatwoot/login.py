@@ -37,7 +37,7 @@ def look(
     isn't clear, and the API's errors.
     """
     token_format.check(secret.reveal())
-    known, base = meant(life, url, account)
+    known, base = find_connection(life, url, account)
     refuse_kept(life.store.tokens.with_digest(digest(secret.reveal())), base)
     with ChatwootApi(Transport(base, secret), 0) as api:
         profile = api.profile()
@@ -107,18 +107,18 @@ def logout(desk: Desk, users: Iterable[User], *, disconnect: bool) -> Ended:
     return ended
 
 
-def meant(
+def find_connection(
     life: TokenService, url: str | None, account: int | None
 ) -> tuple[Connection | None, str]:
     """Give the connection that is meant, if there is one already, and the address.
 
     Raises `UsageError` where the address isn't clear.
     """
-    known = _known(life, url, account)
+    known = _find_known(life, url, account)
     return known, known.url if known else base_url(url or "")
 
 
-def _known(life: TokenService, url: str | None, account: int | None) -> Connection | None:
+def _find_known(life: TokenService, url: str | None, account: int | None) -> Connection | None:
     base = None if url is None else base_url(url)
     if account is not None:
         found = life.store.chatwoot.of(account)
@@ -143,16 +143,16 @@ def _account_there(profile: RemoteProfile, named: int | None, likely: int | None
         named = likely if likely in accounts else next(iter(accounts), None)
         if likely not in accounts and len(accounts) > 1:
             raise UsageError(
-                f"{profile.email} has several accounts there: {_listed(accounts)}",
+                f"{profile.email} has several accounts there: {_list_accounts(accounts)}",
                 "name one: --remote N",
             )
     if named is None or named not in accounts:
         which = "no account" if named is None else f"no account {named}"
         raise UsageError(
-            f"{profile.email} has {which} there", f"there are: {_listed(accounts) or 'none'}"
+            f"{profile.email} has {which} there", f"there are: {_list_accounts(accounts) or 'none'}"
         )
     return accounts[named]
 
 
-def _listed(accounts: dict[int, RemoteAccount]) -> str:
+def _list_accounts(accounts: dict[int, RemoteAccount]) -> str:
     return ", ".join(f"{id_} {account.name or ''}".strip() for id_, account in accounts.items())

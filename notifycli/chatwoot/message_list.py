@@ -157,11 +157,11 @@ def _rebuilt(
     for event in rebuilder.events(feed()):
         here = read[-1]
         if event["event"] == "message_created" and here.message.sender is not None:
-            event["sender"] = _told(here.message.sender, event.get("sender", {}))
+            event["sender"] = _complete(here.message.sender, event.get("sender", {}))
         yield here.file, here.line, msgspec.json.encode(event)
 
 
-def _told(sender: _Sender, known: Json) -> Json:
+def _complete(sender: _Sender, known: Json) -> Json:
     told = {"name": sender.name, "email": sender.email}
     return known | {key: value for key, value in told.items() if value}
 

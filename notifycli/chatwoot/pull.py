@@ -177,7 +177,7 @@ def pull(
     A value that was changed here only stays as it is until it is pushed. One that was changed on
     both sides is a conflict: unless `force`, nothing of that user is stored.
     """
-    there, fetched = _fetched(desk, users, told)
+    there, fetched = _fetch_seen(desk, users, told)
     store, account = desk.life.store, desk.account
     steps: list[SyncResult] = []
     status = fetched.status
@@ -194,7 +194,7 @@ def pull(
             if step.result or store.user(account, step.id) is None:
                 steps.append(step)
                 continue
-            taken = _taken(desk, preferences, step, there[step.id], force=force)
+            taken = _take(desk, preferences, step, there[step.id], force=force)
             steps.append(taken.step)
             status = status or (_CONFLICT if taken.conflict else 0)
             if not taken.conflict:
@@ -204,7 +204,7 @@ def pull(
     return Pulled(Report(steps, status), directory.unread if directory else ())
 
 
-def _fetched(
+def _fetch_seen(
     desk: Desk, users: Sequence[User], told: ProgressCallback
 ) -> tuple[dict[int, Seen], Report]:
     """Read the users' preferences; gives them by user, and of whom they couldn't be read."""
@@ -218,7 +218,7 @@ def _fetched(
     return there, desk.each("preferences", users, fetch, told)
 
 
-def _taken(
+def _take(
     desk: Desk, preferences: Preferences, step: SyncResult, what: Seen, *, force: bool
 ) -> _Taken:
     theirs = values(what)

@@ -157,7 +157,7 @@ class Rebuilder:
             case MessageRow(type=type_) if type_ in range(len(_MESSAGE_TYPES)):
                 yield _message(row, state)
             case JoinedRow():
-                yield from _assigned(row, state, row.user, None, ["assignee"])
+                yield from _assignment(row, state, row.user, None, ["assignee"])
             case ReportRow():
                 yield from _report(row, state)
             case SlaRow():
@@ -168,9 +168,9 @@ class Rebuilder:
             assignee = UNSET if row.assignee is None else row.assignee
             self._conversations[row.account, row.id] = _State(row, "", assignee)
         else:
-            yield self._created(row)
+            yield self._creation(row)
 
-    def _created(self, row: ConversationRow) -> Json:
+    def _creation(self, row: ConversationRow) -> Json:
         with_bot = row.inbox in self._bot_inboxes.get(row.account, frozenset())
         status = "pending" if row.handed_over or with_bot else "open"
         state = self._conversations[row.account, row.id] = _State(row, status)
@@ -192,10 +192,10 @@ class Rebuilder:
         if status is not None:
             yield from _status(row, state, status)
         else:
-            yield from _given(row, state, said)
+            yield from _hand_over(row, state, said)
 
 
-def _given(row: MessageRow, state: _State, said: Activity) -> Iterator[Json]:
+def _hand_over(row: MessageRow, state: _State, said: Activity) -> Iterator[Json]:
     """Return the event of a sentence that says to whom a conversation was given."""
     state.told = True
     if said.change in {Act.TEAM_ASSIGNED, Act.TEAM_REMOVED}:
@@ -204,23 +204,23 @@ def _given(row: MessageRow, state: _State, said: Activity) -> Iterator[Json]:
                 state.team,
                 said.team if said.change is Act.TEAM_ASSIGNED else None,
             )
-            yield _changed(row, state, "team_id", (before, state.team), said.actor)
+            yield _change(row, state, "team_id", (before, state.team), said.actor)
         return
     if said.change is Act.UNASSIGNED:
-        yield from _assigned(row, state, None, said.actor, [])
+        yield from _assignment(row, state, None, said.actor, [])
     elif said.unresolved is None:
         if said.change is Act.ASSIGNED_VIA_TEAM:
             state.team = said.team
-        yield from _assigned(row, state, said.assignee, said.actor, [])
+        yield from _assignment(row, state, said.assignee, said.actor, [])
 
 
-def _assigned(
+def _assignment(
     row: Row, state: _State, user: int | None, actor: int | None, approximate: list[str]
 ) -> Iterator[Json]:
     state.told = True
     if user != state.assignee:
         before, state.assignee = state.assignee or None, user
-        event = _changed(row, state, "assignee_id", (before, user), actor)
+        event = _change(row, state, "assignee_id", (before, user), actor)
         yield _approximate(event, approximate)
 
 
@@ -242,7 +242,7 @@ def _status(row: Row, state: _State, status: str) -> Iterator[Json]:
         }
 
 
-def _changed(
+def _change(
     row: Row, state: _State, what: str, values: tuple[int | None, int | None], actor: int | None
 ) -> Json:
     before, now = values

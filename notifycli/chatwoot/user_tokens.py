@@ -65,8 +65,8 @@ class PlatformApi(ChatwootApi):
         token_format.check(found.access_token)
         return Secret(found.access_token)
 
-    def _refused(self, answer: Answer, method: str, path: str) -> NoReturn:
-        base, said = self._transport.base, self._said(answer)
+    def _refuse(self, answer: Answer, method: str, path: str) -> NoReturn:
+        base, said = self._transport.base, self._refusal_text(answer)
         user = path.split("/")[-2]
         if answer.status == _UNAUTHORIZED and _NOT_ITS_USER in said:
             raise NotPermittedError(
@@ -84,7 +84,7 @@ class PlatformApi(ChatwootApi):
                 f"{base} has no user {user}, or is too old to give users' tokens{said}",
                 "log in with the user's own: notifycli chatwoot login",
             )
-        super()._refused(answer, method, path)
+        super()._refuse(answer, method, path)
 
 
 def learn_agents(desk: Desk, *, dry_run: bool) -> list[User]:

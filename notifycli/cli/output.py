@@ -286,7 +286,7 @@ def _separate(
     write_row = row_writer(buffer)
     rest = iter(records)
     first = [*islice(rest, 1)]
-    fields = [f for f in record.__struct_fields__ if f not in _left_out(record, first)]
+    fields = [f for f in record.__struct_fields__ if f not in _unused_fields(record, first)]
     write_row(fields)
     for item in chain(first, rest):
         # What is of one layer alone isn't in the records of others.
@@ -297,7 +297,7 @@ def _separate(
     yield encode(buffer.getvalue(), "utf-8")
 
 
-def _left_out(record: type[msgspec.Struct], first: Sequence[msgspec.Struct]) -> set[str]:
+def _unused_fields(record: type[msgspec.Struct], first: Sequence[msgspec.Struct]) -> set[str]:
     """Give the fields of what only some runs have to say, where the first record doesn't."""
     return {
         field.name

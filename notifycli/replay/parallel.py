@@ -334,7 +334,7 @@ def serve(one: CountingPass[Any], who: int, ends: Ends) -> None:
 
 def work(one: CountingPass[Any], who: int, ends: Ends) -> None:
     """Read portions and fold a share, until there are no more; then send what was counted."""
-    inbox = _Inbox([ends.parent, *ends.others])
+    inbox = _Mailbox([ends.parent, *ends.others])
     partner = Partner(one, who, len(ends.others) + 1)
     encode = msgspec.msgpack.Encoder().encode
     while (portion := pickle.loads(inbox.take(ends.parent))) is not None:  # noqa: S301 - of the parent
@@ -363,7 +363,7 @@ def _in_blocks(made: Iterator[tuple[int, object]]) -> Iterator[tuple[list[bytes]
     yield block, False
 
 
-class _Inbox:
+class _Mailbox:
     """Receives whatever comes, all the time: nobody waits for one who waits for them."""
 
     def __init__(self, ends: Sequence[Connection]) -> None:

@@ -113,7 +113,7 @@ def _data(
             for place in _busiest(*(side.places for side in sides.values()))
         ],
         **{name: _tables(side, agents, kinds) for name, side in sides.items()},
-        "held": _held(observations, agents, kinds, about.tz),
+        "held": _list_held(observations, agents, kinds, about.tz),
         "command": about.command,
         "source": [*about.source.items()],
     }
@@ -126,7 +126,7 @@ def _tables(side: Insight, agents: list[Recipient], kinds: list[Kind]) -> Mappin
     }
 
 
-def _held(
+def _list_held(
     observations: Observations, agents: list[Recipient], kinds: list[Kind], tz: tzinfo | None
 ) -> Mapping[str, object]:
     """Return held decisions of those on the page, with their events: each as rows of numbers."""

@@ -202,7 +202,7 @@ def headline(before: Insight | None, after: Insight, people: People) -> str:
     fired, by_agent = after.fired.total(), after.by_agent()
     if before is not None:
         was, agents = before.fired.total(), before.by_agent()
-        parts = [f"{_told(was)} before, {fired:,} after"]
+        parts = [f"{_count_in_words(was)} before, {fired:,} after"]
         if by_agent != agents:
             most = min(
                 by_agent.keys() | agents.keys(), key=lambda a: (-abs(by_agent[a] - agents[a]), a)
@@ -213,7 +213,7 @@ def headline(before: Insight | None, after: Insight, people: People) -> str:
             )
         return f"{'; '.join(parts)}."
     mails = after.by_channel()[Channel.EMAIL]
-    parts = [f"{_told(fired)}, {mails:,} by mail" if mails else _told(fired)]
+    parts = [f"{_count_in_words(fired)}, {mails:,} by mail" if mails else _count_in_words(fired)]
     if by_agent:
         most = min(by_agent, key=lambda agent: (-by_agent[agent], agent[:2]))
         parts.append(f"{people.name(most)} gets most ({by_agent[most]:,})")
@@ -226,7 +226,7 @@ def headline(before: Insight | None, after: Insight, people: People) -> str:
     return f"{'; '.join(parts)}."
 
 
-def _told(count: int) -> str:
+def _count_in_words(count: int) -> str:
     number = f"{count:,}" if count else "No"
     return f"{number} notification{'' if count == 1 else 's'}"
 

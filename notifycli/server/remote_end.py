@@ -102,7 +102,7 @@ def list_events(store: Store, call: Call) -> remote_format.Events:
     """Answer what was received of the account, or of one of its conversations."""
     kept: deque[bytes] = deque()
     size = 0
-    bodies, complete = _received(store, call)
+    bodies, complete = _list_received(store, call)
     for text in _select(bodies, store, call):
         kept.append(text)
         size += len(text)
@@ -112,7 +112,7 @@ def list_events(store: Store, call: Call) -> remote_format.Events:
     return remote_format.Events([msgspec.Raw(text) for text in kept], complete)
 
 
-def _received(store: Store, call: Call) -> tuple[Iterable[bytes], bool]:
+def _list_received(store: Store, call: Call) -> tuple[Iterable[bytes], bool]:
     """Return the newest bodies of the store's own log and of the journal; and whether all."""
     logged: list[str] = []
     if store.location.file is None:

@@ -40,4 +40,4 @@ def test_what_only_one_of_both_sends_is_no_double(pulled: Notifycli) -> None:
 
 def test_a_desk_without_chatwoot_is_not_warned(desk: Notifycli) -> None:
     events = desk.write_events("e.jsonl", [asked(100)])
-    assert desk.ok("deliver", events).stderr == ""
+    assert desk.ok("deliver", events).stderr == "nothing to send\n"

@@ -23,7 +23,7 @@ from notifycli.chatwoot.account import (
     the_desk,
 )
 from notifycli.chatwoot.client import role_of
-from notifycli.chatwoot.login import keep, logout, look, meant
+from notifycli.chatwoot.login import find_connection, keep, logout, look
 from notifycli.chatwoot.user_tokens import PlatformApi, fetch_tokens, learn_agents, rotate
 from notifycli.cli.command import (
     SOME_USERS,
@@ -182,7 +182,7 @@ def chatwoot_login(
     session = session_of(ctx)
     with session.store() as store:
         of = token_service(session, store)
-        meant(of, url, session.given_account)  # told before the token is typed
+        find_connection(of, url, session.given_account)  # told before the token is typed
     piped = "pass chatwoot/jane | notifycli chatwoot login"
     keychain = open_keychain(beside=session.location)
     secret = read_token(keychain, "Access token of your profile there: ", piped)
