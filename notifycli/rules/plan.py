@@ -627,9 +627,8 @@ class Evaluator:
         decided = choice.decided
         if choice.wants:
             decided = self._at_moment(case, decided)
+        if choice.wants or self.profile.one_row:
             self._keep_notified(case, decided)
-        elif self.profile.one_row:
-            case.notified.add(user)
         return decided
 
     def _decide_sound(self, case: Case, user: int) -> Everyone:

@@ -282,6 +282,15 @@ ROWS = [
         told={"2.13": ((7, MESSAGE),)},
     ),
     history(
+        "a hand-over that a message shows silences the message for nobody",
+        known(assignee=7, status="pending"),
+        customer(assignee=7, status="open"),
+        prefs=both(7, MESSAGE),
+        told={"2.13": ((7, MESSAGE),)},
+        # Who has a role of their own is judged apart.
+        users=({**DIRECTORY["users"][0], "permissions": ["conversation_manage"]},),
+    ),
+    history(
         "an address that is not confirmed gets no mail",
         MINE,
         customer(),

@@ -64,7 +64,6 @@ WAITING_KEYS = (
     "business_hours",
 )
 DIGEST_KEYS = ("quiet_hours_then",)
-SOUND_KEYS = ("audio.events",)
 ADDED_KEYS = tuple(
     f"{channel}.{type_}"
     for channel in ("slack", "a-webhook")
@@ -106,6 +105,7 @@ BUSINESS_HOURS = (
     "00:00-00:00",
 )
 AUDIO_EVENTS = (
+    "none",
     "message",
     "created",
     "assigned",
@@ -308,7 +308,7 @@ def preference_values(key: str, *, digests: bool) -> st.SearchStrategy[str]:
 
 OTHER_KEYS = ("audio", "audio.when", "inactive_after", "quiet_hours")
 # Of docs/beyond.md: `mute` first, which isn't for everybody.
-BEYOND_KEYS = ("mute", "when_unavailable", "participants_after_resolve", *TEAM_KEYS)
+BEYOND_KEYS = ("mute", "when_unavailable", "participants_after_resolve", "audio.events", *TEAM_KEYS)
 
 
 # Of a value that holds for a time: the beginning itself, and moments around what comes after it.
