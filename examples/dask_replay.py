@@ -8,7 +8,7 @@ DASK_SCHEDULER_ADDRESS names a cluster that is there; without it, processes of t
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
 from pathlib import Path
@@ -34,6 +34,7 @@ class Counting:
 
     def __init__(self, desk: Desk) -> None:
         self.replay = notifycli.Replay.of(*desk)
+        self.timed = [self.replay] if self.replay.has_deadlines else []
 
     def fold(self, event: Event, *, news: bool) -> None:
         """Count what an event comes to."""
@@ -45,10 +46,10 @@ class Counting:
         self.replay.account(sign.account).keep(sign)
 
 
-def scan(log: str, shares: int) -> list[bytes]:
-    """Return a log's events, dealt by conversation to so many."""
+def scan(log: str, shares: int, undivided: Collection[int]) -> list[bytes]:
+    """Return a log's events, dealt by conversation to so many, or whole where they are linked."""
     events = read_events(Inputs((log,), lambda: 0), BadLines(print))
-    return [encode(share) for share in deal(events, 1, shares)]
+    return [encode(share) for share in deal(events, 1, shares, undivided=undivided)]
 
 
 def repeated(desk: Desk, dealt: Sequence[bytes]) -> list[list[int]]:
@@ -86,8 +87,8 @@ def _told(block: bytes) -> Told:
 def replay(client: Client, desk: Desk, logs: Sequence[str]) -> Counts:
     """Return the counts of logs, in their order, by as many shares as there are logs."""
     shares = range(len(logs))
-    known = client.scatter(desk, broadcast=True)
-    parts = [client.submit(scan, log, len(logs)) for log in logs]
+    known, linked = client.scatter(desk, broadcast=True), Counting(desk).replay.undivided()
+    parts = [client.submit(scan, log, len(logs), linked) for log in logs]
     dealt = [[client.submit(itemgetter(share), part) for part in parts] for share in shares]
     repeats = [client.submit(repeated, known, dealt[share]) for share in shares]
     of_part = [[client.submit(itemgetter(n), each) for each in repeats] for n in shares]

@@ -51,7 +51,7 @@ from notifycli.cli.simulate import (
 )
 from notifycli.cli.times import Since, Until
 from notifycli.errors import NotifycliError, UnavailableError, UsageError
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 from notifycli.replay.fold import (
     Clocks,
     Share,
@@ -215,6 +215,7 @@ class AccountPass:
             Replay({account: Account(*one)}, job.fallback, job.selection) for one in known
         ]
         self.replay = self._sides[0]
+        self.timed = [side for side in self._sides if side.has_deadlines]
         self._account = account
         self._job = job
         self._lines = lines
@@ -231,7 +232,7 @@ class AccountPass:
 
     def fold(self, event: Event, *, news: bool) -> list[tuple[object, ...]] | None:
         """Return the rows of an event's decisions."""
-        self._events += 1
+        self._events += not isinstance(event, Due)
         if not news:
             return None
         *before, after = [side.fold(event) for side in reversed(self._sides)]

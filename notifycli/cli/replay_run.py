@@ -15,7 +15,7 @@ from notifycli.cli.output import console
 from notifycli.cli.session import Session, find_user, plural
 from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 from notifycli.replay.scan import is_packed
 from notifycli.replay.sources import BadLines, place_of, total_size
 from notifycli.rules.counts import Changes, Counts, Insight
@@ -91,6 +91,11 @@ class Run:
         sides = [self.replay] if self.before is None else [self.before, self.replay]
         named = [" and ".join(sorted(_rules(side))) for side in sides]
         return [] if {*named} <= {OURS, ""} else list(dict.fromkeys(named))
+
+    def timed(self) -> list[Replay]:
+        """Give the replays in which anything may be due between events."""
+        sides = [self.replay] if self.before is None else [self.before, self.replay]
+        return [side for side in sides if side.has_deadlines]
 
     def keep(self, sign: Sign) -> None:
         """Keep who is there, from the next event on."""
@@ -242,6 +247,7 @@ class RunPass(Generic[T]):
 
     def __init__(self, run: Run, make: Callable[[Event], T | None]) -> None:
         self.replay = run.replay
+        self.timed = run.timed()
         self.keep = run.keep
         self.undivided = run.undivided
         self.counted = run.counted
@@ -252,7 +258,7 @@ class RunPass(Generic[T]):
     def fold(self, event: Event, *, news: bool) -> T | None:
         """Return what is made of an event, which is counted."""
         run = self._run
-        run.events += 1
+        run.events += not isinstance(event, Due)
         made = self._make(event) if news else None
         if run.observations is not None:
             run.observations.note(event)

@@ -79,6 +79,7 @@ _HANDLING = {
     Type.TEAM_ASSIGNMENT: Handling(3 * _DAY, "normal"),
     Type.MENTION: Handling(3 * _DAY, "high"),
     **dict.fromkeys((Type.SLA_FIRST, Type.SLA_NEXT, Type.SLA_RESOLUTION), Handling(_DAY, "high")),
+    **dict.fromkeys((Type.WAITING, Type.ESCALATION), Handling(_DAY, "high")),
 }
 _TITLES = {
     Type.CREATION: "New conversation with {contact}",
@@ -91,6 +92,8 @@ _TITLES = {
     Type.SLA_FIRST: "First response missed: {contact}",
     Type.SLA_NEXT: "Next response missed: {contact}",
     Type.SLA_RESOLUTION: "Resolution time missed: {contact}",
+    Type.WAITING: "Waiting for a reply: {contact}",
+    Type.ESCALATION: "Still waiting for a reply: {contact}",
 }
 
 

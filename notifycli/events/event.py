@@ -171,6 +171,22 @@ class Event(Struct, array_like=True, gc=False):
         """The team that the conversation is given to, as far as the event says it."""
         return None if self.team is UNSAID else self.team
 
+    @property
+    def is_reply(self) -> bool:
+        """Whether a user has answered the customer."""
+        message = self.message
+        if message is None or self.author is None:
+            return False
+        return message.type == "outgoing" and not message.private
+
+    @property
+    def is_from_customer(self) -> bool:
+        """Whether it is a customer's message, at a time that is known."""
+        message = self.message
+        if message is None or self.at is None:
+            return False
+        return message.type == "incoming" and not message.private
+
     def agents(self) -> Iterator[int]:
         """Give the ids of the users whom the event shows to be agents."""
         for user in (self.author, self.present, self.performed_by, self.assignee):
@@ -178,3 +194,13 @@ class Event(Struct, array_like=True, gc=False):
                 yield user
         yield from self.participants or ()
         yield from self.connected or ()
+
+
+class Due(Event, gc=False):
+    """What comes of a deadline, which lies between the events of a log; its name is its type's.
+
+    Line, file and message are those of what it goes back to.
+    """
+
+    since: int | None = None
+    """When that began which it ends."""

@@ -13,8 +13,9 @@ conversations be given to as many as there are to fold them:
     merge   of what was counted, as `Counts.merge` does
 
 `in_order` drives the same pass in one process, and `Partner` in one of several. All give
-the same to the byte. Nothing here reads a file or starts a process, and `Share` and `Told` can be
-encoded.
+the same to the byte. What is due between events (`Pass.timed`) hangs on the times of all events of
+the account: then that is undivided. Nothing here reads a file or starts a process, and `Share` and
+`Told` can be encoded.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from notifycli.events.event import PRESENCE, Event
-from notifycli.rules.replay import Replay
+from notifycli.rules.replay import Replay, due_before, in_time
 from notifycli.rules.state import Clock, Sign, sign_of
 
 T = TypeVar("T")
@@ -46,6 +47,10 @@ class Pass(Protocol[Made_co]):
     @property
     def replay(self) -> Replay:
         """What tells which events are news, and whose clocks run."""
+
+    @property
+    def timed(self) -> Sequence[Replay]:
+        """The replays in which anything may be due between events: none, if nothing ever is."""
 
     def fold(self, event: Event, *, news: bool) -> Made_co | None:
         """Return what is made of an event; of one that is no news, nothing may be decided."""
@@ -86,7 +91,9 @@ class Told(Struct, array_like=True, gc=False):
 
 
 def in_order(events: Iterable[Event], one: Pass[T]) -> Iterator[T]:
-    """Return what a pass makes of events, whole and in their order."""
+    """Return what a pass makes of events, whole and in their order, and of what is due between."""
+    if one.timed:
+        events = in_time(events, one.timed)
     admit, fold, keep = one.replay.admit, one.fold, one.keep
     for event in events:
         news = admit(event)
@@ -167,6 +174,9 @@ def fold(
         while sign.place < place:
             _keep(one, sign, clocks)
             sign = next(signs)
+        for due in due_before(event, one.timed) if one.timed else ():
+            if (made := make(due, news=True)) is not None:
+                yield place, made
         news = place not in repeats
         if event.at is None and news:
             event.at = times.get(place, _last(clocks, event.account or 0))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from notifycli.events.event import CREATED, MESSAGE_CREATED, SLA_EVENTS, Event, Message
+from notifycli.events.event import CREATED, MESSAGE_CREATED, SLA_EVENTS, Due, Event, Message
 from notifycli.rules.directory import Directory
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.profile import Profile
@@ -182,6 +182,16 @@ class Finder:
         if conversation.assignee is not None:
             people = people.union((conversation.assignee,))
         return Candidates(NotificationType(event.name), sorted(people))
+
+    def waited_for(self, due: Due, conversation: Conversation) -> Candidates:
+        """Return whom it concerns that a customer has waited for too long."""
+        type_, directory = NotificationType(due.name), self._directory
+        if type_ is NotificationType.ESCALATION:
+            who = directory.users
+            return Candidates(type_, [u for u in who if self._can_see(u, due, conversation)])
+        if conversation.assignee is not None:
+            return Candidates(type_, (conversation.assignee,))
+        return Candidates(type_, directory.recipients(due.inbox))
 
     def _message(self, event: Event, conversation: Conversation, found: list[Candidates]) -> None:
         message = event.message

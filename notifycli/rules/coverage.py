@@ -15,8 +15,11 @@ from notifycli.rules.preferences import AUDIO_EVENTS, UNTIL, Layer
 from notifycli.rules.replay import Account
 
 _OFF = ("off", "none")
-_OF_NO_DECISION = {"audio.tone", "audio.repeat", "audio.volume", "participants_after_resolve"}
-"""What decides about no notification: how it sounds, and who takes part."""
+_OF_NO_DECISION = {
+    *("audio.tone", "audio.repeat", "audio.volume", "participants_after_resolve"),
+    *("waiting_after", "escalate_after", "business_hours"),
+}
+"""What decides about no notification: how it sounds, who takes part, and when it is time."""
 
 
 class Unreached(Struct, frozen=True):

@@ -15,7 +15,12 @@ from msgspec.structs import astuple
 from notifycli.events.event import Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.layers import Preferences, Resolved
-from notifycli.rules.notifications import TYPES, Channel, NotificationType
+from notifycli.rules.notifications import (
+    TYPES,
+    WAITING_TYPES,
+    Channel,
+    NotificationType,
+)
 from notifycli.rules.preferences import AUDIO_EVENTS, Layer, nearest, short_key
 
 
@@ -334,6 +339,8 @@ def sentence(
     told = EXPLANATIONS[reason].sentence.format(name=name)
     if (decision.type, reason) == (NotificationType.TEAM_ASSIGNMENT, Reason.SELF_ASSIGNED):
         told = f"{name} gave it to the team"
+    if decision.type in WAITING_TYPES and reason is Reason.ENABLED:
+        told = "the customer had no reply in time, and that is switched on"
     if setting is not None:
         told = f"{told}: {short_key(setting.key)} is {setting.value} ({setting.layer})"
     if reason is Reason.ENABLED and decision.deliverable is False:

@@ -18,6 +18,7 @@ from notifycli.rules.notifications import (
     BEYOND_CHATWOOT,
     SWITCHED_CHANNELS,
     TYPES,
+    WAITING_TYPES,
     Channel,
     NotificationType,
     added_switch,
@@ -32,7 +33,7 @@ _SWITCHES = {
 _UNASSIGNED = NotificationType.UNASSIGNED_MESSAGE
 _LEAVING = "participants_after_resolve"
 _SOUNDING = "audio.events"
-_LINKING = frozenset[str]()
+_LINKING = frozenset(f"{c}.{type_}" for c in SWITCHED_CHANNELS for type_ in WAITING_TYPES)
 """Keys with which an event of one conversation can decide about another, once anybody sets them."""
 _AUDIO_ONLY = (Channel.AUDIO,)
 T = TypeVar("T")

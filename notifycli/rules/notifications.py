@@ -58,7 +58,7 @@ _PLACES = {channel: place for place, channel in enumerate(Channel)}
 
 
 class NotificationType(StrEnum):
-    """What a user is notified of. The names are Chatwoot's own, but for the two last groups."""
+    """What a user is notified of. The names are Chatwoot's own, but for what is beyond it."""
 
     CREATION = "conversation_creation"
     ASSIGNMENT = "conversation_assignment"
@@ -70,6 +70,8 @@ class NotificationType(StrEnum):
     SLA_FIRST = "sla_missed_first_response"
     SLA_NEXT = "sla_missed_next_response"
     SLA_RESOLUTION = "sla_missed_resolution"
+    WAITING = "conversation_waiting"
+    ESCALATION = "escalation"
     NEW_MESSAGE = "new_message"
     """The one type of the audio channel; it has no preference of its own."""
 
@@ -187,6 +189,26 @@ TYPES = (
         "a conversation misses resolution SLA",
         builtin=False,
     ),
+    TypeRow(
+        NotificationType.WAITING,
+        "waiting",
+        "customers who wait for a reply",
+        "a customer has had no reply for waiting_after in a conversation that is yours or nobody's",
+        "the assignee or, if there is none, every member of its inbox",
+        "",
+        builtin=False,
+        beyond=True,
+    ),
+    TypeRow(
+        NotificationType.ESCALATION,
+        "escalation",
+        "customers who wait for too long",
+        "a customer has had no reply for escalate_after",
+        "everybody who can see the conversation",
+        "",
+        builtin=False,
+        beyond=True,
+    ),
 )
 
 SHIPPED_CHANNELS = {
@@ -218,6 +240,8 @@ SWITCHED_CHANNELS = (Channel.EMAIL, Channel.PUSH)
 
 BEYOND_CHATWOOT = frozenset(row.type for row in TYPES if row.beyond)
 EVERY_TYPE = frozenset(row.type for row in TYPES)
+WAITING_TYPES = (NotificationType.WAITING, NotificationType.ESCALATION)
+"""What comes of a customer's waiting, at a moment between events; in their order."""
 NEW_MESSAGE_TYPES = frozenset(
     {
         NotificationType.ASSIGNED_MESSAGE,

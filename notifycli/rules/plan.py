@@ -17,8 +17,9 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 from notifycli.rules.candidates import Candidates, Finder
+from notifycli.rules.deadlines import Waits
 from notifycli.rules.decision import LeftOut, Outcome, Reason, RecipientFields
 from notifycli.rules.directory import Directory, User
 from notifycli.rules.ladder import (
@@ -34,6 +35,7 @@ from notifycli.rules.notifications import (
     NEW_MESSAGE_TYPES,
     SWITCHED_CHANNELS,
     TYPES,
+    WAITING_TYPES,
     Channel,
     NotificationType,
     added_switch,
@@ -395,7 +397,10 @@ class Evaluator:
         self._choices = Choices(read, self.settings, self.recipients, profile)
         self._places = directory.known_inboxes.union(inbox for _, inbox in read.inbox)
         """The inboxes of which anything is on record: all others are alike."""
-        self._finder = Finder(directory, profile, self.settings.beyond)
+        beyond = self.settings.beyond
+        self._finder = Finder(directory, profile, beyond)
+        self.waits = None if beyond.isdisjoint(WAITING_TYPES) else Waits(read, beyond)
+        """Of customers; kept only where anybody wants to know of them."""
         self.plans: dict[tuple[object, ...], Plan] = {}
         """As many as there are inboxes on record, and teams that see more, and states."""
         self.plan_by_state: dict[tuple[object, ...], Plan] = {}
@@ -450,6 +455,8 @@ class Evaluator:
         self, event: Event, conversation: Conversation, opening: Opening | None
     ) -> list[Candidates]:
         """Return whom an event concerns, type by type."""
+        if isinstance(event, Due):
+            return self._due(event, conversation)
         found = self._finder.candidates(event, conversation, opening)
         if self.settings.beyond:
             found = [self._who_has_set(one, event) for one in found]
@@ -465,6 +472,16 @@ class Evaluator:
                 has_set = self.settings.has_set
                 sounding = [u for u in users if has_set(one.type, u, event, (Channel.AUDIO,))]
                 yield Candidates(one.type, sounding, sound=True)
+
+    def _due(self, due: Due, conversation: Conversation) -> list[Candidates]:
+        """Return those whose deadline it is; none of what nobody is told of."""
+        if self.waits is None or due.name not in WAITING_TYPES:
+            return []
+        one = self._finder.waited_for(due, conversation)
+        users = self.waits.setters(one.type, one.users or ())
+        told = [u for u in users if self.waits.is_due(due, one.type, u, conversation.wait)]
+        found = self._who_has_set(Candidates(one.type, told), due)
+        return [found] if found.users else []
 
     def _who_has_set(self, one: Candidates, event: Event) -> Candidates:
         """Return of a type that Chatwoot hasn't got the users alone for whom a layer sets it."""

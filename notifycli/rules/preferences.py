@@ -136,12 +136,19 @@ def _read_volume(text: str) -> str:
     return str(int(digits))
 
 
-def _read_quiet_hours(text: str) -> str:
-    if _SWITCH.get(text.lower()) == "off":
-        return "off"
-    hours = QuietHours.parse(text)
-    check_zone(hours.zone)
-    return hours.text
+def _hours(what: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if _SWITCH.get(text.lower()) == "off":
+            return "off"
+        hours = QuietHours.parse(text, what)
+        check_zone(hours.zone)
+        return hours.text
+
+    return read
+
+
+def _read_duration(text: str) -> str:
+    return Duration.parse(text).text
 
 
 def _one_of(*values: str) -> Callable[[str], str]:
@@ -226,7 +233,7 @@ KEYS: Mapping[str, Key] = _Keys(
             "60s",
             ("0s", "60s", "5m", "1h"),
             "how long after you were last seen you count as inactive",
-            lambda text: Duration.parse(text).text,
+            _read_duration,
         ),
         Key(
             "quiet_hours",
@@ -234,7 +241,7 @@ KEYS: Mapping[str, Key] = _Keys(
             ("off", "22:00-07:00", "22:00-07:00 Europe/Berlin mon-fri"),
             "hours in which nothing but a mention notifies: HH:MM-HH:MM [ZONE] [DAYS]; in UTC "
             "without a zone; 22:00-22:00 is the whole day",
-            _read_quiet_hours,
+            _hours("quiet hours"),
         ),
         Key(
             "mute",
@@ -258,6 +265,31 @@ KEYS: Mapping[str, Key] = _Keys(
             ("stay", "leave"),
             "whether you still take part in a conversation once it has been resolved",
             _one_of("stay", "leave"),
+            beyond=True,
+        ),
+        Key(
+            "waiting_after",
+            "15m",
+            ("5m", "15m", "1h"),
+            "how long a customer waits for a reply before conversation_waiting notifies",
+            _read_duration,
+            beyond=True,
+        ),
+        Key(
+            "escalate_after",
+            "1h",
+            ("30m", "1h", "4h"),
+            "how long a customer waits for a reply before escalation notifies",
+            _read_duration,
+            beyond=True,
+        ),
+        Key(
+            "business_hours",
+            "off",
+            ("off", "09:00-17:00", "09:00-17:00 Europe/Berlin mon-fri"),
+            "hours that alone are counted while a customer waits for a reply: HH:MM-HH:MM [ZONE] "
+            "[DAYS]; in UTC without a zone",
+            _hours("business hours"),
             beyond=True,
         ),
     )

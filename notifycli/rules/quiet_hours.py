@@ -48,6 +48,8 @@ _QUARTER = 15 * _MINUTE
 """Clocks have been put forward and back at such moments alone for half a century."""
 _FIRST_WEEKDAY = 3
 """1970 began on a Thursday."""
+LONGEST_WAIT = 366 * _MINUTES_OF_A_DAY * _MINUTE
+"""What would be further ahead never comes."""
 
 
 class Duration(Struct, frozen=True):
@@ -90,19 +92,19 @@ class QuietHours(Struct, frozen=True):
     days: frozenset[int]
 
     @classmethod
-    def parse(cls, text: str) -> QuietHours:
+    def parse(cls, text: str, what: str = "quiet hours") -> QuietHours:
         """Read `HH:MM-HH:MM [ZONE] [DAYS]`, as in `22:00-07:00 Europe/Berlin mon-fri`.
 
         The zone is an IANA name, UTC if it is left out; the days are names, lists and ranges
         (`mon,wed`, `fri-mon`), every day if left out. `22:00-22:00` is a whole day. Raises
-        `ValueError`, for a zone `UnknownZoneError`.
+        `ValueError`, for a zone `UnknownZoneError`; `what` is how that calls them.
         """
         hours, *rest = text.split() or [""]
         match = re.fullmatch(_HOURS, hours)
         if match is None or any(re.search(_HOURS, word) for word in rest):
             if len(re.findall(_HOURS, text)) > 1:
                 raise ValueError("there can be one span of hours only: HH:MM-HH:MM [ZONE] [DAYS]")
-            raise ValueError("quiet hours are off or HH:MM-HH:MM [ZONE] [DAYS]")
+            raise ValueError(f"{what} are off or HH:MM-HH:MM [ZONE] [DAYS]")
         start, end = _minute(match[1], match[2]), _minute(match[3], match[4])
         zone = days = ""
         for word in rest:
@@ -124,6 +126,11 @@ class QuietHours(Struct, frozen=True):
     def span(self, moment: int) -> tuple[bool, int, int]:
         """Return the same, and between which moments it is so: the first is one, the last isn't."""
         quarter = moment // _QUARTER
+        hold, since, until = self._turns(moment, quarter)
+        return hold, max(since, quarter * _QUARTER), min(until, (quarter + 1) * _QUARTER)
+
+    def _turns(self, moment: int, quarter: int) -> tuple[bool, int, int]:
+        """Return the same as if no clock were put forward or back on that day."""
         ahead = _offset(self.zone, quarter)
         minutes = (moment + ahead) // _MINUTE
         day, minute = divmod(minutes, _MINUTES_OF_A_DAY)
@@ -138,7 +145,24 @@ class QuietHours(Struct, frozen=True):
         midnight = day * _MINUTES_OF_A_DAY * _MINUTE - ahead
         since = midnight + max(turn for turn in turns if turn <= minute) * _MINUTE
         until = midnight + min(turn for turn in turns if turn > minute) * _MINUTE
-        return hold, max(since, quarter * _QUARTER), min(until, (quarter + 1) * _QUARTER)
+        return hold, since, until
+
+    def end_of(self, begin: int, length: int) -> int | None:
+        """Return the first moment by which so many microseconds inside the hours have passed.
+
+        It isn't before `begin`; `None` if it is more than `LONGEST_WAIT` after it.
+        """
+        at, left = begin, length
+        while left and at - begin <= LONGEST_WAIT:
+            quarter = at // _QUARTER
+            hold, _, until = self._turns(at, quarter)
+            if _offset(self.zone, quarter) != _offset(self.zone, (until - 1) // _QUARTER):
+                until = min(until, (quarter + 1) * _QUARTER)
+            if hold and left <= until - at:
+                at, left = at + left, 0
+            else:
+                at, left = until, left - (until - at) * hold
+        return None if left or at - begin > LONGEST_WAIT else at
 
 
 @lru_cache(1024)

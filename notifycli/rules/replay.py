@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import chain, groupby
 from typing import Self, TypeVar
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from notifycli.events.event import CREATED, PRESENCE, Event
+from notifycli.events.event import CREATED, PRESENCE, Due, Event
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.counts import ConversationKey, Counts, Insight
+from notifycli.rules.deadlines import Deadlines, due_event
 from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, join_fields
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
@@ -43,6 +45,7 @@ class Account:
         self.presence = Presence()
         self.conversations: dict[int, Conversation] = {}
         self.clock = Clock()
+        self.deadlines = Deadlines()
         self.take_over(directory, preferences)
 
     def take_over(self, directory: Directory, preferences: Preferences) -> None:
@@ -52,6 +55,10 @@ class Account:
         self.directory = known
         self.preferences = preferences
         self.evaluator = Evaluator(known, preferences, profile, self.presence)
+        waits, conversations = self.evaluator.waits, self.conversations
+        if waits is not None and conversations:
+            each = (waits.deadlines(id_, one) for id_, one in conversations.items())
+            self.deadlines.add_missing(chain.from_iterable(each))
 
     def keep(self, sign: Sign) -> None:
         """Keep who is there."""
@@ -60,13 +67,33 @@ class Account:
     @property
     def state(self) -> AccountState:
         """All that was kept so far, which goes on changing with the account."""
-        return AccountState(self.clock.last, self.presence, self.conversations)
+        deadlines = self.deadlines
+        return AccountState(
+            *(self.clock.last, self.presence, self.conversations),
+            *(sorted(deadlines.queue), deadlines.passed),
+        )
 
     def resume(self, state: AccountState) -> None:
         """Go on from what another replay has kept of the account."""
         self.clock, self.presence = Clock(last=state.last), state.presence
         self.conversations = state.conversations
+        self.deadlines = Deadlines(state.deadlines, state.passed)
         self.take_over(self.directory, self.preferences)
+
+    @property
+    def has_deadlines(self) -> bool:
+        """Whether anything is ever due between events."""
+        return self.evaluator.waits is not None
+
+    def pass_to(self, id_: int, moment: int) -> Iterator[Due]:
+        """Return what is due before a moment, in its order; `id_` is the account's.
+
+        Each is to be evaluated before the next is asked for.
+        """
+        for deadline in self.deadlines.pass_to(moment):
+            due = due_event(id_, deadline, self.conversations[deadline.id])
+            if due is not None:
+                yield due
 
     def conversation(self, event: Event) -> Conversation:
         """Give the conversation's kept state; a passing one, if the event names none."""
@@ -129,6 +156,28 @@ class Replay:
         """Make one of a single account, by a profile's name. Raises `UnknownProfileError`."""
         return cls({account: Account(directory, preferences, profile_named(rules))}, account)
 
+    @property
+    def has_deadlines(self) -> bool:
+        """Whether anything is ever due between events."""
+        return any(account.has_deadlines for account in self.accounts.values())
+
+    def due_before(self, event: Event) -> Iterator[Due]:
+        """Return what is due before an event's time, to be evaluated one by one, before the event.
+
+        Nothing is, where nobody has set such a type.
+        """
+        id_ = self.fallback if event.account is None else event.account
+        account = self.accounts.get(id_)
+        # By the time that it gets from the one before, all has come already.
+        if event.at is not None and event.known and account is not None and account.has_deadlines:
+            yield from account.pass_to(id_, event.at)
+
+    def due_at(self, moment: int) -> Iterator[Due]:
+        """Return the same of all accounts, when the clock on the wall has come to a moment."""
+        for id_, account in self.accounts.items():
+            if account.has_deadlines:
+                yield from account.pass_to(id_, moment)
+
     def evaluate(self, event: Event) -> Evaluation | None:
         """Decide on an event, and count it; `None` if it concerns nobody or isn't selected.
 
@@ -145,6 +194,8 @@ class Replay:
 
         Whether it is to be folded: one of an unknown name, or that came before, is only counted.
         """
+        if isinstance(event, Due):
+            return True
         if not self.is_news(event):
             return False
         event.at = self.accounts[event.account or 0].clock.complete(event.at)
@@ -194,12 +245,17 @@ class Replay:
             self.accounts[sign.account].keep(sign)
 
     def decide(self, event: Event) -> list[Decision]:
-        """Give the event's decisions, fired and suppressed, in their order."""
-        evaluation = self.evaluate(event)
-        if evaluation is None:
-            return []
-        fields = event_fields(event)
-        return [join_fields(fields, recipient) for recipient in evaluation.everything]
+        """Give the event's decisions, fired and suppressed, in their order.
+
+        Those come first of what was due before it.
+        """
+        decisions: list[Decision] = []
+        for each in chain(self.due_before(event), (event,)):
+            evaluation = self.evaluate(each)
+            if evaluation is not None:
+                fields = event_fields(each)
+                decisions += [join_fields(fields, one) for one in evaluation.everything]
+        return decisions
 
     def examine(
         self, event: Event, user: int | None, look: Callable[[Decision, Case], T]
@@ -311,9 +367,15 @@ class Replay:
         if "pending" in (conversation.status, event.previous_status) or event.name == HANDOFF:
             inbox = conversation.inbox if event.inbox is None else event.inbox
             opening = conversation.opening(event, bot=account.directory.has_bot(inbox))
-        was_resolved = conversation.status == "resolved"
+        status = conversation.status
         others, author, directory = conversation.apply(event), event.author, account.directory
-        if conversation.status == "resolved" and not was_resolved:
+        waits = account.evaluator.waits
+        if waits is not None and event.conversation is not None:
+            begun = conversation.wait_for_reply(event, status)
+            account.deadlines.add(
+                waits.deadlines(event.conversation, conversation) if begun else ()
+            )
+        if conversation.status == "resolved" and status != "resolved":
             leaving = account.evaluator.settings.leave(conversation.participants, event)
             conversation.part_from(leaving)
         if (
@@ -365,6 +427,26 @@ class Replay:
         for user in event.agents():
             if user not in known:
                 self._assumed.unknown_agents.add((id_, user))
+
+
+def in_time(events: Iterable[Event], replays: Sequence[Replay]) -> Iterator[Event]:
+    """Return events, and before each what is due in any of the replays.
+
+    Each is to be evaluated, in all replays, before the next is asked for.
+    """
+    for event in events:
+        yield from due_before(event, replays)
+        yield event
+
+
+def due_before(event: Event, replays: Sequence[Replay]) -> Iterator[Due]:
+    """Return what is due in any of the replays before an event's time, once and in its order."""
+    due = merge(*(one.due_before(event) for one in replays), key=_due_order)
+    return (next(alike) for _, alike in groupby(due, _due_order))
+
+
+def _due_order(due: Due) -> tuple[object, ...]:
+    return due.at, due.conversation or 0, due.name
 
 
 def event_fields(event: Event) -> EventFields:

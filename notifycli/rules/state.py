@@ -6,7 +6,7 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable
 from enum import Enum
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
 
 import msgspec
 from msgspec import Struct, field
@@ -20,6 +20,7 @@ else:
     Ids = array  # until Python 3.12 it takes no argument, and msgspec reads what stands there
 
 HANDOFF = "conversation_bot_handoff"
+_AT_REST = ("resolved", "snoozed")
 MESSAGES_KEPT = 100
 """The last messages of a conversation that are known again, should they come twice."""
 
@@ -32,6 +33,29 @@ class Opening(Enum):
     BY_BOT_PERHAPS = 2
     """The same, but nothing says that it wasn't a person."""
     BY_PERSON = 3
+
+
+class Deadline(NamedTuple):
+    """A moment between events at which something may be due; they come in this order."""
+
+    at: int
+    of_user: bool
+    """Whether it is a user's; else a conversation's."""
+    id: int
+    kind: int = 0
+    """Which of those that one may have at the same moment."""
+
+
+class Wait(Struct, array_like=True, gc=False):
+    """A customer's first message without a reply, and since when they have waited for one."""
+
+    line: int
+    file: str | None
+    message: int | None
+    since: int | None = None
+    """`None` while a bot has the conversation."""
+    inbox: int | None = None
+    """The one that it was in at that time."""
 
 
 class Conversation(Struct, array_like=True, gc=False):
@@ -58,6 +82,8 @@ class Conversation(Struct, array_like=True, gc=False):
     _newest: int = 0
     notified_team: int | None = None
     """The team that was last told of being given it, until another one is seen, or none."""
+    wait: Wait | None = None
+    """Kept only where somebody wants to know of it."""
 
     def came_already(self, event: Event) -> bool:
         """Whether the event has come before; it is kept, to know it again."""
@@ -177,6 +203,25 @@ class Conversation(Struct, array_like=True, gc=False):
             self.opened = None
         elif opening is not None and not self.handover_told:
             self.opened = opening
+
+    def wait_for_reply(self, event: Event, status: str | None) -> bool:
+        """Keep whether a customer waits; `status` is what was kept before the event.
+
+        Tells whether a wait begins with the event.
+        """
+        if event.is_reply or (self.status in _AT_REST and self.status != status):
+            self.wait = None
+        wait = self.wait
+        if wait is None:
+            if not event.is_from_customer:
+                return False
+            wait = self.wait = Wait(event.line, event.file, event.message_id)
+        if self.status == "pending":
+            wait.since = None
+        elif wait.since is None:
+            wait.since, wait.inbox = event.at, self.inbox
+            return True
+        return False
 
     @property
     def handover_told(self) -> bool:
@@ -366,6 +411,10 @@ class AccountState(Struct, array_like=True):
     """The time of its last event that had one."""
     presence: Presence = field(default_factory=Presence)
     conversations: dict[int, Conversation] = field(default_factory=dict)
+    deadlines: list[Deadline] = field(default_factory=list)
+    """Those that haven't come yet."""
+    passed: int | None = None
+    """The moment before which all have come of which it was known then."""
 
     def encode(self) -> bytes:
         """Write it as MessagePack."""

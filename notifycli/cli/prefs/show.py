@@ -371,6 +371,13 @@ _OTHERS = {
         "participants_after_resolve=leave",
     ),
     "when_unavailable": _Other("whoever sets it", _NONE, "when_unavailable=withhold"),
+    "waiting_after": _Other("whoever is told of customers who wait", _NONE, "waiting_after=10m"),
+    "escalate_after": _Other("whoever is told of escalations", _NONE, "escalate_after=2h"),
+    "business_hours": _Other(
+        "whoever is told of customers who wait, and of escalations",
+        _NONE,
+        "'business_hours=09:00-17:00 Europe/Berlin mon-fri'",
+    ),
     "mute": _Other("whoever sets it; for one conversation: prefs mute ID", _NONE, "mute=on"),
 }
 

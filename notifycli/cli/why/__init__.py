@@ -45,7 +45,7 @@ from notifycli.cli.why.why_records import (
     select,
 )
 from notifycli.errors import UsageError
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 from notifycli.replay.scan import processors, start_pass
 from notifycli.replay.sources import BadLines
 from notifycli.rules.decision import Outcome, Selection
@@ -158,6 +158,8 @@ class _Asking:
         self, run: Run, askers: Askers, account: int, past: PastPreferences | None
     ) -> None:
         self.replay = run.replay
+        self._linked = past is not None and past.links_conversations()
+        self.timed = [run.replay] if self._linked else run.timed()
         self.keep = run.keep
         self._run = run
         self._askers = askers
@@ -167,7 +169,7 @@ class _Asking:
     def fold(self, event: Event, *, news: bool) -> EventAnswer | None:
         """Return what there is to say of an event, if that is asked."""
         run, selection = self._run, self._run.selection
-        run.events += 1
+        run.events += not isinstance(event, Due)
         everybody = self._askers.only is None
         asked = (
             event.account == self._account
@@ -185,8 +187,7 @@ class _Asking:
 
     def undivided(self) -> set[int]:
         """Return the accounts whose conversations can't be folded apart from each other."""
-        linked = self._past is not None and self._past.links_conversations()
-        return self._run.undivided() | ({self._account} if linked else set())
+        return self._run.undivided() | ({self._account} if self._linked else set())
 
     def counted(self) -> tuple[Any, bool]:
         """Return what was counted, and whether an event was older than the past that is known."""
