@@ -35,7 +35,7 @@ from notifycli.rules.decision import Decision, Outcome
 from notifycli.rules.directory import Directory, is_id
 from notifycli.rules.expectation import Record, compare, matches, read_expected
 from notifycli.rules.layers import Preferences, Wish, overlaid
-from notifycli.rules.notifications import TYPES
+from notifycli.rules.notifications import SHORT_NAMES
 from notifycli.rules.preferences import (
     InvalidPreferenceError,
     Layer,
@@ -463,7 +463,6 @@ def _record(item: object) -> dict[str, object]:
     return record | ({"reason": words[2]} if words[2:] else {})
 
 
-_SHORT = {str(row.type): row.short for row in TYPES}
 _VERDICT = ("outcome", "reason", "origin", "deliverable")
 
 
@@ -537,7 +536,7 @@ def _basis(record: Record) -> str:
 def _tell(record: Record, scenario: Scenario) -> str:
     """Name what, whom, and of which event, as far as the record says."""
     channel, type_ = record.get("channel"), record.get("type")
-    short = "" if type_ in (None, "new_message") else _SHORT[str(type_)]
+    short = SHORT_NAMES.get(str(type_), "")
     what = ".".join(filter(None, (str(channel or "*"), short)))
     id_ = record.get("user_id")
     user = scenario.directory.users.get(id_) if isinstance(id_, int) else None

@@ -12,7 +12,7 @@ from notifycli.documents.directory_document import ENTRIES, DirectoryDocument
 from notifycli.documents.preference_document import PLACES
 from notifycli.events.event import READ_EVENTS
 from notifycli.events.payload import Payload
-from notifycli.rules.expectation import FIELDS
+from notifycli.rules.expectation import EVERY_FIELD
 from notifycli.rules.preferences import KEYS, UNTIL, spellings
 from notifycli.scenarios import OWN, SHARED
 
@@ -150,7 +150,7 @@ def _scenarios() -> Schema:
             {"type": "string", "description": "channel.type user reason"},
             {
                 "type": "object",
-                "properties": {key: {} for key in (*FIELDS, "user")},
+                "properties": {key: {} for key in (*EVERY_FIELD, "user")},
                 "additionalProperties": False,
             },
         ]

@@ -15,7 +15,7 @@ from notifycli.cli.terminal import is_utf_8, printable
 from notifycli.errors import UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import ROLES
-from notifycli.rules.notifications import SHIPPED_CHANNELS, TYPES, Channel, plug_ins
+from notifycli.rules.notifications import SHIPPED_CHANNELS, SHORT_NAMES, Channel, plug_ins
 from notifycli.rules.preferences import (
     GLOBS,
     UNTIL,
@@ -194,7 +194,7 @@ def notification_type(text: str) -> str:
         raise typer.BadParameter(str(error)) from None
 
 
-SHORT_TYPES = ", ".join(row.short for row in TYPES)
+SHORT_TYPES = ", ".join(SHORT_NAMES.values())
 ChannelOption = Annotated[
     list[str] | None,
     typer.Option(

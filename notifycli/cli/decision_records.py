@@ -16,32 +16,38 @@ from notifycli.events.event import Event
 from notifycli.rules.counts import ChangedCount, Count
 from notifycli.rules.decision import (
     ChangedDecision,
+    ChangedDigest,
     ChangeKind,
     Decision,
+    DigestDecision,
     EventFields,
     Outcome,
     RecipientFields,
 )
-from notifycli.rules.notifications import TYPES, Channel, NotificationType
+from notifycli.rules.notifications import SHORT_NAMES, Channel, NotificationType
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _encode = msgspec.json.Encoder().encode
-_SHORT = {row.type: row.short for row in TYPES}
 _MISSING = {Channel.PUSH: ", no subscription", Channel.AUDIO: ""}
 _MINUTE = slice(5, 16)
 
 
-def show_decisions(session: Session, decisions: Iterable[Decision], *, explain: bool) -> None:
-    """Print decisions; with `explain`, their reasons and what decided have a column."""
+def show_decisions(
+    session: Session, decisions: Iterable[Decision], *, explain: bool, digests: bool = False
+) -> None:
+    """Print decisions; with `explain`, their reasons and what decided have a column.
+
+    `digests` says whether there may be some, which have a field more.
+    """
 
     def cells(decision: Decision) -> Sequence[RenderableType]:
         plain = _plain(session, decision)
         return [*plain, _why(decision)] if explain else plain
 
     heads = [*_heads(session), *(["Outcome"] if explain else [])]
-    show(session, decisions, Decision, heads=heads, cells=cells)
+    show(session, decisions, DigestDecision if digests else Decision, heads=heads, cells=cells)
 
 
 class JsonLines:
@@ -66,7 +72,9 @@ class JsonLines:
         return beginning + beginning.join([endings[recipient] for recipient in recipients])
 
 
-def show_changes(session: Session, changes: Iterable[Decision], *, explain: bool) -> None:
+def show_changes(
+    session: Session, changes: Iterable[Decision], *, explain: bool, digests: bool = False
+) -> None:
     """Print what would change; with `explain`, why it would fire or no longer does."""
 
     def cells(changed: ChangedDecision) -> Sequence[RenderableType]:
@@ -78,7 +86,8 @@ def show_changes(session: Session, changes: Iterable[Decision], *, explain: bool
         return [*plain, _why(changed)] if explain else plain
 
     heads = ["", *_heads(session), *(["Then"] if explain else [])]
-    show(session, changes, ChangedDecision, heads=heads, cells=cells)
+    record = ChangedDigest if digests else ChangedDecision
+    show(session, changes, record, heads=heads, cells=cells)
 
 
 def show_counts(session: Session, counts: Sequence[Count]) -> None:
@@ -100,7 +109,7 @@ def _plain(session: Session, decision: Decision) -> list[RenderableType]:
     return [
         _place(decision),
         (decision.at or "-")[_MINUTE].replace("T", " "),
-        text(decision.conversation_id),
+        text(getattr(decision, "conversations", decision.conversation_id)),
         *([user] if _many_users(session) else []),
         what(decision.channel, decision.type),
     ]
@@ -119,7 +128,7 @@ def _many_users(session: Session) -> bool:
 
 def what(channel: Channel, type_: NotificationType) -> str:
     """Name channel and type as the preference's key does."""
-    return f"{channel}.{_SHORT[type_]}" if type_ in _SHORT else str(channel)
+    return f"{channel}.{SHORT_NAMES[type_]}" if type_ in SHORT_NAMES else str(channel)
 
 
 def _why(decision: Decision) -> RenderableType:

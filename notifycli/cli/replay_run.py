@@ -68,6 +68,12 @@ class Run:
         self.selection = selection
         self._met_elsewhere: frozenset[int] = frozenset()
 
+    @property
+    def has_digests(self) -> bool:
+        """Whether anybody wants digests, on either side."""
+        sides = [self.replay] if self.before is None else [self.before, self.replay]
+        return any(one.digests is not None for side in sides for one in side.accounts.values())
+
     def insights(self) -> tuple[Insight, Insight]:
         """Give what was counted for the eye of both sides; of one, where only one was replayed."""
         after = self.replay.counts().insight

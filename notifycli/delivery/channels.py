@@ -63,6 +63,8 @@ def sample_notice(
     account: int, user: User, channel: Channel, type_: NotificationType, at: int
 ) -> Notice:
     """Make one for a user; `at` in microseconds since 1970 UTC."""
+    text = "This is a test. If you can read it, notifications reach you this way."
+    digest = type_ is NotificationType.DIGEST
     return Notice(
         id=0,
         account_id=account,
@@ -72,14 +74,14 @@ def sample_notice(
         channel=channel,
         type=type_,
         event="test",
-        conversation_id=1,
+        conversation_id=None if digest else 1,
         inbox_id=None,
         inbox_name="Website",
         message_id=None,
         at=at,
         contact="Alex Rivera",
         author="notifycli",
-        text="This is a test. If you can read it, notifications reach you this way.",
+        text=f"#1 Alex Rivera: {text}\n#2 Sam Okafor: Hello?" if digest else text,
     )
 
 

@@ -18,12 +18,14 @@ from datetime import UTC, datetime, timedelta
 from email.header import Header
 from email.utils import format_datetime
 from functools import lru_cache
+from html import escape
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from notifycli.delivery.email_templates import Templates
 from notifycli.rules.directory import address_fault
+from notifycli.rules.notifications import NotificationType
 from notifycli.store.outbox import Notice
 
 _LOCAL = re.compile(r"(?!.*=\?)[\w!#$%&'*+/=?^`{|}~-][\w!#$%&'*+/=?^`{|}~.-]*")
@@ -105,6 +107,8 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~ -]+")
 _LONGEST_NAME = 60
 _ENCODING = b"Content-Transfer-Encoding: quoted-printable"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMED_FIRST = re.compile(r"^#(\d+).*$", re.MULTILINE)
+"""A line of what a digest says: a conversation, and what was written there."""
 
 
 class Branding(Struct, frozen=True):
@@ -201,7 +205,15 @@ def write(notice: Notice, letterhead: Branding) -> MailText:
         subject = f"{subject[: _LONGEST_SUBJECT - 1]}…"
     wording = wording._replace(subject=subject)
     templates = letterhead.templates
-    return MailText(subject, templates.text(wording, values), templates.html(wording, values))
+    html = templates.html(wording, values)
+    if notice.type is NotificationType.DIGEST and (place := _conversations(notice, letterhead)):
+        html = _link(html, place)
+    return MailText(subject, templates.text(wording, values), html)
+
+
+def _link(page: str, place: str) -> str:
+    """Make links of the conversations that a digest names in its text."""
+    return re.sub(rf"{re.escape(escape(place))}\d+", r'<a href="\g<0>">\g<0></a>', page)
 
 
 def _lines(text: str) -> str:
@@ -211,6 +223,11 @@ def _lines(text: str) -> str:
 
 def _values(notice: Notice, letterhead: Branding) -> dict[str, str]:
     conversation = "?" if notice.conversation_id is None else str(notice.conversation_id)
+    text = notice.text
+    if notice.type is NotificationType.DIGEST:
+        conversation = ", #".join(_NAMED_FIRST.findall(text))
+        if place := _conversations(notice, letterhead):
+            text = _NAMED_FIRST.sub(rf"\g<0>\n{place}\1", text)
     time = "" if notice.at is None else _EPOCH + timedelta(microseconds=notice.at)
     return {
         "user": one_line(notice.user_name),
@@ -219,7 +236,7 @@ def _values(notice: Notice, letterhead: Branding) -> dict[str, str]:
         "contact": one_line(notice.contact),
         "author": one_line(notice.author),
         "inbox": one_line(notice.inbox_name),
-        "text": _lines(notice.text),
+        "text": _lines(text),
         "time": f"{time:%Y-%m-%d %H:%M} UTC" if time else "",
         "link": _conversation_page(notice, letterhead),
         "settings": _settings_page(notice, letterhead),
@@ -227,10 +244,15 @@ def _values(notice: Notice, letterhead: Branding) -> dict[str, str]:
 
 
 def _conversation_page(notice: Notice, letterhead: Branding) -> str:
+    place = _conversations(notice, letterhead)
+    known = place and notice.conversation_id is not None
+    return f"{place}{notice.conversation_id}" if known else ""
+
+
+def _conversations(notice: Notice, letterhead: Branding) -> str:
+    """Give where a conversation is seen, up to its number."""
     dashboard = letterhead.dashboards.get(notice.account_id)
-    if dashboard is None or notice.conversation_id is None:
-        return ""
-    return f"{dashboard}/conversations/{notice.conversation_id}"
+    return "" if dashboard is None else f"{dashboard}/conversations/"
 
 
 def _settings_page(notice: Notice, letterhead: Branding) -> str:

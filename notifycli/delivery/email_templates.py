@@ -18,7 +18,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from notifycli.errors import ConfigurationError, UsageError
-from notifycli.rules.notifications import TYPES, NotificationType
+from notifycli.rules.notifications import SHORT_NAMES, NotificationType
 from notifycli.rules.preferences import nearest
 
 FIELDS: Mapping[str, str] = {
@@ -135,7 +135,7 @@ def copy_to(folder: Path) -> list[Path]:
 
 def names() -> tuple[str, ...]:
     """Give the names of all templates."""
-    return (*(f"{row.type}.txt" for row in TYPES), TEXT_LAYOUT, HTML_LAYOUT)
+    return (*(f"{type_}.txt" for type_ in SHORT_NAMES), TEXT_LAYOUT, HTML_LAYOUT)
 
 
 def _own(folder: Path) -> dict[str, Path]:

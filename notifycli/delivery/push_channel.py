@@ -78,6 +78,7 @@ _HANDLING = {
     Type.ASSIGNMENT: Handling(3 * _DAY, "normal"),
     Type.TEAM_ASSIGNMENT: Handling(3 * _DAY, "normal"),
     Type.MENTION: Handling(3 * _DAY, "high"),
+    Type.DIGEST: Handling(3 * _DAY, "normal"),
     **dict.fromkeys((Type.SLA_FIRST, Type.SLA_NEXT, Type.SLA_RESOLUTION), Handling(_DAY, "high")),
     **dict.fromkeys((Type.WAITING, Type.ESCALATION), Handling(_DAY, "high")),
 }
@@ -94,6 +95,7 @@ _TITLES = {
     Type.SLA_RESOLUTION: "Resolution time missed: {contact}",
     Type.WAITING: "Waiting for a reply: {contact}",
     Type.ESCALATION: "Still waiting for a reply: {contact}",
+    Type.DIGEST: "What came in the meantime",
 }
 
 
@@ -117,7 +119,9 @@ class PushMessage(NamedTuple):
 def message_of(notice: Notice, dashboard: str) -> PushMessage:
     """Write the push of a notice. A click opens the account's `dashboard`; nothing if it is ""."""
     conversation = notice.conversation_id
-    tag = f"notifycli/{notice.account_id}/{'test' if conversation is None else conversation}"
+    # A later digest tells of other things: it takes no earlier one's place.
+    other = f"digest/{notice.at}" if notice.type is Type.DIGEST else "test"
+    tag = f"notifycli/{notice.account_id}/{other if conversation is None else conversation}"
     title = "This is a test" if notice.id == 0 else _TITLES[notice.type]
     title = title.format(
         contact=_name(notice.contact, "a customer"), author=_name(notice.author, "Somebody")

@@ -204,3 +204,11 @@ class Due(Event, gc=False):
 
     since: int | None = None
     """When that began which it ends."""
+    user: int = 0
+    """Whose digest it is, if it is one."""
+    kind: int = 0
+    """On which channel, by its number."""
+    told: tuple[tuple[int, int | None], ...] = ()
+    """The conversations that it names, each with its inbox."""
+    key: str = ""
+    """The preference that held the first of them."""

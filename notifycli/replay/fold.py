@@ -28,7 +28,7 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 from notifycli.events.event import PRESENCE, Event
-from notifycli.rules.replay import Replay, due_before, in_time
+from notifycli.rules.replay import Replay, due_after, due_before, in_time
 from notifycli.rules.state import Clock, Sign, sign_of
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ def fold(
     sign = next(signs)
     for place, event in zip(share.places, share.events, strict=True):
         while sign.place < place:
-            _keep(one, sign, clocks)
+            yield from _keep(one, sign, clocks)
             sign = next(signs)
         for due in due_before(event, one.timed) if one.timed else ():
             if (made := make(due, news=True)) is not None:
@@ -184,17 +184,21 @@ def fold(
         if made is not None:
             yield place, made
     while sign is not _END:
-        _keep(one, sign, clocks)
+        yield from _keep(one, sign, clocks)
         sign = next(signs)
 
 
 _END = Sign(0, None, place=1 << 62)
 
 
-def _keep(one: Pass[T], sign: Sign, clocks: Clocks) -> None:
+def _keep(one: Pass[T], sign: Sign, clocks: Clocks) -> Iterator[tuple[int, T]]:
+    """Keep a sign, and return what is made of what is due directly after its event."""
     if sign.at is None:
         sign.at = _last(clocks, sign.account)
     one.keep(sign)
+    for due in due_after(sign.account, one.timed) if one.timed else ():
+        if (made := one.fold(due, news=True)) is not None:
+            yield sign.place, made
 
 
 def _last(clocks: Clocks, account: int) -> int | None:

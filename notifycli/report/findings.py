@@ -15,7 +15,7 @@ from notifycli.events.timestamps import SECOND
 from notifycli.rules.counts import HOURS_A_DAY, Insight, Kind, Recipient, Switch
 from notifycli.rules.coverage import Unreached
 from notifycli.rules.decision import Reason, RecipientFields, in_general
-from notifycli.rules.notifications import TYPES, Channel
+from notifycli.rules.notifications import SHORT_NAMES, TYPES, Channel, NotificationType
 from notifycli.rules.preferences import AUDIO_EVENTS, Layer, short_key
 
 MOST_HELD = 10_000
@@ -155,8 +155,10 @@ def _key(account: int, one: RecipientFields) -> tuple[Recipient, Kind]:
     return Recipient(account, one.user_id, one.email), Kind(one.channel, one.type)
 
 
-SUBJECTS = {row.type: row.subject for row in TYPES}
-_SHORT = {row.type: row.short for row in TYPES}
+SUBJECTS = {
+    **{row.type: row.subject for row in TYPES},
+    NotificationType.DIGEST: "what was withheld for a time",
+}
 _SENT = {Channel.EMAIL: "e-mails", Channel.PUSH: "pushes", Channel.AUDIO: "sounds"}
 _CHANGES = 5
 _TOGETHER = {f"{Channel.AUDIO}.{name}" for name in AUDIO_EVENTS}  # and not `audio`, of messages
@@ -360,4 +362,5 @@ def _command(switch: Switch, *, several: bool) -> str:
 
 def kind_name(kind: Kind) -> str:
     """Name channel and type as the preference's key does."""
-    return f"{kind.channel}.{_SHORT[kind.type]}" if kind.type in _SHORT else str(kind.channel)
+    short = SHORT_NAMES.get(kind.type)
+    return f"{kind.channel}.{short}" if short else str(kind.channel)

@@ -12,8 +12,16 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
+from notifycli.events.event import Due
 from notifycli.events.timestamps import SECOND, to_datetime
-from notifycli.rules.decision import ChangedDecision, ChangeKind, Reason, RecipientFields, key_of
+from notifycli.rules.decision import (
+    ChangedDecision,
+    ChangeKind,
+    DigestFields,
+    Reason,
+    RecipientFields,
+    key_of,
+)
 from notifycli.rules.ladder import channels_of
 from notifycli.rules.notifications import Channel, NotificationType, channel_order
 from notifycli.rules.plan import Evaluator, Everyone, Plan
@@ -154,7 +162,17 @@ class Insight:
         self, account: int, decided: RecipientFields, inbox: int | None, conversation: int | None
     ) -> None:
         """Note the preference that has decided, where one has and it is known where that is set."""
-        key, layer = key_of(decided), decided.origin
+        self._reach(account, decided, key_of(decided), inbox, conversation)
+
+    def _reach(
+        self,
+        account: int,
+        decided: RecipientFields,
+        key: str,
+        inbox: int | None,
+        conversation: int | None,
+    ) -> None:
+        layer = decided.origin
         if layer is None or layer is Layer.BUILTIN or not key:
             return
         places = {Layer.INBOX: inbox, Layer.CONVERSATION: conversation}
@@ -178,6 +196,17 @@ class Insight:
         self.reach(account, decided, None, None)
         agent = Recipient(account, decided.user_id, decided.email)
         self.reasons[agent, Kind(decided.channel, decided.type), decided.reason] += times
+
+    def add_digest(self, account: int, digest: DigestFields, due: Due) -> None:
+        """Count a digest, which no switch lets through, and what held it."""
+        conversation, inbox = due.told[0]
+        agent, kind = (
+            Recipient(account, digest.user_id, digest.email),
+            Kind(digest.channel, digest.type),
+        )
+        self.fired[agent, kind, None if due.at is None else self._hour(due.at)] += 1
+        self.reasons[agent, kind, digest.reason] += 1
+        self._reach(account, digest, due.key, inbox, conversation)
 
     def merge(self, other: Insight) -> None:
         """Add what was counted of another part."""
@@ -309,6 +338,14 @@ class Counts(Struct):
                     if takes is None or takes(account, user, channel, type_):
                         key = user, email, channel, type_
                         self.decided[key] = self.decided.get(key, 0) + times
+
+    def add_digest(self, digest: DigestFields, due: Due) -> None:
+        """Add a digest, which is decided on one channel alone."""
+        key = digest.user_id, digest.email, digest.channel, digest.type
+        self.decided[key] += 1
+        self.fired[key] += 1
+        if self.insight is not None:
+            self.insight.add_digest(due.account or 0, digest, due)
 
     def _add_plan(self, often: dict[Everyone, int], plan: Plan, evaluator: Evaluator) -> None:
         """Add how often what was decided: one by one, and of the others who want it."""

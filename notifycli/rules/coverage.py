@@ -72,7 +72,8 @@ def _types(accounts: Collection[Preferences], fired: Mapping[Kind, int]) -> Iter
 
 def _switch(channel: Channel, type_: NotificationType) -> tuple[str, Callable[[str], bool]]:
     """Return the key of a type's switch ("" if it has none), and which of its values are on."""
-    if channel in channels_of(type_) or added_switch(f"{channel}.{type_}"):
+    shipped = type_ is not NotificationType.DIGEST and channel in channels_of(type_)
+    if shipped or added_switch(f"{channel}.{type_}"):
         key = "audio" if channel is Channel.AUDIO else f"{channel}.{type_}"
         return key, lambda value: value not in _OFF
     sounding = (name for name, of in AUDIO_EVENTS.items() if of is type_)

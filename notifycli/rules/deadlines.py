@@ -32,6 +32,8 @@ class Deadlines:
         heapify(self.queue)
         self.passed = passed
         """The moment before which all have come that were in the queue then."""
+        self.now: int | None = None
+        """The clock on the wall, where that goes on beside the events."""
 
     def add(self, deadlines: Iterable[Deadline]) -> None:
         """Put some into the queue."""

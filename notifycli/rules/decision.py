@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct, UnsetType
 from msgspec.structs import astuple
 
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.layers import Preferences, Resolved
 from notifycli.rules.notifications import (
@@ -107,9 +107,23 @@ class LeftOut(RecipientFields, frozen=True, gc=False, eq=False):
     """The same of a message's sound that `audio.events` leaves out, and not `audio`."""
 
 
+class DigestFields(RecipientFields, frozen=True, gc=False, eq=False):
+    """The same of a digest."""
+
+    conversations: tuple[int, ...]
+
+
+class DigestDecision(Decision, frozen=True, gc=False):
+    """The decision to send a digest."""
+
+    conversations: tuple[int, ...]
+    """Those it names, in their order."""
+
+
 def join_fields(event: EventFields, recipient: RecipientFields) -> Decision:
     """Give the decision that both make together."""
-    return Decision(*astuple(event), *astuple(recipient))
+    kind = DigestDecision if isinstance(recipient, DigestFields) else Decision
+    return kind(*astuple(event), *astuple(recipient))
 
 
 class ChangeKind(StrEnum):
@@ -123,6 +137,12 @@ class ChangedDecision(Decision, frozen=True, gc=False):
     """A decision that would come out differently."""
 
     change: ChangeKind
+
+
+class ChangedDigest(ChangedDecision, frozen=True, gc=False):
+    """A digest that would be added or removed."""
+
+    conversations: tuple[int, ...]
 
 
 def difference(
@@ -140,6 +160,8 @@ def difference(
     shown = after if fires or (explain and after is not None) else before
     assert shown is not None  # noqa: S101 - it fires on one side
     kind = ChangeKind.ADDED if fires else ChangeKind.REMOVED
+    if isinstance(shown, DigestDecision):
+        return ChangedDigest(*(*astuple(shown)[:-1], kind, shown.conversations))
     return ChangedDecision(*(*astuple(shown), kind))
 
 
@@ -169,8 +191,17 @@ class Selection(Struct, frozen=True):
             return False
         if self.until is not None and (event.at is None or event.at >= self.until):
             return False
-        return (not self.inboxes or event.inbox in self.inboxes) and (
-            not self.conversations or event.conversation in self.conversations
+        return self.takes_place(event)
+
+    def takes_place(self, event: Event) -> bool:
+        """Whether the event is of a place that is looked at; a digest, if it names one."""
+        places = [(event.conversation, event.inbox)]
+        if isinstance(event, Due) and event.told:
+            places = [*event.told]
+        return any(
+            (not self.inboxes or inbox in self.inboxes)
+            and (not self.conversations or conversation in self.conversations)
+            for conversation, inbox in places
         )
 
     def takes_every_event(self) -> bool:
@@ -244,6 +275,9 @@ EXPLANATIONS: Mapping[Reason, Explanation] = {
 }
 
 
+_INSTEAD_OF_DIGEST = {"quiet_hours_then": "drop", "when_unavailable": "withhold"}
+
+
 class DecidingPreference(NamedTuple):
     """A preference as it decided, and what it would take to turn the decision round."""
 
@@ -274,6 +308,13 @@ def _with_or_without(type_: NotificationType, value: str) -> str:
     """Return a value of `audio.events` that names a type where it didn't, or the other way."""
     named = {AUDIO_EVENTS[name] for name in value.split("+") if name in AUDIO_EVENTS} ^ {type_}
     return "+".join(name for name, of in AUDIO_EVENTS.items() if of in named) or "none"
+
+
+def holding(due: Due, preferences: Preferences) -> DecidingPreference:
+    """Give the preference behind a digest, as it is for what was held first."""
+    conversation, inbox = due.told[0]
+    value, layer = preferences.resolve(due.key, due.user, inbox, conversation, due.at)
+    return DecidingPreference(due.key, value, layer, _INSTEAD_OF_DIGEST[due.key])
 
 
 def key_of(decided: RecipientFields) -> str:
@@ -341,6 +382,8 @@ def sentence(
         told = f"{name} gave it to the team"
     if decision.type in WAITING_TYPES and reason is Reason.ENABLED:
         told = "the customer had no reply in time, and that is switched on"
+    if decision.type is NotificationType.DIGEST:
+        told = f"it was held until {name} could be told"
     if setting is not None:
         told = f"{told}: {short_key(setting.key)} is {setting.value} ({setting.layer})"
     if reason is Reason.ENABLED and decision.deliverable is False:

@@ -14,7 +14,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from notifycli.events.timestamps import format_moment, parse_moment
-from notifycli.rules.decision import ChangedDecision, read_type
+from notifycli.rules.decision import ChangedDecision, ChangedDigest, read_type
 from notifycli.rules.preferences import nearest
 
 Record = Mapping[str, object]
@@ -124,6 +124,8 @@ class _Flow:
 
 
 FIELDS: Mapping[str, Any] = get_type_hints(ChangedDecision)
+EVERY_FIELD: Mapping[str, Any] = get_type_hints(ChangedDigest)
+"""Those of a digest, too."""
 
 
 def read_expected(given: object, *, strict: bool = True) -> dict[str, object]:
@@ -140,7 +142,7 @@ def read_expected(given: object, *, strict: bool = True) -> dict[str, object]:
 
 
 def _read(field: str, value: object, *, strict: bool) -> object:
-    if field not in FIELDS:
+    if field not in EVERY_FIELD:
         near = nearest(field, tuple(FIELDS))
         raise ValueError(
             f"{field!r} is no field; " + (f"did you mean {near}?" if near else ", ".join(FIELDS))
@@ -150,7 +152,9 @@ def _read(field: str, value: object, *, strict: bool) -> object:
             return format_moment(parse_moment(value))
         if field == "type" and isinstance(value, str):
             return str(read_type(value))
-        return msgspec.to_builtins(msgspec.convert(value, FIELDS[field], strict=strict))
+        if field == "conversations" and isinstance(value, str):
+            value = value.split()
+        return msgspec.to_builtins(msgspec.convert(value, EVERY_FIELD[field], strict=strict))
     except ValueError as error:
         raise ValueError(f"{field}: {_plain(str(error))}") from None
 

@@ -65,6 +65,14 @@ class Case(Struct, gc=False):
     channel: Channel = Channel.EMAIL
     settings: Settings = _BUILTIN
 
+    def holds(self, reason: Reason, channel: Channel) -> bool:
+        """Whether what is withheld for a reason waits for a digest."""
+        sounds = channel not in SWITCHED_CHANNELS
+        if sounds or self.event.conversation is None or self.event.is_reply:
+            return False
+        quiet = reason is Reason.QUIET_HOURS and self.settings.quiet_held.value
+        return quiet or (reason is Reason.UNAVAILABLE and self.settings.absence_held)
+
     def can_see(self, user: int) -> bool:
         """Whether a user can see the conversation."""
         kept = self.conversation

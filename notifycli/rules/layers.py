@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, field
@@ -103,6 +104,12 @@ class Preferences(Struct):
                 found[key] = text
         return found
 
+    def ends(self, user: int, conversation: int, keys: Iterable[str]) -> list[int]:
+        """Return the moments up to which values for a conversation hold, in their order."""
+        here = self.conversation.get((user, conversation), {})
+        found = (here.get(key, "").partition(UNTIL)[2] for key in keys)
+        return sorted(parse_moment(end) for end in found if end)
+
     def layers(self) -> Iterator[Values]:
         """Return what is set in each layer, of all users and places."""
         yield from (self.lock, self.default)
@@ -152,6 +159,10 @@ class Settings(Struct, frozen=True):
     mute: Resolved[bool]
     withholds: Resolved[bool]
     """Whether nothing is sent to one who is busy or offline."""
+    quiet_held: Resolved[bool]
+    """Whether what quiet hours withhold is held for a digest."""
+    absence_held: bool
+    """Whether what is withheld from one who is busy or offline is."""
     quiet_hours: Resolved[QuietHours | None]
     inactive_after: Resolved[int]
     """Microseconds."""
@@ -250,6 +261,8 @@ class SettingsBook:
         """By conversation, the users who have set something for it."""
         for user, conversation in self._preferences.conversation:
             self.apart.setdefault(conversation, set()).add(user)
+        self.holding = _holding(self._preferences)
+        """Who may have something held for a digest; `None` for everybody."""
 
     def in_event(self, user: int, event: Event) -> Settings:
         """Give the settings of a user for an event: of its inbox, conversation and time."""
@@ -277,6 +290,34 @@ class SettingsBook:
         settings = self.in_event(user, event)
         enabled, channels = settings.enabled, channels or settings.channels(type_)
         return any(enabled[channel, type_].origin is not Layer.BUILTIN for channel in channels)
+
+    def free_from(
+        self, user: int, inbox: int | None, conversation: int, moment: int, *, away: bool
+    ) -> int | None:
+        """Return the first moment from this one on at which a user can be told of a conversation.
+
+        Then neither their quiet hours hold there, nor are they away where that withholds it; `None`
+        if there is no such moment.
+        """
+        place, preferences = (user, inbox, conversation), self._preferences
+        ends = preferences.ends(user, conversation, ("quiet_hours", "when_unavailable"))
+        for end in (*(end for end in ends if end > moment), None):
+            if not (away and self.withheld(*place, moment)):
+                hours = preferences.resolve("quiet_hours", *place, moment).value
+                free = moment if hours == "off" else _quiet_hours(hours).next_free(moment)
+                if free is not None and (end is None or free < end):
+                    return free
+            moment = moment if end is None else end
+        return None
+
+    def withheld(self, user: int, inbox: int | None, conversation: int, at: int | None) -> bool:
+        """Whether a user is told nothing of a conversation while they are busy or offline."""
+        value = self._preferences.resolve("when_unavailable", user, inbox, conversation, at).value
+        return value != "send"
+
+    def muted(self, user: int, inbox: int | None, conversation: int, at: int | None) -> bool:
+        """Whether a user has a conversation muted at a moment."""
+        return self._preferences.resolve("mute", user, inbox, conversation, at).value == "on"
 
     def own(self, user: int, event: Event) -> Settings | None:
         """Give the settings of one who has set something for an event's conversation."""
@@ -308,12 +349,34 @@ def links_conversations(preferences: Preferences) -> bool:
 
     The conversations of such an account can't be replayed apart from each other.
     """
-    return any(not _LINKING.isdisjoint(values) for values in preferences.layers())
+    each = preferences.layers()
+    return any(not _LINKING.isdisjoint(values) or _holds(values) for values in each)
 
 
 def _beyond_chatwoot(preferences: Preferences) -> frozenset[NotificationType]:
     types = {switch[1] for key in preferences.set_keys() if (switch := switch_of(key))}
     return BEYOND_CHATWOOT.intersection(types)
+
+
+_HELD = {"quiet_hours_then": "hold", "when_unavailable": "digest"}
+
+
+def _holds(values: Values) -> bool:
+    """Whether values may have something held for a digest."""
+    return any(values.get(key, "").partition(UNTIL)[0] == held for key, held in _HELD.items())
+
+
+def _holding(preferences: Preferences) -> frozenset[int] | None:
+    """Return who may have something held for a digest; `None` for everybody."""
+    if _holds(preferences.lock) or _holds(preferences.default):
+        return None
+    places = chain(preferences.inbox.items(), preferences.conversation.items())
+    return frozenset(
+        chain(
+            (user for user, values in preferences.user.items() if _holds(values)),
+            (user for (user, _), values in places if _holds(values)),
+        )
+    )
 
 
 def read_settings(
@@ -343,6 +406,7 @@ def read_settings(
     leaves_out_messages = bool(sets) and "message" not in sounding
     if leaves_out_messages:
         sets, audio = frozenset(), events
+    then = resolved("quiet_hours_then")
     seconds = Duration.parse(inactive.value).microseconds
     own = preferences.own_keys(user, inbox).union(apart)
     if everybodys is None:
@@ -359,7 +423,9 @@ def read_settings(
         leaves_out_messages=leaves_out_messages,
         audio_when=resolved("audio.when"),
         mute=Resolved(mute.value == "on", mute.origin),
-        withholds=Resolved(unavailable.value == "withhold", unavailable.origin),
+        withholds=Resolved(unavailable.value != "send", unavailable.origin),
+        quiet_held=Resolved(then.value == "hold", then.origin),
+        absence_held=unavailable.value == "digest",
         quiet_hours=Resolved(
             None if quiet.value == "off" else _quiet_hours(quiet.value), quiet.origin
         ),

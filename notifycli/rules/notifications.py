@@ -72,6 +72,8 @@ class NotificationType(StrEnum):
     SLA_RESOLUTION = "sla_missed_resolution"
     WAITING = "conversation_waiting"
     ESCALATION = "escalation"
+    DIGEST = "digest"
+    """What was withheld for a time; it has no preference of its own either."""
     NEW_MESSAGE = "new_message"
     """The one type of the audio channel; it has no preference of its own."""
 
@@ -240,6 +242,11 @@ SWITCHED_CHANNELS = (Channel.EMAIL, Channel.PUSH)
 
 BEYOND_CHATWOOT = frozenset(row.type for row in TYPES if row.beyond)
 EVERY_TYPE = frozenset(row.type for row in TYPES)
+SHORT_NAMES: Mapping[str, str] = {
+    **{row.type: row.short for row in TYPES},
+    NotificationType.DIGEST: "digest",
+}
+"""How a hand names what an e-mail or a push is of."""
 WAITING_TYPES = (NotificationType.WAITING, NotificationType.ESCALATION)
 """What comes of a customer's waiting, at a moment between events; in their order."""
 NEW_MESSAGE_TYPES = frozenset(

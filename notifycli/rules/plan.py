@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from notifycli.events.event import Due, Event
 from notifycli.rules.candidates import Candidates, Finder
 from notifycli.rules.deadlines import Waits
-from notifycli.rules.decision import LeftOut, Outcome, Reason, RecipientFields
+from notifycli.rules.decision import DigestFields, LeftOut, Outcome, Reason, RecipientFields
 from notifycli.rules.directory import Directory, User
 from notifycli.rules.ladder import (
     Case,
@@ -110,6 +110,13 @@ class Recipients:
             origin,
             self._deliverable(known, channel) if fires and known is not None else None,
         )
+
+    def of_digest(
+        self, user: int, channel: Channel, origin: Layer, conversations: tuple[int, ...]
+    ) -> DigestFields:
+        """Give what the decision says that sends a digest of conversations."""
+        told = self._says(user, NotificationType.DIGEST, channel, Reason.ENABLED, origin)
+        return DigestFields(*(*told, conversations))
 
     def _deliverable(self, user: User, channel: Channel) -> bool:
         if channel is Channel.EMAIL and not self._confirmed_gate:
@@ -618,6 +625,20 @@ class Evaluator:
             return own, len(audience.users) > own
         concerned = {other for other in audience.restricted if self._is_concerned(case, other)}
         return own or user in concerned, len(audience.users) + len(concerned - {user}) > own
+
+    def hindered(self, case: Case, one: Candidates) -> Collection[int]:
+        """Return those who want it whom an event's moment may keep a type from."""
+        if one.users is not None:
+            return self._choices.wanting(one.type, one.users)
+        case.type = one.type
+        plan = self._plan(case)
+        apart = self.settings.apart.get(case.event.conversation or 0, ())
+        allowed = (user for user in plan.audience.restricted if self._is_concerned(case, user))
+        return {
+            *self._hindered(plan, case.event.at),
+            *plan.audience.members.intersection(apart),
+            *allowed,
+        }
 
     def concerned(self, case: Case, one: Candidates) -> list[int]:
         """Return the users on record whom a type concerns, in their order."""

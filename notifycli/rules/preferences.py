@@ -254,9 +254,18 @@ KEYS: Mapping[str, Key] = _Keys(
         Key(
             "when_unavailable",
             "send",
-            ("send", "withhold"),
-            "whether anything but a mention notifies while you are busy or offline in Chatwoot",
-            _one_of("send", "withhold"),
+            ("send", "withhold", "digest"),
+            "whether anything but a mention notifies while you are busy or offline in Chatwoot, or "
+            "comes as a digest once you are back",
+            _one_of("send", "withhold", "digest"),
+            beyond=True,
+        ),
+        Key(
+            "quiet_hours_then",
+            "drop",
+            ("drop", "hold"),
+            "whether what your quiet hours withhold is dropped, or held for a digest at their end",
+            _one_of("drop", "hold"),
             beyond=True,
         ),
         Key(

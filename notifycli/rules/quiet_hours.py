@@ -164,6 +164,19 @@ class QuietHours(Struct, frozen=True):
                 at, left = until, left - (until - at) * hold
         return None if left or at - begin > LONGEST_WAIT else at
 
+    def next_free(self, moment: int) -> int | None:
+        """Return the first moment, from this one on, at which they don't hold.
+
+        `None` if they always do.
+        """
+        if self.start == self.end and len(self.days) == len(DAYS):
+            return None
+        hold, _, until = self.span(moment)
+        while hold:
+            moment = until
+            hold, _, until = self.span(moment)
+        return moment
+
 
 @lru_cache(1024)
 def _offset(zone: str, quarter: int) -> int:

@@ -14,10 +14,19 @@ from notifycli.events.event import CREATED, PRESENCE, Due, Event
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.deadlines import Deadlines, due_event
-from notifycli.rules.decision import Decision, EventFields, RecipientFields, Selection, join_fields
+from notifycli.rules.decision import (
+    Decision,
+    DigestFields,
+    EventFields,
+    RecipientFields,
+    Selection,
+    join_fields,
+)
+from notifycli.rules.digest import Digests
 from notifycli.rules.directory import Directory
 from notifycli.rules.ladder import Case
 from notifycli.rules.layers import Preferences, links_conversations
+from notifycli.rules.notifications import NotificationType
 from notifycli.rules.plan import Evaluator, Judged
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.state import (
@@ -29,6 +38,7 @@ from notifycli.rules.state import (
     Opening,
     Presence,
     Sign,
+    Withheld,
     sign_of,
 )
 
@@ -46,6 +56,7 @@ class Account:
         self.conversations: dict[int, Conversation] = {}
         self.clock = Clock()
         self.deadlines = Deadlines()
+        self.withheld = Withheld()
         self.take_over(directory, preferences)
 
     def take_over(self, directory: Directory, preferences: Preferences) -> None:
@@ -59,10 +70,20 @@ class Account:
         if waits is not None and conversations:
             each = (waits.deadlines(id_, one) for id_, one in conversations.items())
             self.deadlines.add_missing(chain.from_iterable(each))
+        self.digests = None
+        if self.withheld.of_users or self.evaluator.settings.holding != frozenset():
+            kept = self.presence, conversations, self.withheld, self.deadlines
+            self.digests = Digests(self.evaluator, *kept)
+            self.deadlines.add_missing(self.digests.deadlines(self.clock.last))
 
     def keep(self, sign: Sign) -> None:
         """Keep who is there."""
+        digests, absent = self.digests, self.presence.unavailable
+        if digests is not None:
+            absent = absent.intersection(self.withheld.of_users)
         self.presence.keep(sign, hidden_counts=self.profile.live_presence)
+        if digests is not None:
+            self.deadlines.add(digests.keep(sign, absent))
 
     @property
     def state(self) -> AccountState:
@@ -70,7 +91,7 @@ class Account:
         deadlines = self.deadlines
         return AccountState(
             *(self.clock.last, self.presence, self.conversations),
-            *(sorted(deadlines.queue), deadlines.passed),
+            *(sorted(deadlines.queue), deadlines.passed, self.withheld),
         )
 
     def resume(self, state: AccountState) -> None:
@@ -78,12 +99,13 @@ class Account:
         self.clock, self.presence = Clock(last=state.last), state.presence
         self.conversations = state.conversations
         self.deadlines = Deadlines(state.deadlines, state.passed)
+        self.withheld = state.withheld
         self.take_over(self.directory, self.preferences)
 
     @property
     def has_deadlines(self) -> bool:
         """Whether anything is ever due between events."""
-        return self.evaluator.waits is not None
+        return self.evaluator.waits is not None or self.digests is not None
 
     def pass_to(self, id_: int, moment: int) -> Iterator[Due]:
         """Return what is due before a moment, in its order; `id_` is the account's.
@@ -91,6 +113,10 @@ class Account:
         Each is to be evaluated before the next is asked for.
         """
         for deadline in self.deadlines.pass_to(moment):
+            if deadline.of_user:
+                if self.digests is not None:
+                    yield from self.digests.due(id_, deadline.id, deadline.kind, deadline.at)
+                continue
             due = due_event(id_, deadline, self.conversations[deadline.id])
             if due is not None:
                 yield due
@@ -111,15 +137,21 @@ class Evaluation(Struct, gc=False):
     event: Event
     account: Account
     judged: list[Judged]
+    digest: DigestFields | None = None
+    """What is decided, if it is a digest."""
 
     @property
     def fired(self) -> list[RecipientFields]:
         """What fires, in the order of decisions."""
+        if self.digest is not None:
+            return [self.digest]
         return [recipient for one in self.judged for recipient in one.fired]
 
     @property
     def everything(self) -> list[RecipientFields]:
         """What fires and what doesn't, in the order of decisions."""
+        if self.digest is not None:
+            return [self.digest]
         all_decided = self.account.evaluator.all_decided
         return [*chain.from_iterable(all_decided(one) for one in self.judged)]
 
@@ -172,9 +204,16 @@ class Replay:
         if event.at is not None and event.known and account is not None and account.has_deadlines:
             yield from account.pass_to(id_, event.at)
 
+    def due_after(self, id_: int) -> Iterator[Due]:
+        """Return what is due directly after an account's event, once all of that is kept."""
+        account = self.accounts.get(id_)
+        if account is not None and account.digests is not None:
+            yield from account.digests.due_now(id_)
+
     def due_at(self, moment: int) -> Iterator[Due]:
         """Return the same of all accounts, when the clock on the wall has come to a moment."""
         for id_, account in self.accounts.items():
+            account.deadlines.now = moment
             if account.has_deadlines:
                 yield from account.pass_to(id_, moment)
 
@@ -221,8 +260,10 @@ class Replay:
         """
         account = self.accounts[event.account or 0]
         if event.name == PRESENCE:
-            self._note_agents(event, account)
+            self._meet_agents(event, account)
             return None
+        if event.name == NotificationType.DIGEST:
+            return self._tell(event, account)
         conversation, opening = self._enter(event, account)
         evaluation, evaluator = None, account.evaluator
         if self._all or self._selection.takes_event(event):
@@ -238,6 +279,23 @@ class Replay:
         self._settle_conversation(event, account, conversation, opening)
         return evaluation
 
+    def _tell(self, due: Event, account: Account) -> Evaluation | None:
+        """Take a digest from what is held, and count it."""
+        if not isinstance(due, Due) or account.digests is None:
+            return None
+        digest = account.digests.take(due)
+        if digest is None or not (self._all or self._selection.takes_event(due)):
+            return None
+        id_ = due.account or 0
+        if self._selection.takes_kind(id_, digest.user_id, digest.channel, digest.type):
+            self._counts.add_digest(digest, due)
+        return Evaluation(due, account, [], digest)
+
+    def _meet_agents(self, event: Event, account: Account) -> None:
+        self._note_agents(event, account)
+        if account.digests is not None:
+            account.digests.overtake(event, resolved=False)
+
     def leave(self, event: Event) -> None:
         """Keep whom an event shows to be there: it counts from the next event on."""
         sign = sign_of(event)
@@ -250,7 +308,7 @@ class Replay:
         Those come first of what was due before it.
         """
         decisions: list[Decision] = []
-        for each in chain(self.due_before(event), (event,)):
+        for each in in_time((event,), (self,)):
             evaluation = self.evaluate(each)
             if evaluation is not None:
                 fields = event_fields(each)
@@ -269,8 +327,10 @@ class Replay:
         """
         account = self.accounts[event.account or 0]
         if event.name == PRESENCE:
-            self._note_agents(event, account)
+            self._meet_agents(event, account)
             return [], False
+        if event.name == NotificationType.DIGEST:
+            return self._examine_digest(event, account, user, look)
         conversation, opening = self._enter(event, account)
         looks, others, evaluator, fields = list[T](), False, account.evaluator, None
         case = evaluator.case(event, conversation, opening)
@@ -295,6 +355,20 @@ class Replay:
             self._settle(event.account or 0)
         self._settle_conversation(event, account, conversation, opening)
         return looks, others
+
+    def _examine_digest(
+        self, due: Event, account: Account, user: int | None, look: Callable[[Decision, Case], T]
+    ) -> tuple[list[T], bool]:
+        evaluation = self._tell(due, account)
+        if evaluation is None or evaluation.digest is None:
+            return [], False
+        told = evaluation.digest
+        if user not in (None, told.user_id):
+            return [], True
+        case = account.evaluator.case(due, Conversation(), None)
+        case.type, case.user, case.channel = told.type, told.user_id, told.channel
+        case.settings = account.evaluator.settings.in_event(told.user_id, due)
+        return [look(join_fields(event_fields(due), told), case)], False
 
     def undivided(self) -> set[int]:
         """Return the accounts whose conversations can't be folded apart from each other."""
@@ -375,7 +449,10 @@ class Replay:
             account.deadlines.add(
                 waits.deadlines(event.conversation, conversation) if begun else ()
             )
-        if conversation.status == "resolved" and status != "resolved":
+        resolved = conversation.status == "resolved" and status != "resolved"
+        if account.digests is not None:
+            account.digests.overtake(event, resolved=resolved)
+        if resolved:
             leaving = account.evaluator.settings.leave(conversation.participants, event)
             conversation.part_from(leaving)
         if (
@@ -393,7 +470,9 @@ class Replay:
     def _settle_conversation(
         self, event: Event, account: Account, conversation: Conversation, opening: Opening | None
     ) -> None:
-        """Keep whom the event has told."""
+        """Keep whom the event has told, and what it withholds."""
+        if account.digests is not None:
+            account.deadlines.add(account.digests.hold(event, conversation, opening))
         if event.assignment or event.name == CREATED:
             conversation.notified_assignee = conversation.assignee
         if event.team_change or event.name == CREATED:
@@ -430,23 +509,32 @@ class Replay:
 
 
 def in_time(events: Iterable[Event], replays: Sequence[Replay]) -> Iterator[Event]:
-    """Return events, and before each what is due in any of the replays.
+    """Return events, and before and after each what is due in any of the replays.
 
     Each is to be evaluated, in all replays, before the next is asked for.
     """
     for event in events:
         yield from due_before(event, replays)
         yield event
+        yield from due_after(event.account or 0, replays)
 
 
 def due_before(event: Event, replays: Sequence[Replay]) -> Iterator[Due]:
     """Return what is due in any of the replays before an event's time, once and in its order."""
-    due = merge(*(one.due_before(event) for one in replays), key=_due_order)
-    return (next(alike) for _, alike in groupby(due, _due_order))
+    return _together(one.due_before(event) for one in replays)
+
+
+def due_after(account: int, replays: Sequence[Replay]) -> Iterator[Due]:
+    """Return the same directly after an account's event, once all of that is kept."""
+    return _together(one.due_after(account) for one in replays)
+
+
+def _together(due: Iterable[Iterator[Due]]) -> Iterator[Due]:
+    return (next(alike) for _, alike in groupby(merge(*due, key=_due_order), _due_order))
 
 
 def _due_order(due: Due) -> tuple[object, ...]:
-    return due.at, due.conversation or 0, due.name
+    return due.at, due.user, due.conversation or 0, due.name, due.kind
 
 
 def event_fields(event: Event) -> EventFields:

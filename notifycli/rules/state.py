@@ -13,6 +13,8 @@ from msgspec import Struct, field
 
 from notifycli.events.event import MESSAGE_CREATED, STATUS_EVENTS, UNSAID, Event, Unsaid
 from notifycli.events.timestamps import SECOND
+from notifycli.rules.notifications import Channel
+from notifycli.rules.preferences import Layer
 
 if TYPE_CHECKING:
     Ids: TypeAlias = array[int]
@@ -56,6 +58,51 @@ class Wait(Struct, array_like=True, gc=False):
     """`None` while a bot has the conversation."""
     inbox: int | None = None
     """The one that it was in at that time."""
+
+
+class Held(Struct, array_like=True, gc=False):
+    """The first event of a conversation that waits for a digest."""
+
+    line: int
+    file: str | None
+    since: int | None
+    """From when on a moment is looked for at which its user can be told."""
+    key: str
+    """The preference that holds it."""
+    origin: Layer
+
+
+class Withheld(Struct, array_like=True):
+    """What waits for digests, in the order of first events."""
+
+    of_users: dict[int, dict[Channel, dict[int, Held]]] = field(default_factory=dict)
+    """By user, channel and conversation; nobody and nothing that is empty."""
+    said: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Of a conversation that is held, whom it is with and what was said last: for who sends."""
+
+    def holds(self, conversation: int) -> bool:
+        """Whether a conversation is held for anybody."""
+        return any(conversation in held for of in self.of_users.values() for held in of.values())
+
+    def add(self, user: int, channel: Channel, conversation: int, held: Held) -> bool:
+        """Hold an event, if none of the conversation is held yet; tells whether that is so."""
+        here = self.of_users.setdefault(user, {}).setdefault(channel, {})
+        return here.setdefault(conversation, held) is held
+
+    def drop(
+        self, conversation: int, user: int | None = None, channel: Channel | None = None
+    ) -> None:
+        """Hold a conversation no longer, for a user or for anybody, on a channel or on any."""
+        for one in [*self.of_users] if user is None else [user]:
+            channels = self.of_users.get(one, {})
+            for each in [*channels] if channel is None else [channel]:
+                channels.get(each, {}).pop(conversation, None)
+                if not channels.get(each, True):
+                    del channels[each]
+            if not channels:
+                self.of_users.pop(one, None)
+        if conversation in self.said and not self.holds(conversation):
+            del self.said[conversation]
 
 
 class Conversation(Struct, array_like=True, gc=False):
@@ -415,6 +462,7 @@ class AccountState(Struct, array_like=True):
     """Those that haven't come yet."""
     passed: int | None = None
     """The moment before which all have come of which it was known then."""
+    withheld: Withheld = field(default_factory=Withheld)
 
     def encode(self) -> bytes:
         """Write it as MessagePack."""

@@ -51,6 +51,8 @@ TITLES = {
     NotificationType.SLA_FIRST: "First response missed: a customer",
     NotificationType.SLA_NEXT: "Next response missed: a customer",
     NotificationType.SLA_RESOLUTION: "Resolution time missed: a customer",
+    NotificationType.WAITING: "Waiting for a reply: a customer",
+    NotificationType.ESCALATION: "Still waiting for a reply: a customer",
 }
 
 

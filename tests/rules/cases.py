@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from notifycli.rules.decision import Reason
-from notifycli.rules.notifications import BEYOND_CHATWOOT
+from notifycli.rules.notifications import BEYOND_CHATWOOT, NotificationType
 
 Json = dict[str, Any]
 
@@ -79,7 +79,7 @@ def with_a_bot(*, known: bool) -> Json:
     return with_inboxes({"id": 3, "name": "Website", "members": [7], "bot": known})
 
 
-BEYOND = {Reason.MUTED, Reason.UNAVAILABLE, *BEYOND_CHATWOOT}
+BEYOND = {Reason.MUTED, Reason.UNAVAILABLE, NotificationType.DIGEST, *BEYOND_CHATWOOT}
 """What Chatwoot hasn't got, and nothing here needs: its rows are in `test_beyond`."""
 
 

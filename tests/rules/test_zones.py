@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from notifycli.events.timestamps import SECOND
+from notifycli.events.timestamps import SECOND, parse_moment
 from notifycli.rules.preferences import InvalidPreferenceError, read_value
 from notifycli.rules.quiet_hours import QuietHours, describe_zone, nearest_zone
 
@@ -125,3 +125,67 @@ def test_quiet_hours_stay_as_they_are_within_the_span_that_they_give(
     assert since <= moment < until
     for other in (since, until - 1, since + int((until - since) * share)):
         assert quiet.hold(other) is hold
+
+
+EVERY_DAY = ("", "mon-fri", "sat,sun", "mon-sat", "wed")
+AROUND_CHANGES = {
+    "Europe/Berlin": (1_774_746_000, 1_792_890_000),
+    "America/New_York": (1_772_953_200, 1_793_512_800),
+    "Australia/Lord_Howe": (1_775_314_800, 1_791_041_400),
+    "Pacific/Apia": (1_325_239_200,),  # a Friday that wasn't
+    "Asia/Kathmandu": (1_772_500_000,),
+}
+HOURS_OF_DAY = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.sampled_from([0, 15, 29, 59]))
+
+
+def _quiet(start: str, end: str, zone: str, days: str, at: datetime) -> bool:
+    """Whether a minute of the clock on the wall lies in quiet hours."""
+    local = at.astimezone(ZoneInfo(zone))
+    names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    if "-" in days:
+        first, last = map(names.index, days.split("-"))
+        names_of = names[first : last + 1]
+    else:
+        names_of = days.split(",") if days else names
+    now, today = f"{local:%H:%M}", local.weekday()
+    if start < end:
+        return start <= now < end and names[today] in names_of
+    if now >= start:
+        return names[today] in names_of
+    return now < end and names[today - 1] in names_of
+
+
+@given(
+    HOURS_OF_DAY,
+    HOURS_OF_DAY,
+    st.sampled_from(EVERY_DAY),
+    st.sampled_from(sorted(AROUND_CHANGES)).flatmap(
+        lambda zone: st.tuples(st.just(zone), st.sampled_from(AROUND_CHANGES[zone]))
+    ),
+    st.integers(-2_000, 2_000),
+)
+@example("22:00", "07:00", "", ("Europe/Berlin", 1_774_746_000), -200)
+@example("02:00", "02:30", "", ("Europe/Berlin", 1_774_746_000), 0)
+@example("22:00", "21:59", "", ("America/New_York", 1_793_512_800), -60)
+@example("00:00", "00:00", "mon-sat", ("Pacific/Apia", 1_325_239_200), -3_000)
+@example("12:00", "12:00", "", ("Asia/Kathmandu", 1_772_500_000), 0)
+def test_quiet_hours_end_at_the_first_minute_outside_them(
+    start: str, end: str, days: str, place: tuple[str, int], minutes: int
+) -> None:
+    zone, around = place
+    moment = (around // 60 + minutes) * 60
+    found = QuietHours.parse(f"{start}-{end} {zone} {days}").next_free(moment * SECOND)
+    if start == end and not days:
+        assert found is None
+        return
+    step = moment
+    while _quiet(start, end, zone, days, datetime.fromtimestamp(step, UTC)):
+        step += 60
+    assert found == step * SECOND
+
+
+def test_a_moment_within_a_minute_outside_is_its_own_end() -> None:
+    hours = QuietHours.parse("22:00-07:00")
+    inside, outside = parse_moment("2026-03-03T06:59:59.5Z"), parse_moment("2026-03-03T07:00:00.5Z")
+    assert hours.next_free(outside) == outside
+    assert hours.next_free(inside) == parse_moment("2026-03-03T07:00:00Z")

@@ -17,7 +17,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from notifycli.cli.completion import VARIABLE, WORDS
 from notifycli.cli.session import Session
-from notifycli.rules.notifications import TYPES
+from notifycli.rules.notifications import TYPES, NotificationType
 from notifycli.rules.preferences import (
     BUILTIN_PRESETS,
     GLOBS,
@@ -494,7 +494,8 @@ def _somebodys_assignment(place: Position) -> Offers:
 
 def _types(_: Position) -> Offers:
     short = [Candidate(row.short, row.fires_when) for row in TYPES]
-    return Offers([*short, *(Candidate(row.type, row.fires_when) for row in TYPES)])
+    digest = Candidate(NotificationType.DIGEST, "what was withheld for a time")
+    return Offers([*short, digest, *(Candidate(row.type, row.fires_when) for row in TYPES)])
 
 
 def _zones(_: Position) -> Offers:

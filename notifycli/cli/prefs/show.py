@@ -378,6 +378,7 @@ _OTHERS = {
         _NONE,
         "'business_hours=09:00-17:00 Europe/Berlin mon-fri'",
     ),
+    "quiet_hours_then": _Other("whoever has quiet hours", _NONE, "quiet_hours_then=hold"),
     "mute": _Other("whoever sets it; for one conversation: prefs mute ID", _NONE, "mute=on"),
 }
 

@@ -352,7 +352,7 @@ def _show(
     elif asked.compares:
         show = show_changes if asked.diff else show_decisions
         if asked.lists:
-            show(session, records, explain=asked.explain)
+            show(session, records, explain=asked.explain, digests=run.has_digests)
         else:
             deque(records, maxlen=0)
     elif not asked.lists:
@@ -361,7 +361,7 @@ def _show(
         make = JsonLines(partial(run.recipients, explain=asked.explain))
         write(_made(session, run, inputs, asked, make, wanted=progress))
     else:
-        show_decisions(session, records, explain=asked.explain)
+        show_decisions(session, records, explain=asked.explain, digests=run.has_digests)
     if asked.coverage:
         missed = _show_unreached(session, run)
         status = _DIFFERENT if asked.exit_code and missed else status

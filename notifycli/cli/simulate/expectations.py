@@ -19,7 +19,7 @@ from notifycli.errors import DataError
 from notifycli.replay.decompression import BOM
 from notifycli.replay.sources import place_of
 from notifycli.rules.decision import Outcome
-from notifycli.rules.expectation import FIELDS, compare, read_expected
+from notifycli.rules.expectation import EVERY_FIELD, FIELDS, compare, read_expected
 from notifycli.rules.preferences import nearest
 
 _MISMATCH = 1
@@ -33,6 +33,12 @@ Mismatch = msgspec.defstruct(
     "Mismatch", [("mismatch", str), *((field, Any, UNSET) for field in FIELDS)], frozen=True
 )
 """An expected record that is `missing`, with its fields alone, or a found, `unexpected` one."""
+_DigestMismatch = msgspec.defstruct(
+    "DigestMismatch",
+    [(field, Any, UNSET) for field in EVERY_FIELD if field not in FIELDS],
+    bases=(Mismatch,),
+    frozen=True,
+)
 
 
 def _no_number(constant: str) -> object:
@@ -60,9 +66,11 @@ def show_mismatches(
     if not missing and not unexpected:
         session.info(f"{plural(len(expected), 'record')}, all as expected")
         return 0
-    mismatches = [Mismatch("missing", **expected[place]) for place in missing]
-    mismatches += [Mismatch("unexpected", **found[place]) for place in unexpected]
-    show(session, mismatches, Mismatch, heads=["Mismatch", "Record"], cells=_cells)
+    told = [("missing", expected[place]) for place in missing]
+    told += [("unexpected", found[place]) for place in unexpected]
+    kind = _DigestMismatch if any("conversations" in one for _, one in told) else Mismatch
+    mismatches = [kind(mismatch, **one) for mismatch, one in told]
+    show(session, mismatches, kind, heads=["Mismatch", "Record"], cells=_cells)
     session.info(
         f"{len(expected) - len(missing):,} as expected, {len(missing):,} missing, "
         f"{len(unexpected):,} unexpected"
@@ -76,7 +84,7 @@ def _firing(expected: dict[str, object]) -> dict[str, object]:
 
 
 def _cells(mismatch: Any) -> list[str]:
-    given = ((field, getattr(mismatch, field)) for field in FIELDS)
+    given = ((field, getattr(mismatch, field, UNSET)) for field in EVERY_FIELD)
     shown = " ".join(f"{name}={text(value)}" for name, value in given if value is not UNSET)
     return [mismatch.mismatch, shown]
 
@@ -181,7 +189,7 @@ def _rows(text: str, place: str) -> Iterator[tuple[int, object]]:
 
 def _check_heads(heads: list[str], place: str) -> list[str]:
     for head in heads:
-        if head not in FIELDS:
+        if head not in EVERY_FIELD:
             near = nearest(head, tuple(FIELDS))
             raise DataError(
                 f"{place}: {head!r} is no column" + (f"; did you mean {near}?" if near else ""),

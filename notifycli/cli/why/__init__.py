@@ -39,6 +39,7 @@ from notifycli.cli.why.why_records import (
     Remedies,
     Sent,
     Sentences,
+    WhyDigest,
     WhyRecord,
     answer,
     of_one,
@@ -170,20 +171,18 @@ class _Asking:
         """Return what there is to say of an event, if that is asked."""
         run, selection = self._run, self._run.selection
         run.events += not isinstance(event, Due)
-        everybody = self._askers.only is None
-        asked = (
-            event.account == self._account
-            and (not everybody or event.conversation in selection.conversations)
-            and selection.takes_event(event)
-        )
+        ours = event.account == self._account
+        asked = ours and selection.takes_event(event)
         found = EventAnswer(event, [], others=False)
+        # What is due later may hang on what held at an event that isn't asked for.
+        if news and self._past is not None and ours and (asked or self.timed):
+            self._past.enter(self._askers.account, event)
         if news and not asked:
             self.replay.fold(event)
         elif news:
-            if self._past is not None:
-                self._past.enter(self._askers.account, event)
             found = select(answer(self.replay, event, self._askers), selection)
-        return found if asked else None
+        # Between events there are others' deadlines, which say nothing to this one.
+        return found if asked and (found.records or not isinstance(event, Due)) else None
 
     def undivided(self) -> set[int]:
         """Return the accounts whose conversations can't be folded apart from each other."""
@@ -298,7 +297,8 @@ def _show(
 
         write_timeline(session, [*answers], askers, conversation, report)
     elif not session.shows_table:
-        show(session, (record for one in answers for record in one.records), WhyRecord)
+        records = (record for one in answers for record in one.records)
+        show(session, records, WhyRecord if askers.account.digests is None else WhyDigest)
     elif askers.only is not None:
         from notifycli.cli.why.why_text import tell  # noqa: PLC0415 - a pipe can spare rich
 

@@ -15,15 +15,17 @@ from msgspec import structs
 
 from notifycli.cli.session import Session, display_name
 from notifycli.cli.times import day_of
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.decision import (
     DecidingPreference,
     Decision,
+    DigestDecision,
     Outcome,
     Reason,
     Selection,
     deciding,
+    holding,
     resolve_for,
     sentence,
 )
@@ -37,7 +39,7 @@ from notifycli.rules.layers import (
     links_conversations,
     overlaid,
 )
-from notifycli.rules.notifications import Channel
+from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.plan import Evaluator
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.replay import Account, Replay
@@ -57,6 +59,12 @@ class WhyRecord(Decision, frozen=True):
     """What to type to change it; `None` where no preference would."""
     delivery: NoticeState | None
     """What has become of it in the outbox; `None` where it never was in there."""
+
+
+class WhyDigest(WhyRecord, frozen=True):
+    """The same of a digest."""
+
+    conversations: tuple[int, ...]
 
 
 class Asker(NamedTuple):
@@ -128,6 +136,9 @@ def select(answer: EventAnswer, selection: Selection) -> EventAnswer:
 
 
 def _record(decision: Decision, cases: list[Case], asker: Asker) -> WhyRecord:
+    due = cases[-1].event
+    if isinstance(decision, DigestDecision) and isinstance(due, Due):
+        return _record_of_digest(decision, due, asker)
     notice = asker.sent.of(decision, cases[-1].event.at)
     command = (
         _way_to_deliver(decision, asker)
@@ -135,9 +146,26 @@ def _record(decision: Decision, cases: list[Case], asker: Asker) -> WhyRecord:
         else asker.remedies.of(cases, decision)
     )
     delivery = None if notice is None else notice.state
-    return WhyRecord(
-        *(*structs.astuple(decision), *asker.sentences.of(decision), command, delivery)
+    key, value, told = asker.sentences.of(decision)
+    if cases[-1].holds(decision.reason, decision.channel):
+        told += "; it is held for a digest"
+    return WhyRecord(*(*structs.astuple(decision), key, value, told, command, delivery))
+
+
+def _record_of_digest(decision: DigestDecision, due: Due, asker: Asker) -> WhyDigest:
+    notice = asker.sent.of(decision, due.at)
+    then, now = (holding(due, of) for of in (asker.account.preferences, asker.today))
+    told = sentence(decision, decision.reason, then, asker.name)
+    if now.value != then.value:
+        told += f" at the time, and is {now.value} ({now.layer}) today"
+    command = (
+        _way_to_deliver(decision, asker)
+        if decision.deliverable is False
+        else asker.remedies.of_digest(due, now)
     )
+    delivery = None if notice is None else notice.state
+    fields = *structs.astuple(decision)[:-1], then.key, then.value, told, command, delivery
+    return WhyDigest(*(*fields, decision.conversations))
 
 
 class Sentences:
@@ -314,7 +342,9 @@ class Sent:
             _key(notice): notice
             for state in NoticeState
             for notice in store.outbox.in_state(state, scope)
-            if not conversations or notice.conversation_id in conversations
+            if not conversations
+            or notice.conversation_id in conversations
+            or notice.type is NotificationType.DIGEST
         }
 
     def of(self, decision: Decision, at: int | None) -> Noted | None:
@@ -380,6 +410,23 @@ class Remedies:
         if remedy is None or not _turns_round(cases, decision, remedy.tried):
             return None
         return remedy.command
+
+    def of_digest(self, due: Due, setting: DecidingPreference) -> str | None:
+        """Give the command that drops what a digest holds, if there is anything to change."""
+        user = self._tries.directory.users[due.user]
+        locked = (setting.key,) if setting.layer is Layer.LOCK else ()
+        [(conversation, inbox), *_] = due.told
+        layer = setting.layer if setting.layer in (Layer.INBOX, Layer.CONVERSATION) else Layer.USER
+        wish = Wish(
+            layer,
+            due.user,
+            inbox if layer is Layer.INBOX else None,
+            setting.key,
+            setting.instead,
+            conversation if layer is Layer.CONVERSATION else None,
+        )
+        wishes = [wish] if setting.value != setting.instead else []
+        return " && ".join(_commands(user, locked, wishes, self._account)) or None
 
     def _remedy(self, case: Case, decision: Decision, reasons: Collection[Reason]) -> Remedy | None:
         """Return what to change where all of the reasons hold; `None` if that can't be."""

@@ -15,7 +15,7 @@ from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.why_records import UNLOCKING, Asker, EventAnswer, WhyRecord, joining
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 from notifycli.rules.decision import Outcome, in_short
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import NoticeState
@@ -206,6 +206,9 @@ def _headline(span: _Span) -> str:
     parts.append(", ".join(span.names))
     if first.conversation is not None and span.of_one_conversation:
         parts.append(f"conversation {first.conversation}")
+    if isinstance(first, Due) and first.told:
+        named = ", ".join(str(conversation) for conversation, _ in first.told)
+        parts.append(f"{'conversations' if len(first.told) > 1 else 'conversation'} {named}")
     if first.message is not None and first.message.id is not None and not span.several:
         parts.append(f"message {first.message.id}")
     return " · ".join(printable(part) for part in parts)
