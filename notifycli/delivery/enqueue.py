@@ -21,12 +21,12 @@ from notifycli.delivery.channels import Channels
 from notifycli.errors import DataError
 from notifycli.events.content import Said, event_key, read_said
 from notifycli.events.decode import decode_event
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.decision import Decision, RecipientFields, Selection, join_fields
 from notifycli.rules.notifications import Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
-from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
+from notifycli.rules.replay import Account, Evaluation, Replay, event_fields, in_time
 from notifycli.rules.state import AccountState
 from notifycli.store.outbox import FilePosition, OutboxEntry
 from notifycli.store.received_events import AccountPlace
@@ -40,6 +40,9 @@ EVENTS_BETWEEN = 1_000
 SECONDS_BETWEEN = 3_600.0
 """The same in time, where fewer come: what is older can be forgotten."""
 _REFRESH_SECONDS = 1.0
+_MOST_NAMED = 100
+"""The conversations that a digest tells of one by one."""
+_LONGEST_LINE = 200
 
 
 class _Packed(Struct, array_like=True):
@@ -133,7 +136,10 @@ class Enqueuer:
 
     def fold(self, line: bytes, number: int, account: int | None = None) -> None:
         """Keep what an event changes, and deliver nothing; otherwise as `take`."""
-        self.replay.evaluate(self._read(line, number, account))
+        for event in in_time((self._read(line, number, account),), (self.replay,)):
+            self.replay.evaluate(event)
+            if not isinstance(event, Due):
+                self._note(self.replay.account(event.account or 0), event, line)
 
     def _read(self, line: bytes, number: int, account: int | None) -> Event:
         event = decode_event(line, number)
@@ -150,6 +156,8 @@ class Enqueuer:
         """
         event = self._read(line, number, account)
         own_time = event.at
+        for due in self.replay.due_before(event):
+            self._take_due(due)
         evaluation = self.replay.evaluate(event)
         self.fed.events += 1
         fired = [] if evaluation is None else self._selected(evaluation)
@@ -157,7 +165,41 @@ class Enqueuer:
             self._keep(fired, event, own_time, line)
         met = self._accounts.get(event.account or 0)
         if met is not None and event.conversation is not None:
+            self._note(met, event, line)
             self.channels.see(event, met.conversation(event).assignee)
+        for due in self.replay.due_after(event.account or 0):
+            self._take_due(due)
+
+    def _take_due(self, due: Due) -> None:
+        """Keep the notices that a deadline leads to."""
+        said = self._tell(due)
+        evaluation = self.replay.evaluate(due)
+        fired = [] if evaluation is None else self._selected(evaluation)
+        if fired:
+            self._keep(fired, due, due.at, b"", said)
+
+    def _note(self, account: Account, event: Event, line: bytes) -> None:
+        """Keep of what waits for a digest whom it is with, and what was said there last."""
+        withheld, id_, message = account.withheld, event.conversation, event.message
+        if id_ is None or not withheld.of_users or not withheld.holds(id_):
+            return
+        silent = message is None or message.private
+        if silent and id_ in withheld.said:
+            return
+        said, (contact, _) = read_said(line, event), withheld.said.get(id_, ("", ""))
+        text = "" if silent else " ".join(said.text.split())[:_LONGEST_LINE]
+        withheld.said[id_] = said.contact or contact, text
+
+    def _tell(self, due: Due) -> Said:
+        """Return what a digest says: a line for each conversation, which begins with its number."""
+        known = self.replay.account(due.account or 0).withheld.said
+        lines = []
+        for id_, _ in due.told[:_MOST_NAMED]:
+            contact, text = known.get(id_, ("", ""))
+            lines.append(": ".join(filter(None, (f"#{id_} {contact}".strip(), text))))
+        if len(due.told) > _MOST_NAMED:
+            lines.append(f"and {len(due.told) - _MOST_NAMED} more")
+        return Said(text="\n".join(lines))
 
     def _selected(self, evaluation: Evaluation) -> list[RecipientFields]:
         """Return what is to be delivered, of what fires."""
@@ -241,13 +283,18 @@ class Enqueuer:
                 account.take_over(directory, preferences)
 
     def _keep(
-        self, fired: Iterable[RecipientFields], event: Event, own_time: int | None, line: bytes
+        self,
+        fired: Iterable[RecipientFields],
+        event: Event,
+        own_time: int | None,
+        line: bytes,
+        said: Said | None = None,
     ) -> None:
         own_age = AGE_OF_UNTIMED if own_time is None else self._store.outbox.now() - own_time
         too_old = None
         if own_age > self._terms.max_age:
             too_old = self.fed.untimed if own_time is None else self.fed.old
-        fields = said = key = None
+        fields = key = None
         for recipient in fired:
             channel = recipient.channel
             if too_old is not None:

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from notifycli.events.decode import decode_body
-from notifycli.events.event import Event
+from notifycli.events.event import Due, Event
 
 LONGEST_TEXT = 1_000
 _KINDS = {"sticker": "sticker", "voice_call": "call"}
@@ -144,10 +144,13 @@ def event_key(event: Event, own_time: int | None, line: bytes) -> bytes:
     message: its time is left out, since a webhook and the live socket write it with different
     precision. Of any other event of a conversation it is the time instead of the message: the
     event's `own_time`, not one that the replay has taken from the event before. Else it is the
-    line itself: then the same event in another envelope counts as another event.
+    line itself: then the same event in another envelope counts as another event. A digest is known
+    by whose it is and when it was due.
     """
     parts: tuple[object, ...]
-    if event.message is not None and event.message.id is not None:
+    if isinstance(event, Due) and event.user:
+        parts = ("digest", event.user, event.at, () if event.at else event.told)
+    elif event.message is not None and event.message.id is not None:
         parts = ("message", event.conversation, event.message.id)
     elif event.message is None and event.conversation is not None and own_time is not None:
         parts = ("time", event.conversation, own_time)
