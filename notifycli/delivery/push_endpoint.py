@@ -32,7 +32,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _MILLISECOND = 1000
 
 
-class _Keys(msgspec.Struct):
+class _SubscriptionKeys(msgspec.Struct):
     p256dh: str
     auth: str
 
@@ -41,7 +41,7 @@ class _BrowserSubscription(msgspec.Struct):
     """`PushSubscription.toJSON()` (Push API, 8); the time is in milliseconds since 1970."""
 
     endpoint: str
-    keys: _Keys
+    keys: _SubscriptionKeys
     expiration_time: float | None = msgspec.field(name="expirationTime", default=None)
 
 

@@ -69,11 +69,7 @@ def prefs_edit(
         inbox = None if named is None else find_inbox(store, account, named)
         user = session.resolve_user(store, account)
         preferences = store.preferences_of(account, user.id)
-    layer, place = Layer.USER, ""
-    if inbox is not None:
-        layer, place = Layer.INBOX, f"inbox {inbox}"
-    elif conversation is not None:
-        layer, place = Layer.CONVERSATION, f"conversation {conversation}"
+    layer, place = _layer_of(inbox, conversation)
     shown = _shown(preferences, user.id, inbox, conversation)
     own = [key for key, value in shown.items() if value.origin is layer]
     title = _TITLE.format(
@@ -98,6 +94,15 @@ def prefs_edit(
         f"{plural(changed, 'preference')} changed for {display_name(user)} in "
         f"{place and f'{place} of '}account {account}"
     )
+
+
+def _layer_of(inbox: int | None, conversation: int | None) -> tuple[Layer, str]:
+    """Return the layer that is edited, and where it is in words: "" for the user's own."""
+    if inbox is not None:
+        return Layer.INBOX, f"inbox {inbox}"
+    if conversation is not None:
+        return Layer.CONVERSATION, f"conversation {conversation}"
+    return Layer.USER, ""
 
 
 def _shown(
