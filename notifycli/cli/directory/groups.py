@@ -65,7 +65,9 @@ notifycli inbox add 4
 def inbox_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members = None) -> None:
     """Add an inbox, or rename it and add members to it.
 
-    While no member is on record, every user of the account is taken to see its conversations.
+    While no member is on record, every user of the account is taken to see its conversations. To
+    take a member away, give the whole list to `directory import`: {"inboxes": [{"id": 3,
+    "members": [7]}]}.
     """
     session = session_of(ctx)
     with session.store(create=True) as store:
@@ -110,7 +112,11 @@ def inbox_remove(ctx: typer.Context, id_: Id, *, yes: Yes = False, dry_run: DryR
     epilog=examples("notifycli team add 2 --name Support --member jane@example.com"),
 )
 def team_add(ctx: typer.Context, id_: Id, name: Name = None, members: Members = None) -> None:
-    """Add a team, or rename it and add members to it."""
+    """Add a team, or rename it and add members to it.
+
+    To take a member away, give the whole list to `directory import`: {"teams": [{"id": 2,
+    "members": [7]}]}.
+    """
     session = session_of(ctx)
     with session.store(create=True) as store:
         account = session.resolve_account(store, may_be_new=True)
