@@ -105,7 +105,8 @@ class Run:
 
     def keep(self, sign: Sign) -> None:
         """Keep who is there, from the next event on."""
-        self.replay.account(sign.account).keep(sign)
+        accounts = self.replay.accounts
+        (accounts.get(sign.account) or self.replay.account(sign.account)).keep(sign)
         if self.before is not None:
             self.before.account(sign.account).keep(sign)
 

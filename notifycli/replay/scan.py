@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
 from typing import BinaryIO, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -57,26 +58,31 @@ def read_events(inputs: Inputs, bad: BadLines, progress: Progress | None = None)
 
     Raises as `read_texts` and `BadLines` do.
     """
+    return chain.from_iterable(_read_files(inputs, bad, progress))
+
+
+def _read_files(inputs: Inputs, bad: BadLines, progress: Progress | None) -> Iterator[list[Event]]:
     several = len(inputs.files) > 1
     for name in inputs.files:
-        for event in _read_file(inputs, name, bad, progress):
+        for events in _read_file(inputs, name, bad, progress):
             if several:
-                event.file = name
-            yield event
+                for event in events:
+                    event.file = name
+            yield events
 
 
 def _read_file(
     inputs: Inputs, name: str, bad: BadLines, progress: Progress | None
-) -> Iterator[Event]:
+) -> Iterator[list[Event]]:
     if is_packed(name):
         yield from unpack(name, progress)
         return
     for records in read_together(inputs._replace(files=(name,)), bad, progress):
-        yield from decode_records(records, bad)
+        yield from _decode_records(records, bad)
 
 
-def decode_records(records: Iterable[Record], bad: BadLines) -> Iterator[Event]:
-    """Return the events of records.
+def _decode_records(records: Iterable[Record], bad: BadLines) -> Iterator[list[Event]]:
+    """Return the events of records, up to each fault, which is reported in its turn.
 
     All are decoded before the first is replayed: each of the two has the processor's caches to
     itself, which makes both together a quarter faster.
@@ -87,12 +93,11 @@ def decode_records(records: Iterable[Record], bad: BadLines) -> Iterator[Event]:
             events.append(decode_event(text, number))
         except EventError as error:
             found, faults = salvage(error, text, number, decode_event)
-            yield from events
-            yield from found
+            yield [*events, *found]
             events = []
             for fault in faults:
                 bad.add(f"{file}:{number}", fault)
-    yield from events
+    yield events
 
 
 def is_packed(name: str) -> bool:
@@ -103,13 +108,13 @@ def is_packed(name: str) -> bool:
         return file.read(len(PACKED)) == PACKED
 
 
-def unpack(name: str, progress: Progress | None) -> Iterator[Event]:
-    """Return the events of a file of packed ones."""
+def unpack(name: str, progress: Progress | None) -> Iterator[list[Event]]:
+    """Return the events of a file of packed ones, block by block."""
     from notifycli.replay.pack import read_facts  # noqa: PLC0415 - few logs are packed
 
     with file_errors(name), open(name, "rb") as file:  # noqa: PTH123 - as everything here
         for events, size in read_facts(name, file):
-            yield from events
+            yield events
             if progress is not None:
                 progress(size)
 

@@ -242,7 +242,9 @@ class Replay:
 
     def is_news(self, event: Event) -> bool:
         """Do the same, but for the time: then it is enough to see those of its conversation."""
-        account = self._meet(event)
+        if event.account is None:
+            event.account = self.fallback
+        account = self.accounts.get(event.account) or self.account(event.account)
         if not event.known:
             self._assumed.unknown_events[event.name] += 1
             return False
@@ -415,12 +417,6 @@ class Replay:
             for recipient in chain.from_iterable((*one.apart.values(), *rest)):
                 if takes(account, recipient.user_id, recipient.channel, recipient.type):
                     insight.reach(account, recipient, event.inbox, event.conversation)
-
-    def _meet(self, event: Event) -> Account:
-        """Return the event's account."""
-        if event.account is None:
-            event.account = self.fallback
-        return self.account(event.account)
 
     def account(self, id_: int) -> Account:
         """Return an account; one that isn't on record is added, with nobody in it."""
