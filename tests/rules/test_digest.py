@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from notifycli.rules.layers import Preferences
 from notifycli.rules.quiet_hours import QuietHours
 from notifycli.rules.replay import event_fields
 from tests.conftest import Notifycli
+from tests.replay.test_fold import shared_out, whole
 from tests.rules.cases import DIRECTORY
 from tests.rules.harness import decisions_of
 from tests.rules.harness import replay_of as slow_replay_of
 from tests.rules.slow import evaluate
 from tests.rules.test_beyond import conversation, message, replay_of
 from tests.rules.test_decisions import first_difference
+from tests.rules.worlds import World
 
 Json = dict[str, Any]
 Told = tuple[str | None, int, str, list[int], int, str | None]
@@ -521,10 +524,10 @@ def odd_body(action: str, id_: int, user: int, clock: int) -> Json:
     return body_of(action, id_, user, clock)
 
 
-@drawn(ODD_STEPS, OWN, OWN, HERE)
-def test_digests_are_those_of_the_slow_evaluator(
-    steps: list[tuple[str, int, int, int | None]], jane: Json, omar: Json, here: Json
-) -> None:
+Steps = list[tuple[str, int, int, int | None]]
+
+
+def world_of(steps: Steps, jane: Json, omar: Json, here: Json) -> World:
     clock, lines = at("21:00"), []
     for number, (action, id_, user, minutes) in enumerate(steps):
         clock += 60 * (minutes or 0)
@@ -541,18 +544,47 @@ def test_digests_are_those_of_the_slow_evaluator(
             for k, v in here.items()
         ),
     ]
-    found = [
-        {field: getattr(one, field) for field in one.__struct_fields__}
-        for one in decisions_of(slow_replay_of(DIRECTORY, rows), lines)
-    ]
-    expected = evaluate(lines, DIRECTORY, rows)
+    return World(DIRECTORY, rows, lines, 1)
+
+
+ODD_WORLDS = st.builds(world_of, ODD_STEPS, OWN, OWN, HERE)
+ABSENCES = world_of(
+    [
+        *(("busy", 42, 7, 1), ("customer", 42, 7, 1), ("customer", 43, 8, 45), ("gone", 42, 8, 7)),
+        *(("customer", 42, 7, 45), ("online", 42, 7, 180), ("customer", 42, 7, 180)),
+        ("anything", 41, 7, 900),
+    ],
+    EVERYTHING_ON,
+    EVERYTHING_ON,
+    {},
+)
+
+
+@drawn(ODD_WORLDS)
+@example(ABSENCES)
+def test_digests_are_those_of_the_slow_evaluator(world: World) -> None:
     kept = {*DigestDecision.__struct_fields__} - {"email", "deliverable", "file"}
-    told = [{k: v for k, v in one.items() if k in kept} for one in found]
-    assert first_difference([plain(one) for one in told], [plain(one) for one in expected]) is None
+    found = [
+        plain({field: getattr(one, field) for field in one.__struct_fields__ if field in kept})
+        for one in decisions_of(slow_replay_of(DIRECTORY, world.preferences), world.lines)
+    ]
+    expected = [*map(plain, evaluate(world.lines, DIRECTORY, world.preferences))]
+    assert first_difference(found, expected) is None
 
 
 def plain(decision: Json) -> Json:
     return {key: [*value] if key == "conversations" else value for key, value in decision.items()}
+
+
+@drawn(ODD_WORLDS, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([(0, 1), (1, 0, 2)]))
+@example(ABSENCES, [2, 6], (0, 1))
+def test_processes_that_share_a_log_give_the_same_digests(
+    world: World, cuts: list[int], whose: tuple[int, ...]
+) -> None:
+    lines = [line.encode() for line in world.lines]
+    edges = sorted({0, *(cut for cut in cuts if cut < len(lines)), len(lines)})
+    parts = [lines[begin:end] for begin, end in pairwise(edges)]
+    assert shared_out(world, parts, None, whose) == whole(world, lines, None)
 
 
 # On the command line.
