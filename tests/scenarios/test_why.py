@@ -6,13 +6,20 @@ import re
 import shlex
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import given
 
+from notifycli.cli.why.why_records import Remedies, of_one
+from notifycli.events.decode import EventError, decode_event
+from notifycli.rules.decision import Decision
+from notifycli.rules.ladder import Case
+from tests.rules.harness import replay_of
+from tests.rules.worlds import World, worlds
 from tests.scenarios.desk import ASSIGNED, MESSAGE, Desk, Json
 
 SEEN: Json = {
@@ -374,3 +381,41 @@ def test_what_is_set_for_a_conversation_up_to_a_moment_is_said_of_it_alone(desk:
         ("enabled", "audio", "all"),
         ("enabled", "audio", "all"),
     ]
+
+
+def commands_in(world: World, user: int, make: type[Remedies]) -> list[str | None]:
+    """Give the command for each decision about a user of a world."""
+    replay = replay_of(world.directory, world.preferences, world.fallback_account)
+    (id_,) = replay.accounts
+    account = replay.accounts[id_]
+    today = of_one(account.preferences, user)
+    remedies = make(account.directory.users[user], account, today, "")
+    found: list[str | None] = []
+    for number, line in enumerate(world.lines, 1):
+        with suppress(EventError):
+            event = decode_event(line.encode(), number)
+            if not replay.admit(event):
+                continue
+            cases: list[Case] = []
+
+            def look(decision: Decision, case: Case, cases: list[Case] = cases) -> None:
+                if not cases or cases[-1] is not case:
+                    cases.append(case)
+                found.append(remedies.of(cases, decision))
+
+            replay.examine(event, user if event.account == id_ else 0, look)
+            replay.leave(event)
+    return found
+
+
+class Forgetful(Remedies):
+    """Tries each command on each decision."""
+
+    def _decides_alone(self, _: Sequence[Case]) -> bool:
+        return False
+
+
+@given(worlds())
+def test_a_command_that_was_tried_on_a_decision_holds_for_all_that_are_alike(world: World) -> None:
+    for user in (one["id"] for one in world.directory["users"]):
+        assert commands_in(world, user, Remedies) == commands_in(world, user, Forgetful)

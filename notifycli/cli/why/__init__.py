@@ -242,7 +242,10 @@ def _askers(
 
     def make(user: User) -> Asker:
         today = of_one(past.today, user.id)
-        sentences, remedies = Sentences(user, account, today), Remedies(account, today, option)
+        sentences, remedies = (
+            Sentences(user, account, today),
+            Remedies(user, account, today, option),
+        )
         return Asker(user, account, today, option, sentences, remedies, sent, link)
 
     return Askers(user, make, account), past

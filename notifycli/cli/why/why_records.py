@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from notifycli.cli.session import Session, display_name
 from notifycli.cli.times import day_of
@@ -39,7 +39,7 @@ from notifycli.rules.layers import (
     links_conversations,
     overlaid,
 )
-from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType
 from notifycli.rules.plan import Evaluator
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.replay import Account, Replay
@@ -362,22 +362,28 @@ UNLOCKING = "notifycli prefs unset --lock"
 """How commands begin that take away a lock, which is everybody's."""
 
 
-class Remedy(NamedTuple):
+class Remedy(Struct):
     """What may turn a decision round."""
 
     tried: Evaluator
     """The evaluator that goes by it."""
     command: str | None
+    turns: bool | None = None
+    """Whether it does, wherever nothing else decides; `None` until that has been tried."""
 
 
 class Remedies:
-    """Finds commands for decisions of an account.
+    """Finds commands for decisions about a user.
 
     They change what is set today. `option` is the one that names the account, if it is needed.
     """
 
-    def __init__(self, account: Account, today: Preferences, option: str) -> None:
+    def __init__(self, user: User, account: Account, today: Preferences, option: str) -> None:
         self._preferences = as_read_by(account.profile, today)
+        self._user = user
+        self._held: Preferences | None = None
+        self._is_today = False
+        """Whether those hold for the user now."""
         self._tries = account
         self._account = option
         self._tried: dict[tuple[Hashable, ...], Evaluator] = {}
@@ -407,9 +413,25 @@ class Remedies:
             if kind not in self._known:
                 self._known[kind] = self._remedy(cases[-1], decision, reasons)
             remedy = self._known[kind]
+            if remedy is not None and self._decides_alone(cases):
+                if remedy.turns is None:
+                    remedy.turns = _turns_round(cases, decision, remedy.tried)
+                return remedy.command if remedy.turns else None
         if remedy is None or not _turns_round(cases, decision, remedy.tried):
             return None
         return remedy.command
+
+    def _decides_alone(self, cases: Sequence[Case]) -> bool:
+        """Whether nothing decides what comes of a change but that, and what stood in the way.
+
+        What is set today held already, and no other type of the message can have been told.
+        """
+        held = self._tries.preferences
+        if held is not self._held:
+            self._held = held
+            own = as_read_by(self._tries.profile, of_one(held, self._user.id))
+            self._is_today = own == self._preferences
+        return self._is_today and (len(cases) == 1 or cases[-1].type not in NEW_MESSAGE_TYPES)
 
     def of_digest(self, due: Due, setting: DecidingPreference) -> str | None:
         """Give the command that drops what a digest holds, if there is anything to change."""
