@@ -27,7 +27,7 @@ from notifycli.rules.decision import Decision, RecipientFields, Selection, join_
 from notifycli.rules.notifications import Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields, in_time
-from notifycli.rules.state import AccountState
+from notifycli.rules.state import AccountState, Wait
 from notifycli.store.outbox import FilePosition, OutboxEntry
 from notifycli.store.received_events import AccountPlace
 from notifycli.store.store import Store
@@ -128,6 +128,8 @@ class Enqueuer:
         self._kept_at: dict[int, float] = {}
         self._since_kept: Counter[int] = Counter()
         self._room = terms.limit
+        self._asked: dict[tuple[int, int], Said] = {}
+        """What the customers say who wait for a reply, by account and conversation."""
         self.fed = Fed()
 
     def resume(self, account: int, state: AccountState) -> None:
@@ -170,17 +172,30 @@ class Enqueuer:
         for due in self.replay.due_after(event.account or 0):
             self._take_due(due)
 
+    def pass_to(self, moment: int) -> None:
+        """Keep the notices of what is due before a moment that the clock on the wall has reached.
+
+        All events that came before that moment have been taken.
+        """
+        for due in self.replay.due_at(moment):
+            self._take_due(due)
+
     def _take_due(self, due: Due) -> None:
         """Keep the notices that a deadline leads to."""
-        said = self._tell(due)
+        if due.user:
+            said = self._tell(due)
+        else:
+            said = self._asked.get((due.account or 0, due.conversation or 0), Said())
         evaluation = self.replay.evaluate(due)
         fired = [] if evaluation is None else self._selected(evaluation)
         if fired:
             self._keep(fired, due, due.at, b"", said)
 
     def _note(self, account: Account, event: Event, line: bytes) -> None:
-        """Keep of what waits for a digest whom it is with, and what was said there last."""
+        """Keep of what waits, for a reply or a digest, whom it is with, and what was said."""
         withheld, id_, message = account.withheld, event.conversation, event.message
+        if account.has_deadlines and message is not None and id_ is not None:
+            self._note_wait((event.account or 0, id_), account.conversations[id_].wait, event, line)
         if id_ is None or not withheld.of_users or not withheld.holds(id_):
             return
         silent = message is None or message.private
@@ -189,6 +204,15 @@ class Enqueuer:
         said, (contact, _) = read_said(line, event), withheld.said.get(id_, ("", ""))
         text = "" if silent else " ".join(said.text.split())[:_LONGEST_LINE]
         withheld.said[id_] = said.contact or contact, text
+
+    def _note_wait(
+        self, place: tuple[int, int], wait: Wait | None, event: Event, line: bytes
+    ) -> None:
+        """Keep what a customer says who waits for a reply, as long as they do."""
+        if wait is None:
+            self._asked.pop(place, None)
+        elif wait.message == event.message_id:
+            self._asked[place] = read_said(line, event)
 
     def _tell(self, due: Due) -> Said:
         """Return what a digest says: a line for each conversation, which begins with its number."""

@@ -145,11 +145,13 @@ def event_key(event: Event, own_time: int | None, line: bytes) -> bytes:
     precision. Of any other event of a conversation it is the time instead of the message: the
     event's `own_time`, not one that the replay has taken from the event before. Else it is the
     line itself: then the same event in another envelope counts as another event. A digest is known
-    by whose it is and when it was due.
+    by whose it is and when it was due, and what tells of a customer's wait by when that began.
     """
     parts: tuple[object, ...]
     if isinstance(event, Due) and event.user:
         parts = ("digest", event.user, event.at, () if event.at else event.told)
+    elif isinstance(event, Due):
+        parts = ("wait", event.conversation, event.since)
     elif event.message is not None and event.message.id is not None:
         parts = ("message", event.conversation, event.message.id)
     elif event.message is None and event.conversation is not None and own_time is not None:

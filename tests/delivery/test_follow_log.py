@@ -163,3 +163,33 @@ def test_a_port_that_was_wrong_is_looked_up_anew(mailed: Notifycli, tmp_path: Pa
         mailed.ok("config", "set", f"smtp.port={post.port}")
         eventually(lambda: post.received)
         assert run.stop() == 0
+
+
+@pytest.mark.slow
+def test_who_waits_for_a_reply_is_told_of_in_time_though_nothing_more_is_written(
+    mailed: Notifycli, tmp_path: Path
+) -> None:
+    log = tmp_path / "e.jsonl"
+    by = {"id": 8, "type": "user"}
+    reply = {**asked(201, conversation=43, ago=0), "message_type": "outgoing", "sender": by}
+
+    def told(post: Post) -> list[str]:
+        subjects = (str(one.message["Subject"]) for one in post.received)
+        return [subject for subject in subjects if "waiting" in subject]
+
+    with serving(Post()) as post:
+        mailed.ok("config", "set", f"smtp.port={post.port}")
+        mailed.ok("prefs", "set", "email.message=off", "email.waiting=on", "-u", "7")
+        mailed.ok("prefs", "set", "waiting_after=4s", "-u", "7")
+        with following(log) as run:
+            run.write(asked(100, ago=0), asked(200, conversation=43, ago=0), reply)
+            eventually(lambda: told(post))
+            assert run.stop() == 0
+        with following(log) as run:
+            run.write(asked(300, conversation=44, ago=0))
+            eventually(lambda: len(told(post)) > 1)
+            run.stop()
+    assert told(post) == [
+        "Ada is waiting for a reply in conversation #42",
+        "Ada is waiting for a reply in conversation #44",
+    ]

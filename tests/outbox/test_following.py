@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from notifycli.cli.deliver.source import Follower
+from notifycli.cli.deliver import source
+from notifycli.cli.deliver.source import Follower, Item
 from notifycli.errors import UsageError
 from notifycli.store.outbox import FilePosition
 
@@ -56,6 +58,10 @@ def followed(path: Path, steps: list[Step], remembered: FilePosition | None = No
     return Follower(str(path), remembered, pause)
 
 
+def lines_of(follower: Follower) -> list[Item]:
+    return [item for item in follower.items() if item.moment is None]
+
+
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
@@ -98,22 +104,39 @@ def test_a_follower_gives(
     path = tmp_path / "e.jsonl"
     path.write_text("one\n\ntwo\n")
 
-    items = [*followed(path, steps).items()]
+    items = lines_of(followed(path, steps))
 
     assert [(item.number, item.line) for item in items] == expected
     assert all(item.fresh for item in items)
 
 
+def test_a_moment_comes_after_all_that_was_written_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, clock = tmp_path / "e.jsonl", itertools.count(100)
+    monkeypatch.setattr(source, "_now", lambda: next(clock))
+    path.write_text("100\n")
+
+    def write(path: Path) -> None:
+        # By then the clock has gone on, and the file may be another one.
+        rotate(f"{next(clock)}\n")(path)
+
+    items = [*followed(path, [write, write, append("last\n")]).items()]
+
+    given = [item.moment or item.line.decode().strip() for item in items]
+    assert given == ["100", "101", 100, "103", 102, "last", 104]
+
+
 def test_what_an_earlier_run_has_read_of_the_same_file_is_history(tmp_path: Path) -> None:
     path = tmp_path / "e.jsonl"
     path.write_text("one\ntwo\n")
-    place = [*followed(path, []).items()][-1].place
+    place = lines_of(followed(path, []))[-1].place
     append("three\n")(path)
 
     again = followed(path, [], place)
 
     assert not again.replaced
-    assert [(item.line, item.fresh) for item in again.items()] == [
+    assert [(item.line, item.fresh) for item in lines_of(again)] == [
         (b"one\n", False),
         (b"two\n", False),
         (b"three\n", True),
@@ -124,13 +147,13 @@ def test_what_an_earlier_run_has_read_of_the_same_file_is_history(tmp_path: Path
 def test_another_file_of_that_name_is_read_from_its_start(tmp_path: Path, content: str) -> None:
     path = tmp_path / "e.jsonl"
     path.write_text("one\ntwo\n")
-    place = [*followed(path, []).items()][-1].place
+    place = lines_of(followed(path, []))[-1].place
     path.write_text(content)
 
     again = followed(path, [], place)
 
     assert again.replaced
-    assert [item.fresh for item in again.items()] == [True] * content.count("\n")
+    assert [item.fresh for item in lines_of(again)] == [True] * content.count("\n")
 
 
 def test_a_compressed_file_is_not_followed(tmp_path: Path) -> None:

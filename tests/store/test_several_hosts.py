@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from notifycli.cli.deliver.source import LogFollower
+from notifycli.cli.deliver.source import Followed, LogFollower
 from notifycli.delivery import enqueue
 from notifycli.delivery.enqueue import pack_state
 from notifycli.errors import TryAgainError, UsageError
@@ -174,7 +174,11 @@ def followed(
     """What a host that takes over is to replay: bodies, what is to be delivered, and from where."""
     tell = list[str]() if told is None else told
     follower = LogFollower(lambda: open_store(url), lambda _: False, tell.append, only)
-    seen = [(item.event.body, item.fresh, item.state) for item in follower.events()]
+    seen = [
+        (item.event.body, item.fresh, item.state)
+        for item in follower.events()
+        if isinstance(item, Followed)
+    ]
     with open_store(url) as store:
         store.received.release(follower.owner)
     return seen

@@ -28,7 +28,7 @@ from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import read_span
 from notifycli.errors import UsageError
 from notifycli.replay.scan import take_record
-from notifycli.replay.sources import BadLines, Inputs, Record, read_records
+from notifycli.replay.sources import STDIN, BadLines, Inputs, Record, read_records
 from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
 from notifycli.store.store import Store
@@ -190,11 +190,22 @@ def _deliver(
     warn_of_doubles(session, store, scope)
     if asked.dry_run:
         return _show(session, files, feeder, strict=asked.strict)
+    if feeder is not None and asked.follow and files[-1:] == [STDIN]:
+        _tell_untimed(session, feeder)
     bad = BadLines(print_error, strict=asked.strict)
     source = Source(session, store, files, bad, follow=asked.follow, from_store=asked.from_store)
     engine = _engine(store, channels, scope, asked.limit, log)
     work = DeliveryRun(feeder, engine, source, log)
     return _send(session, store, work, scope, progress=asked.progress)
+
+
+def _tell_untimed(session: Session, feeder: Enqueuer) -> None:
+    """Say of a pipe, of which nobody knows whether anything is in it, when deadlines come."""
+    if feeder.replay.has_deadlines:
+        session.warn(
+            "in a pipe, conversation_waiting and escalation come with the next event, not in time"
+            "\n  write the events to a file, and follow that: deliver --follow FILE"
+        )
 
 
 def _log_writer(session: Session, asked: RunOptions, stack: ExitStack) -> LogWriter | None:

@@ -56,6 +56,8 @@ class Item(NamedTuple):
     """How far the log in the store has been read with it."""
     state: AccountState | None = None
     """What another process had kept of its account before it."""
+    moment: int | None = None
+    """It is no line: all that came before this moment has been given."""
 
 
 class Follower:
@@ -93,10 +95,14 @@ class Follower:
 
     def items(self) -> Iterator[Item]:
         """Give the lines there are, and each that comes, until `pause` says no."""
+        begun = None
         try:
             with file_errors(self._name):
                 while True:
+                    before, begun = begun, _now()
                     yield from self._whole_lines()
+                    if before is not None:  # since then, a file that took its place has been read
+                        yield Item(self._name, self._number, b"", moment=before)
                     if not self._pause(POLL_SECONDS):
                         return
                     yield from self._reopen()
@@ -159,6 +165,11 @@ class Follower:
         self._begin()
 
 
+def _now() -> int:
+    """Return the time in microseconds since 1970."""
+    return time.time_ns() // 1_000
+
+
 def _open(name: str) -> BufferedReader:
     return Path(name).open("rb")
 
@@ -206,9 +217,10 @@ class LogFollower:
         self._read: dict[int, Place] = {}
         self._delivered: dict[int, Place] = {}
 
-    def events(self) -> Iterator[Followed]:
+    def events(self) -> Iterator[Followed | int]:
         """Give the events there are, and each that comes, until `pause` says no.
 
+        A number is a moment: what came before it has all been given.
         Raises `TryAgainError` if another host has taken an account over.
         """
         with self._connect() as store:
@@ -219,10 +231,12 @@ class LogFollower:
                 self._lease(store.received)
                 until = time.monotonic() + RENEW_SECONDS
                 while time.monotonic() < until:
-                    before = dict(self._read)
+                    before, begun = dict(self._read), _now()
                     yield from self._read_accounts(store.received)
-                    if self._read == before and not self._pause(POLL_SECONDS):
-                        return
+                    if self._read == before:
+                        yield begun
+                        if not self._pause(POLL_SECONDS):
+                            return
 
     def _lease(self, received: Received) -> None:
         held = received.lease(self.owner, self._only)
@@ -290,7 +304,11 @@ class Source:
     def items(self) -> Iterator[Item]:
         """Give what may be events."""
         if self._log:
-            for event, reached, fresh, state in self._log.events():
+            for one in self._log.events():
+                if isinstance(one, int):
+                    yield Item("the store", 0, b"", moment=one)
+                    continue
+                event, reached, fresh, state = one
                 line = event.body.encode()
                 yield Item("the store", event.place.event, line, None, fresh, reached, state)
             return

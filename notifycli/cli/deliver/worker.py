@@ -114,12 +114,17 @@ class DeliveryRun:
             self.engine.finish()
 
     def _write(self, feeder: Enqueuer, batch: list[Item]) -> None:
+        if all(item.moment is not None for item in batch) and not feeder.replay.has_deadlines:
+            return
         feeder.keep_up()
         place: FilePosition | None = None
         reached: dict[int, AccountPlace] = {}
         whole = False
         try:
             for item in batch:
+                if item.moment is not None:
+                    feeder.pass_to(item.moment)
+                    continue
                 account = item.reached.account if item.reached else None
                 if account is not None and item.state is not None:
                     feeder.resume(account, item.state)

@@ -1,0 +1,115 @@
+"""Waits without a reply in `deliver`: told at the deadline, once, and never of what is answered."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from notifycli.delivery.channels import Channels, discard
+from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state
+from notifycli.rules.notifications import Channel
+from notifycli.store.store import Store, open_store
+from tests.conftest import Json, Notifycli
+
+from .desk import Post, asked
+
+
+@pytest.fixture
+def waiting(told: Notifycli, post: Post) -> Notifycli:
+    """The desk, at which Jane wants to know of customers who wait for five minutes."""
+    assert post.sent == []
+    told.ok("prefs", "set", "email.waiting=on", "waiting_after=5m", "-u", "7")
+    return told
+
+
+def replied(ago: int) -> Json:
+    by = {"id": 8, "type": "user", "name": "Omar"}
+    body = asked(900, ago=ago, text="Here you are")
+    return {**body, "message_type": "outgoing", "sender": by}
+
+
+class Log:
+    """What follows a log, without the log: it can be begun again at any time."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.begin()
+
+    def begin(self) -> None:
+        channels = Channels(self.store, frozenset(Channel), discard)
+        self.enqueuer = Enqueuer(self.store, 1, Terms(), channels)
+
+    def take(self, *bodies: Json, fresh: bool = True) -> None:
+        take = self.enqueuer.take if fresh else self.enqueuer.fold
+        for number, body in enumerate(bodies, 1):
+            take(json.dumps(body).encode(), number)
+
+    def wait(self, seconds: int = 0) -> list[tuple[str, str, str]]:
+        """Let the clock on the wall go on to now, or further, and return what is written then."""
+        self.enqueuer.pass_to(time.time_ns() // 1_000 + seconds * 1_000_000)
+        kept = [entry for entry, _ in self.enqueuer._entries]  # noqa: SLF001 - what is to be written
+        new = self.enqueuer.write()
+        found = [(str(one.type), one.contact, one.text) for one in kept]
+        return [one for one in found if one[0] == "conversation_waiting"][:new]
+
+
+WAITING = ("conversation_waiting", "Ada", "Hello?")
+
+
+@pytest.fixture
+def log(waiting: Notifycli) -> Log:
+    return Log(open_store(waiting.store))
+
+
+def test_a_deadline_comes_by_the_clock_on_the_wall_and_once(log: Log) -> None:
+    log.take(asked(100, ago=301, text="Hello?"), asked(101, ago=200, text="Anybody?"))
+    assert log.wait() == [WAITING]
+    assert log.wait() == []
+
+
+def test_before_its_deadline_nobody_is_told(log: Log) -> None:
+    log.take(asked(100, ago=290, text="Hello?"))
+    assert log.wait() == []
+
+
+def test_of_who_was_answered_meanwhile_nobody_is_told(log: Log) -> None:
+    log.take(asked(100, ago=301), replied(ago=2))
+    assert log.wait() == []
+
+
+def test_who_starts_again_tells_of_what_came_due_meanwhile_and_of_nothing_twice(
+    log: Log,
+) -> None:
+    question = asked(100, ago=301, text="Hello?")
+    log.take(question, fresh=False)
+    assert log.wait() == [WAITING]
+    log.begin()
+    log.take(question, fresh=False)
+    assert log.wait() == []
+
+
+def test_who_takes_over_from_what_was_kept_tells_of_it(log: Log) -> None:
+    log.take(asked(100, ago=301, text="Hello?"))
+    kept = pack_state(log.enqueuer.replay.account(1).state)
+    log.begin()
+    log.enqueuer.resume(1, unpack_state(kept))
+    assert [one[0] for one in log.wait()] == ["conversation_waiting"]
+
+
+def test_who_changes_their_mind_goes_by_the_new_time(log: Log, waiting: Notifycli) -> None:
+    log.take(asked(100, ago=200, text="Hello?"))
+    assert log.wait() == []
+    waiting.ok("prefs", "set", "waiting_after=4m", "-u", "7")
+    log.enqueuer._looked = 0  # noqa: SLF001 - as if some time had passed
+    log.enqueuer.keep_up()
+    assert log.wait() == []
+    assert log.wait(41) == [WAITING]
+
+
+def test_deliver_of_a_file_goes_by_the_times_of_events(waiting: Notifycli, post: Post) -> None:
+    events = [asked(100, ago=900, text="Hello?"), asked(101, ago=60, text="Anybody?")]
+    waiting.ok("deliver", waiting.write_events("e.jsonl", events))
+    told = [one for one in post.of(Channel.EMAIL) if one.type == "conversation_waiting"]
+    assert [(one.contact, one.text, one.conversation_id) for one in told] == [("Ada", "Hello?", 42)]
