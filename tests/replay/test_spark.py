@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,12 +33,17 @@ HUGE = 1
 """The account that most events are of."""
 SHARED_FROM = 2000
 LOOPBACK = {"SPARK_LOCAL_IP": "127.0.0.1", "NO_COLOR": "1", "PYSPARK_PYTHON": sys.executable}
+SETTINGS = {
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+}
 _TIME_TO_START = 120
 _EVENTS = 9000
 _SIZE = Size(8, 3, 0, 8)
 
 
-def write_desk(folder: Path) -> tuple[Path, list[Path]]:
+def write_desk(folder: Path, events: int) -> tuple[Path, list[Path]]:
     """Write a store of 40 accounts and the logs of their traffic, which is as messy as it gets."""
     store = folder / "store.db"
     with open_store(store) as opened:
@@ -56,7 +62,7 @@ def write_desk(folder: Path) -> tuple[Path, list[Path]]:
                         "audio": "all",
                     }.items()
                 )
-    traffic = write_traffic(folder / "all", _EVENTS, MODELS["burst"], _SIZE)
+    traffic = write_traffic(folder / "all", events, MODELS["burst"], _SIZE)
     lines = list(_messy(traffic.read_bytes().splitlines()))
     traffic.unlink()
     first, second = len(lines) * 7 // 10, len(lines) * 9 // 10
@@ -89,7 +95,9 @@ def _messy(lines: Sequence[bytes]) -> Iterator[bytes]:
             yield json.dumps(body).encode()
 
 
-def simulate(store: Path, logs: Sequence[Path], *options: str) -> tuple[bytes, list[str], int]:
+def simulate(
+    store: Path, logs: Sequence[Path | str], *options: str
+) -> tuple[bytes, list[str], int]:
     """Replay on this machine; returns what is printed, on both streams, and the exit status."""
     done = subprocess.run(
         [BIN / "notifycli", "--db", store, "simulate", *logs, "-o", "jsonl", *options],
@@ -103,12 +111,7 @@ def submit(
     store: Path, logs: Sequence[Path], out: Path, *options: str, master: str = "local[2]"
 ) -> subprocess.Popen[str]:
     """Replay on Spark."""
-    settings = {
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
-        "spark.ui.enabled": "false",
-    }
-    conf = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    conf = [word for name, value in SETTINGS.items() for word in ("--conf", f"{name}={value}")]
     command = [str(BIN / "spark-submit"), "--master", master, *conf]
     own = ["--db", store, "--huge", str(SHARED_FROM), *options, "--out", out, *logs]
     return subprocess.Popen(
@@ -136,8 +139,13 @@ def check(process: subprocess.Popen[str], told: list[str], status: int) -> None:
     """Look whether it says, in that order, what `simulate` said, and ends as it did."""
     errors, _ = process.communicate(timeout=400)
     assert process.returncode == status, errors[-3000:]
+    look_for(told, errors)
+
+
+def look_for(told: list[str], errors: str) -> None:
+    """Look for what `simulate` said: Spark has a progress bar, and says what it has lost."""
     place = 0
-    for line in told:  # Spark has a progress bar, and says what it has lost
+    for line in told:
         place = errors.find(line, place)
         assert place >= 0, (line, errors[-3000:])
 
@@ -200,7 +208,7 @@ def wait_for(log: Path, pattern: str) -> str:
 
 
 def test_a_cluster_comes_to_the_same_also_if_a_worker_is_killed(tmp_path: Path) -> None:
-    store, logs = write_desk(tmp_path)
+    store, logs = write_desk(tmp_path, _EVENTS)
     expected, told, status = simulate(store, logs, "--summary")
     decisions, *_ = simulate(store, logs, "--set", "email.created=on", "--diff")
     with cluster(tmp_path) as (master, (doomed, _)):
@@ -228,3 +236,101 @@ def wait_for_any(folder: Path, pattern: str) -> None:
 
 def _plain(line: bytes) -> bytes:
     return json.dumps(json.loads(line), separators=(",", ":")).encode()
+
+
+RULES = ("--rules", "chatwoot@4.12")
+SET = ("--set", "email.created=on")
+LOW = ("--huge", "40")
+"""So that most accounts are shared out by conversation."""
+MINUTES = ("--since", "2026-03-03T12:02Z", "--until", "2026-03-03T12:06Z")
+ASKED = [
+    ("--summary",),
+    ("--summary", *RULES, "--channel", "email", *LOW),
+    ("--summary", "--prefs", "{prefs}", "--diff", *LOW),
+    ("--summary", "--set", "3:audio=none", "--diff", "-a", "1"),
+    ("--summary", "--conversation", "7", "--conversation", "999999", *LOW),
+    ("--summary", "-u", "1", "-a", "1", "--inbox", "1", *MINUTES),
+    ("--decisions", "--explain", *LOW),
+    ("--decisions", "--type", "conversation_creation", "--type", "new_message"),
+    ("--decisions", "--explain", "--set", "3:audio=mine", "-a", "1", *LOW),
+    ("--decisions", "--explain", "--diff", *RULES, *SET, *LOW),
+]
+DRIVER = """
+import json, sys
+from typer.main import get_command
+from notifycli import spark
+from notifycli.cli.main import run
+for line in sys.stdin:
+    status = run(json.loads(line), get_command(spark.app))
+    print(f"ended with {status}", file=sys.stderr, flush=True)
+"""
+
+
+@pytest.fixture
+def buckets(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Run a store that speaks S3, on loopback."""
+    import s3fs  # noqa: PLC0415 - of the group `slow`
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield s3fs.S3FileSystem(skip_instance_cache=True)
+    server.stop()
+
+
+def drive(said: Path, asked: Sequence[Sequence[Path | str]]) -> list[tuple[int, str]]:
+    """Ask Spark one after the other, in one session; gives each status and what was said."""
+    conf = " ".join(f"--conf {name}={value}" for name, value in SETTINGS.items())
+    with said.open("wb") as file:
+        subprocess.run(
+            [sys.executable, "-c", DRIVER],
+            input="".join(json.dumps([*map(str, words)]) + "\n" for words in asked).encode(),
+            stderr=file,
+            env={
+                **_environment(),
+                "PYSPARK_SUBMIT_ARGS": f"--master local[2] {conf} pyspark-shell",
+            },
+            check=True,
+        )
+    each = re.split(r"ended with (\d+)\n", said.read_text())
+    return list(zip(map(int, each[1::2]), each[::2], strict=False))
+
+
+@pytest.mark.filterwarnings("ignore")  # those of botocore and of moto are theirs
+def test_whatever_is_asked_of_spark_comes_out_as_on_one_machine(
+    tmp_path: Path, buckets: Any
+) -> None:
+    store, logs = write_desk(tmp_path, 600)
+    prefs = tmp_path / "prefs.csv"
+    prefs.write_text("user,key,value\n1,push.conversation_creation,off\n1,audio,mine\n")
+    buckets.mkdir("logs")
+    for log in logs:
+        buckets.put(str(log), f"logs/{log.name}")
+    rows: list[tuple[tuple[str, ...], Sequence[Path | str]]] = [(one, logs) for one in ASKED]
+    rows += [(("--summary", *LOW), ["s3://logs/*"]), (("--decisions",), ["s3://logs/b*.gz"])]
+    expected = []
+    asked: list[list[Path | str]] = []
+    for number, (options, places) in enumerate(rows):
+        named = [one.format(prefs=prefs) for one in options]
+        out = tmp_path / f"out-{number}"
+        asked.append(["--db", store, *named, "--out", out, *places])
+        local = [one for one in named if one not in {"--decisions", *LOW}]
+        expected.append(simulate(store, places, *local))
+    for number, (status, said) in enumerate(drive(tmp_path / "said", asked)):
+        printed, told, ended = expected[number]
+        assert status == ended, said[-3000:]
+        look_for(told, said)
+        out = tmp_path / f"out-{number}"
+        if "--summary" in rows[number][0]:
+            assert text_of(out) == printed
+        else:
+            assert parquet_lines(out) == sorted(map(_plain, printed.splitlines()))
+        assert printed or "no difference" in told, rows[number]

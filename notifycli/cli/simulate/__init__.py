@@ -320,10 +320,12 @@ def _replays(
 
 
 def finish(session: Session, run: Run, inputs: Inputs, asked: Asked, inboxes: Iterable[int]) -> int:
-    """Say what was assumed, what wasn't met, and why nothing fired; give the status of bad lines.
+    """Say what came of nothing, what was assumed and wasn't met; give the status of bad lines.
 
     Raises `UsageError` for an inbox that neither the directory nor an event has.
     """
+    if asked.diff and not any(run.changes.total()):
+        session.info("no difference")
     tell_assumptions(session, run.replay.assumptions)
     tell_unmet(session, run)
     offer_to_pack(session, inputs.files)
@@ -366,10 +368,7 @@ def _show(
         missed = _show_unreached(session, run)
         status = _DIFFERENT if asked.exit_code and missed else status
     _show_counted(session, run, inputs, asked)
-    changed = sum(run.changes.total())
-    if asked.diff and not changed:
-        session.info("no difference")
-    return _DIFFERENT if asked.exit_code and changed else status
+    return _DIFFERENT if asked.exit_code and any(run.changes.total()) else status
 
 
 def _records(
