@@ -116,18 +116,13 @@ class Run:
         if self.observations is not None:
             self._hold(event, None, evaluation)
 
-    def decisions(self, event: Event, *, explain: bool) -> list[Decision] | None:
-        """Give the selected decisions that fire, and to `explain` them the others too."""
-        found = self.recipients(event, explain=explain)
-        if found is None:
-            return None
-        fields, decided = found
-        return [join_fields(fields, recipient) for recipient in decided]
-
     def recipients(
         self, event: Event, *, explain: bool
     ) -> tuple[EventFields, Sequence[RecipientFields]] | None:
-        """Give the same in two parts, if there is any."""
+        """Give what decisions are joined of, if there are any selected ones.
+
+        They are those that fire and, to `explain` them, the others too.
+        """
         evaluation = self.replay.fold(event)
         self._hold(event, None, evaluation)
         if evaluation is None:

@@ -26,6 +26,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from heapq import merge
+from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, SpawnContext
 from operator import itemgetter
@@ -42,6 +43,9 @@ from notifycli.replay.sources import BadLines, Inputs, Progress, file_errors
 
 T = TypeVar("T")
 _ANSWER = 1 << 20
+_ENOUGH = 1 << 16
+_TOGETHER = 512
+"""The most events of which what is made is pickled in one go: until that is enough bytes."""
 _PICKLE = pickle.HIGHEST_PROTOCOL
 _RECORDS = 512
 _AHEAD = 2
@@ -118,10 +122,10 @@ class _Merger(Generic[T]):
 
     def _made(self, who: int, answer: _Answer) -> Iterator[tuple[int, T]]:
         _, made, more = answer
-        yield from map(pickle.loads, made)
+        yield from chain.from_iterable(map(pickle.loads, made))
         while more:
             _, made, more = self._receive(who)
-            yield from map(pickle.loads, made)
+            yield from chain.from_iterable(map(pickle.loads, made))
 
     def _merge(self, made: Iterator[tuple[int, T]]) -> Iterator[T]:
         """Return what is made of a round, and report what has its turn in it."""
@@ -157,7 +161,7 @@ class _Merger(Generic[T]):
 
 _Answer = tuple[Scanned, list[bytes], bool]
 """What a process answers to a portion: what it has read, and what it made of its share of the round
-but one before, each pickled with its part and place. If the last says so, more of that follows."""
+but one before, pickled with parts and places. If the last says so, more of that follows."""
 
 
 class _Later(BadLines):
@@ -351,15 +355,17 @@ def work(one: CountingPass[Any], who: int, ends: Ends) -> None:
 def _in_blocks(made: Iterator[tuple[int, object]]) -> Iterator[tuple[list[bytes], bool]]:
     """Return what is made, pickled, in blocks that are no larger than they need be.
 
-    Each with whether another follows: an event may be told to thousands.
+    Each with whether another follows: an event may be told to thousands. What several events share
+    is pickled once for all of them.
     """
-    block, size = list[bytes](), 0
-    for each in made:
+    block, size, several = list[bytes](), 0, 1
+    while together := [*islice(made, several)]:
         if size >= _ANSWER:
             yield block, True
             block, size = [], 0
-        block.append(pickle.dumps(each, _PICKLE))
+        block.append(pickle.dumps(together, _PICKLE))
         size += len(block[-1])
+        several = min(2 * several, _TOGETHER) if len(block[-1]) < _ENOUGH else several // 2 or 1
     yield block, False
 
 

@@ -38,6 +38,7 @@ from notifycli.rules.directory import Directory, User
 from notifycli.rules.layers import Preferences
 from notifycli.rules.replay import Account, Replay
 from tests.conftest import Json, Notifycli, Program
+from tests.replay.test_fold import decide
 
 MIB = 1 << 20
 WISHES = Preferences({}, {}, {}, {"email.assigned_conversation_new_message": "on", "audio": "all"})
@@ -129,7 +130,7 @@ def outcome(inputs: Inputs, bad: Noted, jobs: int) -> list[object]:
     """Give what a pass makes of the events, what it counts, and how it ends."""
     replay = Replay({1: Account(Directory([User(7, "jane@example.com")]), WISHES)})
     run = Run(replay, Selection(), bad)
-    one = RunPass(run, partial(run.decisions, explain=True))
+    one = RunPass(run, partial(decide, run))
     found: list[object] = []
     try:
         found += start_pass(inputs, bad, one, jobs)(None)

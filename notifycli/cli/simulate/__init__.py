@@ -57,7 +57,7 @@ from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.replay.scan import processors, start_pass
 from notifycli.replay.sources import STDIN, BadLines, Inputs
-from notifycli.rules.decision import Decision, Selection
+from notifycli.rules.decision import Decision, Selection, join_fields
 from notifycli.rules.quiet_hours import zone_info
 from notifycli.rules.replay import Replay
 from notifycli.store.store import Store
@@ -375,11 +375,15 @@ def _records(
     session: Session, run: Run, inputs: Inputs, asked: Asked, *, wanted: bool | None
 ) -> Iterator[Decision]:
     """Replay, and return the decisions that are to be shown."""
-    make: Callable[[Event], list[Decision] | None] = partial(run.decisions, explain=asked.explain)
     if asked.compares:
-        make = partial(run.compare, explain=asked.explain, changes=asked.diff)
-    for decisions in _made(session, run, inputs, asked, make, wanted=wanted):
-        yield from decisions
+        compare = partial(run.compare, explain=asked.explain, changes=asked.diff)
+        for decisions in _made(session, run, inputs, asked, compare, wanted=wanted):
+            yield from decisions
+        return
+    decide = partial(run.recipients, explain=asked.explain)
+    for fields, recipients in _made(session, run, inputs, asked, decide, wanted=wanted):
+        for recipient in recipients:
+            yield join_fields(fields, recipient)
 
 
 def _made(
