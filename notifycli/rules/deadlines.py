@@ -12,12 +12,13 @@ from itertools import chain
 from typing import NamedTuple
 
 from notifycli.events.event import Due
-from notifycli.rules.layers import Preferences
-from notifycli.rules.notifications import SWITCHED_CHANNELS, WAITING_TYPES, NotificationType
+from notifycli.rules.layers import Preferences, switch_of
+from notifycli.rules.notifications import WAITING_TYPES, NotificationType
 from notifycli.rules.quiet_hours import LONGEST_WAIT, Duration, QuietHours
 from notifycli.rules.state import Conversation, Deadline, Wait
 
-_AFTER = dict(zip(WAITING_TYPES, ("waiting_after", "escalate_after"), strict=True))
+PATIENCE_KEYS = dict(zip(WAITING_TYPES, ("waiting_after", "escalate_after"), strict=True))
+"""The preference that says how long a customer may wait, by what comes of it."""
 _HOURS = "business_hours"
 
 
@@ -136,17 +137,20 @@ class Waits:
     ) -> Patience:
         where = user, inbox, conversation, at
         resolve = self._preferences.resolve
-        return _patience(resolve(_AFTER[type_], *where).value, resolve(_HOURS, *where).value)
+        return _patience(resolve(PATIENCE_KEYS[type_], *where).value, resolve(_HOURS, *where).value)
 
 
 def _setters(preferences: Preferences, type_: NotificationType) -> frozenset[int] | None:
     """Return the users for whom any layer sets a type; `None` for everybody."""
-    keys = {f"{channel}.{type_}" for channel in SWITCHED_CHANNELS}
-    if keys.intersection((*preferences.lock, *preferences.default)):
+
+    def sets(keys: Iterable[str]) -> bool:
+        return any((switch := switch_of(key)) and switch[1] is type_ for key in keys)
+
+    if sets((*preferences.lock, *preferences.default)):
         return None
     places = chain(preferences.inbox.items(), preferences.conversation.items())
     own = chain(preferences.user.items(), ((user, values) for (user, _), values in places))
-    return frozenset(user for user, values in own if keys.intersection(values))
+    return frozenset(user for user, values in own if sets(values))
 
 
 @lru_cache(256)

@@ -17,7 +17,6 @@ from notifycli.events.timestamps import parse_moment
 from notifycli.rules.layers import Preferences, Resolved
 from notifycli.rules.notifications import (
     TYPES,
-    WAITING_TYPES,
     Channel,
     NotificationType,
 )
@@ -380,8 +379,6 @@ def sentence(
     told = EXPLANATIONS[reason].sentence.format(name=name)
     if (decision.type, reason) == (NotificationType.TEAM_ASSIGNMENT, Reason.SELF_ASSIGNED):
         told = f"{name} gave it to the team"
-    if decision.type in WAITING_TYPES and reason is Reason.ENABLED:
-        told = "the customer had no reply in time, and that is switched on"
     if decision.type is NotificationType.DIGEST:
         told = f"it was held until {name} could be told"
     if setting is not None:

@@ -349,6 +349,9 @@ def links_conversations(preferences: Preferences) -> bool:
 
     The conversations of such an account can't be replayed apart from each other.
     """
+    # Also on a channel that another package adds.
+    if not _beyond_chatwoot(preferences).isdisjoint(WAITING_TYPES):
+        return True
     each = preferences.layers()
     return any(not _LINKING.isdisjoint(values) or _holds(values) for values in each)
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from notifycli.delivery.enqueue import pack_state, unpack_state
 from notifycli.rules.decision import Decision, Outcome
-from notifycli.rules.layers import Preferences
+from notifycli.rules.layers import Preferences, links_conversations
 from notifycli.rules.quiet_hours import QuietHours
 from notifycli.rules.replay import Replay
+from tests.conftest import Notifycli
 from tests.rules.cases import DIRECTORY
 from tests.rules.harness import decisions_of
 from tests.rules.test_beyond import message, replay_of, update
@@ -397,3 +398,33 @@ def test_nothing_is_kept_where_nobody_wants_to_know() -> None:
     assert not replay.has_deadlines
     assert account.deadlines.queue == []
     assert [one.wait for one in account.conversations.values()] == [None, None]
+
+
+def test_why_says_for_how_long_a_customer_had_no_reply(notifycli: Notifycli) -> None:
+    notifycli.ok(
+        "directory", "import", notifycli.write("desk.json", json.dumps(DIRECTORY).encode())
+    )
+    notifycli.ok("prefs", "set", "-u", "7", "email.waiting=on", "waiting_after=10m")
+    notifycli.ok("prefs", "set", "-u", "7", "business_hours=09:00-17:00 mon-fri")
+    events = notifycli.write_events(
+        "e.jsonl", [customer("12:00"), customer("12:05"), later("13:00")]
+    )
+    found = notifycli.ok("why", "-u", "7", "--type", "waiting", events)
+    no_reply = "the customer had no reply within 10m of business hours (waiting_after), and it is"
+    assert [(one["line"], one["at"], one["sentence"]) for one in found.records] == [
+        (1, "2026-03-06T12:10:00Z", f"{no_reply} switched on: email.waiting is on (user)"),
+        (1, "2026-03-06T12:10:00Z", f"{no_reply} switched off: push.waiting is off (builtin)"),
+    ]
+    shown = notifycli.ok("why", "-u", "7", "--type", "waiting", events, "-o", "table")
+    assert "conversation 42 · a customer has waited since 2026-03-06" in shown.stdout.decode()
+
+
+def test_a_channel_that_a_package_adds_can_tell_of_it_alone() -> None:
+    stored = Preferences(user={7: {"slack.conversation_waiting": "on"}})
+    found = told(decide(stored, customer("12:00"), later("12:20")))
+    assert links_conversations(stored)
+    assert [(one.at, one.channel, one.reason) for one in found] == [
+        ("12:15", "email", "disabled"),
+        ("12:15", "push", "disabled"),
+        ("12:15", "slack", "enabled"),
+    ]

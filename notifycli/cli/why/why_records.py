@@ -17,6 +17,7 @@ from notifycli.cli.session import Session, display_name
 from notifycli.cli.times import day_of
 from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import parse_moment
+from notifycli.rules.deadlines import PATIENCE_KEYS
 from notifycli.rules.decision import (
     DecidingPreference,
     Decision,
@@ -203,12 +204,21 @@ class Sentences:
     def _made(self, decision: Decision) -> tuple[str | None, str | None, str]:
         then = deciding(decision, decision.reason, self._read)
         told = sentence(decision, decision.reason, then, display_name(self._user))
+        if decision.type in PATIENCE_KEYS:
+            told = f"{self._unanswered(decision)}, and {told}"
         if then is None:
             return None, None, told
         now = deciding(decision, decision.reason, self._today)
         if now is not None and now.value != then.value:
             told += f" at the time, and is {now.value} ({now.layer}) today"
         return then.key, then.value, told
+
+    def _unanswered(self, decision: Decision) -> str:
+        """Say for how long a customer had no reply."""
+        key = PATIENCE_KEYS[decision.type]
+        length = resolve_for(decision, key, self._read).value
+        by_hours = resolve_for(decision, "business_hours", self._read).value != "off"
+        return f"the customer had no reply within {length}{' of business hours' * by_hours} ({key})"
 
 
 def _way_to_deliver(decision: Decision, asker: Asker) -> str | None:

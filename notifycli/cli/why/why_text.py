@@ -209,6 +209,8 @@ def _headline(span: _Span) -> str:
     if isinstance(first, Due) and first.told:
         named = ", ".join(str(conversation) for conversation, _ in first.told)
         parts.append(f"{'conversations' if len(first.told) > 1 else 'conversation'} {named}")
+    if isinstance(first, Due) and first.since is not None:
+        parts.append(f"a customer has waited since {in_local_time(first.since)}")
     if first.message is not None and first.message.id is not None and not span.several:
         parts.append(f"message {first.message.id}")
     return " · ".join(printable(part) for part in parts)
