@@ -131,12 +131,14 @@ def test_what_has_no_subscription_or_no_channel_is_told_and_not_kept(
     post.closed = {Channel.EMAIL}
     events = told.write_events("e.jsonl", [asked(100)])
 
-    result = told.ok("deliver", events)
+    result = told("deliver", events)
 
+    assert result.status == 78
     assert result.records == [
         {"channel": "email", **NOTHING, "skipped": 1},
         {"channel": "push", **NOTHING, "skipped": 1},
     ]
+    assert told("deliver", events, "--channel", "push").status == 0
     assert "1 push not sent: their users have no subscription" in result.stderr
     assert "1 e-mail not sent: email is not set up\n  set it up" in result.stderr
     named = told("deliver", events, "--channel", "email")

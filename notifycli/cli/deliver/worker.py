@@ -22,7 +22,7 @@ from notifycli.cli.output import console, show
 from notifycli.cli.session import Session, plural
 from notifycli.delivery.engine import Engine
 from notifycli.delivery.enqueue import Enqueuer, Fed
-from notifycli.errors import NotifycliError, TryAgainError, UnavailableError
+from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError, UnavailableError
 from notifycli.replay.scan import take_record
 from notifycli.rules.notifications import Channel, channel_order
 from notifycli.store.outbox import FilePosition, Outbox, Scope
@@ -275,6 +275,11 @@ def _status(run: DeliveryRun, left: int, waiting: dict[Channel, int]) -> int:
     if left and not run.engine.limit_reached:
         silent = any(waiting[c] and not report.sent[c] for c in report.last_trouble)
         return UnavailableError.status if silent else TryAgainError.status
+    if run.feeder is not None:
+        # A sound is for whoever sits here: that nobody has asked for one is no trouble.
+        unset = run.engine.channels.closed.keys() & (+run.feeder.fed.closed).keys()
+        if unset - {Channel.AUDIO}:
+            return ConfigurationError.status
     return _REFUSED if report.dead.total() else 0
 
 
