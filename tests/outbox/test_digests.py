@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 
+from notifycli.delivery.channels import Channels
 from notifycli.delivery.email_channel import letterhead
 from notifycli.delivery.email_message import write
+from notifycli.delivery.enqueue import Enqueuer, Terms
 from notifycli.delivery.push_channel import message_of
+from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import Notice
 from notifycli.store.store import open_store
 from tests.conftest import Json, Notifycli
+from tests.delivery.mail_server import Post as MailPost
+from tests.delivery.mail_server import serving
+from tests.delivery.test_follow_log import eventually, following
 
 from .desk import Post, asked
 
@@ -111,3 +119,51 @@ def test_the_push_names_all_and_takes_the_place_of_no_other(away: Notifycli, pos
     assert b'"title":"What came in the meantime"' in plain
     assert b'"body":"#42 Ada: Anybody <there>?\\n#43 Ada: Where is my order?"' in plain
     assert f'"tag":"notifycli/1/digest/{notice.at}"'.encode() in plain
+
+
+def held_until(told: Notifycli, seconds: int) -> None:
+    """Let Jane's quiet hours of conversation 42 end at a moment, so many seconds from now."""
+    moment = format_moment((int(time.time()) + seconds) * SECOND)
+    values = {"quiet_hours": f"00:00-00:00 until {moment}", "quiet_hours_then": "hold"}
+    policy = {"users": {"jane@example.com": {"conversation": {"42": values}}}}
+    told.ok("prefs", "import", "-", stdin=json.dumps(policy).encode())
+
+
+def test_what_is_due_by_the_clock_is_written_once(told: Notifycli, post: Post) -> None:
+    held_until(told, -20)
+    line = json.dumps(asked(100, ago=60)).encode()
+
+    def feed() -> list[int]:
+        with open_store(told.store) as store:
+            feeder = Enqueuer(store, 1, Terms(), Channels(store, frozenset({Channel.EMAIL})))
+            feeder.take(line, 1)
+            moment = int(time.time()) * SECOND
+            feeder.pass_to(moment)
+            written = feeder.write()
+            feeder.pass_to(moment)
+            return [written, feeder.write()]
+
+    assert feed() == [1, 0]
+    assert feed() == [0, 0]
+    told.ok("deliver", "--pending")
+    assert [(one.type, one.text) for one in post.sent] == [("digest", "#42 Ada: Hello")]
+
+
+@pytest.mark.slow
+def test_who_follows_tells_of_it_when_the_moment_has_come(
+    desk: Notifycli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFYCLI_DB", str(desk.store))
+    desk.ok("prefs", "set", "email.message=on", "-u", "7")
+    with serving(MailPost()) as server:
+        plain = ("smtp.host=127.0.0.1", f"smtp.port={server.port}", "smtp.security=plain")
+        desk.ok("config", "set", *plain, "email.sender=desk@example.com")
+        held_until(desk, 4)
+        with following(tmp_path / "e.jsonl") as run:
+            run.write(asked(100, ago=0))
+            eventually(lambda: server.received)
+            assert run.stop() == 0
+        with following(tmp_path / "e.jsonl") as run:
+            time.sleep(6)
+            assert run.stop() == 0
+    assert [one.message["Subject"] for one in server.received] == ["What came in the meantime: #42"]
