@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections import Counter
 from typing import Any
@@ -15,7 +16,7 @@ from msgspec import structs
 from notifycli.rules.counts import Counts, Insight
 from notifycli.rules.coverage import unreached
 from notifycli.rules.decision import Decision, Outcome, Selection
-from notifycli.rules.layers import Preferences, without_effect
+from notifycli.rules.layers import Preferences, links_conversations, without_effect
 from notifycli.rules.notifications import Channel, channel_order
 from notifycli.rules.preferences import (
     KEYS,
@@ -325,3 +326,27 @@ def test_coverage_names_what_no_event_came_to() -> None:
     assert [(one.what, one.key) for one in found if "slack" in (one.key or "")] == [
         ("type", f"slack.{MENTION}")
     ]
+
+
+def test_who_waits_is_told_there_too() -> None:
+    own = {"slack.conversation_waiting": "on", "waiting_after": "10m"}
+    stored = Preferences(user={7: own})
+    lines = [json.dumps(body) for body in (message(), message(NOON + 3600, id_=43))]
+    found = [
+        (one.at, one.channel.value, one.reason.value)
+        for one in decisions_of(replay_of(stored), lines)
+        if one.event == "conversation_waiting"
+    ]
+    assert found == [
+        ("2026-03-03T12:10:00Z", channel, reason)
+        for channel, reason in (("email", "disabled"), ("push", "disabled"), ("slack", "enabled"))
+    ]
+    assert links_conversations(stored)
+
+
+def test_what_is_withheld_there_is_held_for_no_digest() -> None:
+    own = {f"slack.{MESSAGE}": "on", f"push.{MESSAGE}": "on", "quiet_hours_then": "hold"}
+    stored = Preferences(user={7: own | {"quiet_hours": "11:00-13:00"}})
+    lines = [json.dumps(body) for body in (message(), message(NOON + 7200, id_=43))]
+    found = decisions_of(replay_of(stored), lines)
+    assert [one.channel.value for one in found if one.type == "digest"] == ["push"]
