@@ -203,7 +203,7 @@ def _tell_untimed(session: Session, feeder: Enqueuer) -> None:
     """Say of a pipe, of which nobody knows whether anything is in it, when deadlines come."""
     if feeder.replay.has_deadlines:
         session.warn(
-            "in a pipe, conversation_waiting and escalation come with the next event, not in time"
+            "in a pipe, waits and digests come with the next event, not when they are due"
             "\n  write the events to a file, and follow that: deliver --follow FILE"
         )
 
