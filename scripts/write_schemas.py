@@ -13,6 +13,7 @@ from notifycli.documents.preference_document import PLACES
 from notifycli.events.event import READ_EVENTS
 from notifycli.events.payload import Payload
 from notifycli.rules.expectation import EVERY_FIELD
+from notifycli.rules.notifications import TYPES
 from notifycli.rules.preferences import KEYS, UNTIL, spellings
 from notifycli.scenarios import OWN, SHARED
 
@@ -102,7 +103,15 @@ def _values(prefix: str = "") -> Schema:
         }
         table = {"type": "object", "properties": inner, "additionalProperties": False}
         nested[channel] = {"anyOf": [flat[channel], table]} if channel in flat else table
-    return {"type": "object", "properties": flat | nested, "additionalProperties": False}
+    types = "|".join(name for row in TYPES for name in (row.short, row.type))
+    switch = {"$ref": f"#/$defs/{prefix}email.{TYPES[0].type}"}
+    added = {f"^(?!(audio|email|push)[.])[a-z][a-z0-9-]*[.]({types})$": switch}
+    return {
+        "type": "object",
+        "properties": flat | nested,
+        "patternProperties": added,
+        "additionalProperties": False,
+    }
 
 
 def _preferences() -> Schema:

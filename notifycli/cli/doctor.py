@@ -25,6 +25,7 @@ from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import is_terminal, printable
 from notifycli.cli.times import in_words, now
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
+from notifycli.rules.notifications import Channel, added_switch
 from notifycli.secrets.keychain import WHICH, Health, Keychain, open_keychain
 from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, inspect, reconcile
 from notifycli.secrets.vapid import GENERATE, PushKeys
@@ -463,6 +464,40 @@ _SOUND_SECONDS = 5.0
 _TEST = "notifycli audio test"
 
 
+def check_channels(facts: Facts) -> CheckResult | None:
+    """Look whether the added channels can be used on which anything is set or has an address."""
+    found = [] if facts.store is None else _added_channels(facts.store)
+    if facts.store is None or not found:
+        return None
+    from notifycli.delivery.added_channel import open_plug_in  # noqa: PLC0415 - if there is one
+
+    named = ", ".join(f"{one} ({count} with an address)" for one, count in found)
+    for channel, _ in found:
+        try:
+            open_plug_in(channel, facts.store)
+        except NotifycliError as error:
+            return CheckResult("channels", Status.FAIL, named, error.message, error.hint)
+    lost = [channel for channel, count in found if not count]
+    if lost:
+        fix = f"notifycli channel add {lost[0]} -u USER"
+        return CheckResult(
+            "channels", Status.NOTE, named, f"nobody can be reached by {lost[0]}", fix
+        )
+    return CheckResult("channels", Status.OK, named, "their plug-ins are there")
+
+
+def _added_channels(store: Store) -> list[tuple[Channel, int]]:
+    """Return the added channels that are in use, each with how many addresses it has."""
+    used = Counter[Channel]()
+    for account in store.accounts():
+        for key in store.preferences(account.id).set_keys():
+            if switch := added_switch(key):
+                used[switch[0]] += 0
+        for own in store.configuration.addresses(account.id).values():
+            used.update(own)
+    return sorted(used.items())
+
+
 def check_sound(_: Facts) -> CheckResult:
     """Have silence played: a player may be there without a sound server or card to play on."""
     import asyncio  # noqa: PLC0415 - 50 ms that the help can spare
@@ -489,12 +524,13 @@ def check_sound(_: Facts) -> CheckResult:
 
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
-CHECKS: tuple[Callable[[Facts], CheckResult], ...] = (
+CHECKS: tuple[Callable[[Facts], CheckResult | None], ...] = (
     check_store,
     check_keyring,
     check_tokens,
     check_email,
     check_push,
+    check_channels,
     check_sound,
     check_chatwoot,
     check_listen,
@@ -536,7 +572,7 @@ def doctor(
         _mend(session)
     facts = Facts(session)
     try:
-        findings = [_run(check, facts) for check in CHECKS]
+        findings = [found for check in CHECKS if (found := _run(check, facts))]
     finally:
         facts.close()
     show(session, findings, CheckResult, heads=["", "Check", "Finding"], cells=_cells)
@@ -544,7 +580,7 @@ def doctor(
         raise typer.Exit(_FAILED)
 
 
-def _run(check: Callable[[Facts], CheckResult], facts: Facts) -> CheckResult:
+def _run(check: Callable[[Facts], CheckResult | None], facts: Facts) -> CheckResult | None:
     """Run a check; what keeps it from being made is what it finds."""
     try:
         return check(facts)

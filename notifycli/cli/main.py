@@ -56,6 +56,10 @@ SECTIONS = {
             ("keys", "subscribe", "invite", "add", "list", "remove", "test"),
         ),
         "audio": Noun("notifycli.cli.audio", "Sounds: the tones, and whether they can be heard."),
+        "channel": Noun(
+            "notifycli.cli.channel",
+            "Other channels (Slack, Teams, webhooks, …): addresses, a test.",
+        ),
     },
     "Connect": {
         "chatwoot": Noun(

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from importlib import import_module
 from typing import NamedTuple, Protocol, Self, runtime_checkable
 
@@ -275,7 +276,9 @@ class Channels:
 
 def _opener(channel: Channel) -> Callable[[Store], Sender]:
     if channel.is_added:
-        raise ConfigurationError(f"nothing here sends by {channel} yet", "notifycli config list")
+        from notifycli.delivery.added_channel import AddedSender  # noqa: PLC0415 - if one is there
+
+        return partial(AddedSender, channel)
     opener: Callable[[Store], Sender] = import_module(MODULES[channel]).open_sender
     return opener
 

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from notifycli.delivery.email_templates import Templates
+from notifycli.delivery.email_templates import Templates, Wording
 from notifycli.rules.directory import address_fault
 from notifycli.rules.notifications import NotificationType
 from notifycli.store.outbox import Notice
@@ -156,7 +156,7 @@ def compose(notice: Notice, letterhead: Branding, now: datetime) -> Mail:
     recipient = mailbox(notice.email or "", notice.user_name)
     utf8 = sender.needs_utf8 or recipient.needs_utf8
     parts = write(notice, letterhead)
-    digest = _digest(notice)
+    digest = digest_of(notice)
     message_id = f"<notice.{digest}@{sender.domain}>"
     headers = {
         "From": address(sender),
@@ -196,19 +196,38 @@ def _encode_header(text: str) -> bytes:
     return b2a_qp(text.replace("\n", "\r\n").encode(), quotetabs=False, istext=True)
 
 
-def write(notice: Notice, letterhead: Branding) -> MailText:
-    """Write what the mail of a notice says."""
+class ShortText(NamedTuple):
+    """What a mail says, without any layout: its subject, what happened, and where to look."""
+
+    subject: str
+    text: str
+    link: str
+
+
+def write_short(notice: Notice, letterhead: Branding) -> ShortText:
+    """Write what a notice says to others than a mail's reader, by the same templates."""
     values = _values(notice, letterhead)
+    wording = _wording(notice, letterhead, values)
+    text = "\n\n".join(filter(None, (wording.notice, values["text"])))
+    return ShortText(wording.subject, text, values["link"])
+
+
+def _wording(notice: Notice, letterhead: Branding, values: Mapping[str, str]) -> Wording:
     wording = letterhead.templates.wording(notice.type, values)
     subject = one_line(wording.subject)
     if len(subject) > _LONGEST_SUBJECT:
         subject = f"{subject[: _LONGEST_SUBJECT - 1]}…"
-    wording = wording._replace(subject=subject)
-    templates = letterhead.templates
-    html = templates.html(wording, values)
+    return wording._replace(subject=subject)
+
+
+def write(notice: Notice, letterhead: Branding) -> MailText:
+    """Write what the mail of a notice says."""
+    values = _values(notice, letterhead)
+    wording, templates = _wording(notice, letterhead, values), letterhead.templates
+    text, html = templates.text(wording, values), templates.html(wording, values)
     if notice.type is NotificationType.DIGEST and (place := _conversations(notice, letterhead)):
         html = _link(html, place)
-    return MailText(subject, templates.text(wording, values), html)
+    return MailText(wording.subject, text, html)
 
 
 def _link(page: str, place: str) -> str:
@@ -261,7 +280,7 @@ def _settings_page(notice: Notice, letterhead: Branding) -> str:
     return "" if dashboard is None else f"{dashboard}/profile/settings"
 
 
-def _digest(notice: Notice) -> str:
+def digest_of(notice: Notice) -> str:
     """Tell this notice from all others, those of other stores included."""
     what = (
         *(notice.id, notice.account_id, notice.user_id, notice.email, notice.type, notice.event),

@@ -241,8 +241,8 @@ class PushSender:
 
     async def __aenter__(self) -> Self:
         context = ssl.create_default_context()
-        self._abroad = _session(context, loopback=False)
-        self._at_home = _session(context, loopback=True)
+        self._abroad = open_session(context, loopback=False)
+        self._at_home = open_session(context, loopback=True)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -379,15 +379,16 @@ async def find_unreachable(endpoints: Iterable[str]) -> list[str]:
             return _reach_failure(error, URL(origin).host or "").why
 
     async with (
-        _session(context, loopback=False) as abroad,
-        _session(context, loopback=True) as at_home,
+        open_session(context, loopback=False) as abroad,
+        open_session(context, loopback=True) as at_home,
     ):
         origins = dict.fromkeys(map(origin_of, endpoints))
         knocks = (knock(at_home if is_loopback(o) else abroad, o) for o in origins)
         return [trouble for trouble in await asyncio.gather(*knocks) if trouble]
 
 
-def _session(context: ssl.SSLContext, *, loopback: bool) -> aiohttp.ClientSession:
+def open_session(context: ssl.SSLContext, *, loopback: bool) -> aiohttp.ClientSession:
+    """Open a session that connects to public addresses alone, or to this machine alone."""
     connector = aiohttp.TCPConnector(
         limit=0, ssl=context, socket_factory=guard_sockets(loopback=loopback)
     )

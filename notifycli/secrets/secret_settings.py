@@ -33,10 +33,18 @@ def get_secret(store: Store, key: str, environ: Mapping[str, str] | None = None)
     if name is None:
         return None
     keychain = open_keychain(environ, store.location)
+    return read_kept(keychain, name, key, f"notifycli config set {key}")
+
+
+def read_kept(keychain: Keychain, name: str, what: str, again: str) -> Secret | None:
+    """Return what a keychain holds under a name, which says of which keychain it is.
+
+    Raises `UnavailableError` if it is of another; `again` is the command that sets it anew.
+    """
     if (kind := _kind(name)) not in {"", keychain.kind}:
         raise UnavailableError(
-            f"{key} is in another keychain, {WHICH}={kind}",
-            f"export {WHICH}={kind}, or set it anew: notifycli config set {key}",
+            f"{what} is in another keychain, {WHICH}={kind}",
+            f"export {WHICH}={kind}, or set it anew: {again}",
         )
     return keychain.get(name)
 

@@ -182,3 +182,12 @@ def _checksum(body: str) -> str:
         remainder, digit = divmod(remainder, len(_ALPHABET))
         digits = _ALPHABET[digit] + digits
     return digits
+
+
+def sign_webhook(secret: Secret, timestamp: str, body: bytes) -> str:
+    """Sign a webhook as Chatwoot does: what `X-Chatwoot-Signature` says.
+
+    `timestamp` is `X-Chatwoot-Timestamp`, in seconds since 1970.
+    """
+    message = timestamp.encode() + b"." + body
+    return f"sha256={hmac.new(secret.reveal().encode(), message, hashlib.sha256).hexdigest()}"

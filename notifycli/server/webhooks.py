@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,7 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from notifycli.errors import NotifycliError
 from notifycli.events.decode import with_receipt
 from notifycli.events.payload import decode_name
-from notifycli.secrets.token_format import Secret
+from notifycli.secrets.token_format import Secret, sign_webhook
 from notifycli.server.http_server import is_loopback
 from notifycli.server.journal import Line
 from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 OLDEST = 300
 """Seconds that a webhook may be old, or ahead of our clock."""
-_PREFIX = "sha256="
 _LONGEST_TIME = 12
 
 
@@ -59,20 +57,17 @@ def check(
         raise HTTPError(401, "this webhook isn't signed")
     if not secrets:
         raise HTTPError(401, "this webhook is signed, and no secret is set to check it with")
-    message = seal.timestamp.encode() + b"." + body
     given = seal.signature.encode()
     # All of them, so that the time doesn't tell which one it was.
-    right = [hmac.compare_digest(given, _signature(secret, message)) for secret in secrets]
+    right = [
+        hmac.compare_digest(given, sign_webhook(secret, seal.timestamp, body).encode())
+        for secret in secrets
+    ]
     if not any(right):
         raise HTTPError(401, "the signature of this webhook is wrong")
     # Only now: whoever can't sign learns nothing of our clock.
     if not _is_recent(seal.timestamp, now):
         raise HTTPError(401, f"this webhook is more than {OLDEST} s old, or the clocks differ")
-
-
-def _signature(secret: Secret, message: bytes) -> bytes:
-    digest = hmac.new(secret.reveal().encode(), message, hashlib.sha256).hexdigest()
-    return f"{_PREFIX}{digest}".encode()
 
 
 def _is_recent(timestamp: str, now: float) -> bool:

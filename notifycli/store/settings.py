@@ -188,6 +188,12 @@ SETTINGS: Mapping[str, Setting] = {
         Setting(
             "listen.secret", "what webhooks are signed with; in the keyring", _line, secret=True
         ),
+        Setting(
+            "webhook.secret",
+            "what the channel webhook signs with; in the keyring",
+            _line,
+            secret=True,
+        ),
         Setting("listen.path", "where listen and watch keep events, and why finds them", _file),
         Setting(
             "rules",

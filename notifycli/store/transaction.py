@@ -544,8 +544,25 @@ def renumber(database: Database, account: int, old: int, new: int, *, made_up: b
             place,
         )
         database.execute(f"UPDATE {table} SET user_id = :new {here} user_id = :old", place)
+    _move_addresses(database, account, old, new)
     _rewrite_past(database, place)
     database.execute(f'DELETE FROM "user" {here} id = :old', place)
+
+
+def _move_addresses(database: Database, account: int, old: int, new: int) -> None:
+    from notifycli.store.settings import address_key  # noqa: PLC0415 - few renumber anybody
+
+    found = database.execute(
+        "SELECT key FROM setting_secret WHERE key LIKE ?", (address_key(account, old, "%"),)
+    ).fetchall()
+    for (key,) in found:
+        moved = address_key(account, new, str(key).rpartition("/")[2])
+        database.execute(
+            "UPDATE setting_secret SET key = ? WHERE key = ?"
+            " AND NOT EXISTS (SELECT 1 FROM setting_secret b WHERE b.key = ?)",
+            (moved, key, moved),
+        )
+        database.execute("DELETE FROM setting_secret WHERE key = ?", (key,))
 
 
 def _rewrite_past(database: Database, place: dict[str, object]) -> None:
