@@ -315,7 +315,8 @@ def test_whatever_is_asked_of_spark_comes_out_as_on_one_machine(
     for log in logs:
         buckets.put(str(log), f"logs/{log.name}")
     rows: list[tuple[tuple[str, ...], Sequence[Path | str]]] = [(one, logs) for one in ASKED]
-    rows += [(("--summary", *LOW), ["s3://logs/*"]), (("--decisions",), ["s3://logs/*"])]
+    named_there = [f"s3://logs/{log.name}" for log in logs]
+    rows += [(("--summary", *LOW), ["s3://logs/*"]), (("--decisions",), named_there)]
     expected = []
     asked: list[list[Path | str]] = []
     for number, (options, places) in enumerate(rows):
