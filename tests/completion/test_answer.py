@@ -93,7 +93,7 @@ def test_after_two_dashes_nothing_is_an_option() -> None:
         (
             ("simulate", "--type", ""),
             "",
-            [row.short for row in TYPES] + [row.type for row in TYPES],
+            [*dict.fromkeys([*(r.short for r in TYPES), *(r.type for r in TYPES), "digest"])],
         ),
         (("email", "preview", "--type=me"), "--type=", ["mention", "message"]),
         (("simulate", "--zone", "europe/berl"), "", ["Europe/Berlin"]),

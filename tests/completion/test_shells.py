@@ -101,7 +101,7 @@ def test_what_is_inserted_means_what_was_offered_and_nothing_runs(
 def test_a_space_follows_a_finished_word_and_no_unfinished_one(typing: Terminal) -> None:
     assert typing.after_tab("notifycli pref") == "notifycli prefs "
     assert typing.after_tab("notifycli user show ja") == "notifycli user show jane@example.com "
-    assert typing.after_tab("notifycli prefs set quiet") == "notifycli prefs set quiet_hours="
+    assert typing.after_tab("notifycli prefs set inact") == "notifycli prefs set inactive_after="
     assert typing.after_tab("notifycli prefs set audio=ot").endswith("audio=others ")
 
 

@@ -495,7 +495,7 @@ def _somebodys_assignment(place: Position) -> Offers:
 def _types(_: Position) -> Offers:
     short = [Candidate(row.short, row.fires_when) for row in TYPES]
     digest = Candidate(NotificationType.DIGEST, "what was withheld for a time")
-    return Offers([*short, digest, *(Candidate(row.type, row.fires_when) for row in TYPES)])
+    return Offers([*short, *(Candidate(row.type, row.fires_when) for row in TYPES), digest])
 
 
 def _zones(_: Position) -> Offers:
