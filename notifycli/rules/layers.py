@@ -304,7 +304,8 @@ class SettingsBook:
         for end in (*(end for end in ends if end > moment), None):
             if not (away and self.withheld(*place, moment)):
                 hours = preferences.resolve("quiet_hours", *place, moment).value
-                free = moment if hours == "off" else _quiet_hours(hours).next_free(moment)
+                quiet = _quiet_hours(hours)
+                free = moment if quiet is None else quiet.next_free(moment)
                 if free is not None and (end is None or free < end):
                     return free
             moment = moment if end is None else end
@@ -396,45 +397,59 @@ def read_settings(
     `here` is what they have set for a conversation.
     """
     apart = {k: v for k, v in (here or {}).items() if k not in preferences.lock}
-
-    def resolved(key: str) -> Resolved[str]:
-        if key in apart:
-            return Resolved(apart[key], Layer.CONVERSATION)
-        return preferences.resolve(key, user, inbox)
-
-    audio, quiet, mute = map(resolved, ("audio", "quiet_hours", "mute"))
+    resolved = _resolver(preferences, user, inbox, apart)
+    audio, sounding, leaves_out_messages = _audio(resolved, profile)
+    quiet, then, mute = map(resolved, ("quiet_hours", "quiet_hours_then", "mute"))
     inactive, unavailable = resolved("inactive_after"), resolved("when_unavailable")
-    sets, events = _audio_sets(audio.value, profile), resolved(_SOUNDING)
-    sounding = events.value.split("+")
-    leaves_out_messages = bool(sets) and "message" not in sounding
-    if leaves_out_messages:
-        sets, audio = frozenset(), events
-    then = resolved("quiet_hours_then")
     seconds = Duration.parse(inactive.value).microseconds
     own = preferences.own_keys(user, inbox).union(apart)
     if everybodys is None:
         own = {*own, *filter(added_switch, (*preferences.lock, *preferences.default))}
     enabled, switched_on, added = _switches(own, resolved, everybodys)
     for name, type_ in AUDIO_EVENTS.items():
-        enabled[Channel.AUDIO, type_] = Resolved(name in sounding, events.origin)
-    switched_on[NotificationType.NEW_MESSAGE] = ((Channel.AUDIO, audio.origin),) if sets else ()
+        enabled[Channel.AUDIO, type_] = Resolved(name in sounding.value, sounding.origin)
+    heard = ((Channel.AUDIO, audio.origin),) if audio.value else ()
+    switched_on[NotificationType.NEW_MESSAGE] = heard
     return Settings(
         enabled=enabled,
         switched_on=switched_on,
         added=added,
-        audio=Resolved(sets, audio.origin),
+        audio=audio,
         leaves_out_messages=leaves_out_messages,
         audio_when=resolved("audio.when"),
         mute=Resolved(mute.value == "on", mute.origin),
         withholds=Resolved(unavailable.value != "send", unavailable.origin),
         quiet_held=Resolved(then.value == "hold", then.origin),
         absence_held=unavailable.value == "digest",
-        quiet_hours=Resolved(
-            None if quiet.value == "off" else _quiet_hours(quiet.value), quiet.origin
-        ),
+        quiet_hours=Resolved(_quiet_hours(quiet.value), quiet.origin),
         inactive_after=Resolved(seconds, inactive.origin),
         connected_for=seconds if profile.live_presence else _CONNECTED_FOR,
     )
+
+
+def _resolver(
+    preferences: Preferences, user: int | None, inbox: int | None, apart: Values
+) -> Callable[[str], Resolved[str]]:
+    """Return what resolves a key, of which `apart` has a conversation's values."""
+
+    def resolved(key: str) -> Resolved[str]:
+        if key in apart:
+            return Resolved(apart[key], Layer.CONVERSATION)
+        return preferences.resolve(key, user, inbox)
+
+    return resolved
+
+
+def _audio(
+    resolved: Callable[[str], Resolved[str]], profile: Profile
+) -> tuple[Resolved[frozenset[str]], Resolved[list[str]], bool]:
+    """Return whose messages sound, what else does, and whether messages are left out of that."""
+    chosen, events = resolved("audio"), resolved(_SOUNDING)
+    sets, sounding = _audio_sets(chosen.value, profile), events.value.split("+")
+    left_out = bool(sets) and "message" not in sounding
+    nothing: frozenset[str] = frozenset()
+    audio = Resolved(nothing, events.origin) if left_out else Resolved(sets, chosen.origin)
+    return audio, Resolved(sounding, events.origin), left_out
 
 
 def _switches(
@@ -469,9 +484,9 @@ def _switches(
 
 
 @lru_cache(256)
-def _quiet_hours(text: str) -> QuietHours:
+def _quiet_hours(text: str) -> QuietHours | None:
     """Read quiet hours: many users have the same."""
-    return QuietHours.parse(text)
+    return None if text == "off" else QuietHours.parse(text)
 
 
 def _audio_sets(value: str, profile: Profile) -> frozenset[str]:
