@@ -462,7 +462,7 @@ class Evaluator:
         self, event: Event, conversation: Conversation, opening: Opening | None
     ) -> list[Candidates]:
         """Return whom an event concerns, type by type."""
-        if isinstance(event, Due):
+        if type(event) is Due:
             return self._due(event, conversation)
         found = self._finder.candidates(event, conversation, opening)
         if self.settings.beyond:

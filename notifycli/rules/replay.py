@@ -233,7 +233,7 @@ class Replay:
 
         Whether it is to be folded: one of an unknown name, or that came before, is only counted.
         """
-        if isinstance(event, Due):
+        if type(event) is Due:  # `isinstance` asks msgspec's own metaclass: ten times as long
             return True
         if not self.is_news(event):
             return False
