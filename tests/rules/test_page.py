@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from tests.rules.cases import DIRECTORY, HOUR, MINUTE, NOON
+from tests.rules.harness import decisions_of, replay_of
 from tests.rules.slow import evaluate
+from tests.rules.test_decisions import comparable
 
 Json = dict[str, Any]
 
@@ -156,6 +159,15 @@ CASES: dict[str, tuple[dict[int, str], list[Json], list[str]]] = {
         WAITING | {9: f"{WAITING[9]}; 42:mute=on"},
         [customer("12:00"), anything("13:30")],
         [*TO_7, *NO_PUSH, TO_9[0], "13:00 push escalation to 9: muted, conversation, line 1"],
+    ),
+    "an escalation on an added channel alone": (
+        {9: "slack.escalation=on"},
+        [customer("12:00"), anything("13:30")],
+        [
+            "13:00 email escalation to 9: disabled, builtin, line 1",
+            "13:00 push escalation to 9: disabled, builtin, line 1",
+            "13:00 slack escalation to 9: enabled, user, line 1",
+        ],
     ),
     "a night's messages": (
         HOLD,
@@ -340,20 +352,33 @@ def written(decision: Json) -> str:
     return f"{day}{at:%H:%M} {who}: {', '.join(said)}" + (f", of {named}" if named else "")
 
 
-def decided(values: dict[int, str], events: list[Json]) -> list[Json]:
+def by_reference(values: dict[int, str], events: list[Json]) -> list[Json]:
     return evaluate([json.dumps(event) for event in events], DIRECTORY, rows_of(values))
 
 
+def by_product(values: dict[int, str], events: list[Json]) -> list[Json]:
+    lines = [json.dumps(event) for event in events]
+    return comparable(decisions_of(replay_of(DIRECTORY, rows_of(values)), lines))
+
+
+EVALUATORS = pytest.mark.parametrize("decided", [by_product, by_reference])
+Evaluator = Callable[[dict[int, str], list[Json]], list[Json]]
+
+
+@EVALUATORS
 @pytest.mark.parametrize(("values", "events", "expected"), CASES.values(), ids=CASES)
 def test_what_comes_between_events(
-    values: dict[int, str], events: list[Json], expected: list[str]
+    values: dict[int, str], events: list[Json], expected: list[str], decided: Evaluator
 ) -> None:
     between = ("conversation_waiting", "escalation", "digest")
     found = [one for one in decided(values, events) if one["type"] in between]
     assert [written(one) for one in found] == expected
 
 
+@EVALUATORS
 @pytest.mark.parametrize(("values", "events", "expected"), SOUNDS.values(), ids=SOUNDS)
-def test_what_sounds(values: dict[int, str], events: list[Json], expected: list[str]) -> None:
+def test_what_sounds(
+    values: dict[int, str], events: list[Json], expected: list[str], decided: Evaluator
+) -> None:
     found = [one for one in decided(values, events) if one["channel"] == "audio"]
     assert [written(one) for one in found] == expected

@@ -63,12 +63,13 @@ WAITING_KEYS = (
     "escalate_after",
     "business_hours",
 )
-DIGEST_KEYS = ("quiet_hours_then",)
 ADDED_KEYS = tuple(
     f"{channel}.{type_}"
     for channel in ("slack", "a-webhook")
     for type_ in (*NOTIFICATION_TYPES, "team_assignment", "conversation_waiting", "escalation")
 )
+# Of what comes between events, which is of no event, and of added channels.
+BETWEEN = (*WAITING_KEYS, "quiet_hours_then", *ADDED_KEYS)
 AUDIO_VALUES = (
     "all",
     "assigned",

@@ -154,6 +154,7 @@ class Held:
     conversation: int
     line: int
     origin: str
+    inbox: int | None
     since: int | None
     """From when on it can be due: its event's time, and all that has gone by is over."""
 
@@ -197,25 +198,28 @@ def is_away(replay: Replay, one: Held, now: int | None) -> bool:
 
 
 def value_there(replay: Replay, one: Held, key: str, now: int | None) -> str:
-    kept = replay.conversations[one.account, one.conversation]
-    place = (one.account, one.user, kept.inbox)
+    place = (one.account, one.user, one.inbox)
     return replay.value(*place, key, conversation=one.conversation, now=now)[0]
 
 
 def first_free(replay: Replay, one: Held, before: int) -> int | None:
     """Return when a conversation is due, by the first event that is left of it."""
-    first = next(other for other in replay.held if whose(other) == whose(one))
+    first = first_left(replay, one)
     if first.since is None or first.since >= before:
         return None
     for begin, end in pairwise(ends_of_values(replay, first.since, before)):
         # No value changes in here.
-        if is_away(replay, one, begin):
+        if is_away(replay, first, begin):
             continue
-        hours = value_there(replay, one, "quiet_hours", begin)
+        hours = value_there(replay, first, "quiet_hours", begin)
         for now in minutes(begin, end):
             if hours == "off" or not in_hours(hours, now):
                 return now
     return None
+
+
+def first_left(replay: Replay, one: Held) -> Held:
+    return next(other for other in replay.held if whose(other) == whose(one))
 
 
 def whose(one: Held) -> tuple[int, int, int]:
@@ -278,7 +282,7 @@ def digest(replay: Replay, due: list[Held], moment: int | None) -> list[Json]:
                     "outcome": "fire",
                     "reason": "enabled",
                     "origin": first.origin,
-                    "conversations": list(dict.fromkeys(one.conversation for one in of_channel)),
+                    "conversations": tuple(dict.fromkeys(one.conversation for one in of_channel)),
                 }
             )
     return decisions
@@ -288,7 +292,10 @@ def is_left(replay: Replay, one: Held, moment: int | None) -> bool:
     kept = replay.conversations[one.account, one.conversation]
     if kept.blocked or not replay.directory(one.account).can_see(one.user, kept):
         return False
-    return value_there(replay, one, "mute", moment) == "off"
+    muted, _ = replay.value(
+        one.account, one.user, kept.inbox, "mute", conversation=one.conversation, now=moment
+    )
+    return muted == "off"
 
 
 # Both, in their order
@@ -331,7 +338,11 @@ def come_with(replay: Replay, event: Event) -> list[Json]:
             theirs = [
                 one for one in replay.held if (one.account, one.user) == (event.account, user)
             ]
-            decisions += digest(replay, [one for one in theirs if is_free(replay, one, now)], now)
+            decisions += digest(
+                replay,
+                [one for one in theirs if is_free(replay, first_left(replay, one), now)],
+                now,
+            )
             for one in theirs:
                 one.since = now
     return decisions

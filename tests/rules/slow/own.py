@@ -721,7 +721,8 @@ class Decider:
             return
         if value in ("hold", "digest"):
             account, line = self.event.account, self.event.line
-            held = between.Held(account, user, channel, conversation, line, by, self.now)
+            where = account, user, channel, conversation, line
+            held = between.Held(*where, by, self.conversation.inbox, self.now)
             self.replay.held.append(held)
 
     def record(self, user: int, type_: str, channel: str, verdict: Verdict) -> None:
