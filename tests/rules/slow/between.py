@@ -203,7 +203,7 @@ def value_there(replay: Replay, one: Held, key: str, now: int | None) -> str:
 
 
 def first_free(replay: Replay, one: Held, before: int) -> int | None:
-    """Return when a conversation is due, by the first event that is left of it."""
+    """Return when a conversation is due on a channel, by the first event that is left of it."""
     first = first_left(replay, one)
     if first.since is None or first.since >= before:
         return None
@@ -222,8 +222,8 @@ def first_left(replay: Replay, one: Held) -> Held:
     return next(other for other in replay.held if whose(other) == whose(one))
 
 
-def whose(one: Held) -> tuple[int, int, int]:
-    return one.account, one.user, one.conversation
+def whose(one: Held) -> tuple[int, int, str, int]:
+    return one.account, one.user, one.channel, one.conversation
 
 
 def ends_of_values(replay: Replay, begin: int, before: int) -> list[int]:
