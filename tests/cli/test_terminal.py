@@ -117,6 +117,7 @@ TABLES = {
     "email templates -q": [
         "Template Origin",
         *(f"{row.type}.txt builtin" for row in TYPES),
+        "digest.txt builtin",
         "layout.txt builtin",
         "layout.html builtin",
     ],

@@ -181,7 +181,8 @@ def test_a_conversation_of_no_event_is_told_and_nothing_is_drawn(
     path = tmp_path / "timeline.html"
     ran = named.run("why", "--conversation", "44", named.events(*EVENTS), "--report", str(path))
     assert ran.err.startswith(
-        f"there is nothing to draw: no {path} is written\nno event is of conversation 44\n"
+        f"there is nothing to draw: no {path} is written\n"
+        "nothing to tell: no event concerns what was selected\nno event is of conversation 44\n"
     )
     assert not path.exists()
 

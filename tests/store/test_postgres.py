@@ -216,6 +216,7 @@ def test_a_store_of_version_6_gets_an_index_and_loses_nothing(
     notifycli.ok("user", "add", "zoe@example.com", "--id", "7", "--db", url)
     notifycli.ok("prefs", "set", "audio=all", "-u", "7", "--db", url)
     told = notifycli.ok("prefs", "history", "--db", url).stdout
+    postgresql.psql("earlier", "DROP TABLE notifycli.tone")
     postgresql.psql("earlier", "DROP INDEX notifycli.preference_change_user")
     postgresql.psql("earlier", "UPDATE notifycli.store_version SET version = 6")
     assert notifycli.ok("prefs", "history", "--db", url).stdout == told

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERSION = 17
+VERSION = 18
 """The number of migrations: `PRAGMA user_version` of an up-to-date store."""
 APPLICATION_ID = 0x6E746679
 """`PRAGMA application_id` of a store: "ntfy"."""
