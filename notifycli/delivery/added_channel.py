@@ -39,7 +39,7 @@ _WORDS = re.compile(r"[^\s/:@?&=#,;]{4,}")
 _HIDDEN = "…"
 
 
-class Message(Struct, frozen=True):
+class ChannelMessage(Struct, frozen=True):
     """What is to reach somebody."""
 
     id: str
@@ -68,7 +68,7 @@ class ChannelPlugIn:
         """Raise `ValueError`, without the address in it, unless this can send to it."""
         raise NotImplementedError
 
-    async def send(self, address: str, message: Message) -> Outcome:
+    async def send(self, address: str, message: ChannelMessage) -> Outcome:
         """Send to an address: `Delivered`, `Later` or `Refused`.
 
         What it says may name the address: whatever is part of one is hidden before it is shown.
@@ -221,11 +221,11 @@ class AddedSender:
             return Later(f"the channel {self._channel} answered {type(outcome).__name__}")
         return outcome
 
-    def _message(self, notice: Notice) -> Message:
+    def _message(self, notice: Notice) -> ChannelMessage:
         short = write_short(notice, self._letterhead)
         # A test is to come through each time; of a notice the service may take one alone.
         id_ = digest_of(notice) if notice.id else secrets.token_hex(16)
-        return Message(id_, short.subject, short.text, short.link, notice)
+        return ChannelMessage(id_, short.subject, short.text, short.link, notice)
 
 
 def hide(outcome: Outcome, address: str) -> Outcome:

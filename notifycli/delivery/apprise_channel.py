@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from notifycli.daemon_threads import Daemons
-from notifycli.delivery.added_channel import ChannelPlugIn, Message
+from notifycli.delivery.added_channel import ChannelMessage, ChannelPlugIn
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.errors import UnavailableError
 
@@ -102,13 +102,13 @@ class ApprisePlugIn(ChannelPlugIn):
             begins = " or ".join(f"{scheme}://" for scheme in sorted(self._schemes))
             raise ValueError(f"it is of another service; here they begin with {begins}")
 
-    async def send(self, address: str, message: Message) -> Outcome:
+    async def send(self, address: str, message: ChannelMessage) -> Outcome:
         """Send a message, once."""
         assert self._threads is not None  # noqa: S101 - it is opened before
         taken = self._threads.submit(lambda: self._notify(address, message))
         return await asyncio.wrap_future(taken)
 
-    def _notify(self, address: str, message: Message) -> Outcome:
+    def _notify(self, address: str, message: ChannelMessage) -> Outcome:
         service = self._service(address)
         if service is None:
             return Refused(f"Apprise can't read the address; how each is written: {_WIKI}")

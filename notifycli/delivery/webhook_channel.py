@@ -11,7 +11,7 @@ import aiohttp
 from msgspec import Struct, json
 from yarl import URL
 
-from notifycli.delivery.added_channel import ChannelPlugIn, Message
+from notifycli.delivery.added_channel import ChannelMessage, ChannelPlugIn
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push_channel import open_session, seconds_of
 from notifycli.delivery.push_endpoint import FORBIDDEN, endpoint_fault, is_loopback
@@ -90,7 +90,7 @@ class WebhookPlugIn(ChannelPlugIn):
         if fault := endpoint_fault(address, allow_loopback=True):
             raise ValueError(fault[0].partition(" (RFC")[0])
 
-    async def send(self, address: str, message: Message) -> Outcome:
+    async def send(self, address: str, message: ChannelMessage) -> Outcome:
         """Post a message, once."""
         session = self._at_home if is_loopback(address) else self._abroad
         body = json.encode(_body(message))
@@ -113,7 +113,7 @@ class WebhookPlugIn(ChannelPlugIn):
             return _failure(error)
 
 
-def _body(message: Message) -> DecisionBody:
+def _body(message: ChannelMessage) -> DecisionBody:
     notice = message.notice
     return DecisionBody(
         at=None if notice.at is None else format_moment(notice.at),

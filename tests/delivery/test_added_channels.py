@@ -274,7 +274,7 @@ PLUG_IN = '''
 import json
 from pathlib import Path
 
-from notifycli.delivery.added_channel import ChannelPlugIn, Message
+from notifycli.delivery.added_channel import ChannelPlugIn, ChannelMessage
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 
 
@@ -283,7 +283,7 @@ class Pager(ChannelPlugIn):
         if not Path(address).is_absolute():
             raise ValueError(f"{address} is no path")
 
-    async def send(self, address: str, message: Message) -> Outcome:
+    async def send(self, address: str, message: ChannelMessage) -> Outcome:
         if address.endswith("broken"):
             raise RuntimeError(address)
         if address.endswith("full"):
