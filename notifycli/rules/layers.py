@@ -409,10 +409,9 @@ def read_settings(
     for name, type_ in AUDIO_EVENTS.items():
         enabled[Channel.AUDIO, type_] = Resolved(name in sounding.value, sounding.origin)
     heard = ((Channel.AUDIO, audio.origin),) if audio.value else ()
-    switched_on[NotificationType.NEW_MESSAGE] = heard
     return Settings(
         enabled=enabled,
-        switched_on=switched_on,
+        switched_on={**switched_on, NotificationType.NEW_MESSAGE: heard},
         added=added,
         audio=audio,
         leaves_out_messages=leaves_out_messages,

@@ -79,8 +79,7 @@ def prefs_edit(
         whose=f"the user's own{place and f' in this {layer}'}",
     )
     with _Draft(edit_text(shown, title)) as draft:
-        read = read_value if conversation is None else read_timed_value
-        values = draft.edit(shown, own, read)
+        values = draft.edit(shown, own, read_value if conversation is None else read_timed_value)
         if not values:
             session.info("nothing was changed")
             return
