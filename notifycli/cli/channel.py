@@ -180,6 +180,8 @@ def channel_add(ctx: typer.Context, channel: Name, *, everybody: Everybody = Fal
     with session.store(create=True) as store:
         account, user, whom = _place(session, store, everybody=everybody)
         one = Channel(channel)
+        if one not in (known := (*SHIPPED_CHANNELS, *plug_ins())):
+            raise none_of(str(one), known)
         plug_in = open_plug_in(one, store)
         again = f"notifycli channel add {one} {whom} < FILE"
         address = read_secret(f"Address on {one} (it isn't shown): ", "address", again)

@@ -398,3 +398,10 @@ def test_nothing_of_an_address_is_left_in_what_is_shown(
     address: str, text: str, shown: str
 ) -> None:
     assert hide_address(text, address) == shown
+
+
+def test_an_address_on_a_channel_that_is_none_names_the_nearest(desk: Notifycli) -> None:
+    refused = desk("channel", "add", "webhok", "--everybody", stdin=b"http://127.0.0.1/")
+    assert (refused.status, refused.stdout) == (2, b"")
+    assert "'webhok' is none of webhook, slack" in refused.stderr
+    assert "did you mean webhook?" in refused.stderr
