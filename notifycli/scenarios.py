@@ -386,7 +386,7 @@ class _Reader:
                 self._fault(f"{place}: {error}")
 
     def _events_of_pack(self, file: str, data: bytes) -> Iterator[Event]:
-        from notifycli.replay.pack import read_facts  # noqa: PLC0415 - few scenarios name them
+        from notifycli.replay.packed_events import read_facts  # noqa: PLC0415 - few scenarios name them
 
         try:
             for events, _ in read_facts(file, BytesIO(data)):

@@ -63,7 +63,7 @@ from notifycli.replay.fold import (
     in_order,
     tell,
 )
-from notifycli.replay.pack import without_text
+from notifycli.replay.packed_events import without_text
 from notifycli.replay.scan import read_events, read_part
 from notifycli.replay.sources import (
     BadLines,

@@ -46,7 +46,7 @@ def events_pack(
     the same of it as of the log, and a scenario of test may name it. Bad lines are told now.
     deliver needs the log itself.
     """
-    from notifycli.replay.pack import write_facts  # noqa: PLC0415 - not for the help
+    from notifycli.replay.packed_events import write_facts  # noqa: PLC0415 - not for the help
     from notifycli.replay.scan import read_events  # noqa: PLC0415
     from notifycli.replay.sources import BadLines  # noqa: PLC0415
 

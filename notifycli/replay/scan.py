@@ -110,7 +110,7 @@ def is_packed(name: str) -> bool:
 
 def unpack(name: str, progress: Progress | None) -> Iterator[list[Event]]:
     """Return the events of a file of packed ones, block by block."""
-    from notifycli.replay.pack import read_facts  # noqa: PLC0415 - few logs are packed
+    from notifycli.replay.packed_events import read_facts  # noqa: PLC0415 - few logs are packed
 
     with file_errors(name), open(name, "rb") as file:  # noqa: PTH123 - as everything here
         for events, size in read_facts(name, file):
@@ -240,7 +240,7 @@ def _portions_of_file(
     inputs: Inputs, name: str, bad: BadLines, progress: Progress | None
 ) -> Iterator[Portion]:
     if is_packed(name):
-        from notifycli.replay.pack import read_blocks  # noqa: PLC0415 - few logs are packed
+        from notifycli.replay.packed_events import read_blocks  # noqa: PLC0415 - few logs are packed
 
         with file_errors(name), open(name, "rb") as file:  # noqa: PTH123 - as everything here
             for block, size in read_blocks(name, file):
@@ -268,7 +268,7 @@ def _read_part_of(what: Stretch | Packed | bytes | list[Record]) -> Part:
     if isinstance(what, bytes):
         return decode_lines(split_lines([what]))
     if isinstance(what, Packed):
-        from notifycli.replay.pack import decode_block  # noqa: PLC0415 - few logs are packed
+        from notifycli.replay.packed_events import decode_block  # noqa: PLC0415 - few logs are packed
 
         return Part(decode_block(what.block), Scanned(size=what.size))
     if isinstance(what, Stretch):

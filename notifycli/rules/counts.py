@@ -22,9 +22,9 @@ from notifycli.rules.decision import (
     RecipientFields,
     key_of,
 )
+from notifycli.rules.evaluator import Evaluator, Everyone, Plan
 from notifycli.rules.ladder import channels_of
 from notifycli.rules.notifications import Channel, NotificationType, channel_order
-from notifycli.rules.plan import Evaluator, Everyone, Plan
 from notifycli.rules.preferences import Layer
 from notifycli.rules.state import Assumptions
 

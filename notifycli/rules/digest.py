@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator
 from notifycli.events.event import MESSAGE_CREATED, PRESENCE, Due, Event
 from notifycli.rules.deadlines import Deadlines
 from notifycli.rules.decision import DigestFields, Reason
+from notifycli.rules.evaluator import Evaluator
 from notifycli.rules.ladder import Case
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
-from notifycli.rules.plan import Evaluator
 from notifycli.rules.state import Conversation, Deadline, Held, Opening, Presence, Sign, Withheld
 
 

@@ -87,7 +87,7 @@ class DependsOn(Enum):
     CONVERSATION = 1
     """What is decided, and in which conversation: for everybody the same.
 
-    A plan is found for all that such a rule looks at: its key in `plan.py` names it.
+    A plan is found for all that such a rule looks at: its key in `evaluator.py` names it.
     """
     PERSON = 2
     """Who somebody is in the event; for most people it never holds."""

@@ -24,10 +24,10 @@ from notifycli.rules.decision import (
 )
 from notifycli.rules.digest import Digests
 from notifycli.rules.directory import Directory
+from notifycli.rules.evaluator import Evaluator, Judged
 from notifycli.rules.ladder import Case
 from notifycli.rules.layers import Preferences, links_conversations
 from notifycli.rules.notifications import NotificationType
-from notifycli.rules.plan import Evaluator, Judged
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.state import (
     HANDOFF,

@@ -18,7 +18,6 @@ from msgspec.structs import astuple
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event, Message
 from notifycli.events.timestamps import SECOND
-from notifycli.rules import plan
 from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.decision import (
     Decision,
@@ -107,7 +106,7 @@ def test_counts_are_those_of_every_decision_that_is_selected(
             elif one.channel in dict(settings_of(one.user_id, event.inbox).switched_on[one.type]):
                 held[one.reason] += 1
 
-    with patch.object(plan, "PLANS_KEPT", kept):
+    with patch("notifycli.rules.evaluator.PLANS_KEPT", kept):
         replay = replay_with(world, profile, selection)
         for event in events_of(world.lines):
             replay.evaluate(event)
@@ -140,7 +139,7 @@ def counted(world: World, lines: list[str], accounts: list[int]) -> Counts:
 
 
 @pytest.mark.parametrize("inboxes", [0, 3])
-@patch.object(plan, "PLANS_KEPT", 50)
+@patch("notifycli.rules.evaluator.PLANS_KEPT", 50)
 def test_what_is_kept_grows_with_the_inboxes_on_record_and_not_with_the_log(inboxes: int) -> None:
     users = [{"id": id_, "email": None, "role": "agent"} for id_ in range(1, 51)]
     known = [{"id": id_, "members": [1, 2, 3]} for id_ in range(1, inboxes + 1)]

@@ -31,6 +31,7 @@ from notifycli.rules.decision import (
     sentence,
 )
 from notifycli.rules.directory import User
+from notifycli.rules.evaluator import Evaluator
 from notifycli.rules.ladder import Case, obstacles
 from notifycli.rules.layers import (
     Preferences,
@@ -41,7 +42,6 @@ from notifycli.rules.layers import (
     overlaid,
 )
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType
-from notifycli.rules.plan import Evaluator
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.replay import Account, Replay
 from notifycli.store.history import ChangedInConversation, ChangedValue

@@ -14,7 +14,7 @@ from notifycli.cli import replay_run
 from notifycli.errors import DataError
 from notifycli.events.event import Event, Message
 from notifycli.replay.decompression import DamageError
-from notifycli.replay.pack import VERSION, read_facts, write_facts
+from notifycli.replay.packed_events import VERSION, read_facts, write_facts
 from notifycli.replay.sources import PACKED
 from notifycli.rules.candidates import mentions_in, users_by_address, users_in_markup
 from notifycli.rules.directory import Directory, Team, User
