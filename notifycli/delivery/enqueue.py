@@ -19,12 +19,12 @@ from msgspec import Struct, field
 from notifycli import __version__
 from notifycli.delivery.channels import Channels
 from notifycli.errors import DataError
-from notifycli.events.content import Said, event_key, read_said
+from notifycli.events.content import Said, event_key, read_said, wait_key
 from notifycli.events.decode import decode_event
 from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.decision import Decision, RecipientFields, Selection, join_fields
-from notifycli.rules.notifications import Channel
+from notifycli.rules.notifications import WAITING_TYPES, Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields, in_time
 from notifycli.rules.state import AccountState, Wait
@@ -130,6 +130,8 @@ class Enqueuer:
         self._room = terms.limit
         self._asked: dict[tuple[int, int], Said] = {}
         """What the customers say who wait for a reply, by account and conversation."""
+        self._overtaken: set[bytes] = set()
+        """What tells of waits that have ended, by the keys of events."""
         self.fed = Fed()
 
     def resume(self, account: int, state: AccountState) -> None:
@@ -160,7 +162,10 @@ class Enqueuer:
         own_time = event.at
         for due in self.replay.due_before(event):
             self._take_due(due)
+        waited = self._wait(event)
         evaluation = self.replay.evaluate(event)
+        if waited is not None and waited != self._wait(event):
+            self._overtaken.update(wait_key(waited[0], t, *waited[1:]) for t in WAITING_TYPES)
         self.fed.events += 1
         fired = [] if evaluation is None else self._selected(evaluation)
         if fired:
@@ -190,6 +195,17 @@ class Enqueuer:
         fired = [] if evaluation is None else self._selected(evaluation)
         if fired:
             self._keep(fired, due, due.at, b"", said)
+
+    def _wait(self, event: Event) -> tuple[int, int, int] | None:
+        """Return account, conversation and beginning of the wait that runs where an event is."""
+        id_, conversation = self.replay.account_of(event), event.conversation
+        account = self._accounts.get(id_)
+        if account is None or conversation is None:
+            return None
+        kept = account.conversations.get(conversation)
+        if kept is None or kept.wait is None or kept.wait.since is None:
+            return None
+        return id_, conversation, kept.wait.since
 
     def _note(self, account: Account, event: Event, line: bytes) -> None:
         """Keep of what waits, for a reply or a digest, whom it is with, and what was said."""
@@ -240,6 +256,7 @@ class Enqueuer:
         new = [d for entry, d in self._entries if not self._store.outbox.has(entry)]
         self.fed.written.update(decision.channel for decision in new)
         self._entries.clear()
+        self._overtaken.clear()
         return new
 
     def write(
@@ -257,15 +274,16 @@ class Enqueuer:
         """
         if whole:
             reached = [self._with_state(one) for one in reached]
-        if not self._entries and place is None and not reached:
+        if not (self._entries or self._overtaken or reached) and place is None:
             return 0
-        entries = [entry for entry, _ in self._entries]
-        new = self._store.outbox.write(entries, self._store.outbox.now(), place, reached)
+        entries, outbox = [entry for entry, _ in self._entries], self._store.outbox
+        new = outbox.write(entries, outbox.now(), place, reached, self._overtaken)
         self.fed.written.update(entry.channel for entry in new)
         self.fed.known.update(entry.channel for entry in entries)
         self.fed.known.subtract(entry.channel for entry in new)
         self._entries.clear()
         self._identities.clear()
+        self._overtaken.clear()
         for one in reached:
             if one.state is not None:
                 self._kept_at[one.account] = time.monotonic()

@@ -151,15 +151,23 @@ def event_key(event: Event, own_time: int | None, line: bytes) -> bytes:
     if isinstance(event, Due) and event.user:
         parts = ("digest", event.user, event.at, () if event.at else event.told)
     elif isinstance(event, Due):
-        parts = ("wait", event.conversation, event.since)
+        return wait_key(event.account, event.name, event.conversation, event.since)
     elif event.message is not None and event.message.id is not None:
         parts = ("message", event.conversation, event.message.id)
     elif event.message is None and event.conversation is not None and own_time is not None:
         parts = ("time", event.conversation, own_time)
     else:
         parts = ("line", line.strip())
-    identity = repr((event.account, event.name, *parts)).encode()
-    return blake2b(identity, digest_size=16).digest()
+    return _digest(event.account, event.name, *parts)
+
+
+def wait_key(account: int | None, type_: str, conversation: int | None, since: int | None) -> bytes:
+    """Give what that is known by which tells of a customer's wait; `since` is when that began."""
+    return _digest(account, type_, "wait", conversation, since)
+
+
+def _digest(*identity: object) -> bytes:
+    return blake2b(repr(identity).encode(), digest_size=16).digest()
 
 
 def _text(value: Any) -> str:

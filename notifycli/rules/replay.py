@@ -193,12 +193,16 @@ class Replay:
         """Whether anything is ever due between events."""
         return any(account.has_deadlines for account in self.accounts.values())
 
+    def account_of(self, event: Event) -> int:
+        """Return the account that an event belongs to."""
+        return self.fallback if event.account is None else event.account
+
     def due_before(self, event: Event) -> Iterator[Due]:
         """Return what is due before an event's time, to be evaluated one by one, before the event.
 
         Nothing is, where nobody has set such a type.
         """
-        id_ = self.fallback if event.account is None else event.account
+        id_ = self.account_of(event)
         account = self.accounts.get(id_)
         # By the time that it gets from the one before, all has come already.
         if event.at is not None and event.known and account is not None and account.has_deadlines:

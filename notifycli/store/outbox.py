@@ -9,7 +9,7 @@ All times are microseconds since 1970 UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -189,11 +189,13 @@ class Outbox(Protocol):
         now: int,
         place: tuple[str, FilePosition] | None = None,
         reached: Iterable[AccountPlace] = (),
+        overtaken: Collection[bytes] = (),
     ) -> list[OutboxEntry]:
         """Write notices, and how far the file or the log has been read that they come from, in one.
 
-        Gives those that are new: one that was written before stays as it is. Raises `TryAgainError`
-        if another host has taken an account over.
+        Gives those that are new: one that was written before stays as it is. Then what is open of
+        the events with the keys `overtaken` is dropped. Raises `TryAgainError` if another host has
+        taken an account over.
         """
         ...
 
@@ -294,6 +296,12 @@ _FIRST_IN_LINE = """NOT EXISTS (
   AND e.account_id = n.account_id AND e.user_id = n.user_id AND e.channel = n.channel
   AND e.conversation_id = n.conversation_id)"""
 _FORGET = "contact = '', author = '', text = ''"
+# One that is being sent has lost its lease: if it comes back unsent, it isn't pending anew.
+_OVERTAKE = (
+    "UPDATE notice SET state = 'dropped', owner = '', changed_at = :now, remedy = '',"
+    f" why = 'overtaken: the customer waits no longer', {_FORGET}"
+    " WHERE event_key = :key AND state IN ('pending', 'sending')"
+)
 _JOINED = {
     "email": "u.email",
     "user_name": "coalesce(u.name, '')",
@@ -357,9 +365,11 @@ class SQLOutbox:
         now: int,
         place: tuple[str, FilePosition] | None = None,
         reached: Iterable[AccountPlace] = (),
+        overtaken: Collection[bytes] = (),
     ) -> list[OutboxEntry]:
         with self._database.brief():
             new = self._insert(list(entries), now)
+            self._database.executemany(_OVERTAKE, ({"key": key, "now": now} for key in overtaken))
             if place is not None:
                 self._database.execute(_FOLLOW, (place[0], *place[1]))
             for account in reached:

@@ -10,6 +10,7 @@ import pytest
 from notifycli.delivery.channels import Channels, discard
 from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state
 from notifycli.rules.notifications import Channel
+from notifycli.store.outbox import NoticeState
 from notifycli.store.store import Store, open_store
 from tests.conftest import Json, Notifycli
 
@@ -24,10 +25,21 @@ def waiting(told: Notifycli, post: Post) -> Notifycli:
     return told
 
 
-def replied(ago: int) -> Json:
+def replied(ago: int, message: int = 900) -> Json:
     by = {"id": 8, "type": "user", "name": "Omar"}
-    body = asked(900, ago=ago, text="Here you are")
+    body = asked(message, ago=ago, text="Here you are")
     return {**body, "message_type": "outgoing", "sender": by}
+
+
+def shown(status: str, ago: int) -> Json:
+    return {
+        "event": "conversation_status_changed",
+        "account": {"id": 1},
+        "id": 42,
+        "inbox_id": 3,
+        "status": status,
+        "updated_at": time.time() - ago,
+    }
 
 
 class Log:
@@ -53,6 +65,15 @@ class Log:
         new = self.enqueuer.write()
         found = [(str(one.type), one.contact, one.text) for one in kept]
         return [one for one in found if one[0] == "conversation_waiting"][:new]
+
+    def states(self) -> list[tuple[str, int | None, str]]:
+        """Return what the outbox holds of waits: state, message, why."""
+        return [
+            (str(state), one.message_id, one.why)
+            for state in NoticeState
+            for one in self.store.outbox.in_state(state)
+            if one.type == "conversation_waiting"
+        ]
 
 
 WAITING = ("conversation_waiting", "Ada", "Hello?")
@@ -106,6 +127,61 @@ def test_who_changes_their_mind_goes_by_the_new_time(log: Log, waiting: Notifycl
     log.enqueuer.keep_up()
     assert log.wait() == []
     assert log.wait(41) == [WAITING]
+
+
+OVERTAKEN = "overtaken: the customer waits no longer"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(replied(ago=2), id="somebody replies"),
+        pytest.param(shown("resolved", ago=2), id="it is resolved"),
+        pytest.param(shown("snoozed", ago=2), id="it is snoozed"),
+        pytest.param(shown("pending", ago=2), id="a bot has it"),
+    ],
+)
+def test_what_waits_to_be_sent_is_dropped_when(end: Json, log: Log) -> None:
+    log.take(asked(100, ago=301))
+    assert log.wait() == [("conversation_waiting", "Ada", "Hello")]
+    log.take(end)
+    log.wait()
+    assert log.states() == [("dropped", 100, OVERTAKEN)]
+
+
+def test_a_private_note_and_a_second_question_drop_nothing(log: Log) -> None:
+    log.take(asked(100, ago=301))
+    log.wait()
+    log.take({**replied(ago=2), "private": True}, asked(101, ago=1))
+    log.wait()
+    assert log.states() == [("pending", 100, "")]
+
+
+def test_who_takes_over_drops_what_is_overtaken(log: Log) -> None:
+    log.take(asked(100, ago=301))
+    log.wait()
+    kept = pack_state(log.enqueuer.replay.account(1).state)
+    log.begin()
+    log.enqueuer.resume(1, unpack_state(kept))
+    log.take(replied(ago=2))
+    log.wait()
+    assert log.states() == [("dropped", 100, OVERTAKEN)]
+
+
+def test_a_log_read_again_drops_what_its_replies_overtake_and_nothing_else(log: Log) -> None:
+    events = asked(100, ago=900), replied(ago=500), asked(101, ago=400), replied(ago=2, message=901)
+    log.take(*events[:3])
+    log.wait()
+    told = [("pending", 101, ""), ("dropped", 100, OVERTAKEN)]
+    assert log.states() == told
+    for _ in range(2):
+        log.begin()
+        log.take(*events[:3])
+        log.wait()
+        assert log.states() == told
+    log.take(events[3])
+    log.wait()
+    assert log.states() == [("dropped", 100, OVERTAKEN), ("dropped", 101, OVERTAKEN)]
 
 
 def test_deliver_of_a_file_goes_by_the_times_of_events(waiting: Notifycli, post: Post) -> None:

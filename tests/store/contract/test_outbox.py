@@ -106,6 +106,15 @@ class Machine(RuleBasedStateMachine):
                 (user, channel, conversation), f"text {key}", due=self.now, changed=self.now
             )
 
+    @rule(key=st.integers(0, 5))
+    def overtake(self, key: int) -> None:
+        self.outbox.write([], self.now, overtaken=[bytes([key]), b"of nothing"])
+        for notice in self.known.values():
+            of_it = notice.text == f"text {key}"
+            if of_it and notice.state in (NoticeState.PENDING, NoticeState.SENDING):
+                notice.state, notice.owner = NoticeState.DROPPED, ""
+                notice.changed = self.now
+
     @rule(owner=st.sampled_from(OWNERS), room=st.integers(0, 4), renew=st.booleans())
     def lease(self, owner: str, room: int, renew: bool) -> None:
         self._turn(owner, [], room, renew=renew)
@@ -231,3 +240,22 @@ def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never(engine: En
         assert all(map(store.outbox.has, entries))
         store.outbox.forget(before=6)
         assert [*map(store.outbox.has, entries)] == [False, True, True]
+
+
+def test_what_is_overtaken_is_dropped_and_says_why_unless_it_was_sent(engine: Engine) -> None:
+    with engine.open() as store:
+        outbox = store.outbox
+        outbox.write([entry(key, 7, Channel.EMAIL, key) for key in range(4)], 1)
+        sent, failed, _ = outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, renew=False)
+        both = [entry(4, 7, Channel.EMAIL, 4), entry(5, 7, Channel.EMAIL, 5)]
+        outbox.write(both, 2, overtaken=[bytes([key]) for key in range(5)])
+        ends = [Settled(sent.id, NoticeState.SENT, 3), Settled(failed.id, NoticeState.PENDING, 3)]
+        outbox.turn("a", ends, 0, EVERY_CHANNEL, 3, 9, renew=False)
+
+        found = [(s, n.conversation_id, n.why) for s in NoticeState for n in outbox.in_state(s)]
+        why = "overtaken: the customer waits no longer"
+        assert found == [
+            (NoticeState.PENDING, 5, ""),
+            (NoticeState.SENT, 0, ""),
+            *((NoticeState.DROPPED, id_, why) for id_ in (1, 2, 3, 4)),
+        ]
