@@ -11,7 +11,7 @@ import asyncio
 import random
 import uuid
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 
 from msgspec import Struct
@@ -31,7 +31,7 @@ from notifycli.delivery.channels import (
 from notifycli.delivery.retry import Breaker, check_age, settle
 from notifycli.errors import NotifycliError, TryAgainError
 from notifycli.events.timestamps import SECOND
-from notifycli.rules.notifications import Channel
+from notifycli.rules.notifications import WAITING_TYPES, Channel
 from notifycli.store.outbox import Leased, Notice, NoticeState, Outbox, Scope, Settled
 
 LEASE = 15 * SECOND
@@ -92,6 +92,9 @@ class Engine:
         self._senders: dict[Channel, asyncio.Task[Sender | None]] = {}
         self._wake = asyncio.Event()
         self._more = True
+        self.behind = False
+        """Whether there is more to read than what has been written of it: what a customer's wait
+        led to waits for that, since the reply may be in it."""
         self._stopping = False
         self._busy = 0
 
@@ -118,9 +121,15 @@ class Engine:
         """Say that there is something new in the outbox."""
         self._wake.set()
 
+    def catch_up(self) -> None:
+        """Say that all that there was to read has been written."""
+        if self.behind:
+            self.behind = False
+            self._wake.set()
+
     def finish(self) -> None:
         """Say that nothing more will be written: the engine ends when it has sent all it can."""
-        self._more = False
+        self._more = self.behind = False
         self._wake.set()
 
     def stop(self) -> None:
@@ -278,7 +287,12 @@ class Engine:
 
     def _open_scope(self, now: int) -> Scope:
         ready = (c for c in self.channels.ready_channels() if self._rest_until(c) <= now)
-        return self._scope._replace(channels=frozenset(ready))
+        return self._scope_of(ready)
+
+    def _scope_of(self, channels: Iterable[Channel]) -> Scope:
+        """Return what can be leased of some channels."""
+        without = frozenset(WAITING_TYPES if self.behind else ())
+        return self._scope._replace(channels=frozenset(channels), without=without)
 
     def _rest_until(self, channel: Channel) -> int:
         breaker = self._breakers.get(channel)
@@ -291,8 +305,7 @@ class Engine:
         moments = [
             max(due, self._rest_until(channel))
             for channel in ready
-            if (due := self._outbox.next_due(self._scope._replace(channels=frozenset({channel}))))
-            is not None
+            if (due := self._outbox.next_due(self._scope_of([channel]))) is not None
         ]
         return min(moments, default=None)
 

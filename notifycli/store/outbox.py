@@ -110,6 +110,8 @@ class Scope(NamedTuple):
     """(account, user); `None` for everybody."""
     account: int | None = None
     """`None` for all accounts."""
+    without: frozenset[NotificationType] = frozenset()
+    """Types that aren't meant."""
 
     def takes(self, channel: Channel) -> bool:
         """Whether notices on a channel are meant."""
@@ -125,6 +127,9 @@ class Scope(NamedTuple):
         if self.account is not None:
             condition += " AND n.account_id = ?"
             parameters.append(self.account)
+        if self.without:
+            condition += f" AND n.type NOT IN ({', '.join('?' * len(self.without))})"
+            parameters += sorted(self.without)
         if self.users is not None:
             # VALUES of no row is no SQL.
             pairs = sorted(self.users) or [(-1, -1)]

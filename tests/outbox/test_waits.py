@@ -184,6 +184,23 @@ def test_a_log_read_again_drops_what_its_replies_overtake_and_nothing_else(log: 
     assert log.states() == [("dropped", 100, OVERTAKEN), ("dropped", 101, OVERTAKEN)]
 
 
+def test_what_the_mail_server_kept_from_going_is_not_sent_after_the_reply(
+    waiting: Notifycli, post: Post
+) -> None:
+    waiting.ok("prefs", "set", "email.message=off", "-u", "7")
+    events = [asked(100, ago=900), asked(101, conversation=43, ago=800), asked(102, ago=60)]
+    post.broken = {Channel.EMAIL}
+    waiting("deliver", waiting.write_events("e.jsonl", events))
+    assert post.of(Channel.EMAIL) == []
+    post.broken = set()
+    waiting.ok("deliver", waiting.write_events("e.jsonl", [*events, replied(ago=2)]))
+    assert [(str(one.type), one.message_id) for one in post.of(Channel.EMAIL)] == [
+        ("conversation_waiting", 101)
+    ]
+    listed = waiting.ok("deliver", "status", "--state", "dropped", "-o", "jsonl").records
+    assert [(one["message_id"], one["why"]) for one in listed] == [(100, OVERTAKEN)]
+
+
 def test_deliver_of_a_file_goes_by_the_times_of_events(waiting: Notifycli, post: Post) -> None:
     events = [asked(100, ago=900, text="Hello?"), asked(101, ago=60, text="Anybody?")]
     waiting.ok("deliver", waiting.write_events("e.jsonl", events))

@@ -319,6 +319,11 @@ class Source:
         if self.followed:
             yield from self.followed.items()
 
+    @property
+    def has_end(self) -> bool:
+        """Whether it is known when all has been read that there is: of a pipe, it isn't."""
+        return STDIN not in self._files
+
     def release(self) -> None:
         """Let others take at once what was leased."""
         if self._log:

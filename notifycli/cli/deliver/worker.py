@@ -54,6 +54,7 @@ class DeliveryRun:
         log: LogWriter | None = None,
     ) -> None:
         self.engine = engine
+        engine.behind = feeder is not None and source.has_end
         self.interrupted: signal.Signals | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.feeder = feeder
@@ -114,6 +115,11 @@ class DeliveryRun:
             self.engine.finish()
 
     def _write(self, feeder: Enqueuer, batch: list[Item]) -> None:
+        self._write_notices(feeder, batch)
+        if any(item.moment is not None for item in batch):
+            self.engine.catch_up()
+
+    def _write_notices(self, feeder: Enqueuer, batch: list[Item]) -> None:
         if all(item.moment is not None for item in batch) and not feeder.replay.has_deadlines:
             return
         feeder.keep_up()

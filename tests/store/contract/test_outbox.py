@@ -259,3 +259,14 @@ def test_what_is_overtaken_is_dropped_and_says_why_unless_it_was_sent(engine: En
             (NoticeState.SENT, 0, ""),
             *((NoticeState.DROPPED, id_, why) for id_ in (1, 2, 3, 4)),
         ]
+
+
+def test_types_that_are_left_out_of_a_scope_wait(engine: Engine) -> None:
+    with engine.open() as store:
+        outbox, now = store.outbox, 1
+        waiting = entry(1, 7, Channel.EMAIL, 42)._replace(type=NotificationType.WAITING)
+        outbox.write([waiting, entry(2, 7, Channel.EMAIL, 43)], now)
+        others = Scope(without=frozenset({NotificationType.WAITING, NotificationType.ESCALATION}))
+        leased = outbox.turn("a", [], 3, others, now, 9, renew=False)
+        assert [notice.conversation_id for notice in leased] == [43]
+        assert (outbox.open_count(others), outbox.open_count(EVERY_CHANNEL)) == (1, 2)
