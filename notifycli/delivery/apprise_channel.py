@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from notifycli.daemon_threads import Daemons
 from notifycli.delivery.added_channel import ChannelMessage, ChannelPlugIn
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
+from notifycli.delivery.retry import is_passing
 from notifycli.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ SCHEMES = {
 """How addresses of a channel may begin, where not all of Apprise's may."""
 _WIKI = "https://appriseit.com/services/"
 _STATUS = re.compile(r"\berror=(\d{3})\b")
-_LATER = frozenset({408, 425, 429})
 _CLIENT_ERRORS = range(400, 500)
 _AT_ONCE = 8
 
@@ -140,6 +140,6 @@ def _failure(statuses: list[int]) -> Outcome:
     if not statuses:
         return Later("it can't be reached, or didn't answer in time")
     status = statuses[-1]
-    if status in _CLIENT_ERRORS and status not in _LATER:
+    if status in _CLIENT_ERRORS and not is_passing(status):
         return Refused(f"the service answered {status}")
     return Later(f"the service answered {status}")

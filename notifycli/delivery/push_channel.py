@@ -41,7 +41,7 @@ from notifycli.delivery.push_endpoint import (
     origin_of,
     service_of,
 )
-from notifycli.delivery.retry import Breaker
+from notifycli.delivery.retry import Breaker, is_passing
 from notifycli.errors import NotifycliError
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import NotificationType as Type
@@ -240,14 +240,11 @@ class PushSender:
         self._noted_at = time.monotonic()
 
     async def __aenter__(self) -> Self:
-        context = ssl.create_default_context()
-        self._abroad = open_session(context, loopback=False)
-        self._at_home = open_session(context, loopback=True)
+        self._sessions = await Sessions().__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._abroad.close()
-        await self._at_home.close()
+        await self._sessions.__aexit__()
         self._note_results()
 
     async def send(self, notice: Notice) -> Outcome:
@@ -292,8 +289,7 @@ class PushSender:
             return self._end(
                 to, Refused("the browser has removed the subscription", SUBSCRIBE_AGAIN)
             )
-        at_home = is_loopback(to.endpoint)
-        if fault := endpoint_fault(to.endpoint, allow_loopback=at_home):
+        if fault := endpoint_fault(to.endpoint, allow_loopback=is_loopback(to.endpoint)):
             return Refused(f"its endpoint: {fault[0]}", fault[1])
         breaker, trouble = self._breakers.setdefault(origin_of(to.endpoint), (Breaker(), ""))
         rest = (breaker.closed_until - time.time_ns() // 1_000) / SECOND
@@ -302,7 +298,7 @@ class PushSender:
             return Later(f"{service} is left alone for a moment: {trouble}", rest, tried=False)
         body = encrypt(to.p256dh, to.auth, message.plaintext)
         headers = {**message.headers, "Authorization": self._signature(to)}
-        outcome = await self._request(to, body, headers, at_home=at_home)
+        outcome = await self._request(to, body, headers)
         if isinstance(outcome, Later):
             breaker.fail(time.time_ns() // 1_000)
             self._breakers[origin_of(to.endpoint)] = breaker, outcome.why
@@ -310,13 +306,10 @@ class PushSender:
             breaker.reset()
         return outcome
 
-    async def _request(
-        self, to: Subscription, body: bytes, headers: dict[str, str], *, at_home: bool
-    ) -> Outcome:
-        session = self._at_home if at_home else self._abroad
+    async def _request(self, to: Subscription, body: bytes, headers: dict[str, str]) -> Outcome:
         url = URL(to.endpoint, encoded=True)
         try:
-            async with session.post(
+            async with self._sessions.to(url).post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as answer:
                 said = await answer.content.read(_READ_BYTES)
@@ -367,28 +360,46 @@ class PushSender:
 
 async def find_unreachable(endpoints: Iterable[str]) -> list[str]:
     """Connect to the services of these endpoints, without sending a push; say what is wrong."""
-    context = ssl.create_default_context()
 
-    async def knock(session: aiohttp.ClientSession, origin: str) -> str:
+    async def knock(sessions: Sessions, origin: str) -> str:
+        url = URL(origin)
         try:
-            async with session.options(origin, allow_redirects=False):
+            async with sessions.to(url).options(url, allow_redirects=False):
                 return ""
         except TimeoutError:
-            return f"{URL(origin).host} didn't answer in time"
+            return f"{url.host} didn't answer in time"
         except (aiohttp.ClientError, OSError) as error:
-            return _reach_failure(error, URL(origin).host or "").why
+            return _reach_failure(error, url.host or "").why
 
-    async with (
-        open_session(context, loopback=False) as abroad,
-        open_session(context, loopback=True) as at_home,
-    ):
-        origins = dict.fromkeys(map(origin_of, endpoints))
-        knocks = (knock(at_home if is_loopback(o) else abroad, o) for o in origins)
+    async with Sessions() as sessions:
+        knocks = (knock(sessions, origin) for origin in dict.fromkeys(map(origin_of, endpoints)))
         return [trouble for trouble in await asyncio.gather(*knocks) if trouble]
 
 
-def open_session(context: ssl.SSLContext, *, loopback: bool) -> aiohttp.ClientSession:
-    """Open a session that connects to public addresses alone, or to this machine alone."""
+class Sessions:
+    """Connects to public addresses, and to this machine where that is what an address names.
+
+    Each has a session of its own: a public name that leads to this machine leads nowhere.
+    """
+
+    async def __aenter__(self) -> Self:
+        """Open both."""
+        context = ssl.create_default_context()
+        self._abroad = _open_session(context, loopback=False)
+        self._at_home = _open_session(context, loopback=True)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close both."""
+        await self._abroad.close()
+        await self._at_home.close()
+
+    def to(self, url: URL) -> aiohttp.ClientSession:
+        """Return the one by which an address may be reached."""
+        return self._at_home if is_loopback(url) else self._abroad
+
+
+def _open_session(context: ssl.SSLContext, *, loopback: bool) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=0, ssl=context, socket_factory=guard_sockets(loopback=loopback)
     )
@@ -447,9 +458,8 @@ def _join_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
 
 _GONE = frozenset({404, 410})
 _TAKEN = frozenset({200, 201, 202, 204})
-_LATER = frozenset({406, 408, 425, 429})
-"""406 is how Windows' service throttles."""
-_SERVER_ERRORS = range(500, 600)
+_THROTTLED = 406
+"""How Windows' service throttles."""
 _CLIENT_ERRORS = range(400, 500)
 _REDIRECTS = range(300, 400)
 _ENDED = 410
@@ -494,7 +504,7 @@ def outcome_of(status: int, headers: Mapping[str, str], body: bytes, now: float)
             return Later(f"{answered}, but takes no more pushes for now", after)
         return Delivered(f"answered {status}")
     waits = status in _CLIENT_ERRORS and status != _ENDED and after is not None
-    if waits or status in _LATER or status in _SERVER_ERRORS:
+    if waits or status == _THROTTLED or is_passing(status):
         return Later(answered, after)
     if status in _REDIRECTS:
         return Refused(f"{answered}: it leads elsewhere, and that is not followed", SUBSCRIBE_AGAIN)

@@ -17,6 +17,7 @@ _A_DAY = 24 * HOUR
 USEFUL = {Channel.AUDIO: 60 * SECOND}
 """How long after it was written a notice is worth sending, where that isn't a day: who hears a
 sound looks up now."""
+_PASSING = frozenset({408, 425, 429, *range(500, 600)})
 _WORDS = {_A_DAY: "24 hours", 60 * SECOND: "a minute"}
 
 Jitter = Callable[[float, float], float]
@@ -44,6 +45,15 @@ class Breaker:
     def reset(self) -> None:
         """Take the service up again."""
         self.closed_until = self._failures = self._rounds = 0
+
+
+def is_passing(status: int) -> bool:
+    """Whether what was answered by an HTTP status may be taken if it is sent again.
+
+    Of those that refuse, these blame the moment: 408 (RFC 9110, 15.5.9), 425 (RFC 8470, 5.2), 429
+    (RFC 6585, 4), and the server's own faults (RFC 9110, 15.6).
+    """
+    return status in _PASSING
 
 
 def delay(failures: int, after: float | None, jitter: Jitter) -> int:

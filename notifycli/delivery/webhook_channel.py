@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -13,8 +12,9 @@ from yarl import URL
 
 from notifycli.delivery.added_channel import ChannelMessage, ChannelPlugIn
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
-from notifycli.delivery.push_channel import open_session, seconds_of
-from notifycli.delivery.push_endpoint import FORBIDDEN, endpoint_fault, is_loopback
+from notifycli.delivery.push_channel import Sessions, seconds_of
+from notifycli.delivery.push_endpoint import FORBIDDEN, endpoint_fault
+from notifycli.delivery.retry import is_passing
 from notifycli.errors import ConfigurationError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.decision import Outcome as Decided
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from notifycli.secrets.token_format import Secret
     from notifycli.store.store import Store
 
-_RETRIED = frozenset({408, 425, 429})
-_SERVER_ERRORS = range(500, 600)
 _TAKEN = range(200, 300)
 _REDIRECTS = range(300, 400)
 
@@ -74,16 +72,13 @@ class WebhookPlugIn(ChannelPlugIn):
         self._secret = secret
 
     async def __aenter__(self) -> Self:
-        """Open the sessions."""
-        context = ssl.create_default_context()
-        self._abroad = open_session(context, loopback=False)
-        self._at_home = open_session(context, loopback=True)
+        """Open what connects."""
+        self._sessions = await Sessions().__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close them."""
-        await self._abroad.close()
-        await self._at_home.close()
+        """Close it."""
+        await self._sessions.__aexit__()
 
     def check(self, address: str) -> None:
         """Raise `ValueError` unless it is an address that may be posted to."""
@@ -92,7 +87,6 @@ class WebhookPlugIn(ChannelPlugIn):
 
     async def send(self, address: str, message: ChannelMessage) -> Outcome:
         """Post a message, once."""
-        session = self._at_home if is_loopback(address) else self._abroad
         body = json.encode(_body(message))
         timestamp = str(int(time.time()))
         headers = {
@@ -103,7 +97,7 @@ class WebhookPlugIn(ChannelPlugIn):
         }
         try:
             url = URL(address, encoded=True)
-            async with session.post(
+            async with self._sessions.to(url).post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as answer:
                 return _outcome(answer.status, answer.headers.get("Retry-After"))
@@ -141,7 +135,7 @@ def _outcome(status: int, retry_after: str | None) -> Outcome:
     answered = f"it answered {status}"
     if status in _TAKEN:
         return Delivered(f"answered {status}")
-    if status in _RETRIED or status in _SERVER_ERRORS:
+    if is_passing(status):
         return Later(answered, seconds_of(retry_after, time.time()))
     if status in _REDIRECTS:
         return Refused(f"{answered}: it leads elsewhere, and that is not followed")

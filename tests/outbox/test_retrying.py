@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
-from notifycli.delivery.retry import MOST_ATTEMPTS, check_age, delay, settle
+from notifycli.delivery.retry import MOST_ATTEMPTS, check_age, delay, is_passing, settle
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import Leased, NoticeState, Settled
 from tests.delivery.notices import leased
@@ -140,3 +140,8 @@ def test_what_becomes_of_a_notice(
 )
 def test_what_nobody_has_a_use_for_is_not_sent(notice: Leased, expected: Settled | None) -> None:
     assert check_age(notice, NOW) == expected
+
+
+def test_these_statuses_of_http_and_no_others_are_tried_again() -> None:
+    """RFC 9110, 15.5.9 and 15.6; RFC 8470, 5.2; RFC 6585, 4."""
+    assert [s for s in range(100, 600) if is_passing(s)] == [408, 425, 429, *range(500, 600)]
