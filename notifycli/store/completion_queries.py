@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from notifycli.rules.preferences import short_key
+from notifycli.store.settings import address_key
 from notifycli.store.sqlite.connection import glance
 from notifycli.store.store import Location
 
@@ -67,6 +68,14 @@ class Glance:
         return self._find(
             f"SELECT id, label FROM push_subscription WHERE {_HERE} ORDER BY id LIMIT ?",
             *(self._account, LIMIT),
+        )
+
+    def channels(self) -> list[Completion]:
+        """Return the names of the added channels on which somebody has an address."""
+        return self._find(
+            "SELECT DISTINCT substr(key, length(rtrim(key, replace(key, '/', ''))) + 1), ''"
+            " FROM setting_secret WHERE key LIKE ? ORDER BY 1 LIMIT ?",
+            *(address_key(self._account or "%", "%", "%"), LIMIT),
         )
 
     def presets(self) -> list[Completion]:

@@ -207,7 +207,7 @@ SETTINGS: Mapping[str, Setting] = {
 """By key. Validation, help, listing and the environment's variables derive from it."""
 
 
-def address_key(account: int, user: int | str, channel: str) -> str:
+def address_key(account: int | str, user: int | str, channel: str) -> str:
     """Return the key under which a user's address on an added channel is; user 0: everybody's."""
     return f"channel/{account}/{user}/{channel}"
 

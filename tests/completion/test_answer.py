@@ -12,7 +12,7 @@ from typer.main import get_command
 from notifycli.cli.completion.answer import Offers, answer
 from notifycli.cli.main import NOUNS, app
 from notifycli.rules.directory import User
-from notifycli.rules.notifications import TYPES, Channel
+from notifycli.rules.notifications import SHIPPED_CHANNELS, TYPES, Channel
 from notifycli.rules.preferences import GLOBS, KEYS, Layer
 from notifycli.store.store import open_store
 from notifycli.store.tokens import Token
@@ -120,6 +120,49 @@ def test_keys_complete_with_globs_and_their_summaries() -> None:
 def test_short_names_complete_where_no_full_one_does() -> None:
     assert offered("prefs", "get", "email.m") == ["email.mention", "email.message"]
     assert offered("prefs", "set", "push.me") == ["push.mention=", "push.message="]
+
+
+def test_keys_of_channels_that_are_added_to_the_store_complete(store: Path) -> None:
+    before = offered("prefs", "get", "")
+    with open_store(store) as opened:
+        opened.configuration.name_secret("channel/1/0/webhook", "file:channel/1/0/webhook/1")
+        opened.configuration.name_secret("channel/1/1/pager-2", "file:channel/1/1/pager-2/1")
+        opened.configuration.name_secret("channel/2/1/sms", "file:channel/2/1/sms/1")
+    of_webhook = [f"webhook.{row.type}" for row in TYPES]
+
+    assert {*offered("prefs", "get", "")} - {*before} == {
+        f"{channel}.{row.type}" for channel in ("pager-2", "sms", "webhook") for row in TYPES
+    }
+    assert offered("prefs", "get", "webh") == of_webhook
+    assert offered("prefs", "unset", "webh") == [*of_webhook, "webhook.*"]
+    assert offered("prefs", "set", "--lock", "Webhook.conversation_m") == [
+        "webhook.conversation_mention="
+    ]
+    assert offered("prefs", "set", "--default", "webhook.me") == [
+        "webhook.mention=",
+        "webhook.message=",
+    ]
+    assert offered("prefs", "set", "webhook.mention=") == ["on", "off"]
+    assert offered("simulate", "--set", "jane@example.com:pager-2.c") == [
+        *(f"pager-2.{row.type}=" for row in TYPES if row.type.startswith("c"))
+    ]
+    assert offered("prefs", "get", "-a", "1", "sms.conversation_m") == ["sms.conversation_mention"]
+    assert offered("prefs", "get", "-a", "1", "s") == []
+    [mention] = asked("prefs", "get", "webhook.conversation_m").candidates
+    assert mention.help == KEYS["webhook.conversation_mention"].summary
+
+
+def test_keys_of_a_channel_that_is_written_out_complete_without_its_address() -> None:
+    assert offered("prefs", "set", "slack.conversation_m") == ["slack.conversation_mention="]
+    assert offered("prefs", "get", "pager.") == []
+
+
+def test_channels_complete_with_those_of_the_store(store: Path) -> None:
+    with open_store(store) as opened:
+        opened.configuration.name_secret("channel/1/1/pager", "file:channel/1/1/pager/1")
+    assert offered("channel", "add", "") == [*SHIPPED_CHANNELS, "pager"]
+    assert offered("channel", "remove", "p") == ["pager"]
+    assert offered("simulate", "--channel", "p") == ["push", "pager"]
 
 
 def test_a_key_to_set_goes_on_to_its_value() -> None:

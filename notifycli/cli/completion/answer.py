@@ -17,7 +17,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from notifycli.cli.completion import VARIABLE, WORDS
 from notifycli.cli.session import Session
-from notifycli.rules.notifications import TYPES, NotificationType
+from notifycli.rules.notifications import SHIPPED_CHANNELS, TYPES, Channel, NotificationType
 from notifycli.rules.preferences import (
     BUILTIN_PRESETS,
     GLOBS,
@@ -410,15 +410,15 @@ def values(place: Position) -> Offers:
     metavar = (parameter.metavar or "").removesuffix("...") if parameter else ""
     if metavar.startswith("[") and metavar.endswith("]"):
         metavar = metavar[1:-1]
-    choices = getattr(parameter.type, "choices", ()) if parameter else ()
-    if choices or ("|" in metavar and metavar == metavar.lower()):
-        words = [str(getattr(choice, "value", choice)) for choice in choices]
-        return Offers(map(Candidate, words or metavar.split("|")), place.lead)
     whose = (" ".join((*path, metavar)) for path in (place.path, place.path[:1], ()))
     for name in (*getattr(parameter, "opts", ()), *whose):
         if name in SOURCES:
             answer = SOURCES[name](place)
             return answer._replace(lead=place.lead + answer.lead)
+    choices = getattr(parameter.type, "choices", ()) if parameter else ()
+    if choices or ("|" in metavar and metavar == metavar.lower()):
+        words = [str(getattr(choice, "value", choice)) for choice in choices]
+        return Offers(map(Candidate, words or metavar.split("|")), place.lead)
     return Offers()
 
 
@@ -444,32 +444,47 @@ def _look(
 
 
 def _keys(place: Position) -> Offers:
-    return Offers(Candidate(*found) for found in _spell(place.start))
+    return Offers(Candidate(*found) for found in _spell(place))
 
 
 def _one_key(place: Position) -> Offers:
-    return Offers(Candidate(*found) for found in _spell(place.start) if found.word not in GLOBS)
+    return Offers(Candidate(*found) for found in _spell(place) if not found.word.endswith(".*"))
 
 
-def _spell(start: str) -> Iterator[Completion]:
+def _spell(place: Position) -> Iterator[Completion]:
     """Give the full keys and the globs or, only where none begins like it, other spellings."""
-    full = [*(Completion(key.name, key.summary) for key in KEYS.values()), *_GLOBS]
-    if any(found.word.startswith(start.lower()) for found in full):
+    added = [(channel, row) for channel in _added_channels(place) for row in TYPES]
+    keys = [*KEYS, *(f"{channel}.{row.type}" for channel, row in added)]
+    globs = dict.fromkeys([*GLOBS, *(f"{channel}.*" for channel, _ in added)])
+    full = [
+        *(Completion(key, KEYS[key].summary) for key in keys),
+        *(Completion(glob, f"all of them: {glob}") for glob in globs),
+    ]
+    if any(found.word.startswith(place.start.lower()) for found in full):
         yield from full
         return
     for word, names in spellings().items():
         yield Completion(word, KEYS[names[0]].summary)
+    for channel, row in added:
+        yield Completion(f"{channel}.{row.short}", KEYS[f"{channel}.{row.type}"].summary)
+
+
+def _added_channels(place: Position) -> Iterable[str]:
+    """Give the added channels of the store, and one that is known and was written out."""
+    found = [word for word, _ in _look(place, lambda store, _: store.channels(), place.start)]
+    written, dot, _ = place.start.lower().partition(".")
+    return dict.fromkeys([*found, written] if dot and written in SHIPPED_CHANNELS else found)
 
 
 def _assignment(place: Position) -> Offers:
     key, equals, _ = place.start.partition("=")
     if not equals:
-        return Offers(Candidate(f"{word}=", help_, ends=False) for word, help_ in _spell(key))
+        return Offers(Candidate(f"{word}=", help_, ends=False) for word, help_ in _spell(place))
     try:
         known = KEYS[full_keys(key)[0]]
     except InvalidPreferenceError:
         return Offers()
-    several = key.strip().lower() in GLOBS
+    several = key.strip().endswith(".*")
     offered = (
         Candidate(value, "built-in" if value == known.builtin and not several else "")
         for value in known.values
@@ -496,6 +511,12 @@ def _types(_: Position) -> Offers:
     short = [Candidate(row.short, row.fires_when) for row in TYPES]
     digest = Candidate(NotificationType.DIGEST, "what was withheld for a time")
     return Offers([*short, *(Candidate(row.type, row.fires_when) for row in TYPES), digest])
+
+
+def _channels(place: Position) -> Offers:
+    own = SHIPPED_CHANNELS if place.path[:1] == ("channel",) else Channel
+    added = _look(place, lambda store, _: store.channels(), place.start)
+    return Offers(map(Candidate, [*own, *(word for word, _ in added)]))
 
 
 def _zones(_: Position) -> Offers:
@@ -527,7 +548,6 @@ def _setting_value(place: Position) -> Offers:
     )
 
 
-_GLOBS = tuple(Completion(glob, f"all of them: {glob}") for glob in GLOBS)
 _accounts = _of_store(lambda store, _: store.accounts())
 _inboxes = _of_store(lambda store, _: store.inboxes())
 _teams = _of_store(lambda store, _: store.teams())
@@ -539,6 +559,8 @@ _own_tones = _of_store(lambda store, _: store.tones())
 
 SOURCES: Mapping[str, Source] = {
     "--account": _accounts,
+    "--channel": _channels,
+    "CHANNEL": _channels,
     "--inbox": _inboxes,
     "--inbox-members": _inboxes,
     "--team": _teams,
