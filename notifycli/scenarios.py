@@ -39,9 +39,9 @@ from notifycli.rules.notifications import SHORT_NAMES
 from notifycli.rules.preferences import (
     InvalidPreferenceError,
     Layer,
-    full_keys,
     nearest,
     nearest_user,
+    portable_keys,
     read_timed_value,
     read_value,
 )
@@ -173,7 +173,7 @@ def _read(
             if not isinstance(value, (str, bool)):
                 raise ValueError("a text is expected")  # noqa: TRY004, TRY301 - told to a user
             text = value if isinstance(value, str) else ("off", "on")[value]
-            for full in full_keys(key):
+            for full in portable_keys(key):
                 yield Wish(*target[:3], full, read(full, text), target.conversation)
         except InvalidPreferenceError as error:
             near = f"; did you mean {error.nearest}?" if error.nearest else ""

@@ -19,6 +19,7 @@ from notifycli.documents.document_format import decode_document, encoding_of, fo
 from notifycli.documents.preference_entries import Checker, References, StoredPlace
 from notifycli.errors import DataError
 from notifycli.rules.layers import Preferences
+from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer, nearest
 from notifycli.store.staged_values import (
     LAYERS_OF_USERS,
@@ -34,7 +35,7 @@ from notifycli.store.transaction import Entry, Target
 
 TOPS = ("default", "lock", "users")
 _MORE = "there is more after the one object that a document is"
-_SHAPE = "nothing was stored; see the shape of one: notifycli prefs export --format json"
+_SHAPE = "see the shape of one: notifycli prefs export --format json"
 PLACES = {"inbox": Layer.INBOX, "conversation": Layer.CONVERSATION}
 """In a user's table, the names of the tables of their inboxes and conversations."""
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -158,7 +159,7 @@ def read_json(text: str, name: str) -> TableDocument:
         fault = _MORE if error.msg == "Extra data" else error.msg
         raise DataError(f"{name}:{error.lineno}: {fault}", _SHAPE) from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{name}: {error}", "nothing was stored") from None
+        raise DataError(f"{name}: {error}", _SHAPE) from None
     if not isinstance(tables, dict):
         raise DataError(f"{name}:1: is no object", _SHAPE)
     return TableDocument(tables, name)
@@ -304,7 +305,8 @@ class CsvDocument:
                 line = row[-1]
         except csv.Error as error:
             raise DataError(
-                f"{self._name}:{self._skipped + reader.line_num}: {error}", "nothing was stored"
+                f"{self._name}:{self._skipped + reader.line_num}: {error}",
+                "mend this row and try again",
             ) from None
         except UnicodeDecodeError:
             wrong = "UTF-8" if self._encoding == "utf-8-sig" else "UTF-16"
@@ -497,6 +499,11 @@ class PreferenceDocument:
     def foreign_count(self) -> int:
         """How many entries of other accounts were left out."""
         return self._checker.foreign_count
+
+    @property
+    def missing_channels(self) -> list[Channel]:
+        """The channels, of what has been read, that nothing here adds."""
+        return self._checker.missing_channels
 
     def rows(self) -> Iterator[Row]:
         """Return the entries. Raises `DataError` at their end, if any was wrong: it names all."""

@@ -7,13 +7,14 @@ from functools import cached_property
 from typing import Protocol
 
 from notifycli.errors import DataError
+from notifycli.rules.notifications import SHIPPED_CHANNELS, Channel, added_switch, plug_ins
 from notifycli.rules.preferences import (
     UNTIL,
     InvalidPreferenceError,
     Layer,
-    full_keys,
     nearest,
     nearest_user,
+    portable_keys,
     read_timed_value,
     read_value,
 )
@@ -64,6 +65,7 @@ class Checker:
         self.spoken = Spoken()
         self.faults: list[str] = []
         self._unknown_users = 0
+        self._channels: set[Channel] = set()
         self._store = store
         self._users: dict[int, Mapping[str, int]] = {}
         self.known_pairs: dict[tuple[str, str], Pairs] = {}
@@ -85,7 +87,7 @@ class Checker:
             remedy = "mend these entries and try again"
             if len(self.faults) == self._unknown_users:
                 remedy = f"tell who there is first: notifycli directory import FILE; or {remedy}"
-            raise DataError(f"{listed}\nnothing was stored", remedy)
+            raise DataError(listed, remedy)
 
     def target(
         self, account: str, layer: str, user: str, inbox: str, conversation: str = ""
@@ -160,10 +162,18 @@ class Checker:
 
     def _read(self, key: str, value: str, read: Callable[[str, str], str] = read_value) -> Pairs:
         try:
-            return tuple((full, read(full, value)) for full in full_keys(key))
+            found = tuple((full, read(full, value)) for full in portable_keys(key))
         except InvalidPreferenceError as error:
             near = f"; did you mean {error.nearest}?" if error.nearest else ""
             raise ValueError(f"{error}{near}") from None
+        self._channels.update(switch[0] for full, _ in found if (switch := added_switch(full)))
+        return found
+
+    @property
+    def missing_channels(self) -> list[Channel]:
+        """The channels that the document sets something for and that nothing here adds."""
+        others = self._channels.difference(SHIPPED_CHANNELS)
+        return sorted(others.difference(plug_ins())) if others else []
 
     def _hints(self) -> bool:
         # The nearest of 100,000 names takes a second to find: a document of another desk, in

@@ -11,7 +11,12 @@ from tomlkit.items import Table, Whitespace
 
 from notifycli.documents.preference_document import PLACES, Layers, as_toml, value_text
 from notifycli.errors import DataError
-from notifycli.rules.preferences import InvalidPreferenceError, Layer, full_keys, read_timed_value
+from notifycli.rules.preferences import (
+    InvalidPreferenceError,
+    Layer,
+    portable_keys,
+    read_timed_value,
+)
 from notifycli.store.staged_values import LAYERS_OF_USERS, Written
 
 Reference = Callable[[str], str | None]
@@ -119,7 +124,7 @@ def _check(
 
 def _full_keys(name: str) -> tuple[str, ...]:
     try:
-        return full_keys(name)
+        return portable_keys(name)
     except InvalidPreferenceError:
         return ()
 

@@ -46,6 +46,8 @@ _SWITCHED = ("on", "off")
 _ALIKE = 0.7
 """How much of two names must be the same, of 1, for one to be a misspelling of the other."""
 _BUT_FOR_A_LETTER = 0.9
+_CHANNELS_ALIKE = 0.8
+"""`slakc` is `slack`, and `slack-eu` and `pushover` are others' channels."""
 _DIGITS = r"\d+"
 _SWITCH = {
     **dict.fromkeys(("on", "true", "yes", "1"), "on"),
@@ -341,6 +343,20 @@ def full_keys(text: str) -> tuple[str, ...]:
         raise InvalidPreferenceError(message, nearest=_nearest_keys(text.strip().lower())) from None
 
 
+def portable_keys(text: str) -> tuple[str, ...]:
+    """Give the full names of what a document sets, which may come from another machine.
+
+    What `full_keys` gives, or keys of a channel that nothing here adds, unless it is misspelt.
+    Raises `InvalidPreferenceError`.
+    """
+    try:
+        return full_keys(text)
+    except UnknownChannelError as error:
+        if error.nearest:
+            raise
+        return error.keys
+
+
 def _matching(glob: str) -> tuple[str, ...]:
     from fnmatch import fnmatchcase  # noqa: PLC0415 - few write any but the known ones
 
@@ -364,7 +380,7 @@ def _keys_of_added(word: str) -> tuple[str, ...]:
     keys = tuple(f"{channel}.{type_}" for type_ in types if added_switch(f"{channel}.{type_}"))
     if keys and channel not in SHIPPED_CHANNELS and channel not in plug_ins():
         known = (*SWITCHED_CHANNELS, *SHIPPED_CHANNELS, *plug_ins())
-        near = nearest(channel, known)
+        near = nearest(channel, known, _CHANNELS_ALIKE)
         if near in SWITCHED_CHANNELS:
             return ()
         message = f"there is no preference {word!r}: nothing here adds a channel {channel!r}"

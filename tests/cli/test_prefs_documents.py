@@ -227,6 +227,7 @@ def test_every_fault_is_named_with_its_place_and_nothing_is_stored(
     assert (result.status, result.stdout) == (65, b"")
     lines = result.stderr.removeprefix("error: ").splitlines()
     assert [line[: len(start)] for line, start in zip(lines, told, strict=False)] == told
+    assert "stored" not in result.stderr or command in {"import", "apply"}
     assert set_desk.ok("prefs", "export").stdout.decode() == TOML
 
 
@@ -244,7 +245,7 @@ REMEDIES = [
     pytest.param(
         "day.jsonl",
         '{"event": "x"}\n{"event": "y"}\n',
-        "nothing was stored; see the shape of one: notifycli prefs export --format json",
+        "see the shape of one: notifycli prefs export --format json",
         id="events",
     ),
 ]
@@ -256,6 +257,64 @@ def test_a_bad_document_is_told_with_its_remedy(
 ) -> None:
     told = desk("prefs", "import", desk.write(name, document)).stderr
     assert told.splitlines()[-1] == f"  {remedy}"
+
+
+NOT_ADDED = """\
+[default]
+"pager.conversation_mention" = "on"
+
+[lock]
+
+[users."jane@example.com"]
+"audio" = "all"
+"slack-eu.conversation_mention" = "off"
+
+[users."jane@example.com".inbox.3]
+"pager.team_assignment" = "on"
+"""
+"""What a store holds whose plug-ins are not installed here."""
+
+
+@pytest.mark.parametrize("format_", DOCUMENTS)
+def test_what_is_set_for_a_channel_that_is_not_installed_here_goes_from_store_to_store(
+    desk: Notifycli, format_: str
+) -> None:
+    file = desk.write("policy.toml", NOT_ADDED)
+    warnings = "".join(
+        f"warning: {{file}}: nothing here adds the channel {channel}: what is set for it is sent "
+        "once its package is installed\n"
+        for channel in ("pager", "slack-eu")
+    )
+    told = f"{warnings}{{file}}: 4 preferences read, {{changed}} changed\n"
+    assert desk.ok("prefs", "import", file).stderr == told.format(file=file, changed=4)
+    exported = desk.ok("prefs", "export", "--format", format_).stdout
+    again = desk.write(f"again.{format_}", exported)
+    compared = desk.ok("prefs", "diff", again)
+    assert (compared.stdout, compared.stderr) == (
+        b"",
+        warnings.format(file=again) + "no differences\n",
+    )
+    drifted = desk.ok("prefs", "drift", again)
+    assert drifted.stderr == warnings.format(file=again) + "nobody differs\n"
+    assert desk.ok("prefs", "apply", again).stderr == told.format(file=again, changed=0)
+    assert desk.ok("prefs", "export").stdout.decode() == NOT_ADDED
+    desk.ok("prefs", "unset", "pager.mention", "--default")
+    desk.ok("prefs", "export", "--update", file)
+    left = NOT_ADDED.replace('"pager.conversation_mention" = "on"\n', "")
+    assert Path(desk.folder, file).read_text() == left
+
+
+def test_a_channel_that_is_misspelt_is_no_channel_of_another_package(desk: Notifycli) -> None:
+    document = '[default]\n"slakc.conversation_mention" = "on"\n"emails.mention" = "on"\n'
+    result = desk("prefs", "import", desk.write("policy.toml", document))
+    near, wrong = "slack.conversation_mention", "slakc.conversation_mention"
+    assert result.status == 65
+    assert result.stderr == (
+        f'error: policy.toml: default."{wrong}": there is no preference {wrong!r}: '
+        f"nothing here adds a channel 'slakc'; did you mean {near}?\n"
+        """policy.toml: default."emails.mention": there is no preference 'emails.mention'; """
+        f"did you mean email.mention?\nnothing was stored\n  {MEND}\n"
+    )
 
 
 def test_what_a_lock_forbids_is_named_and_nothing_is_stored(set_desk: Notifycli) -> None:

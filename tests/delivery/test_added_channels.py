@@ -70,9 +70,11 @@ def serving(*statuses: int) -> Iterator[Service]:
 
 
 @pytest.fixture(autouse=True)
-def _secrets_of_its_own(vault: Vault) -> None:
-    """Keep them in a file, and look the plug-ins up anew."""
+def _secrets_of_its_own(vault: Vault) -> Iterator[None]:
+    """Keep them in a file, and look the plug-ins up anew, here and in whatever test comes next."""
     del vault
+    plug_ins.cache_clear()
+    yield
     plug_ins.cache_clear()
 
 

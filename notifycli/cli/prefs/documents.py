@@ -271,12 +271,25 @@ def _stage(
             given.format,
             only=only,
         )
-        document.stage(staging, lambda: bar.advance_to(source))
+        try:
+            document.stage(staging, lambda: bar.advance_to(source))
+        except DataError as error:
+            left = "\nnothing was stored" if stores else ""
+            raise DataError(f"{error.message}{left}", error.hint) from None
+    _warn_of_channels(session, given.file, document)
     if document.foreign_count:
         session.info(
             f"left out {plural(document.foreign_count, 'row')} of other accounts than {only}"
         )
     return document
+
+
+def _warn_of_channels(session: Session, file: str, document: PreferenceDocument) -> None:
+    for channel in document.missing_channels:
+        session.warn(
+            f"{place_of(file)}: nothing here adds the channel {channel}: what is set for it is "
+            "sent once its package is installed"
+        )
 
 
 def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
@@ -385,7 +398,9 @@ def prefs_drift(
         users = store.users(account) if everybody else session.resolve_users(store, account)
         with open_document(file) as source:
             given = session.given_account
-            policy = PreferenceDocument(store, source, place_of(file), account, only=given).policy()
+            document = PreferenceDocument(store, source, place_of(file), account, only=given)
+            policy = document.policy()
+        _warn_of_channels(session, file, document)
         actual = store.preferences(account)
     emails = {user.id: user.email for user in users}
     of_conversations = bool(policy.conversation or actual.conversation)
