@@ -112,8 +112,10 @@ def _read(setting: Setting, equals: str, text: str) -> str:
 
 
 def _keep_secret(store: Store, setting: Setting) -> None:
-    from notifycli.secrets.keychain import open_keychain  # noqa: PLC0415
-    from notifycli.secrets.secret_settings import keep_secret  # noqa: PLC0415 - only secrets need it
+    from notifycli.secrets.keychain import (  # noqa: PLC0415 - only secrets need it
+        keep_secret,
+        open_keychain,
+    )
     from notifycli.secrets.token_format import Secret  # noqa: PLC0415
 
     keychain = open_keychain(beside=store.location)
@@ -202,7 +204,7 @@ def _look_up(store: Store, setting: Setting) -> tuple[str | None, str]:
     if not setting.secret:
         configured: Configured = store.configuration.value(setting.key)
         return configured.value, configured.origin
-    from notifycli.secrets.secret_settings import get_secret  # noqa: PLC0415 - only secrets need it
+    from notifycli.secrets.keychain import get_secret  # noqa: PLC0415 - only secrets need it
 
     origin = Origin.ENVIRONMENT if os.environ.get(setting.variable) else _KEYRING
     try:
@@ -230,7 +232,7 @@ def config_unset(ctx: typer.Context, keys: Keys) -> None:
 
 
 def _forget_secret(session: Session, store: Store, setting: Setting) -> None:
-    from notifycli.secrets.secret_settings import forget_secret  # noqa: PLC0415 - only secrets need it
+    from notifycli.secrets.keychain import forget_secret  # noqa: PLC0415 - only secrets need it
 
     if forget_secret(store, setting.key):
         session.warn(

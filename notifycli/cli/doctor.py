@@ -26,8 +26,15 @@ from notifycli.cli.terminal import is_terminal, printable
 from notifycli.cli.times import in_words, now
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.rules.notifications import Channel, added_switch
-from notifycli.secrets.keychain import WHICH, Health, Keychain, open_keychain
-from notifycli.secrets.reconcile import FIX, INCONSISTENT, MEANING, Condition, inspect, reconcile
+from notifycli.secrets.keychain import WHICH, Health, Keychain, get_secret, open_keychain
+from notifycli.secrets.token_service import (
+    FIX,
+    INCONSISTENT,
+    MEANING,
+    Condition,
+    inspect_tokens,
+    reconcile,
+)
 from notifycli.secrets.vapid import GENERATE, PushKeys
 from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.settings import SETTINGS
@@ -129,7 +136,9 @@ def check_tokens(facts: Facts) -> CheckResult:
         return CheckResult("tokens", Status.NOTE, "-", "can't be told without the store")
     askable = facts.keychain is not None and facts.keyring.works and not facts.keychain.asks
     tokens = facts.store.tokens
-    seen = inspect(tokens.all(), tokens.leftovers(), facts.keychain if askable else None, now())
+    seen = inspect_tokens(
+        tokens.all(), tokens.leftovers(), facts.keychain if askable else None, now()
+    )
     torn, orphans = seen.inconsistent, len(seen.orphans)
     counts = Counter(item.condition for item in seen.findings)
     counts[Condition.LEFTOVER] += orphans
@@ -376,8 +385,6 @@ def check_listen(facts: Facts) -> CheckResult:
 
 def _signatures(facts: Facts, store: Store, found: str, *, received: bool) -> CheckResult:
     """Look whether a secret is set."""
-    from notifycli.secrets.secret_settings import get_secret  # noqa: PLC0415 - see SETTINGS
-
     if facts.keychain is not None and facts.keychain.asks:
         meaning = "not told whether a secret is set: the keyring would ask for a passphrase"
         return CheckResult(_LISTEN, Status.NOTE, found, meaning, "notifycli config list")

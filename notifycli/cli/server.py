@@ -200,7 +200,7 @@ def _secrets(session: Session, *, needed: bool) -> list[Secret]:
 
     Raises `ConfigurationError` if one is needed, and none is set.
     """
-    from notifycli.secrets.secret_settings import get_secret  # noqa: PLC0415 - only a server needs it
+    from notifycli.secrets.keychain import get_secret  # noqa: PLC0415 - only a server needs it
 
     try:
         with session.store() as store:

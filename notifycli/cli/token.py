@@ -29,23 +29,21 @@ from notifycli.errors import UsageError
 from notifycli.events.timestamps import format_moment, parse_moment
 from notifycli.rules.directory import User
 from notifycli.secrets.keychain import Keychain, open_keychain
-from notifycli.secrets.reconcile import (
-    FIX,
-    INCONSISTENT,
-    MEANING,
-    Condition,
-    TokenFinding,
-    TokenInspection,
-    inspect,
-)
 from notifycli.secrets.token_format import Secret, check, unwrap
 from notifycli.secrets.token_service import (
     DEFAULT_NAME,
+    FIX,
+    INCONSISTENT,
+    MEANING,
     NO_WISH,
+    Condition,
     Ended,
+    TokenFinding,
+    TokenInspection,
     TokenOwner,
     TokenService,
     TokenWish,
+    inspect_tokens,
     verify_token,
 )
 from notifycli.store.store import Store
@@ -122,7 +120,7 @@ Previous = Annotated[
 
 
 class TokenRecord(Struct):
-    """A token, as printed: never the token itself. `state` is one of `reconcile.Condition`."""
+    """A token, as printed: never the token itself. `state` is one of `token_service.Condition`."""
 
     user_id: int
     email: str | None
@@ -415,7 +413,7 @@ def _inspect(session: Session, store: Store, account: int, users: Iterable[int])
     if not tokens and not orphans:
         return TokenInspection([], [], 0, None)
     keychain = open_keychain(beside=store.location)
-    inspection = inspect(tokens, orphans, None if keychain.asks else keychain, now())
+    inspection = inspect_tokens(tokens, orphans, None if keychain.asks else keychain, now())
     trouble = inspection.trouble
     if keychain.asks or trouble is not None:
         why = "it would ask for its passphrase" if trouble is None else trouble.message

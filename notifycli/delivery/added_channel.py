@@ -23,8 +23,7 @@ from notifycli.delivery.retry import Breaker
 from notifycli.errors import DataError, UnavailableError
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import SHIPPED_CHANNELS, Channel, plug_ins
-from notifycli.secrets.keychain import Keychain, open_keychain
-from notifycli.secrets.secret_settings import read_kept
+from notifycli.secrets.keychain import Keychain, open_keychain, read_kept
 from notifycli.secrets.token_format import Secret
 from notifycli.store.settings import address_key
 

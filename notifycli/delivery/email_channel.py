@@ -33,7 +33,7 @@ from notifycli.delivery.smtp import (
     ignore_line,
 )
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
-from notifycli.secrets.secret_settings import get_secret
+from notifycli.secrets.keychain import get_secret
 from notifycli.store.chatwoot_accounts import dashboard_urls
 from notifycli.store.outbox import Notice
 from notifycli.store.store import Store

@@ -19,7 +19,7 @@ from notifycli.errors import ConfigurationError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.decision import Outcome as Decided
 from notifycli.rules.decision import Reason
-from notifycli.secrets.secret_settings import get_secret
+from notifycli.secrets.keychain import get_secret
 from notifycli.secrets.token_format import sign_webhook
 
 if TYPE_CHECKING:

@@ -1,4 +1,9 @@
-"""Where secrets are kept: one contract, and the choice of who fulfils it."""
+"""Where secrets are kept: one contract, the choice of who fulfils it, and settings kept there.
+
+Each store has names of its own in the keychain, so that a store for a trial doesn't overwrite the
+password of the one in production. Stores made before that shared a name; what is under it stays
+with those that use it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from notifycli.errors import ConfigurationError, UnavailableError
+from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notifycli.secrets.token_format import Secret
     from notifycli.store.store import Location, Store
 
 
@@ -126,6 +131,63 @@ def file_path(environ: Mapping[str, str], beside: Path | None = None) -> Path:
     return usual if os.path.exists(usual) and not os.path.exists(path) else path  # noqa: PTH110 - pathlib's raises where it may not look
 
 
+def get_secret(store: Store, key: str, environ: Mapping[str, str] | None = None) -> Secret | None:
+    """Return the value of a setting that is a secret: the environment's, else the keychain's.
+
+    Raises `UnavailableError` if the keychain can't be read.
+    """
+    from notifycli.store.settings import SETTINGS  # noqa: PLC0415 - most want a keychain alone
+
+    environ = os.environ if environ is None else environ
+    if text := environ.get(SETTINGS[key].variable):
+        return Secret(text)
+    name = store.configuration.secret_name(key)
+    if name is None:
+        return None
+    keychain = open_keychain(environ, store.location)
+    return read_kept(keychain, name, key, f"notifycli config set {key}")
+
+
+def read_kept(keychain: Keychain, name: str, what: str, again: str) -> Secret | None:
+    """Return what a keychain holds under a name, which says of which keychain it is.
+
+    Raises `UnavailableError` if it is of another; `again` is the command that sets it anew.
+    """
+    if (kind := _kind(name)) not in {"", keychain.kind}:
+        raise UnavailableError(
+            f"{what} is in another keychain, {WHICH}={kind}",
+            f"export {WHICH}={kind}, or set it anew: {again}",
+        )
+    return keychain.get(name)
+
+
+def keep_secret(store: Store, keychain: Keychain, key: str, secret: Secret) -> None:
+    """Keep a secret setting's value under a name of the store's own."""
+    import secrets  # noqa: PLC0415 - only what keeps one needs it
+
+    name = store.configuration.secret_name(key)
+    if name is None or name == f"config/{key}" or _kind(name) not in {"", keychain.kind}:
+        name = f"{keychain.kind}:config/{secrets.token_hex(8)}/{key}"
+    # In this order a crash leaves a secret that nothing uses, not a name without its secret.
+    keychain.set(name, secret)
+    store.configuration.name_secret(key, name)
+
+
+def forget_secret(store: Store, key: str) -> bool:
+    """Forget a secret setting's value; return whether the keychain still holds it for others."""
+    name = store.configuration.secret_name(key)
+    if name is None:
+        return False
+    keychain = open_keychain(beside=store.location)
+    held = False
+    if name == f"config/{key}":
+        held = keychain.get(name) is not None
+    elif _kind(name) in {"", keychain.kind}:
+        keychain.delete(name)
+    store.configuration.name_secret(key, None)
+    return held
+
+
 def copy_to_vault(store: Store, source: Keychain, vault: Keychain) -> tuple[int, list[str]]:
     """Copy a store's secrets from this machine's keychain into its vault, where it looks from now.
 
@@ -146,3 +208,9 @@ def copy_to_vault(store: Store, source: Keychain, vault: Keychain) -> tuple[int,
         vault.set(copied[name], secret)
     store.vault.rename(copied)
     return len(copied), lost
+
+
+def _kind(name: str) -> str:
+    """Return which keychain a name is of; "" for those of earlier versions, which didn't say."""
+    kind, mark, _ = name.partition(":")
+    return kind if mark else ""

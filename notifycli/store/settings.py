@@ -1,7 +1,7 @@
 """What the channels need to be told: one table of settings, their values and where from.
 
 A value comes from the environment, else from the store, else it is the built-in one. Secrets are
-settings too, but their values are the keychain's (`notifycli.secrets.secret_settings`).
+settings too, but their values are the keychain's (`notifycli.secrets.keychain`).
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ class Configuration:
     def value(self, key: str, environ: Mapping[str, str] | None = None) -> Configured:
         """Return the value in force. Raises `ConfigurationError` for a bad one in the environment.
 
-        A secret's value is never here: ask `notifycli.secrets.secret_settings`.
+        A secret's value is never here: ask `notifycli.secrets.keychain`.
         """
         setting = SETTINGS[key]
         environ = os.environ if environ is None else environ

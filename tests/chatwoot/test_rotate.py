@@ -10,9 +10,8 @@ import pytest
 
 from notifycli.chatwoot.account import Desk
 from notifycli.chatwoot.user_tokens import rotate
-from notifycli.secrets.reconcile import reconcile
 from notifycli.secrets.token_format import Secret
-from notifycli.secrets.token_service import TokenWish
+from notifycli.secrets.token_service import TokenWish, reconcile
 from notifycli.store.chatwoot_accounts import Connection
 from tests.chatwoot.recorded import JANE, ROOT, Asked, Chatwoot, Person, Reply
 from tests.conftest import Notifycli

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies
 from sqlite_utils import Database
 
-from notifycli.secrets.secret_settings import get_secret
+from notifycli.secrets.keychain import get_secret
 from notifycli.store.settings import SETTINGS
 from notifycli.store.sqlite.connection import APPLICATION_ID
 from notifycli.store.sqlite.schema import migrations

@@ -9,8 +9,16 @@ import pytest
 
 from notifycli.errors import NotifycliError
 from notifycli.secrets import token_format as form
-from notifycli.secrets.reconcile import INCONSISTENT, Condition, TokenInspection, inspect, reconcile
-from notifycli.secrets.token_service import TokenService, TokenWish, verify_token
+from notifycli.secrets.token_service import (
+    INCONSISTENT,
+    Condition,
+    TokenInspection,
+    TokenService,
+    TokenWish,
+    inspect_tokens,
+    reconcile,
+    verify_token,
+)
 from notifycli.store.store import Store, open_store
 from notifycli.store.tokens import TokenState
 
@@ -100,7 +108,9 @@ def check_promise(store: Store, secrets: dict[str, Secret]) -> None:
 
 
 def seen(store: Store, secrets: dict[str, Secret]) -> TokenInspection:
-    return inspect(store.tokens.all(), store.tokens.leftovers(), MemoryKeychain(secrets), NOON)
+    return inspect_tokens(
+        store.tokens.all(), store.tokens.leftovers(), MemoryKeychain(secrets), NOON
+    )
 
 
 def check_mended(store: Store, secrets: dict[str, Secret]) -> None:

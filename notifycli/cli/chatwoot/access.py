@@ -43,8 +43,7 @@ from notifycli.cli.token import read_token, tell_ended, token_service
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
-from notifycli.secrets.keychain import open_keychain
-from notifycli.secrets.secret_settings import get_secret, keep_secret
+from notifycli.secrets.keychain import get_secret, keep_secret, open_keychain
 from notifycli.secrets.token_format import Secret
 from notifycli.store.store import Store
 

@@ -14,9 +14,8 @@ import pytest
 from notifycli.errors import ConfigurationError, NotPermittedError
 from notifycli.secrets import encrypted_file
 from notifycli.secrets.encrypted_file import Passphrase, StoreVault
-from notifycli.secrets.keychain import Keychain, open_keychain
+from notifycli.secrets.keychain import Keychain, get_secret, open_keychain
 from notifycli.secrets.private_file import replace_private
-from notifycli.secrets.secret_settings import get_secret
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.vapid import PushKeys, public_of
 from notifycli.store.settings import SealedVault
