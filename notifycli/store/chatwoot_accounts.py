@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from notifycli.store.store import Database
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from notifycli.rules.preferences import short_key
 from notifycli.store.settings import address_key
-from notifycli.store.sqlite.connection import glance
+from notifycli.store.sqlite import glance
 from notifycli.store.store import Location
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ from notifycli.store import remote_format
 from notifycli.store.history import History
 from notifycli.store.outbox import EVERY_CHANNEL, SQLOutbox
 from notifycli.store.sql_store import USER_COLUMNS, SQLStore, as_flag
-from notifycli.store.sqlite.connection import SQLite
+from notifycli.store.sqlite import SQLite
 from notifycli.store.staged_values import scope_of
 from notifycli.store.transaction import Change, Kind, Trace
 

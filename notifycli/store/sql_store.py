@@ -23,14 +23,13 @@ if TYPE_CHECKING:
     from notifycli.store.chatwoot_accounts import Connections, UiSettings
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
-    from notifycli.store.presets import Presets
+    from notifycli.store.presets_and_tones import Presets, Tones
     from notifycli.store.received_events import Received
     from notifycli.store.settings import Configuration, Vault
     from notifycli.store.staged_values import Staging, Written
     from notifycli.store.store import Database, Inspection, Location, Store
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
-    from notifycli.store.tones import Tones
     from notifycli.store.transaction import Change
 
 
@@ -94,7 +93,7 @@ class SQLStore:
 
     @cached_property
     def presets(self) -> Presets:
-        from notifycli.store.presets import Presets
+        from notifycli.store.presets_and_tones import Presets
 
         return Presets(self._database)
 
@@ -116,7 +115,7 @@ class SQLStore:
 
     @cached_property
     def tones(self) -> Tones:
-        from notifycli.store.tones import Tones
+        from notifycli.store.presets_and_tones import Tones
 
         return Tones(self._database)
 

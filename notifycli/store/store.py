@@ -1,7 +1,7 @@
 """What a store is to those who use it, and how one is opened: by a path or a URL.
 
-An engine is a package beside this module: its `connection` gives a `Database`, to which the SQL
-that all engines share is said, and its `outbox` an `Outbox`, which each engine does in its own way.
+An engine is a package beside this module, which gives a `Database`: it takes the SQL that all
+engines share, and does in its own way what is no SQL.
 """
 
 from __future__ import annotations
@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from notifycli.store.chatwoot_accounts import Connections, UiSettings
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
-    from notifycli.store.presets import Presets
+    from notifycli.store.presets_and_tones import Presets, Tones
     from notifycli.store.received_events import Received
     from notifycli.store.settings import Configuration, Vault
     from notifycli.store.staged_values import Staging, Written
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
-    from notifycli.store.tones import Tones
     from notifycli.store.transaction import Change
 
 EVERYWHERE = 0
@@ -441,7 +440,7 @@ def _connect(location: Location, *, create: bool) -> Database:
     if location.file is not None:
         return _in_file(location.file, create=create)
     try:
-        from notifycli.store.postgres.connection import PostgreSQL
+        from notifycli.store.postgres import PostgreSQL
     except ImportError as error:
         raise UnavailableError(
             f"a store in PostgreSQL needs what isn't installed: {error}",
@@ -455,7 +454,7 @@ def _connect(location: Location, *, create: bool) -> Database:
 
 
 def _in_file(file: Path, *, create: bool) -> Database:
-    from notifycli.store.sqlite.connection import SQLite
+    from notifycli.store.sqlite import SQLite
 
     return SQLite(file, create=create)
 
@@ -488,7 +487,7 @@ def set_aside(location: Location) -> AbstractContextManager[None]:
 
     If that fails, it is moved back. Raises `UsageError` if something is there already.
     """
-    from notifycli.store.postgres.connection import set_aside as aside
+    from notifycli.store.postgres import set_aside as aside
 
     return aside(location)
 
@@ -496,6 +495,6 @@ def set_aside(location: Location) -> AbstractContextManager[None]:
 def check_unused(location: Location) -> None:
     """Raise `TryAgainError` while anybody has the store open; one that is damaged is let be."""
     if location.file is not None:
-        from notifycli.store.sqlite.connection import check_unused as check
+        from notifycli.store.sqlite import check_unused as check
 
         check(location.file)

@@ -14,6 +14,7 @@ from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.chatwoot_accounts import ConnectionChanges
+from notifycli.store.presets_and_tones import Tones, unknown_tone
 from notifycli.store.sql_store import USER_COLUMNS, as_bool, as_flag, user_of
 from notifycli.store.staged_values import (
     LAYER_OF_SCOPE,
@@ -25,7 +26,6 @@ from notifycli.store.staged_values import (
 )
 from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges
-from notifycli.store.tones import Tones, unknown_tone
 
 if TYPE_CHECKING:
     from notifycli.store.store import Cursor, Database

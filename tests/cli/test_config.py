@@ -11,7 +11,7 @@ from sqlite_utils import Database
 
 from notifycli.secrets.keychain import get_secret
 from notifycli.store.settings import SETTINGS
-from notifycli.store.sqlite.connection import APPLICATION_ID
+from notifycli.store.sqlite import APPLICATION_ID
 from notifycli.store.sqlite.schema import migrations
 from notifycli.store.store import open_store
 from tests.conftest import Json, Notifycli, Vault

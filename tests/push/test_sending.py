@@ -17,7 +17,7 @@ from aiohttp import ClientTimeout
 from notifycli.delivery import push_channel as push
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push_channel import PushSender, open_sender
-from notifycli.store.sqlite import connection
+from notifycli.store import sqlite
 from notifycli.store.store import open_store
 from notifycli.store.subscriptions import Subscription
 from tests.conftest import Json, Notifycli
@@ -314,7 +314,7 @@ def test_whatever_one_browser_raises_the_others_have_an_outcome_of_their_own(
 def test_a_subscription_that_ended_while_the_store_is_locked_is_removed_later(
     ready: Notifycli, service: PushService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
     for path in ("/a", "/gone"):
         subscribe(ready, service.origin + path)
     service.answers["/gone"] = Answer(410)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from notifycli.store.sqlite import connection as database
+from notifycli.store import sqlite as database
 
 from .conftest import JANE, OMAR, ROOT, Serving
 

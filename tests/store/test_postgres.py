@@ -16,7 +16,7 @@ from tests.conftest import Notifycli
 from .conftest import NAME
 
 PASSWORD = "hunter2"  # noqa: S105 - what must not be told
-connection = pytest.importorskip("notifycli.store.postgres.connection", reason="needs psycopg2")
+connection = pytest.importorskip("notifycli.store.postgres", reason="needs psycopg2")
 VERSION = pytest.importorskip("notifycli.store.postgres.schema", reason="needs psycopg2").VERSION
 
 
