@@ -20,7 +20,7 @@ from typer.main import get_command
 from notifycli.cli.completion import VARIABLE
 from notifycli.cli.main import app
 from notifycli.rules.directory import User
-from notifycli.store.store import open_store
+from notifycli.store import open_store
 
 _ROOT = Path(__file__).parent.parent
 _HEAVY = {

@@ -34,7 +34,7 @@ from notifycli.rules.notifications import (
 if TYPE_CHECKING:
     from notifycli.delivery.channels import Outcome
     from notifycli.rules.directory import User
-    from notifycli.store.store import Store
+    from notifycli.store import Store
 
 app = group("Other channels (Slack, Teams, webhooks, …): addresses, a test.")
 

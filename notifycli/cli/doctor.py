@@ -36,9 +36,9 @@ from notifycli.secrets.token_service import (
     reconcile,
 )
 from notifycli.secrets.vapid import GENERATE, PushKeys
+from notifycli.store import Location, Store
 from notifycli.store.chatwoot_accounts import Connection
 from notifycli.store.settings import SETTINGS
-from notifycli.store.store import Location, Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

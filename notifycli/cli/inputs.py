@@ -17,7 +17,7 @@ from notifycli.errors import DataError, UsageError
 from notifycli.replay.decompression import is_compressed, text_of
 from notifycli.replay.json_values import LONGEST_LINE, split_lines, too_long
 from notifycli.replay.sources import STDIN, Inputs, Record, file_errors, place_of, whole_blocks
-from notifycli.store.store import Location, Store
+from notifycli.store import Location, Store
 
 JOURNAL = "events.jsonl"
 """Where `listen` and `watch` keep events unless `listen.path` says otherwise: beside the store."""

@@ -15,8 +15,8 @@ from notifycli.cli.terminal import is_terminal, read_secret
 from notifycli.errors import NotPermittedError, UsageError
 from notifycli.replay.sources import STDIN, Inputs
 from notifycli.secrets.token_format import Secret, check, unwrap
+from notifycli.store import Location, open_store
 from notifycli.store.remote_store import RemoteStore
-from notifycli.store.store import Location, open_store
 
 VARIABLE = "NOTIFYCLI_TOKEN"
 """Holds the token where there is no keyring: in CI, say."""

@@ -36,7 +36,7 @@ from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import NOTIFYCLI, OURS, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.state import Assumptions, Sign
-from notifycli.store.store import Store
+from notifycli.store import Store
 
 if TYPE_CHECKING:
     from notifycli.documents.preference_document import Placed

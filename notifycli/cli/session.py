@@ -19,7 +19,7 @@ from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import nearest, nearest_user
-from notifycli.store.store import Location, Store, damage_error, locate, open_store
+from notifycli.store import Location, Store, damage_error, locate, open_store
 
 T = TypeVar("T")
 if TYPE_CHECKING:

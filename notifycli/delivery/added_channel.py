@@ -28,8 +28,8 @@ from notifycli.secrets.token_format import Secret
 from notifycli.store.settings import address_key
 
 if TYPE_CHECKING:
+    from notifycli.store import Store
     from notifycli.store.outbox import Notice
-    from notifycli.store.store import Store
 
 EVERYBODY = 0
 """Whose address it is that holds for all who have none of their own."""

@@ -17,8 +17,8 @@ from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store import Store
 from notifycli.store.outbox import Leased, Notice, NoticeState
-from notifycli.store.store import Store
 
 
 class Delivered(Struct, frozen=True):

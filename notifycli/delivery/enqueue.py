@@ -28,9 +28,9 @@ from notifycli.rules.notifications import WAITING_TYPES, Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields, in_time
 from notifycli.rules.state import AccountState, Wait
+from notifycli.store import Store
 from notifycli.store.outbox import FilePosition, OutboxEntry
 from notifycli.store.received_events import AccountPlace
-from notifycli.store.store import Store
 
 HOUR = 3_600 * SECOND
 AGE_OF_UNTIMED = 365 * 24 * HOUR

@@ -16,7 +16,7 @@ from notifycli.events.discover import Learnt
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Directory, Inbox, Role, Team, User, address_fault
 from notifycli.rules.preferences import nearest
-from notifycli.store.store import Store
+from notifycli.store import Store
 from notifycli.store.transaction import Change
 
 T = TypeVar("T")

@@ -17,7 +17,7 @@ from notifycli.secrets.token_format import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notifycli.store.store import Location, Store
+    from notifycli.store import Location, Store
 
 
 class Health(NamedTuple):

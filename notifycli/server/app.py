@@ -24,7 +24,7 @@ from notifycli.server.middleware import ErrorMiddleware, HTTPError, Throttle, an
 from notifycli.server.push_page import PushPage
 from notifycli.server.routes import OPERATIONS, Operation, document
 from notifycli.server.schemas import ForUser
-from notifycli.store.store import Location, Store, open_store
+from notifycli.store import Location, Store, open_store
 from notifycli.store.tokens import NOBODY, Token
 
 if TYPE_CHECKING:

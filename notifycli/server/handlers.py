@@ -31,7 +31,7 @@ from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import NO_WISH, TokenOwner, TokenService
 from notifycli.server import schemas
 from notifycli.server.middleware import HTTPError
-from notifycli.store.store import Store
+from notifycli.store import Store
 from notifycli.store.subscriptions import Subscription
 from notifycli.store.tokens import Token
 from notifycli.store.transaction import Change, Entry, Target

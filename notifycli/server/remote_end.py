@@ -30,11 +30,10 @@ from notifycli.secrets.token_service import TokenService
 from notifycli.server.handlers import Call
 from notifycli.server.journal import files_of
 from notifycli.server.middleware import HTTPError
-from notifycli.store import remote_format
+from notifycli.store import Store, remote_format
 from notifycli.store.outbox import NoticeState, Scope
 from notifycli.store.settings import Origin
 from notifycli.store.staged_values import conversation_of, inbox_of
-from notifycli.store.store import Store
 from notifycli.store.transaction import Change, Entry, Kind, Target
 
 Group = TypeVar("Group", Inbox, Team)

@@ -17,8 +17,7 @@ from notifycli.rules.preferences import KEYS
 from notifycli.server import handlers, remote_end, schemas
 from notifycli.server.handlers import Call
 from notifycli.server.middleware import Failure
-from notifycli.store import remote_format
-from notifycli.store.store import Store
+from notifycli.store import Store, remote_format
 
 _ACCOUNT = "/api/v1/accounts/{account_id}"
 

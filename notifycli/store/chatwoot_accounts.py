@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from notifycli.store.store import Database, Store
+    from notifycli.store import Database, Store
 
 
 class Connection(Struct, frozen=True):

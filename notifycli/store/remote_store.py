@@ -34,10 +34,10 @@ from notifycli.store.staged_values import scope_of
 from notifycli.store.transaction import Change, Kind, Trace
 
 if TYPE_CHECKING:
+    from notifycli.store import Inspection, Link, Location, Store
     from notifycli.store.outbox import Noted, NoticeState, Outbox, Scope
     from notifycli.store.settings import Vault
     from notifycli.store.staged_values import Locked, Staging
-    from notifycli.store.store import Inspection, Link, Location, Store
 
 T = TypeVar("T")
 _DONE, _REFUSED, _FORBIDDEN, _MISSING, _CONFLICT, _TOO_LARGE, _WRONG, _BROKEN, _BUSY = (

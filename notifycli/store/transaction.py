@@ -28,7 +28,7 @@ from notifycli.store.subscriptions import SubscriptionChanges
 from notifycli.store.tokens import TokenChanges
 
 if TYPE_CHECKING:
-    from notifycli.store.store import Cursor, Database
+    from notifycli.store import Cursor, Database
 
 Item = User | Inbox | Team
 Kind = Literal["account", "user", "inbox", "team"]

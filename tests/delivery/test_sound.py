@@ -33,7 +33,7 @@ from notifycli.events.event import Event, Message
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import TONES
-from notifycli.store.store import open_store
+from notifycli.store import open_store
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
 from tests.secrets.services import need, until

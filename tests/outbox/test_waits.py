@@ -10,8 +10,8 @@ import pytest
 from notifycli.delivery.channels import Channels, discard
 from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state
 from notifycli.rules.notifications import Channel
+from notifycli.store import Store, open_store
 from notifycli.store.outbox import NoticeState
-from notifycli.store.store import Store, open_store
 from tests.conftest import Json, Notifycli
 
 from .desk import Post, asked

@@ -30,7 +30,7 @@ from notifycli.rules.directory import Directory
 from notifycli.rules.layers import Preferences, links_conversations
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.replay import Account, Replay
-from notifycli.store.store import open_store
+from notifycli.store import open_store
 from tests.conftest import Notifycli
 from tests.rules.test_counts import replay_with, seen
 from tests.rules.worlds import ACCOUNTS, USERS, World, worlds

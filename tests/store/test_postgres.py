@@ -9,7 +9,7 @@ import pytest
 
 from notifycli.errors import TryAgainError
 from notifycli.rules.directory import User
-from notifycli.store.store import open_store
+from notifycli.store import open_store
 from tests.chatwoot.database import Postgres
 from tests.conftest import Notifycli
 

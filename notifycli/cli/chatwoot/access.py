@@ -45,7 +45,7 @@ from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
 from notifycli.secrets.keychain import get_secret, keep_secret, open_keychain
 from notifycli.secrets.token_format import Secret
-from notifycli.store.store import Store
+from notifycli.store import Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

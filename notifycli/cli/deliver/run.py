@@ -31,7 +31,7 @@ from notifycli.replay.scan import take_record
 from notifycli.replay.sources import STDIN, BadLines, Inputs, Record, read_records
 from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel
-from notifycli.store.store import Store
+from notifycli.store import Store
 
 if TYPE_CHECKING:
     from notifycli.cli.deliver.worker import DeliveryRun

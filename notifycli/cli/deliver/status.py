@@ -26,8 +26,8 @@ from notifycli.cli.times import in_words, now, to_the_minute
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.notifications import Channel, NotificationType
+from notifycli.store import Store
 from notifycli.store.outbox import Noted, NoticeState, Scope, StateCount
-from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -25,9 +25,9 @@ from notifycli.delivery.enqueue import Enqueuer, Fed
 from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError, UnavailableError
 from notifycli.replay.scan import take_record
 from notifycli.rules.notifications import Channel, channel_order
+from notifycli.store import Store
 from notifycli.store.outbox import FilePosition, Outbox, Scope
 from notifycli.store.received_events import AccountPlace
-from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from notifycli.delivery.channels import Channels, DeliveryReport

@@ -14,8 +14,8 @@ from notifycli.cli.output import show
 from notifycli.cli.session import Group, Session, find_user, plural
 from notifycli.cli.terminal import confirm, is_terminal
 from notifycli.rules.directory import User
+from notifycli.store import Store
 from notifycli.store.history import DirectoryStep, step_of
-from notifycli.store.store import Store
 from notifycli.store.transaction import Change
 
 _NAMED = 5

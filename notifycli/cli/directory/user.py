@@ -29,7 +29,7 @@ from notifycli.cli.output import show, show_one
 from notifycli.cli.session import NO_USERS_YET, Session, display_name, find_user
 from notifycli.errors import UsageError
 from notifycli.rules.directory import ROLES, Role, User
-from notifycli.store.store import Store
+from notifycli.store import Store
 
 app = group("The users of an account.")
 

@@ -60,7 +60,7 @@ from notifycli.replay.sources import STDIN, BadLines, Inputs
 from notifycli.rules.decision import Decision, Selection, join_fields
 from notifycli.rules.quiet_hours import zone_info
 from notifycli.rules.replay import Replay
-from notifycli.store.store import Store
+from notifycli.store import Store
 
 if TYPE_CHECKING:
     from notifycli.report.findings import Observations, People

@@ -54,8 +54,8 @@ from notifycli.rules.directory import User
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
+from notifycli.store import Store
 from notifycli.store.chatwoot_accounts import dashboard_urls
-from notifycli.store.store import Store
 
 
 def _moment(text: str) -> int:

@@ -26,13 +26,13 @@ from notifycli.errors import (
     TryAgainError,
     UsageError,
 )
-from notifycli.store.store import Inspection, damage_error
+from notifycli.store import Inspection, damage_error
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from notifycli.store import Cursor, Location, Parameters
     from notifycli.store.received_events import Received
-    from notifycli.store.store import Cursor, Location, Parameters
 
 T = TypeVar("T")
 

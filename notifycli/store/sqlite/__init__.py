@@ -24,7 +24,7 @@ from notifycli.errors import (
     TryAgainError,
     UsageError,
 )
-from notifycli.store.store import Inspection, Upgrade, damage_error
+from notifycli.store import Inspection, Upgrade, damage_error
 
 if TYPE_CHECKING:
     from notifycli.store.received_events import Received
