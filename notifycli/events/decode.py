@@ -114,8 +114,12 @@ _ESCAPE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _HEX = re.compile(rb"\\x([0-9A-Fa-f]{2})")
-_MAY_HOLD_ONE = re.compile(rb'event|"e[yw]|123, ?34,').search
-"""`"e` is how an object begins in base64, and 123, 34 in bytes."""
+_MAY_HOLD_ONE = re.compile(rb'event|"(?:e[yw]|W[3wy]|77u)|123, ?34,').search
+"""`"e` is how an object begins in base64, `"W` a list, and 123, 34 in bytes."""
+_BASE64 = (b"ey", b"ew", b"W3", b"Ww", b"Wy", b"77")
+"""How JSON begins in base64; the last is a byte order mark."""
+_FOR_ADDRESSES = bytes.maketrans(b"-_", b"+/")
+_BOM = b"\xef\xbb\xbf"
 _BYTES = re.compile(rb"\[(?:(?:[1-9]?\d|1\d\d|2[0-4]\d|25[0-5])(?:, ?|\]))+\Z").match
 
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -200,10 +204,20 @@ def _bodies(node: bytes | Raw, depth: int) -> list[Body]:
 
 
 def _bodies_of_text(inner: bytes | None, depth: int) -> list[Body]:
-    try:
-        return [] if inner is None else decode_mended(inner, lambda it: _bodies(it, depth - 1))
-    except msgspec.DecodeError:
-        return []  # a text that only looks like JSON
+    for _ in range(_DEEPEST):
+        if inner is None:
+            break
+        try:
+            return decode_mended(inner, lambda it: _bodies(it, depth - 1))
+        except msgspec.DecodeError:
+            inner = _from_next_object(inner)
+    return []  # a text that only looks like JSON
+
+
+def _from_next_object(text: bytes) -> bytes | None:
+    """Return a text without the first object, which is not all that a log has written there."""
+    start = text.find(b'{"', 1)
+    return None if start < 0 else text[start:]
 
 
 def _bodies_of_object(node: bytes | Raw, fields: Fields, depth: int) -> list[Body]:
@@ -291,15 +305,21 @@ def _json_in(raw: Raw | bytes) -> bytes | None:
     string = bytes(raw).lstrip()[:1] == b'"'
     text = _decode_string(raw).encode(errors="replace") if string else bytes(_decode_bytes(raw))
     text = without_hex(text.strip())
-    if text[:2] in (b"ey", b"ew"):
+    if text[:2] in _BASE64:
         try:
-            text = b64decode(text, validate=True)
+            text = _from_base64(text)
         except ValueError:
             return None
     if text[:1] in (b"{", b"["):
         return text
     start, end = text.find(b'{"'), text.rfind(b"}")
     return text[start : end + 1] if 0 < start < end else None
+
+
+def _from_base64(text: bytes) -> bytes:
+    """Read base64 as mail or addresses have it, too: over lines, unpadded. Raises `ValueError`."""
+    text = b"".join(text.split()).translate(_FOR_ADDRESSES).rstrip(b"=")
+    return b64decode(text + b"=" * (-len(text) % 4), validate=True).removeprefix(_BOM).strip()
 
 
 def without_hex(text: bytes) -> bytes:

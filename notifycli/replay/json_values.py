@@ -27,7 +27,9 @@ _BETWEEN = re.compile(rb"[\s,\x1e]*+")
 _SCALAR = re.compile(rb"[^\s,\]]++")
 _REST_OF_LINE = re.compile(rb"[^\n]*+(\n|\Z)")
 _HEX = re.compile(rb"(?<!\\)\\x")
-_OBJECT = re.compile(rb'\{\s*"|\[\s*\{')
+_OBJECT = re.compile(rb'\{\s*"|\[\s*\{\s*"')
+_UP_TO_OBJECT = re.compile(rb'(?:(?!\{\s*"|\[\s*\{\s*").)*+', re.DOTALL)
+_IN_QUOTES = re.compile(rb'"\s*[{\[](?:[^"\\\n]|\\.)*+"')
 _OPEN = {ord("}"): ord("{"), ord("]"): ord("[")}
 """What each bracket closes."""
 _BEFORE_ONE_MORE = b"[,:"
@@ -76,14 +78,14 @@ def split_values(blocks: Iterable[bytes]) -> Iterator[JSONValue]:
     A line that begins no value is given as it is. What breaks off is a fault, after which it goes
     on with the next value that begins as far from the left.
     """
-    splitter = _Splitter()
-    for block in blocks:
-        yield from splitter.feed(block)
-    yield from splitter.finish()
+    return _Splitter(_REST_OF_LINE).split(blocks)
 
 
 def objects_in(line: bytes) -> list[bytes]:
-    """Return the JSON objects and arrays of a line that has something around them, as logs have."""
+    """Return the JSON objects and arrays of a line that has something around them, as logs have.
+
+    Of a line that has none, those in texts: such a text, with its quotation marks.
+    """
     found = _OBJECT.search(line)
     if found is not None and rb"{\x22" in line[found.start() :]:
         line = _HEX.sub(rb"\\\\x", line)  # Of a text in an object, which can't have such escapes.
@@ -91,15 +93,18 @@ def objects_in(line: bytes) -> list[bytes]:
         line = without_hex(line)
         found = _OBJECT.search(line)
     if found is None:
-        return []
-    values = split_values([line[found.start() :]])
-    return [value.text for value in values if not value.fault and value.text[:1] in (b"{", b"[")]
+        return _IN_QUOTES.findall(line)
+    values = _Splitter(_UP_TO_OBJECT).split([line[found.start() :]])
+    texts = (value.text for value in values if not value.fault)
+    return [text for text in texts if text[:1] == b"[" or _OBJECT.match(text)]
 
 
 class _Splitter:
     """Splits a text that comes block by block."""
 
-    def __init__(self) -> None:
+    def __init__(self, between: re.Pattern[bytes]) -> None:
+        """`between` matches what is no value, up to where one may begin."""
+        self._no_value = between
         self._text = bytearray()
         self._line = 1
         """The line in which what is counted so far ends."""
@@ -118,14 +123,12 @@ class _Splitter:
         self._next = b""
         """After a value that breaks off: what the next one begins with."""
 
-    def feed(self, block: bytes) -> Iterator[JSONValue]:
-        """Return the values that are complete with another block."""
-        self._text += block
-        yield from self._values(final=False)
-        self._forget(self._start if self._open else self._place)
-
-    def finish(self) -> Iterator[JSONValue]:
-        """Return what is left when nothing more comes."""
+    def split(self, blocks: Iterable[bytes]) -> Iterator[JSONValue]:
+        """Return the values, each as soon as it is complete."""
+        for block in blocks:
+            self._text += block
+            yield from self._values(final=False)
+            self._forget(self._start if self._open else self._place)
         yield from self._values(final=True)
         if self._in_array:
             yield JSONValue(self._array, b"", "the array that begins here has no end")
@@ -167,7 +170,9 @@ class _Splitter:
         return True
 
     def _line_or_scalar(self, first: bytes, *, final: bool) -> JSONValue | bool:
-        pattern = _TOKEN if first == b'"' else _SCALAR if self._in_array else _REST_OF_LINE
+        pattern = _SCALAR if self._in_array else self._no_value
+        if first == b'"' and pattern is not _UP_TO_OBJECT:
+            pattern = _TOKEN
         end = _end(pattern.match(self._text, self._place))
         self._start = self._place
         if end == len(self._text) and not final:

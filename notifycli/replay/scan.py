@@ -34,6 +34,7 @@ _MOST_READERS = 8
 _DEEPEST = 8
 _PART = 1 << 21
 _BUFFER = 1 << 20
+_BETWEEN_VALUES = b" \t\r\n,\x1e"
 
 
 def start_pass(
@@ -145,7 +146,7 @@ def salvage(
         if not parts:
             return [], []
     else:
-        parts = [one for one in objects_in(text) if one != text.strip()]
+        parts = _objects_among(text)
     if not parts or not depth:
         return [], [str(error)]
     taken: list[T] = []
@@ -158,6 +159,19 @@ def salvage(
             taken += more[0]
             faults += more[1]
     return taken, faults
+
+
+def _objects_among(text: bytes) -> list[bytes]:
+    """Return the objects of a line that is none; of a line of text, those that may be events.
+
+    What a log says of a request beside its body, as the headers, is no fault.
+    """
+    whole = text.strip()
+    objects = [one for one in objects_in(text) if one != whole]
+    bare = [len(one.translate(None, _BETWEEN_VALUES)) for one in (whole, *objects)]
+    if bare[0] == sum(bare[1:]):
+        return objects
+    return [one for one in objects if b"event" in one] or objects
 
 
 class Fault(Struct, array_like=True):

@@ -110,8 +110,8 @@ def file_errors(place: str) -> Iterator[None]:
 
 
 _TAR = slice(257, 262)
-_MAY_HOLD_EVENTS = re.compile(rb'\{\s*\\?"|\\"event|"e[yw]').search
-"""An object, plain or in a text, or in base64."""
+_MAY_HOLD_EVENTS = re.compile(rb'\{\s*\\?"|\{\\x22|\\"event|"e[yw]').search
+"""An object, plain or in a text, in nginx's escapes, or in base64."""
 
 
 PACKED = b"\x93notifycli facts "
@@ -207,7 +207,7 @@ def _csv(head: bytes) -> Foreign | None:
     with_body = next(filter(_CELL, (header, *rows)), None)
     if with_body is None:
         alike = columns > 0 and len(rows) > 1 and rows[0].count(separator) == columns
-        return Foreign("CSV, not JSON") if alike else None
+        return Foreign("CSV, not JSON") if alike and not may_hold_events(head) else None
     # Before the first body there is seldom a separator inside a cell.
     found = _CELL(with_body)
     column = with_body[: found.end() if found else 0].count(separator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64encode, encodebytes, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,10 @@ from tests.events.bodies import BODIES, CONVERSATION, FORGERY, MESSAGE, UNKNOWN
 
 Json = dict[str, Any]
 HELLO = json.dumps(MESSAGE)
+ODD = json.dumps({"odd": "~~~???>>>", **MESSAGE}, ensure_ascii=False).replace(
+    "~", "\N{LATIN SMALL LETTER Y WITH DIAERESIS}"
+)
+CRLF = b"\r\n"
 
 
 def read(line: Any, number: int = 1) -> Event:
@@ -50,6 +54,7 @@ ENVELOPES: list[tuple[str, Any]] = [
     ("docker's log", {"log": HELLO + "\n", "stream": "stdout", "time": "2026-03-03T10:00:00Z"}),
     ("a log shipper's message", {"@timestamp": "2026-03-03T10:00:00Z", "message": HELLO}),
     ("… with something before it", {"log": f"POST /hook 200 {HELLO}\n", "stream": "stdout"}),
+    ("… with another object before it", {"log": f'{{"a": {{"b": 1}}}} got {HELLO}', "time": "1"}),
     ("… in colours", {"log": f"\x1b[36m{HELLO}\x1b[0m\n", "stream": "stdout"}),
     ("nginx", {"request_body": HELLO, "status": 200}),
     ("… with its own escapes", {"request_body": HELLO.replace('"', "\\x22")}),
@@ -60,6 +65,15 @@ ENVELOPES: list[tuple[str, Any]] = [
         "… in base64",
         {"body": b64encode(HELLO.encode()).decode(), "isBase64Encoded": True},
     ),
+    ("… of a list", {"body": b64encode(f"[{HELLO}]".encode()).decode()}),
+    ("… of a list that is laid out", {"body": b64encode(f"[\n {HELLO}\n]".encode()).decode()}),
+    ("… of a text with a byte order mark", {"body": b64encode(f"\ufeff{HELLO}".encode()).decode()}),
+    ("… over lines, as of mail", {"body": encodebytes(HELLO.encode()).decode()}),
+    (
+        "… over the lines of Windows",
+        {"body": CRLF.join(encodebytes(HELLO.encode()).split(b"\n")).decode()},
+    ),
+    ("… for addresses, unpadded", {"body": urlsafe_b64encode(ODD.encode()).decode().rstrip("=")}),
     ("a queue's records", {"Records": [{"messageId": "1", "body": HELLO}]}),
     ("a push of a cloud", {"message": {"data": b64encode(HELLO.encode()).decode()}}),
     ("a request that was recorded", {"request": {"body": MESSAGE}, "response": {"body": "ok"}}),

@@ -38,6 +38,13 @@ def each(wrap: Callable[[Any], Any]) -> Container:
     return lambda bodies: json_lines([wrap(body) for body in bodies])
 
 
+def nginx(bodies: list[Json]) -> bytes:
+    """Its log, with the escapes that it makes unless told otherwise."""
+    texts = [json.dumps(body).replace("\\", "\\x5C").replace('"', "\\x22") for body in bodies]
+    before = '192.0.2.7 - - [03/Mar/2026:10:00:00 +0000] "POST / HTTP/1.1" 200 2'
+    return "".join(f'{before} "{text}" "-"\n' for text in texts).encode()
+
+
 def laid_out(bodies: list[Json]) -> bytes:
     return "\n".join(json.dumps(body, indent=2) for body in bodies).encode()
 
@@ -97,6 +104,12 @@ CONTAINERS: dict[str, Container] = {
     "text before": prefixed("2026-03-03T10:00:00Z INFO [hook] {id=4} received: "),
     "docker compose": prefixed("\x1b[36mreceiver-1  |\x1b[0m ", "\x1b[0m"),
     "syslog": prefixed("<13>Mar  3 10:00:00 desk hook[77]: "),
+    "headers before it, and more after it": prefixed('h={"a":{"b":1}} body=', ' in={"ms":3}'),
+    "nginx": nginx,
+    "logfmt": lambda b: "".join(
+        f"msg=got body={json.dumps(json.dumps(x))} n=1\n" for x in b
+    ).encode(),
+    "zeros between": lambda bodies: json_lines(bodies).replace(b"\n", b"\0"),
     "journald": each(lambda b: {"__CURSOR": "s=1", "PRIORITY": "6", "MESSAGE": json.dumps(b)}),
     "docker's own": each(lambda b: {"log": json.dumps(b) + "\n", "stream": "stdout"}),
     "records of a queue": lambda b: json_lines([{"Records": [{"body": json.dumps(x)} for x in b]}]),

@@ -136,6 +136,9 @@ IN_A_LINE: list[tuple[str, str, list[str]]] = [
     ("colours around it", '\x1b[36mdesk |\x1b[0m {"a":1}\x1b[0m', ['{"a":1}']),
     ("a comma after it", '{"a":1},', ['{"a":1}']),
     ("several", '{"a":1}{"b":2} {"c":3}', ['{"a":1}', '{"b":2}', '{"c":3}']),
+    ("several, with text between", 'h={"a":1} b={"b":2} c', ['{"a":1}', '{"b":2}']),
+    ("… with zeros between", '{"a":1}\0{"b":2}\0\0{"c":3}\0', ['{"a":1}', '{"b":2}', '{"c":3}']),
+    ("an object in quotes", r'm="a b" body="{\"a\":\"\\\"\"}" n=1', [r'"{\"a\":\"\\\"\"}"']),
     ("a list", 'got [{"a":1},{"b":2}]', ['{"a":1}', '{"b":2}']),
     (
         "nginx's own escapes",

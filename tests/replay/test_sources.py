@@ -159,12 +159,13 @@ def test_faults_are_told_with_their_lines_wherever_they_are(tmp_path: Path) -> N
         "a.json": json.dumps([MESSAGE, bad], indent=1).encode(),
         "b.zip": zipped([bad], ("note.txt", b"hello")),
         "c.log": b"INFO started\nINFO " + json_lines([bad]),
+        "c2.log": json_lines([{"no": 1}, MESSAGE]).replace(b"\n", b" "),
         "d.jsonl": json_lines([{"Records": [{"body": bad}, {"body": MESSAGE}, {"body": bad}]}]),
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     events, told = read(*(tmp_path / name for name in files))
-    assert [event.name for event in events] == ["message_created"] * 2
+    assert [event.name for event in events] == ["message_created"] * 3
     line = json.dumps([MESSAGE, bad], indent=1).split('"conversation_created"')[0].count("\n")
     fault = "conversation_created that names no conversation"
     assert told == [
@@ -173,6 +174,7 @@ def test_faults_are_told_with_their_lines_wherever_they_are(tmp_path: Path) -> N
         f"{tmp_path}/b.zip/log/000.json:1: {fault}",
         f"{tmp_path}/c.log:1: no JSON object: JSON is malformed: invalid character (byte 0)",
         f"{tmp_path}/c.log:2: {fault}",
+        f'{tmp_path}/c2.log:1: no "event" with the name of what happened',
         f"{tmp_path}/d.jsonl:1: {fault}",
         f"{tmp_path}/d.jsonl:1: {fault}",
     ]
