@@ -12,6 +12,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 import msgspec
 from msgspec import Struct, field
@@ -20,7 +21,7 @@ from notifycli import __version__
 from notifycli.delivery.channels import Channels
 from notifycli.errors import DataError
 from notifycli.events.content import Said, event_key, read_said, wait_key
-from notifycli.events.decode import decode_event
+from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.decision import Decision, RecipientFields, Selection, join_fields
@@ -43,6 +44,7 @@ _REFRESH_SECONDS = 1.0
 _MOST_NAMED = 100
 """The conversations that a digest tells of one by one."""
 _LONGEST_LINE = 200
+_NOT_KEPT = Said(text="[not kept here any more]")
 
 
 class _Packed(Struct, array_like=True):
@@ -130,12 +132,15 @@ class Enqueuer:
         self._room = terms.limit
         self._asked: dict[tuple[int, int], Said] = {}
         """What the customers say who wait for a reply, by account and conversation."""
+        self._taken_over: set[int] = set()
+        """Accounts of the log of several hosts, gone on with from what another has kept."""
         self._overtaken: set[bytes] = set()
         """What tells of waits that have ended, by the keys of events."""
         self.fed = Fed()
 
     def resume(self, account: int, state: AccountState) -> None:
-        """Go on with an account from what another process has kept of it."""
+        """Go on with an account of the store's log from what another process has kept of it."""
+        self._taken_over.add(account)
         self.replay.account(account).resume(state)
 
     def fold(self, line: bytes, number: int, account: int | None = None) -> None:
@@ -187,14 +192,20 @@ class Enqueuer:
 
     def _take_due(self, due: Due) -> None:
         """Keep the notices that a deadline leads to."""
-        if due.user:
-            said = self._tell(due)
-        else:
-            said = self._asked.get((due.account or 0, due.conversation or 0), Said())
+        told = self._tell(due) if due.user else None
         evaluation = self.replay.evaluate(due)
         fired = [] if evaluation is None else self._selected(evaluation)
         if fired:
-            self._keep(fired, due, due.at, b"", said)
+            self._keep(fired, due, due.at, b"", told or self._question(due))
+
+    def _question(self, due: Due) -> Said:
+        """Return what a customer says who waits for a reply."""
+        account, conversation = due.account or 0, due.conversation or 0
+        asked = self._asked.get((account, conversation))
+        if asked is None and account in self._taken_over:
+            # What another process has kept holds no texts, but the number of the event.
+            asked = _read_again(self._store.received.body(account, due.line), due)
+        return asked or _NOT_KEPT
 
     def _wait(self, event: Event) -> tuple[int, int, int] | None:
         """Return account, conversation and beginning of the wait that runs where an event is."""
@@ -367,6 +378,18 @@ class Enqueuer:
             self._room -= 1
         self._identities.add(identity)
         self._entries.append((entry, decision))
+
+
+def _read_again(body: str | None, due: Due) -> Said | None:
+    """Read what the customer's message says that a deadline goes back to; `None` if that's gone."""
+    if body is None:
+        return None
+    line = body.encode()
+    with suppress(EventError):
+        event = decode_event(line, due.line)
+        if (event.conversation, event.message_id) == (due.conversation, due.message_id):
+            return read_said(line, event)
+    return None
 
 
 def _entry(decision: Decision, event: Event, key: bytes, said: Said) -> OutboxEntry:

@@ -88,6 +88,10 @@ class Received(Protocol):
         """
         ...
 
+    def body(self, account: int, event: int) -> str | None:
+        """Return the body of an account's event by its number; `None` if it isn't there."""
+        ...
+
     def count(self) -> int:
         """Count the events."""
         ...

@@ -111,14 +111,6 @@ def test_who_starts_again_tells_of_what_came_due_meanwhile_and_of_nothing_twice(
     assert log.wait() == []
 
 
-def test_who_takes_over_from_what_was_kept_tells_of_it(log: Log) -> None:
-    log.take(asked(100, ago=301, text="Hello?"))
-    kept = pack_state(log.enqueuer.replay.account(1).state)
-    log.begin()
-    log.enqueuer.resume(1, unpack_state(kept))
-    assert [one[0] for one in log.wait()] == ["conversation_waiting"]
-
-
 def test_who_changes_their_mind_goes_by_the_new_time(log: Log, waiting: Notifycli) -> None:
     log.take(asked(100, ago=200, text="Hello?"))
     assert log.wait() == []

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ from starlette.testclient import TestClient
 
 from notifycli.cli.deliver.source import Followed, LogFollower
 from notifycli.delivery import enqueue
-from notifycli.delivery.enqueue import pack_state
+from notifycli.delivery.channels import Channels, discard
+from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state
 from notifycli.errors import TryAgainError, UsageError
 from notifycli.rules.notifications import Channel
 from notifycli.rules.state import AccountState
@@ -29,9 +30,11 @@ from notifycli.secrets.token_format import Secret
 from notifycli.server.journal import StoredLog
 from notifycli.server.webhooks import WebhookReceiver
 from notifycli.store import Store, locate, open_store
+from notifycli.store.outbox import EVERY_CHANNEL
 from notifycli.store.received_events import AccountPlace, Arrival, KeptState, Place
 from tests.chatwoot.database import Postgres
 from tests.conftest import DESK, Notifycli
+from tests.outbox.desk import Post
 from tests.server.webhooks import SECRET, body, signed
 
 from .contract.test_outbox import entry
@@ -221,6 +224,44 @@ def test_one_account_alone_is_taken_where_one_is_named(url: str, hosts: list[Sto
     assert [body for body, *_ in followed(url, only=2)] == ['{"n":1}']
 
 
+@pytest.mark.parametrize(
+    ("forgotten", "text"),
+    [
+        pytest.param(False, "message 100", id="what the customer wrote, which the log has"),
+        pytest.param(True, "[not kept here any more]", id="that the log has it no longer"),
+    ],
+)
+def test_who_takes_over_tells_of_a_wait(
+    url: str,
+    notifycli: Notifycli,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    forgotten: bool,
+    text: str,
+) -> None:
+    Post().install(monkeypatch)
+    notifycli.ok("directory", "import", "-", "--db", url, stdin=json.dumps(DESK).encode())
+    notifycli.ok("prefs", "set", "email.waiting=on", "waiting_after=5m", "-u", "7", "--db", url)
+    with open_store(url) as store:
+        hosts = [
+            Enqueuer(store, 1, Terms(), Channels(store, frozenset({Channel.EMAIL}), discard))
+            for _ in range(2)
+        ]
+        store.received.write([message(100, 42, ago=400)])
+        (event,) = store.received.read(1, Place(), 100)
+        hosts[0].take(event.body.encode(), event.place.event, 1)
+        state = pack_state(hosts[0].replay.account(1).state)
+        store.received.lease("one")
+        store.outbox.write([], 5, reached=[AccountPlace(1, "one", event.place, state)])
+        if forgotten:
+            store.received.tidy(0)
+        hosts[1].resume(1, unpack_state(state))
+        hosts[1].pass_to(time.time_ns() // 1_000)
+        hosts[1].write()
+        (told,) = store.outbox.turn("a", [], 9, EVERY_CHANNEL, store.outbox.now(), 9, renew=False)
+    assert (told.type, told.message_id, told.text) == ("conversation_waiting", 100, text)
+
+
 class Hosts:
     """Processes that deliver from one store, and post what they send to one file."""
 
@@ -269,8 +310,8 @@ class Hosts:
         return (self._program.folder / "told").read_text()
 
 
-def message(number: int, conversation: int, *, assigned: bool = True) -> Arrival:
-    now = datetime.now(UTC).isoformat()
+def message(number: int, conversation: int, *, assigned: bool = True, ago: int = 0) -> Arrival:
+    now = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
     carried: dict[str, object] = {"id": conversation, "inbox_id": 3, "status": "open"}
     if assigned:
         carried["meta"] = {"assignee": {"id": 7}}

@@ -127,6 +127,14 @@ class PostgreSQLReceived:
             # What was delivered is in the outbox, and is not sent again.
             self._database.execute(_BEGIN_ANEW)
 
+    def body(self, account: int, event: int) -> str | None:
+        """Return the body of one."""
+        with self._database.errors():
+            row = self._database.execute(
+                "SELECT body FROM received WHERE id = ? AND account_id = ?", (event, account)
+            ).fetchone()
+        return None if row is None else str(row[0])
+
     def count(self) -> int:
         """Count them."""
         with self._database.errors():
