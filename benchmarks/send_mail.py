@@ -23,8 +23,7 @@ from pathlib import Path
 from benchmarks.frame import Done, Race, Way, WrongError
 from notifycli.delivery.channels import Delivered
 from notifycli.delivery.email_channel import EmailSender
-from notifycli.delivery.email_message import Branding, MailText, sender, write
-from notifycli.delivery.email_templates import Templates
+from notifycli.delivery.email_message import Branding, MailText, Templates, sender, write
 from notifycli.delivery.smtp import MailServer, Security
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import Notice

@@ -31,7 +31,7 @@ from notifycli.store import Store
 from notifycli.store.outbox import Notice
 
 if TYPE_CHECKING:
-    from notifycli.delivery.email_templates import TemplateFile
+    from notifycli.delivery.email_message import TemplateFile
 
 app = group("E-mail: a test, templates, previews.")
 
@@ -152,7 +152,7 @@ def email_templates(
     user, desk, conversation, contact, author, inbox, text, time, link, settings; in layouts also
     subject and notice. Keep only those that you change: the others stay the built-in ones.
     """
-    from notifycli.delivery.email_templates import copy_to, own_or_builtin  # noqa: PLC0415
+    from notifycli.delivery.email_message import copy_to, own_or_builtin  # noqa: PLC0415
 
     session = session_of(ctx)
     if copy is not None:

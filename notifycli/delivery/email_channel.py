@@ -20,9 +20,9 @@ from notifycli.delivery.email_message import (
     Branding,
     ascii_domain,
     compose,
+    own_or_builtin,
     sender,
 )
-from notifycli.delivery.email_templates import own_or_builtin
 from notifycli.delivery.smtp import (
     PORTS,
     SECONDS,

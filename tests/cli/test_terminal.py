@@ -17,7 +17,7 @@ import pytest
 from rich.cells import cell_len
 
 from notifycli.cli.session import CONNECT
-from notifycli.delivery.email_templates import BUILTIN
+from notifycli.delivery.email_message import BUILTIN
 from notifycli.rules.notifications import TYPES
 from tests.conftest import Notifycli, Program, lines
 

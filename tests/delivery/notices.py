@@ -6,8 +6,7 @@ from typing import Any
 
 import msgspec
 
-from notifycli.delivery.email_message import Branding, sender
-from notifycli.delivery.email_templates import Templates
+from notifycli.delivery.email_message import Branding, Templates, sender
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import Leased, Notice
 

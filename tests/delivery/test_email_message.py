@@ -16,8 +16,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.delivery.email_message import AddressError, compose, mailbox, sender, write
-from notifycli.delivery.email_templates import FIELDS, Templates, copy_to, names
+from notifycli.delivery.email_message import (
+    FIELDS,
+    AddressError,
+    Templates,
+    compose,
+    copy_to,
+    mailbox,
+    names,
+    sender,
+    write,
+)
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.rules.notifications import TYPES, NotificationType
 
