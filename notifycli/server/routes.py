@@ -14,7 +14,7 @@ from notifycli.chatwoot.preference_sync import FLAGS, UI_SETTINGS, NotificationS
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import KEYS
-from notifycli.server import handlers, remote_end, schemas
+from notifycli.server import handlers, schemas
 from notifycli.server.handlers import Call
 from notifycli.server.middleware import Failure
 from notifycli.store import Store, remote_format
@@ -176,7 +176,7 @@ OPERATIONS = (
     Operation(
         ("GET",),
         remote_format.ACCOUNT,
-        remote_end.show_account,
+        handlers.show_account,
         "The account as it is: directory, preferences, presets.",
         remote_format.AccountCopy,
         refuses=_ADMINISTRATOR,
@@ -185,7 +185,7 @@ OPERATIONS = (
     Operation(
         ("GET",),
         remote_format.HISTORY,
-        remote_end.list_changes,
+        handlers.list_changes,
         "What was changed in the account, the newest first.",
         remote_format.Past,
         refuses=_ADMINISTRATOR,
@@ -194,7 +194,7 @@ OPERATIONS = (
     Operation(
         ("GET",),
         remote_format.NOTICES,
-        remote_end.list_notices,
+        handlers.list_notices,
         "What the outbox has of the account.",
         remote_format.Notices,
         refuses=_ADMINISTRATOR,
@@ -203,7 +203,7 @@ OPERATIONS = (
     Operation(
         ("GET",),
         remote_format.EVENTS,
-        remote_end.list_events,
+        handlers.list_events,
         "The events of the account that were received.",
         remote_format.Events,
         refuses=_ADMINISTRATOR,
@@ -212,7 +212,7 @@ OPERATIONS = (
     Operation(
         ("GET",),
         remote_format.EVENTS_OF_ONE,
-        remote_end.list_events,
+        handlers.list_events,
         "The events of one conversation that were received.",
         remote_format.Events,
         refuses=_ADMINISTRATOR,
@@ -221,7 +221,7 @@ OPERATIONS = (
     Operation(
         ("POST",),
         remote_format.CHANGES,
-        remote_end.change_account,
+        handlers.change_account,
         "Change the account, all or nothing, if it is still of that revision.",
         remote_format.Changed,
         remote_format.ChangeSet,

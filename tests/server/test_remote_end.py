@@ -114,7 +114,7 @@ def serving(
 
 @pytest.fixture
 def keychain(keychain: MemoryKeychain, monkeypatch: pytest.MonkeyPatch) -> MemoryKeychain:
-    for user in ("server.remote_end", "cli.token"):
+    for user in ("server.handlers", "cli.token"):
         monkeypatch.setattr(f"notifycli.{user}.open_keychain", lambda **_: keychain)
     return keychain
 
@@ -275,8 +275,8 @@ def test_a_log_that_is_too_long_is_told_from_its_end(
     far: Far, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far.desk.write_events("events.jsonl", EVENTS)
-    monkeypatch.setattr("notifycli.server.remote_end.MOST_EVENT_BYTES", len(lines(EVENTS[1:])))
-    monkeypatch.setattr("notifycli.server.remote_end.MOST_CHANGED_VALUES", 1)
+    monkeypatch.setattr("notifycli.server.handlers.MOST_EVENT_BYTES", len(lines(EVENTS[1:])))
+    monkeypatch.setattr("notifycli.server.handlers.MOST_CHANGED_VALUES", 1)
     far("prefs", "set", "audio=all", "push.mention=on", "-u", "jane@example.com")
     far("prefs", "set", "audio=none", "-u", "jane@example.com")
     told = far("why", "-u", "jane@example.com")
@@ -284,8 +284,8 @@ def test_a_log_that_is_too_long_is_told_from_its_end(
     assert {one["message_id"] for one in told.records} == {2, 3}
     assert "its log is longer: these are the last 2 events" in told.stderr
     far.desk.write_events("events-2026-03-02.jsonl", EVENTS[:1])
-    monkeypatch.setattr("notifycli.server.remote_end.MOST_EVENT_BYTES", 1 << 20)
-    monkeypatch.setattr("notifycli.server.remote_end.MOST_READ_BYTES", len(lines(EVENTS)))
+    monkeypatch.setattr("notifycli.server.handlers.MOST_EVENT_BYTES", 1 << 20)
+    monkeypatch.setattr("notifycli.server.handlers.MOST_READ_BYTES", len(lines(EVENTS)))
     assert "these are the last 3 events" in far("why", "-u", "jane@example.com").stderr
     assert [one["new"] for one in far("prefs", "history").records] == ["none"]
     assert "tells the newest changes alone, 1 of them" in far("prefs", "history").stderr
