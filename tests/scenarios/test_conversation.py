@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from notifycli.cli.why.conversation import event_words
 from notifycli.events.event import Event, Message
-from notifycli.report.timeline import event_words
 from tests.scenarios.browser import Browser, needs_chromium
 from tests.scenarios.desk import ASSIGNED, MESSAGE, Desk, Json
 
