@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import chain
 from typing import NamedTuple
 
@@ -57,8 +58,11 @@ def lines_by_block(blocks: Iterable[bytes]) -> Iterator[list[bytes | None]]:
     parts: list[bytes] = []
     length = 0
     for block in blocks:
-        lines: list[bytes | None] = [*block.split(b"\n")]
-        first, last = lines[0] or b"", lines.pop() or b""
+        # `split` would look at every single byte.
+        pieces = BytesIO(block).readlines()
+        rest = pieces.pop() if pieces and not block.endswith(b"\n") else b""
+        lines: list[bytes | None] = [piece[:-1] for piece in pieces]
+        first = pieces[0][:-1] if pieces else rest
         length += len(first)
         if length > LONGEST_LINE:
             parts.clear()
@@ -67,7 +71,7 @@ def lines_by_block(blocks: Iterable[bytes]) -> Iterator[list[bytes | None]]:
         if lines:
             lines[0] = b"".join(parts) if length <= LONGEST_LINE else None
             yield lines
-            parts, length = [last], len(last)
+            parts, length = [rest], len(rest)
     if length:
         yield [b"".join(parts) if length <= LONGEST_LINE else None]
 
