@@ -5,10 +5,10 @@
 | `http` | one request, with time-outs and retries; where a token may go |
 | `client` | the answers as types, the refusals in words |
 | `account` | an account's connection, and whose tokens we hold |
-| `login`, `user_tokens` | tokens kept, fetched and rotated |
+| `user_tokens` | tokens kept at a login, fetched and rotated |
 | `preference_sync` | preferences here and there: what differs, and who changed it |
-| `pull`, `push` | what the commands do, user by user |
-| `past`, `message_list`, `export` | what happened, by the API, its lists, and the database |
+| `pull_and_push` | what the commands do, user by user |
+| `api_history`, `export` | what happened, by the API and its lists, and by the database |
 | `activity`, `rebuild` | the sentences of a conversation, and the events behind them |
 | `stream` | what happens, by the live socket |
 | `compare` | what Chatwoot did, and what our rules say of the same |

@@ -107,7 +107,7 @@ def _translate(
     text = begin[0][2] if begin else b""
     if b'"event"' in text or not (b'"message_type"' in text or b'"payload"' in text):
         return blocks
-    from notifycli.chatwoot.message_list import events_of_listing  # noqa: PLC0415 - webhooks send none
+    from notifycli.chatwoot.api_history import events_of_listing  # noqa: PLC0415 - webhooks send none
     from notifycli.cli.chatwoot.past_events import say_inexact  # noqa: PLC0415
 
     with session.store() as store:

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifycli.chatwoot.account import Desk
-from notifycli.chatwoot.pull import pull
-from notifycli.chatwoot.push import diff, push
+from notifycli.chatwoot.pull_and_push import diff, pull, push
 from notifycli.rules.preferences import Layer
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenWish

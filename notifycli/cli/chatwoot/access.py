@@ -23,8 +23,16 @@ from notifycli.chatwoot.account import (
     the_desk,
 )
 from notifycli.chatwoot.client import role_of
-from notifycli.chatwoot.login import find_connection, keep, logout, look
-from notifycli.chatwoot.user_tokens import PlatformApi, fetch_tokens, learn_agents, rotate
+from notifycli.chatwoot.user_tokens import (
+    PlatformApi,
+    fetch_tokens,
+    find_connection,
+    keep,
+    learn_agents,
+    logout,
+    look,
+    rotate,
+)
 from notifycli.cli.command import (
     SOME_USERS,
     USER,

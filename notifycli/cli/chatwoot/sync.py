@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from notifycli.chatwoot.pull import pull, read_there
-from notifycli.chatwoot.push import diff, push
+from notifycli.chatwoot.pull_and_push import diff, pull, push, read_there
 from notifycli.cli.chatwoot.access import UNDONE, DryRun, desk_of, desk_users, finish, progress
 from notifycli.cli.command import USERS, command_class, examples, part, session_of
 from notifycli.cli.output import show
