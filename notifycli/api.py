@@ -15,12 +15,12 @@ import msgspec
 from notifycli.documents.directory_document import directory_of, faults_of
 from notifycli.documents.directory_document import read_directory as read_document
 from notifycli.documents.preference_document import PreferenceDocument
-from notifycli.documents.preference_entries import References, references_of
+from notifycli.documents.preference_entries import References
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Event
 from notifycli.rules.decision import Decision
-from notifycli.rules.directory import Directory
+from notifycli.rules.directory import Directory, references_of
 from notifycli.rules.layers import Preferences
 from notifycli.rules.replay import Replay
 

@@ -18,7 +18,6 @@ from msgspec import Struct
 
 from notifycli.documents.directory_document import directory_of, faults_of, read_directory
 from notifycli.documents.preference_document import PLACES, PreferenceDocument
-from notifycli.documents.preference_entries import references_of
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import (
@@ -32,7 +31,7 @@ from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_mome
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.sources import PACKED
 from notifycli.rules.decision import Decision, Outcome
-from notifycli.rules.directory import Directory, is_id
+from notifycli.rules.directory import Directory, is_id, references_of
 from notifycli.rules.expectation import Record, compare, matches, read_expected
 from notifycli.rules.layers import Preferences, Wish, overlaid
 from notifycli.rules.notifications import SHORT_NAMES

@@ -62,17 +62,17 @@ _NEEDED = {
 }
 """What of it a command, or all commands of a group, may import before they do anything."""
 _CEILINGS = {
-    "": 62,
-    "--help": 24,
-    "--version": 24,
-    "TAB": 38,
-    "prefs get": 30,
-    "prefs list": 30,
-    "prefs set": 36,
-    "prefs unset": 36,
-    "simulate": 62,
-    "test": 68,
-    "user": 36,
+    "": 50,
+    "--help": 18,
+    "--version": 18,
+    "TAB": 28,
+    "prefs get": 26,
+    "prefs list": 26,
+    "prefs set": 31,
+    "prefs unset": 31,
+    "simulate": 48,
+    "test": 49,
+    "user": 28,
 }
 """How many of our own modules may be imported: by a command, by all of a group, by any other."""
 

@@ -32,7 +32,7 @@ from notifycli.errors import (
 from notifycli.rules.directory import User
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenOwner, TokenService
-from notifycli.store.chatwoot_accounts import Connection
+from notifycli.store import Connection
 from notifycli.store.tokens import Token, TokenState
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def in_a_line(error: NotifycliError) -> str:
 
 def the_desk(life: TokenService, account: int) -> Desk:
     """Give the account's connection. Raises `ConfigurationError` if there is none."""
-    connection = life.store.chatwoot.of(account)
+    connection = life.store.connection(account)
     if connection is None:
         raise ConfigurationError(
             f"account {account} isn't connected to a Chatwoot",

@@ -38,7 +38,7 @@ from notifycli.rules.directory import User
 from notifycli.secrets import token_format
 from notifycli.secrets.token_format import Secret, digest
 from notifycli.secrets.token_service import Ended, TokenService, TokenWish
-from notifycli.store.chatwoot_accounts import Connection
+from notifycli.store import Connection
 from notifycli.store.tokens import Token
 
 
@@ -144,14 +144,14 @@ def find_connection(
 def _find_known(life: TokenService, url: str | None, account: int | None) -> Connection | None:
     base = None if url is None else base_url(url)
     if account is not None:
-        found = life.store.chatwoot.of(account)
+        found = life.store.connection(account)
         if found is not None and base not in (None, found.url):
             raise UsageError(
                 f"account {account} is connected to {found.url}",
                 "disconnect it first: notifycli chatwoot logout",
             )
     else:
-        fitting = [c for c in life.store.chatwoot.all() if base in (None, c.url)]
+        fitting = [c for c in life.store.connections() if base in (None, c.url)]
         found = fitting[0] if len(fitting) == 1 else None
     if found is None and base is None:
         raise UsageError(

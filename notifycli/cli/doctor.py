@@ -36,8 +36,7 @@ from notifycli.secrets.token_service import (
     reconcile,
 )
 from notifycli.secrets.vapid import GENERATE, PushKeys
-from notifycli.store import Location, Store
-from notifycli.store.chatwoot_accounts import Connection
+from notifycli.store import Connection, Location, Store
 from notifycli.store.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -252,7 +251,7 @@ def check_chatwoot(facts: Facts) -> CheckResult:
     store = facts.store
     if store is None:
         return CheckResult(_CHATWOOT, Status.NOTE, "-", "can't be told without the store")
-    connections = store.chatwoot.all()
+    connections = store.connections()
     if not connections:
         fix = LOGIN
         return CheckResult(

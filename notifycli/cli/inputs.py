@@ -136,7 +136,7 @@ def journal_of(location: Location, store: Store | None) -> Path:
 def _find_known(session: Session, since: int | None, until: int | None) -> Iterable[str]:
     with session.store() as store:
         journal = journal_of(session.location, store)
-        connected = store.chatwoot.of(session.resolve_account(store)) is not None
+        connected = store.connection(session.resolve_account(store)) is not None
     from notifycli.server.journal import files_of  # noqa: PLC0415 - where nobody named events
 
     if files := files_of(journal):

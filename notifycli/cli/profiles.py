@@ -67,7 +67,7 @@ def _setting(store: Store, account: int) -> str:
 
 
 def _server_version(store: Store, account: int) -> str:
-    connection = store.chatwoot.of(account)
+    connection = store.connection(account)
     if connection is None:
         raise UsageError(
             f"account {account} isn't connected to a Chatwoot, so its version isn't known",

@@ -600,7 +600,7 @@ def _take(
 def _find_meant(session: Session, of: TokenService, name: str | None) -> TokenOwner:
     """Give whose token is meant: in an account that is connected, the one that works there."""
     owner = the_owner(session, of.store, name or DEFAULT_NAME)
-    connection = of.store.chatwoot.of(owner.account)
+    connection = of.store.connection(owner.account)
     if connection is None or name is not None:
         return owner
     from notifycli.chatwoot.account import TOKEN_NAME  # noqa: PLC0415 - few accounts are connected

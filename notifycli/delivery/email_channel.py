@@ -35,7 +35,6 @@ from notifycli.delivery.smtp import (
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.secrets.keychain import get_secret
 from notifycli.store import Store
-from notifycli.store.chatwoot_accounts import dashboard_urls
 from notifycli.store.outbox import Notice
 
 T = TypeVar("T")
@@ -204,7 +203,7 @@ def letterhead(store: Store, otherwise: str | None = None) -> Branding:
         (written,) = configuration.require("email.sender")
     try:
         from_ = sender(written)
-        dashboards = {id_: _ascii_url(url) for id_, url in dashboard_urls(store).items()}
+        dashboards = {id_: _ascii_url(url) for id_, url in store.dashboard_urls().items()}
     except AddressError as error:
         raise ConfigurationError(
             f"email.sender or desk.url: {error}", "notifycli config set email.sender=…"

@@ -48,7 +48,6 @@ from notifycli.rules.notifications import NotificationType as Type
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.vapid import PushKeys, encode_base64url
 from notifycli.store import Store
-from notifycli.store.chatwoot_accounts import dashboard_urls
 from notifycli.store.outbox import Notice
 from notifycli.store.subscriptions import Subscription
 
@@ -206,7 +205,7 @@ def open_sender(store: Store) -> PushSender:
     keys = PushKeys(store, open_keychain(beside=store.location), now)
     keys.private(keys.current())
     subject, at_once = store.configuration.require("push.subject", "deliver.concurrency")
-    return PushSender(store, keys, subject, dashboard_urls(store), int(at_once))
+    return PushSender(store, keys, subject, store.dashboard_urls(), int(at_once))
 
 
 def now() -> int:

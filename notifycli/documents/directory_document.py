@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from notifycli.documents.document_format import check_format, decode_document
+from notifycli.documents import check_format, decode_document
 from notifycli.errors import DataError
 from notifycli.events.discover import Learnt
 from notifycli.events.event import LARGEST_ID

@@ -15,7 +15,7 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from notifycli.documents.document_format import decode_document, encoding_of, format_of
+from notifycli.documents import decode_document, encoding_of, format_of
 from notifycli.documents.preference_entries import Checker, References, StoredPlace
 from notifycli.errors import DataError
 from notifycli.rules.layers import Preferences

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Protocol
 
@@ -38,17 +38,6 @@ class References(Protocol):
 
     def user_references(self, account: int) -> Mapping[str, int]:
         """Return the users' ids by their ids, addresses, and addresses in lower case."""
-
-
-def references_of(users: Iterable[tuple[int, str | None]]) -> dict[str, int]:
-    """Return users' ids by all that names them, from their ids and addresses."""
-    found: dict[str, int] = {}
-    for id_, email in users:
-        found[str(id_)] = id_
-        if email is not None:
-            found[email] = id_
-            found.setdefault(email.casefold(), id_)
-    return found
 
 
 class Checker:

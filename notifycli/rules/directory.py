@@ -234,6 +234,17 @@ def _spellings(email: str) -> Iterator[str]:
             yield f"{local}{at}{idna.decode(in_ascii).casefold()}"
 
 
+def references_of(users: Iterable[tuple[int, str | None]]) -> dict[str, int]:
+    """Return users' ids by all that names them, from their ids and addresses."""
+    found: dict[str, int] = {}
+    for id_, email in users:
+        found[str(id_)] = id_
+        if email is not None:
+            found[email] = id_
+            found.setdefault(email.casefold(), id_)
+    return found
+
+
 def is_id(text: str) -> bool:
     """Whether a text is the number of a user, an inbox, a team or an account."""
     digits = text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID

@@ -361,7 +361,7 @@ def show_account(store: Store, call: Call) -> remote_format.AccountCopy:
                 for key, one in settings.items()
                 if one.value is not None and one.origin is Origin.STORE
             },
-            chatwoot=store.chatwoot.of(call.account),
+            chatwoot=store.connection(call.account),
             seen={user: text.decode() for user, text in seen.items()},
             tones=store.tones.names(),
         )

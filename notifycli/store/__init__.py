@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from notifycli.rules.directory import Directory, Inbox, Team, User
     from notifycli.rules.layers import Preferences
     from notifycli.rules.preferences import Layer
-    from notifycli.store.chatwoot_accounts import Connections, UiSettings
+    from notifycli.store.chatwoot_accounts import LinkedUsers, UiSettings
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets_and_tones import Presets, Tones
@@ -43,6 +43,17 @@ class AccountName(Struct, frozen=True):
 
     id: int
     name: str
+
+
+class Connection(Struct, frozen=True):
+    """An account's Chatwoot. Times are microseconds since 1970 UTC."""
+
+    account_id: int
+    url: str
+    """The base URL, without a slash at its end."""
+    remote_account_id: int
+    """The account's number there."""
+    pulled_at: int | None = None
 
 
 class Link(Protocol):
@@ -137,8 +148,8 @@ class Store(Protocol):
         ...
 
     @property
-    def chatwoot(self) -> Connections:
-        """The accounts of Chatwoot that those of the store belong to."""
+    def chatwoot(self) -> LinkedUsers:
+        """What was last seen of users of Chatwoot."""
         ...
 
     @property
@@ -211,6 +222,21 @@ class Store(Protocol):
         """Return the accounts on record, by id."""
         ...
 
+    def connection(self, account: int) -> Connection | None:
+        """Return which Chatwoot an account is connected to, if it is."""
+        ...
+
+    def connections(self) -> list[Connection]:
+        """Return every connection, by account."""
+        ...
+
+    def dashboard_urls(self) -> dict[int, str]:
+        """Return where accounts' dashboards are, where that is known, without a slash at the end.
+
+        A Chatwoot may know an account by another number than we do.
+        """
+        ...
+
     def users(self, account: int) -> list[User]:
         """Return the users of an account, by id."""
         ...
@@ -240,6 +266,10 @@ class Store(Protocol):
 
     def teams(self, account: int) -> list[Team]:
         """Return the teams of an account with their members, by id."""
+        ...
+
+    def subscribers(self, account: int) -> set[int]:
+        """Return the ids of the users who have a push subscription."""
         ...
 
     def directory(self, account: int) -> Directory:

@@ -1,25 +1,12 @@
-"""Which Chatwoot an account is connected to, and what was last seen there of each user."""
+"""What was last seen of users in the Chatwoot to which their account is connected."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
-
 if TYPE_CHECKING:
-    from notifycli.store import Database, Store
-
-
-class Connection(Struct, frozen=True):
-    """An account's Chatwoot. Times are microseconds since 1970 UTC."""
-
-    account_id: int
-    url: str
-    """The base URL, without a slash at its end."""
-    remote_account_id: int
-    """The account's number there."""
-    pulled_at: int | None = None
+    from notifycli.store import Database
 
 
 class LinkedUser(NamedTuple):
@@ -31,27 +18,11 @@ class LinkedUser(NamedTuple):
     """The name under which the keychain keeps a new token, while a rotation goes on."""
 
 
-class Connections:
-    """The connections of one store."""
+class LinkedUsers:
+    """What is on record of users of Chatwoot."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    def of(self, account: int) -> Connection | None:
-        """Return an account's connection."""
-        return next(iter(self._read("WHERE account_id = ?", account)), None)
-
-    def all(self) -> list[Connection]:
-        """Return every connection, by account."""
-        return self._read("ORDER BY account_id")
-
-    def _read(self, where: str, *parameters: int) -> list[Connection]:
-        with self._database.errors():
-            rows = self._database.execute(
-                f"SELECT account_id, url, remote_account_id, pulled_at FROM chatwoot {where}",
-                parameters,
-            ).fetchall()
-        return [Connection(*row) for row in rows]
 
     def record_of(self, account: int, user: int) -> LinkedUser:
         """Return what is on record of a user."""
@@ -150,19 +121,3 @@ class UiSettings:
                 for place, (key, value) in enumerate(values.items())
             ),
         )
-
-
-def dashboard_urls(store: Store) -> dict[int, str]:
-    """Return where each account's dashboard is, where that is known, without a slash at its end.
-
-    A Chatwoot may know an account by another number than we do.
-    """
-    desk = store.configuration.get("desk.url")
-    connections = {one.account_id: one for one in store.chatwoot.all()}
-    found = {}
-    for account in store.accounts():
-        connection = connections.get(account.id)
-        number = connection.remote_account_id if connection else account.id
-        if url := desk or (connection.url if connection else None):
-            found[account.id] = f"{url.rstrip('/')}/app/accounts/{number}"
-    return found

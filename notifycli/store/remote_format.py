@@ -14,7 +14,7 @@ from msgspec import Meta, Struct, field
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
-from notifycli.store.chatwoot_accounts import Connection
+from notifycli.store import Connection
 from notifycli.store.outbox import Noted
 from notifycli.store.transaction import Kind
 

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from notifycli.rules.directory import Directory, Inbox, Team, User
+from notifycli.rules.directory import Directory, Inbox, Team, User, references_of
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.store import EVERYWHERE, AccountName, open_store
+from notifycli.store import EVERYWHERE, AccountName, Connection, open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from notifycli.store import Database, Inspection, Location, Store
-    from notifycli.store.chatwoot_accounts import Connections, UiSettings
+    from notifycli.store.chatwoot_accounts import LinkedUsers, UiSettings
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
     from notifycli.store.presets_and_tones import Presets, Tones
@@ -68,10 +68,10 @@ class SQLStore:
         self._database.close()
 
     @cached_property
-    def chatwoot(self) -> Connections:
-        from notifycli.store.chatwoot_accounts import Connections
+    def chatwoot(self) -> LinkedUsers:
+        from notifycli.store.chatwoot_accounts import LinkedUsers
 
-        return Connections(self._database)
+        return LinkedUsers(self._database)
 
     @cached_property
     def configuration(self) -> Configuration:
@@ -165,6 +165,23 @@ class SQLStore:
     def accounts(self) -> list[AccountName]:
         return [AccountName(*row) for row in self._rows("SELECT id, name FROM account ORDER BY id")]
 
+    def connection(self, account: int) -> Connection | None:
+        return next(iter(self._connections("WHERE account_id = ?", account)), None)
+
+    def connections(self) -> list[Connection]:
+        return self._connections("ORDER BY account_id")
+
+    def dashboard_urls(self) -> dict[int, str]:
+        desk = self.configuration.get("desk.url")
+        connections = {one.account_id: one for one in self.connections()}
+        found = {}
+        for account in self.accounts():
+            connection = connections.get(account.id)
+            number = connection.remote_account_id if connection else account.id
+            if url := desk or (connection.url if connection else None):
+                found[account.id] = f"{url.rstrip('/')}/app/accounts/{number}"
+        return found
+
     def users(self, account: int) -> list[User]:
         rows = self._rows(
             f'SELECT {USER_COLUMNS} FROM "user" WHERE account_id = ? ORDER BY id',
@@ -182,8 +199,6 @@ class SQLStore:
         return next(map(user_of, rows), None)
 
     def user_references(self, account: int) -> dict[str, int]:
-        from notifycli.documents.preference_entries import references_of
-
         rows = self._rows('SELECT id, email FROM "user" WHERE account_id = ?', account)
         return references_of((id_, email) for id_, email in rows)
 
@@ -213,8 +228,12 @@ class SQLStore:
         rows = self._rows("SELECT id, name FROM team WHERE account_id = ? ORDER BY id", account)
         return [Team(id_, name, tuple(members.get(id_, ()))) for id_, name in rows]
 
+    def subscribers(self, account: int) -> set[int]:
+        sql = "SELECT DISTINCT user_id FROM push_subscription WHERE account_id = ?"
+        return {user for (user,) in self._rows(sql, account)}
+
     def directory(self, account: int) -> Directory:
-        reached = self.subscriptions.subscribers(account)
+        reached = self.subscribers(account)
         added = self.configuration.addresses(account)
         everybodys = added.get(0, frozenset())
         users = (
@@ -321,6 +340,13 @@ class SQLStore:
             of_layer[Layer.DEFAULT],
             conversation=of_conversation,
         )
+
+    def _connections(self, where: str, *parameters: int) -> list[Connection]:
+        rows = self._rows(
+            f"SELECT account_id, url, remote_account_id, pulled_at FROM chatwoot {where}",
+            *parameters,
+        )
+        return [Connection(*row) for row in rows]
 
     def _members(self, kind: str, account: int) -> Mapping[int, list[int]]:
         members: dict[int, list[int]] = {}

@@ -87,14 +87,6 @@ class Subscriptions:
         where = "WHERE account_id = ? AND user_id = ? ORDER BY id"
         return list(self._read(where, account, user))
 
-    def subscribers(self, account: int) -> set[int]:
-        """Return the ids of the users who have a subscription."""
-        with self._database.errors():
-            rows = self._database.execute(
-                "SELECT DISTINCT user_id FROM push_subscription WHERE account_id = ?", (account,)
-            )
-            return {user for (user,) in rows}
-
     def push_keys(self) -> list[PushKey]:
         """Return all keys, the current one first."""
         with self._database.errors():

@@ -13,8 +13,6 @@ from notifycli.errors import DataError, NotPermittedError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
-from notifycli.store.chatwoot_accounts import ConnectionChanges
-from notifycli.store.presets_and_tones import Tones, unknown_tone
 from notifycli.store.sql_store import USER_COLUMNS, as_bool, as_flag, user_of
 from notifycli.store.staged_values import (
     LAYER_OF_SCOPE,
@@ -24,11 +22,12 @@ from notifycli.store.staged_values import (
     Staging,
     scope_of,
 )
-from notifycli.store.subscriptions import SubscriptionChanges
-from notifycli.store.tokens import TokenChanges
 
 if TYPE_CHECKING:
     from notifycli.store import Cursor, Database
+    from notifycli.store.chatwoot_accounts import ConnectionChanges
+    from notifycli.store.subscriptions import SubscriptionChanges
+    from notifycli.store.tokens import TokenChanges
 
 Item = User | Inbox | Team
 Kind = Literal["account", "user", "inbox", "team"]
@@ -102,18 +101,24 @@ class Change:
     @cached_property
     def tokens(self) -> TokenChanges:
         """What it does to tokens."""
+        from notifycli.store.tokens import TokenChanges
+
         self._parts.append(part := TokenChanges(self._database, self._account))
         return part
 
     @cached_property
     def subscriptions(self) -> SubscriptionChanges:
         """What it does to push subscriptions."""
+        from notifycli.store.subscriptions import SubscriptionChanges
+
         self._parts.append(part := SubscriptionChanges(self._database, self._account))
         return part
 
     @cached_property
     def chatwoot(self) -> ConnectionChanges:
         """What it does to what is known of a Chatwoot; the history tells none of it."""
+        from notifycli.store.chatwoot_accounts import ConnectionChanges
+
         return ConnectionChanges(self._database, self._account)
 
     def __len__(self) -> int:
@@ -157,6 +162,8 @@ class Change:
         and `UsageError` for a tone that there isn't.
         """
         if unknown := staging.unknown_tones():
+            from notifycli.store.presets_and_tones import Tones, unknown_tone
+
             raise unknown_tone(unknown[0], Tones(self._database).names())
         if locked := staging.find_locked(self._account, again=again):
             raise _refusal(self._account, locked, told)
@@ -550,7 +557,7 @@ def renumber(database: Database, account: int, old: int, new: int, *, made_up: b
 
 
 def _move_addresses(database: Database, account: int, old: int, new: int) -> None:
-    from notifycli.store.settings import address_key  # noqa: PLC0415 - few renumber anybody
+    from notifycli.store.settings import address_key
 
     found = database.execute(
         "SELECT key FROM setting_secret WHERE key LIKE ?", (address_key(account, old, "%"),)

@@ -16,7 +16,7 @@ from notifycli.chatwoot.pull_and_push import diff, pull, push
 from notifycli.rules.preferences import Layer
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenWish
-from notifycli.store.chatwoot_accounts import Connection
+from notifycli.store import Connection
 from notifycli.store.transaction import Entry, Target
 from tests.chatwoot.recorded import JANE, TYPES, Chatwoot, Person, serving
 from tests.tokens.harness import JANE as HER

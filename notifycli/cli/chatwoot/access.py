@@ -230,7 +230,7 @@ def chatwoot_status(ctx: typer.Context) -> None:
     records: list[StatusRecord] = []
     with session.store() as store:
         account = session.resolve_account(store)
-        if store.chatwoot.of(account) is None:
+        if store.connection(account) is None:
             session.info(
                 f"account {account} isn't connected; notifycli chatwoot login https://your.chatwoot"
             )

@@ -132,7 +132,7 @@ def _evidence(
         addresses = {user.email.lower(): user.id for user in store.users(account) if user.email}
         evidence.take_log(read_lines(log), addresses)
     if notifications is None and log is None:
-        if store.chatwoot.of(account) is None:
+        if store.connection(account) is None:
             raise ConfigurationError(
                 f"account {account} isn't connected to a Chatwoot that could say what it did",
                 "name a file that does: --log FILE or --notifications FILE; "

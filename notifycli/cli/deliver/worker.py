@@ -291,7 +291,7 @@ def _status(run: DeliveryRun, left: int, waiting: dict[Channel, int]) -> int:
 
 def warn_of_doubles(session: Session, store: Store, scope: Scope) -> None:
     """Warn where an account's Chatwoot sends the same as this: its users get everything twice."""
-    for connection in store.chatwoot.all():
+    for connection in store.connections():
         if scope.account not in {None, connection.account_id}:
             continue
         doubled = _count_doubles(store, connection.account_id, scope)
@@ -308,7 +308,7 @@ def _count_doubles(store: Store, account: int, scope: Scope) -> Counter[Channel]
     """Count the users for whom a type is on here and there, by channel."""
     from notifycli.chatwoot.preference_sync import read_seen, values  # noqa: PLC0415 - if connected alone
 
-    preferences, subscribed = store.preferences(account), store.subscriptions.subscribers(account)
+    preferences, subscribed = store.preferences(account), store.subscribers(account)
     doubled: Counter[Channel] = Counter()
     for user, text in store.chatwoot.sightings(account).items():
         if scope.users is not None and (account, user) not in scope.users:

@@ -301,7 +301,7 @@ def tell_unpushed(
 
     That is by what was last seen there; `None` among the users is everybody.
     """
-    connection = store.chatwoot.of(account)
+    connection = store.connection(account)
     if connection is None:
         return
     from notifycli.chatwoot.preference_sync import read_seen, values  # noqa: PLC0415 - few are connected

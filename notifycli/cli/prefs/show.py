@@ -492,7 +492,7 @@ def tell_unheard(
 
     `None` among the users is everybody.
     """
-    if store.chatwoot.of(account) is None:
+    if store.connection(account) is None:
         return
     from notifycli.cli.profiles import server_profile, unheard_in_words  # noqa: PLC0415 - few are connected
 

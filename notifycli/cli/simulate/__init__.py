@@ -456,13 +456,12 @@ def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked
     """Write the page and say where it is. Raises as `write_file` does."""
     from notifycli.report import About, report  # noqa: PLC0415 - only with --report
     from notifycli.rules.coverage import unreached  # noqa: PLC0415 - the same
-    from notifycli.store.chatwoot_accounts import dashboard_urls  # noqa: PLC0415 - the same
 
     assert asked.report is not None  # noqa: S101 - or there is none
     assert run.observations is not None  # noqa: S101
     before, after = run.insights()
     with session.store() as store:
-        links = {id_: f"{url}/conversations/" for id_, url in dashboard_urls(store).items()}
+        links = {id_: f"{url}/conversations/" for id_, url in store.dashboard_urls().items()}
     about = About(
         people=_people(run),
         zone=asked.zone or _local_zone(run.observations),

@@ -55,7 +55,6 @@ from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
 from notifycli.store import Store
-from notifycli.store.chatwoot_accounts import dashboard_urls
 
 
 def _moment(text: str) -> int:
@@ -236,7 +235,7 @@ def _askers(
     past = PastPreferences(store, id_, None if user is None else user.id)
     conversations = selection.conversations if everybody else ()
     sent = Sent(store, id_, None if user is None else user.id, conversations)
-    dashboard = dashboard_urls(store).get(id_)
+    dashboard = store.dashboard_urls().get(id_)
     link = f"{dashboard}/conversations/" if dashboard else ""
     _tell_unread(session, store, id_, past.today, store.users(id_) if user is None else [user])
 
@@ -255,7 +254,7 @@ def _tell_unread(
     session: Session, store: Store, account: int, preferences: Preferences, users: Iterable[User]
 ) -> None:
     """Say whose preferences at the connected Chatwoot nobody has read: ours stand in."""
-    connection = store.chatwoot.of(account)
+    connection = store.connection(account)
     if connection is None:
         return
     seen = store.chatwoot.sightings(account)
