@@ -430,6 +430,8 @@ class Noun(Struct, frozen=True):
     help: str = ""
     verbs: tuple[str, ...] = ()
     """Its verbs, in the order of their help, where even they are known without loading them."""
+    default: str | None = None
+    """The one of these that is meant where none is named."""
 
 
 class LazyCommands(MutableMapping[str, Any]):
@@ -453,7 +455,7 @@ class LazyCommands(MutableMapping[str, Any]):
     def _load(self, name: str, noun: Noun) -> Any:
         if noun.verbs:
             parts = dict.fromkeys(noun.verbs, noun.module)
-            return typer.main.get_command(group_of_parts(noun.help, parts))
+            return typer.main.get_command(group_of_parts(noun.help, parts, noun.default))
         if noun.module not in self._made:
             module = importlib.import_module(noun.module)
             self._made[noun.module] = typer.main.get_command(module.app)

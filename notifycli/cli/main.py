@@ -47,7 +47,13 @@ SECTIONS = {
         ),
     },
     "Send": {
-        "deliver": Noun("notifycli.cli.deliver", "Send what fires: by e-mail, push and sound."),
+        "deliver": Noun(
+            "notifycli.cli.deliver",
+            "Send what fires: by e-mail, push and sound.",
+            "Send what fires, and see what was sent. Without a verb it is `deliver run`.",
+            ("run", "status", "retry", "drop"),
+            default="run",
+        ),
         "email": Noun("notifycli.cli.email", "E-mail: a test, templates, previews."),
         "push": Noun(
             "notifycli.cli.web_push",
