@@ -21,11 +21,15 @@ _MICROSECONDS_FROM = 1e14
 _FAR = 1e18
 """Microseconds beyond what any of these years has."""
 _iso = datetime.fromisoformat
+_ZONE_APART = re.compile(r" (?:UTC|GMT)(?: \+00:00)?\Z| (?=[+-]\d)")
+_WITH_DAY = re.compile(r"[A-Z]{3}, (\d\d) ([A-Z]{3}) (\d{4}) (.+)")
+"""HTTP's, and what Rails logs."""
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _NUMBER = r"(?a)-?\d+(\.\d+)?"
 
 
 def parse_moment(value: float | str) -> int:
-    """Read ISO 8601 with any offset, `2026-03-03 13:05:57 UTC`, or Unix time.
+    """Read ISO 8601 with any offset, `2026-03-03 13:05:57 UTC`, Unix time, or HTTP's dates.
 
     Unix time is an integer or a fraction, as a number or as a string, of seconds, milliseconds or
     microseconds, told apart by size; a time without an offset is UTC. Raises `ValueError` for
@@ -61,8 +65,12 @@ def _from_unix(value: float) -> int:
 
 def _from_iso(value: str) -> datetime:
     text = value.strip()
+    iso = _ZONE_APART.sub("", text.upper())
     try:
-        when = _iso(text.upper().removesuffix(" UTC"))
+        if dated := _WITH_DAY.fullmatch(iso):
+            day, month, year, time = dated.groups()
+            iso = f"{year}-{_MONTHS.index(month) + 1:02}-{day} {time}"
+        when = _iso(iso)
     except ValueError:
         told = f"{text!r} is no time: ISO 8601 or Unix time is expected"
         raise ValueError(told) from None

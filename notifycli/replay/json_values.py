@@ -26,7 +26,17 @@ _TOKEN = re.compile(
 )
 _BETWEEN = re.compile(rb"[\s,\x1e]*+")
 _SCALAR = re.compile(rb"[^\s,\]]++")
-_REST_OF_LINE = re.compile(rb"[^\n]*+(\n|\Z)")
+_REST_OF_LINE = re.compile(
+    rb"""
+      [^\n]*? (?P<before> (?= [{\[] [ \t\r]* \n \s* ["{}\[\]] ) )  # a value that is laid out
+    | [^\n]*+ (?:\n|\Z)
+    """,
+    re.VERBOSE,
+)
+_MAY_COME_BEFORE = re.compile(rb"[^\n]*[{\[]\s*\Z")
+"""Text that ends for now where it can't be told whether a value begins."""
+_ARRAY = re.compile(rb'\[\s*(?:[\[\]{"]|\Z)')
+_BRACKET = re.compile(rb"\[\s*")
 _HEX = re.compile(rb"(?<!\\)\\x")
 _OBJECT = re.compile(rb'\{\s*"|\[\s*\{\s*"')
 _UP_TO_OBJECT = re.compile(rb'(?:(?!\{\s*"|\[\s*\{\s*").)*+', re.DOTALL)
@@ -124,6 +134,8 @@ class _Splitter:
         """Whether nothing of it has come yet."""
         self._before = b""
         """What stands before the value in its line, if that is no other value."""
+        self._in_text = False
+        """Whether that is text, as of a log."""
         self._next = b""
         """After a value that breaks off: what the next one begins with."""
 
@@ -159,11 +171,13 @@ class _Splitter:
             self._in_array = False
             self._place, self._before = end + 1, b""
             return JSONValue(self._array, b"[]") if self._empty else True
-        if first == b"[" and not self._in_array:
+        if first == b"[" and not final and _BRACKET.fullmatch(self._text, end):
+            return False
+        if first == b"[" and not self._in_array and _ARRAY.match(self._text, end):
             self._in_array = self._empty = True
             self._array = self._line_at(end)
             self._place, self._before = end + 1, b""
-        elif first in (b"{", b"["):
+        elif first == b"{" or (first == b"[" and self._in_array):
             self._empty = False
             self._start = self._place
             self._open += first
@@ -177,9 +191,14 @@ class _Splitter:
         pattern = _SCALAR if self._in_array else self._no_value
         if first == b'"' and pattern is not _UP_TO_OBJECT:
             pattern = _TOKEN
-        end = _end(pattern.match(self._text, self._place))
+        found = pattern.match(self._text, self._place)
+        end = _end(found)
         self._start = self._place
-        if end == len(self._text) and not final:
+        if found is not None and found.lastgroup == "before":
+            self._place, self._in_text = end, True
+            return True
+        waits = end == len(self._text) or _MAY_COME_BEFORE.match(self._text, self._place)
+        if waits and not final:
             long = end - self._start > LONGEST_LINE
             return self._broken(too_long(LONGEST_LINE)) if long else False
         return self._take(end)
@@ -223,7 +242,7 @@ class _Splitter:
         line = self._line_at(self._start)
         text = bytes(self._text[self._start : end])
         self._place = end
-        self._before = b""
+        self._before, self._in_text = b"", False
         if len(text) > LONGEST_LINE and b"\n" not in text:
             return JSONValue(line, b"", too_long(LONGEST_LINE))
         return JSONValue(line, text)
@@ -231,7 +250,8 @@ class _Splitter:
     def _broken(self, fault: str = "no JSON object: what begins here breaks off") -> JSONValue:
         """Give up the value that is being read, and look for the next that begins like it."""
         line = self._line_at(self._start)
-        self._next = b"\n" + self._before + b"{"
+        self._next = b"\n" if self._in_text else b"\n" + self._before + b"{"
+        self._in_text = False
         self._open.clear()
         self._place = self._start
         return JSONValue(line, b"", fault)

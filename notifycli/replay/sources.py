@@ -153,10 +153,20 @@ _BY_MAGIC = (
 _PYTHON = Foreign(
     "Python's notation, not JSON",
     "python3 -c 'import ast, json, sys; "
-    "[print(json.dumps(ast.literal_eval(x))) for x in sys.stdin]' < FILE | notifycli VERB",
+    r'[print(json.dumps(ast.literal_eval(x[x.index("{\x27"):x.rindex("}") + 1]))) '
+    r"""for x in sys.stdin if "{\x27" in x]' < FILE | notifycli VERB""",
 )
-_RUBY = Foreign(
-    "Ruby's notation, not JSON", "sed -E 's/\"=>/\":/g; s/:nil\\b/:null/g' FILE | notifycli VERB"
+_RUBY, _NEWER_RUBY = (
+    Foreign(
+        "Ruby's notation, not JSON",
+        f"sed -nE '/{event}/{{s/#<[^>]*>+/null/g; {keys}; "
+        r's/" ?=> ?/":/g; s/: ?nil\b/:null/g; s/: ?([A-Z][a-z]{2}, [0-9]{2} [^,}]+)/:"\1"/g; p;}'
+        "' FILE | notifycli VERB",
+    )
+    for event, keys in (
+        ('[:"]event"? ?=>', r's/:([a-z_]+) ?=> ?/"\1":/g'),
+        ('event: "', r's/([{,] ?)([a-z_]+): /\1"\2":/g'),
+    )
 )
 
 
@@ -178,6 +188,21 @@ _BY_BEGINNING = (
     (
         re.compile(rb"(?:---\s*\n|%YAML|- \w+:|(?:account|body|event|payload):)"),
         Foreign("YAML, not JSON", "yq -o=json -I=0 FILE | notifycli VERB"),
+    ),
+    (re.compile(rb"(?s:.*)'event': *'"), _PYTHON),
+    (re.compile(rb'(?s:.*)(?:"|:)event"? *=> *"'), _RUBY),
+    (re.compile(rb'(?s:.*)\bevent: "'), _NEWER_RUBY),
+    (
+        re.compile(rb"(?s:.*)\bevent: '"),
+        Foreign("JavaScript's notation, not JSON: let the receiver write JSON.stringify(body)"),
+    ),
+    (
+        re.compile(rb"""(?s:.*)\[?["']?event["']?\]? *=>\s"""),
+        Foreign("PHP's notation, not JSON: let the receiver write json_encode($body)"),
+    ),
+    (
+        re.compile(rb"(?=(?s:.*)\bmap\[)(?s:.*)[ \[]event:\w"),
+        Foreign("Go's notation, not JSON: let the receiver write json.Marshal(body)"),
     ),
 )
 
@@ -235,6 +260,7 @@ _ZIP = b"PK\x03\x04"
 _MAGIC = 8
 _AROUND = b" \t\r\x1e"
 _ARRAY = re.compile(rb'\[\s*(?:[]{["]|\Z)')
+_LAID_OUT = re.compile(rb'[{\[][ \t\r]*\n\s*["{}\[\]]').search
 _NONE_OF_EVENTS = Foreign("there is no JSON in it")
 
 Record = tuple[str, int, bytes]
@@ -445,9 +471,10 @@ def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
     if foreign is not None:
         return foreign, head, blocks
     line = head.lstrip().partition(b"\n")[0].strip(_AROUND)
-    values = _ARRAY.match(line) is not None
-    if line[:1] == b"{" and len(line) <= LONGEST_LINE:
-        values = _breaks_off(line)
+    if line[:1] == b"{":
+        values = len(line) <= LONGEST_LINE and _breaks_off(line)
+    else:
+        values = (_ARRAY.match(line) or _LAID_OUT(head[:_HEAD])) is not None
     return _Form.VALUES if values else _Form.LINES, head[:_HEAD], blocks
 
 

@@ -507,6 +507,11 @@ TIMES = [
     ("2026-03-03T12:00:00.693z", "2026-03-03T12:00:00.693Z"),
     ("2026-03-03 13:05:57 utc", "2026-03-03T13:05:57Z"),
     (" 2026-03-03T12:00:00Z\n", "2026-03-03T12:00:00Z"),
+    ("2026-03-03 13:05:57 +0100", "2026-03-03T12:05:57Z"),
+    ("2026-03-03 13:05:57.25 -01:00", "2026-03-03T14:05:57.250Z"),
+    ("2026-03-03 13:05:57 GMT", "2026-03-03T13:05:57Z"),
+    ("Tue, 03 Mar 2026 12:00:00 GMT", "2026-03-03T12:00:00Z"),
+    ("Thu, 31 Dec 2026 12:00:00.693000000 UTC +00:00", "2026-12-31T12:00:00.693Z"),
 ]
 
 
@@ -515,7 +520,20 @@ def test_a_time_is_read_in_every_form(sent: float | str, expected: str) -> None:
     assert format_moment(parse_moment(sent)) == expected
 
 
-@pytest.mark.parametrize("sent", ["", "noon", "1e9", "nan", 1e300, -1e300, "9" * 18, "0001-01-01"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Tue, 03 Foo 2026 12:00:00 GMT",
+        "",
+        "noon",
+        "1e9",
+        "nan",
+        1e300,
+        -1e300,
+        "9" * 18,
+        "0001-01-01",
+    ],
+)
 def test_what_is_no_time_is_refused(sent: float | str) -> None:
     with pytest.raises(ValueError, match="time"):
         parse_moment(sent)

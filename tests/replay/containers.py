@@ -105,6 +105,9 @@ CONTAINERS: dict[str, Container] = {
     "docker compose": prefixed("\x1b[36mreceiver-1  |\x1b[0m ", "\x1b[0m"),
     "syslog": prefixed("<13>Mar  3 10:00:00 desk hook[77]: "),
     "headers before it, and more after it": prefixed('h={"a":{"b":1}} body=', ' in={"ms":3}'),
+    "laid out after text": lambda bodies: "".join(
+        f"[2026-03-03 10:00] (hook) got: {json.dumps(body, indent=2)}\n" for body in bodies
+    ).encode(),
     "nginx": nginx,
     "logfmt": lambda b: "".join(
         f"msg=got body={json.dumps(json.dumps(x))} n=1\n" for x in b

@@ -49,6 +49,16 @@ LAID_OUT: list[tuple[str, str, list[JSONValue]]] = [
         'POST /x\n{\n"a":1}\nGET /y {"b":2}\n',
         texts((1, "POST /x\n"), (2, '{\n"a":1}'), (4, 'GET /y {"b":2}\n')),
     ),
+    (
+        "text before them",
+        'got: {\n "a":1}\n[12:00] got [\n{"b":\n2}]\nf() {\n  x }\n',
+        texts((1, '{\n "a":1}'), (4, '{"b":\n2}'), (6, "f() {\n"), (7, "x }\n")),
+    ),
+    (
+        "text before one that breaks off",
+        'got: {\n "a":1,\ngot: {\n}\n',
+        [JSONValue(1, b"", OFF), *texts((2, '"a"'), (2, ":1,\n"), (3, "{\n}"))],
+    ),
     ("an empty array", "[]\n[\n]", texts((1, "[]"), (2, "[]"))),
     (
         "one that breaks off in a text",

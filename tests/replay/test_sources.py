@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import tarfile
 import threading
@@ -21,7 +22,7 @@ from notifycli.errors import DataError, InputMissingError
 from notifycli.events.event import Event
 from notifycli.replay.scan import read_events
 from notifycli.replay.sources import BadLines, Inputs, total_size
-from tests.conftest import Notifycli, Program
+from tests.conftest import Notifycli
 from tests.events.bodies import BODIES, CONVERSATION, MESSAGE
 from tests.replay.containers import CONTAINERS, Container, json_lines, laid_out, zipped
 
@@ -219,6 +220,21 @@ def csv_of(separator: str) -> bytes:
     return "".join(separator.join(row) + "\n" for row in rows).encode()
 
 
+def worker_log(key: str, symbol: str) -> bytes:
+    """What Chatwoot's worker logs of the webhooks that it sends."""
+    job = "I, [2026-03-03T10:00:00.1 #5] INFO -- : Performing WebhookJob with arguments: "
+    lines = [job.replace("Webhook", "Event") + '"conversation.created", {}']
+    for body in TWO:
+        text = re.sub('"([a-z_]+)": ', lambda found: symbol.format(found[1]), json.dumps(body))
+        text = text.replace(
+            '"2026-03-03T10:00:00Z"', "Tue, 03 Mar 2026 10:00:00.000000000 UTC +00:00"
+        )
+        inbox = "#<GlobalID:0x00007f @uri=#<URI::GID gid://chatwoot/ContactInbox/69>>"
+        more = f"{symbol.format('contact_inbox')}{inbox}, {key.format('referer')}nil, "
+        lines.append(f'{job}"https://desk.example", {{{more}{text[1:]}, :account_webhook')
+    return "\n".join(lines).replace("null", "nil").encode()
+
+
 def tar_of(*options: str) -> bytes:
     Path("one.json").write_bytes(laid_out(TWO))
     return subprocess.run(
@@ -241,6 +257,17 @@ NAMED = [
         id="Ruby",
     ),
     pytest.param(
+        lambda: b"started, on 3000\n" + b"".join(f"INFO [a] got: {b!r} ok\n".encode() for b in TWO),
+        "Python's notation, not JSON",
+        id="Python, in a log",
+    ),
+    pytest.param(
+        lambda: worker_log('"{}" => ', ":{}=>"), "Ruby's notation, not JSON", id="a worker's log"
+    ),
+    pytest.param(
+        lambda: worker_log('"{}" => ', "{}: "), "Ruby's notation, not JSON", id="… of newer Rubies"
+    ),
+    pytest.param(
         lambda: json_lines(TWO).decode().encode("utf-16-le"),
         "UTF-16 that doesn't begin with its mark",
         id="UTF-16",
@@ -252,7 +279,7 @@ NAMED = [
 
 @pytest.mark.parametrize(("make", "name"), NAMED)
 def test_what_is_no_json_is_named_with_the_command_that_works(
-    desk: Notifycli, program: Program, make: Any, name: str
+    desk: Notifycli, make: Any, name: str
 ) -> None:
     desk.write("it's", make())
     refused = desk("simulate", "it's")
@@ -260,9 +287,11 @@ def test_what_is_no_json_is_named_with_the_command_that_works(
     assert (refused.status, refused.stdout) == (65, b"")
     assert told == f"it's: {name}"
     assert refused.stderr.split("\n")[1] == "1 file passed over; everything else was read"
-    program.folder.joinpath("plain").write_bytes(json_lines(TWO))
-    tried = program.shell(command)
-    assert (tried.status, len(tried.records)) == (0, len(desk.ok("simulate", "plain").records))
+    convert, _, verb = command.rpartition(" | ")
+    readable = subprocess.run(["sh", "-c", convert], check=True, capture_output=True).stdout
+    tried, plain = (desk.ok("simulate", stdin=data) for data in (readable, json_lines(TWO)))
+    assert verb == "notifycli simulate"
+    assert len(tried.records) == len(plain.records)
 
 
 OTHERS = [
@@ -272,13 +301,17 @@ OTHERS = [
     (b"<!DOCTYPE html>\n<p>", "XML or HTML, not JSON"),
     (b"event: message_created\nid: 4\n", "YAML, not JSON; try: yq -o=json -I=0 FILE"),
     (b"__CURSOR=s=1\n", "journald's export format; try: journalctl -o json"),
+    (b"got {\n  event: 'message_created',\n  id: 4\n}\n", "JavaScript's notation, not JSON: let"),
+    (b'array(2) {\n  ["event"]=>\n  string(15) "x"\n', "PHP's notation, not JSON: let"),
+    (b"Array\n(\n    [event] => message_created\n", "PHP's notation, not JSON: let"),
+    (b"got map[event:message_created id:4]\n", "Go's notation, not JSON: let"),
     (b"\0\x01\x02\n", "binary data, not JSON"),
     (b"name,email\nJane,j@x\n", "CSV, not JSON"),
     (b'{\n "users": [],\n', "a directory, not events; try: notifycli directory import FILE"),
 ]
 
 
-@pytest.mark.parametrize(("data", "told"), OTHERS, ids=[told[:12] for _, told in OTHERS])
+@pytest.mark.parametrize(("data", "told"), OTHERS, ids=[repr(data[:9]) for data, _ in OTHERS])
 def test_what_can_not_be_read_says_what_it_is(data: bytes, told: str) -> None:
     events, (fault,) = read_pipe(data)
     assert events == []
