@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from notifycli.cli.command import check_order, read_assignment
@@ -66,7 +65,7 @@ class Run:
         """Where a report's is gathered, if there is to be one."""
         self.before = before
         self.selection = selection
-        self._met_elsewhere: frozenset[int] = frozenset()
+        self._seen_elsewhere: frozenset[int] = frozenset()
 
     @property
     def has_digests(self) -> bool:
@@ -204,7 +203,7 @@ class Run:
             self.changes,
             self.observations,
             self.events,
-            self._met(),
+            self.conversations(),
             [*self.replay.accounts],
         )
 
@@ -217,18 +216,21 @@ class Run:
         if self.observations is not None and counted.observations is not None:
             self.observations.merge(counted.observations)
         self.events += counted.events
-        self._met_elsewhere |= counted.met
+        self._seen_elsewhere |= counted.conversations
         for account in counted.accounts:
             self.replay.account(account)
 
-    def _met(self) -> frozenset[int]:
-        """Give the selected conversations that any event was of."""
-        every = [account.conversations.keys() for account in self.replay.accounts.values()]
-        return self.selection.conversations.intersection(chain(self._met_elsewhere, *every))
+    def conversations(self) -> frozenset[int]:
+        """Give those that events of the selected account were of; none if it selects none."""
+        if not self.selection.conversations:
+            return frozenset()
+        accounts, only = self.replay.accounts.items(), self.selection.account
+        every = (account.conversations for id_, account in accounts if only in {None, id_})
+        return self._seen_elsewhere.union(*every)
 
     def unmet(self) -> list[int]:
         """Give the selected conversations that no event was of."""
-        return sorted(self.selection.conversations - self._met())
+        return sorted(self.selection.conversations - self.conversations())
 
 
 class _Counted(NamedTuple):
@@ -239,8 +241,8 @@ class _Counted(NamedTuple):
     changes: Changes
     observations: Observations | None
     events: int
-    met: frozenset[int]
-    """The selected conversations that any event was of."""
+    conversations: frozenset[int]
+    """Those that events were of, if any is selected."""
     accounts: list[int]
 
 
@@ -352,11 +354,25 @@ def check_inboxes(asked: Iterable[int], known: Iterable[int], assumed: Assumptio
             )
 
 
-def tell_unmet(session: Session, run: Run) -> None:
-    """Say which of the selected conversations no event was of, unless there were no events."""
-    unmet = run.unmet()
-    if unmet and run.events:
-        session.info(f"no event is of conversation {', '.join(map(str, unmet))}")
+def tell_unmet(session: Session, run: Run) -> bool:
+    """Say which of the selected conversations no event was of, and which there are.
+
+    Gives whether there is no other: what the events don't say of others need not be told then.
+    """
+    unmet, there = run.unmet(), sorted(run.conversations())
+    if not unmet or not run.events:
+        return False
+    near = sorted({min(there, key=lambda id_: abs(id_ - one)) for one in unmet}) if there else []
+    if len(there) > _NAMED:
+        known = f"there are {len(there):,}, the nearest: {_listed(near)}"
+    else:
+        known = f"there are: {_listed(there) or 'none'}"
+    session.info(f"no event is of conversation {_listed(unmet)}; {known}")
+    return len(unmet) == len(run.selection.conversations)
+
+
+def _listed(ids: Iterable[int]) -> str:
+    return ", ".join(map(str, ids))
 
 
 def tell_assumptions(session: Session, assumed: Assumptions) -> None:

@@ -369,12 +369,37 @@ def test_where_nothing_fires_it_says_why(
     assert notifycli("simulate", "-q", stdin=events).stderr == ""
 
 
-def test_where_the_filters_leave_nothing_it_does_not_blame_the_directory(day: Notifycli) -> None:
-    result = day("simulate", "day.jsonl", "--conversation", "43")
+OF_NONE = "nothing fired: no event concerns what was selected\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "conversations", "told"),
+    [
+        pytest.param(["43"], [42], "43; there are: 42", id="one there is"),
+        pytest.param(["99"], [41, 42, 43, 90, 1001, 1002], "99; there are 6, the nearest: 90"),
+        pytest.param(
+            ["8", "99"], range(10, 2010, 2), "8, 99; there are 1,000, the nearest: 10, 98"
+        ),
+        pytest.param(["8"], [], "8; there are: none", id="of none at all"),
+    ],
+)
+def test_a_conversation_that_no_event_is_of_is_told_and_nothing_else(
+    desk: Notifycli, asked: list[str], conversations: list[int], told: str
+) -> None:
+    events = [{**CREATED, "id": id_, "meta": {"assignee": {"id": 7}}} for id_ in conversations] or [
+        {"event": "contact_created", "id": 1, "account": {"id": 1}}
+    ]
+    options = [f"--conversation={id_}" for id_ in asked]
+    result = desk("simulate", *options, stdin=lines(events))
     assert (result.status, result.stdout) == (0, b"")
-    assert result.stderr == (
-        "no event is of conversation 43\nnothing fired: no event concerns what was selected\n"
-    )
+    assert result.stderr == f"no event is of conversation {told}\n{OF_NONE}"
+
+
+def test_the_conversations_that_there_are_are_those_of_the_account(day: Notifycli) -> None:
+    result = day("simulate", "day.jsonl", "--conversation", "42", "-a", "1")
+    assert "no event is of" not in result.stderr
+    result = day("simulate", "day.jsonl", "--conversation", "42", "-a", "5")
+    assert "no event is of conversation 42; there are: none" in result.stderr
 
 
 BAD_LINES = [

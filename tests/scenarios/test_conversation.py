@@ -180,9 +180,10 @@ def test_a_conversation_of_no_event_is_told_and_nothing_is_drawn(
 ) -> None:
     path = tmp_path / "timeline.html"
     ran = named.run("why", "--conversation", "44", named.events(*EVENTS), "--report", str(path))
-    assert ran.err.startswith(
+    assert ran.err == (
         f"there is nothing to draw: no {path} is written\n"
-        "nothing to tell: no event concerns what was selected\nno event is of conversation 44\n"
+        "nothing to tell: no event concerns what was selected\n"
+        "no event is of conversation 44; there are: 42, 43\n"
     )
     assert not path.exists()
 

@@ -272,7 +272,7 @@ line 1 · 2026-03-03 12:00:00 UTC · assignee_changed · conversation 42
         pytest.param(
             [ASSIGNED],
             ["--conversation", "9999", "--conversation", "42", "--conversation", "43"],
-            "no event is of conversation 43, 9999\n",
+            "no event is of conversation 43, 9999; there are: 42\n",
             id="conversations that no event is of",
         ),
         pytest.param(

@@ -326,8 +326,8 @@ def finish(session: Session, run: Run, inputs: Inputs, asked: Asked, inboxes: It
     """
     if asked.diff and not any(run.changes.total()):
         session.info("no difference")
-    tell_assumptions(session, run.replay.assumptions)
-    tell_unmet(session, run)
+    if not tell_unmet(session, run):
+        tell_assumptions(session, run.replay.assumptions)
     offer_to_pack(session, inputs.files)
     status = run.bad.finish()
     if not run.bad.count:

@@ -208,8 +208,8 @@ def _finish(session: Session, run: Run, past: PastPreferences | None, *, unsent:
         session.info("there were no events")
     if past is not None:
         past.tell_unknown(session)
-    tell_unmet(session, run)
-    tell_assumptions(session, run.replay.assumptions)
+    if not tell_unmet(session, run):
+        tell_assumptions(session, run.replay.assumptions)
     return run.bad.finish()
 
 
