@@ -72,6 +72,7 @@ from notifycli.replay.sources import (
     file_errors,
     find_remote,
     is_remote,
+    shown,
 )
 from notifycli.rules.counts import Changes, Counts
 from notifycli.rules.decision import (
@@ -243,7 +244,7 @@ class AccountPass:
             decided = self._select(event, after, everything=self._job.explain)
         if not self._job.columns:
             return None
-        file = self._job.pieces[self._part].file
+        file = shown(self._job.pieces[self._part].file)
         return [astuple(replace(one, file=file)) for one in decided]
 
     def _select(self, event: Event, one: Evaluation, *, everything: bool) -> list[Decision]:

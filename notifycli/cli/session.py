@@ -236,10 +236,17 @@ class Session:
         return users[0]
 
     def input_files(self, given: list[str] | None) -> list[str]:
-        """Give the input files that are meant: standard input, if none is named."""
+        """Give the input files that are meant: standard input, if none is named.
+
+        An address with wildcards names all that it stands for. Raises as `find_remote` does.
+        """
         files = given or ["-"]
         self.awaits(*files)
-        return files
+        if not any("://" in file for file in files):
+            return files
+        from notifycli.replay.sources import find_remote, is_remote  # noqa: PLC0415 - few logs lie elsewhere
+
+        return [one for file in files for one in (find_remote(file) if is_remote(file) else [file])]
 
     def inputs(self, given: list[str] | None) -> Inputs:
         """Return the events that are meant, to be read: standard input, if no file is named."""

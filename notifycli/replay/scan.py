@@ -27,6 +27,7 @@ from notifycli.replay.sources import (
     is_worth_sharing,
     read_texts,
     read_together,
+    shown,
 )
 
 T = TypeVar("T")
@@ -68,7 +69,7 @@ def _read_files(inputs: Inputs, bad: BadLines, progress: Progress | None) -> Ite
         for events in _read_file(inputs, name, bad, progress):
             if several:
                 for event in events:
-                    event.file = name
+                    event.file = shown(name)
             yield events
 
 
@@ -245,7 +246,7 @@ class Portion(NamedTuple):
 def portions_of(inputs: Inputs, bad: BadLines, progress: Progress | None) -> Generator[Portion]:
     """Return all files cut up, in their order. Raises as `read_texts` and `read_blocks` do."""
     for name in inputs.files:
-        source = None if len(inputs.files) == 1 else name
+        source = None if len(inputs.files) == 1 else shown(name)
         for portion in _portions_of_file(inputs._replace(files=(name,)), name, bad, progress):
             yield portion._replace(source=source)
 

@@ -342,9 +342,8 @@ def _read(
     for name in inputs.files:
         source = _Source(inputs, bad, progress if name != STDIN else None, undivided=undivided)
         if is_remote(name):
-            for address in find_remote(name):
-                with open_remote(address) as raw:
-                    yield from source.file(shown(address), raw)
+            with open_remote(name) as raw:
+                yield from source.file(shown(name), raw)
         elif name != STDIN and os.path.isdir(name):  # noqa: PTH112 - as everything here
             yield from source.folder(name)
         else:
@@ -609,17 +608,20 @@ def is_remote(name: str) -> bool:
     return name.partition("://")[0] in _SCHEMES and "://" in name
 
 
-def shown(address: str) -> str:
-    """Return an address as messages may show it: without a password, and what signs it."""
-    parts = urlsplit(address)
+def shown(name: str) -> str:
+    """Return a file's name as it may be shown: an address without a password and what signs it."""
+    if not is_remote(name):
+        return name
+    parts = urlsplit(name)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def find_remote(address: str) -> list[str]:
     """Return the addresses that an address with wildcards stands for, in their order.
 
-    Raises `InputMissingError` where there is none, or the place can't be reached, and
-    `UnavailableError` where what it takes isn't installed.
+    A shell does as much with the names of files that are here. Raises `InputMissingError` where
+    there is none, or the place can't be reached, and `UnavailableError` where what it takes isn't
+    installed.
     """
     if not any(wildcard in urlsplit(address).path for wildcard in "*["):
         return [address]

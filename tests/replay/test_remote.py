@@ -20,10 +20,11 @@ from notifycli.errors import DataError, InputMissingError, UnavailableError
 from notifycli.events.event import Event
 from notifycli.replay import sources
 from notifycli.replay.scan import read_events
-from notifycli.replay.sources import BadLines, Inputs, shown
-from tests.conftest import Program
+from notifycli.replay.sources import BadLines, Inputs, find_remote, shown
+from tests.conftest import Notifycli, Program
 
 EVENT = b'{"event":"presence_update","user":{"id":%d},"created_at":1772532000}\n'
+CREATED = b'{"event":"conversation_created","account":{"id":1},"id":%d,"inbox_id":3}\n'
 ZSTD = "backports.zstd" if sys.version_info < (3, 14) else "compression.zstd"
 
 
@@ -35,7 +36,7 @@ def read(*files: str) -> tuple[list[Event], list[str]]:
 @pytest.fixture(autouse=True)
 def _store_in_memory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take `memory://`, which fsspec has for tests, for an object store."""
-    monkeypatch.setattr(sources, "_SCHEMES", ("memory", "nowhere"))
+    monkeypatch.setattr(sources, "_SCHEMES", ("s3", "https", "http", "memory", "nowhere"))
     yield
     fsspec.filesystem("memory").store.clear()
 
@@ -60,12 +61,27 @@ def test_a_file_elsewhere_gives_the_events_and_faults_of_the_same_one_here(
         assert read(there) == (events, [fault.replace(str(here), there) for fault in told])
 
 
-def test_wildcards_stand_for_the_files_of_such_names_in_their_order() -> None:
+def test_wildcards_stand_for_the_files_of_such_names_in_their_order(desk: Notifycli) -> None:
     for day in (2, 1, 3):
-        put(f"desk/2026-03-0{day}.jsonl", EVENT % day)
-    put("desk/other.txt", EVENT % 4)
-    events, _ = read("memory://desk/2026-*.jsonl")
-    assert [event.present for event in events] == [1, 2, 3]
+        put(f"desk/2026-03-0{day}.jsonl", CREATED % day)
+    put("desk/other.txt", CREATED % 4)
+    desk.ok("prefs", "set", "email.created=on", "-u", "7")
+    named = [f"memory://desk/2026-03-0{day}.jsonl" for day in (1, 2, 3)]
+    expected = desk.ok("simulate", *named).records
+    assert [one["file"] for one in expected] == named
+    # In memory, a path begins with a slash.
+    found = desk.ok("simulate", "memory://desk/2026-*.jsonl").stdout
+    assert found.replace(b"memory:///", b"memory://") == desk.ok("simulate", *named).stdout
+    assert "file" not in desk.ok("simulate", "memory://desk/2026-*3.jsonl").records[0]
+    assert desk("simulate", "memory://desk/z*").status == 66
+
+
+def test_a_decision_names_its_log_without_what_lets_one_in(desk: Notifycli) -> None:
+    for number, name in enumerate(("one?signature=secret", "two"), 1):
+        put(f"desk/{name}", CREATED % number)
+    desk.ok("prefs", "set", "email.created=on", "-u", "7")
+    found = desk.ok("simulate", "memory://desk/one?signature=secret", "memory://desk/two").records
+    assert [one["file"] for one in found] == ["memory://desk/one", "memory://desk/two"]
 
 
 def test_what_cannot_be_read_says_so_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +89,7 @@ def test_what_cannot_be_read_says_so_with_what_to_do(monkeypatch: pytest.MonkeyP
     with pytest.raises(InputMissingError, match=r"memory://desk/none: there is no such file"):
         read("memory://desk/none")
     with pytest.raises(InputMissingError, match=r"memory://desk/z\*: no file has such a name"):
-        read("memory://desk/z*")
+        find_remote("memory://desk/z*")
     with pytest.raises(DataError, match=r"memory://desk/broken.gz: damaged gzip data"):
         read("memory://desk/broken.gz")
     with pytest.raises(InputMissingError, match=r"nowhere://desk/log: Protocol not known"):
