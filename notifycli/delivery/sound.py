@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -46,6 +47,25 @@ _LONGEST = 200
 LARGEST_TONE = 1 << 20
 """Bytes."""
 _LONGEST_TONE = 8.0
+_TAKEN = f"a tone is WAV of 16 bits, of up to {LARGEST_TONE >> 20} MB and {_LONGEST_TONE:g} s"
+_SOUNDS = {
+    kind: re.compile(begin, re.DOTALL)
+    for kind, begin in {
+        "WAV": rb"RIFF....WAVE",
+        "MP3": rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]",
+        "AAC": rb"\xff[\xf0\xf1\xf8\xf9]",
+        "Ogg": rb"OggS",
+        "FLAC": rb"fLaC",
+        "MP4": rb"....ftyp",
+        "AIFF": rb"FORM....AIF[FC]",
+        "CAF": rb"caff",
+        "Matroska": rb"\x1a\x45\xdf\xa3",
+        "WMA": rb"\x30\x26\xb2\x75",
+        "AMR": rb"#!AMR",
+        "AU": rb"\.snd",
+    }.items()
+}
+"""How files of sounds begin that ffmpeg can convert."""
 _WIDTH = 2
 _RATE = 22_050
 PLAYERS: Mapping[str, tuple[str, ...]] = {
@@ -115,7 +135,11 @@ def read_tone(name: str, sound: bytes) -> Tone:
                     fault or f"lasts {found.seconds:.1f} s: from 0.1 to {_LONGEST_TONE:g} can be"
                 )
     except (wave.Error, EOFError):
-        fault = fault or f"is no WAV file{_kind(sound)}"
+        kind = next((kind for kind, begin in _SOUNDS.items() if begin.match(sound)), "")
+        if not kind:
+            raise DataError(f"{name} {'is no sound' if sound else 'is empty'}", _TAKEN) from None
+        damaged = "is cut off, or WAV with samples that are no numbers of 16 bits"
+        fault = fault or (damaged if kind == "WAV" else f"is no WAV file but {kind}")
     if fault:
         raise DataError(
             f"{name} {fault}",
@@ -123,13 +147,6 @@ def read_tone(name: str, sound: bytes) -> Tone:
             f"-t {_LONGEST_TONE:g} -ac 1 -ar 22050 -c:a pcm_s16le tone.wav",
         )
     return found
-
-
-def _kind(sound: bytes) -> str:
-    """Say what a file is instead, by how it begins."""
-    of_mp3 = sound.startswith(b"ID3") or sound[:2] in (b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")
-    kind = "MP3" if of_mp3 else "Ogg" if sound.startswith(b"OggS") else ""
-    return f" but {kind}" if kind else ""
 
 
 @contextmanager

@@ -479,8 +479,13 @@ class TestOwnTones:
             pytest.param(b"ID3\x04\x00", "is no WAV file but MP3", id="MP3"),
             pytest.param(b"\xff\xfb\x90\x00", "is no WAV file but MP3", id="MP3 without a tag"),
             pytest.param(b"OggS\x00\x02", "is no WAV file but Ogg", id="Ogg"),
-            pytest.param(b"", "is no WAV file", id="nothing"),
-            pytest.param(b"RIFF\x24\x00\x00\x00WAVEfmt ", "is no WAV file", id="a head alone"),
+            pytest.param(b"fLaC\x00\x00", "is no WAV file but FLAC", id="FLAC"),
+            pytest.param(b"\x00\x00\x00\x20ftypM4A ", "is no WAV file but MP4", id="MP4"),
+            pytest.param(
+                b"RIFF\x24\x00\x00\x00WAVEfmt ",
+                "is cut off, or WAV with samples that are no numbers of 16 bits",
+                id="a head alone",
+            ),
         ],
     )
     def test_what_is_no_such_sound_is_refused(
@@ -494,6 +499,26 @@ class TestOwnTones:
         done = desk("audio", "add", str(file))
         assert (done.status, done.stderr.splitlines()[0]) == (65, f"error: doorbell.wav {told}")
         assert "ffmpeg -i doorbell.wav" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("data", "told"),
+        [
+            pytest.param(b"", "is empty", id="nothing"),
+            pytest.param(b'{"event": "message_created"}\n', "is no sound", id="JSON"),
+            pytest.param(b"{" + b" " * (1 << 20), "is no sound", id="large JSON"),
+            pytest.param("ID, Wert\n".encode("utf-16"), "is no sound", id="UTF-16"),
+            pytest.param(b"\x89PNG\r\n\x1a\n", "is no sound", id="a picture"),
+        ],
+    )
+    def test_what_nothing_converts_is_told_without_a_way_to(
+        self, desk: Notifycli, tmp_path: Path, data: bytes, told: str
+    ) -> None:
+        (tmp_path / "doorbell.wav").write_bytes(data)
+        done = desk("audio", "add", str(tmp_path / "doorbell.wav"))
+        assert (done.status, done.stderr) == (
+            65,
+            f"error: doorbell.wav {told}\n  a tone is WAV of 16 bits, of up to 1 MB and 8 s\n",
+        )
 
     def test_a_sound_that_is_cut_off_is_refused(self, desk: Notifycli, tmp_path: Path) -> None:
         file = wav(tmp_path)
