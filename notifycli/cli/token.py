@@ -194,7 +194,7 @@ def tell_ended(session: Session, ended: Ended) -> None:
 
 
 def forget_leftovers(session: Session, store: Store) -> None:
-    """Delete the secrets of tokens that went with their users."""
+    """Delete the secrets, tokens and addresses, that went with their users."""
     if names := store.tokens.leftovers():
         tell_ended(session, Ended([], token_service(session, store).forget(names)))
 

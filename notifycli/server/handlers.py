@@ -456,6 +456,7 @@ def change_account(store: Store, call: Call) -> remote_format.Changed:
         revision=store.history.revision(call.account),
         change=change.id if change else None,
         tokens=change.ended_tokens,
+        addresses=change.ended_addresses,
     )
 
 

@@ -207,3 +207,5 @@ class Changed(Struct):
     """Its number in the history; null if nothing differs."""
     tokens: int
     """How many tokens ended with their users."""
+    addresses: int = 0
+    """How many addresses on added channels went with them."""

@@ -93,6 +93,11 @@ class RemoteChange(Change):
         """How many tokens have ended, once the change has."""
         return 0 if self._done is None else self._done.tokens
 
+    @property
+    def ended_addresses(self) -> int:
+        """How many addresses on added channels have gone, once the change has ended."""
+        return 0 if self._done is None else self._done.addresses
+
     def check(self) -> None:
         """Raise `UsageError` for what isn't done through `serve`."""
         if any(map(len, self._parts)):

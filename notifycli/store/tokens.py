@@ -117,7 +117,7 @@ class Tokens:
         return next(self._read(where, account, user, name), None)
 
     def leftovers(self) -> list[str]:
-        """Return the names of secrets whose tokens went with their users."""
+        """Return the names of secrets, tokens and addresses, that went with their users."""
         with self._database.errors():
             rows = self._database.execute("SELECT secret_name FROM token_leftover ORDER BY 1")
             return [name for (name,) in rows]

@@ -92,6 +92,7 @@ class Change:
         self._trace = trace
         self._id: int | None = None
         self._preferences = 0
+        self._addresses = 0
         self._parts: list[TokenChanges | SubscriptionChanges] = []
         """Those that were asked for, and may differ."""
         self._directory: list[DirectoryDifference] = []
@@ -201,6 +202,11 @@ class Change:
     def ended_tokens(self) -> int:
         """How many tokens have ended with their users."""
         return len(self.tokens)
+
+    @property
+    def ended_addresses(self) -> int:
+        """How many addresses on added channels have gone with their users."""
+        return self._addresses
 
     def item(self, kind: str, id_: int) -> Item | None:
         """Return a user, an inbox or a team as it is."""
@@ -334,7 +340,8 @@ class Change:
     def remove(self, item: Item) -> None:
         """Remove a user with their tokens and all that is set for them, an inbox or a team.
 
-        The keychain still holds the tokens' secrets then: `Tokens.leftovers` names them.
+        The keychain still holds their tokens' secrets then, and their addresses on added channels:
+        `Tokens.leftovers` names them.
         """
         kind: Kind = "user" if isinstance(item, User) else "inbox"
         if isinstance(item, Team):
@@ -342,6 +349,7 @@ class Change:
         self._note(kind, item.id, item, None)
         if isinstance(item, User):
             self.tokens.revoke_of_user(item.id)
+            self._addresses += _forget_addresses(self._database, self._account, item.id)
             self._leave_all("inbox", item.id)
             self._leave_all("team", item.id)
             self._keep_rows(item.id)
@@ -569,7 +577,20 @@ def _move_addresses(database: Database, account: int, old: int, new: int) -> Non
             " AND NOT EXISTS (SELECT 1 FROM setting_secret b WHERE b.key = ?)",
             (moved, key, moved),
         )
-        database.execute("DELETE FROM setting_secret WHERE key = ?", (key,))
+    _forget_addresses(database, account, old)
+
+
+def _forget_addresses(database: Database, account: int, user: int) -> int:
+    """Forget a user's addresses on added channels, but for their names in the keychain."""
+    from notifycli.store.settings import address_key
+
+    theirs = (address_key(account, user, "%"),)
+    database.execute(
+        "INSERT INTO token_leftover (secret_name) SELECT name FROM setting_secret"
+        " WHERE key LIKE ? ON CONFLICT DO NOTHING",
+        theirs,
+    )
+    return database.execute("DELETE FROM setting_secret WHERE key LIKE ?", theirs).rowcount
 
 
 def _rewrite_past(database: Database, place: dict[str, object]) -> None:

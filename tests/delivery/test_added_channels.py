@@ -200,6 +200,27 @@ class TestWebhook:
         assert done.status == 78
         assert "notifycli config set webhook.secret" in done.stderr
 
+    def test_who_is_removed_leaves_no_address_in_the_keyring(
+        self, desk: Notifycli, vault: Vault
+    ) -> None:
+        with serving() as service:
+            with_webhook(desk, service)
+        done = desk.ok("user", "remove", "7", "--yes")
+        _, told = done.stderr.splitlines()
+        assert told == (
+            "an address on another channel is forgotten, and can't be taken back: notifycli channel"
+            " add adds one anew"
+        )
+        assert [*vault.secrets().values()] == [SECRET]
+        desk.ok("directory", "undo")
+        desk.ok("prefs", "set", "webhook.message=on", *JANE)
+        (decision,) = (
+            one
+            for one in desk.ok("simulate", "-", stdin=message()).records
+            if one["channel"] == "webhook"
+        )
+        assert decision["deliverable"] is False
+
     def test_everybodys_address_is_for_who_has_none(self, desk: Notifycli) -> None:
         with serving() as service:
             with_webhook(desk, service, "janes")

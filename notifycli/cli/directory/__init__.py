@@ -61,6 +61,13 @@ def carry_out(session: Session, store: Store, account: int, asked: Manner, work:
         session.info(f"removed: {lost}; take it back: notifycli directory undo {change.id}")
     if tokens := change.ended_tokens:
         session.info(f"{plural(tokens, 'token')} ended, and can't be taken back")
+    if addresses := change.ended_addresses:
+        gone = f"{addresses} addresses on other channels are"
+        if addresses == 1:
+            gone = "an address on another channel is"
+        session.info(
+            f"{gone} forgotten, and can't be taken back: notifycli channel add adds one anew"
+        )
     return True
 
 

@@ -263,8 +263,8 @@ def user_remove(
 ) -> None:
     """Remove a user and all that is set for them.
 
-    Their memberships go too, and their tokens end. `notifycli directory undo` takes it back, but
-    for the tokens.
+    Their memberships and their addresses on other channels go too, and their tokens end.
+    `notifycli directory undo` takes it back, but for the tokens and those addresses.
     """
     session = session_of(ctx)
     if reference is None and not session.user:

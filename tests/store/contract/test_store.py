@@ -13,6 +13,7 @@ from notifycli.rules.preferences import Layer
 from notifycli.store import EVERYWHERE, Store
 from notifycli.store.history import undo
 from notifycli.store.outbox import Scope
+from notifycli.store.settings import address_key
 from notifycli.store.staged_values import NO_PLACE
 from notifycli.store.subscriptions import PushKey, Subscription
 from notifycli.store.tokens import NOBODY, Token, TokenState
@@ -150,6 +151,32 @@ def test_who_is_removed_comes_back_with_all_that_can_come_back(
     assert store.ui_settings.of(1, 7) == {"theme": '"dark"'}
     assert store.preferences(1).resolve("audio", 7, 3) == ("all", Layer.INBOX)
     assert len(store.subscriptions.of_user(1, 7)) == (not key_gone)
+
+
+def test_who_is_removed_leaves_no_address_and_the_keychain_is_told(store: Store) -> None:
+    keys = [address_key(*whose) for whose in ((1, 7, "slack"), (1, 70, "slack"), (2, 7, "slack"))]
+    for key in keys:
+        store.configuration.name_secret(key, f"file:{key}")
+    with store.change(1, "test", "tester") as change:
+        change.remove(JANE)
+        assert change.ended_addresses == 1
+    assert store.tokens.leftovers() == [f"file:{keys[0]}"]
+    assert [*map(store.configuration.secret_name, keys)] == [None, *(f"file:{k}" for k in keys[1:])]
+
+
+def test_of_two_who_become_one_an_address_stays_and_the_keychain_is_told_of_the_other(
+    store: Store,
+) -> None:
+    keys = [address_key(1, 10, "slack"), address_key(1, 70, "slack"), address_key(1, 70, "ntfy")]
+    for key in keys:
+        store.configuration.name_secret(key, f"file:{key}")
+    ann = User(70, "ann@example.com", made_up=True)
+    with store.change(1, "test", "tester") as change:
+        change.put_users([User(10, None), ann])
+        change.give_id(ann, 10)
+    assert store.configuration.addresses(1) == {10: {Channel("slack"), Channel("ntfy")}}
+    assert store.configuration.secret_name(keys[0]) == f"file:{keys[0]}"
+    assert store.tokens.leftovers() == [f"file:{keys[1]}"]
 
 
 def test_the_last_use_of_a_token_is_noted_and_of_one_that_has_gone_nothing(store: Store) -> None:
