@@ -27,7 +27,7 @@ import msgspec
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError
 from benchmarks.load_clients import SECRET, WRITES, Agent, Chatwoot, Client, ask
 from notifycli.rules.directory import User
-from notifycli.secrets.keychain import Health
+from notifycli.secrets import Health
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import NO_WISH, TokenOwner, TokenService
 from notifycli.store import open_store

@@ -26,7 +26,8 @@ from notifycli.cli.terminal import is_terminal, printable
 from notifycli.cli.times import in_words, now
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.rules.notifications import Channel, added_switch
-from notifycli.secrets.keychain import WHICH, Health, Keychain, get_secret, open_keychain
+from notifycli.secrets import Health
+from notifycli.secrets.keychain import WHICH, Keychain, get_secret, open_keychain
 from notifycli.secrets.token_service import (
     FIX,
     INCONSISTENT,

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from notifycli.daemon_threads import Returned, attempt
 from notifycli.errors import ConfigurationError, UnavailableError
-from notifycli.secrets.keychain import Health
+from notifycli.secrets import Health
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,5 +10,23 @@
 | `private_file` | files that their owner alone may read, replaced whole or not at all |
 | `vapid` | the key that signs pushes |
 
-Nothing is imported here: the token's form is needed where the keyring's 70 ms are not.
+Nothing of it is imported here: the token's form is needed where the keyring's 70 ms are not.
 """
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Health(NamedTuple):
+    """One finding, without any secret in it.
+
+    `name` is what answers (`gnome-keyring`'s class, `copykitten`), `where` the place it stands for
+    (a path, a display), `meaning` a sentence for a person, `hint` what to type; "" if nothing.
+    """
+
+    name: str
+    where: str
+    works: bool
+    meaning: str
+    hint: str = ""

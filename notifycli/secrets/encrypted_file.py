@@ -37,7 +37,7 @@ from notifycli.errors import (
     TryAgainError,
     UnavailableError,
 )
-from notifycli.secrets.keychain import Health
+from notifycli.secrets import Health
 from notifycli.secrets.private_file import (
     LOCK_SECONDS,
     hold_lock,

@@ -9,29 +9,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from notifycli.errors import ConfigurationError, UnavailableError
+from notifycli.secrets import Health
 from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from notifycli.store import Location, Store
-
-
-class Health(NamedTuple):
-    """One finding, without any secret in it.
-
-    `name` is what answers (`gnome-keyring`'s class, `copykitten`), `where` the place it stands for
-    (a path, a display), `meaning` a sentence for a person, `hint` what to type; "" if nothing.
-    """
-
-    name: str
-    where: str
-    works: bool
-    meaning: str
-    hint: str = ""
 
 
 WHICH = "NOTIFYCLI_KEYRING"

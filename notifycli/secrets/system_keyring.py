@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from notifycli.daemon_threads import Failed, TimedOut, attempt
 from notifycli.errors import ConfigurationError, UnavailableError
-from notifycli.secrets.keychain import Health
+from notifycli.secrets import Health
 from notifycli.secrets.token_format import Secret
 
 if TYPE_CHECKING:

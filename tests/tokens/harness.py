@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
+from notifycli.secrets import Health
 from notifycli.secrets import token_format as form
-from notifycli.secrets.keychain import Health
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenOwner, TokenService, verify_token
 from notifycli.store import Store, locate, open_store

@@ -14,13 +14,13 @@ from notifycli.cli.output import write
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error
 from notifycli.documents.directory_document import (
+    Learnt,
     add_learnt,
     export_directory,
     import_directory,
     read_directory,
     unknown_fields,
 )
-from notifycli.events.discover import Learnt
 from notifycli.replay.scan import take_record
 from notifycli.replay.sources import BadLines, place_of, read_records
 from notifycli.store.history import undo
