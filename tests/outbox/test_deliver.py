@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 
 import pytest
 from msgspec import structs
 
+from notifycli.cli.deliver import worker
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import Notice
@@ -296,3 +298,21 @@ def test_a_channel_sees_what_goes_on_from_its_first_notice_on(told: Notifycli, p
 def test_nothing_left_over_is_said(told: Notifycli, program: Program) -> None:
     assert told.ok("deliver", "--pending").stderr == "nothing to send\n"
     assert "nothing to send" in program.on_terminal("deliver").stdout.decode()
+
+
+def test_a_log_tells_once_what_is_not_sent_for_want_of_an_address(
+    told: Notifycli, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def turns() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    monkeypatch.setattr(worker, "SUMMARY_SECONDS", 0)
+    post.begins[Channel.EMAIL] = turns
+    told.ok("prefs", "set", "webhook.message=on", "-u", "7")
+    done = told.ok("deliver", told.write_events("e.jsonl", [asked(100)]), "--log-format", "text")
+    why = "1 webhook message not sent: their users have no address there: "
+    logged = [line for line in done.stderr.splitlines() if f"Z {why}" in line]
+    assert [line.partition("Z ")[2] for line in logged] == [
+        f"{why}notifycli channel add webhook -u USER"
+    ]

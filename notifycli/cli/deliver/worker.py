@@ -61,6 +61,8 @@ class DeliveryRun:
         self._source = source
         self.bad = source.bad
         self._log = log
+        self._skipped: list[str] = []
+        """What the log has told of what isn't sent."""
         self._error: NotifycliError | None = None
 
     async def everything(self, show: Callable[[], None]) -> None:
@@ -90,9 +92,16 @@ class DeliveryRun:
         return self._log is not None
 
     def _summarize(self) -> None:
-        if self._log is not None:
-            with suppress(TryAgainError):  # the next minute will do
-                self._log.write_summary(self.feeder, self.engine)
+        if self._log is None:
+            return
+        with suppress(TryAgainError):  # the next minute will do
+            self._log.write_summary(self.feeder, self.engine)
+        if self.feeder is not None:
+            skipped = [*_explain_skipped(self.feeder.fed, self.engine.channels)]
+            for text in skipped:
+                if text not in self._skipped:
+                    self._log.note(text)
+            self._skipped = skipped
 
     def stop(self) -> None:
         """End it, from whatever thread, when what is in flight has come down."""
@@ -327,24 +336,29 @@ def _count_doubles(store: Store, account: int, scope: Scope) -> Counter[Channel]
 
 def tell_skipped(session: Session, fed: Fed, channels: Channels) -> None:
     """Say of what fired and isn't sent, why."""
+    for text in _explain_skipped(fed, channels):
+        session.info(text)
+
+
+def _explain_skipped(fed: Fed, channels: Channels) -> Iterator[str]:
     if fed.old.total():
-        session.info(
+        yield (
             f"{plural(fed.old.total(), 'notification')} of old events not sent: --max-age SPAN"
             " takes older ones"
         )
     if fed.untimed.total():
-        session.info(
+        yield (
             f"{plural(fed.untimed.total(), 'notification')} of events without a time not sent:"
             " they may be old; --max-age 1y takes them"
         )
     for channel, count in _by_channel(fed.undeliverable):
-        session.info(f"{_of(channel, count)} not sent: {_what_is_missing(channel)}")
+        yield f"{_of(channel, count)} not sent: {_what_is_missing(channel)}"
     for channel, count in _by_channel(fed.closed):
         error = channels.closed.get(channel)
         why = "sounds are played for one person: -u USER" if error is None else _in_words(error)
-        session.info(f"{_of(channel, count)} not sent: {why}")
+        yield f"{_of(channel, count)} not sent: {why}"
     if fed.beyond.total():
-        session.info(f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent")
+        yield f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent"
 
 
 def _what_is_missing(channel: Channel) -> str:
