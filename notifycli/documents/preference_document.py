@@ -200,7 +200,7 @@ def value_text(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, (str, int)):
         return str(value)
-    raise ValueError(f"{value!r} is no text")
+    raise ValueError(f"{'null' if value is None else repr(value)} is no text")
 
 
 def as_toml(values: Iterable[Written], layers: Layers, account: int) -> Iterator[str]:  # noqa: ARG001 - as `as_csv`

@@ -261,6 +261,11 @@ _MAGIC = 8
 _AROUND = b" \t\r\x1e"
 _ARRAY = re.compile(rb'\[\s*(?:[]{["]|\Z)')
 _LAID_OUT = re.compile(rb'[{\[][ \t\r]*\n\s*["{}\[\]]').search
+_EACH_LINE = re.compile(
+    rb"""^ ([^\n]*? \| (?:\x1b\[[\d;]*m)? [ \t]+) [{\[] [ \t\r]* \n \1 \s* ["{}\[\]]""",
+    re.MULTILINE | re.VERBOSE,
+).search
+"""What docker compose puts before each line, where bodies are laid out."""
 _NONE_OF_EVENTS = Foreign("there is no JSON in it")
 
 Record = tuple[str, int, bytes]
@@ -466,6 +471,8 @@ def _read_values(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Reco
 def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
     """Return how a text is to be read, its beginning, and all of it nevertheless."""
     head, blocks = _first_line_of(blocks)
+    if (prefix := _EACH_LINE(head[:_HEAD])) is not None:
+        return _form_of(_without_prefix(blocks, prefix[1]))
     foreign = foreign_of(head[:_HEAD])
     if foreign is not None:
         return foreign, head, blocks
@@ -475,6 +482,14 @@ def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
     else:
         values = (_ARRAY.match(line) or _LAID_OUT(head[:_HEAD])) is not None
     return _Form.VALUES if values else _Form.LINES, head[:_HEAD], blocks
+
+
+def _without_prefix(blocks: Blocks, prefix: bytes) -> Blocks:
+    rest = b""
+    for block in blocks:
+        *lines, rest = (rest + block).split(b"\n")
+        yield b"".join(line.removeprefix(prefix) + b"\n" for line in lines)
+    yield rest.removeprefix(prefix)
 
 
 def _first_line_of(blocks: Blocks) -> tuple[bytes, Blocks]:

@@ -25,9 +25,16 @@ _Kind = frozenset[tuple[str, object]]
 def matches(expected: Record, found: Record) -> bool:
     """Whether a record has all the values that are expected of it."""
     return all(
-        field in found and found[field] == value and type(found[field]) is type(value)
+        field in found
+        and _folded(field, found[field]) == _folded(field, value)
+        and type(found[field]) is type(value)
         for field, value in expected.items()
     )
+
+
+def _folded(field: str, value: object) -> object:
+    """Return a value as it is compared: the case of an address is no difference."""
+    return value.casefold() if field == "email" and isinstance(value, str) else value
 
 
 def compare(expected: Sequence[Record], found: Sequence[Record]) -> tuple[list[int], list[int]]:
@@ -37,7 +44,8 @@ def compare(expected: Sequence[Record], found: Sequence[Record]) -> tuple[list[i
     """
     kinds: dict[_Kind, list[int]] = {}
     for place, record in enumerate(expected):
-        kinds.setdefault(frozenset(record.items()), []).append(place)
+        kind = frozenset((field, _folded(field, value)) for field, value in record.items())
+        kinds.setdefault(kind, []).append(place)
     groups = _group(list(kinds), found)
     edges: dict[_Kind, list[tuple[_Kind, ...]]] = {kind: [] for kind in kinds}
     for group in groups:
@@ -62,7 +70,7 @@ def _group(kinds: Sequence[_Kind], found: Sequence[Record]) -> dict[tuple[_Kind,
     groups: dict[tuple[_Kind, ...], list[int]] = {}
     for place, record in enumerate(found):
         satisfied = (
-            of_values.get(tuple(record.get(name, ...) for name in fields))
+            of_values.get(tuple(_folded(name, record.get(name, ...)) for name in fields))
             for fields, of_values in by_fields.items()
         )
         group = tuple(kind for kind in satisfied if kind is not None)

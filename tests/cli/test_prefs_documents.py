@@ -183,11 +183,13 @@ BAD = [
     ),
     pytest.param(
         "p.json",
-        '{"users": {"omar@example.com": {"audio": "loud", "inbox": 3}}, "default": []}',
+        '{"users": {"omar@example.com": {"audio": "loud", "inbox": 3}}, "default": [], '
+        '"lock": {"audio": null}}',
         [
             """p.json: users."omar@example.com".audio: audio: 'loud': the value is none, all""",
             'p.json: users."omar@example.com".inbox: is no table',
             "p.json: default: is no table",
+            "p.json: lock.audio: null is no text",
         ],
         id="JSON, each by its path",
     ),

@@ -103,6 +103,9 @@ CONTAINERS: dict[str, Container] = {
     "laid out and led by 0x1e": lambda b: b"".join(b"\x1e" + laid_out([x]) + b"\n" for x in b),
     "text before": prefixed("2026-03-03T10:00:00Z INFO [hook] {id=4} received: "),
     "docker compose": prefixed("\x1b[36mreceiver-1  |\x1b[0m ", "\x1b[0m"),
+    "docker compose, laid out": lambda bodies: b"".join(
+        b"\x1b[36mdesk-1  |\x1b[0m " + line + b"\n" for line in laid_out(bodies).splitlines()
+    ),
     "syslog": prefixed("<13>Mar  3 10:00:00 desk hook[77]: "),
     "headers before it, and more after it": prefixed('h={"a":{"b":1}} body=', ' in={"ms":3}'),
     "laid out after text": lambda bodies: "".join(

@@ -29,6 +29,13 @@ EXPECTED = st.lists(
         pytest.param([EMAIL, EMAIL], [EMAIL], [1], [], id="what is expected twice is found twice"),
         pytest.param([EMAIL], [EMAIL, EMAIL], [], [1], id="what is expected once is found once"),
         pytest.param([{"user_id": 7}], [EMAIL], [], [], id="some of the fields are enough"),
+        pytest.param(
+            [{"email": "Ana@Desk.example"}],
+            [{"email": "ana@desk.example"}],
+            [],
+            [],
+            id="the case of an address is none of it",
+        ),
         pytest.param([{"user_id": 9}], [EMAIL], [0], [0], id="another value is another record"),
         pytest.param([{"text": "x"}], [EMAIL], [0], [0], id="a field that isn't there is missing"),
         pytest.param(

@@ -299,8 +299,10 @@ def test_to_explain_them_suppressed_decisions_can_be_expected(
     assert (ran.status, [one["channel"] for one in ran.records()]) == (status, ["push"] * status)
 
 
-def test_a_table_of_expectations_may_have_any_of_the_columns(desk: Desk) -> None:
-    expected = desk.write("expected.csv", "channel,user_id", "push,7", "email,8")
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_table_of_expectations_may_have_any_of_the_columns(desk: Desk, separator: str) -> None:
+    rows = [separator.join(row) for row in (("channel", "user_id"), ("push", "7"), ("email", "8"))]
+    expected = desk.write("expected.csv", *rows)
     ran = desk.run("simulate", desk.events(ASSIGNED), "--expect", str(expected))
     missing, unexpected = ran.records()
     assert missing == {"mismatch": "missing", "user_id": 8, "channel": "email"}

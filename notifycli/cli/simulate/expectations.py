@@ -170,11 +170,12 @@ def _rows(text: str, place: str) -> Iterator[tuple[int, object]]:
 
     Raises `DataError` for a column that is none.
     """
-    tabs = "\t" in text.lstrip().partition("\n")[0]
+    first = text.lstrip().partition("\n")[0]
+    delimiter = next((one for one in "\t;" if one in first), ",")
     reader = csv.reader(
         io.StringIO(text, newline=""),
-        delimiter="\t" if tabs else ",",
-        quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL,
     )
     heads: list[str] = []
     try:
