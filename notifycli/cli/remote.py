@@ -22,6 +22,11 @@ VARIABLE = "NOTIFYCLI_TOKEN"
 """Holds the token where there is no keyring: in CI, say."""
 _NOUNS = frozenset({"directory", "inbox", "prefs", "simulate", "store", "team", "user", "why"})
 """What works through `serve`."""
+_WHY_NOT = {
+    "audio": "tones are for all accounts of a store, and a token opens one",
+    "channel": "addresses are in the keyring of the machine that has the store",
+}
+"""Of what one might look for there."""
 _LIMITS = LIMITS._replace(size=128 << 20, tries=2)
 
 
@@ -55,9 +60,9 @@ def locate_server(url: str, command: str, note: Callable[[str], None]) -> Locati
     base = base_url(url)
     noun = command.partition(" ")[0]
     if noun and noun not in _NOUNS:
-        listed = ", ".join(sorted(_NOUNS - {"store"}))
+        why = _WHY_NOT.get(noun, f"{', '.join(sorted(_NOUNS - {'store'}))} do")
         raise UsageError(
-            f"{command} doesn't work through the serve at {base}: {listed} do",
+            f"{command} doesn't work through the serve at {base}: {why}",
             "type it on the machine that has the store; or name another store: --db PATH",
         )
     return Location(None, base, link=ServerLink(base, lambda: _find_token(base), note))

@@ -138,10 +138,10 @@ class Tones:
             self._database.execute("DELETE FROM tone WHERE name = ?", (name,))
 
 
-def unknown_tone(name: str, own: list[str]) -> UsageError:
-    """Make the error of a tone that there isn't."""
+def unknown_tone(name: str, own: list[str], add: str = "add it") -> UsageError:
+    """Make the error of a tone that there isn't; `add` is how one is added."""
     known = (*TONES, *own)
     near = nearest(name, known)
-    adding = f"; add it: notifycli audio add {name}" if name.endswith(".wav") else ""
+    adding = f"; {add}: notifycli audio add {name}" if name.endswith(".wav") else ""
     hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}{adding}"
     return UsageError(f"there is no tone {name!r}", hint)

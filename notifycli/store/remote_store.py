@@ -74,6 +74,8 @@ class Mirror(SQLite):
 class RemoteChange(Change):
     """A change that notes the steps it was asked for, as far as they make a difference."""
 
+    add_tone = "add it on the machine that has the store"
+
     def __init__(self, mirror: Mirror, account: int, trace: Trace) -> None:
         super().__init__(mirror, account, trace)
         self.steps: list[remote_format.Step] = []

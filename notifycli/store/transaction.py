@@ -86,6 +86,9 @@ class Trace(NamedTuple):
 class Change:
     """A change in the making; `Store.change` makes them. Everything happens in its account."""
 
+    add_tone = "add it"
+    """How to come by a tone that there isn't."""
+
     def __init__(self, database: Database, account: int, trace: Trace) -> None:
         self._database = database
         self._account = account
@@ -165,7 +168,7 @@ class Change:
         if unknown := staging.unknown_tones():
             from notifycli.store.presets_and_tones import Tones, unknown_tone
 
-            raise unknown_tone(unknown[0], Tones(self._database).names())
+            raise unknown_tone(unknown[0], Tones(self._database).names(), self.add_tone)
         if locked := staging.find_locked(self._account, again=again):
             raise _refusal(self._account, locked, told)
         # The history tells of these, too: what held then is known from it.

@@ -317,6 +317,17 @@ REFUSED: list[tuple[tuple[str, ...], int, str]] = [
     (("backup", "copy.zip"), 2, "backup doesn't work through the serve"),
     (("serve",), 2, "serve doesn't work through the serve"),
     (("config", "set", "rules=notifycli"), 2, "config set doesn't work through the serve"),
+    (
+        ("audio", "list"),
+        2,
+        "tones are for all accounts of a store, and a token opens one\n  type it",
+    ),
+    (("channel", "list"), 2, "addresses are in the keyring of the machine that has the store\n"),
+    (
+        ("prefs", "set", "audio.tone=own.wav", "-u", "7"),
+        2,
+        "add it on the machine that has the store: notifycli audio add own.wav\n",
+    ),
     (("prefs", "preset", "save", "mine", "audio=all"), 2, "this can't be changed through serve"),
     (("prefs", "get", "audio", "-u", "7", "-a", "2"), 2, "there is no account 2"),
     (("user", "add", "eve@example.com", "-a", "2"), 77, "the token opens account 1"),
