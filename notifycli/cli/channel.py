@@ -30,6 +30,7 @@ from notifycli.rules.notifications import (
     added_switch,
     plug_ins,
 )
+from notifycli.store.settings import EVERYBODY
 
 if TYPE_CHECKING:
     from notifycli.delivery.channels import Outcome
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 app = group("Other channels (Slack, Teams, webhooks, …): addresses, a test.")
 
 _NO = 1
-_EVERYBODY = 0
 
 
 def _name(word: str) -> str:
@@ -132,7 +132,7 @@ def _cells(record: ChannelRecord) -> list[str]:
 
 
 def _whose(users: dict[int, User], user: int) -> str:
-    if user == _EVERYBODY:
+    if user == EVERYBODY:
         return "everybody"
     return users[user].email or str(user) if user in users else f"{user} (has left)"
 
@@ -219,7 +219,7 @@ def _place(session: Session, store: Store, *, everybody: bool) -> tuple[int, int
     if everybody and session.given_users:
         raise UsageError("-u with --everybody: whose address is it?", "leave out one of both")
     if everybody:
-        return account, _EVERYBODY, "--everybody"
+        return account, EVERYBODY, "--everybody"
     user = session.resolve_user(store, account)
     return account, user.id, f"-u {shlex.quote(user.email or str(user.id))}"
 

@@ -223,6 +223,13 @@ InboxNames = Annotated[
     typer.Option("--inbox", metavar="INBOX", help="Only this inbox, by id or name."),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first bad line.")]
+ProgressBar = Annotated[
+    bool | None,
+    typer.Option(
+        "--progress/--no-progress",
+        help="A progress bar on standard error; on by default on a terminal.",
+    ),
+]
 
 
 def check_order(since: int | None, until: int | None) -> None:

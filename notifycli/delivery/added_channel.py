@@ -25,14 +25,12 @@ from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import SHIPPED_CHANNELS, Channel, plug_ins
 from notifycli.secrets.keychain import Keychain, open_keychain, read_kept
 from notifycli.secrets.token_format import Secret
-from notifycli.store.settings import address_key
+from notifycli.store.settings import EVERYBODY, address_key
 
 if TYPE_CHECKING:
     from notifycli.store import Store
     from notifycli.store.outbox import Notice
 
-EVERYBODY = 0
-"""Whose address it is that holds for all who have none of their own."""
 _NOBODY = "notifycli@localhost"
 _WORDS = re.compile(r"[^\s/:@?&=#,;]{4,}")
 _HIDDEN = "…"

@@ -207,8 +207,12 @@ SETTINGS: Mapping[str, Setting] = {
 """By key. Validation, help, listing and the environment's variables derive from it."""
 
 
+EVERYBODY = 0
+"""Whose address on an added channel holds for all who have none of their own."""
+
+
 def address_key(account: int | str, user: int | str, channel: str) -> str:
-    """Return the key under which a user's address on an added channel is; user 0: everybody's."""
+    """Return the key under which the address of a user, or of `EVERYBODY`, on a channel is."""
     return f"channel/{account}/{user}/{channel}"
 
 
@@ -281,7 +285,7 @@ class Configuration:
                 self._database.execute("INSERT INTO setting_secret VALUES (?, ?)", (key, name))
 
     def addresses(self, account: int) -> dict[int, frozenset[Channel]]:
-        """Return the added channels on which there are addresses, by user; 0 is everybody else."""
+        """Return the added channels on which there are addresses, by user or `EVERYBODY`."""
         with self._database.errors():
             rows = self._database.execute(
                 "SELECT key FROM setting_secret WHERE key LIKE ?", (address_key(account, "%", "%"),)

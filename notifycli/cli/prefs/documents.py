@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, NamedTuple
 
 import typer
 
-from notifycli.cli.command import USERS, command_class, examples, none_of, part, session_of
+from notifycli.cli.command import (
+    USERS,
+    ProgressBar,
+    command_class,
+    examples,
+    none_of,
+    part,
+    session_of,
+)
 from notifycli.cli.inputs import open_document
 from notifycli.cli.output import console, show, write, write_file
 from notifycli.cli.prefs.set import Counted, difference_cells, show_differences
@@ -57,13 +65,6 @@ File = Annotated[
 FormatOption = Annotated[
     str | None,
     _format_option("How it is written; told from the name or the content if left out."),
-]
-ShowProgress = Annotated[
-    bool | None,
-    typer.Option(
-        "--progress/--no-progress",
-        help="A progress bar on standard error; on by default on a terminal.",
-    ),
 ]
 
 
@@ -135,7 +136,7 @@ def prefs_import(
     file: File,
     *,
     format_: FormatOption = None,
-    progress: ShowProgress = None,
+    progress: ProgressBar = None,
 ) -> None:
     """Set what a document says: all of it, or nothing. What it doesn't name stays as it is."""
     session = session_of(ctx)
@@ -161,7 +162,7 @@ def prefs_apply(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
-    progress: ShowProgress = None,
+    progress: ProgressBar = None,
 ) -> None:
     """Make what a document speaks of equal to it: all, or nothing.
 
@@ -196,7 +197,7 @@ def prefs_diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with 1 if there are differences.")
     ] = False,
-    progress: ShowProgress = None,
+    progress: ProgressBar = None,
 ) -> None:
     """Show what applying a document would change."""
     session = session_of(ctx)

@@ -24,7 +24,7 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.output import show, text
-from notifycli.cli.prefs.show import SOUND_KEYS, ConversationId, Default, tell_unheard
+from notifycli.cli.prefs.show import SOUND_KEYS, ConversationId, Default, inbox_option, tell_unheard
 from notifycli.cli.session import (
     Reference,
     Session,
@@ -32,7 +32,6 @@ from notifycli.cli.session import (
     find_inbox,
     find_user,
     plural,
-    read_reference,
 )
 from notifycli.cli.times import expiry, now, read_time, to_the_minute
 from notifycli.errors import UsageError
@@ -54,15 +53,7 @@ app.add_typer(preset, name="preset")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset.")]
 _NAMED = 3
-InboxIds = Annotated[
-    list[Any] | None,  # Typer takes no union, though its parser gives ids and names
-    typer.Option(
-        "--inbox",
-        parser=read_reference,
-        metavar="INBOX",
-        help="Only for events of this inbox, by id or name; may be repeated.",
-    ),
-]
+InboxIds = Annotated[list[Any] | None, inbox_option("; may be repeated")]
 Lock = Annotated[
     bool, typer.Option("--lock", help="The account's lock: no user can set anything else.")
 ]

@@ -49,15 +49,16 @@ _OF_ACCOUNT = frozenset({Layer.LOCK, Layer.DEFAULT})
 
 SOUND_KEYS = frozenset({"audio", "audio.tone"})
 """Of which there are values that some versions of Chatwoot make nothing of."""
-InboxId = Annotated[
-    list[Any] | None,
-    typer.Option(
-        "--inbox",
-        parser=read_reference,
-        metavar="INBOX",
-        help="Only for events of this inbox, by id or name.",
-    ),
-]
+
+
+def inbox_option(more: str = "") -> Any:
+    """Make the option that names inboxes, to whose help there may be `more`."""
+    help_ = f"Only for events of this inbox, by id or name{more}."
+    return typer.Option("--inbox", parser=read_reference, metavar="INBOX", help=help_)
+
+
+# Typer takes no union, though its parser gives ids and names.
+InboxId = Annotated[list[Any] | None, inbox_option()]
 ConversationId = Annotated[
     int | None,
     typer.Option(
@@ -408,13 +409,7 @@ class ExplanationRecord(Struct):
         "notifycli prefs explain -o json"
     ),
 )
-def prefs_explain(
-    ctx: typer.Context,
-    keys: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[KEY]...", help="Only these keys or globs."),
-    ] = None,
-) -> None:
+def prefs_explain(ctx: typer.Context, keys: Keys = None) -> None:
     """Tell what preferences do, for whom, and what they are in Chatwoot.
 
     Their values, what comes with the program, and an example each. Without KEY: all of them.

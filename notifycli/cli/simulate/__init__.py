@@ -18,6 +18,7 @@ from notifycli.cli.command import (
     ChannelOption,
     ConversationOption,
     InboxNames,
+    ProgressBar,
     Strict,
     TypeOption,
     a_number,
@@ -213,13 +214,6 @@ Jobs = Annotated[
         metavar="N",
         help="The processors to use for large files on disk; what is printed never depends "
         "on it. By default all of them.",
-    ),
-]
-ProgressBar = Annotated[
-    bool | None,
-    typer.Option(
-        "--progress/--no-progress",
-        help="A progress bar on standard error; on by default on a terminal.",
     ),
 ]
 
