@@ -1,6 +1,6 @@
 """What is due between events: the queue of deadlines, and the waits of customers that lead to some.
 
-Section 6 of `docs/beyond.md`.
+Sections 5 and 6 of `docs/beyond.md`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`docs/beyond.md`, section 6: waits without a reply, as a table of its examples, and as laws."""
+"""`docs/beyond.md`, section 5: waits without a reply, as a table of its examples, and as laws."""
 
 from __future__ import annotations
 
@@ -389,6 +389,31 @@ def test_time_in_business_hours_is_counted_minute_by_minute(
         left -= hours.hold(at * 1_000_000)
         at += 60
     assert hours.end_of(begin * 1_000_000, length * 60_000_000) == at * 1_000_000
+
+
+JUMP = moment("12:00") + 10 * 366 * 86_400
+"""What a clock says that has jumped."""
+
+
+@pytest.mark.parametrize(
+    ("after", "hours", "at"),
+    [
+        pytest.param("8784h", "off", "2027-03-07T12:00:00Z", id="366 days are the most"),
+        pytest.param("31622401s", "off", None, id="a second more never comes"),
+        pytest.param("8784h", "00:00-00:00", "2027-03-07T12:00:00Z", id="in hours that never end"),
+        pytest.param("31622401s", "00:00-00:00", None, id="nor does a second more in these"),
+        pytest.param("52m", "12:00-12:01 fri", "2027-02-26T12:01:00Z", id="a minute each week"),
+        pytest.param("53m", "12:00-12:01 fri", "2027-03-05T12:01:00Z", id="up to the last one"),
+        pytest.param("54m", "12:00-12:01 fri", None, id="and not the week after"),
+    ],
+)
+def test_no_wait_is_longer_than_a_year_however_far_the_clock_jumps(
+    after: str, hours: str, at: str | None
+) -> None:
+    own = {**JANE, "waiting_after": after, "business_hours": hours}
+    jumped = {**later("12:00"), "timestamp": JUMP}
+    found = decide(Preferences(user={7: own}), customer("12:00"), jumped, {**jumped, "id": 2})
+    assert [one.at for one in found if one.event == WAITING] == ([] if at is None else [at] * 2)
 
 
 def test_nothing_is_kept_where_nobody_wants_to_know() -> None:
