@@ -191,6 +191,15 @@ def test_what_the_mail_server_kept_from_going_is_not_sent_after_the_reply(
     ]
     listed = waiting.ok("deliver", "status", "--state", "dropped", "-o", "jsonl").records
     assert [(one["message_id"], one["why"]) for one in listed] == [(100, OVERTAKEN)]
+    asked_why = "why", "e.jsonl", "-u", "7", "--type", "waiting", "--channel", "email"
+    told = (
+        "the customer had no reply within 5m (waiting_after), and it is switched on:"
+        " email.waiting is on (user)"
+    )
+    assert [
+        (one["message_id"], one["delivery"], one["sentence"])
+        for one in waiting.ok(*asked_why, "-o", "jsonl").records
+    ] == [(100, "dropped", f"{told}; {OVERTAKEN}"), (101, "sent", told)]
 
 
 def test_deliver_of_a_file_goes_by_the_times_of_events(waiting: Notifycli, post: Post) -> None:

@@ -150,6 +150,8 @@ def _record(decision: Decision, cases: list[Case], asker: Asker) -> WhyRecord:
     key, value, told = asker.sentences.of(decision)
     if cases[-1].holds(decision.reason, decision.channel):
         told += "; it is held for a digest"
+    if notice is not None and notice.state is NoticeState.DROPPED and notice.why:
+        told += f"; {notice.why}"
     return WhyRecord(*(*structs.astuple(decision), key, value, told, command, delivery))
 
 
