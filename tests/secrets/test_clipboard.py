@@ -129,7 +129,7 @@ class Contract:
         users = set(services.processes_of(home))
         clipboard.copy(Secret(CANARY), 30)
         for process in set(services.processes_of(home)) - users:
-            if b"notifycli.clipboard.child" in Path(f"/proc/{process}/cmdline").read_bytes():
+            if b"-m\0notifycli.clipboard" in Path(f"/proc/{process}/cmdline").read_bytes():
                 os.kill(process, signal.SIGTERM)
         services.until(lambda: tools.held() != CANARY, "a clipboard without the secret")
 

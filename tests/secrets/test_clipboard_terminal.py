@@ -83,4 +83,4 @@ class TestTmux:
         running = [
             Path(f"/proc/{process}/cmdline").read_bytes() for process in services.processes_of(home)
         ]
-        assert [command for command in running if b"notifycli.clipboard.child" in command] == []
+        assert [command for command in running if b"-m\0notifycli.clipboard" in command] == []
