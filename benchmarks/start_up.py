@@ -10,7 +10,7 @@ from pathlib import Path
 
 import notifycli
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
-from notifycli.cli.completion import VARIABLE
+from notifycli.cli.main import VARIABLE
 from notifycli.rules.directory import User
 from notifycli.store import open_store
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from notifycli.cli.completion.install import SCRIPTS
+from notifycli.cli.completion import SCRIPTS
 
 TARGET = Path(__file__).parent.parent / "completions"
 

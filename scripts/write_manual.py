@@ -11,8 +11,7 @@ from typer.core import TyperOption
 from typer.main import get_command
 
 from notifycli import __version__, errors
-from notifycli.cli.completion import VARIABLE
-from notifycli.cli.main import app
+from notifycli.cli.main import VARIABLE, app
 from notifycli.rules.notifications import TYPES
 from notifycli.rules.preferences import KEYS, Layer
 

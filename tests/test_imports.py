@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from notifycli.cli.completion import VARIABLE
-from notifycli.cli.main import app
+from notifycli.cli.main import VARIABLE, app
 from notifycli.rules.directory import User
 from notifycli.store import open_store
 

@@ -14,11 +14,12 @@ from typer.main import get_command
 
 from notifycli import __version__
 from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
-from notifycli.cli.completion import VARIABLE
 from notifycli.cli.session import CONNECT, Session
 from notifycli.cli.terminal import leave_line, prepare_streams, print_error
 from notifycli.errors import NotifycliError, UsageError
 
+VARIABLE = "_NOTIFYCLI_COMPLETE"
+"""The environment variable that turns a run of the program into an answer to the shell it names."""
 _UNEXPECTED = 70
 _ABORTED = 1
 _INTERRUPTED = 130
@@ -95,9 +96,7 @@ SECTIONS = {
         "store": Noun(
             "notifycli.cli.store_command", "A whole store, copied to another place or engine."
         ),
-        "completion": Noun(
-            "notifycli.cli.completion.install", "What TAB completes, in your shell."
-        ),
+        "completion": Noun("notifycli.cli.completion", "What TAB completes, in your shell."),
     },
 }
 """What there is, by what it is for."""
@@ -178,10 +177,10 @@ def main() -> NoReturn:
     # What is imported by now stays: neither collections nor the end of the program need look at it.
     gc.freeze()
     gc.enable()
-    if VARIABLE in os.environ:
-        from notifycli.cli.completion.answer import reply  # noqa: PLC0415 - for TAB alone
+    if (shell := os.environ.get(VARIABLE)) is not None:
+        from notifycli.cli.completion_answer import reply  # noqa: PLC0415 - for TAB alone
 
-        sys.exit(reply(program(), sys.argv[1:]))
+        sys.exit(reply(program(), shell, sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 
 

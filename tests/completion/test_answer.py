@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from notifycli.cli.completion.answer import Offers, answer
+from notifycli.cli.completion_answer import Offers, answer
 from notifycli.cli.main import NOUNS, app
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import SHIPPED_CHANNELS, TYPES, Channel

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.cli.completion import VARIABLE, WORDS
-from notifycli.cli.completion.install import SCRIPTS
+from notifycli.cli.completion import SCRIPTS
+from notifycli.cli.completion_answer import WORDS
+from notifycli.cli.main import VARIABLE
 from tests.completion.shells import environment
 from tests.conftest import needs_package
 

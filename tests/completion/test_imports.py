@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.cli.completion import VARIABLE
-from notifycli.cli.main import NOUNS
+from notifycli.cli.main import NOUNS, VARIABLE
 from tests.completion.shells import environment
 
 HEAVY = ("rich", "sqlite_utils", "keyring", "cryptography", "requests", "pywebpush")

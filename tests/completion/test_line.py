@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.cli.completion.answer import CommandLine, quote_word, split
+from notifycli.cli.completion_answer import CommandLine, quote_word, split
 
 PRINTED = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"])) | st.text(
     "ab \\'\"$`!*&;|(){}[]~#=:@"

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.cli.completion import VARIABLE
-from notifycli.cli.completion.install import SCRIPTS
+from notifycli.cli.completion import SCRIPTS
+from notifycli.cli.main import VARIABLE
 from notifycli.rules.preferences import GLOBS, KEYS
 from tests.completion.conftest import FILES, HOSTILE, home_in, store_at
 from tests.completion.shells import Terminal, environment, need, terminal

@@ -1,7 +1,8 @@
 """What TAB offers for a word: where it is on the command line, and what it may become there.
 
 `reply` reads the line and writes the answer as each shell expects it: a first line that says what
-is offered, then a line an offer. The shells' own sides of it are in `install`: both have to agree.
+is offered, then a line an offer. The shells' own sides of it are in `completion`: both have to
+agree.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from typing import Any, NamedTuple
 
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from notifycli.cli.completion import VARIABLE, WORDS
 from notifycli.cli.session import Session
 from notifycli.rules.notifications import SHIPPED_CHANNELS, TYPES, Channel, NotificationType
 from notifycli.rules.preferences import (
@@ -31,6 +31,8 @@ from notifycli.rules.quiet_hours import zones
 from notifycli.store.completion_queries import Completion, Glance, look
 from notifycli.store.settings import CHOICES, SETTINGS
 
+WORDS = "_NOTIFYCLI_WORDS"
+"""The words of PowerShell, a line each: some of its versions lose empty arguments and quotes."""
 _UNSAFE = re.compile(r"[^\w@%+:,./=-]")
 _IN_DOUBLE_QUOTES = re.compile(r'["$`\\]')
 
@@ -120,10 +122,10 @@ _LISTING = "63"
 """`COMP_TYPE` of bash where it shows a list and inserts nothing."""
 
 
-def reply(program: Any, arguments: list[str]) -> int:
+def reply(program: Any, shell: str, arguments: list[str]) -> int:
     """Answer the shell that asks; gives the exit status. An error is told to nobody."""
     try:
-        lines = list(SHELLS[os.environ[VARIABLE]](program, arguments))
+        lines = list(SHELLS[shell](program, arguments))
         text = "".join(f"{line}\n" for line in lines)
         sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
         sys.stdout.buffer.flush()
