@@ -389,11 +389,20 @@ def list_notices(store: Store, call: Call) -> remote_format.Notices:
 
 
 def list_events(store: Store, call: Call) -> remote_format.Events:
-    """Answer what was received of the account, or of one of its conversations."""
+    """Answer what was received of the account."""
+    return _list_events(store, call, None)
+
+
+def list_conversation_events(store: Store, call: Call) -> remote_format.Events:
+    """Answer what was received of one of its conversations."""
+    return _list_events(store, call, call.path["conversation_id"])
+
+
+def _list_events(store: Store, call: Call, conversation: int | None) -> remote_format.Events:
     kept: deque[bytes] = deque()
     size = 0
     bodies, complete = _list_received(store, call)
-    for text in _select(bodies, store, call):
+    for text in _select(bodies, store, call, conversation):
         kept.append(text)
         size += len(text)
         while size > MOST_EVENT_BYTES:
@@ -421,12 +430,13 @@ def _list_received(store: Store, call: Call) -> tuple[Iterable[bytes], bool]:
     return bodies, len(logged) < MOST_READ_EVENTS and len(files) == len(there)
 
 
-def _select(bodies: Iterable[bytes], store: Store, call: Call) -> Iterator[bytes]:
+def _select(
+    bodies: Iterable[bytes], store: Store, call: Call, conversation: int | None
+) -> Iterator[bytes]:
     """Return those that are of the account and, where one is asked for, of the conversation.
 
     Who is there belongs to no conversation, and is told with each.
     """
-    conversation = call.path.get("conversation_id")
     only = len(store.accounts()) == 1
     for body in bodies:
         try:

@@ -212,7 +212,7 @@ OPERATIONS = (
     Operation(
         ("GET",),
         remote_format.EVENTS_OF_ONE,
-        handlers.list_events,
+        handlers.list_conversation_events,
         "The events of one conversation that were received.",
         remote_format.Events,
         refuses=_ADMINISTRATOR,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from notifycli.server.routes import document
 from notifycli.store import sqlite as database
 
 from .conftest import JANE, OMAR, ROOT, Serving
@@ -315,6 +316,16 @@ def test_what_is_not_there_is_told(serving: Serving, method: str, path: str, sta
     answered = serving.ask(ROOT, method, path)
     assert answered[0] == status
     assert [*answered[1]] == ["error"]
+
+
+def test_each_operation_of_the_document_has_an_id_of_its_own() -> None:
+    """OpenAPI 3.1, section 4.8.10: generators of clients name their functions by it."""
+    ids = [
+        operation["operationId"]
+        for path in document()["paths"].values()
+        for operation in path.values()
+    ]
+    assert sorted(ids) == sorted(set(ids))
 
 
 def test_every_answer_has_the_headers_of_one_that_no_browser_should_keep(
