@@ -140,6 +140,8 @@ class Export:
         self.documents: list[Document] = []
         self.preferences: list[ExportedPreferences] = []
         self._directories: list[_Directory] = []
+        self._users: set[tuple[int, int]] = set()
+        """Account and user of everybody in them."""
         self._files = ExitStack()
         self._spools: dict[str, IO[bytes]] = {}
         self._ended = False
@@ -167,9 +169,14 @@ class Export:
         if kind == "directory":
             directory = msgspec.json.decode(value, type=_Directory)
             self._directories.append(directory)
+            self._users.update((directory.account.id, user.id) for user in directory.users)
             self.documents.append(Document(directory.account.id, bytes(value)))
         elif kind == "preferences":
-            self.preferences.append(msgspec.json.decode(value, type=ExportedPreferences))
+            of_user = msgspec.json.decode(value, type=ExportedPreferences)
+            if (of_user.account_id, of_user.user_id) not in self._users:
+                told = f"user {of_user.user_id}, whom account {of_user.account_id} hasn't got"
+                raise ValueError(f"preferences of {told}")
+            self.preferences.append(of_user)
         elif kind == "chatwoot_export":
             self._check_version(value)
         elif kind == "end":

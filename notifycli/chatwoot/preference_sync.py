@@ -80,7 +80,7 @@ def _text(key: str) -> Callable[[Any], str]:
 
 def _read_audio(value: Any) -> str:
     # Nothing chosen is no sound, however a client writes that.
-    return "none" if value in (None, False, "") else _text("audio")(value)
+    return "none" if value in (None, False, "", "false") else _text("audio")(value)
 
 
 def _write_audio(value: str) -> str:

@@ -639,7 +639,7 @@ def _read_changes(
     for change in [changed] if isinstance(changed, ChangedAttributes) else changed:
         if isinstance(change.assignee_id, Raw):
             event.assignment = event.assignment or event.name == "conversation_updated"
-            current = attribute_change(change.assignee_id).current_value
+            current = attribute_change("assignee_id", change.assignee_id).current_value
             if current is not UNSET:
                 event.assigned = id_of("changed_attributes.assignee_id", current)
                 if event.assignee is UNSAID:
@@ -651,7 +651,7 @@ def _read_changes(
 
 
 def _read_status_change(event: Event, change: Raw) -> None:
-    status = attribute_change(change)
+    status = attribute_change("status", change)
     if isinstance(status.previous_value, str):
         event.previous_status = status_of(status.previous_value)
     if event.status is None and isinstance(status.current_value, str):
@@ -663,7 +663,7 @@ def _read_team_change(event: Event, change: Raw) -> None:
     if event.team is UNSAID:
         # What it was changed to may have any shape: nobody had to read it before.
         with suppress(ValueError, msgspec.ValidationError):
-            current = attribute_change(change).current_value
+            current = attribute_change("team_id", change).current_value
             if current is not UNSET:
                 event.team = id_of("changed_attributes.team_id", current)
 

@@ -7,8 +7,8 @@ the field, for a value that can't be one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -19,6 +19,7 @@ from notifycli.events.timestamps import parse_moment
 
 Id = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)] | str | None
 Time = float | str | None
+T = TypeVar("T")
 
 
 class Reference(Struct, gc=False):
@@ -156,9 +157,18 @@ _decode_users = msgspec.json.Decoder(dict[str, str | None]).decode
 _decode_change = msgspec.json.Decoder(AttributeChange | tuple[Id, Id] | None).decode
 
 
+def _decode_field(field: str, decode: Callable[[Raw], T], raw: Raw) -> T:
+    """Decode what was kept as it is. Raises `ValueError`, which names the place."""
+    try:
+        return decode(raw)
+    except msgspec.ValidationError as error:
+        fault, _, path = str(error).partition(" - at `$")
+        raise ValueError(f"{field}{path.rstrip('`')}: {fault}") from None
+
+
 def messages_account(raw: Raw | UnsetType) -> Id:
     """Give the account that a conversation's `messages` name."""
-    messages = () if raw is UNSET else _decode_messages(raw) or ()
+    messages = () if raw is UNSET else _decode_field("messages", _decode_messages, raw) or ()
     return next((m.account_id for m in messages if m.account_id is not None), None)
 
 
@@ -172,12 +182,13 @@ def messages_in(raw: Raw | UnsetType) -> list[WrittenMessage]:
 
 def presences(raw: Raw) -> dict[str, str | None]:
     """Read a map of presences: `online`, `busy` or `offline` by user."""
-    return _decode_users(raw)
+    # A relay in PHP writes an empty object as a list.
+    return {} if bytes(raw) == b"[]" else _decode_field("users", _decode_users, raw)
 
 
-def attribute_change(raw: Raw) -> AttributeChange:
+def attribute_change(attribute: str, raw: Raw) -> AttributeChange:
     """Read a changed attribute: an object of two values, or Chatwoot's internal pair."""
-    change = _decode_change(raw)
+    change = _decode_field(f"changed_attributes.{attribute}", _decode_change, raw)
     if isinstance(change, tuple):
         return AttributeChange(*change)
     return change or AttributeChange()

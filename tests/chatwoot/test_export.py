@@ -282,6 +282,11 @@ def test_without_an_account_all_are_taken_over(notifycli: Notifycli, server: Pos
             "<stdin>:1: an export of form 2; this program reads form 1",
             id="of a newer program",
         ),
+        pytest.param(
+            '{"preferences": {"account_id": 1, "user_id": 7}}\n',
+            "<stdin>:1: preferences of user 7, whom account 1 hasn't got",
+            id="somebody who isn't there",
+        ),
         pytest.param("ERROR: relation\n", "<stdin>:1: JSON is malformed", id="psql's error"),
         pytest.param(
             '{"secrets": 1}\n', "<stdin>:1: 'secrets' is nothing that the script prints", id="else"

@@ -32,7 +32,7 @@ def test_audio_alerts_are_the_preference_audio_and_back(theirs: str, ours: str) 
     }
 
 
-@pytest.mark.parametrize("nothing", [None, False, ""])
+@pytest.mark.parametrize("nothing", [None, False, "", "false"])
 def test_nothing_chosen_is_no_sound_however_it_is_written(nothing: object) -> None:
     assert sounds({"enable_audio_alerts": nothing}) == {"audio": "none"}
 

@@ -308,6 +308,11 @@ BODIES = [
         event("presence_update", **NOWHERE | {"account": 1, "connected": (7, 8), "away": (8, 9)}),
     ),
     (
+        "… of nobody, as a relay in PHP writes it",
+        {"event": "presence.update", "account_id": 1, "users": []},
+        event("presence_update", **NOWHERE | {"account": 1, "connected": (), "away": ()}),
+    ),
+    (
         "the old name of pending",
         conversation(
             event="conversation_status_changed",
@@ -459,6 +464,26 @@ BAD_LINES = [
         "not UTF-8, for byte 0xe9; try: iconv -f WINDOWS-1252 -t UTF-8 on the file",
     ),
     ("nested without end", b'{"a":' + b"[" * 99_999 + b"]" * 99_999 + b"}", "nested too deeply"),
+    (
+        "an account that would stand in a message",
+        b'{"event":"conversation_created","id":1,"messages":[1]}',
+        "messages[0]: expected object, got int",
+    ),
+    (
+        "a change that is none",
+        b'{"event":"conversation_updated","id":1,"changed_attributes":[{"assignee_id":7}]}',
+        "changed_attributes.assignee_id: expected object | array | null, got int",
+    ),
+    (
+        "… to what is no id",
+        b'{"event":"conversation_updated","id":1,"changed_attributes":{"assignee_id":[1,{}]}}',
+        "changed_attributes.assignee_id[1]: expected int | str | null, got object",
+    ),
+    (
+        "presences that are none",
+        b'{"event":"presence.update","users":{"7":[]}}',
+        "users[...]: expected str | null, got array",
+    ),
     (
         "control characters in a value",
         b'{"event":"conversation_created","id":"\\u001b[2J"}',
