@@ -168,7 +168,7 @@ def _undo(store: Store, _: int) -> object:
 
 
 def _write_notices(store: Store, amount: int) -> object:
-    return len(store.outbox.write([entry(number) for number in range(amount)], 1))
+    return len(store.outbox.write([entry(number) for number in range(amount)], 1).new)
 
 
 def _send_notices(store: Store, amount: int) -> object:

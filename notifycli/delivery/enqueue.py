@@ -101,6 +101,8 @@ class Fed(Struct):
     """Their channel isn't set up."""
     beyond: Counter[Channel] = field(default_factory=Counter)
     """They came after the limit."""
+    overtaken: Counter[Channel] = field(default_factory=Counter)
+    """Their customers wait no longer."""
 
 
 class Enqueuer:
@@ -288,7 +290,8 @@ class Enqueuer:
         if not (self._entries or self._overtaken or reached) and place is None:
             return 0
         entries, outbox = [entry for entry, _ in self._entries], self._store.outbox
-        new = outbox.write(entries, outbox.now(), place, reached, self._overtaken)
+        new, overtaken = outbox.write(entries, outbox.now(), place, reached, self._overtaken)
+        self.fed.overtaken.update(overtaken)
         self.fed.written.update(entry.channel for entry in new)
         self.fed.known.update(entry.channel for entry in entries)
         self.fed.known.subtract(entry.channel for entry in new)

@@ -185,6 +185,15 @@ class FilePosition(NamedTuple):
     """The byte behind the last line that was read."""
 
 
+class Written(NamedTuple):
+    """What has become of notices that were to be written."""
+
+    new: list[OutboxEntry]
+    """Those that weren't there before."""
+    overtaken: list[Channel]
+    """Where some were to go that are dropped."""
+
+
 class Outbox(Protocol):
     """The notices in a store. Every method is one transaction, and quick."""
 
@@ -195,12 +204,11 @@ class Outbox(Protocol):
         place: tuple[str, FilePosition] | None = None,
         reached: Iterable[AccountPlace] = (),
         overtaken: Collection[bytes] = (),
-    ) -> list[OutboxEntry]:
+    ) -> Written:
         """Write notices, and how far the file or the log has been read that they come from, in one.
 
-        Gives those that are new: one that was written before stays as it is. Then what is open of
-        the events with the keys `overtaken` is dropped. Raises `TryAgainError` if another host has
-        taken an account over.
+        One that was written before stays as it is. Then what is open of the events with the keys
+        `overtaken` is dropped. Raises `TryAgainError` if another host has taken an account over.
         """
         ...
 
@@ -303,9 +311,9 @@ _FIRST_IN_LINE = """NOT EXISTS (
 _FORGET = "contact = '', author = '', text = ''"
 # One that is being sent has lost its lease: if it comes back unsent, it isn't pending anew.
 _OVERTAKE = (
-    "UPDATE notice SET state = 'dropped', owner = '', changed_at = :now, remedy = '',"
+    "UPDATE notice SET state = 'dropped', owner = '', changed_at = ?, remedy = '',"
     f" why = 'overtaken: the customer waits no longer', {_FORGET}"
-    " WHERE event_key = :key AND state IN ('pending', 'sending')"
+    " WHERE state IN ('pending', 'sending')"
 )
 _JOINED = {
     "email": "u.email",
@@ -371,15 +379,15 @@ class SQLOutbox:
         place: tuple[str, FilePosition] | None = None,
         reached: Iterable[AccountPlace] = (),
         overtaken: Collection[bytes] = (),
-    ) -> list[OutboxEntry]:
+    ) -> Written:
         with self._database.brief():
             new = self._insert(list(entries), now)
-            self._database.executemany(_OVERTAKE, ({"key": key, "now": now} for key in overtaken))
+            dropped = self._drop_overtaken([*overtaken], now)
             if place is not None:
                 self._database.execute(_FOLLOW, (place[0], *place[1]))
             for account in reached:
                 self._database.received().advance(account)
-            return new
+            return Written(new, dropped)
 
     def _insert(self, entries: list[OutboxEntry], now: int) -> list[OutboxEntry]:
         """Write notices, and give those that are new."""
@@ -399,6 +407,18 @@ class SQLOutbox:
                     written.remove(key)
                     new.append(entry)
         return new
+
+    def _drop_overtaken(self, keys: list[bytes], now: int) -> list[Channel]:
+        """Drop what is open of these events, and return where it was to go."""
+        dropped: list[Channel] = []
+        for start in range(0, len(keys), _AT_ONCE):
+            some = keys[start : start + _AT_ONCE]
+            rows = self._database.execute(
+                f"{_OVERTAKE} AND event_key IN ({', '.join('?' * len(some))}) RETURNING channel",
+                (now, *some),
+            )
+            dropped += (Channel(channel) for (channel,) in rows.fetchall())
+        return dropped
 
     def has(self, entry: OutboxEntry) -> bool:
         return bool(

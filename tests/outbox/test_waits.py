@@ -185,7 +185,8 @@ def test_what_the_mail_server_kept_from_going_is_not_sent_after_the_reply(
     waiting("deliver", waiting.write_events("e.jsonl", events))
     assert post.of(Channel.EMAIL) == []
     post.broken = set()
-    waiting.ok("deliver", waiting.write_events("e.jsonl", [*events, replied(ago=2)]))
+    done = waiting.ok("deliver", waiting.write_events("e.jsonl", [*events, replied(ago=2)]))
+    assert done.stderr == "1 e-mail not sent: overtaken, the customer waits no longer\n"
     assert [(str(one.type), one.message_id) for one in post.of(Channel.EMAIL)] == [
         ("conversation_waiting", 101)
     ]

@@ -235,7 +235,8 @@ class Delivery(Struct):
     known: int
     """Fired, but written by an earlier run: they aren't sent again."""
     skipped: int
-    """Fired, but too old, undeliverable, beyond the limit, or the channel isn't set up."""
+    """Fired, but too old, undeliverable, beyond the limit or overtaken, or the channel isn't set
+    up."""
 
 
 def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope) -> int:
@@ -276,7 +277,7 @@ def _met(report: DeliveryReport, fed: Fed | None) -> set[Channel]:
 
 
 def _skipped(fed: Fed) -> tuple[Counter[Channel], ...]:
-    return fed.old, fed.untimed, fed.undeliverable, fed.closed, fed.beyond
+    return fed.old, fed.untimed, fed.undeliverable, fed.closed, fed.beyond, fed.overtaken
 
 
 def _status(run: DeliveryRun, left: int, waiting: dict[Channel, int]) -> int:
@@ -359,6 +360,8 @@ def _explain_skipped(fed: Fed, channels: Channels) -> Iterator[str]:
         yield f"{_of(channel, count)} not sent: {why}"
     if fed.beyond.total():
         yield f"{plural(fed.beyond.total(), 'notification')} beyond the limit not sent"
+    for channel, count in _by_channel(fed.overtaken):
+        yield f"{_of(channel, count)} not sent: overtaken, the customer waits no longer"
 
 
 def _what_is_missing(channel: Channel) -> str:

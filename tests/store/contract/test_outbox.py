@@ -96,7 +96,7 @@ class Machine(RuleBasedStateMachine):
         conversation=st.sampled_from((None, 42, 43)),
     )
     def write(self, key: int, user: int, channel: Channel, conversation: int | None) -> None:
-        new = self.outbox.write([entry(key, user, channel, conversation)], self.now)
+        new, _ = self.outbox.write([entry(key, user, channel, conversation)], self.now)
         identity = (key, user, channel)
         assert bool(new) == (identity not in self.keys), "each notice is written once"
         if new:
@@ -248,7 +248,8 @@ def test_what_is_overtaken_is_dropped_and_says_why_unless_it_was_sent(engine: En
         outbox.write([entry(key, 7, Channel.EMAIL, key) for key in range(4)], 1)
         sent, failed, _ = outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, renew=False)
         both = [entry(4, 7, Channel.EMAIL, 4), entry(5, 7, Channel.EMAIL, 5)]
-        outbox.write(both, 2, overtaken=[bytes([key]) for key in range(5)])
+        done = outbox.write(both, 2, overtaken=[bytes([key]) for key in range(5)])
+        assert done == (both, [Channel.EMAIL] * 5)
         ends = [Settled(sent.id, NoticeState.SENT, 3), Settled(failed.id, NoticeState.PENDING, 3)]
         outbox.turn("a", ends, 0, EVERY_CHANNEL, 3, 9, renew=False)
 
