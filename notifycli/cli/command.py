@@ -439,6 +439,8 @@ class Noun(Struct, frozen=True):
     """Its verbs, in the order of their help, where even they are known without loading them."""
     default: str | None = None
     """The one of these that is meant where none is named."""
+    app: str = "app"
+    """What the module calls them: where it has several nouns' commands, no others are made."""
 
 
 class LazyCommands(MutableMapping[str, Any]):
@@ -448,8 +450,8 @@ class LazyCommands(MutableMapping[str, Any]):
         self._nouns = nouns
         self._aliases = aliases
         self._loaded: dict[str, Any] = {}
-        self._made: dict[str, Any] = {}
-        """What Typer makes of a module, which may hold several of them."""
+        self._made: dict[tuple[str, str], Any] = {}
+        """What Typer makes of a module's app, which may hold several of them."""
 
     def __getitem__(self, name: str) -> Any:
         name = self._aliases.get(name, name)
@@ -463,10 +465,11 @@ class LazyCommands(MutableMapping[str, Any]):
         if noun.verbs:
             parts = dict.fromkeys(noun.verbs, noun.module)
             return typer.main.get_command(group_of_parts(noun.help, parts, noun.default))
-        if noun.module not in self._made:
+        place = noun.module, noun.app
+        if place not in self._made:
             module = importlib.import_module(noun.module)
-            self._made[noun.module] = typer.main.get_command(module.app)
-        command = self._made[noun.module]
+            self._made[place] = typer.main.get_command(getattr(module, noun.app))
+        command = self._made[place]
         return getattr(command, "commands", {}).get(name, command)
 
     def __setitem__(self, name: str, command: Any) -> None:

@@ -40,12 +40,12 @@ SECTIONS = {
     },
     "Set": {
         "prefs": Noun("notifycli.cli.prefs", "Preferences of users, defaults and locks."),
-        "user": Noun("notifycli.cli.directory.user", "The users of an account."),
-        "inbox": Noun("notifycli.cli.directory.groups", "Inboxes and who their members are."),
-        "team": Noun("notifycli.cli.directory.groups", "Teams and who their members are."),
-        "directory": Noun(
-            "notifycli.cli.directory.document", "Users, inboxes and teams as one document."
+        "user": Noun("notifycli.cli.directory", "The users of an account.", app="users"),
+        "inbox": Noun(
+            "notifycli.cli.directory", "Inboxes and who their members are.", app="inboxes"
         ),
+        "team": Noun("notifycli.cli.directory", "Teams and who their members are.", app="teams"),
+        "directory": Noun("notifycli.cli.directory", "Users, inboxes and teams as one document."),
     },
     "Send": {
         "deliver": Noun(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from notifycli import __version__
-from notifycli.cli.directory import user as user_module
+from notifycli.cli import directory
 from notifycli.cli.session import NO_USERS_YET
 from tests.conftest import Notifycli, Program
 
@@ -208,7 +208,7 @@ def test_only_verbose_shows_a_traceback(
     def broken(*_: object) -> None:
         raise RuntimeError("something nobody thought of")
 
-    monkeypatch.setattr(user_module, "show", broken)
+    monkeypatch.setattr(directory, "show", broken)
     result = desk("user", "list", *option)
     assert (result.status, result.stdout) == (70, b"")
     assert ("Traceback" in result.stderr) == bool(option)
