@@ -76,6 +76,16 @@ class ChangedAttributes(Struct, gc=False):
     team_id: Raw | UnsetType = UNSET
 
 
+class WrittenMessage(Struct, gc=False):
+    """One of the messages that a conversation's body carries."""
+
+    account_id: Id = None
+    message_type: int | str | None = None
+    sender_type: str | None = None
+    sender_id: Id = None
+    sender: Person | None = None
+
+
 class Payload(Struct, gc=False):
     """A webhook's body, or the outer object of an envelope around one.
 
@@ -93,7 +103,7 @@ class Payload(Struct, gc=False):
     sender: Person | None = None
     event: str | None = None
     inbox_id: Id = None
-    messages: Raw | UnsetType = UNSET
+    messages: list[WrittenMessage] | None = None
     meta: Meta | None = None
     status: str | int | None = None
     last_activity_at: Time = None
@@ -133,13 +143,10 @@ class _MessagePayload(Struct, gc=False):
     account_id: Id = None
 
 
-class WrittenMessage(Struct, gc=False):
-    """One of the messages that a conversation's body carries."""
+class _UnreadMessages(Payload, gc=False):
+    """A body whose messages are of another shape: only what has to be is read of them."""
 
-    message_type: int | str | None = None
-    sender: Person | None = None
-    sender_type: str | None = None
-    sender_id: Id = None
+    messages: Raw | UnsetType = UNSET  # type: ignore[assignment] # what the other is made of
 
 
 class AttributeChange(Struct):
@@ -149,12 +156,20 @@ class AttributeChange(Struct):
     current_value: Id | UnsetType = UNSET
 
 
-decode_payload = msgspec.json.Decoder(Payload).decode
+_decode_payload = msgspec.json.Decoder(Payload).decode
+_decode_unread = msgspec.json.Decoder(_UnreadMessages).decode
 decode_name = msgspec.json.Decoder(Name).decode
 _decode_messages = msgspec.json.Decoder(list[_MessagePayload] | None).decode
-_decode_written = msgspec.json.Decoder(list[WrittenMessage] | None).decode
 _decode_users = msgspec.json.Decoder(dict[str, str | None]).decode
 _decode_change = msgspec.json.Decoder(AttributeChange | tuple[Id, Id] | None).decode
+
+
+def decode_payload(text: bytes | Raw) -> Payload:
+    """Decode a body, whatever the shape of its messages. Raises msgspec's errors."""
+    try:
+        return _decode_payload(text)
+    except msgspec.ValidationError:
+        return _decode_unread(text)
 
 
 def _decode_field(field: str, decode: Callable[[Raw], T], raw: Raw) -> T:
@@ -164,20 +179,6 @@ def _decode_field(field: str, decode: Callable[[Raw], T], raw: Raw) -> T:
     except msgspec.ValidationError as error:
         fault, _, path = str(error).partition(" - at `$")
         raise ValueError(f"{field}{path.rstrip('`')}: {fault}") from None
-
-
-def messages_account(raw: Raw | UnsetType) -> Id:
-    """Give the account that a conversation's `messages` name."""
-    messages = () if raw is UNSET else _decode_field("messages", _decode_messages, raw) or ()
-    return next((m.account_id for m in messages if m.account_id is not None), None)
-
-
-def messages_in(raw: Raw | UnsetType) -> list[WrittenMessage]:
-    """Give the messages that a conversation's body carries; none, if they are of another shape."""
-    try:
-        return [] if raw is UNSET else _decode_written(raw) or []
-    except msgspec.ValidationError:
-        return []
 
 
 def presences(raw: Raw) -> dict[str, str | None]:
@@ -264,11 +265,22 @@ def account_of(body: Payload) -> int | None:
         value = inner.account_id
     if value is not None:
         return id_of("account_id", value)
-    found = id_of("messages[0].account_id", messages_account(body.messages))
+    found = _account_in("messages", body.messages)
     if found is None and inner is not None:
-        value = messages_account(inner.messages)
-        found = id_of("conversation.messages[0].account_id", value)
+        found = _account_in("conversation.messages", inner.messages)
     return found
+
+
+def _account_in(
+    field: str, given: Iterable[WrittenMessage | _MessagePayload] | Raw | UnsetType | None
+) -> int | None:
+    if given is UNSET or given is None:
+        return None
+    messages = _decode_field(field, _decode_messages, given) if isinstance(given, Raw) else given
+    for message in messages or ():
+        if message.account_id is not None:
+            return id_of(f"{field}[0].account_id", message.account_id)
+    return None
 
 
 def inbox_of(body: Payload, inner: ConversationPayload) -> int | None:
@@ -357,8 +369,10 @@ def performer_of(body: Payload) -> int | None:
 
 def maker_of(body: Payload) -> int | None:
     """Give who began a conversation: whoever wrote the last message with it, if it went out."""
-    written = messages_in(body.messages)
-    if not written or _TYPE_OF.get(written[-1].message_type) != "outgoing":
+    written = body.messages
+    if not isinstance(written, list) or not written:
+        return None
+    if _TYPE_OF.get(written[-1].message_type) != "outgoing":
         return None
     return author_of(written[-1])
 
