@@ -669,6 +669,11 @@ def test_what_is_switched_off_is_never_told_of_as_on(desk: Notifycli) -> None:
 
     off = "everything is switched off; switch on: notifycli prefs set email.message=on --default\n"
     assert [why(CREATED), why(CREATED, "--explain")] == [off, off]
+    desk.ok("prefs", "set", "email.message=off", "--lock")
+    assert why(CREATED) == (
+        "everything is switched off; some of it is locked: notifycli prefs list --lock\n"
+    )
+    desk.ok("prefs", "unset", "email.message", "--lock")
 
     pending = {**CREATED, "status": "pending"}
     assert why(pending, "--explain") == off

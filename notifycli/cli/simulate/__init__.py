@@ -71,6 +71,7 @@ T = TypeVar("T")
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
 _NAMED = 5
+_FIRST_TO_SWITCH_ON = "email.assigned_conversation_new_message"
 
 
 class Asked(NamedTuple):
@@ -435,9 +436,12 @@ def _tell_nothing_fired(session: Session, run: Run, *, explained: bool) -> None:
     elif counts.is_empty:
         why = "no event concerns what was selected"
     elif not counts.held:
-        why = (
-            "everything is switched off; switch on: notifycli prefs set email.message=on --default"
-        )
+        locks = (one.preferences.lock for one in run.replay.accounts.values())
+        if any(_FIRST_TO_SWITCH_ON in lock for lock in locks):
+            way = "some of it is locked: notifycli prefs list --lock"
+        else:
+            way = "switch on: notifycli prefs set email.message=on --default"
+        why = f"everything is switched off; {way}"
     else:
         most = sorted(counts.held.items(), key=lambda one: (-one[1], one[0]))
         counted = ", ".join(f"{count} {reason}" for reason, count in most)
