@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 from benchmarks.import_preferences import KEYS_EACH, write_csv
-from notifycli.events.event import LARGEST_ID
+from notifycli.events import LARGEST_ID
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer

@@ -16,7 +16,7 @@ from notifycli.cli.terminal import (
     printable,
 )
 from notifycli.errors import NotifycliError, UsageError
-from notifycli.events.event import LARGEST_ID
+from notifycli.events import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import nearest, nearest_user
 from notifycli.store import Location, Store, damage_error, locate, open_store

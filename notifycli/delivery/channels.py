@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, Self, runtime_checkable
 from msgspec import Struct, field
 
 from notifycli.errors import ConfigurationError, NotifycliError
-from notifycli.events.event import Event
+from notifycli.events import Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType

@@ -20,9 +20,9 @@ from msgspec import Struct, field
 from notifycli import __version__
 from notifycli.delivery.channels import Channels
 from notifycli.errors import DataError
+from notifycli.events import Due, Event
 from notifycli.events.content import Said, event_key, read_said, wait_key
 from notifycli.events.decode import EventError, decode_event
-from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.decision import Decision, RecipientFields, Selection, join_fields
 from notifycli.rules.notifications import WAITING_TYPES, Channel

@@ -16,7 +16,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notifycli.errors import NotifycliError
-from notifycli.events.event import LARGEST_ID
+from notifycli.events import LARGEST_ID
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import find_valid
 from notifycli.server.handlers import NOT_FOUND, Call

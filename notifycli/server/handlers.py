@@ -28,8 +28,8 @@ from notifycli.chatwoot.preference_sync import (
     unknown_flags,
 )
 from notifycli.errors import DataError, NotPermittedError, UsageError
+from notifycli.events import LARGEST_ID
 from notifycli.events.decode import EventError, decode_event
-from notifycli.events.event import LARGEST_ID
 from notifycli.replay.sources import BadLines, Inputs, read_records
 from notifycli.rules.directory import Directory, Inbox, Team, User, address_fault
 from notifycli.rules.notifications import Channel, added_switch

@@ -11,7 +11,7 @@ import msgspec
 
 from notifycli import __version__
 from notifycli.chatwoot.preference_sync import FLAGS, UI_SETTINGS, NotificationSettings
-from notifycli.events.event import LARGEST_ID
+from notifycli.events import LARGEST_ID
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import KEYS
 from notifycli.server import handlers, schemas

@@ -29,7 +29,7 @@ from notifycli.delivery.sound import (
     tones,
 )
 from notifycli.errors import UnavailableError
-from notifycli.events.event import Event, Message
+from notifycli.events import Event, Message
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import TONES

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from notifycli.cli.replay_run import Run, RunPass
 from notifycli.cli.why.why_records import PastPreferences
+from notifycli.events import Event
 from notifycli.events.decode import EventError, decode_event
-from notifycli.events.event import Event
 from notifycli.replay import fold
 from notifycli.replay.fold import Clocks, Share, Told, carry, deal, find_repeats, in_order, tell
 from notifycli.replay.sources import BadLines

@@ -54,7 +54,7 @@ from notifycli.cli.session import Session, display_name, find_inboxes, plural
 from notifycli.cli.terminal import encode, print_error
 from notifycli.cli.times import Since, Until
 from notifycli.errors import UsageError
-from notifycli.events.event import Event
+from notifycli.events import Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.replay.scan import processors, start_pass
 from notifycli.replay.sources import STDIN, BadLines, Inputs

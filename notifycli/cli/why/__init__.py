@@ -46,7 +46,7 @@ from notifycli.cli.why.why_records import (
     select,
 )
 from notifycli.errors import UsageError
-from notifycli.events.event import Due, Event
+from notifycli.events import Due, Event
 from notifycli.replay.scan import processors, start_pass
 from notifycli.replay.sources import BadLines
 from notifycli.rules.decision import Outcome, Selection

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from notifycli.cli.session import Session, display_name
 from notifycli.cli.times import day_of
-from notifycli.events.event import Due, Event
+from notifycli.events import Due, Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.deadlines import PATIENCE_KEYS
 from notifycli.rules.decision import (
