@@ -150,9 +150,11 @@ def config_get(
     """
     _refuse_written_secrets([key])
     setting = setting_of(_alone(key))
-    with session_of(ctx).store() as store:
+    session = session_of(ctx)
+    with session.store() as store:
         found, origin = _look_up(store, setting)
     if found is None:
+        session.info(f"{setting.key} is not set")
         raise typer.Exit(1)
     ending = f"\t{origin}" if show_origin else ""
     write([f"{printable(found)}{ending}\n".encode()])

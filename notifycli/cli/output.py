@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import encode, pager, printable, write_output
+from notifycli.cli.terminal import encode, is_terminal, pager, printable, write_output
 from notifycli.errors import NotifycliError, NotPermittedError, TryAgainError, UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ _KINDS: Mapping[int, type[NotifycliError]] = {
     errno.EFBIG: TryAgainError,
 }
 """By what went wrong with a file."""
+_DUMB = {"dumb", "unknown"}
+"""Terminals that can't move the cursor; an editor's, for one."""
 Cells = Callable[[Any], Sequence["RenderableType"]]
 _encode = msgspec.json.Encoder().encode
 
@@ -115,7 +117,10 @@ def write_file(name: str, data: bytes | Callable[[BinaryIO], object]) -> None:
         replace_file(Path(name), data)
     except OSError as error:
         kind = _KINDS.get(error.errno or 0, NotPermittedError)
-        raise kind(f"{name}: can't be written: {error.strerror or error}") from None
+        raise kind(
+            f"{name}: can't be written: {error.strerror or error}",
+            "name another place, or make room or rights for it",
+        ) from None
 
 
 def check_page(page: str | None, *read: str | None) -> None:
@@ -143,9 +148,18 @@ def console(session: Session, *, stderr: bool = False) -> Console:
     """Make rich's console for standard output or error, with or without colour as asked."""
     from rich.console import Console  # noqa: PLC0415 - 40 ms that a pipe can spare
 
+    file = sys.stderr if stderr else sys.stdout
+    width = height = None
+    if os.environ.get("TERM", "").lower() in _DUMB and is_terminal(file):
+        import shutil  # noqa: PLC0415 - few terminals need it
+
+        # Rich takes 80 columns for granted there.
+        width, height = shutil.get_terminal_size()
     return Console(
+        width=width,
+        height=height,
         # Named, since rich asks no other for its encoding.
-        file=sys.stderr if stderr else sys.stdout,
+        file=file,
         stderr=stderr,
         no_color=session.no_color or None,
         highlight=False,

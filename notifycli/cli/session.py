@@ -142,7 +142,10 @@ class Session:
             return self.account
         number = number_in(text)
         if number is None or not 1 <= number <= LARGEST_ID:
-            raise UsageError(f"NOTIFYCLI_ACCOUNT: {text!r} is no account number")
+            raise UsageError(
+                f"NOTIFYCLI_ACCOUNT: {text!r} is no account number",
+                "set it to a number from 1 on, or: unset NOTIFYCLI_ACCOUNT",
+            )
         return number
 
     def resolve_account(self, store: Store, *, may_be_new: bool = False) -> int:
@@ -195,7 +198,11 @@ class Session:
         if self.all_users or self.role or self.team or self.inbox_members:
             return self._select(store, account)
         if self.given_users:
-            named = [find_user(store, account, reference) for reference in self.given_users]
+            try:
+                named = [find_user(store, account, reference) for reference in self.given_users]
+            except UsageError as error:
+                variable = "" if self.user else "NOTIFYCLI_USER: "
+                raise UsageError(f"{variable}{error.message}", error.hint) from None
             return list({user.id: user for user in named}.values())
         only = store.only_user(account)
         if only is None:

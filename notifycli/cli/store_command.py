@@ -21,6 +21,7 @@ from notifycli.errors import (
     DataError,
     InputMissingError,
     NotifycliError,
+    NotPermittedError,
     UnavailableError,
     UsageError,
 )
@@ -260,7 +261,10 @@ def backup(ctx: typer.Context, file: Archive) -> None:
                 if secrets is not None:
                     archive.writestr(_KEYCHAIN, secrets)
 
-        replace_private(file, pack)
+        try:
+            replace_private(file, pack)
+        except UnavailableError as error:
+            raise NotPermittedError(error.message, "name another place") from None
     also = " and the encrypted file of secrets" if secrets is not None else ""
     session.info(f"wrote the store{also} to {file}")
 
@@ -339,7 +343,9 @@ def _extract(file: Path, folder: Path) -> dict[str, Path]:
     except OSError as error:
         raise InputMissingError(f"{file} can't be read: {error.strerror}") from None
     except Exception as error:
-        raise DataError(f"{file} is damaged or no backup of notifycli") from error
+        raise DataError(
+            f"{file} is damaged or no backup of notifycli", "name one that notifycli backup wrote"
+        ) from error
     if _STORE not in members:
         raise DataError(f"{file} is no backup of notifycli", "make one: notifycli backup FILE")
     _check_store(members[_STORE])

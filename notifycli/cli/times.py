@@ -11,6 +11,7 @@ import typer
 
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import SECOND, format_moment, parse_moment
+from notifycli.rules.preferences import nearest
 
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -72,9 +73,11 @@ def read_time(text: str) -> int:
     with suppress(ValueError):
         if not given.isdecimal() or len(given) >= _SHORTEST_UNIX_TIME:
             return parse_moment(text)
+    near = nearest(given, (*_DAYS_AGO, *_WEEKDAYS))
+    meant = f"; did you mean {near}?" if near else ""
     raise typer.BadParameter(
         f"{text!r} is no time such as 2026-03-03, 2026-03-03T13:05+01:00, 12h (ago), tuesday or "
-        "today"
+        f"today{meant}"
     )
 
 

@@ -71,9 +71,10 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
     except (msgspec.MsgspecError, RecursionError) as error:
         fault = _AT.sub("", str(error))
         at = f"{found[1]}: " if (found := _AT.search(str(error))) else ""
-        raise DataError(
-            f"{place}: {at}{fault}", "see the shape of one: notifycli directory export"
-        ) from None
+        remedy = "see the shape of one: notifycli directory export"
+        if b'"event"' in text[:_SNIFFED]:
+            remedy = "whom a log of events tells of: notifycli directory learn EVENTS"
+        raise DataError(f"{place}: {at}{fault}", remedy) from None
 
 
 def unknown_fields(text: bytes) -> Iterator[str]:

@@ -125,4 +125,15 @@ def test_a_damaged_backup_brings_nothing_back(desk: Notifycli, data: strategies.
 def test_what_is_no_backup_is_told(desk: Notifycli) -> None:
     assert desk("restore", "none.backup").status == 66
     assert desk("backup", "x.backup", "--db", "none.db").status == 66
-    assert desk("restore", desk.write("x", b"text")).status == 65
+    assert desk("restore", desk.write("x", b"text")) == Result(
+        65,
+        b"",
+        "error: x is damaged or no backup of notifycli\n  name one that notifycli backup wrote\n",
+    )
+
+
+def test_a_backup_that_cannot_be_written_is_77(desk: Notifycli) -> None:
+    refused = desk("backup", "/proc/all.backup")
+    assert (refused.status, refused.stdout) == (77, b"")
+    assert refused.stderr.startswith("error: /proc/all.backup can't be written: ")
+    assert refused.stderr.endswith("\n  name another place\n")

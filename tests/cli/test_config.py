@@ -14,7 +14,7 @@ from notifycli.store import open_store
 from notifycli.store.settings import SETTINGS
 from notifycli.store.sqlite import APPLICATION_ID
 from notifycli.store.sqlite.schema import migrations
-from tests.conftest import Json, Notifycli, Vault
+from tests.conftest import Json, Notifycli, Result, Vault
 
 SECRET = "CanaryOfThePassword"  # noqa: S105 - that's what it is
 
@@ -174,7 +174,8 @@ def test_unset_brings_back_what_is_built_in(notifycli: Notifycli) -> None:
         b"starttls\tdefault\n"
     )
     missing = notifycli("config", "get", "smtp.host")
-    assert (missing.status, missing.stdout, missing.stderr) == (1, b"", "")
+    assert missing == Result(1, b"", "smtp.host is not set\n")
+    assert notifycli("config", "get", "smtp.host", "-q") == Result(1, b"", "")
 
 
 def test_list_has_every_setting(notifycli: Notifycli) -> None:

@@ -240,6 +240,9 @@ FAULTY = [
     pytest.param(b"[]", ["object"], id="an array"),
     pytest.param(b"null", ["object"], id="null"),
     pytest.param(b'{"user": []}', ["user"], id="an unknown name"),
+    pytest.param(
+        b'{"event": "x"}\n{"event": "y"}\n', ["notifycli directory learn EVENTS"], id="events"
+    ),
     pytest.param(b'{"users": [{"email": "a@b.c"}]}', ["users[0]", "id"], id="a user without id"),
     pytest.param(
         b'{"users": [{"id": "7"}]}',

@@ -85,8 +85,21 @@ def test_the_option_after_the_command_beats_the_one_before(desk: Notifycli) -> N
 
 def test_an_unknown_user_of_the_environment_is_2(desk: Notifycli) -> None:
     result = desk("prefs", "list", environment={"NOTIFYCLI_USER": "jnae@example.com"})
-    assert (result.status, result.stdout) == (2, b"")
-    assert "jane@example.com" in result.stderr
+    assert (result.status, result.stdout, result.stderr) == (
+        2,
+        b"",
+        (
+            "error: NOTIFYCLI_USER: account 1 has no user 'jnae@example.com'\n"
+            "  did you mean jane@example.com?\n"
+        ),
+    )
+
+
+def test_what_is_no_account_in_the_environment_is_told_with_the_way_out(desk: Notifycli) -> None:
+    assert desk("user", "list", environment={"NOTIFYCLI_ACCOUNT": "x"}).stderr == (
+        "error: NOTIFYCLI_ACCOUNT: 'x' is no account number\n"
+        "  set it to a number from 1 on, or: unset NOTIFYCLI_ACCOUNT\n"
+    )
 
 
 ACCOUNTS = [

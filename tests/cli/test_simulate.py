@@ -277,6 +277,13 @@ WRONG = [
 ]
 
 
+def test_of_an_inbox_that_nobody_knows_nothing_else_is_told(day: Notifycli) -> None:
+    asked = lines([{**ASKED, "conversation": {"id": 42, "inbox_id": 77}}])
+    assert day("simulate", "--inbox", "99", stdin=asked).stderr == (
+        "error: there is no inbox 99 in the directory or the events\n  there are: 3, 77\n"
+    )
+
+
 @pytest.mark.parametrize(("options", "told"), WRONG)
 def test_wrong_usage(day: Notifycli, options: list[str], told: str) -> None:
     result = day("simulate", "day.jsonl", *options)

@@ -231,6 +231,17 @@ def test_no_colour_where_none_is_wanted(
     assert not COLOUR.search(result.stdout.decode())
 
 
+@pytest.mark.parametrize("columns", [60, 100])
+def test_a_dumb_terminal_is_filled_as_wide_as_it_is(
+    day: Notifycli, program: Program, columns: int
+) -> None:
+    assert day.store.exists()
+    shown = program.on_terminal(
+        *("simulate", "day.jsonl", "--summary"), columns=columns, environment={"TERM": "dumb"}
+    )
+    assert columns - 5 < max(map(cell_len, shown_lines(shown.stdout))) <= columns
+
+
 def test_get_prints_just_the_value_on_a_terminal_too(day: Notifycli, program: Program) -> None:
     assert day.store.exists()
     assert program.on_terminal("prefs", "get", "audio", "-u", "7").stdout == b"none\r\n"

@@ -43,6 +43,11 @@ def test_a_day_begins_at_midnight_of_local_time(text: str, moment: str) -> None:
     assert format_moment(times.read_time(text)) == moment
 
 
+def test_what_is_nearly_a_day_is_refused_with_the_day() -> None:
+    with pytest.raises(typer.BadParameter, match=r"today; did you mean yesterday\?$"):
+        times.read_time("yesterdya")
+
+
 @pytest.mark.parametrize(
     "text",
     [

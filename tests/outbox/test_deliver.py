@@ -295,6 +295,20 @@ def test_a_channel_sees_what_goes_on_from_its_first_notice_on(told: Notifycli, p
     ]
 
 
+def test_what_ends_before_all_is_read_does_not_say_that_there_was_nothing(
+    told: Notifycli, post: Post
+) -> None:
+    result = told("deliver", told.write_events("e.jsonl", []), "none.jsonl")
+    assert (result.status, result.stderr) == (
+        66,
+        (
+            "nothing was sent\nerror: none.jsonl: No such file or directory\n"
+            "  check the name; - reads standard input\n"
+        ),
+    )
+    assert post.sent == []
+
+
 def test_nothing_left_over_is_said(told: Notifycli, program: Program) -> None:
     assert told.ok("deliver", "--pending").stderr == "nothing to send\n"
     assert "nothing to send" in program.on_terminal("deliver").stdout.decode()

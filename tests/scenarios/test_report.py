@@ -293,7 +293,13 @@ def test_a_page_without_a_folder_is_refused_before_the_replay(desk: Desk, tmp_pa
 
 def test_a_page_that_can_t_be_written_is_told(desk: Desk, tmp_path: Path) -> None:
     ran = desk.run("simulate", desk.events(ASSIGNED), "--report", str(tmp_path))
-    assert (ran.status, ran.err) == (2, f"error: {tmp_path}: can't be written: Is a directory\n")
+    assert (ran.status, ran.err) == (
+        2,
+        (
+            f"error: {tmp_path}: can't be written: Is a directory\n"
+            "  name another place, or make room or rights for it\n"
+        ),
+    )
 
 
 COMPARED = (

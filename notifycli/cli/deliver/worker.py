@@ -56,6 +56,8 @@ class DeliveryRun:
         self.engine = engine
         engine.behind = feeder is not None and source.has_end
         self.interrupted: signal.Signals | None = None
+        self.is_whole = False
+        """Whether all that was to be read has been."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self.feeder = feeder
         self._source = source
@@ -210,6 +212,7 @@ def _run(run: DeliveryRun, show: Callable[[], None]) -> None:
     # At the second Ctrl-C everything is cancelled; what isn't on record stays leased for a moment.
     with suppress(asyncio.CancelledError):
         asyncio.run(run.everything(show))
+    run.is_whole = run.interrupted is None
 
 
 def _progress(run: DeliveryRun, seconds: float) -> str:
@@ -251,7 +254,7 @@ def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope
     if told or not session.shows_table:
         show(session, told, Delivery)
     if not told:
-        session.info("nothing to send")
+        session.info("nothing to send" if run.is_whole else "nothing was sent")
     if fed is not None:
         tell_skipped(session, fed, channels)
     tell_broken(session, channels)

@@ -319,14 +319,14 @@ def finish(session: Session, run: Run, inputs: Inputs, asked: Asked, inboxes: It
 
     Raises `UsageError` for an inbox that neither the directory nor an event has.
     """
+    if not run.bad.count:
+        check_inboxes(run.selection.inboxes, inboxes, run.replay.assumptions)
     if asked.diff and not any(run.changes.total()):
         session.info("no difference")
     if not tell_unmet(session, run):
         tell_assumptions(session, run.replay.assumptions)
     offer_to_pack(session, inputs.files)
     status = run.bad.finish()
-    if not run.bad.count:
-        check_inboxes(run.selection.inboxes, inboxes, run.replay.assumptions)
     if not asked.diff:
         _tell_nothing_fired(session, run, explained=asked.explain)
     return status
