@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _BETWEEN = re.compile(rb"[\s,\x1e]*+")
-_SCALAR = re.compile(rb"[^\s,\]]++")
+_SCALAR = re.compile(rb"[^\s,\]{\[]++")
 _REST_OF_LINE = re.compile(
     rb"""
       [^\n]*? (?P<before> (?= [{\[] [ \t\r]* \n \s* ["{}\[\]] ) )  # a value that is laid out
@@ -38,8 +38,8 @@ _MAY_COME_BEFORE = re.compile(rb"[^\n]*[{\[]\s*\Z")
 _ARRAY = re.compile(rb'\[\s*(?:[\[\]{"]|\Z)')
 _BRACKET = re.compile(rb"\[\s*")
 _HEX = re.compile(rb"(?<!\\)\\x")
-_OBJECT = re.compile(rb'\{\s*"|\[\s*\{\s*"')
-_UP_TO_OBJECT = re.compile(rb'(?:(?!\{\s*"|\[\s*\{\s*").)*+', re.DOTALL)
+_OBJECT = re.compile(rb'\{\s*"')
+_UP_TO_OBJECT = re.compile(rb'(?:(?!\{\s*").)*+', re.DOTALL)
 _IN_QUOTES = re.compile(rb'"\s*[{\[](?:[^"\\\n]|\\.)*+"')
 _OPEN = {ord("}"): ord("{"), ord("]"): ord("[")}
 """What each bracket closes."""
@@ -96,7 +96,7 @@ def split_values(blocks: Iterable[bytes]) -> Iterator[JSONValue]:
 
 
 def objects_in(line: bytes) -> list[bytes]:
-    """Return the JSON objects and arrays of a line that has something around them, as logs have.
+    """Return the JSON objects of a line that has something around them, as logs have.
 
     Of a line that has none, those in texts: such a text, with its quotation marks.
     """
@@ -109,8 +109,7 @@ def objects_in(line: bytes) -> list[bytes]:
     if found is None:
         return _IN_QUOTES.findall(line)
     values = _Splitter(_UP_TO_OBJECT).split([line[found.start() :]])
-    texts = (value.text for value in values if not value.fault)
-    return [text for text in texts if text[:1] == b"[" or _OBJECT.match(text)]
+    return [value.text for value in values if not value.fault and _OBJECT.match(value.text)]
 
 
 class _Splitter:
@@ -119,6 +118,8 @@ class _Splitter:
     def __init__(self, between: re.Pattern[bytes]) -> None:
         """`between` matches what is no value, up to where one may begin."""
         self._no_value = between
+        self._in_line = between is _UP_TO_OBJECT
+        """Whether only objects are looked for, as in a line of a log."""
         self._text = bytearray()
         self._line = 1
         """The line in which what is counted so far ends."""
@@ -173,7 +174,8 @@ class _Splitter:
             return JSONValue(self._array, b"[]") if self._empty else True
         if first == b"[" and not final and _BRACKET.fullmatch(self._text, end):
             return False
-        if first == b"[" and not self._in_array and _ARRAY.match(self._text, end):
+        may_begin_array = not self._in_array and not self._in_line
+        if first == b"[" and may_begin_array and _ARRAY.match(self._text, end):
             self._in_array = self._empty = True
             self._array = self._line_at(end)
             self._place, self._before = end + 1, b""
@@ -189,7 +191,7 @@ class _Splitter:
 
     def _line_or_scalar(self, first: bytes, *, final: bool) -> JSONValue | bool:
         pattern = _SCALAR if self._in_array else self._no_value
-        if first == b'"' and pattern is not _UP_TO_OBJECT:
+        if first == b'"' and not self._in_line:
             pattern = _TOKEN
         found = pattern.match(self._text, self._place)
         end = _end(found)

@@ -35,7 +35,7 @@ _MOST_READERS = 8
 _DEEPEST = 8
 _PART = 1 << 21
 _BUFFER = 1 << 20
-_BETWEEN_VALUES = b" \t\r\n,\x1e"
+_BETWEEN_VALUES = b" \t\r\n,\x1e[]"
 
 
 def start_pass(
@@ -169,6 +169,9 @@ def _objects_among(text: bytes) -> list[bytes]:
     """
     whole = text.strip()
     objects = [one for one in objects_in(text) if one != whole]
+    _, last, rest = whole.rpartition(objects[-1]) if objects else (b"", b"", b"")
+    if last and (begins := rest.find(b'{"')) >= 0:
+        objects.append(rest[begins:])  # it breaks off, which is to be told
     bare = [len(one.translate(None, _BETWEEN_VALUES)) for one in (whole, *objects)]
     if bare[0] == sum(bare[1:]):
         return objects

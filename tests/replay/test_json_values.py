@@ -160,6 +160,7 @@ IN_A_LINE: list[tuple[str, str, list[str]]] = [
         r'web: {"time":"1","request_body":"{\x22a\x22:1}"}',
         [r'{"time":"1","request_body":"{\\x22a\\x22:1}"}'],
     ),
+    ("a list that has no end", '[{"a":1} x [ {"b":2}', ['{"a":1}', '{"b":2}']),
     ("what breaks off", 'got {"a":{"b":1}', []),
     ("nothing of the kind", "hello {world}", []),
 ]

@@ -161,12 +161,15 @@ def test_faults_are_told_with_their_lines_wherever_they_are(tmp_path: Path) -> N
         "b.zip": zipped([bad], ("note.txt", b"hello")),
         "c.log": b"INFO started\nINFO " + json_lines([bad]),
         "c2.log": json_lines([{"no": 1}, MESSAGE]).replace(b"\n", b" "),
+        "c3.log": b"got "
+        + json_lines([MESSAGE]).strip()
+        + b' and {"event":"conversation_created",',
         "d.jsonl": json_lines([{"Records": [{"body": bad}, {"body": MESSAGE}, {"body": bad}]}]),
     }
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     events, told = read(*(tmp_path / name for name in files))
-    assert [event.name for event in events] == ["message_created"] * 3
+    assert [event.name for event in events] == ["message_created"] * 4
     line = json.dumps([MESSAGE, bad], indent=1).split('"conversation_created"')[0].count("\n")
     fault = "conversation_created that names no conversation"
     assert told == [
@@ -176,6 +179,7 @@ def test_faults_are_told_with_their_lines_wherever_they_are(tmp_path: Path) -> N
         f"{tmp_path}/c.log:1: no JSON object: JSON is malformed: invalid character (byte 0)",
         f"{tmp_path}/c.log:2: {fault}",
         f'{tmp_path}/c2.log:1: no "event" with the name of what happened',
+        f"{tmp_path}/c3.log:1: no JSON object: Input data was truncated",
         f"{tmp_path}/d.jsonl:1: {fault}",
         f"{tmp_path}/d.jsonl:1: {fault}",
     ]
