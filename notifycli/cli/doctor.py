@@ -19,7 +19,6 @@ from msgspec import Struct
 
 from notifycli import clipboard
 from notifycli.cli.command import command_class, examples, session_of
-from notifycli.cli.inputs import journal_of
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import is_terminal, printable
@@ -37,6 +36,7 @@ from notifycli.secrets.token_service import (
     reconcile,
 )
 from notifycli.secrets.vapid import GENERATE, PushKeys
+from notifycli.server.journal import journal_of
 from notifycli.store import Connection, Location, Store
 from notifycli.store.settings import SETTINGS
 

@@ -13,14 +13,10 @@ from typing import BinaryIO, cast
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import input_descriptor, is_terminal
 from notifycli.cli.times import read_time
-from notifycli.errors import DataError, UsageError
-from notifycli.replay.decompression import is_compressed, text_of
-from notifycli.replay.json_values import LONGEST_LINE, split_lines, too_long
+from notifycli.errors import UsageError
+from notifycli.replay.decompression import is_compressed
 from notifycli.replay.sources import STDIN, Inputs, Record, file_errors, place_of, whole_blocks
-from notifycli.store import Location, Store
 
-JOURNAL = "events.jsonl"
-"""Where `listen` and `watch` keep events unless `listen.path` says otherwise: beside the store."""
 _WAYS = """\
 there are three ways to get events:
   fetch the past of your Chatwoot:   notifycli chatwoot login URL, then this command again
@@ -35,19 +31,6 @@ def read_document(name: str) -> bytes:
     Raises `InputMissingError` for a file that can't be read, and `DataError` for damaged data.
     """
     return b"".join(whole_blocks(name, input_descriptor))
-
-
-def read_lines(name: str) -> Iterator[tuple[str, int, bytes]]:
-    """Return a file's lines that aren't blank, with its name and their numbers.
-
-    Raises as `read_document` does.
-    """
-    blocks = text_of(whole_blocks(name, input_descriptor))
-    for number, line in enumerate(split_lines(blocks), 1):
-        if line is None:
-            raise DataError(f"{place_of(name)}:{number}: {too_long(LONGEST_LINE)}")
-        if line and not line.isspace():
-            yield place_of(name), number, line
 
 
 @contextmanager
@@ -121,24 +104,12 @@ def _translate(
     return iter([listing.records])
 
 
-def journal_path(session: Session) -> Path:
-    """Return where events are kept that come."""
-    with session.store() as store:
-        return journal_of(session.location, store)
-
-
-def journal_of(location: Location, store: Store | None) -> Path:
-    """Return where events are kept that come, of a store that may not open."""
-    named = None if store is None else store.configuration.get("listen.path")
-    return location.folder / JOURNAL if named is None else Path(named)
-
-
 def _find_known(session: Session, since: int | None, until: int | None) -> Iterable[str]:
+    from notifycli.server.journal import files_of, journal_of  # noqa: PLC0415 - if nobody named any
+
     with session.store() as store:
         journal = journal_of(session.location, store)
         connected = store.connection(session.resolve_account(store)) is not None
-    from notifycli.server.journal import files_of  # noqa: PLC0415 - where nobody named events
-
     if files := files_of(journal):
         session.info(f"reading what was received: {journal}")
         return map(str, files)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from notifycli.cli.command import AllowLoopback, a_number, command_class, examples, session_of
-from notifycli.cli.inputs import journal_path
 from notifycli.cli.log_writer import LogFormat, LogFormatOption, LogWriter
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import leave_line
@@ -181,6 +180,14 @@ def _check_place(path: Path | None, *, to_store: bool, deliver: bool) -> None:
             "--store keeps events in the store, from which another process delivers",
             "leave out --path and --deliver; then: notifycli deliver --follow --store",
         )
+
+
+def journal_path(session: Session) -> Path:
+    """Return where events are kept that come."""
+    from notifycli.server.journal import journal_of  # noqa: PLC0415 - not for the help
+
+    with session.store() as store:
+        return journal_of(session.location, store)
 
 
 def _journal(

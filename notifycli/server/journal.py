@@ -41,6 +41,8 @@ from notifycli.secrets.private_file import hold_lock, replace_private, sync_fold
 from notifycli.store import Location, Store, open_store
 from notifycli.store.received_events import Arrival
 
+JOURNAL = "events.jsonl"
+"""Where `listen` and `watch` keep events unless `listen.path` says otherwise: beside the store."""
 LARGEST_FILE = 64 * 1024 * 1024
 MOST_DELIVERIES = 100_000
 """How many ids are remembered: a day of a desk with a message a second."""
@@ -295,6 +297,12 @@ class Journal:
     def _open_ids(self) -> None:
         self._ids = os.open(self._ids_path, os.O_WRONLY | os.O_APPEND)
         self._ids_size = os.fstat(self._ids).st_size
+
+
+def journal_of(location: Location, store: Store | None) -> Path:
+    """Return where events are kept that come, of a store that may not open."""
+    named = None if store is None else store.configuration.get("listen.path")
+    return location.folder / JOURNAL if named is None else Path(named)
 
 
 def files_of(journal: Path) -> list[Path]:

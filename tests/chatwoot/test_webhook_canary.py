@@ -26,7 +26,7 @@ AFTERWARDS = (
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal, as far as a login looks: its token is typed unseen, its answers are lines."""
     monkeypatch.setattr("getpass.getpass", lambda _prompt: ROOT)
-    for module in ("notifycli.cli.terminal", "notifycli.cli.chatwoot.access"):
+    for module in ("notifycli.cli.terminal", "notifycli.cli.chatwoot.connection"):
         monkeypatch.setattr(f"{module}.is_terminal", lambda _stream: True)
 
 
@@ -67,7 +67,7 @@ def unforeseen(_chatwoot: Chatwoot, patch: pytest.MonkeyPatch, _folder: Path) ->
     def fail(*_: object) -> None:
         raise ZeroDivisionError("unforeseen")
 
-    patch.setattr("notifycli.cli.chatwoot.access.keep_secret", fail)
+    patch.setattr("notifycli.cli.chatwoot.connection.keep_secret", fail)
 
 
 TROUBLES = {

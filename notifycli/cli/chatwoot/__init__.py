@@ -9,9 +9,10 @@ _HERE = "notifycli.cli.chatwoot"
 app = group_of_parts(
     "Directory and preferences, from and to your Chatwoot.",
     {
-        **dict.fromkeys(("login", "status", "logout"), f"{_HERE}.access"),
-        **dict.fromkeys(("pull", "diff", "push"), f"{_HERE}.sync"),
-        **dict.fromkeys(("tokens", "rotate"), f"{_HERE}.access"),
+        **dict.fromkeys(
+            ("login", "status", "logout", "pull", "diff", "push", "tokens", "rotate"),
+            f"{_HERE}.connection",
+        ),
         "history": f"{_HERE}.past_events",
         "watch": f"{_HERE}.watch",
         "compare": f"{_HERE}.compare_command",

@@ -9,7 +9,7 @@ import typer
 
 from notifycli.chatwoot.compare import Comparison, Evidence, Finding, Result, compare, guess
 from notifycli.cli.command import SOME_USERS, command_class, examples, part, session_of
-from notifycli.cli.inputs import find_inputs, read_lines
+from notifycli.cli.inputs import find_inputs
 from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profile_of
 from notifycli.cli.replay_run import progress_bar, tell_assumptions
@@ -122,6 +122,8 @@ def _evidence(
     session: Session, store: Store, account: int, notifications: str | None, log: str | None
 ) -> Evidence:
     """Read what Chatwoot did. Raises `DataError`, and the API's errors."""
+    from notifycli.cli.chatwoot.past_events import read_lines  # noqa: PLC0415 - not for the help
+
     some = session.resolve_users(store, account) if session.given_users else None
     evidence = Evidence(users=None if some is None else frozenset(user.id for user in some))
     if notifications is not None:
@@ -144,7 +146,7 @@ def _evidence(
 
 def _ask(session: Session, store: Store, evidence: Evidence) -> None:
     """Ask the API of those whose tokens are held. Raises its errors."""
-    from notifycli.cli.chatwoot.access import desk_of, desk_users, progress  # noqa: PLC0415 - files can spare it
+    from notifycli.cli.chatwoot.connection import desk_of, desk_users, progress  # noqa: PLC0415 - files can spare it
 
     desk = desk_of(session, store)
     users = desk_users(session, desk)

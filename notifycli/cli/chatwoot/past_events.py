@@ -30,7 +30,7 @@ from notifycli.chatwoot.api_history import (
 )
 from notifycli.chatwoot.export import Export, script
 from notifycli.chatwoot.rebuild import Inexact
-from notifycli.cli.chatwoot.access import desk_of, progress
+from notifycli.cli.chatwoot.connection import desk_of, progress
 from notifycli.cli.command import (
     ConversationOption,
     InboxNames,
@@ -42,8 +42,9 @@ from notifycli.cli.command import (
 )
 from notifycli.cli.output import write
 from notifycli.cli.session import Session, find_inboxes, plural
+from notifycli.cli.terminal import input_descriptor
 from notifycli.cli.times import Since, Until, in_local_time
-from notifycli.errors import NotifycliError, NotPermittedError, UnavailableError
+from notifycli.errors import DataError, NotifycliError, NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import Layer
 from notifycli.store import Store
@@ -256,8 +257,6 @@ def chatwoot_import_export(
     All is taken over, or nothing. Directory and preferences are stored. What happened is written to
     FOLDER/events.jsonl, for why and simulate, and whom Chatwoot told to FOLDER/notifications.jsonl.
     """
-    from notifycli.cli.inputs import read_lines  # noqa: PLC0415 - not for the help
-
     session = session_of(ctx)
     session.awaits(file)
     with Export() as export:
@@ -325,3 +324,20 @@ def _write_lines(path: Path, items: Iterable[object]) -> int:
             count += 1
     beside.replace(path)
     return count
+
+
+def read_lines(name: str) -> Iterator[tuple[str, int, bytes]]:
+    """Return a file's lines that aren't blank, with its name and their numbers.
+
+    Raises `InputMissingError` for a file that can't be read, and `DataError` for damaged data.
+    """
+    from notifycli.replay.decompression import text_of  # noqa: PLC0415 - not for the help
+    from notifycli.replay.json_values import LONGEST_LINE, split_lines, too_long  # noqa: PLC0415
+    from notifycli.replay.sources import place_of, whole_blocks  # noqa: PLC0415
+
+    blocks = text_of(whole_blocks(name, input_descriptor))
+    for number, line in enumerate(split_lines(blocks), 1):
+        if line is None:
+            raise DataError(f"{place_of(name)}:{number}: {too_long(LONGEST_LINE)}")
+        if line and not line.isspace():
+            yield place_of(name), number, line

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from notifycli.cli.chatwoot.access import desk_of
+from notifycli.cli.chatwoot.connection import desk_of
 from notifycli.cli.command import command_class, examples, part, session_of
-from notifycli.cli.inputs import journal_path
 from notifycli.cli.log_writer import LogFormat, LogWriter
-from notifycli.cli.server import print_stopped
+from notifycli.cli.server import journal_path, print_stopped
 from notifycli.cli.session import Session, display_name, plural
 
 if TYPE_CHECKING:

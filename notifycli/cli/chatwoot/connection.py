@@ -1,6 +1,7 @@
-"""`notifycli chatwoot login|status|logout|tokens|rotate`: none of them prints a token.
+"""`notifycli chatwoot login|status|logout`, `pull|diff|push` and `tokens|rotate`.
 
-The other commands on a Chatwoot reach it, and show what became of what, as these do.
+None of them prints a token. The other commands on a Chatwoot reach it, and show what became of
+what, as these do.
 """
 
 from __future__ import annotations
@@ -44,13 +45,14 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.output import console, show
-from notifycli.cli.session import Session, display_name, plural
+from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
 from notifycli.cli.terminal import ask, is_terminal, printable
 from notifycli.cli.times import in_words, now, to_record
-from notifycli.cli.token import read_token, tell_ended, token_service
+from notifycli.cli.token import forget_leftovers, read_token, tell_ended, token_service
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
+from notifycli.rules.preferences import short_key
 from notifycli.secrets.keychain import get_secret, keep_secret, open_keychain
 from notifycli.secrets.token_format import Secret
 from notifycli.store import Store
@@ -73,7 +75,9 @@ next: notifycli chatwoot pull
 then, for what happened: notifycli why -u EMAIL --since yesterday
 and for what happens: notifycli chatwoot watch, or a webhook to notifycli listen"""
 _NO = 1
+_DIFFERENT = 1
 _HEADS = ("User", "Role", "Token", "State", "Pulled")
+_DIFFERENCES = ("User", "Key", "Here", "There", "Changed")
 UNDONE = frozenset({"failed", "refused", "left"})
 """Results that are not what was asked for."""
 _DONE = frozenset({"added", "changed", "removed", "pushed"})
@@ -82,6 +86,12 @@ _COLOURS = {"failed": "red", "conflict": "red", "refused": "red", "left": "yello
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would be done; change nothing anywhere.")
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Remove users, inboxes and teams that aren't there.")
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Take what is there also where it was changed here.")
 ]
 
 
@@ -281,7 +291,6 @@ def chatwoot_logout(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
 
 def _go_on(ctx: typer.Context, session: Session, user: User) -> None:
     """Do what comes after a login; Ctrl-C leaves the rest to be typed."""
-    from notifycli.cli.chatwoot.sync import chatwoot_pull  # noqa: PLC0415 - after a login alone
     from notifycli.cli.doctor import doctor  # noqa: PLC0415
 
     rest = ["notifycli chatwoot pull", "notifycli chatwoot login", "notifycli doctor"]
@@ -451,3 +460,156 @@ def chatwoot_rotate(ctx: typer.Context, *, dry_run: DryRun = False) -> None:
         with progress(session, "rotating tokens") as told:
             report = rotate(desk, desk_users(session, desk), told, dry_run=dry_run)
     finish(session, report, dry_run=dry_run)
+
+
+@app.command(
+    "pull",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli chatwoot pull
+notifycli chatwoot pull --dry-run -o table
+notifycli chatwoot pull -u jane@example.com
+notifycli chatwoot pull --replace
+"""
+    ),
+)
+def chatwoot_pull(
+    ctx: typer.Context,
+    *,
+    replace: Replace = False,
+    force: Force = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Fetch the directory, and preferences of users with a token.
+
+    All is stored in one change, which prefs undo takes back as far as preferences go. With -u it is
+    these users' preferences alone, without the directory. What was changed here since the last pull
+    stays, until you push it; what was changed on both sides is a conflict (75).
+    """
+    from notifycli.chatwoot.pull_and_push import pull, read_there  # noqa: PLC0415 - not for a login
+
+    session = session_of(ctx)
+    whole = not (session.given_users or session.selects_many)
+    if replace and not whole:
+        raise UsageError("--replace is for the whole directory", "leave out the users")
+    with session.store(create=not dry_run) as store:
+        desk = desk_of(session, store)
+        users = desk_users(session, desk)
+        directory = None
+        if whole:
+            with progress(session, "reading the directory") as told:
+                directory = read_there(desk, told, replace=replace)
+        with progress(session, "reading preferences") as told:
+            pulled = pull(
+                desk, users, directory, told, replace=replace, force=force, dry_run=dry_run
+            )
+        if not dry_run:
+            forget_leftovers(session, store)
+        unread = 0 if not whole else len(store.users(desk.account)) - len(users)
+    for line in pulled.unread:
+        session.info(line)
+    if unread > 0:
+        session.info(
+            f"the preferences of {plural(unread, 'user')} can't be read without their tokens; "
+            f"{READ_PREFERENCES}"
+        )
+    finish(session, pulled.report, dry_run=dry_run)
+
+
+class DivergenceRecord(Struct):
+    """A preference that isn't the same here and there, as printed."""
+
+    user_id: int
+    email: str | None
+    key: str
+    here: str
+    there: str
+    changed: str
+    """Where, since both agreed: `here`, `there` or `both`; `unknown` if it was never pulled."""
+
+
+@app.command(
+    "diff",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli chatwoot diff
+notifycli chatwoot diff -u jane@example.com
+notifycli chatwoot diff --exit-code -q > differences.jsonl
+"""
+    ),
+)
+def chatwoot_diff(
+    ctx: typer.Context,
+    *,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 if anything differs.")
+    ] = False,
+) -> None:
+    """Show what differs here and there, and where it was changed."""
+    from notifycli.chatwoot.pull_and_push import diff  # noqa: PLC0415 - see chatwoot_pull
+
+    session = session_of(ctx)
+    with session.store() as store:
+        desk = desk_of(session, store)
+        with progress(session, "comparing") as told:
+            found, report = diff(desk, desk_users(session, desk), told)
+    for step in report.steps:
+        if step.result in UNDONE:
+            session.warn(f"{step.name}: {step.detail}")
+        elif step.detail:
+            session.info(f"{step.name}: left as it is there: {step.detail}")
+    records = [DivergenceRecord(user.id, user.email, *item) for user, item in found]
+    show(session, records, DivergenceRecord, heads=_DIFFERENCES, cells=_difference_cells)
+    if report.status:
+        raise typer.Exit(report.status)
+    if not found:
+        session.info("no differences")
+    elif exit_code:
+        raise typer.Exit(_DIFFERENT)
+
+
+@app.command(
+    "push",
+    cls=command_class(*USERS),
+    epilog=examples(
+        """
+notifycli chatwoot push --dry-run -o table
+notifycli chatwoot push -u jane@example.com
+notifycli chatwoot push --team 2
+"""
+    ),
+)
+def chatwoot_push(
+    ctx: typer.Context,
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write also over what was changed there meanwhile.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Write preferences of users whose tokens are held.
+
+    What is written is what holds here: locks and defaults too. A user whose preferences were
+    changed there since the last pull is refused (75): pull first. Flags and settings there that
+    aren't ours stay as they are, and what was written is read back.
+    """
+    from notifycli.chatwoot.pull_and_push import push  # noqa: PLC0415 - see chatwoot_pull
+
+    session = session_of(ctx)
+    with session.store() as store:
+        desk = desk_of(session, store)
+        with progress(session, "writing preferences") as told:
+            report = push(desk, desk_users(session, desk), told, force=force, dry_run=dry_run)
+    finish(session, report, dry_run=dry_run)
+
+
+def _difference_cells(item: DivergenceRecord) -> list[str]:
+    return [
+        printable(item.email or str(item.user_id)),
+        short_key(item.key),
+        item.here,
+        item.there,
+        item.changed,
+    ]
