@@ -27,6 +27,14 @@ MESSAGES_KEPT = 100
 """The last messages of a conversation that are known again, should they come twice."""
 
 
+def _array_of(ids: Collection[int]) -> Ids:
+    """Return ids in four bytes each, and in eight only if one of them takes these."""
+    try:
+        return array("I", ids)
+    except OverflowError:
+        return array("q", ids)
+
+
 class Opening(Enum):
     """Who opened a conversation that was pending, as an event shows it."""
 
@@ -145,7 +153,7 @@ class Conversation(Struct, array_like=True, gc=False):
         """Whether a message has come before; it is kept."""
         kept = self._messages
         if kept is None:
-            self._messages, self._newest = array("q", (message,)), message
+            self._messages, self._newest = _array_of((message,)), message
             return False
         # Ids rise, so that nearly always one look is enough.
         if message > self._newest:
@@ -154,7 +162,10 @@ class Conversation(Struct, array_like=True, gc=False):
             return True
         if len(kept) == MESSAGES_KEPT:
             del kept[0]
-        kept.append(message)
+        try:
+            kept.append(message)
+        except OverflowError:
+            self._messages = _array_of((*kept, message))
         return False
 
     def opening(self, event: Event, *, bot: bool | None) -> Opening | None:
@@ -471,4 +482,4 @@ class AccountState(Struct, array_like=True):
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote. Raises `msgspec.DecodeError`."""
-        return msgspec.msgpack.decode(data, type=cls, dec_hook=lambda _, ids: array("q", ids))
+        return msgspec.msgpack.decode(data, type=cls, dec_hook=lambda _, ids: _array_of(ids))

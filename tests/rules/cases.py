@@ -1000,6 +1000,15 @@ SECTION_5_TWICE = [
         directory=ALONE,
     ),
     case(
+        "a message of any id is remembered, beside those with smaller ones",
+        [
+            with_id(number, note(7))
+            for number in (1, 2**32 - 1, 2**32, 2**63 - 1, *(1, 2**32, -3, -3))
+        ],
+        *[silent("self_authored", 7)] * 5,
+        directory=ALONE,
+    ),
+    case(
         "a conversation's event that repeats the one before to the letter notifies nobody again",
         [created(at=0), created(at=0), created(at=1)],
         stays(7, CREATED, "disabled"),
