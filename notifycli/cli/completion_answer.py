@@ -17,7 +17,13 @@ from typing import Any, NamedTuple
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session
-from notifycli.rules.notifications import SHIPPED_CHANNELS, TYPES, Channel, NotificationType
+from notifycli.rules.notifications import (
+    SHIPPED_CHANNELS,
+    TYPES,
+    Channel,
+    NotificationType,
+    plug_ins,
+)
 from notifycli.rules.preferences import (
     BUILTIN_PRESETS,
     GLOBS,
@@ -516,9 +522,11 @@ def _types(_: Position) -> Offers:
 
 
 def _channels(place: Position) -> Offers:
-    own = SHIPPED_CHANNELS if place.path[:1] == ("channel",) else Channel
-    added = _look(place, lambda store, _: store.channels(), place.start)
-    return Offers(map(Candidate, [*own, *(word for word, _ in added)]))
+    added = [word for word, _ in _look(place, lambda store, _: store.channels(), place.start)]
+    if place.path[:1] == ("channel",):
+        return Offers(map(Candidate, [*SHIPPED_CHANNELS, *added]))
+    known = (word for word in added if word in SHIPPED_CHANNELS or word in plug_ins())
+    return Offers(map(Candidate, [*Channel, *known]))
 
 
 def _zones(_: Position) -> Offers:

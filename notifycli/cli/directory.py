@@ -305,6 +305,12 @@ def user_set(
     with session.store(create=True) as store:
         account = session.resolve_account(store)
         user = _find(session, store, reference)
+        owner = None if email is None else store.user(account, email)
+        if owner is not None and owner.id != user.id:
+            raise UsageError(
+                f"account {account} has a user {email} already: user {owner.id}",
+                "give that one another address first, or remove it",
+            )
         with store.change(account, session.command, session.who) as change:
             if id_ is not None:
                 change.give_id(user, id_)

@@ -31,7 +31,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from notifycli.errors import ConfigurationError, UsageError
+from notifycli.errors import ConfigurationError, NotPermittedError, UsageError
 from notifycli.rules.directory import address_fault
 from notifycli.rules.notifications import SHORT_NAMES, NotificationType
 from notifycli.rules.preferences import nearest
@@ -432,7 +432,10 @@ def own_or_builtin(folder: str | None) -> Templates:
 
 
 def copy_to(folder: Path) -> list[Path]:
-    """Copy the built-in templates; nothing that is there is overwritten. Raises `UsageError`."""
+    """Copy the built-in templates; nothing that is there is overwritten.
+
+    Raises `UsageError` where there is something, and `NotPermittedError`.
+    """
     targets = [folder / name for name in names()]
     if there := [path for path in targets if path.exists()]:
         raise UsageError(
@@ -443,7 +446,9 @@ def copy_to(folder: Path) -> list[Path]:
         for path in targets:
             path.write_bytes((BUILTIN / path.name).read_bytes())
     except OSError as error:
-        raise UsageError(f"{folder} can't be written: {error.strerror}") from None
+        raise NotPermittedError(
+            f"{folder} can't be written: {error.strerror}", "name another folder"
+        ) from None
     return targets
 
 

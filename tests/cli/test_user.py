@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.conftest import Json, Notifycli
+from tests.conftest import Json, Notifycli, Result
 
 JANE: Json = {"id": 7, "email": "jane@example.com", "name": "Jane", "role": "agent"}
 OMAR: Json = {"id": 8, "email": "omar@example.com", "name": "Omar", "role": "agent"}
@@ -266,3 +266,13 @@ def test_show_takes_one_user(desk: Notifycli) -> None:
     result = desk("user", "show", "-u", "7", "-u", "8")
     assert (result.status, result.stdout) == (2, b"")
     assert "-u" in result.stderr
+
+
+def test_an_address_that_another_user_has_is_wrong_usage(desk: Notifycli) -> None:
+    assert desk("user", "set", "7", "--email", "Omar@example.com") == Result(
+        2,
+        b"",
+        "error: account 1 has a user Omar@example.com already: user 8\n"
+        "  give that one another address first, or remove it\n",
+    )
+    desk.ok("user", "set", "7", "--email", "Jane@example.com")

@@ -134,6 +134,12 @@ class TestLinks:
 
 
 class TestTemplates:
+    def test_where_they_cannot_be_copied_to_is_77(self, desk: Notifycli) -> None:
+        refused = desk("email", "templates", "--copy", "/proc/own")
+        assert (refused.status, refused.stdout) == (77, b"")
+        assert refused.stderr.startswith("error: /proc/own can't be written: ")
+        assert refused.stderr.endswith("\n  name another folder\n")
+
     def test_own_ones_are_copied_changed_listed_and_previewed(self, desk: Notifycli) -> None:
         desk.ok("email", "templates", "--copy", "own")
         desk.ok("config", "set", "email.templates=own")
