@@ -120,10 +120,12 @@ _BASE64 = (b"ey", b"ew", b"W3", b"Ww", b"Wy", b"77")
 """How JSON begins in base64; the last is a byte order mark."""
 _FOR_ADDRESSES = bytes.maketrans(b"-_", b"+/")
 _BOM = b"\xef\xbb\xbf"
+_TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
 _BYTES = re.compile(rb"\[(?:(?:[1-9]?\d|1\d\d|2[0-4]\d|25[0-5])(?:, ?|\]))+\Z").match
 
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
+_decode_raw = msgspec.json.Decoder(Raw).decode
 _decode_string = msgspec.json.Decoder(str).decode
 _decode_bytes = msgspec.json.Decoder(list[int]).decode
 _decode_time = msgspec.json.Decoder(Time).decode
@@ -215,9 +217,17 @@ def _bodies_of_text(inner: bytes | None, depth: int) -> list[Body]:
 
 
 def _from_next_object(text: bytes) -> bytes | None:
-    """Return a text without the first object, which is not all that a log has written there."""
-    start = text.find(b'{"', 1)
-    return None if start < 0 else text[start:]
+    """Return a text without its first object: what a log has written before the one looked for.
+
+    One that breaks off is the last, or else what a customer wrote into it were taken for the next.
+    """
+    try:
+        _decode_raw(text)
+    except msgspec.DecodeError as error:
+        end = _TRAILING.search(str(error))
+        start = -1 if end is None else text.find(b'{"', int(end[1]))
+        return None if start < 0 else text[start:]
+    return None
 
 
 def _bodies_of_object(node: bytes | Raw, fields: Fields, depth: int) -> list[Body]:

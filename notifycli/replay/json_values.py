@@ -40,12 +40,14 @@ _BRACKET = re.compile(rb"\[\s*")
 _HEX = re.compile(rb"(?<!\\)\\x")
 _OBJECT = re.compile(rb'\{\s*"')
 _UP_TO_OBJECT = re.compile(rb'(?:(?!\{\s*").)*+', re.DOTALL)
-_IN_QUOTES = re.compile(rb'"\s*[{\[](?:[^"\\\n]|\\.)*+"')
+_IN_QUOTES = re.compile(rb'(?<!\\)"\s*[{\[](?:[^"\\\n]|\\.)*+"')
 _OPEN = {ord("}"): ord("{"), ord("]"): ord("[")}
 """What each bracket closes."""
 _BEFORE_ONE_MORE = b"[,:"
 """What an object inside another value follows."""
 _SPACE = b" \t\r\n"
+_ALIKE = 4
+"""By how many bytes a line begins as another one of the same log does."""
 
 
 class JSONValue(NamedTuple):
@@ -197,6 +199,7 @@ class _Splitter:
         end = _end(found)
         self._start = self._place
         if found is not None and found.lastgroup == "before":
+            self._before = bytes(self._text[self._place : end])[:_ALIKE]
             self._place, self._in_text = end, True
             return True
         waits = end == len(self._text) or _MAY_COME_BEFORE.match(self._text, self._place)
@@ -252,7 +255,7 @@ class _Splitter:
     def _broken(self, fault: str = "no JSON object: what begins here breaks off") -> JSONValue:
         """Give up the value that is being read, and look for the next that begins like it."""
         line = self._line_at(self._start)
-        self._next = b"\n" if self._in_text else b"\n" + self._before + b"{"
+        self._next = b"\n" + self._before + (b"" if self._in_text else b"{")
         self._in_text = False
         self._open.clear()
         self._place = self._start

@@ -205,6 +205,13 @@ def test_what_a_customer_writes_is_never_taken_for_an_event(body: Json) -> None:
     assert read({"received_at": "2026-03-03T10:00:00Z", **body}).conversation != 66
 
 
+@pytest.mark.parametrize("around", ["{}", "got {}", 'h={{"a": 1}} got {}'])
+def test_what_breaks_off_is_not_looked_into(around: str) -> None:
+    forged = {**MESSAGE, "custom_attributes": {"event": "conversation_created", "id": 66}}
+    with pytest.raises(EventError, match='no "event"'):
+        read({"log": around.format(json.dumps(forged)[:-1])})
+
+
 def test_a_text_that_only_looks_like_an_event_is_not_looked_into() -> None:
     line = {"event": "message_created", "conversation_id": 4, "content": FORGERY[:-2]}
     assert read(line).conversation == 4

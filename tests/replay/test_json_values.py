@@ -56,8 +56,8 @@ LAID_OUT: list[tuple[str, str, list[JSONValue]]] = [
     ),
     (
         "text before one that breaks off",
-        'got: {\n "a":1,\ngot: {\n}\n',
-        [JSONValue(1, b"", OFF), *texts((2, '"a"'), (2, ":1,\n"), (3, "{\n}"))],
+        'got: {\n "a": {\n  "b":1\n }\nno\ngot: {\n}\n',
+        [JSONValue(1, b"", OFF), *texts((6, "{\n}"))],
     ),
     ("an empty array", "[]\n[\n]", texts((1, "[]"), (2, "[]"))),
     (
