@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import chain
@@ -72,14 +73,36 @@ def find_inputs(
     which conversation they are belong to the only one of `conversations`.
     """
     if not given and session.location.link is not None:
-        from notifycli.cli.remote import received_events  # noqa: PLC0415 - few stores are remote
-
-        return received_events(session, conversations or ())
+        return _received_events(session, conversations or ())
     if given or not is_terminal(sys.stdin):
         return session.inputs(given)._replace(
             translate=partial(_translate, session, conversations or ())
         )
     return Inputs(tuple(_find_known(session, since, until)), input_descriptor, session.command)
+
+
+def _received_events(session: Session, conversations: Collection[int]) -> Inputs:
+    """Return what the server has received, of these conversations or of all."""
+    from tempfile import TemporaryFile  # noqa: PLC0415 - few stores are remote
+
+    from notifycli.store.remote_store import RemoteStore  # noqa: PLC0415
+
+    count = 0
+    with session.store() as store, TemporaryFile() as file:
+        if not isinstance(store, RemoteStore):
+            raise TypeError("only a serve is asked for its events")
+        session.info(f"reading what {store.location.name} has received")
+        for part in store.events(conversations):
+            file.writelines(bytes(one) + b"\n" for one in part.events)
+            count += len(part.events)
+            if not part.complete:
+                session.info(
+                    f"its log is longer: these are the last {plural(count, 'event')}; the rest "
+                    "only the machine that has it can read"
+                )
+        file.seek(0)
+        kept = os.dup(file.fileno())  # it has no name, and ends with the process
+    return Inputs((STDIN,), lambda: kept, session.command)
 
 
 def _translate(

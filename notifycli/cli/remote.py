@@ -1,22 +1,22 @@
-"""The remote end of the command line: `--db https://…` names a `serve`, and a token opens it."""
+"""Stores on servers: `--db https://…` names a `serve`, and a token opens it.
+
+What opens a server, the token of a `serve` or the password of a `postgresql://…`, is kept in the
+keyring, or asked for.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
-from tempfile import TemporaryFile
 
 from notifycli.chatwoot.http import LIMITS, Transport, base_url
-from notifycli.cli.session import Session, plural
-from notifycli.cli.store_command import find_kept, secret_name, server_keychain
 from notifycli.cli.terminal import is_terminal, read_secret
-from notifycli.errors import NotPermittedError, UsageError
-from notifycli.replay.sources import STDIN, Inputs
+from notifycli.errors import NotPermittedError, UnavailableError, UsageError
+from notifycli.secrets.keychain import Keychain, open_keychain
 from notifycli.secrets.token_format import Secret, check, unwrap
 from notifycli.store import Location, open_store
-from notifycli.store.remote_store import RemoteStore
 
 VARIABLE = "NOTIFYCLI_TOKEN"
 """Holds the token where there is no keyring: in CI, say."""
@@ -80,24 +80,32 @@ def login_to_server(url: str, note: Callable[[str], None]) -> None:
     note(f"the token for {base} is kept, and lets in; use it: --db {base}, or NOTIFYCLI_DB")
 
 
-def received_events(session: Session, conversations: Collection[int]) -> Inputs:
-    """Return what the server has received, of these conversations or of all."""
-    count = 0
-    with session.store() as store, TemporaryFile() as file:
-        if not isinstance(store, RemoteStore):
-            raise TypeError("only a serve is asked for its events")
-        session.info(f"reading what {store.location.name} has received")
-        for part in store.events(conversations):
-            file.writelines(bytes(one) + b"\n" for one in part.events)
-            count += len(part.events)
-            if not part.complete:
-                session.info(
-                    f"its log is longer: these are the last {plural(count, 'event')}; the rest "
-                    "only the machine that has it can read"
-                )
-        file.seek(0)
-        kept = os.dup(file.fileno())  # it has no name, and ends with the process
-    return Inputs((STDIN,), lambda: kept, session.command)
+def find_password(url: str) -> str | None:
+    """Return a server's password: the keyring's, else one that is typed now on a terminal."""
+    kept = find_kept(url)
+    if kept is not None:
+        return kept.reveal()
+    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
+        return None
+    return read_secret(f"Password of {url}: ", "password", "notifycli store login")
+
+
+def server_keychain() -> Keychain:
+    """Return the keychain that keeps what opens servers."""
+    return open_keychain(beside=Location(None))
+
+
+def secret_name(url: str) -> str:
+    """Return the name under which it is kept."""
+    return f"store/{url}"
+
+
+def find_kept(url: str) -> Secret | None:
+    """Return what the keychain has for a server; `None` where it can't be opened too."""
+    try:
+        return server_keychain().get(secret_name(url))
+    except UnavailableError:
+        return None
 
 
 def _find_token(base: str) -> Secret:

@@ -47,7 +47,7 @@ Reference = int | str
 
 
 def _find_password(url: str) -> str | None:
-    from notifycli.cli.store_command import find_password  # noqa: PLC0415 - only a server's store needs it
+    from notifycli.cli.remote import find_password  # noqa: PLC0415 - only a server's store needs it
 
     return find_password(url)
 

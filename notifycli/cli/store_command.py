@@ -25,7 +25,7 @@ from notifycli.errors import (
     UnavailableError,
     UsageError,
 )
-from notifycli.secrets.keychain import WHICH, Keychain, copy_to_vault, file_path, open_keychain
+from notifycli.secrets.keychain import WHICH, copy_to_vault, file_path, open_keychain
 from notifycli.secrets.private_file import (
     LOCK_SECONDS,
     hold_lock,
@@ -67,6 +67,8 @@ def store_copy(
     What is broken off goes on when it is typed again. Secrets stay in the keyring, under the
     names that both stores have.
     """
+    from notifycli.cli.remote import find_password  # noqa: PLC0415 - not for a backup
+
     session = session_of(ctx)
     here, there = locate(source, find_password), locate(target, find_password)
     if not here.exists:
@@ -93,10 +95,15 @@ def store_login(
     url: Annotated[str, typer.Argument(metavar="[URL]", help="The store; else that of --db.")] = "",
 ) -> None:
     """Keep the password or token of a server's store in the keyring."""
+    from notifycli.cli.remote import (  # noqa: PLC0415 - not for a backup
+        find_password,
+        login_to_server,
+        secret_name,
+        server_keychain,
+    )
+
     session = session_of(ctx)
     if is_web_address(url or session.store_name):
-        from notifycli.cli.remote import login_to_server  # noqa: PLC0415 - few stores are remote
-
         login_to_server(url or session.store_name, session.info)
         return
     at = locate(url, find_password) if url else session.location
@@ -191,34 +198,6 @@ def store_reseal(ctx: typer.Context) -> None:
         f"{plural(count, 'secret')} in {keychain.where} sealed under the new passphrase; write it "
         "where each host has the one before, and restart what runs there"
     )
-
-
-def find_password(url: str) -> str | None:
-    """Return a server's password: the keyring's, else one that is typed now on a terminal."""
-    kept = find_kept(url)
-    if kept is not None:
-        return kept.reveal()
-    if not (is_terminal(sys.stdin) and is_terminal(sys.stderr)):
-        return None
-    return read_secret(f"Password of {url}: ", "password", "notifycli store login")
-
-
-def server_keychain() -> Keychain:
-    """Return the keychain that keeps what opens servers."""
-    return open_keychain(beside=Location(None))
-
-
-def secret_name(url: str) -> str:
-    """Return the name under which it is kept."""
-    return f"store/{url}"
-
-
-def find_kept(url: str) -> Secret | None:
-    """Return what the keychain has for a server; `None` where it can't be opened too."""
-    try:
-        return server_keychain().get(secret_name(url))
-    except UnavailableError:
-        return None
 
 
 @app.command(

@@ -393,7 +393,7 @@ def test_what_somebody_else_has_changed_meanwhile_is_not_overwritten(far: Far) -
 def test_a_token_is_kept_by_login_once_it_lets_in(
     far: Far, keychain: MemoryKeychain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifycli.cli.store_command.open_keychain", lambda **_: keychain)
+    monkeypatch.setattr("notifycli.cli.remote.open_keychain", lambda **_: keychain)
     login = ("store", "login", far.url)
     refused = far.desk(*login, stdin=far.tokens[JANE].encode())
     assert (refused.status, keychain.get(f"store/{far.url}")) == (77, None)
