@@ -262,7 +262,8 @@ class RunPass(Generic[T]):
     def fold(self, event: Event, *, news: bool) -> T | None:
         """Return what is made of an event, which is counted."""
         run = self._run
-        run.events += type(event) is not Due
+        if type(event) is not Due:
+            run.events += 1
         made = self._make(event) if news else None
         if run.observations is not None:
             run.observations.note(event)

@@ -595,7 +595,9 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
     )
     if body.performed_by is not None or body.performer is not None or kind.name == CREATED:
         _read_performer(event, body)
-    _read_participants(event, body, inner)
+    told = inner.participants if body.participants is None else body.participants
+    if told is not None:
+        event.participants = participants_of(told)
     if kind.flat or body.changed_attributes:
         _read_changes(event, body.changed_attributes)
     if event.status is None:
@@ -607,12 +609,6 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
     if kind.message and event.message is None:
         event.updated_message = id_of("id", body.id)
     return event
-
-
-def _read_participants(event: Event, body: Payload, inner: ConversationPayload) -> None:
-    told = inner.participants if body.participants is None else body.participants
-    if told is not None:
-        event.participants = participants_of(told)
 
 
 def _conversation(body: Payload, inner: ConversationPayload, kind: _Kind) -> int | None:

@@ -471,7 +471,7 @@ def _read_values(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Reco
 def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
     """Return how a text is to be read, its beginning, and all of it nevertheless."""
     head, blocks = _first_line_of(blocks)
-    if (prefix := _EACH_LINE(head[:_HEAD])) is not None:
+    if b"|" in head[:_HEAD] and (prefix := _EACH_LINE(head[:_HEAD])) is not None:
         return _form_of(_without_prefix(blocks, prefix[1]))
     foreign = foreign_of(head[:_HEAD])
     if foreign is not None:

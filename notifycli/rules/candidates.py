@@ -119,6 +119,9 @@ class Candidates(Struct, frozen=True, gc=False):
     """Whether it is the sound of a type that has other channels as well."""
 
 
+# Looked up once: an enumeration's members are found slowly before Python 3.12.
+_ASSIGNED_MESSAGE = NotificationType.ASSIGNED_MESSAGE
+_PARTICIPATING_MESSAGE = NotificationType.PARTICIPATING_MESSAGE
 _CREATION = Candidates(NotificationType.CREATION)
 _UNASSIGNED_MESSAGE = Candidates(NotificationType.UNASSIGNED_MESSAGE)
 _NEW_MESSAGE = Candidates(NotificationType.NEW_MESSAGE)
@@ -133,7 +136,7 @@ class Finder:
         """`beyond` are those types which Chatwoot hasn't got that anybody has set."""
         self._directory = directory
         self._profile = profile
-        self._beyond = beyond
+        self._tells_teams = NotificationType.TEAM_ASSIGNMENT in beyond
         self._any_participant = profile.participants and not profile.participants_are_members
 
     def candidates(
@@ -153,7 +156,7 @@ class Finder:
             self._assignment(conversation, found)
         elif event.name in SLA_EVENTS and self._profile.sla:
             found.append(self._service_level(event, conversation))
-        if NotificationType.TEAM_ASSIGNMENT in self._beyond:
+        if self._tells_teams:
             self._team_assignment(event, conversation, found)
         return found
 
@@ -251,7 +254,7 @@ class Finder:
 
     def _add_assignee(self, conversation: Conversation, found: list[Candidates]) -> None:
         if conversation.assignee is not None:
-            found.append(Candidates(NotificationType.ASSIGNED_MESSAGE, (conversation.assignee,)))
+            found.append(Candidates(_ASSIGNED_MESSAGE, (conversation.assignee,)))
 
     def _participating(self, conversation: Conversation, found: list[Candidates]) -> None:
         beside = not self._profile.participating_first
@@ -259,7 +262,7 @@ class Finder:
         if users and not self._any_participant:
             users = self._those_in(users, conversation)
         if users:
-            found.append(Candidates(NotificationType.PARTICIPATING_MESSAGE, users))
+            found.append(Candidates(_PARTICIPATING_MESSAGE, users))
 
     def _those_in(self, users: tuple[int, ...], conversation: Conversation) -> tuple[int, ...]:
         """Return those of the users who take part, by the profile."""

@@ -47,6 +47,8 @@ from notifycli.rules.state import Conversation, Opening, Presence
 
 _AUDIO = NotificationType.NEW_MESSAGE
 _MENTION = NotificationType.MENTION
+_CREATION = NotificationType.CREATION
+_FIRE = Outcome.FIRE
 Everyone = tuple[RecipientFields, ...]
 _OFF = ("off", "none")
 _KEYS = (
@@ -546,8 +548,9 @@ class Evaluator:
             own = audience.members.intersection(self.settings.apart[case.event.conversation])
             apart = self._judge(plan, case, own)
         if plan.reason is None and audience.wanting:
-            some = audience.wanting.intersection(self._people_apart(case))
-            if some:
+            people = self._people_apart(case)
+            if not audience.wanting.isdisjoint(people):
+                some = audience.wanting.intersection(people)
                 apart = {**apart, **self._judge(plan, case, some.difference(apart))}
             hindered = self._hindered(plan, case.event.at) if plan.told else ()
             if hindered:
@@ -576,7 +579,7 @@ class Evaluator:
         if case.type is _AUDIO:
             by = event.sender if self.profile.audio_by_number else None
             return event.author, by, case.conversation.assignee
-        if case.type is NotificationType.CREATION:
+        if case.type is _CREATION:
             return ()
         return (event.author, *case.notified) if case.notified else (event.author,)
 
@@ -681,7 +684,7 @@ class Evaluator:
         rules = self._ladders.of_moment[case.type]
         held: dict[Channel, RecipientFields] = {}
         for recipient in unhindered:
-            if recipient.outcome is Outcome.FIRE:
+            if recipient.outcome is _FIRE:
                 case.channel = channel = recipient.channel
                 rule = first_that_holds(rules, case)
                 if rule is not None:
@@ -698,7 +701,7 @@ class Evaluator:
 
         A hand-over that it shows is none of them.
         """
-        if case.type is not NotificationType.MENTION and case.type not in NEW_MESSAGE_TYPES:
+        if case.type is not _MENTION and case.type not in NEW_MESSAGE_TYPES:
             return
         profile = self.profile
         if profile.one_row:
@@ -713,12 +716,11 @@ class Evaluator:
     def _plan(self, case: Case) -> Plan:
         """Return the plan of an audience: for everybody the same is decided by the conversation."""
         type_, kept = case.type, case.conversation
-        team: int | None = None
-        audible = assigned = False
+        team, sounding = None, None
         if type_ is _AUDIO:
-            audible, assigned, team = not not_audible(case), kept.assignee is not None, kept.team
-        pending, told = kept.status == "pending", case.handover_told
-        state = type_, pending, kept.blocked, told, audible, assigned, case.event.inbox, team
+            team, sounding = kept.team, (not not_audible(case), kept.assignee is None)
+        pending = kept.status == "pending"
+        state = type_, pending, kept.blocked, case.handover_told, sounding, case.event.inbox, team
         plan = self.plan_by_state.get(state)
         if plan is None:
             if len(self.plan_by_state) >= PLANS_KEPT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import chain, groupby
@@ -53,7 +54,7 @@ class Account:
     ) -> None:
         self.profile = profile
         self.presence = Presence()
-        self.conversations: dict[int, Conversation] = {}
+        self.conversations = defaultdict[int, Conversation](Conversation)
         self.clock = Clock()
         self.deadlines = Deadlines()
         self.withheld = Withheld()
@@ -97,7 +98,7 @@ class Account:
     def resume(self, state: AccountState) -> None:
         """Go on from what another replay has kept of the account."""
         self.clock, self.presence = Clock(last=state.last), state.presence
-        self.conversations = state.conversations
+        self.conversations = defaultdict(Conversation, state.conversations)
         self.deadlines = Deadlines(state.deadlines, state.passed)
         self.withheld = state.withheld
         self.take_over(self.directory, self.preferences)
@@ -123,12 +124,8 @@ class Account:
 
     def conversation(self, event: Event) -> Conversation:
         """Give the conversation's kept state; a passing one, if the event names none."""
-        if event.conversation is None:
-            return Conversation()
-        known = self.conversations.get(event.conversation)
-        if known is None:
-            known = self.conversations[event.conversation] = Conversation()
-        return known
+        id_ = event.conversation
+        return Conversation() if id_ is None else self.conversations[id_]
 
 
 class Evaluation(Struct, gc=False):
@@ -241,7 +238,9 @@ class Replay:
             return True
         if not self.is_news(event):
             return False
-        event.at = self.accounts[event.account or 0].clock.complete(event.at)
+        at = self.accounts[event.account or 0].clock.complete(event.at)
+        if event.at is None:
+            event.at = at
         return True
 
     def is_news(self, event: Event) -> bool:
@@ -254,7 +253,7 @@ class Replay:
             return False
         if event.conversation is None or event.name == PRESENCE:
             return True
-        if account.conversation(event).came_already(event):
+        if account.conversations[event.conversation].came_already(event):
             self._assumed.came_twice += 1
             return False
         return True
@@ -268,7 +267,7 @@ class Replay:
         if event.name == PRESENCE:
             self._meet_agents(event, account)
             return None
-        if event.name == NotificationType.DIGEST:
+        if type(event) is Due and event.name == NotificationType.DIGEST:
             return self._tell(event, account)
         conversation, opening = self._enter(event, account)
         evaluation, evaluator = None, account.evaluator
@@ -285,9 +284,9 @@ class Replay:
         self._settle_conversation(event, account, conversation, opening)
         return evaluation
 
-    def _tell(self, due: Event, account: Account) -> Evaluation | None:
+    def _tell(self, due: Due, account: Account) -> Evaluation | None:
         """Take a digest from what is held, and count it."""
-        if not isinstance(due, Due) or account.digests is None:
+        if account.digests is None:
             return None
         digest = account.digests.take(due)
         if digest is None or not (self._all or self._selection.takes_event(due)):
@@ -335,7 +334,7 @@ class Replay:
         if event.name == PRESENCE:
             self._meet_agents(event, account)
             return [], False
-        if event.name == NotificationType.DIGEST:
+        if type(event) is Due and event.name == NotificationType.DIGEST:
             return self._examine_digest(event, account, user, look)
         conversation, opening = self._enter(event, account)
         looks, others, evaluator, fields = list[T](), False, account.evaluator, None
@@ -363,7 +362,7 @@ class Replay:
         return looks, others
 
     def _examine_digest(
-        self, due: Event, account: Account, user: int | None, look: Callable[[Decision, Case], T]
+        self, due: Due, account: Account, user: int | None, look: Callable[[Decision, Case], T]
     ) -> tuple[list[T], bool]:
         evaluation = self._tell(due, account)
         if evaluation is None or evaluation.digest is None:
