@@ -523,7 +523,9 @@ def _rebuild_listed(
     rebuilder: Rebuilder, conversations: dict[_ConversationKey, dict[int, _Placed]], names: Names
 ) -> Iterator[ListedRecord]:
     rows = [
-        row for key, messages in conversations.items() for row in _listed_rows(key, messages, names)
+        row
+        for key, messages in conversations.items()
+        for row in _rows_of_listing(key, messages, names)
     ]
     rows.sort(key=lambda placed: placed[1].at)
     read: list[_Placed] = []
@@ -545,7 +547,7 @@ def _complete(sender: _Sender, known: Json) -> Json:
     return known | {key: value for key, value in told.items() if value}
 
 
-def _listed_rows(
+def _rows_of_listing(
     key: _ConversationKey, messages: dict[int, _Placed], names: Names
 ) -> Iterator[tuple[_Placed, AnyRow]]:
     account, conversation = key
