@@ -433,6 +433,34 @@ def test_before_and_after_stand_beside_each_other_in_eighty_columns(desk: Desk) 
     ]
 
 
+NARROW = """\
+By hour (UTC)
+     0     6     12    18
+Mon  ························
+Tue  ············█···········
+Wed  ························
+Thu  ························
+Fri  ························
+Sat  ························
+Sun  ························
+"""
+
+
+def test_a_narrow_terminal_has_all_hours_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    options = ("--summary", "-o", "table", "--zone", "UTC")
+    out = desk.run("simulate", desk.events(ASSIGNED, MESSAGE), *options).out
+    assert f"{NARROW}     █ is up to 2 an hour of the week\n" in out
+    assert max(map(len, out.splitlines())) <= 40
+    monkeypatch.setenv("COLUMNS", "57")
+    changed = (*options, "--diff", "--set", "email.message=on")
+    out = desk.run("simulate", desk.events(ASSIGNED, MESSAGE), *changed).out
+    assert f"{NARROW}     before\n     0     6" in out
+    assert out.count("\n     0     6     12    18\n") == 2
+    assert "\nSun  ························\n     after\n\n" in out
+    assert max(map(len, out.splitlines())) <= 57
+
+
 def test_a_zone_that_there_is_not_is_refused(desk: Desk) -> None:
     ran = desk.run("simulate", desk.events(ASSIGNED), "--summary", "--zone", "Europe/Berlyn")
     assert ran.status == 2

@@ -23,6 +23,8 @@ _AGENTS = 15
 _PLACES = 8
 _LABEL = 34
 _NUMBER = 9
+_WIDE_WEEK = 58
+"""Columns that two maps of the week take beside each other; one of two cells an hour takes 53."""
 _SHADES = " ░▒▓█"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _NOTHING_KNOWN = "no time known"
@@ -104,6 +106,7 @@ class _Canvas:
 
     def __init__(self, width: int, *, compared: bool) -> None:
         self._compared = compared
+        self._width = width
         self._label = min(_LABEL if not compared else _LABEL - 8, width // 2)
         numbers = _NUMBER * (3 if compared else 1)
         self._bar = max(width - self._label - numbers - 4, 4)
@@ -129,29 +132,39 @@ class _Canvas:
     def weeks(
         self, title: str, before: Counter[int | None], after: Counter[int | None]
     ) -> Iterator[Text]:
-        """Draw a map of the week, hour by weekday; two beside each other for a comparison."""
+        """Draw a map of the week, hour by weekday; two for a comparison.
+
+        These stand beside each other where there is room.
+        """
         maps = [("before", before), ("after", after)] if self._compared else [("", after)]
         largest = max(
             (n for _, counts in maps for h, n in counts.items() if h is not None), default=0
         )
         if not largest:
             return
-        cell = 1 if self._compared else 2
         yield self._title(title)
-        yield self._row("", ["".join(f"{h:<{6 * cell}}" for h in range(0, 24, 6)) for _ in maps])
-        for day, name in enumerate(_DAYS):
-            hours = range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)
-            drawn = [
-                "".join(_shade(counts[h], largest) * cell for h in hours) for _, counts in maps
-            ]
-            yield self._row(name, drawn)
-        names = [name.ljust(HOURS_A_DAY) for name, _ in maps]
-        legend = f"{_SHADES[-1]} is up to {largest:,} an hour of the week"
-        yield self._row("", names if self._compared else [legend])
+        is_wide = self._width >= _WIDE_WEEK
+        for drawn in [maps] if is_wide else [[one] for one in maps]:
+            yield from self._week(drawn, largest, 2 if is_wide and not self._compared else 1)
+        if not self._compared:
+            yield self._row("", [f"{_SHADES[-1]} is up to {largest:,} an hour of the week"])
         unknown = [counts[None] for _, counts in maps]
         if any(unknown):
             yield Text(f"{_NOTHING_KNOWN}: {' → '.join(f'{n:,}' for n in unknown)}")
         yield Text()
+
+    def _week(
+        self, maps: Sequence[tuple[str, Counter[int | None]]], largest: int, cell: int
+    ) -> Iterator[Text]:
+        yield self._row("", ["".join(f"{h:<{6 * cell}}" for h in range(0, 24, 6)) for _ in maps])
+        for day, name in enumerate(_DAYS):
+            hours = range(day * HOURS_A_DAY, (day + 1) * HOURS_A_DAY)
+            yield self._row(
+                name,
+                ["".join(_shade(counts[h], largest) * cell for h in hours) for _, counts in maps],
+            )
+        if self._compared:
+            yield self._row("", [name.ljust(HOURS_A_DAY) for name, _ in maps])
 
     def _title(self, text: str) -> Text:
         heads = f"{'before':>{_NUMBER}}{'after':>{_NUMBER}}{'change':>{_NUMBER}}"
