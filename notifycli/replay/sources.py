@@ -261,11 +261,8 @@ _MAGIC = 8
 _AROUND = b" \t\r\x1e"
 _ARRAY = re.compile(rb'\[\s*(?:[]{["]|\Z)')
 _LAID_OUT = re.compile(rb'[{\[][ \t\r]*\n\s*["{}\[\]]').search
-_EACH_LINE = re.compile(
-    rb"""^ ([^\n]*? \| (?:\x1b\[[\d;]*m)? [ \t]+) [{\[] [ \t\r]* \n \1 \s* ["{}\[\]]""",
-    re.MULTILINE | re.VERBOSE,
-).search
-"""What docker compose puts before each line, where bodies are laid out."""
+_AFTER_NAME = re.compile(rb"\|(?:\x1b\[[\d;]*m)?[ \t]+(?=([{\[][ \t\r]*\n))").finditer
+_GOES_ON = re.compile(rb'\s*["{}\[\]]').match
 _NONE_OF_EVENTS = Foreign("there is no JSON in it")
 
 Record = tuple[str, int, bytes]
@@ -471,8 +468,8 @@ def _read_values(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Reco
 def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
     """Return how a text is to be read, its beginning, and all of it nevertheless."""
     head, blocks = _first_line_of(blocks)
-    if b"|" in head[:_HEAD] and (prefix := _EACH_LINE(head[:_HEAD])) is not None:
-        return _form_of(_without_prefix(blocks, prefix[1]))
+    if prefix := _prefix_of_lines(head[:_HEAD]):
+        return _form_of(_without_prefix(blocks, prefix))
     foreign = foreign_of(head[:_HEAD])
     if foreign is not None:
         return foreign, head, blocks
@@ -482,6 +479,16 @@ def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
     else:
         values = (_ARRAY.match(line) or _LAID_OUT(head[:_HEAD])) is not None
     return _Form.VALUES if values else _Form.LINES, head[:_HEAD], blocks
+
+
+def _prefix_of_lines(head: bytes) -> bytes:
+    """Return what docker compose puts before each line, where a body is laid out over lines."""
+    for name in _AFTER_NAME(head):
+        prefix = head[head.rfind(b"\n", 0, name.start()) + 1 : name.end()]
+        following = name.end(1)
+        if head.startswith(prefix, following) and _GOES_ON(head, following + len(prefix)):
+            return prefix
+    return b""
 
 
 def _without_prefix(blocks: Blocks, prefix: bytes) -> Blocks:
