@@ -131,6 +131,7 @@ class Foreign(NamedTuple):
         return f"{self.name}; try: {command}" if command else self.name
 
 
+_ZIP = b"PK\x03\x04"
 _BY_MAGIC = (
     (
         PACKED,
@@ -139,6 +140,7 @@ _BY_MAGIC = (
             "they hold no text, and no bodies"
         ),
     ),
+    (_ZIP, Foreign("a zip archive, packed once more: unpack it first")),
     (b"7z\xbc\xaf\x27\x1c", Foreign("a 7-Zip archive", "7z x -so FILE | notifycli VERB")),
     (b"Rar!\x1a\x07", Foreign("a RAR archive", "unrar p -inul FILE | notifycli VERB")),
     (b"\x04\x22\x4d\x18", Foreign("lz4 data", "lz4 -dc FILE | notifycli VERB")),
@@ -256,7 +258,6 @@ _TEXT = 1 << 21
 _PACKS = 8
 """How much larger a text is than what it is compressed to, at least."""
 _HEAD = 1 << 16
-_ZIP = b"PK\x03\x04"
 _MAGIC = 8
 _AROUND = b" \t\r\x1e"
 _ARRAY = re.compile(rb'\[\s*(?:[]{["]|\Z)')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import os
@@ -300,6 +301,7 @@ def test_what_is_no_json_is_named_with_the_command_that_works(
 
 OTHERS = [
     (b"7z\xbc\xaf\x27\x1c....", "a 7-Zip archive; try: 7z x -so FILE | notifycli simulate"),
+    (gzip.compress(zipped(TWO)), "a zip archive, packed once more: unpack it first"),
     (b"SQLite format 3\0....", "an SQLite database; try: sqlite3 FILE 'select COLUMN from TABLE'"),
     (b"\x04\x22\x4d\x18....", "lz4 data; try: lz4 -dc FILE | notifycli simulate"),
     (b"<!DOCTYPE html>\n<p>", "XML or HTML, not JSON"),
