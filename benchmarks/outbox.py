@@ -26,9 +26,8 @@ from typing import ClassVar, Self
 
 from benchmarks.frame import Done, Race, Way, WrongError
 from benchmarks.stores import entry, start_server
-from notifycli.delivery import channels
-from notifycli.delivery.channels import Channels, Delivered, Outcome
-from notifycli.delivery.engine import Engine, Limits
+from notifycli.delivery.channels import Delivered, Outcome
+from notifycli.delivery.engine import MODULES, Channels, Engine, Limits
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel
 from notifycli.store import Store, open_store
@@ -125,7 +124,7 @@ def work(url: str, number: int, workers: int, amount: int) -> None:
     module = ModuleType("benchmark_taker")
     vars(module)["open_sender"] = lambda _: _Taker()
     sys.modules[module.__name__] = module
-    channels.MODULES[Channel.EMAIL] = module.__name__
+    MODULES[Channel.EMAIL] = module.__name__
     with open_store(url) as store:
         opened = Channels(store, frozenset({Channel.EMAIL}))
         opened.ready(Channel.EMAIL)

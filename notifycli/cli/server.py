@@ -329,8 +329,11 @@ class _Delivery:
         from notifycli.cli.deliver.source import Source  # noqa: PLC0415 - if asked for
         from notifycli.cli.deliver.worker import DeliveryRun, carry_out, warn_of_doubles  # noqa: PLC0415
         from notifycli.cli.terminal import print_error  # noqa: PLC0415
-        from notifycli.delivery.channels import Channels  # noqa: PLC0415
-        from notifycli.delivery.engine import Engine, Limits  # noqa: PLC0415
+        from notifycli.delivery.engine import (  # noqa: PLC0415
+            Channels,
+            Engine,
+            Limits,
+        )
         from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
         from notifycli.replay.sources import BadLines  # noqa: PLC0415
         from notifycli.rules.decision import Selection  # noqa: PLC0415

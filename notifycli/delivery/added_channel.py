@@ -25,10 +25,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from notifycli.daemon_threads import Daemons
-from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Breaker, Delivered, Later, Outcome, Refused, is_passing
 from notifycli.delivery.email_channel import letterhead
 from notifycli.delivery.email_message import digest_of, write_short
-from notifycli.delivery.retry import Breaker, is_passing
 from notifycli.errors import DataError, UnavailableError
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import SHIPPED_CHANNELS, Channel, plug_ins

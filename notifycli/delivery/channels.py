@@ -1,24 +1,35 @@
-"""The channels that notices can leave by, each opened when something fires on it."""
+"""What all channels share: what sends, what an attempt comes to, and when it is tried again.
+
+A service by which nothing gets through is left alone for a while.
+"""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
-from functools import partial
-from importlib import import_module
-from typing import NamedTuple, Protocol, Self, runtime_checkable
+from typing import Protocol, Self
 
 from msgspec import Struct, field
 
-from notifycli.errors import ConfigurationError, NotifycliError
-from notifycli.events import Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store import Store
-from notifycli.store.outbox import Leased, Notice, NoticeState
+from notifycli.store.outbox import Leased, Notice, NoticeState, Settled
+
+HOUR = 3_600 * SECOND
+MOST_ATTEMPTS = 20
+FIRST_DELAY = 1 * SECOND
+LONGEST_DELAY = HOUR
+_A_DAY = 24 * HOUR
+USEFUL = {Channel.AUDIO: 60 * SECOND}
+"""How long after it was written a notice is worth sending, where that isn't a day: who hears a
+sound looks up now."""
+_PASSING = frozenset({408, 425, 429, *range(500, 600)})
+_WORDS = {_A_DAY: "24 hours", 60 * SECOND: "a minute"}
+
+Jitter = Callable[[float, float], float]
+"""`random.uniform`, or what a test puts in its place."""
 
 
 class Delivered(Struct, frozen=True):
@@ -140,148 +151,84 @@ class DeliveryReport(Struct):
         counters[state][channel] += 1
 
 
-MODULES = {
-    Channel.EMAIL: "notifycli.delivery.email_channel",
-    Channel.PUSH: "notifycli.delivery.push_channel",
-    Channel.AUDIO: "notifycli.delivery.sound",
-}
-"""Where each channel's `open_sender` is: imported only if something fires on it."""
+class Breaker:
+    """Leaves a service alone for a while by which nothing gets through, for anybody."""
+
+    FAILURES = 8
+    LONGEST = 60 * SECOND
+
+    def __init__(self) -> None:
+        self.closed_until = 0
+        self._failures = 0
+        self._rounds = 0
+
+    def fail(self, now: int) -> None:
+        """Count a failure; those of one round count once."""
+        self._failures += 1
+        if self._failures >= self.FAILURES and self.closed_until <= now:
+            self._rounds += 1
+            self.closed_until = now + min(self.LONGEST, SECOND * 2**self._rounds)
+
+    def reset(self) -> None:
+        """Take the service up again."""
+        self.closed_until = self._failures = self._rounds = 0
 
 
-@runtime_checkable
-class Watcher(Protocol):
-    """A sender that has to know what goes on besides what it sends."""
+def is_passing(status: int) -> bool:
+    """Whether what was answered by an HTTP status may be taken if it is sent again.
 
-    def see(self, event: Event, assignee: int | None) -> None:
-        """Take in an event that was replayed, and who has its conversation after it."""
-
-
-@runtime_checkable
-class Hurrying(Protocol):
-    """A sender that can tell what it has begun to send from what it only waits to send."""
-
-    def hurry(self) -> None:
-        """Cancel the sends of which nobody has heard yet, and the wait for a service to open."""
-
-
-class _Pause(NamedTuple):
-    """How long a channel that can't be opened is left alone."""
-
-    rounds: int
-    until: int
-
-
-class Channels:
-    """The channels of one run.
-
-    One that isn't set up stays closed: nothing is written for it. One that is set up and can't be
-    opened is broken: what fires on it is written, and waits until it is mended. Both are tried
-    again after pauses that grow.
+    Of those that refuse, these blame the moment: 408 (RFC 9110, 15.5.9), 425 (RFC 8470, 5.2), 429
+    (RFC 6585, 4), and the server's own faults (RFC 9110, 15.6).
     """
-
-    FIRST_PAUSE = 2 * SECOND
-    LONGEST_PAUSE = 300 * SECOND
-
-    def __init__(
-        self,
-        store: Store,
-        wanted: frozenset[Channel],
-        log: Log = discard,
-        *,
-        added: bool = False,
-    ) -> None:
-        """Open none yet. `added`: the added channels are wanted too, whichever there are."""
-        self._store = store
-        self._added = added
-        self._wanted = wanted
-        self._log = log
-        self._senders: dict[Channel, Sender] = {}
-        self._watchers: list[Watcher] = []
-        self._pauses: dict[Channel, _Pause] = {}
-        self.closed: dict[Channel, ConfigurationError] = {}
-        self.broken: dict[Channel, NotifycliError] = {}
-
-    def ready(self, channel: Channel) -> bool:
-        """Whether the channel is wanted and has a sender."""
-        if channel in self._senders:
-            return True
-        pause = self._pauses.get(channel)
-        wanted = channel in self._wanted or (self._added and channel.is_added)
-        if not wanted or (pause and _now() < pause.until):
-            return False
-        self.closed.pop(channel, None)
-        self.broken.pop(channel, None)
-        try:
-            self._senders[channel] = _opener(channel)(self._store)
-        except ConfigurationError as error:
-            self.closed[channel] = error
-            self._rest(channel, error)
-            return False
-        except NotifycliError as error:
-            self.broken[channel] = error
-            self._rest(channel, error)
-            return False
-        self._find_watchers()
-        return True
-
-    def takes(self, channel: Channel) -> bool:
-        """Whether what fires on the channel is to be written."""
-        return self.ready(channel) or channel in self.broken
-
-    def trouble(self, channel: Channel) -> NotifycliError | None:
-        """Give why a channel isn't ready; `None` if it isn't wanted."""
-        return self.closed.get(channel) or self.broken.get(channel)
-
-    def give_up(self, channel: Channel, error: NotifycliError) -> None:
-        """Leave a channel alone for a while: its sender can't begin."""
-        self._senders.pop(channel)
-        self._find_watchers()
-        self.broken[channel] = error
-        self._rest(channel, error)
-
-    def begin(self, channel: Channel) -> None:
-        """Note that a channel's sender has begun."""
-        if self._pauses.pop(channel, None):
-            self._log(LogEntry(LogEvent.RECOVERED, channel))
-
-    def _rest(self, channel: Channel, error: NotifycliError) -> None:
-        rounds = self._pauses[channel].rounds + 1 if channel in self._pauses else 0
-        until = _now() + min(self.LONGEST_PAUSE, self.FIRST_PAUSE * 2 ** min(rounds, 16))
-        self._pauses[channel] = _Pause(rounds, until)
-        unavailable = LogEvent.UNAVAILABLE
-        self._log(LogEntry(unavailable, channel, None, error.message, error.hint, until))
-
-    def _find_watchers(self) -> None:
-        self._watchers = [s for s in self._senders.values() if isinstance(s, Watcher)]
-
-    def ready_channels(self) -> frozenset[Channel]:
-        """Give the channels that are ready."""
-        return frozenset(self._senders)
-
-    def sender(self, channel: Channel) -> Sender:
-        """Give the sender of a channel that is ready."""
-        return self._senders[channel]
-
-    def hurry(self) -> None:
-        """Keep nobody waiting for what hasn't been begun."""
-        for sender in self._senders.values():
-            if isinstance(sender, Hurrying):
-                sender.hurry()
-
-    def see(self, event: Event, assignee: int | None) -> None:
-        """Tell the channels of an event, before what it leads to is sent."""
-        for watcher in self._watchers:
-            watcher.see(event, assignee)
+    return status in _PASSING
 
 
-def _opener(channel: Channel) -> Callable[[Store], Sender]:
-    if channel.is_added:
-        from notifycli.delivery.added_channel import AddedSender  # noqa: PLC0415 - if one is there
+def delay(failures: int, after: float | None, jitter: Jitter) -> int:
+    """Give how long to wait after so many failures, in microseconds.
 
-        return partial(AddedSender, channel)
-    opener: Callable[[Store], Sender] = import_module(MODULES[channel]).open_sender
-    return opener
+    Exponential backoff with full jitter: anything from nothing to 1 s, 2 s, 4 s … an hour, so that
+    what failed together isn't tried again together. What the service asked for (`Retry-After`, RFC
+    9110 section 10.2.3), in seconds, comes on top.
+    """
+    longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(failures, 32))
+    return int((after or 0) * SECOND + jitter(0, longest))
 
 
-def _now() -> int:
-    return time.time_ns() // 1_000
+def check_age(notice: Leased, now: int) -> Settled | None:
+    """Give the end of a notice that nobody has a use for any more; `None` if it is to be sent."""
+    useful = USEFUL.get(notice.channel, _A_DAY)
+    if notice.member is None:
+        why = f"user {notice.user_id} has left account {notice.account_id}"
+        remedy = f"notifycli deliver drop {notice.id}"
+    elif now - notice.since > useful:
+        why = f"it was not sent within {_WORDS[useful]}"
+        remedy = f"notifycli deliver retry {notice.id}"
+    else:
+        return None
+    state = NoticeState.DROPPED if notice.channel is Channel.AUDIO else NoticeState.DEAD
+    return Settled(notice.id, state, now, why, remedy, tried=False)
+
+
+def settle(notice: Leased, outcome: Outcome, now: int, jitter: Jitter) -> Settled:
+    """Give what becomes of a notice after an attempt."""
+    match outcome:
+        case Delivered():
+            return Settled(notice.id, NoticeState.SENT, now)
+        case Refused():
+            remedy = outcome.remedy or f"notifycli deliver retry {notice.id}, once it is mended"
+            return _dead(notice, now, outcome.why, remedy)
+        case Later():
+            due = now + delay(notice.attempts if outcome.tried else 0, outcome.after, jitter)
+            if outcome.tried and notice.attempts + 1 >= MOST_ATTEMPTS:
+                why = f"given up after {MOST_ATTEMPTS} attempts: {outcome.why}"
+            elif due - notice.since > USEFUL.get(notice.channel, _A_DAY):
+                why = f"given up, since the next attempt would come too late: {outcome.why}"
+            else:
+                return Settled(
+                    notice.id, NoticeState.PENDING, due, outcome.why, tried=outcome.tried
+                )
+            return _dead(notice, now, why, f"notifycli deliver retry {notice.id}")
+
+
+def _dead(notice: Leased, now: int, why: str, remedy: str) -> Settled:
+    return Settled(notice.id, NoticeState.DEAD, now, why, remedy)

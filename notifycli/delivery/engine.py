@@ -1,5 +1,7 @@
 """The engine: empties the outbox through its channels, many notices at a time.
 
+The channels are opened when something fires on them.
+
 A notice is sent at least once. It is sent twice in one case only, which nothing can rule out: it
 was handed over, and the process was killed before it could write so (or slept so long that its
 lease ended). That can befall the notices in flight, `concurrency` of them at most.
@@ -9,15 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
+from functools import partial
+from importlib import import_module
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from msgspec import Struct
 
 from notifycli.delivery.channels import (
-    Channels,
+    Breaker,
     Delivered,
     DeliveryReport,
     Later,
@@ -26,12 +32,15 @@ from notifycli.delivery.channels import (
     LogEvent,
     Outcome,
     Sender,
+    check_age,
     discard,
+    settle,
 )
-from notifycli.delivery.retry import Breaker, check_age, settle
-from notifycli.errors import NotifycliError, TryAgainError
+from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError
+from notifycli.events import Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import WAITING_TYPES, Channel
+from notifycli.store import Store
 from notifycli.store.outbox import Leased, Notice, NoticeState, Outbox, Scope, Settled
 
 LEASE = 15 * SECOND
@@ -49,6 +58,151 @@ _LOGGED = {
     NoticeState.DEAD: LogEvent.DEAD,
     NoticeState.DROPPED: LogEvent.DEAD,
 }
+MODULES = {
+    Channel.EMAIL: "notifycli.delivery.email_channel",
+    Channel.PUSH: "notifycli.delivery.push_channel",
+    Channel.AUDIO: "notifycli.delivery.sound",
+}
+"""Where each channel's `open_sender` is: imported only if something fires on it."""
+
+
+@runtime_checkable
+class Watcher(Protocol):
+    """A sender that has to know what goes on besides what it sends."""
+
+    def see(self, event: Event, assignee: int | None) -> None:
+        """Take in an event that was replayed, and who has its conversation after it."""
+
+
+@runtime_checkable
+class Hurrying(Protocol):
+    """A sender that can tell what it has begun to send from what it only waits to send."""
+
+    def hurry(self) -> None:
+        """Cancel the sends of which nobody has heard yet, and the wait for a service to open."""
+
+
+class _Pause(NamedTuple):
+    """How long a channel that can't be opened is left alone."""
+
+    rounds: int
+    until: int
+
+
+class Channels:
+    """The channels of one run.
+
+    One that isn't set up stays closed: nothing is written for it. One that is set up and can't be
+    opened is broken: what fires on it is written, and waits until it is mended. Both are tried
+    again after pauses that grow.
+    """
+
+    FIRST_PAUSE = 2 * SECOND
+    LONGEST_PAUSE = 300 * SECOND
+
+    def __init__(
+        self,
+        store: Store,
+        wanted: frozenset[Channel],
+        log: Log = discard,
+        *,
+        added: bool = False,
+    ) -> None:
+        """Open none yet. `added`: the added channels are wanted too, whichever there are."""
+        self._store = store
+        self._added = added
+        self._wanted = wanted
+        self._log = log
+        self._senders: dict[Channel, Sender] = {}
+        self._watchers: list[Watcher] = []
+        self._pauses: dict[Channel, _Pause] = {}
+        self.closed: dict[Channel, ConfigurationError] = {}
+        self.broken: dict[Channel, NotifycliError] = {}
+
+    def ready(self, channel: Channel) -> bool:
+        """Whether the channel is wanted and has a sender."""
+        if channel in self._senders:
+            return True
+        pause = self._pauses.get(channel)
+        wanted = channel in self._wanted or (self._added and channel.is_added)
+        if not wanted or (pause and _now() < pause.until):
+            return False
+        self.closed.pop(channel, None)
+        self.broken.pop(channel, None)
+        try:
+            self._senders[channel] = _opener(channel)(self._store)
+        except ConfigurationError as error:
+            self.closed[channel] = error
+            self._rest(channel, error)
+            return False
+        except NotifycliError as error:
+            self.broken[channel] = error
+            self._rest(channel, error)
+            return False
+        self._find_watchers()
+        return True
+
+    def takes(self, channel: Channel) -> bool:
+        """Whether what fires on the channel is to be written."""
+        return self.ready(channel) or channel in self.broken
+
+    def trouble(self, channel: Channel) -> NotifycliError | None:
+        """Give why a channel isn't ready; `None` if it isn't wanted."""
+        return self.closed.get(channel) or self.broken.get(channel)
+
+    def give_up(self, channel: Channel, error: NotifycliError) -> None:
+        """Leave a channel alone for a while: its sender can't begin."""
+        self._senders.pop(channel)
+        self._find_watchers()
+        self.broken[channel] = error
+        self._rest(channel, error)
+
+    def begin(self, channel: Channel) -> None:
+        """Note that a channel's sender has begun."""
+        if self._pauses.pop(channel, None):
+            self._log(LogEntry(LogEvent.RECOVERED, channel))
+
+    def _rest(self, channel: Channel, error: NotifycliError) -> None:
+        rounds = self._pauses[channel].rounds + 1 if channel in self._pauses else 0
+        until = _now() + min(self.LONGEST_PAUSE, self.FIRST_PAUSE * 2 ** min(rounds, 16))
+        self._pauses[channel] = _Pause(rounds, until)
+        unavailable = LogEvent.UNAVAILABLE
+        self._log(LogEntry(unavailable, channel, None, error.message, error.hint, until))
+
+    def _find_watchers(self) -> None:
+        self._watchers = [s for s in self._senders.values() if isinstance(s, Watcher)]
+
+    def ready_channels(self) -> frozenset[Channel]:
+        """Give the channels that are ready."""
+        return frozenset(self._senders)
+
+    def sender(self, channel: Channel) -> Sender:
+        """Give the sender of a channel that is ready."""
+        return self._senders[channel]
+
+    def hurry(self) -> None:
+        """Keep nobody waiting for what hasn't been begun."""
+        for sender in self._senders.values():
+            if isinstance(sender, Hurrying):
+                sender.hurry()
+
+    def see(self, event: Event, assignee: int | None) -> None:
+        """Tell the channels of an event, before what it leads to is sent."""
+        for watcher in self._watchers:
+            watcher.see(event, assignee)
+
+
+def _opener(channel: Channel) -> Callable[[Store], Sender]:
+    if channel.is_added:
+        from notifycli.delivery.added_channel import AddedSender  # noqa: PLC0415 - if one is there
+
+        return partial(AddedSender, channel)
+    opener: Callable[[Store], Sender] = import_module(MODULES[channel]).open_sender
+    return opener
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000
 
 
 class Limits(Struct, frozen=True):

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct, field
 
 from notifycli import __version__
-from notifycli.delivery.channels import Channels
+from notifycli.delivery.engine import Channels
 from notifycli.errors import DataError
 from notifycli.events import Due, Event
 from notifycli.events.content import Said, event_key, read_said, wait_key

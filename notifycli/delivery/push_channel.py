@@ -30,7 +30,7 @@ from pywebpush import WebPusher  # type: ignore[import-untyped] # nor has it
 from yarl import URL
 
 from notifycli import __version__
-from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Breaker, Delivered, Later, Outcome, Refused, is_passing
 from notifycli.delivery.push_endpoint import (
     FORBIDDEN,
     SUBSCRIBE_AGAIN,
@@ -41,7 +41,6 @@ from notifycli.delivery.push_endpoint import (
     origin_of,
     service_of,
 )
-from notifycli.delivery.retry import Breaker, is_passing
 from notifycli.errors import NotifycliError
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import NotificationType as Type

@@ -11,10 +11,9 @@ from msgspec import Struct, json
 from yarl import URL
 
 from notifycli.delivery.added_channel import ChannelMessage, ChannelPlugIn
-from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
+from notifycli.delivery.channels import Delivered, Later, Outcome, Refused, is_passing
 from notifycli.delivery.push_channel import Sessions, seconds_of
 from notifycli.delivery.push_endpoint import FORBIDDEN, endpoint_fault
-from notifycli.delivery.retry import is_passing
 from notifycli.errors import ConfigurationError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.decision import Outcome as Decided

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from notifycli.delivery import sound
-from notifycli.delivery.channels import Channels, Delivered, Later, Outcome
+from notifycli.delivery.channels import Delivered, Later, Outcome
+from notifycli.delivery.engine import Channels
 from notifycli.delivery.enqueue import Enqueuer, Terms
 from notifycli.delivery.sound import (
     BELL,

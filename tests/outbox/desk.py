@@ -12,7 +12,7 @@ from typing import Self
 
 import pytest
 
-from notifycli.delivery import channels
+from notifycli.delivery import engine
 from notifycli.delivery.channels import Delivered, Outcome
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.events import Event
@@ -62,7 +62,7 @@ class Post:
             module = ModuleType(f"post_of_{channel}")
             vars(module)["open_sender"] = lambda _, channel=channel: self._opened(channel)
             monkeypatch.setitem(sys.modules, module.__name__, module)
-            monkeypatch.setitem(channels.MODULES, channel, module.__name__)
+            monkeypatch.setitem(engine.MODULES, channel, module.__name__)
 
     def _opened(self, channel: Channel) -> Post | _Unable | _Beginner:
         if channel in self.closed:

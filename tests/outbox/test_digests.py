@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.delivery.channels import Channels
 from notifycli.delivery.email_channel import letterhead
 from notifycli.delivery.email_message import write
+from notifycli.delivery.engine import Channels
 from notifycli.delivery.enqueue import Enqueuer, Terms
 from notifycli.delivery.push_channel import message_of
 from notifycli.events.timestamps import SECOND, format_moment

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
-from notifycli.delivery.retry import MOST_ATTEMPTS, check_age, delay, is_passing, settle
+from notifycli.delivery.channels import (
+    MOST_ATTEMPTS,
+    Delivered,
+    Later,
+    Outcome,
+    Refused,
+    check_age,
+    delay,
+    is_passing,
+    settle,
+)
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import Leased, NoticeState, Settled
 from tests.delivery.notices import leased

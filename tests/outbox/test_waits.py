@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from notifycli.delivery.channels import Channels, discard
+from notifycli.delivery.channels import discard
+from notifycli.delivery.engine import Channels
 from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state
 from notifycli.rules.notifications import Channel
 from notifycli.store import Store, open_store

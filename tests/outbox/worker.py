@@ -11,7 +11,7 @@ from typing import Self
 
 from notifycli.cli.deliver import source
 from notifycli.cli.main import main
-from notifycli.delivery import channels, engine
+from notifycli.delivery import engine
 from notifycli.delivery.channels import Delivered, Outcome
 from notifycli.store.outbox import Notice
 
@@ -42,8 +42,8 @@ def _install() -> None:
     module = ModuleType("slow_post")
     vars(module)["open_sender"] = lambda _: _Slow()
     sys.modules[module.__name__] = module
-    for channel in channels.MODULES:
-        channels.MODULES[channel] = module.__name__
+    for channel in engine.MODULES:
+        engine.MODULES[channel] = module.__name__
     lease = float(os.environ.get("LEASE_SECONDS", LEASE_SECONDS))
     engine.LEASE = int(lease * 1_000_000)
     source.RENEW_SECONDS = lease / 8

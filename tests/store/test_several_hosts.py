@@ -21,7 +21,8 @@ from starlette.testclient import TestClient
 
 from notifycli.cli.deliver.source import Followed, LogFollower
 from notifycli.delivery import enqueue
-from notifycli.delivery.channels import Channels, discard
+from notifycli.delivery.channels import discard
+from notifycli.delivery.engine import Channels
 from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state
 from notifycli.errors import TryAgainError, UsageError
 from notifycli.rules.notifications import Channel

@@ -41,8 +41,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from notifycli.cli.deliver.worker import DeliveryRun
-    from notifycli.delivery.channels import Channels
-    from notifycli.delivery.engine import Engine
+    from notifycli.delivery.engine import Channels, Engine
     from notifycli.delivery.enqueue import Enqueuer
     from notifycli.server.metrics import Metrics
 
@@ -297,7 +296,8 @@ def _channels(
 
     Raises what keeps a named one from being used, where that is needed.
     """
-    from notifycli.delivery.channels import Channels, discard  # noqa: PLC0415 - not for the help
+    from notifycli.delivery.channels import discard  # noqa: PLC0415 - not for the help
+    from notifycli.delivery.engine import Channels  # noqa: PLC0415 - not for the help
 
     one_person = len(session.given_users) == 1
     if Channel.AUDIO in named and not one_person and not _is_alone(session, store):

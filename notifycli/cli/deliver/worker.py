@@ -30,7 +30,8 @@ from notifycli.store.outbox import FilePosition, Outbox, Scope
 from notifycli.store.received_events import AccountPlace
 
 if TYPE_CHECKING:
-    from notifycli.delivery.channels import Channels, DeliveryReport
+    from notifycli.delivery.channels import DeliveryReport
+    from notifycli.delivery.engine import Channels
 
 _PROGRESS_SECONDS = 0.2
 _REFUSED = 1
