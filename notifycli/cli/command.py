@@ -78,15 +78,19 @@ def keys_of(text: str, session: Session | None = None) -> tuple[str, ...]:
     except InvalidPreferenceError as error:
         see_all = "see all: notifycli prefs list --default"
         if isinstance(error, UnknownChannelError):
-            if session is not None and (kept := _keys_that_are_set(session, error.keys)):
+            if session is not None and (kept := _keys_that_are_set(session, text, error.keys)):
                 return kept
             see_all = "is its package not installed here? see the channels: notifycli channel list"
         raise UsageError(str(error), _did_you_mean(error) or see_all) from None
 
 
-def _keys_that_are_set(session: Session, keys: tuple[str, ...]) -> tuple[str, ...]:
+def _keys_that_are_set(session: Session, text: str, keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Give those of a word's keys that are set; of a whole channel all, beyond Chatwoot or not."""
     with session.store() as store:
         stored = store.preferences(session.resolve_account(store)).set_keys()
+    channel, _, rest = text.strip().lower().partition(".")
+    if rest == "*":
+        return tuple(sorted(key for key in stored if key.startswith(f"{channel}.")))
     return tuple(key for key in keys if key in stored)
 
 

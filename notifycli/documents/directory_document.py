@@ -73,7 +73,7 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
         at = f"{found[1]}: " if (found := _AT.search(str(error))) else ""
         remedy = "see the shape of one: notifycli directory export"
         if b'"event"' in text[:_SNIFFED]:
-            remedy = "whom a log of events tells of: notifycli directory learn EVENTS"
+            remedy = "a log of events is read by: notifycli directory learn EVENTS"
         raise DataError(f"{place}: {at}{fault}", remedy) from None
 
 

@@ -304,6 +304,9 @@ def test_what_is_set_for_a_channel_that_is_not_installed_here_goes_from_store_to
     desk.ok("prefs", "export", "--update", file)
     left = NOT_ADDED.replace('"pager.conversation_mention" = "on"\n', "")
     assert Path(desk.folder, file).read_text() == left
+    # A team's assignment is none of Chatwoot's types, and `slack.*` doesn't stand for it.
+    desk.ok("prefs", "unset", "pager.*", "--inbox", "3", "-u", "7")
+    assert "pager" not in desk.ok("prefs", "export").stdout.decode()
 
 
 def test_a_channel_that_is_misspelt_is_no_channel_of_another_package(desk: Notifycli) -> None:
