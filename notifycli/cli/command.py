@@ -185,7 +185,7 @@ def _channel(text: str) -> Channel:
     name = text.lower()
     if name in {*Channel, *SHIPPED_CHANNELS} or name in plug_ins():
         return Channel(name)
-    raise none_of(text, tuple(Channel))
+    raise none_of(text, (*Channel, *SHIPPED_CHANNELS, *plug_ins()))
 
 
 def notification_type(text: str) -> str:

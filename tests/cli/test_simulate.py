@@ -263,7 +263,10 @@ def test_the_user_of_the_environment_is_a_filter_like_u(day: Notifycli) -> None:
 
 WRONG = [
     pytest.param(["-u", "jnae@example.com"], "jane@example.com", id="an unknown user"),
-    pytest.param(["--channel", "fax"], "email", id="a channel that is none"),
+    pytest.param(
+        ["--channel", "fax"], "none of email, push, audio, webhook, slack", id="no channel"
+    ),
+    pytest.param(["--channel", "slcak"], "did you mean slack?", id="a channel that is misspelt"),
     pytest.param(["--type", "creatd"], "created", id="a type that is none"),
     pytest.param(["--since", "soon"], "12h (ago)", id="a time that is none"),
     pytest.param(

@@ -464,4 +464,4 @@ def test_a_narrow_terminal_has_all_hours_too(desk: Desk, monkeypatch: pytest.Mon
 def test_a_zone_that_there_is_not_is_refused(desk: Desk) -> None:
     ran = desk.run("simulate", desk.events(ASSIGNED), "--summary", "--zone", "Europe/Berlyn")
     assert ran.status == 2
-    assert "'Europe/Berlyn' is no IANA time zone such as Europe/Berlin" in ran.err
+    assert "'Europe/Berlyn' is no IANA time zone; did you mean Europe/Berlin?" in ran.err

@@ -59,7 +59,7 @@ from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.replay.scan import processors, start_pass
 from notifycli.replay.sources import STDIN, BadLines, Inputs
 from notifycli.rules.decision import Decision, Selection, join_fields
-from notifycli.rules.quiet_hours import zone_info
+from notifycli.rules.quiet_hours import nearest_zone, zone_info
 from notifycli.rules.replay import Replay
 from notifycli.store import Store
 
@@ -128,7 +128,9 @@ def _zone(text: str) -> str:
     try:
         zone_info(text)
     except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
-        raise typer.BadParameter(f"{text!r} is no IANA time zone such as Europe/Berlin") from None
+        near = nearest_zone(text)
+        meant = f"; did you mean {near}?" if near else " such as Europe/Berlin"
+        raise typer.BadParameter(f"{text!r} is no IANA time zone{meant}") from None
     return text
 
 
