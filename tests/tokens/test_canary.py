@@ -137,7 +137,7 @@ def test_a_keyring_that_misbehaves_doesn_t_give_it_away(
     (modules / "evil.py").write_text(code, encoding="ascii")
     evil = {
         "NOTIFYCLI_KEYRING": "system",
-        "NOTIFYCLI_KEYRING_TIMEOUT": "0.5" if "sleep" in get else "30",
+        "NOTIFYCLI_KEYRING_TIMEOUT": "0.1" if "sleep" in get else "30",
         "PYTHONPATH": str(modules),
         "PYTHON_KEYRING_BACKEND": "evil.Keyring",
     }
