@@ -33,6 +33,7 @@ from notifycli.cli.main import run
 from notifycli.cli.session import plural
 from notifycli.secrets import encrypted_file
 from notifycli.secrets.private_file import replace_private
+from notifycli.store import open_store, sqlite
 from tests.forked import Forker
 
 Json = dict[str, Any]
@@ -87,6 +88,37 @@ def _isolation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*_SWITCHES, "PAGER", *(n for n in os.environ if n.startswith("NOTIFYCLI_"))]:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(socket.socket, "connect", _connect_to_loopback)
+
+
+_EMPTY: list[bytes] = []
+"""A store as its migrations leave it, once it was made."""
+
+
+@pytest.fixture(autouse=True)
+def _quick_stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let a new store of this process be a copy of one, and wait for no disk: most of its time.
+
+    What a killed process wrote is there all the same; only a machine without power would lose it.
+    """
+    create, prepare = sqlite._create_private, sqlite._prepare  # noqa: SLF001 - no door leads there
+
+    def copy_empty(path: Path) -> None:
+        create(path)
+        if not _EMPTY:
+            made = tmp_path / "empty.db"
+            with monkeypatch.context() as patch:
+                patch.setattr(sqlite, "_create_private", create)
+                open_store(made).__exit__()
+            _EMPTY.append(made.read_bytes())
+        if not path.stat().st_size:
+            path.write_bytes(_EMPTY[0])
+
+    def hurry(connection: sqlite.SQLiteConnection, path: Path) -> None:
+        connection.execute("PRAGMA synchronous = OFF")
+        prepare(connection, path)
+
+    monkeypatch.setattr(sqlite, "_create_private", copy_empty)
+    monkeypatch.setattr(sqlite, "_prepare", hurry)
 
 
 def _connect_to_loopback(self: socket.socket, address: Any) -> None:

@@ -18,6 +18,11 @@ NAME = "desk.test"
 """Whom its certificate names."""
 
 
+@pytest.fixture(autouse=True)
+def _quick_stores() -> None:
+    """Let stores be made by their migrations, and written to the disk: that is what is tested."""
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgres]:
     """A server with a certificate, on loopback; skipped where it or its driver is missing."""
