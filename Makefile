@@ -12,7 +12,7 @@ demo: $(PROGRAM)
 	@$(BIN)/notifycli demo
 
 test: check
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 # What takes minutes: kill storms, clusters, and every law on many drawn examples.
 slow: $(READY)
