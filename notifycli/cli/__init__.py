@@ -5,8 +5,9 @@
 | `main`, `command`, `session`, `terminal` | the program, its commands, a run, its streams |
 | `inputs`, `output`, `times`, `log_writer` | what commands read and print |
 | `replay_run`, `profiles`, `decision_records` | a pass over events, its rules, how it looks |
-| a file | a noun with its verbs: `token`, `email`, `audio`, `config`, `doctor`, `server` |
-| a folder | one that has several: `prefs`, `directory`, `chatwoot`, `deliver`, `simulate`, `why` |
+| `remote`, `completion_answer` | stores on servers, and what TAB offers |
+| a file | a noun with its verbs, or a few: `token`, `email`, `directory`, `store_command` |
+| a folder | one that has several files: `prefs`, `chatwoot`, `deliver`, `simulate`, `why` |
 """
 
 import sys

@@ -223,14 +223,7 @@ def backup(ctx: typer.Context, file: Archive) -> None:
         )
     with tempfile.TemporaryDirectory(prefix="notifycli-") as folder:
         copy = Path(folder) / _STORE
-        with open_store(session.location, create=False) as store:
-            store.copy_to(copy)
-            received = 0 if session.location.file else store.received.count()
-        if received:
-            session.warn(
-                f"the backup doesn't have the {plural(received, 'event')} that listen --store has "
-                "received; they too: notifycli events received"
-            )
+        _copy_store(session, copy)
         secrets = read_private(file_path(os.environ, session.location.folder))
         _tell_missing(session, copy, "the backup doesn't have", with_file=secrets is not None)
 
@@ -246,6 +239,18 @@ def backup(ctx: typer.Context, file: Archive) -> None:
             raise NotPermittedError(error.message, "name another place") from None
     also = " and the encrypted file of secrets" if secrets is not None else ""
     session.info(f"wrote the store{also} to {file}")
+
+
+def _copy_store(session: Session, copy: Path) -> None:
+    """Copy the store to a file, and tell of what it has that a copy hasn't."""
+    with open_store(session.location, create=False) as store:
+        store.copy_to(copy)
+        received = 0 if session.location.file else store.received.count()
+    if received:
+        session.warn(
+            f"the backup doesn't have the {plural(received, 'event')} that listen --store has "
+            "received; they too: notifycli events received"
+        )
 
 
 Replace = Annotated[
