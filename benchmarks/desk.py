@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from notifycli.rules.directory import Inbox, Team, User
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 
 Json = dict[str, Any]
 _OTHERS, _AGENTS = 0.1, 0.5

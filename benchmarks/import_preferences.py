@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, process
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 
 _ACCOUNT = 1
 KEYS_EACH = 20

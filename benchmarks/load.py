@@ -30,7 +30,7 @@ from notifycli.rules.directory import User
 from notifycli.secrets import Health
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import NO_WISH, TokenOwner, TokenService
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 
 _CLIENTS = 200
 _REQUESTS = int(os.environ.get("LOAD_REQUESTS", "120000"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.frame import NOTIFYCLI, Race, Way, process
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from notifycli.store.transaction import Entry, Target
 
 _KEYS = 10

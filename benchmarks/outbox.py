@@ -30,8 +30,8 @@ from notifycli.delivery.channels import Delivered, Outcome
 from notifycli.delivery.engine import MODULES, Channels, Engine, Limits
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel
-from notifycli.store import Store, open_store
 from notifycli.store.outbox import EVERY_CHANNEL, Notice, OutboxEntry
+from notifycli.store.store import Store, open_store
 
 _RATE = 100
 _READY = b"ready\n"

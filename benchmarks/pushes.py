@@ -29,7 +29,7 @@ from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.vapid import PushKeys, encode_base64url, public_of
-from notifycli.store import Store, open_store
+from notifycli.store.store import Store, open_store
 from notifycli.store.subscriptions import Subscription
 
 _AT_ONCE = 20

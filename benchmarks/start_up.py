@@ -12,7 +12,7 @@ import notifycli
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 from notifycli.cli.main import VARIABLE
 from notifycli.rules.directory import User
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 
 _TWO_COMMANDS = """
 import typer

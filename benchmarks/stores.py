@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 from benchmarks.import_preferences import KEYS_EACH, write_csv
-from notifycli.events import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store import Store, open_store
 from notifycli.store.outbox import EVERY_CHANNEL, NoticeState, OutboxEntry, Settled
+from notifycli.store.store import Store, open_store
 from notifycli.store.transaction import Entry as Value
 from notifycli.store.transaction import Target
 

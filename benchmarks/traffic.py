@@ -29,7 +29,7 @@ from benchmarks.desk import Json, Size, body_of, conversation_of, fill, write_ev
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, all_equal, process
 from benchmarks.replay import CUSTOMERS, DECODE
 from notifycli.rules.preferences import Layer
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from notifycli.store.transaction import Entry, Target
 
 _CONVERSATIONS = 2_000

@@ -17,7 +17,7 @@ import msgspec
 from dask.distributed import Client
 
 import notifycli
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.replay.fold import Clocks, Share, Told, carry, deal, find_repeats, fold, tell
 from notifycli.replay.scan import read_events
 from notifycli.replay.sources import BadLines, Inputs

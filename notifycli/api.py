@@ -17,8 +17,8 @@ from notifycli.documents.directory_document import read_directory as read_docume
 from notifycli.documents.preference_document import PreferenceDocument
 from notifycli.documents.preference_entries import References
 from notifycli.errors import DataError
-from notifycli.events import Event
 from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Event
 from notifycli.rules.decision import Decision
 from notifycli.rules.directory import Directory, references_of
 from notifycli.rules.layers import Preferences

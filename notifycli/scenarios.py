@@ -19,14 +19,14 @@ from msgspec import Struct
 from notifycli.documents.directory_document import directory_of, faults_of, read_directory
 from notifycli.documents.preference_document import PLACES, PreferenceDocument
 from notifycli.errors import DataError
-from notifycli.events import (
+from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import (
     CONVERSATION_EVENTS,
     MESSAGE_EVENTS,
     SLA_EVENTS,
     Event,
     normal_name,
 )
-from notifycli.events.decode import EventError, decode_event
 from notifycli.events.timestamps import EPOCH, SECOND, format_moment, parse_moment
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.sources import PACKED

@@ -51,7 +51,7 @@ from notifycli.cli.simulate import (
 )
 from notifycli.cli.times import Since, Until
 from notifycli.errors import NotifycliError, UnavailableError, UsageError
-from notifycli.events import Due, Event
+from notifycli.events.event import Due, Event
 from notifycli.replay.fold import (
     Clocks,
     Share,

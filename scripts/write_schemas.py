@@ -10,7 +10,7 @@ import msgspec
 
 from notifycli.documents.directory_document import ENTRIES, DirectoryDocument
 from notifycli.documents.preference_document import PLACES
-from notifycli.events import READ_EVENTS
+from notifycli.events.event import READ_EVENTS
 from notifycli.events.payload import Payload
 from notifycli.rules.expectation import EVERY_FIELD
 from notifycli.rules.notifications import TYPES

@@ -33,7 +33,8 @@ from notifycli.cli.main import run
 from notifycli.cli.session import plural
 from notifycli.secrets import encrypted_file
 from notifycli.secrets.private_file import replace_private
-from notifycli.store import open_store, sqlite
+from notifycli.store.sqlite import connection as sqlite
+from notifycli.store.store import open_store
 from tests.forked import Forker
 
 Json = dict[str, Any]

@@ -24,7 +24,7 @@ _ROOT = Path(__file__).parents[1]
 _LARGEST = 1 << 17
 # keyring leaves the sockets of a locked Secret Service to the garbage collector.
 _LATER = (
-    *("notifycli.store.sqlite", "notifycli.store.sqlite.schema", "platformdirs"),
+    *("notifycli.store.sqlite.connection", "notifycli.store.sqlite.schema", "platformdirs"),
     *("cryptography.hazmat.primitives.ciphers.aead", "rich.progress", "rich.table"),
 )
 """What commands import only once they need it, and takes longest."""

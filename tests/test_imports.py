@@ -19,7 +19,7 @@ from typer.main import get_command
 
 from notifycli.cli.main import VARIABLE, app
 from notifycli.rules.directory import User
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 
 _ROOT = Path(__file__).parent.parent
 _HEAVY = {
@@ -61,17 +61,17 @@ _NEEDED = {
 }
 """What of it a command, or all commands of a group, may import before they do anything."""
 _CEILINGS = {
-    "": 46,
+    "": 48,
     "--help": 16,
     "--version": 16,
-    "TAB": 26,
-    "prefs get": 24,
-    "prefs list": 24,
-    "prefs set": 29,
-    "prefs unset": 29,
-    "simulate": 45,
-    "test": 45,
-    "user": 25,
+    "TAB": 27,
+    "prefs get": 25,
+    "prefs list": 25,
+    "prefs set": 30,
+    "prefs unset": 30,
+    "simulate": 47,
+    "test": 47,
+    "user": 26,
 }
 """How many of our own modules may be imported: by a command, by all of a group, by any other."""
 

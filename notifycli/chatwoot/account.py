@@ -32,7 +32,7 @@ from notifycli.errors import (
 from notifycli.rules.directory import User
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenOwner, TokenService
-from notifycli.store import Connection
+from notifycli.store.store import Connection
 from notifycli.store.tokens import Token, TokenState
 
 if TYPE_CHECKING:

@@ -48,8 +48,8 @@ from notifycli.chatwoot.rebuild import (
     ReportRow,
 )
 from notifycli.errors import UsageError
-from notifycli.events import UNSAID, Event
 from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import UNSAID, Event
 from notifycli.events.timestamps import SECOND, parse_moment
 from notifycli.rules.directory import Team, User
 

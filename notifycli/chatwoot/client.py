@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from notifycli.chatwoot.http import LIMITS, Answer, RateLimits, Transport
-from notifycli.chatwoot.preference_sync import NotificationSettings
+from notifycli.chatwoot.preference_mapping import NotificationSettings
 from notifycli.errors import (
     NotifycliError,
     NotPermittedError,

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct, field
 
 from notifycli.errors import DataError
-from notifycli.events import CREATED, Event
+from notifycli.events.event import CREATED, Event
 from notifycli.events.timestamps import SECOND, format_moment, parse_moment
 from notifycli.rules.decision import Decision, Outcome, Reason
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType

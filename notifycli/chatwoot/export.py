@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from notifycli.chatwoot.activity import Names
-from notifycli.chatwoot.preference_sync import Flags, Seen, values
+from notifycli.chatwoot.preference_mapping import Flags, Seen, values
 from notifycli.chatwoot.rebuild import (
     AnyRow,
     ConversationRow,

@@ -38,7 +38,7 @@ from notifycli.rules.directory import User
 from notifycli.secrets import token_format
 from notifycli.secrets.token_format import Secret, digest
 from notifycli.secrets.token_service import Ended, TokenService, TokenWish
-from notifycli.store import Connection
+from notifycli.store.store import Connection
 from notifycli.store.tokens import Token
 
 

@@ -15,8 +15,8 @@ from notifycli.cli.session import Session, display_name
 from notifycli.errors import NotPermittedError, UsageError
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import LOUDEST, OWN_TONE, TONES
-from notifycli.store import Store
 from notifycli.store.presets_and_tones import unknown_tone
+from notifycli.store.store import Store
 
 app = group("Sounds: the tones, and whether they can be heard.")
 

@@ -35,7 +35,7 @@ from notifycli.store.settings import EVERYBODY
 if TYPE_CHECKING:
     from notifycli.delivery.channels import Outcome
     from notifycli.rules.directory import User
-    from notifycli.store import Store
+    from notifycli.store.store import Store
 
 app = group("Other channels (Slack, Teams, webhooks, …): addresses, a test.")
 

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from notifycli.cli.session import Session, number_in, read_reference
 from notifycli.cli.terminal import is_utf_8, printable
 from notifycli.errors import UsageError
-from notifycli.events import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import ROLES
 from notifycli.rules.notifications import SHIPPED_CHANNELS, SHORT_NAMES, Channel, plug_ins
 from notifycli.rules.preferences import (

@@ -14,8 +14,8 @@ from notifycli.cli.output import show, write
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import printable, read_secret
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
-from notifycli.store import Store
 from notifycli.store.settings import SETTINGS, Configured, Origin, Setting, setting_of
+from notifycli.store.store import Store
 
 app = group("How mails, pushes and links are sent and signed.")
 

@@ -12,7 +12,7 @@ from msgspec import UNSET
 from notifycli.cli.output import show, text
 from notifycli.cli.session import Session
 from notifycli.cli.terminal import printable
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.rules.counts import ChangedCount, Count
 from notifycli.rules.decision import (
     ChangedDecision,

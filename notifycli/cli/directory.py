@@ -35,8 +35,8 @@ from notifycli.cli.session import (
 from notifycli.cli.terminal import confirm, is_terminal, print_error
 from notifycli.errors import UsageError
 from notifycli.rules.directory import ROLES, Inbox, Role, Team, User
-from notifycli.store import Store
 from notifycli.store.history import DirectoryStep, step_of, undo
+from notifycli.store.store import Store
 from notifycli.store.transaction import Change
 
 users = group("The users of an account.")

@@ -37,8 +37,8 @@ from notifycli.secrets.token_service import (
 )
 from notifycli.secrets.vapid import GENERATE, PushKeys
 from notifycli.server.journal import journal_of
-from notifycli.store import Connection, Location, Store
 from notifycli.store.settings import SETTINGS
+from notifycli.store.store import Connection, Location, Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -27,8 +27,8 @@ from notifycli.delivery.channels import Delivered, Later, Outcome, sample_notice
 from notifycli.errors import UnavailableError, UsageError
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel, NotificationType
-from notifycli.store import Store
 from notifycli.store.outbox import Notice
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from notifycli.delivery.email_message import TemplateFile

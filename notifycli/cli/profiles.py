@@ -21,7 +21,7 @@ from notifycli.rules.profile import (
     rules_by_account,
 )
 from notifycli.rules.replay import Account
-from notifycli.store import Store
+from notifycli.store.store import Store
 
 Rules = Annotated[
     str | None,

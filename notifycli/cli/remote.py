@@ -16,7 +16,7 @@ from notifycli.cli.terminal import is_terminal, read_secret
 from notifycli.errors import NotPermittedError, UnavailableError, UsageError
 from notifycli.secrets.keychain import Keychain, open_keychain
 from notifycli.secrets.token_format import Secret, check, unwrap
-from notifycli.store import Location, open_store
+from notifycli.store.store import Location, open_store
 
 VARIABLE = "NOTIFYCLI_TOKEN"
 """Holds the token where there is no keyring: in CI, say."""

@@ -14,7 +14,7 @@ from notifycli.cli.output import console
 from notifycli.cli.session import Session, find_user, plural
 from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
-from notifycli.events import Due, Event
+from notifycli.events.event import Due, Event
 from notifycli.replay.scan import is_packed
 from notifycli.replay.sources import BadLines, place_of, total_size
 from notifycli.rules.counts import Changes, Counts, Insight
@@ -35,7 +35,7 @@ from notifycli.rules.preferences import Layer
 from notifycli.rules.profile import NOTIFYCLI, OURS, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields
 from notifycli.rules.state import Assumptions, Sign
-from notifycli.store import Store
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from notifycli.documents.preference_document import Placed

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from notifycli.server.http_server import ListenAddress
     from notifycli.server.journal import Journal, StoredLog
     from notifycli.server.webhooks import WebhookReceiver
-    from notifycli.store import Store
+    from notifycli.store.store import Store
 
 
 Host = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")]

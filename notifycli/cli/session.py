@@ -16,10 +16,10 @@ from notifycli.cli.terminal import (
     printable,
 )
 from notifycli.errors import NotifycliError, UsageError
-from notifycli.events import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import nearest, nearest_user
-from notifycli.store import Location, Store, damage_error, locate, open_store
+from notifycli.store.store import Location, Store, damage_error, locate, open_store
 
 T = TypeVar("T")
 if TYPE_CHECKING:

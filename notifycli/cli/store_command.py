@@ -34,8 +34,8 @@ from notifycli.secrets.private_file import (
     replace_private,
 )
 from notifycli.secrets.token_format import Secret
-from notifycli.store import Location, check_unused, locate, open_store, set_aside
 from notifycli.store.settings import SETTINGS
+from notifycli.store.store import Location, check_unused, locate, open_store, set_aside
 from notifycli.store.tokens import TokenState
 
 app = part()

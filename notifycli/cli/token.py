@@ -46,7 +46,7 @@ from notifycli.secrets.token_service import (
     inspect_tokens,
     verify_token,
 )
-from notifycli.store import Store
+from notifycli.store.store import Store
 from notifycli.store.tokens import Token, TokenState
 
 if TYPE_CHECKING:

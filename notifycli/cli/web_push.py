@@ -35,7 +35,7 @@ from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.token_format import digest
 from notifycli.secrets.vapid import GENERATE, PushKeys, fingerprint
-from notifycli.store import Store
+from notifycli.store.store import Store
 from notifycli.store.subscriptions import Invitation, Subscription
 
 if TYPE_CHECKING:

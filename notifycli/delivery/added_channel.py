@@ -36,8 +36,8 @@ from notifycli.secrets.token_format import Secret
 from notifycli.store.settings import EVERYBODY, address_key
 
 if TYPE_CHECKING:
-    from notifycli.store import Store
     from notifycli.store.outbox import Notice
+    from notifycli.store.store import Store
 
 _NOBODY = "notifycli@localhost"
 _WORDS = re.compile(r"[^\s/:@?&=#,;]{4,}")

@@ -34,8 +34,8 @@ from notifycli.delivery.smtp import (
 )
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.secrets.keychain import get_secret
-from notifycli.store import Store
 from notifycli.store.outbox import Notice
+from notifycli.store.store import Store
 
 T = TypeVar("T")
 

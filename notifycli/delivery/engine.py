@@ -37,11 +37,11 @@ from notifycli.delivery.channels import (
     settle,
 )
 from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import WAITING_TYPES, Channel
-from notifycli.store import Store
 from notifycli.store.outbox import Leased, Notice, NoticeState, Outbox, Scope, Settled
+from notifycli.store.store import Store
 
 LEASE = 15 * SECOND
 """How long a killed process keeps others from what it had in flight."""

@@ -20,18 +20,18 @@ from msgspec import Struct, field
 from notifycli import __version__
 from notifycli.delivery.engine import Channels
 from notifycli.errors import DataError
-from notifycli.events import Due, Event
 from notifycli.events.content import Said, event_key, read_said, wait_key
 from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.decision import Decision, RecipientFields, Selection, join_fields
 from notifycli.rules.notifications import WAITING_TYPES, Channel
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields, in_time
 from notifycli.rules.state import AccountState, Wait
-from notifycli.store import Store
 from notifycli.store.outbox import FilePosition, OutboxEntry
 from notifycli.store.received_events import AccountPlace
+from notifycli.store.store import Store
 
 HOUR = 3_600 * SECOND
 AGE_OF_UNTIMED = 365 * 24 * HOUR

@@ -46,8 +46,8 @@ from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import NotificationType as Type
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.vapid import PushKeys, encode_base64url
-from notifycli.store import Store
 from notifycli.store.outbox import Notice
+from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 
 LONGEST_PLAINTEXT = 3993

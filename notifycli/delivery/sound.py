@@ -34,11 +34,11 @@ from typing import NamedTuple, Self
 
 from notifycli.delivery.channels import Delivered, Later, Outcome
 from notifycli.errors import ConfigurationError, DataError, UnavailableError
-from notifycli.events import MESSAGE_CREATED, PRESENCE, UNSAID, Event
+from notifycli.events.event import MESSAGE_CREATED, PRESENCE, UNSAID, Event
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import LOUDEST, TONES
-from notifycli.store import Store
 from notifycli.store.outbox import Notice
+from notifycli.store.store import Store
 
 _FOLDER = Path(__file__).with_name("tones")
 _SECONDS = 10.0

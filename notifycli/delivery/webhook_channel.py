@@ -24,7 +24,7 @@ from notifycli.secrets.token_format import sign_webhook
 if TYPE_CHECKING:
     from notifycli.rules.notifications import Channel, NotificationType
     from notifycli.secrets.token_format import Secret
-    from notifycli.store import Store
+    from notifycli.store.store import Store
 
 _TAKEN = range(200, 300)
 _REDIRECTS = range(300, 400)

@@ -12,12 +12,12 @@ from msgspec import UNSET, Struct, UnsetType
 
 from notifycli.documents import check_format, decode_document
 from notifycli.errors import DataError
-from notifycli.events import LARGEST_ID, PRESENCE, READ_EVENTS
 from notifycli.events.decode import EventError, decode_body, decode_event, fault_text
+from notifycli.events.event import LARGEST_ID, PRESENCE, READ_EVENTS
 from notifycli.events.payload import Person
 from notifycli.rules.directory import Directory, Inbox, Role, Team, User, address_fault
 from notifycli.rules.preferences import nearest
-from notifycli.store import Store
+from notifycli.store.store import Store
 from notifycli.store.transaction import Change
 
 T = TypeVar("T")

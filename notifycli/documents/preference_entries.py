@@ -18,8 +18,8 @@ from notifycli.rules.preferences import (
     read_timed_value,
     read_value,
 )
-from notifycli.store import EVERYWHERE
 from notifycli.store.staged_values import NOBODY, Spoken, scope_of
+from notifycli.store.store import EVERYWHERE
 
 LAYERS = {layer.value: layer for layer in Layer if layer is not Layer.BUILTIN}
 OF_USERS = (Layer.USER, Layer.INBOX, Layer.CONVERSATION)

@@ -14,8 +14,8 @@ from urllib.parse import unquote
 import msgspec
 from msgspec import Struct
 
-from notifycli.events import Due, Event
 from notifycli.events.decode import decode_body
+from notifycli.events.event import Due, Event
 
 LONGEST_TEXT = 1_000
 _KINDS = {"sticker": "sticker", "voice_call": "call"}

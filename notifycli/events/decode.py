@@ -17,7 +17,7 @@ from zlib import crc32
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from notifycli.events import (
+from notifycli.events.event import (
     AUTOMATION,
     CONVERSATION_EVENTS,
     CREATED,

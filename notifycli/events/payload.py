@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 from msgspec import Meta as Limits
 
-from notifycli.events import LARGEST_ID, UNSAID, Message, Unsaid
+from notifycli.events.event import LARGEST_ID, UNSAID, Message, Unsaid
 from notifycli.events.timestamps import parse_moment
 
 Id = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)] | str | None

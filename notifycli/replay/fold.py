@@ -27,7 +27,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 from msgspec import Raw, Struct, field
 
-from notifycli.events import PRESENCE, Event
+from notifycli.events.event import PRESENCE, Event
 from notifycli.rules.replay import Replay, due_after, due_before, in_time
 from notifycli.rules.state import Clock, Sign, sign_of
 

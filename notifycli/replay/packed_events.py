@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from notifycli.errors import DataError
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.sources import PACKED
 from notifycli.rules.candidates import mentions_in

@@ -10,8 +10,8 @@ from typing import BinaryIO, NamedTuple, TypeVar
 
 from msgspec import Struct
 
-from notifycli.events import Event
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
+from notifycli.events.event import Event
 from notifycli.replay.decompression import BLOCK, BOM, DamageError
 from notifycli.replay.fold import CountingPass, in_order
 from notifycli.replay.json_values import LONGEST_LINE, objects_in, split_lines, too_long

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.counts import HOURS_A_DAY, Insight, Kind, Recipient, Switch
 from notifycli.rules.coverage import Unreached

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from notifycli.events import CREATED, MESSAGE_CREATED, SLA_EVENTS, Due, Event, Message
+from notifycli.events.event import CREATED, MESSAGE_CREATED, SLA_EVENTS, Due, Event, Message
 from notifycli.rules.directory import Directory
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.profile import Profile

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
-from notifycli.events import Due
+from notifycli.events.event import Due
 from notifycli.events.timestamps import SECOND, to_datetime
 from notifycli.rules.decision import (
     ChangedDecision,

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 from itertools import chain
 from typing import NamedTuple
 
-from notifycli.events import Due
+from notifycli.events.event import Due
 from notifycli.rules.layers import Preferences, switch_of
 from notifycli.rules.notifications import WAITING_TYPES, NotificationType
 from notifycli.rules.quiet_hours import LONGEST_WAIT, Duration, QuietHours

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from msgspec import Struct, UnsetType
 from msgspec.structs import astuple
 
-from notifycli.events import Due, Event
+from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.layers import Preferences, Resolved
 from notifycli.rules.notifications import (

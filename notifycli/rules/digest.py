@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from notifycli.events import MESSAGE_CREATED, PRESENCE, Due, Event
+from notifycli.events.event import MESSAGE_CREATED, PRESENCE, Due, Event
 from notifycli.rules.deadlines import Deadlines
 from notifycli.rules.decision import DigestFields, Reason
 from notifycli.rules.evaluator import Evaluator

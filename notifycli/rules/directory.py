@@ -9,7 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from notifycli.events import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.notifications import Channel
 
 _LONGEST_ID = 19

@@ -17,7 +17,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from notifycli.events import Due, Event
+from notifycli.events.event import Due, Event
 from notifycli.rules.candidates import Candidates, Finder
 from notifycli.rules.deadlines import Waits
 from notifycli.rules.decision import DigestFields, LeftOut, Outcome, Reason, RecipientFields

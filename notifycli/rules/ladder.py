@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.rules.decision import Reason
 from notifycli.rules.directory import Directory
 from notifycli.rules.layers import Preferences, Settings, read_settings

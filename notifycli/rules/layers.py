@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from msgspec import Struct, field
 
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, parse_moment
 from notifycli.rules.notifications import (
     BEYOND_CHATWOOT,

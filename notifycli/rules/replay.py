@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from notifycli.events import CREATED, PRESENCE, Due, Event
+from notifycli.events.event import CREATED, PRESENCE, Due, Event
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.deadlines import Deadlines, due_event

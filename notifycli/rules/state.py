@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
 import msgspec
 from msgspec import Struct, field
 
-from notifycli.events import MESSAGE_CREATED, STATUS_EVENTS, UNSAID, Event, Unsaid
+from notifycli.events.event import MESSAGE_CREATED, STATUS_EVENTS, UNSAID, Event, Unsaid
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer

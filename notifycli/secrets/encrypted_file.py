@@ -47,13 +47,13 @@ from notifycli.secrets.private_file import (
     replace_private,
 )
 from notifycli.secrets.token_format import Secret
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from notifycli.store import Location
+    from notifycli.store.store import Location
 
 FORMAT = "notifycli keychain"
 VERSION = 1

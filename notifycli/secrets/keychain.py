@@ -18,7 +18,7 @@ from notifycli.secrets.token_format import Secret
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from notifycli.store import Location, Store
+    from notifycli.store.store import Location, Store
 
 
 WHICH = "NOTIFYCLI_KEYRING"

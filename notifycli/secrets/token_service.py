@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from notifycli.rules.directory import User
     from notifycli.secrets.keychain import Keychain
-    from notifycli.store import Store
+    from notifycli.store.store import Store
 
 
 DEFAULT_NAME = "default"

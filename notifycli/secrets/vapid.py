@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notifycli.secrets.keychain import Keychain
-    from notifycli.store import Store
+    from notifycli.store.store import Store
 
 GENERATE = "notifycli push keys generate"
 

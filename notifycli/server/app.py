@@ -16,7 +16,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from notifycli.errors import NotifycliError
-from notifycli.events import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import find_valid
 from notifycli.server.handlers import NOT_FOUND, Call
@@ -24,7 +24,7 @@ from notifycli.server.middleware import ErrorMiddleware, HTTPError, Throttle, an
 from notifycli.server.push_page import PushPage
 from notifycli.server.routes import OPERATIONS, Operation, document
 from notifycli.server.schemas import ForUser
-from notifycli.store import Location, Store, open_store
+from notifycli.store.store import Location, Store, open_store
 from notifycli.store.tokens import NOBODY, Token
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import Struct
 
-from notifycli.chatwoot.preference_sync import (
+from notifycli.chatwoot.preference_mapping import (
     FLAGS,
     UI_SETTINGS,
     NotificationSettings,
@@ -28,8 +28,8 @@ from notifycli.chatwoot.preference_sync import (
     unknown_flags,
 )
 from notifycli.errors import DataError, NotPermittedError, UsageError
-from notifycli.events import LARGEST_ID
 from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import LARGEST_ID
 from notifycli.replay.sources import BadLines, Inputs, read_records
 from notifycli.rules.directory import Directory, Inbox, Team, User, address_fault
 from notifycli.rules.notifications import Channel, added_switch
@@ -46,10 +46,11 @@ from notifycli.secrets.token_service import NO_WISH, TokenOwner, TokenService
 from notifycli.server import schemas
 from notifycli.server.journal import files_of
 from notifycli.server.middleware import HTTPError
-from notifycli.store import Store, remote_format
+from notifycli.store import remote_format
 from notifycli.store.outbox import NoticeState, Scope
 from notifycli.store.settings import Origin
 from notifycli.store.staged_values import conversation_of, inbox_of
+from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 from notifycli.store.tokens import Token
 from notifycli.store.transaction import Change, Entry, Kind, Target

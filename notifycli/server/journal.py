@@ -38,8 +38,8 @@ from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError
 from notifycli.events.decode import EventError, NotOneEventError, decode_body, decode_event
 from notifycli.events.payload import decode_name
 from notifycli.secrets.private_file import hold_lock, replace_private, sync_folder
-from notifycli.store import Location, Store, open_store
 from notifycli.store.received_events import Arrival
+from notifycli.store.store import Location, Store, open_store
 
 JOURNAL = "events.jsonl"
 """Where `listen` and `watch` keep events unless `listen.path` says otherwise: beside the store."""

@@ -14,8 +14,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from notifycli.delivery.channels import LogEntry, LogEvent
 from notifycli.errors import NotifycliError, UnavailableError
 from notifycli.rules.notifications import Channel
-from notifycli.store import Location, open_store
 from notifycli.store.outbox import NoticeState, StateCount
+from notifycli.store.store import Location, open_store
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _LOOPBACK = "127.0.0.1"

@@ -26,7 +26,7 @@ from notifycli.errors import ConfigurationError, NotifycliError, UsageError
 from notifycli.rules.directory import User
 from notifycli.secrets.token_format import digest
 from notifycli.server.middleware import HTTPError, Throttle, read_body
-from notifycli.store import Store
+from notifycli.store.store import Store
 from notifycli.store.subscriptions import Invitation, Subscription
 
 Result = TypeVar("Result")

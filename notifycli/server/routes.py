@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 import msgspec
 
 from notifycli import __version__
-from notifycli.chatwoot.preference_sync import FLAGS, UI_SETTINGS, NotificationSettings
-from notifycli.events import LARGEST_ID
+from notifycli.chatwoot.preference_mapping import FLAGS, UI_SETTINGS, NotificationSettings
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import KEYS
 from notifycli.server import handlers, schemas
 from notifycli.server.handlers import Call
 from notifycli.server.middleware import Failure
-from notifycli.store import Store, remote_format
+from notifycli.store import remote_format
+from notifycli.store.store import Store
 
 _ACCOUNT = "/api/v1/accounts/{account_id}"
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from notifycli.events import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Role, Team, User
 
 Availability = Literal["online", "offline", "busy"]

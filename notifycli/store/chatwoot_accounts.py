@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 
 class LinkedUser(NamedTuple):

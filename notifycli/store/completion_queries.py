@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from notifycli.rules.preferences import short_key
-from notifycli.store import Location
 from notifycli.store.settings import address_key
-from notifycli.store.sqlite import glance
+from notifycli.store.sqlite.connection import glance
+from notifycli.store.store import Location
 
 if TYPE_CHECKING:
-    from notifycli.store import Reader
+    from notifycli.store.store import Reader
 
 LIMIT = 100
 _MINUTES = len("2026-03-03T13:05")

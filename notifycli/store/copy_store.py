@@ -12,7 +12,7 @@ import msgspec
 from notifycli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 TABLES = (
     *("account", "user", "inbox", "inbox_member", "team", "team_member"),

@@ -12,8 +12,8 @@ from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import Inbox, Team, User
 
 if TYPE_CHECKING:
-    from notifycli.store import Store
     from notifycli.store.remote_format import Past
+    from notifycli.store.store import Store
     from notifycli.store.transaction import Change, DirectoryDifference
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -22,7 +22,7 @@ from notifycli.errors import UsageError
 from notifycli.store.staged_values import Staging, conversation_of, differ, inbox_of
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 
 T = TypeVar("T")

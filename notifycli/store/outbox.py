@@ -289,8 +289,8 @@ class Outbox(Protocol):
 
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
     from notifycli.store.received_events import AccountPlace
+    from notifycli.store.store import Database
 
 Record = TypeVar("Record", bound=Struct)
 

@@ -11,7 +11,7 @@ from notifycli.errors import NotPermittedError, UsageError
 from notifycli.rules.preferences import BUILTIN_PRESETS, TONES, UNTIL, nearest
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 
 _NAMING = """

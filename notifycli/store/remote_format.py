@@ -11,11 +11,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct, field
 
-from notifycli.events import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
-from notifycli.store import Connection
 from notifycli.store.outbox import Noted
+from notifycli.store.store import Connection
 from notifycli.store.transaction import Kind
 
 ACCOUNT = "/notifycli/v1/account"

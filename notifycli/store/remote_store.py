@@ -29,15 +29,15 @@ from notifycli.store import remote_format
 from notifycli.store.history import History
 from notifycli.store.outbox import EVERY_CHANNEL, SQLOutbox
 from notifycli.store.sql_store import USER_COLUMNS, SQLStore, as_flag
-from notifycli.store.sqlite import SQLite
+from notifycli.store.sqlite.connection import SQLite
 from notifycli.store.staged_values import scope_of
 from notifycli.store.transaction import Change, Kind, Trace
 
 if TYPE_CHECKING:
-    from notifycli.store import Inspection, Link, Location, Store
     from notifycli.store.outbox import Noted, NoticeState, Outbox, Scope
     from notifycli.store.settings import Vault
     from notifycli.store.staged_values import Locked, Staging
+    from notifycli.store.store import Inspection, Link, Location, Store
 
 T = TypeVar("T")
 _DONE, _REFUSED, _FORBIDDEN, _MISSING, _CONFLICT, _TOO_LARGE, _WRONG, _BROKEN, _BUSY = (

@@ -20,7 +20,7 @@ from notifycli.rules.preferences import nearest
 from notifycli.rules.profile import CHATWOOT, OURS, profile_named, rules_by_account
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 _HIGHEST_PORT = 65535
 _MOST_AT_ONCE = 100

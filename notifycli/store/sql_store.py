@@ -15,12 +15,11 @@ import msgspec
 from notifycli.rules.directory import Directory, Inbox, Team, User, references_of
 from notifycli.rules.layers import Preferences
 from notifycli.rules.preferences import Layer
-from notifycli.store import EVERYWHERE, AccountName, Connection, open_store
+from notifycli.store.store import EVERYWHERE, AccountName, Connection, open_store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from notifycli.store import Database, Inspection, Location, Store
     from notifycli.store.chatwoot_accounts import LinkedUsers, UiSettings
     from notifycli.store.history import History
     from notifycli.store.outbox import Outbox
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from notifycli.store.received_events import Received
     from notifycli.store.settings import Configuration, Vault
     from notifycli.store.staged_values import Staging, Written
+    from notifycli.store.store import Database, Inspection, Location, Store
     from notifycli.store.subscriptions import Subscriptions
     from notifycli.store.tokens import Tokens
     from notifycli.store.transaction import Change

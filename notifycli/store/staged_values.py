@@ -14,10 +14,10 @@ from msgspec import Struct, field
 
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.preferences import TONES, UNTIL, Layer
-from notifycli.store import EVERYWHERE
+from notifycli.store.store import EVERYWHERE
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 NOBODY = 0
 """Stands for "no user" in the layers of an account, as `EVERYWHERE` does for "no inbox"."""

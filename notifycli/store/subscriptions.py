@@ -16,7 +16,7 @@ import msgspec
 from notifycli.errors import TryAgainError, UsageError
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 MOST_FOR_A_USER = 20
 """More browsers than anybody has; each of them is asked for every push."""

@@ -11,7 +11,7 @@ import msgspec
 from notifycli.errors import TryAgainError
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 NOBODY = 0
 """The token id under which `note_use` records that a token was refused."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 
 from notifycli.errors import DataError, NotPermittedError, UsageError
-from notifycli.events import LARGEST_ID
+from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import Layer
 from notifycli.store.sql_store import USER_COLUMNS, as_bool, as_flag, user_of
@@ -24,8 +24,8 @@ from notifycli.store.staged_values import (
 )
 
 if TYPE_CHECKING:
-    from notifycli.store import Cursor, Database
     from notifycli.store.chatwoot_accounts import ConnectionChanges
+    from notifycli.store.store import Cursor, Database
     from notifycli.store.subscriptions import SubscriptionChanges
     from notifycli.store.tokens import TokenChanges
 

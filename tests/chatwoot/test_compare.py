@@ -16,8 +16,8 @@ from urllib.parse import unquote
 import pytest
 
 from notifycli.chatwoot.compare import Evidence, Guess, Observation, compare, guess
-from notifycli.events import Event
 from notifycli.events.decode import decode_event
+from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.profile import every_chatwoot

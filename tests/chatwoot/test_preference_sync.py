@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from notifycli.chatwoot.preference_sync import FLAGS, sounds, switches, ui_settings, unknown_flags
+from notifycli.chatwoot.preference_mapping import (
+    FLAGS,
+    sounds,
+    switches,
+    ui_settings,
+    unknown_flags,
+)
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import KEYS
 

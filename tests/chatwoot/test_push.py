@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.chatwoot.recorded import JANE, Asked, Chatwoot, Person, Reply
 from tests.conftest import Json, Notifycli
 

@@ -12,7 +12,7 @@ from notifycli.chatwoot.account import Desk
 from notifycli.chatwoot.user_tokens import rotate
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenWish, reconcile
-from notifycli.store import Connection
+from notifycli.store.store import Connection
 from tests.chatwoot.recorded import JANE, ROOT, Asked, Chatwoot, Person, Reply
 from tests.conftest import Notifycli
 from tests.tokens.harness import JANE as HER

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifycli.chatwoot.account import Desk
-from notifycli.chatwoot.pull_and_push import diff, pull, push
+from notifycli.chatwoot.sync import diff, pull, push
 from notifycli.rules.preferences import Layer
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenWish
-from notifycli.store import Connection
+from notifycli.store.store import Connection
 from notifycli.store.transaction import Entry, Target
 from tests.chatwoot.recorded import JANE, TYPES, Chatwoot, Person, serving
 from tests.tokens.harness import JANE as HER

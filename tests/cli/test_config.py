@@ -10,10 +10,10 @@ from hypothesis import given, strategies
 from sqlite_utils import Database
 
 from notifycli.secrets.keychain import get_secret
-from notifycli.store import open_store
 from notifycli.store.settings import SETTINGS
-from notifycli.store.sqlite import APPLICATION_ID
+from notifycli.store.sqlite.connection import APPLICATION_ID
 from notifycli.store.sqlite.schema import migrations
+from notifycli.store.store import open_store
 from tests.conftest import Json, Notifycli, Result, Vault
 
 SECRET = "CanaryOfThePassword"  # noqa: S105 - that's what it is

@@ -18,7 +18,7 @@ from notifycli.secrets.encrypted_file import EncryptedFile, Passphrase
 from notifycli.secrets.keychain import open_keychain
 from notifycli.secrets.private_file import read_private, replace_private
 from notifycli.secrets.token_format import Secret
-from notifycli.store import Location
+from notifycli.store.store import Location
 from tests.conftest import Notifycli, Program, Vault
 from tests.secrets.services import NOBODY
 

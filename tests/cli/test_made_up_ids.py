@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from notifycli.rules.directory import User
-from notifycli.store import Store, open_store
+from notifycli.store.store import Store, open_store
 from notifycli.store.transaction import _OF_A_USER, _PAST_OF_A_USER
 from tests.conftest import Json, Notifycli, lines
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from notifycli.store.subscriptions import PushKey, Subscription
 from tests.conftest import DESK, Json, Notifycli, Program
 

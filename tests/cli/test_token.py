@@ -14,7 +14,7 @@ from notifycli.cli.doctor import Facts, check_tokens
 from notifycli.cli.session import Session
 from notifycli.errors import DataError
 from notifycli.secrets import token_format as form
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli, Program, Result, Vault
 
 FOREIGN = "QyTzvXkPW4mJcHn8sRbE2dLu"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from notifycli.rules.directory import Inbox, Team, User
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 
 HOSTILE = (
     "do$(touch${IFS}ran1)@x.com",

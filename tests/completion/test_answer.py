@@ -14,7 +14,7 @@ from notifycli.cli.main import NOUNS, app
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import SHIPPED_CHANNELS, TYPES, Channel
 from notifycli.rules.preferences import GLOBS, KEYS, Layer
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from notifycli.store.tokens import Token
 from notifycli.store.transaction import Entry, Target
 from tests.completion.conftest import HOSTILE, NAMES

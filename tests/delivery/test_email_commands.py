@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli
 
 from .mail_server import PASSWORD, USER, Certificate, Post, free_port, serving

@@ -30,11 +30,11 @@ from notifycli.delivery.sound import (
     tones,
 )
 from notifycli.errors import UnavailableError
-from notifycli.events import Event, Message
+from notifycli.events.event import Event, Message
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import TONES
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli, Program
 from tests.outbox.desk import asked
 from tests.secrets.services import need, until

@@ -13,9 +13,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from notifycli.documents.directory_document import Learnt
-from notifycli.events import Event
 from notifycli.events.content import read_said
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
+from notifycli.events.event import Event
 from tests.events.bodies import BODIES, CONVERSATION, FORGERY, MESSAGE, UNKNOWN
 
 Json = dict[str, Any]

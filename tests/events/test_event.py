@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifycli.events import UNSAID, Event, Message
 from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import UNSAID, Event, Message
 from notifycli.events.timestamps import format_moment, parse_moment
 
 Json = dict[str, Any]

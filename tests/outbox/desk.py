@@ -15,7 +15,7 @@ import pytest
 from notifycli.delivery import engine
 from notifycli.delivery.channels import Delivered, Outcome
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import Notice
 from tests.conftest import Json

@@ -15,8 +15,8 @@ from notifycli.delivery.enqueue import Enqueuer, Terms
 from notifycli.delivery.push_channel import message_of
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.notifications import Channel
-from notifycli.store import open_store
 from notifycli.store.outbox import Notice
+from notifycli.store.store import open_store
 from tests.conftest import Json, Notifycli
 from tests.delivery.mail_server import Post as MailPost
 from tests.delivery.mail_server import serving

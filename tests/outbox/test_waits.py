@@ -11,8 +11,8 @@ from notifycli.delivery.channels import discard
 from notifycli.delivery.engine import Channels
 from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state
 from notifycli.rules.notifications import Channel
-from notifycli.store import Store, open_store
 from notifycli.store.outbox import NoticeState
+from notifycli.store.store import Store, open_store
 from tests.conftest import Json, Notifycli
 
 from .desk import Post, asked

@@ -6,7 +6,7 @@ import json
 from hashlib import sha256
 
 from notifycli.secrets.keychain import open_keychain
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe
 from tests.push.receiver import UserAgent, unb64

@@ -17,7 +17,8 @@ from aiohttp import ClientTimeout
 from notifycli.delivery import push_channel as push
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
 from notifycli.delivery.push_channel import PushSender, open_sender
-from notifycli.store import open_store, sqlite
+from notifycli.store.sqlite import connection as sqlite
+from notifycli.store.store import open_store
 from notifycli.store.subscriptions import Subscription
 from tests.conftest import Json, Notifycli
 from tests.push.conftest import subscribe

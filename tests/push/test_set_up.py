@@ -6,7 +6,7 @@ import pytest
 
 from notifycli.delivery.push_channel import open_sender
 from notifycli.errors import ConfigurationError
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli
 
 REFUSED_BY_APPLE = [

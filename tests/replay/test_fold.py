@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from notifycli.cli.replay_run import Run, RunPass
 from notifycli.cli.why.why_records import PastPreferences
-from notifycli.events import Event
 from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Event
 from notifycli.replay import fold
 from notifycli.replay.fold import Clocks, Share, Told, carry, deal, find_repeats, in_order, tell
 from notifycli.replay.sources import BadLines
@@ -30,7 +30,7 @@ from notifycli.rules.directory import Directory
 from notifycli.rules.layers import Preferences, links_conversations
 from notifycli.rules.profile import NOTIFYCLI, Profile, profile_named
 from notifycli.rules.replay import Account, Replay
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.conftest import Notifycli
 from tests.rules.test_counts import replay_with, seen
 from tests.rules.worlds import ACCOUNTS, USERS, World, worlds

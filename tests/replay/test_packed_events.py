@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from notifycli.cli import replay_run
 from notifycli.errors import DataError
-from notifycli.events import Event, Message
+from notifycli.events.event import Event, Message
 from notifycli.replay.decompression import DamageError
 from notifycli.replay.packed_events import VERSION, read_facts, write_facts
 from notifycli.replay.sources import PACKED

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 from notifycli.cli.replay_run import Run, RunPass
 from notifycli.errors import NotifycliError
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.replay import parallel, scan, sources
 from notifycli.replay.fold import CountingPass
 from notifycli.replay.scan import read_events, read_part, start_pass

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifycli.errors import DataError, InputMissingError, UnavailableError
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.replay import sources
 from notifycli.replay.scan import read_events
 from notifycli.replay.sources import BadLines, Inputs, find_remote, shown

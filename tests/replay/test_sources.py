@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifycli.errors import DataError, InputMissingError
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.replay.scan import read_events
 from notifycli.replay.sources import BadLines, Inputs, total_size
 from tests.conftest import Notifycli

@@ -22,7 +22,7 @@ from benchmarks.desk import Json, Size
 from benchmarks.traffic import MODELS, write_traffic
 from notifycli.rules.directory import Inbox, User
 from notifycli.rules.preferences import Layer
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from notifycli.store.transaction import Entry, Target
 
 pytestmark = pytest.mark.slow

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import astuple
 
-from notifycli.events import Event, Message
 from notifycli.events.decode import EventError, decode_event
+from notifycli.events.event import Event, Message
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.counts import ConversationKey, Counts, Insight
 from notifycli.rules.decision import (

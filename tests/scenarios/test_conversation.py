@@ -11,7 +11,7 @@ import pytest
 from msgspec import structs
 
 from notifycli.cli.why.conversation import event_words
-from notifycli.events import Event, Message
+from notifycli.events.event import Event, Message
 from tests.scenarios.browser import Browser, needs_chromium
 from tests.scenarios.desk import ASSIGNED, MESSAGE, Desk, Json
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from notifycli import __version__
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.report import About, report
 from notifycli.report.findings import Highlight, Observations, People, changes, findings, headline
 from notifycli.rules.counts import ConversationKey, Insight

@@ -12,7 +12,7 @@ from notifycli.secrets.encrypted_file import EncryptedFile
 from notifycli.secrets.keychain import Keychain, open_keychain
 from notifycli.secrets.system_keyring import SystemKeyring
 from notifycli.secrets.token_format import Secret, generate
-from notifycli.store import Location
+from notifycli.store.store import Location
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from notifycli.secrets import keychain as keychains
 from notifycli.secrets.token_service import DEFAULT_NAME, NO_WISH, TokenOwner, TokenService
 from notifycli.server.app import Api
 from notifycli.server.middleware import Throttle
-from notifycli.store import locate, open_store
+from notifycli.store.store import locate, open_store
 from tests.conftest import Notifycli
 from tests.tokens.harness import MemoryKeychain
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from notifycli.server.routes import document
-from notifycli.store import sqlite as database
+from notifycli.store.sqlite import connection as database
 
 from .conftest import JANE, OMAR, ROOT, Serving
 

@@ -15,7 +15,7 @@ from notifycli.cli.times import now
 from notifycli.rules.notifications import Channel
 from notifycli.server.app import Api
 from notifycli.server.middleware import is_near
-from notifycli.store import locate
+from notifycli.store.store import locate
 from tests.conftest import Notifycli
 from tests.delivery.mail_server import free_port
 

@@ -10,7 +10,7 @@ import pytest
 
 from notifycli.cli.times import now
 from notifycli.secrets.token_format import digest
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from notifycli.store.subscriptions import Invitation, PushKey
 from tests.push.receiver import UserAgent
 

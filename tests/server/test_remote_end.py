@@ -22,8 +22,8 @@ from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.rules.preferences import Layer
 from notifycli.secrets.token_format import Secret
 from notifycli.server.app import Api
-from notifycli.store import Location, locate, open_store
 from notifycli.store.outbox import OutboxEntry
+from notifycli.store.store import Location, locate, open_store
 from notifycli.store.transaction import Entry, Target
 from tests.conftest import Json, Notifycli, Result, lines
 from tests.tokens.harness import FOREIGN, MemoryKeychain

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from notifycli.cli.times import now
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from notifycli.store.subscriptions import PushKey
 
 from .conftest import JANE, OMAR, Serving

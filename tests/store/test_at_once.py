@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.store import sqlite as database
+from notifycli.store.sqlite import connection as database
 from tests.conftest import Notifycli, Program
 
 ROUNDS = 20

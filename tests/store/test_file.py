@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.store import sqlite as database
+from notifycli.store.sqlite import connection as database
 from tests.conftest import Notifycli, Program
 
 WRITE = ("user", "add", "new@example.com")
@@ -205,7 +205,7 @@ def pragmas(monkeypatch: pytest.MonkeyPatch) -> Pragmas:
             connection.execute(pragma)
             return connection
 
-        monkeypatch.setattr("notifycli.store.sqlite.connect", connected)
+        monkeypatch.setattr("notifycli.store.sqlite.connection.connect", connected)
 
     return patch
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from notifycli.store import locate
+from notifycli.store.store import locate
 from tests.conftest import Notifycli
 
 PASSWORD = "hunter2"  # noqa: S105 - what must not be told

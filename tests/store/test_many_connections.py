@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from notifycli.rules.directory import User
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.conftest import Program
 
 

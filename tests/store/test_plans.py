@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from notifycli.store.sqlite import SQLiteConnection
+from notifycli.store.sqlite.connection import SQLiteConnection
 from tests.conftest import Notifycli
 
 _STEP = re.compile(r"(SCAN|SEARCH) (\w+)(?:.*\((.*)\))?")

@@ -9,14 +9,14 @@ import pytest
 
 from notifycli.errors import TryAgainError
 from notifycli.rules.directory import User
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.chatwoot.database import Postgres
 from tests.conftest import Notifycli
 
 from .conftest import NAME
 
 PASSWORD = "hunter2"  # noqa: S105 - what must not be told
-connection = pytest.importorskip("notifycli.store.postgres", reason="needs psycopg2")
+connection = pytest.importorskip("notifycli.store.postgres.connection", reason="needs psycopg2")
 VERSION = pytest.importorskip("notifycli.store.postgres.schema", reason="needs psycopg2").VERSION
 
 

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from notifycli.store.transaction import _OF_A_USER
 
 

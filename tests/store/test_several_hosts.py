@@ -30,9 +30,9 @@ from notifycli.rules.state import AccountState
 from notifycli.secrets.token_format import Secret
 from notifycli.server.journal import StoredLog
 from notifycli.server.webhooks import WebhookReceiver
-from notifycli.store import Store, locate, open_store
 from notifycli.store.outbox import EVERY_CHANNEL
 from notifycli.store.received_events import AccountPlace, Arrival, KeptState, Place
+from notifycli.store.store import Store, locate, open_store
 from tests.chatwoot.database import Postgres
 from tests.conftest import DESK, Notifycli
 from tests.outbox.desk import Post

@@ -19,7 +19,7 @@ import httpx2
 import pytest
 
 from notifycli.errors import NotifycliError
-from notifycli.store import open_store
+from notifycli.store.store import open_store
 from tests.chatwoot.database import Postgres, postgres
 from tests.conftest import Notifycli
 from tests.delivery.mail_server import free_port

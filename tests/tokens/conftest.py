@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from notifycli.secrets.token_service import TokenService
-    from notifycli.store import Store
+    from notifycli.store.store import Store
     from tests.conftest import Notifycli
     from tests.forked import Forker
 

@@ -13,9 +13,9 @@ from notifycli.secrets import Health
 from notifycli.secrets import token_format as form
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.token_service import TokenOwner, TokenService, verify_token
-from notifycli.store import Store, locate, open_store
 from notifycli.store.sql_store import SQLStore
-from notifycli.store.sqlite import SQLite
+from notifycli.store.sqlite.connection import SQLite
+from notifycli.store.store import Store, locate, open_store
 from notifycli.store.tokens import TokenState
 
 if TYPE_CHECKING:

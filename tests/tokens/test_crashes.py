@@ -19,7 +19,7 @@ from notifycli.secrets.token_service import (
     reconcile,
     verify_token,
 )
-from notifycli.store import Store, open_store
+from notifycli.store.store import Store, open_store
 from notifycli.store.tokens import TokenState
 
 from .harness import (

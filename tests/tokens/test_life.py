@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from notifycli.secrets.token_format import Secret
-    from notifycli.store import Store
+    from notifycli.store.store import Store
 
 DAY = 86_400_000_000
 ACTIVE, ROTATED, REVOKED = TokenState.ACTIVE, TokenState.ROTATED, TokenState.REVOKED

@@ -12,9 +12,10 @@ from sqlite_utils import Database
 
 from notifycli.errors import TryAgainError
 from notifycli.secrets.token_service import TokenWish
-from notifycli.store import open_store, sqlite
-from notifycli.store.sqlite import APPLICATION_ID, VERSION
+from notifycli.store.sqlite import connection as sqlite
+from notifycli.store.sqlite.connection import APPLICATION_ID, VERSION
 from notifycli.store.sqlite.schema import migrations
+from notifycli.store.store import open_store
 
 from .harness import HERS, JANE, MemoryKeychain, life_of
 

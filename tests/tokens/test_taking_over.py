@@ -14,7 +14,7 @@ from notifycli.store.tokens import TokenState
 from .harness import FOREIGN, HERS, OMAR, opens, states
 
 if TYPE_CHECKING:
-    from notifycli.store import Store
+    from notifycli.store.store import Store
 
 ACTIVE, REVOKED = TokenState.ACTIVE, TokenState.REVOKED
 

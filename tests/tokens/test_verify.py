@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from notifycli.store import Store
+    from notifycli.store.store import Store
 
 WHICH = ["valid", "rotated", "expired", "revoked", "removed", "never made", "not ours"]
 

@@ -21,7 +21,7 @@ from notifycli.replay.sources import BadLines
 from notifycli.rules.notifications import TYPES
 from notifycli.rules.profile import Profile, every_chatwoot
 from notifycli.rules.replay import Account, Replay
-from notifycli.store import Store
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

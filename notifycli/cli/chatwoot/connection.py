@@ -55,7 +55,7 @@ from notifycli.rules.directory import User
 from notifycli.rules.preferences import short_key
 from notifycli.secrets.keychain import get_secret, keep_secret, open_keychain
 from notifycli.secrets.token_format import Secret
-from notifycli.store import Store
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -487,7 +487,7 @@ def chatwoot_pull(
     these users' preferences alone, without the directory. What was changed here since the last pull
     stays, until you push it; what was changed on both sides is a conflict (75).
     """
-    from notifycli.chatwoot.pull_and_push import pull, read_there  # noqa: PLC0415 - not for a login
+    from notifycli.chatwoot.sync import pull, read_there  # noqa: PLC0415 - not for a login
 
     session = session_of(ctx)
     whole = not (session.given_users or session.selects_many)
@@ -548,7 +548,7 @@ def chatwoot_diff(
     ] = False,
 ) -> None:
     """Show what differs here and there, and where it was changed."""
-    from notifycli.chatwoot.pull_and_push import diff  # noqa: PLC0415 - see chatwoot_pull
+    from notifycli.chatwoot.sync import diff  # noqa: PLC0415 - see chatwoot_pull
 
     session = session_of(ctx)
     with session.store() as store:
@@ -595,7 +595,7 @@ def chatwoot_push(
     changed there since the last pull is refused (75): pull first. Flags and settings there that
     aren't ours stay as they are, and what was written is read back.
     """
-    from notifycli.chatwoot.pull_and_push import push  # noqa: PLC0415 - see chatwoot_pull
+    from notifycli.chatwoot.sync import push  # noqa: PLC0415 - see chatwoot_pull
 
     session = session_of(ctx)
     with session.store() as store:

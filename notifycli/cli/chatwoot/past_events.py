@@ -47,7 +47,7 @@ from notifycli.cli.times import Since, Until, in_local_time
 from notifycli.errors import DataError, NotifycliError, NotPermittedError, UnavailableError
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import Layer
-from notifycli.store import Store
+from notifycli.store.store import Store
 from notifycli.store.transaction import Entry, Target
 
 app = part()

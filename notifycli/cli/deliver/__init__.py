@@ -34,8 +34,8 @@ from notifycli.replay.scan import take_record
 from notifycli.replay.sources import STDIN, BadLines, Inputs, Record, read_records
 from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
-from notifycli.store import Store
 from notifycli.store.outbox import Noted, NoticeState, Scope, StateCount
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -26,9 +26,9 @@ from notifycli.delivery.enqueue import unpack_state
 from notifycli.errors import DataError, NotifycliError, TryAgainError, UsageError
 from notifycli.replay.sources import STDIN, BadLines, Inputs, file_errors, read_records
 from notifycli.rules.state import AccountState
-from notifycli.store import Store
 from notifycli.store.outbox import FilePosition
 from notifycli.store.received_events import AccountPlace, Place, Received, ReceivedEvent
+from notifycli.store.store import Store
 
 T = TypeVar("T")
 POLL_SECONDS = 0.2

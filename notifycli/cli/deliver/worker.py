@@ -25,9 +25,9 @@ from notifycli.delivery.enqueue import Enqueuer, Fed
 from notifycli.errors import ConfigurationError, NotifycliError, TryAgainError, UnavailableError
 from notifycli.replay.scan import take_record
 from notifycli.rules.notifications import Channel, channel_order
-from notifycli.store import Store
 from notifycli.store.outbox import FilePosition, Outbox, Scope
 from notifycli.store.received_events import AccountPlace
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from notifycli.delivery.channels import DeliveryReport
@@ -320,7 +320,7 @@ def warn_of_doubles(session: Session, store: Store, scope: Scope) -> None:
 
 def _count_doubles(store: Store, account: int, scope: Scope) -> Counter[Channel]:
     """Count the users for whom a type is on here and there, by channel."""
-    from notifycli.chatwoot.preference_sync import read_seen, values  # noqa: PLC0415 - if connected alone
+    from notifycli.chatwoot.preference_mapping import read_seen, values  # noqa: PLC0415 - if connected alone
 
     preferences, subscribed = store.preferences(account), store.subscribers(account)
     doubled: Counter[Channel] = Counter()

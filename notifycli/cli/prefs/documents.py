@@ -32,8 +32,8 @@ from notifycli.errors import DataError, UsageError
 from notifycli.replay.sources import STDIN, place_of, total_size
 from notifycli.rules.layers import Drift, drifts
 from notifycli.rules.preferences import Layer
-from notifycli.store import Store
 from notifycli.store.staged_values import Difference, Staging
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from rich.progress import Progress

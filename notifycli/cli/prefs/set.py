@@ -38,10 +38,10 @@ from notifycli.errors import UsageError
 from notifycli.events.timestamps import format_moment, to_datetime
 from notifycli.rules.preferences import UNTIL, Layer, short_key
 from notifycli.rules.quiet_hours import QuietHours, describe_zone
-from notifycli.store import Store
 from notifycli.store.history import ChangedInConversation, ChangedValue
 from notifycli.store.presets_and_tones import Preset
 from notifycli.store.staged_values import Difference, DifferenceInConversation, Staging
+from notifycli.store.store import Store
 from notifycli.store.transaction import Entry, Target
 
 if TYPE_CHECKING:
@@ -295,7 +295,7 @@ def tell_unpushed(
     connection = store.connection(account)
     if connection is None:
         return
-    from notifycli.chatwoot.preference_sync import read_seen, values  # noqa: PLC0415 - few are connected
+    from notifycli.chatwoot.preference_mapping import read_seen, values  # noqa: PLC0415 - few are connected
 
     preferences, behind = store.preferences(account), {}
     for user, sighting in store.chatwoot.sightings(account).items():

@@ -26,7 +26,7 @@ from notifycli.errors import UsageError
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import SWITCHED_CHANNELS, TYPES, TypeRow
 from notifycli.rules.preferences import BEYOND, KEYS, Key, Layer, short_key
-from notifycli.store import Store
+from notifycli.store.store import Store
 
 app = part()
 _HEADS = ["Key", "Value", "Origin", "Locked"]

@@ -54,14 +54,14 @@ from notifycli.cli.session import Session, display_name, find_inboxes, plural
 from notifycli.cli.terminal import encode, print_error
 from notifycli.cli.times import Since, Until
 from notifycli.errors import UsageError
-from notifycli.events import Event
+from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.replay.scan import processors, start_pass
 from notifycli.replay.sources import STDIN, BadLines, Inputs
 from notifycli.rules.decision import Decision, Selection, join_fields
 from notifycli.rules.quiet_hours import nearest_zone, zone_info
 from notifycli.rules.replay import Replay
-from notifycli.store import Store
+from notifycli.store.store import Store
 
 if TYPE_CHECKING:
     from notifycli.report.findings import Observations, People

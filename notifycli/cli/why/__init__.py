@@ -46,7 +46,7 @@ from notifycli.cli.why.why_records import (
     select,
 )
 from notifycli.errors import UsageError
-from notifycli.events import Due, Event
+from notifycli.events.event import Due, Event
 from notifycli.replay.scan import processors, start_pass
 from notifycli.replay.sources import BadLines
 from notifycli.rules.decision import Outcome, Selection
@@ -54,7 +54,7 @@ from notifycli.rules.directory import User
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.replay import Account, Replay
-from notifycli.store import Store
+from notifycli.store.store import Store
 
 
 def _moment(text: str) -> int:

@@ -18,7 +18,7 @@ from notifycli.cli.terminal import encode, printable
 from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.why_records import Askers, EventAnswer, WhyRecord
 from notifycli.cli.why.why_text import amounts_of, reasons_of, tally
-from notifycli.events import Event, Message
+from notifycli.events.event import Event, Message
 from notifycli.report import page
 from notifycli.report.findings import SUBJECTS, kind_name
 from notifycli.rules.counts import Kind

@@ -15,7 +15,7 @@ from msgspec import Struct, structs
 
 from notifycli.cli.session import Session, display_name
 from notifycli.cli.times import day_of
-from notifycli.events import Due, Event
+from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.deadlines import PATIENCE_KEYS
 from notifycli.rules.decision import (
@@ -44,9 +44,9 @@ from notifycli.rules.layers import (
 from notifycli.rules.notifications import NEW_MESSAGE_TYPES, Channel, NotificationType
 from notifycli.rules.preferences import Layer, short_key
 from notifycli.rules.replay import Account, Replay
-from notifycli.store import Store
 from notifycli.store.history import ChangedInConversation, ChangedValue
 from notifycli.store.outbox import Noted, NoticeState, Scope
+from notifycli.store.store import Store
 
 
 class WhyRecord(Decision, frozen=True):

@@ -15,7 +15,7 @@ from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import printable
 from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.why_records import UNLOCKING, Asker, EventAnswer, WhyRecord, joining
-from notifycli.events import Due, Event
+from notifycli.events.event import Due, Event
 from notifycli.rules.decision import Outcome, in_short
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import NoticeState

@@ -14,7 +14,7 @@ from notifycli.errors import TryAgainError
 from notifycli.store.received_events import AccountPlace, Arrival, KeptState, Place, ReceivedEvent
 
 if TYPE_CHECKING:
-    from notifycli.store import Database
+    from notifycli.store.store import Database
 
 LEASE_SECONDS = 15.0
 """How long whoever was killed keeps others from an account."""

@@ -405,7 +405,7 @@ def _migrate(cursor: Any, name: str) -> None:
 
 
 if TYPE_CHECKING:
-    from notifycli.store import Reader
+    from notifycli.store.store import Reader
 
 NUMBERED = """
 SELECT table_name FROM information_schema.columns

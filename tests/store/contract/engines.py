@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
-from notifycli.store import Store, open_store
 from notifycli.store.copy_store import TABLES
+from notifycli.store.store import Store, open_store
 from tests.chatwoot.database import Postgres
 
 Row = tuple[Any, ...]

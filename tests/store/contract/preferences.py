@@ -11,7 +11,7 @@ from notifycli.documents.preference_document import FORMATS, PreferenceDocument
 from notifycli.documents.preference_entries import LAYERS
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import KEYS, Layer
-from notifycli.store import Store
+from notifycli.store.store import Store
 from notifycli.store.transaction import Entry, Target
 
 ACCOUNT = 1

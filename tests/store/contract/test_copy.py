@@ -11,9 +11,9 @@ from notifycli.errors import TryAgainError
 from notifycli.rules.directory import User
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
-from notifycli.store import Database, open_store
 from notifycli.store import copy_store as copying
 from notifycli.store.copy_store import TABLES
+from notifycli.store.store import Database, open_store
 from notifycli.store.subscriptions import PushKey, Subscription
 from notifycli.store.transaction import Entry, Target
 from tests.conftest import Notifycli

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from notifycli.errors import NotPermittedError
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import Layer
-from notifycli.store import Store
+from notifycli.store.store import Store
 from notifycli.store.transaction import Entry, Target
 
 from .engines import Engine

@@ -6,8 +6,8 @@ import threading
 from functools import partial
 
 from notifycli.rules.notifications import Channel
-from notifycli.store import Store
 from notifycli.store.outbox import EVERY_CHANNEL, NoticeState, Settled
+from notifycli.store.store import Store
 
 from .engines import Engine
 from .test_outbox import entry

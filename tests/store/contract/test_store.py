@@ -10,11 +10,11 @@ from notifycli.errors import DataError, NotPermittedError, UsageError
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
-from notifycli.store import EVERYWHERE, Store
 from notifycli.store.history import undo
 from notifycli.store.outbox import Scope
 from notifycli.store.settings import address_key
 from notifycli.store.staged_values import NO_PLACE
+from notifycli.store.store import EVERYWHERE, Store
 from notifycli.store.subscriptions import PushKey, Subscription
 from notifycli.store.tokens import NOBODY, Token, TokenState
 from notifycli.store.transaction import Change, Entry, Target

@@ -18,8 +18,8 @@ from notifycli.secrets.keychain import Keychain, get_secret, open_keychain
 from notifycli.secrets.private_file import replace_private
 from notifycli.secrets.token_format import Secret
 from notifycli.secrets.vapid import PushKeys, public_of
-from notifycli.store import locate, open_store
 from notifycli.store.settings import SealedVault
+from notifycli.store.store import locate, open_store
 from tests.conftest import Notifycli
 from tests.secrets.test_keychain_contract import Contract
 

@@ -24,7 +24,7 @@ from notifycli.chatwoot.account import (
     reading_order,
 )
 from notifycli.chatwoot.client import ChatwootApi, CustomRole, Group, Member, RemoteAgent, role_of
-from notifycli.chatwoot.preference_sync import (
+from notifycli.chatwoot.preference_mapping import (
     ChangedBy,
     Divergence,
     Seen,
