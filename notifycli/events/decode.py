@@ -604,10 +604,10 @@ def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Even
         event.status = STATUS_BY_EVENT.get(kind.name)
     if kind.name == MESSAGE_CREATED:
         event.message = message_of(body, author)
+    elif kind.message:
+        event.updated_message = id_of("id", body.id)
     elif body.user is not None or kind.name == PRESENCE:
         _read_presence(event, body)
-    if kind.message and event.message is None:
-        event.updated_message = id_of("id", body.id)
     return event
 
 
