@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from hypothesis import settings
 
 from tests.conftest import Notifycli
 
 from .engines import Engine, PostgreSQLEngine, SQLiteEngine
+
+_SETTINGS = "_hypothesis_internal_use_settings"
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
@@ -14,6 +19,30 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "sqlite":
         return SQLiteEngine(tmp_path_factory.mktemp("stores"))
     return PostgreSQLEngine(request.getfixturevalue("postgresql"))
+
+
+@pytest.fixture(autouse=True)
+def _fewer_examples_on_a_server(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Let a server show each law a tenth as often, of which an engine in a file is shown all.
+
+    It takes minutes for hundreds. What `make test` draws stays: ten.
+    """
+    drawn = getattr(getattr(request.node, "callspec", None), "params", {})
+    if drawn.get("engine") != "postgresql":
+        yield
+        return
+    usual, name = settings.default, settings.get_current_profile_name()
+    assert usual is not None
+    fewer = min(usual.max_examples, max(10, usual.max_examples // 10))
+    settings.register_profile("on a server", parent=usual, max_examples=fewer)
+    settings.load_profile("on a server")
+    # What is drawn by `@given` took the profile's settings when it was imported.
+    if hasattr(request.function, _SETTINGS):
+        monkeypatch.setattr(request.function, _SETTINGS, settings.default)
+    yield
+    settings.load_profile(name)
 
 
 @pytest.fixture
