@@ -317,7 +317,7 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("data", "told"), OTHERS, ids=[repr(data[:9]) for data, _ in OTHERS])
+@pytest.mark.parametrize(("data", "told"), OTHERS, ids=[repr(data[:4]) for data, _ in OTHERS])
 def test_what_can_not_be_read_says_what_it_is(data: bytes, told: str) -> None:
     events, (fault,) = read_pipe(data)
     assert events == []
