@@ -185,7 +185,7 @@ class FilePosition(NamedTuple):
     """The byte behind the last line that was read."""
 
 
-class Written(NamedTuple):
+class OutboxChange(NamedTuple):
     """What has become of notices that were to be written."""
 
     new: list[OutboxEntry]
@@ -204,7 +204,7 @@ class Outbox(Protocol):
         place: tuple[str, FilePosition] | None = None,
         reached: Iterable[AccountPlace] = (),
         overtaken: Collection[bytes] = (),
-    ) -> Written:
+    ) -> OutboxChange:
         """Write notices, and how far the file or the log has been read that they come from, in one.
 
         One that was written before stays as it is. Then what is open of the events with the keys
@@ -379,7 +379,7 @@ class SQLOutbox:
         place: tuple[str, FilePosition] | None = None,
         reached: Iterable[AccountPlace] = (),
         overtaken: Collection[bytes] = (),
-    ) -> Written:
+    ) -> OutboxChange:
         with self._database.brief():
             new = self._insert(list(entries), now)
             dropped = self._drop_overtaken([*overtaken], now)
@@ -387,7 +387,7 @@ class SQLOutbox:
                 self._database.execute(_FOLLOW, (place[0], *place[1]))
             for account in reached:
                 self._database.received().advance(account)
-            return Written(new, dropped)
+            return OutboxChange(new, dropped)
 
     def _insert(self, entries: list[OutboxEntry], now: int) -> list[OutboxEntry]:
         """Write notices, and give those that are new."""
