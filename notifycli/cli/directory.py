@@ -569,10 +569,14 @@ def directory_import(
 
         if not _carry_out(session, store, account, Manner(yes, dry_run), put):
             return
-        users = plural(len(store.users(account)), "user")
-        inboxes = plural(len(store.inboxes(account)), "inbox")
-        teams = plural(len(store.teams(account)), "team")
-    session.info(f"account {account} has {users}, {inboxes} and {teams}")
+        size = _size_of(store, account)
+    session.info(f"account {account} has {size}")
+
+
+def _size_of(store: Store, account: int) -> str:
+    users = plural(len(store.users(account)), "user")
+    inboxes = plural(len(store.inboxes(account)), "inbox")
+    return f"{users}, {inboxes} and {plural(len(store.teams(account)), 'team')}"
 
 
 @app.command(
