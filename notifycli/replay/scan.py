@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, NamedTuple, TypeVar
@@ -36,6 +37,13 @@ _DEEPEST = 8
 _PART = 1 << 21
 _BUFFER = 1 << 20
 _BETWEEN_VALUES = b" \t\r\n,\x1e[]"
+_PIECE = re.compile(
+    rb"""
+      \S+ \ std(?:out|err) \ P \   # as Kubernetes' runtimes mark it
+    | \{"log":"(?=.{16384}) (?:[^"\\]|\\.)*+ (?<!\\n) ","stream":"std  # Docker: no line end
+    """,
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def start_pass(
@@ -146,6 +154,11 @@ def salvage(
         parts = list(error.bodies)
         if not parts:
             return [], []
+    elif _PIECE.match(text):
+        told = (
+            "a piece of a line, cut by what ran the container; docker logs and kubectl logs join it"
+        )
+        return [], [told]
     else:
         parts = _objects_among(text)
     if not parts or not depth:

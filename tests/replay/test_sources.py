@@ -324,6 +324,23 @@ def test_what_can_not_be_read_says_what_it_is(data: bytes, told: str) -> None:
     assert fault.startswith(f"<stdin>: {told}")
 
 
+PIECE = json.dumps({**MESSAGE, "content": "x" * 20_000})[: 1 << 14]
+CUT_UP = [
+    ("Kubernetes", f"2026-03-03T12:00:00.1Z stdout P {PIECE}"),
+    ("Docker", json.dumps({"log": PIECE, "stream": "stdout"}, separators=(",", ":"))),
+]
+
+
+@pytest.mark.parametrize("line", [one[1] for one in CUT_UP], ids=[one[0] for one in CUT_UP])
+def test_a_piece_of_a_line_is_named_as_one_with_what_joins_it(line: str) -> None:
+    events, (fault,) = read_pipe(f"{line}\n".encode() + json_lines([MESSAGE]))
+    assert [event.line for event in events] == [2]
+    assert fault == (
+        "<stdin>:1: a piece of a line, cut by what ran the container; "
+        "docker logs and kubectl logs join it"
+    )
+
+
 def test_a_log_that_begins_with_other_lines_is_read_all_the_same() -> None:
     banner = b"Started, listening on 3000, ready\nevent: none, yet, x\n"
     events, told = read_pipe(banner + b"hook: " + json_lines([MESSAGE]))
