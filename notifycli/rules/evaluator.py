@@ -324,7 +324,7 @@ class Plan(Struct, eq=False):
     decided: Everyone = ()
     """What is decided of these then."""
     fired: Everyone = ()
-    quiet: Sequence[tuple[QuietClock, Collection[int]]] = ()
+    quiet: Sequence[tuple[QuietHours, Collection[int]]] = ()
     """Those of them who have quiet hours, by these."""
     withheld: frozenset[int] = frozenset()
     """To whom nothing is sent while they are busy or offline."""
@@ -343,21 +343,6 @@ class Plan(Struct, eq=False):
         self.times = 0
         self.named.clear()
         self.apart.clear()
-
-
-class QuietClock:
-    """Whether quiet hours hold; they are asked again when they may begin or end."""
-
-    def __init__(self, hours: QuietHours) -> None:
-        self._hours = hours
-        self._hold = False
-        self._since = self._until = 0
-
-    def hold(self, moment: int) -> bool:
-        """Whether a moment lies inside them."""
-        if not self._since <= moment < self._until:
-            self._hold, self._since, self._until = self._hours.span(moment)
-        return self._hold
 
 
 class Judged(Struct, gc=False):
@@ -419,8 +404,6 @@ class Evaluator:
         """By type, inbox and team; no more than plans."""
         self.full = False
         """Whether more plans are kept than are to be."""
-        self._quiet: dict[QuietHours, QuietClock] = {}
-        """All that anybody has."""
         self._one_by_one = {(type_, False): Plan(type_) for type_ in NotificationType}
         for type_ in self._ladders.sounds if self.settings.sounds else ():
             self._one_by_one[type_, True] = Plan(type_, sound=True)
@@ -587,7 +570,7 @@ class Evaluator:
         """Return who would be told, if an event's moment did not keep it from them."""
         quiet: Collection[int] = ()
         if plan.quiet and at is not None:
-            quiet = [user for clock, users in plan.quiet if clock.hold(at) for user in users]
+            quiet = [user for hours, users in plan.quiet if hours.hold(at) for user in users]
         there: Collection[int] = ()
         if plan.type is _AUDIO:
             visible = self._presence.visible
@@ -781,19 +764,8 @@ class Evaluator:
             plan.decided = tuple(chain.from_iterable(choice.decided for choice in told))
             plan.fired = tuple(_fired(plan.decided))
             plan.withheld = frozenset(c.user for c in told if c.settings.withholds.value)
-            plan.quiet = self._quiet_of(told)
+            plan.quiet = _quiet_of(told)
         return plan
-
-    def _quiet_of(self, told: Iterable[Choice]) -> list[tuple[QuietClock, Collection[int]]]:
-        """Return the users who have quiet hours, by these."""
-        found: defaultdict[QuietHours, list[int]] = defaultdict(list)
-        for choice in told:
-            hours = choice.settings.quiet_hours.value
-            if hours is not None:
-                found[hours].append(choice.user)
-        for hours in found.keys() - self._quiet.keys():
-            self._quiet[hours] = QuietClock(hours)
-        return [(self._quiet[hours], users) for hours, users in found.items()]
 
     def default(self, plan: Plan, user: int) -> Everyone:
         """Return what is decided of one of an audience who isn't judged."""
@@ -846,3 +818,13 @@ class Evaluator:
 
 def _fired(decided: Sequence[RecipientFields]) -> Sequence[RecipientFields]:
     return [recipient for recipient in decided if recipient.outcome is Outcome.FIRE]
+
+
+def _quiet_of(told: Iterable[Choice]) -> list[tuple[QuietHours, Collection[int]]]:
+    """Return the users who have quiet hours, by these."""
+    found: defaultdict[QuietHours, list[int]] = defaultdict(list)
+    for choice in told:
+        hours = choice.settings.quiet_hours.value
+        if hours is not None:
+            found[hours].append(choice.user)
+    return [*found.items()]

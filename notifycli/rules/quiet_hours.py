@@ -77,7 +77,7 @@ class UnknownZoneError(ValueError):
         self.name = name
 
 
-class QuietHours(Struct, frozen=True):
+class QuietHours(Struct, frozen=True, cache_hash=True):
     """Hours of the day in which nothing but a mention notifies.
 
     `start` and `end` are minutes after midnight in `zone`: the first is inside, the last is not;
@@ -125,6 +125,13 @@ class QuietHours(Struct, frozen=True):
 
     def span(self, moment: int) -> tuple[bool, int, int]:
         """Return the same, and between which moments it is so: the first is one, the last isn't."""
+        found = _found_last_of(self)
+        _, since, until = found.span
+        if not since <= moment < until:
+            found.span = self._span(moment)
+        return found.span
+
+    def _span(self, moment: int) -> tuple[bool, int, int]:
         quarter = moment // _QUARTER
         hold, since, until = self._turns(moment, quarter)
         return hold, max(since, quarter * _QUARTER), min(until, (quarter + 1) * _QUARTER)
@@ -171,11 +178,30 @@ class QuietHours(Struct, frozen=True):
         """
         if self.start == self.end and len(self.days) == len(DAYS):
             return None
-        hold, _, until = self.span(moment)
+        found = _found_last_of(self)
+        since, free = found.held
+        if since <= moment < free:
+            return free
+        since, (hold, _, until) = moment, self.span(moment)
         while hold:
             moment = until
-            hold, _, until = self.span(moment)
+            hold, _, until = self._span(moment)
+        found.held = since, moment
         return moment
+
+
+class _FoundLast:
+    """What was found last of quiet hours: most moments lie close to the one before."""
+
+    def __init__(self) -> None:
+        self.span = False, 0, 0
+        self.held = 0, 0
+        """From when on they hold without a gap, and up to when."""
+
+
+@lru_cache(1024)
+def _found_last_of(_: QuietHours) -> _FoundLast:
+    return _FoundLast()
 
 
 @lru_cache(1024)

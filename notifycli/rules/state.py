@@ -88,12 +88,22 @@ class Withheld(Struct, array_like=True):
     said: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Of a conversation that is held, whom it is with and what was said last: for who sends."""
 
+    _users: dict[int, set[int]] = field(default_factory=dict)
+    """For whom each conversation is held: else everybody would be asked."""
+
+    def __post_init__(self) -> None:
+        for user, channels in self.of_users.items():
+            for held in channels.values():
+                for conversation in held:
+                    self._users.setdefault(conversation, set()).add(user)
+
     def holds(self, conversation: int) -> bool:
         """Whether a conversation is held for anybody."""
-        return any(conversation in held for of in self.of_users.values() for held in of.values())
+        return conversation in self._users
 
     def add(self, user: int, channel: Channel, conversation: int, held: Held) -> bool:
         """Hold an event, if none of the conversation is held yet; tells whether that is so."""
+        self._users.setdefault(conversation, set()).add(user)
         here = self.of_users.setdefault(user, {}).setdefault(channel, {})
         return here.setdefault(conversation, held) is held
 
@@ -101,16 +111,20 @@ class Withheld(Struct, array_like=True):
         self, conversation: int, user: int | None = None, channel: Channel | None = None
     ) -> None:
         """Hold a conversation no longer, for a user or for anybody, on a channel or on any."""
-        for one in [*self.of_users] if user is None else [user]:
-            channels = self.of_users.get(one, {})
+        users = self._users.get(conversation, set())
+        for one in users.copy() if user is None else users.intersection((user,)):
+            channels = self.of_users[one]
             for each in [*channels] if channel is None else [channel]:
                 channels.get(each, {}).pop(conversation, None)
                 if not channels.get(each, True):
                     del channels[each]
             if not channels:
-                self.of_users.pop(one, None)
-        if conversation in self.said and not self.holds(conversation):
-            del self.said[conversation]
+                del self.of_users[one]
+            if not any(conversation in held for held in channels.values()):
+                users.remove(one)
+        if not users:
+            self._users.pop(conversation, None)
+            self.said.pop(conversation, None)
 
 
 class Conversation(Struct, array_like=True, gc=False):

@@ -18,8 +18,11 @@ from notifycli.delivery.enqueue import pack_state, unpack_state
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.rules.decision import Decision, DigestDecision
 from notifycli.rules.layers import Preferences
+from notifycli.rules.notifications import Channel
+from notifycli.rules.preferences import Layer
 from notifycli.rules.quiet_hours import QuietHours
 from notifycli.rules.replay import event_fields
+from notifycli.rules.state import Held, Withheld
 from tests.conftest import Notifycli
 from tests.replay.test_fold import shared_out, whole
 from tests.rules.cases import DIRECTORY
@@ -474,6 +477,46 @@ def test_a_digest_names_exactly_what_was_withheld_and_not_overtaken(
         for digest in digests:
             if digest.at == now:
                 expected.tell(digest)
+
+
+WHERE = st.tuples(
+    st.sampled_from([7, 8]), st.sampled_from([Channel.EMAIL, Channel.PUSH]), st.integers(41, 43)
+)
+DROPPED = st.tuples(
+    st.integers(41, 43),
+    st.sampled_from([None, 7, 8]),
+    st.sampled_from([None, Channel.EMAIL, Channel.PUSH]),
+)
+
+
+@drawn(st.lists(WHERE | DROPPED), st.integers(0, 10))
+def test_what_is_held_is_what_was_added_and_not_dropped_since(
+    steps: list[tuple[Any, Any, Any]], cut: int
+) -> None:
+    withheld, expected = Withheld(), dict[tuple[int, Channel, int], Held]()
+    for number, step in enumerate(steps):
+        if number == cut:  # A snapshot of what was before it was known by conversation.
+            withheld = Withheld(withheld.of_users, withheld.said)
+        if isinstance(step[1], Channel):
+            held = Held(number, None, None, "quiet_hours_then", Layer.USER)
+            assert withheld.add(*step, held) is (step not in expected)
+            expected.setdefault(step, held)
+            withheld.said[step[2]] = "Mia", "Hello"
+        else:
+            id_, user, channel = step
+            withheld.drop(id_, user, channel)
+            expected = {
+                at: held
+                for at, held in expected.items()
+                if at[2] != id_ or user not in {None, at[0]} or channel not in {None, at[1]}
+            }
+        of_users: dict[int, dict[Channel, dict[int, Held]]] = {}
+        for (user, channel, id_), held in expected.items():
+            of_users.setdefault(user, {}).setdefault(channel, {})[id_] = held
+        assert withheld.of_users == of_users
+        known = {id_ for _, _, id_ in expected}
+        assert {id_ for id_ in range(41, 44) if withheld.holds(id_)} == known
+        assert withheld.said.keys() == known
 
 
 ODD_STEPS = st.lists(

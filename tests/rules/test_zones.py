@@ -189,3 +189,23 @@ def test_a_moment_within_a_minute_outside_is_its_own_end() -> None:
     inside, outside = parse_moment("2026-03-03T06:59:59.5Z"), parse_moment("2026-03-03T07:00:00.5Z")
     assert hours.next_free(outside) == outside
     assert hours.next_free(inside) == parse_moment("2026-03-03T07:00:00Z")
+
+
+@given(
+    st.sampled_from(["22:00-07:00", "09:30-12:15", "08:00-08:00"]),
+    st.sampled_from(["", " mon-fri", " sun"]),
+    st.lists(st.integers(0, 2_000).map(lambda step: (1_774_746_000 + 347 * step) * SECOND)),
+)
+def test_what_was_asked_before_makes_no_difference(
+    hours: str, days: str, moments: list[int]
+) -> None:
+    text = f"{hours} Europe/Berlin{days}"
+    quiet = QuietHours.parse(text)
+
+    def alone(moment: int) -> tuple[bool, int | None]:
+        other = QuietHours.parse(f"{text} ".replace("Berlin", "Paris"))  # whose clocks are the same
+        other.next_free(0)
+        other.hold(0)
+        return other.hold(moment), other.next_free(moment)
+
+    assert [(quiet.hold(at), quiet.next_free(at)) for at in moments] == [*map(alone, moments)]
