@@ -190,7 +190,7 @@ class Finder:
         """Return whom it concerns that a customer has waited for too long."""
         type_, directory = NotificationType(due.name), self._directory
         if type_ is NotificationType.ESCALATION:
-            who = directory.users
+            who = directory.viewers(due.inbox, conversation.team)
             return Candidates(type_, [u for u in who if self._can_see(u, due, conversation)])
         if conversation.assignee is not None:
             return Candidates(type_, (conversation.assignee,))
