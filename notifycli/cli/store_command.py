@@ -215,7 +215,7 @@ def backup(ctx: typer.Context, file: Archive) -> None:
     import zipfile  # noqa: PLC0415
 
     session = session_of(ctx)
-    if file.exists():
+    if os.path.exists(file):  # noqa: PTH110 - pathlib's raises for a name that is too long
         raise UsageError(f"{file} exists already", "name another file, or remove it first")
     if not session.location.exists:
         raise InputMissingError(

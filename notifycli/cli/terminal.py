@@ -238,17 +238,18 @@ def confirm(question: str) -> None:
         raise typer.Abort
 
 
-def _replace(error: UnicodeError) -> tuple[str, int]:
+def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     """Spell out our own signs, take accents off letters, and put `?` for the rest."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     import unicodedata  # noqa: PLC0415 - few terminals need it
 
-    unknown = "\N{REPLACEMENT CHARACTER}" if error.encoding.startswith("utf") else "?"
+    if error.encoding.startswith("utf"):  # which lacks but halves of pairs, such as a name's bytes
+        return "\N{REPLACEMENT CHARACTER}".encode() * (error.end - error.start), error.end
     spelt = []
     for char in error.object[error.start : error.end]:
         bare = unicodedata.normalize("NFKD", char)[:1]
-        spelt.append(_SIGNS.get(char) or (bare if bare.isascii() else unknown))
+        spelt.append(_SIGNS.get(char) or (bare if bare.isascii() else "?"))
     return "".join(spelt), error.end
 
 

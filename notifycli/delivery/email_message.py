@@ -17,6 +17,7 @@ in HTML every value is escaped, whoever it comes from.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from binascii import b2a_qp
 from collections.abc import Iterator, Mapping
@@ -437,7 +438,8 @@ def copy_to(folder: Path) -> list[Path]:
     Raises `UsageError` where there is something, and `NotPermittedError`.
     """
     targets = [folder / name for name in names()]
-    if there := [path for path in targets if path.exists()]:
+    # pathlib's raises for a name that is too long.
+    if there := [path for path in targets if os.path.exists(path)]:  # noqa: PTH110
         raise UsageError(
             f"there is {there[0]} already", "name another folder, or move away what is there"
         )

@@ -646,7 +646,13 @@ def find_remote(address: str) -> list[str]:
     there is none, or the place can't be reached, and `UnavailableError` where what it takes isn't
     installed.
     """
-    if not any(wildcard in urlsplit(address).path for wildcard in "*["):
+    try:
+        path = urlsplit(address).path
+    except ValueError as error:
+        scheme, _, _ = address.partition(":")
+        told = f"an address of a file, {scheme}:…, can't be read: {error}"
+        raise InputMissingError(told, "check its host") from None
+    if not any(wildcard in path for wildcard in "*["):
         return [address]
     with _remote_errors(address):
         system, path = _remote_system(address)

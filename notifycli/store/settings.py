@@ -64,6 +64,12 @@ def _word(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    if "/" in _word(text) or re.fullmatch(r"[^:]*:\d+", text):
+        raise ValueError("it is a name such as mail.example.com; its port is smtp.port")
+    return text
+
+
 def _line(text: str) -> str:
     if not text or not text.isprintable():
         raise ValueError("it is one line of text")
@@ -173,7 +179,7 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("desk.url", "the desk's own address, for links to conversations", _web_address),
         Setting("email.sender", "who mails come from: Support <desk@example.com>", _sender),
         Setting("email.templates", "a folder with templates of your own", _folder),
-        Setting("smtp.host", "the mail server", _word),
+        Setting("smtp.host", "the mail server", _host),
         Setting("smtp.port", "its port; 587, or 465 for tls", _number(1, _HIGHEST_PORT)),
         Setting("smtp.security", "starttls, tls, or plain on loopback", _security, "starttls"),
         Setting("smtp.username", "whom to log in as; nobody if unset", _word),

@@ -503,7 +503,11 @@ def _check_for_password(url: str) -> None:
     """
     from urllib.parse import parse_qs, urlsplit
 
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        told = f"the store's address can't be read: {error}"
+        raise UsageError(told, "write postgresql://HOST/DATABASE") from None
     if parts.password is not None or {"password", "sslpassword"} & {*parse_qs(parts.query)}:
         raise UsageError(
             "the store's address holds a password, which others on this machine could read",

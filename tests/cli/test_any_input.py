@@ -259,6 +259,30 @@ def _try(world: Notifycli, given: Input) -> None:
         assert "Traceback" not in told
 
 
+LONG = "a" * 300
+ONCE = [
+    ("a name that isn't UTF-8 in JSON", ["doctor", "--fix", "--db", "caf\udce9"], {}),
+    ("a folder of too long a name", ["email", "templates", "--copy", LONG], {}),
+    ("a backup of too long a name", ["backup", LONG], {}),
+    (
+        "a document that isn't UTF-8",
+        ["prefs", "export", "--format", "toml", "--update", "document.toml"],
+        {"document.toml": b"\x80\n"},
+    ),
+    ("an address without an end", ["simulate", "http://[::1"], {}),
+    ("a store's address without an end", ["--db", "postgresql://[::1/desk", "user", "list"], {}),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"), [row[1:] for row in ONCE], ids=[row[0] for row in ONCE]
+)
+def test_what_once_was_a_fault_of_ours_is_none(
+    world: Notifycli, arguments: list[str], files: dict[str, bytes]
+) -> None:
+    _try(world, Input(arguments, files, b"", {}, set()))
+
+
 @given(inputs())
 def test_no_input_is_a_fault_of_ours(world: Notifycli, given: Input) -> None:
     _try(world, given)

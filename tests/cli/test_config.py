@@ -60,6 +60,8 @@ def test_set_keeps_a_value_and_get_prints_it(
 
 REFUSED = [
     pytest.param("smtp.hots=x", "did you mean smtp.host?", id="a key that is nearly one"),
+    pytest.param("smtp.host=smtp://mail", "it is a name such as", id="an address for a host"),
+    pytest.param("smtp.host=mail:587", "its port is smtp.port", id="a host with its port"),
     pytest.param("smtp.host=", "smtp.host: '': it is a word", id="nothing"),
     pytest.param("smtp.host", "write smtp.host=VALUE", id="a key alone"),
     pytest.param("smtp.port=70000", "a number from 1 to 65535", id="no port"),

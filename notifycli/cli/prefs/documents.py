@@ -26,6 +26,7 @@ from notifycli.cli.prefs.set import Counted, difference_cells, show_differences
 from notifycli.cli.session import Session, display_name, plural
 from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import now
+from notifycli.documents import decode_document
 from notifycli.documents.preference_document import FORMATS, Layers, PreferenceDocument, read_toml
 from notifycli.documents.preference_entries import LAYERS
 from notifycli.errors import DataError, UsageError
@@ -298,7 +299,7 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     from notifycli.documents.toml_update import update_toml  # noqa: PLC0415 - imports tomlkit
 
     with open_document(str(file)) as source:
-        text = source.read().decode()
+        text = decode_document(source.read(), str(file))
     read_toml(text, str(file))
     references = store.user_references(account)
     names = {user.id: display_name(user) for user in store.users(account)}
