@@ -180,7 +180,7 @@ class Enqueuer:
         met = self._accounts.get(event.account or 0)
         if met is not None and event.conversation is not None:
             self._note(met, event, line)
-            self.channels.see(event, met.conversation(event).assignee)
+            self.channels.see(event, met.conversations[event.conversation].assignee)
         for due in self.replay.due_after(event.account or 0):
             self._take_due(due)
 
@@ -213,7 +213,7 @@ class Enqueuer:
         """Return account, conversation and beginning of the wait that runs where an event is."""
         id_, conversation = self.replay.account_of(event), event.conversation
         account = self._accounts.get(id_)
-        if account is None or conversation is None:
+        if account is None or account.evaluator.waits is None or conversation is None:
             return None
         kept = account.conversations.get(conversation)
         if kept is None or kept.wait is None or kept.wait.since is None:

@@ -135,9 +135,9 @@ def find_repeats(replay: Replay, share: Share) -> list[int]:
 
     Shares are to come in the order of their parts, each once, maybe long before they are folded.
     """
-    is_news = replay.is_news
+    meet = replay.meet
     pairs = zip(share.places, share.events, strict=True)
-    return [place for place, event in pairs if not is_news(event)]
+    return [place for place, event in pairs if meet(event) is None]
 
 
 def tell(events: Iterable[Event], repeats: Collection[int]) -> Told:
@@ -151,9 +151,11 @@ def tell(events: Iterable[Event], repeats: Collection[int]) -> Told:
         clock = clocks.get(account)
         if clock is None:
             clock = clocks[account] = Clock()
-        at = clock.complete(event.at)
-        if event.at is None and at is not None:
-            told.times[place] = at
+        at = event.at
+        if at is not None:
+            clock.go_on(at)
+        elif clock.last is not None:
+            at = told.times[place] = clock.last
         if (sign := sign_of(event)) is not None:
             sign.place, sign.at = place, at
             told.signs.append(sign)

@@ -76,6 +76,8 @@ class Account:
             kept = self.presence, conversations, self.withheld, self.deadlines
             self.digests = Digests(self.evaluator, *kept)
             self.deadlines.add_missing(self.digests.deadlines(self.clock.last))
+        self.has_deadlines = waits is not None or self.digests is not None
+        """Whether anything is ever due between events."""
 
     def keep(self, sign: Sign) -> None:
         """Keep who is there."""
@@ -103,11 +105,6 @@ class Account:
         self.withheld = state.withheld
         self.take_over(self.directory, self.preferences)
 
-    @property
-    def has_deadlines(self) -> bool:
-        """Whether anything is ever due between events."""
-        return self.evaluator.waits is not None or self.digests is not None
-
     def pass_to(self, id_: int, moment: int) -> Iterator[Due]:
         """Return what is due before a moment, in its order; `id_` is the account's.
 
@@ -122,10 +119,18 @@ class Account:
             if due is not None:
                 yield due
 
-    def conversation(self, event: Event) -> Conversation:
-        """Give the conversation's kept state; a passing one, if the event names none."""
-        id_ = event.conversation
-        return Conversation() if id_ is None else self.conversations[id_]
+    def overtake(
+        self, event: Event, conversation: Conversation, before: str | None, *, resolved: bool
+    ) -> None:
+        """Keep who waits for a reply, and hold no longer what an event answers or resolves.
+
+        `before` is the status that the conversation had before it.
+        """
+        waits, id_ = self.evaluator.waits, event.conversation
+        if waits is not None and id_ is not None and conversation.wait_for_reply(event, before):
+            self.deadlines.add(waits.deadlines(id_, conversation))
+        if self.digests is not None:
+            self.digests.overtake(event, resolved=resolved)
 
 
 class Evaluation(Struct, gc=False):
@@ -236,27 +241,31 @@ class Replay:
         """
         if type(event) is Due:  # `isinstance` asks msgspec's own metaclass: ten times as long
             return True
-        if not self.is_news(event):
+        account = self.meet(event)
+        if account is None:
             return False
-        at = self.accounts[event.account or 0].clock.complete(event.at)
         if event.at is None:
-            event.at = at
+            event.at = account.clock.last
+        else:
+            account.clock.go_on(event.at)
         return True
 
-    def is_news(self, event: Event) -> bool:
-        """Do the same, but for the time: then it is enough to see those of its conversation."""
+    def meet(self, event: Event) -> Account | None:
+        """Give an event the account that it lacks; return that, if it tells it anything new.
+
+        For that it is enough to see the events of its conversation.
+        """
         if event.account is None:
             event.account = self.fallback
         account = self.accounts.get(event.account) or self.account(event.account)
         if not event.known:
             self._assumed.unknown_events[event.name] += 1
-            return False
-        if event.conversation is None or event.name == PRESENCE:
-            return True
-        if account.conversations[event.conversation].came_already(event):
-            self._assumed.came_twice += 1
-            return False
-        return True
+            return None
+        id_ = event.conversation
+        if id_ is None or event.name == PRESENCE or not account.conversations[id_].has_seen(event):
+            return account
+        self._assumed.came_twice += 1
+        return None
 
     def fold(self, event: Event) -> Evaluation | None:
         """Decide on an event that was admitted.
@@ -431,40 +440,40 @@ class Replay:
     def _enter(self, event: Event, account: Account) -> tuple[Conversation, Opening | None]:
         """Complete the event from what is kept, and that from the event.
 
-        Returns the event's conversation, and who opened it.
+        Returns the event's conversation, which is a passing one if it names none, and who opened
+        it.
         """
-        conversation = account.conversation(event)
+        id_, opening = event.conversation, None
+        conversation = Conversation() if id_ is None else account.conversations[id_]
         if event.automation:
             self._assumed.automation_events += 1
-        opening = None
-        if "pending" in (conversation.status, event.previous_status) or event.name == HANDOFF:
-            inbox = conversation.inbox if event.inbox is None else event.inbox
-            opening = conversation.opening(event, bot=account.directory.has_bot(inbox))
-        status = conversation.status
-        others, author, directory = conversation.apply(event), event.author, account.directory
-        waits = account.evaluator.waits
-        if waits is not None and event.conversation is not None:
-            begun = conversation.wait_for_reply(event, status)
-            account.deadlines.add(
-                waits.deadlines(event.conversation, conversation) if begun else ()
-            )
-        resolved = conversation.status == "resolved" and status != "resolved"
-        if account.digests is not None:
-            account.digests.overtake(event, resolved=resolved)
-        if resolved:
-            leaving = account.evaluator.settings.leave(conversation.participants, event)
-            conversation.part_from(leaving)
+        before = conversation.status
+        if before == "pending" or event.previous_status == "pending" or event.name == HANDOFF:
+            opening = self._open(event, account, conversation)
+        directory, author = account.directory, event.author
         if (
-            others
+            conversation.apply(event)
             or event.performed_by is not None
             or not (author is None or author in directory.users)
         ):
             self._note_agents(event, account)
-        if opening or event.assignment or event.name == CREATED:
-            self._note_unknown_doer(event, opening, conversation)
+        resolved = conversation.status != before and conversation.status == "resolved"
+        if account.has_deadlines:
+            account.overtake(event, conversation, before, resolved=resolved)
+        if resolved:
+            leaving = account.evaluator.settings.leave(conversation.participants, event)
+            conversation.part_from(leaving)
         if event.inbox not in directory.known_inboxes:
             self._note_unknown_inbox(event, account.profile)
         return conversation, opening
+
+    def _open(self, event: Event, account: Account, conversation: Conversation) -> Opening | None:
+        """Return who opens a conversation that was pending, if the event does."""
+        inbox = conversation.inbox if event.inbox is None else event.inbox
+        opening = conversation.opening(event, bot=account.directory.has_bot(inbox))
+        if opening is Opening.BY_BOT_PERHAPS and not conversation.handover_told:
+            self._assumed.handovers_perhaps += 1
+        return opening
 
     def _settle_conversation(
         self, event: Event, account: Account, conversation: Conversation, opening: Opening | None
@@ -472,12 +481,15 @@ class Replay:
         """Keep whom the event has told, and what it withholds."""
         if account.digests is not None:
             account.deadlines.add(account.digests.hold(event, conversation, opening))
-        if event.assignment or event.name == CREATED:
-            conversation.notified_assignee = conversation.assignee
-        if event.team_change or event.name == CREATED:
-            conversation.notified_team = conversation.team
         if opening is not None or conversation.status == "pending":
             conversation.settle(opening)
+        if event.message is not None:
+            return  # it changes no assignee and no team
+        if event.assignment or event.name == CREATED:
+            conversation.notified_assignee = conversation.assignee
+            self._note_unknown_doer(event, conversation)
+        if event.team_change or event.name == CREATED:
+            conversation.notified_team = conversation.team
         if event.present is not None:
             self._note_agents(event, account)
 
@@ -489,16 +501,13 @@ class Replay:
         if event.inbox is not None:
             self._assumed.unknown_inboxes.add(event.inbox)
 
-    def _note_unknown_doer(self, event: Event, opening: Opening | None, kept: Conversation) -> None:
-        noted = self._assumed
-        if opening is Opening.BY_BOT_PERHAPS and not kept.handover_told:
-            noted.handovers_perhaps += 1
+    def _note_unknown_doer(self, event: Event, kept: Conversation) -> None:
         if kept.assignee is None or event.performed_by is not None or event.performed_by_other:
             return
         if event.name == CREATED:
-            noted.creations_by_unknown += 1
-        elif event.assignment:
-            noted.assignments_by_unknown += 1
+            self._assumed.creations_by_unknown += 1
+        else:
+            self._assumed.assignments_by_unknown += 1
 
     def _note_agents(self, event: Event, account: Account) -> None:
         known, id_ = account.directory.users, event.account or 0

@@ -154,32 +154,32 @@ class Conversation(Struct, array_like=True, gc=False):
     wait: Wait | None = None
     """Kept only where somebody wants to know of it."""
 
-    def came_already(self, event: Event) -> bool:
+    def has_seen(self, event: Event) -> bool:
         """Whether the event has come before; it is kept, to know it again."""
-        digest = event.digest
-        if digest is not None:
+        message = event.message
+        if message is None:
+            digest = event.digest
+            if digest is None:
+                return False
             same, self.changed = digest == self.changed, digest
             return same
-        message = event.message
-        return message is not None and message.id is not None and self._came(message.id)
-
-    def _came(self, message: int) -> bool:
-        """Whether a message has come before; it is kept."""
-        kept = self._messages
+        id_, kept = message.id, self._messages
+        if id_ is None:
+            return False
         if kept is None:
-            self._messages, self._newest = _array_of((message,)), message
+            self._messages, self._newest = _array_of((id_,)), id_
             return False
         # Ids rise, so that nearly always one look is enough.
-        if message > self._newest:
-            self._newest = message
-        elif message in kept:
+        if id_ > self._newest:
+            self._newest = id_
+        elif id_ in kept:
             return True
         if len(kept) == MESSAGES_KEPT:
             del kept[0]
         try:
-            kept.append(message)
+            kept.append(id_)
         except OverflowError:
-            self._messages = _array_of((*kept, message))
+            self._messages = _array_of((*kept, id_))
         return False
 
     def opening(self, event: Event, *, bot: bool | None) -> Opening | None:
@@ -216,36 +216,35 @@ class Conversation(Struct, array_like=True, gc=False):
             event.status = self.status
         else:
             self.status = event.status
-        if event.team is not UNSAID:
-            self._give_to(event.team)
         if event.blocked is not None:
             self.blocked = event.blocked
-        others = self._take_people(event)
-        if self.notified_assignee != self.assignee:
-            self.notified_assignee = None
+        if event.team is not UNSAID and event.team != self.team:
+            self.team, self.notified_team = event.team, None
+        listed, assignee, others = event.participants, event.assignee, False
+        if listed is not None and listed != self.listed:
+            others = self._list(listed)
+        if assignee != self.assignee and assignee is not UNSAID:
+            self._assign(assignee)
+            others = True
         return others
 
-    def _take_people(self, event: Event) -> bool:
-        """Take over who is assigned and who takes part; whether that is anybody else."""
-        others = False
-        if event.participants is not None and event.participants != self.listed:
-            self.listed = event.participants
-            listed = tuple(sorted(set(event.participants)))
-            if listed != self.participants:
-                self.participants, others = listed, True
-        assignee = event.assignee
-        if assignee is not UNSAID and assignee != self.assignee:
-            self.assignee, others = assignee, True
-            if assignee is not None:
-                self.join((assignee,))
+    def _list(self, listed: tuple[int, ...]) -> bool:
+        """Take over who takes part; whether that is anybody else."""
+        self.listed = listed
+        participants = tuple(sorted(set(listed)))
+        others = participants != self.participants
         if others:
+            self.participants = participants
             self._part()
         return others
 
-    def _give_to(self, team: int | None) -> None:
-        self.team = team
-        if self.notified_team != team:
-            self.notified_team = None
+    def _assign(self, user: int | None) -> None:
+        """Let a user, or nobody, have it from now on: who has it takes part."""
+        self.assignee, self.notified_assignee = user, None
+        if user is None or user in self.participants:
+            self._part()
+        else:
+            self.join((user,))
 
     def join(self, users: Iterable[int]) -> None:
         """Let users take part, from now on."""
@@ -313,23 +312,21 @@ class Clock(Struct, gc=False):
     steps_back: int = 0
     """Events more than a second older than the one before."""
 
-    def complete(self, at: int | None) -> int | None:
-        """Return an event's time, which is `at` if it has one, and go on to it."""
+    def go_on(self, at: int) -> None:
+        """Go on to an event's time."""
         last = self.last
-        if at is None:
-            return last
         if last is None:
             self.first = at
         elif at < last - SECOND:
             self.steps_back += 1
         self.last = at
-        return at
 
     def follow(self, part: Clock) -> None:
         """Go on to the end of the next part."""
-        self.complete(part.first)
+        if part.first is not None and part.last is not None:
+            self.go_on(part.first)
+            self.last = part.last
         self.steps_back += part.steps_back
-        self.last = self.last if part.last is None else part.last
 
 
 class Assumptions(Struct):
