@@ -122,6 +122,18 @@ def test_what_is_committed_late_is_read_all_the_same(url: str, hosts: list[Store
     assert numbers(one, 1, first.place) == ["late", '{"n":2}']
 
 
+def test_the_tenth_transaction_comes_after_the_ninth(url: str, hosts: list[Store]) -> None:
+    log = hosts[0].received
+    log.write([arrival(number) for number in range(4)])
+    with closing(psycopg2.connect(url)) as connection, connection:
+        connection.cursor().execute(
+            "UPDATE notifycli.received SET transaction = (7 + id)::text::xid8"
+        )
+    written = [Place(8, 1), Place(9, 2), Place(10, 3), Place(11, 4)]
+    assert [event.place for event in log.read(1, Place(), 100)] == written
+    assert [page.place for last in [Place(), *written] for page in log.read(1, last, 1)] == written
+
+
 def test_each_account_has_one_host_until_its_lease_is_over(
     hosts: list[Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:

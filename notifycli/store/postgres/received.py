@@ -34,11 +34,12 @@ UPDATE account_lease SET owner = ?, until = {_UNTIL} WHERE account_id IN (
    ORDER BY until, account_id LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING account_id, transaction::text, event_id
 """
+# A bare `transaction` in ORDER BY would be the text that is selected: 10 before 9.
 _READ = """
-SELECT transaction::text, id, body FROM received
- WHERE account_id = ? AND (transaction, id) > (?::xid8, ?)
-   AND transaction < pg_snapshot_xmin(pg_current_snapshot())
- ORDER BY transaction, id LIMIT ?
+SELECT r.transaction::text, r.id, r.body FROM received r
+ WHERE r.account_id = ? AND (r.transaction, r.id) > (?::xid8, ?)
+   AND r.transaction < pg_snapshot_xmin(pg_current_snapshot())
+ ORDER BY r.transaction, r.id LIMIT ?
 """
 _ADVANCE = f"""
 UPDATE account_lease SET transaction = ?::xid8, event_id = ?, until = {_UNTIL}
