@@ -96,6 +96,8 @@ class Postgres(NamedTuple):
 
     socket: Path
     port: int = 5432
+    control: tuple[str, ...] = ()
+    """`pg_ctl`, for this server."""
 
     def psql(self, database: str, script: str) -> str:
         """Run a script as the README says. Returns what it prints."""
@@ -119,6 +121,11 @@ class Postgres(NamedTuple):
         assert done.stderr == b""
         assert done.returncode == 0
         return done.stdout.decode()
+
+    def restart(self) -> None:
+        """Kill it, and start it again."""
+        command = [*self.control, "-m", "immediate", "-l", str(self.socket / "log"), "restart"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=self.socket)
 
     def create(self, version: str, purpose: str) -> str:
         """Make an empty database with the columns of a version. Returns its name."""
@@ -147,13 +154,13 @@ def postgres(folder: Path, port: int = 5432, settings: str = "") -> Iterator[Pos
     data = folder / "data"
     run = [*as_server, str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres"]
     subprocess.run([*run, "--no-sync", "-E", "UTF8"], check=True, capture_output=True, cwd=folder)
-    control = [*as_server, str(programs / "pg_ctl"), "-D", str(data), "-w"]
+    control = (*as_server, str(programs / "pg_ctl"), "-D", str(data), "-w")
     options = f"-c port={port} -c listen_addresses= -c unix_socket_directories={folder}"
     options += f" -c fsync=off {settings}"
     started = [*control, "-o", options, "-l", str(folder / "log"), "start"]
     subprocess.run(started, check=True, stdout=subprocess.DEVNULL, cwd=folder)
     try:
-        yield Postgres(folder, port)
+        yield Postgres(folder, port, control)
     finally:
         stopped = [*control, "-m", "immediate", "stop"]
         subprocess.run(stopped, check=True, stdout=subprocess.DEVNULL, cwd=folder)

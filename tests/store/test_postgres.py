@@ -143,30 +143,36 @@ def test_who_a_server_is_is_verified_unless_it_is_this_machine(
 
 
 @pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(
+    ("account", "dies"), [(2, False), (3, True)], ids=["it alone", "with its server"]
+)
 def test_a_connection_that_is_lost_is_opened_anew_between_changes_alone(
-    postgresql: Postgres,
+    postgresql: Postgres, account: int, *, dies: bool
 ) -> None:
     def cut() -> User:
-        postgresql.psql(
-            "postgres",
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE application_name = 'notifycli'",
-        )
+        if dies:
+            postgresql.restart()
+        else:
+            postgresql.psql(
+                "postgres",
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE application_name = 'notifycli'",
+            )
         return User(8, "omar@example.com")
 
     with open_store(through_socket(postgresql, "desk")) as store:
-        before = store.users(2)
+        before = store.users(account)
         cut()
-        assert store.users(2) == before == []
+        assert store.users(account) == before == []
         cut()
-        with store.change(2, "user add", "tester") as change:
+        with store.change(account, "user add", "tester") as change:
             change.put_users([User(7, "jane@example.com")])
         with (
             pytest.raises(TryAgainError, match="nothing of this change was stored"),
-            store.change(2, "user add", "tester") as change,
+            store.change(account, "user add", "tester") as change,
         ):
             change.put_users([cut()])
-        assert [user.id for user in store.users(2)] == [7]
+        assert [user.id for user in store.users(account)] == [7]
 
 
 def test_a_server_that_is_not_there_is_75(notifycli: Notifycli) -> None:

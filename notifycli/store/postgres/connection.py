@@ -91,7 +91,7 @@ class PostgreSQL:
         spelt, rows = _spelt(sql), map(_plain, parameters)
         with self._connection.cursor() as cursor:
             while batch := list(islice(rows, _AT_ONCE)):
-                cursor.execute(b";".join(cursor.mogrify(spelt, row) for row in batch))
+                self._run(cursor, b";".join(cursor.mogrify(spelt, row) for row in batch))
 
     def errors(self) -> AbstractContextManager[None]:
         """Raise the product's errors in place of PostgreSQL's."""
@@ -192,11 +192,21 @@ class PostgreSQL:
     def _execute(self, sql: str, parameters: Parameters = ()) -> Cursor:
         cursor: Any = self._connection.cursor()
         if parameters:
-            cursor.execute(_spelt(sql), _plain(parameters))
+            self._run(cursor, _spelt(sql), _plain(parameters))
         else:
-            cursor.execute(sql)
+            self._run(cursor, sql)
         found: Cursor = cursor
         return found
+
+    def _run(self, cursor: Any, sql: str | bytes, parameters: Any = None) -> None:
+        try:
+            cursor.execute(sql, parameters)
+        except psycopg2.DatabaseError as error:
+            # This alone is all that psycopg2 says of a server that died while nothing was asked.
+            if type(error) is not psycopg2.DatabaseError:
+                raise
+            self._connection.close()
+            raise psycopg2.OperationalError(*error.args) from error
 
     def _kept(self, run: Callable[[], T]) -> T:
         """Run something; on a new connection if the old one is lost and no transaction with it."""
