@@ -53,7 +53,8 @@ class Works:
     @property
     def posted(self) -> list[int]:
         """The messages that reached the other side, in that order, as often as they did."""
-        return [int(line) for line in self._post.read_text().split()] if self._post.exists() else []
+        lines = self._post.read_text().splitlines() if self._post.exists() else []
+        return [int(line.split()[0]) for line in lines]
 
     def states(self) -> dict[str, int]:
         counts = self.desk.ok("deliver", "status").records

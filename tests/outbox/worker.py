@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Self
@@ -33,7 +34,7 @@ class _Slow:
 
     async def send(self, notice: Notice) -> Outcome:
         with self._path.open("a") as file:
-            file.write(f"{notice.message_id}\n")
+            file.write(f"{notice.message_id} {notice.id} {os.getpid()} {time.time():.3f}\n")
         await asyncio.sleep(self._seconds)
         return Delivered()
 

@@ -315,8 +315,13 @@ class Hosts:
             process.wait()
 
     @property
+    def posts(self) -> list[str]:
+        """What was posted: message, notice, process and time."""
+        return self._post.read_text().splitlines() if self._post.exists() else []
+
+    @property
     def posted(self) -> list[int]:
-        return [int(line) for line in self._post.read_text().split()] if self._post.exists() else []
+        return [int(line.split()[0]) for line in self.posts]
 
     @property
     def told(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import subprocess
 import tempfile
 import threading
 import time
@@ -32,6 +31,11 @@ SENDERS = 4
 IN_FLIGHT = 4
 POSTERS = 4
 CONVERSATIONS = 5 * POSTERS
+ORDERED = {
+    "received": "SELECT substr(delivery, 10) FROM notifycli.received ORDER BY transaction, id",
+    "enqueued": "SELECT message_id FROM notifycli.notice ORDER BY id",
+}
+"""Where the order of events is told, each step before the next."""
 
 
 class Storm:
@@ -65,7 +69,7 @@ class Storm:
                 self.listening[place].kill()
                 self.listening[place] = self._listen()
             else:
-                _restart(self._server)
+                self._server.restart()
             self.mend()
 
     def mend(self) -> None:
@@ -109,13 +113,19 @@ class Storm:
             self.mend()
 
 
-def _restart(server: Postgres) -> None:
-    """Kill the database, and start it again."""
-    program = max(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
-    as_server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    control = [*as_server, str(program), "-D", str(server.socket / "data"), "-w"]
-    control += ["-m", "immediate", "-l", str(server.socket / "log"), "restart"]
-    subprocess.run(control, check=True, stdout=subprocess.DEVNULL, cwd=server.socket)
+def _numbers(server: Postgres, query: str) -> list[int]:
+    return [int(number) for number in server.psql("storm", query).split()]
+
+
+def _late(numbers: list[int]) -> list[int]:
+    """Give what comes after a later one of its conversation, and that one."""
+    return [
+        number
+        for each in range(CONVERSATIONS)
+        for pair in itertools.pairwise(n for n in numbers if n % CONVERSATIONS == each)
+        if pair[1] < pair[0]
+        for number in pair
+    ]
 
 
 @pytest.mark.slow
@@ -146,7 +156,9 @@ def test_nothing_is_lost_and_each_conversation_keeps_its_order(notifycli: Notify
         with open_store(url) as store:
             assert store.received.count() == number
         hosts.kill()
-    times, firsts = Counter(hosts.posted), list(dict.fromkeys(hosts.posted))
+        orders = {step: _numbers(server, query) for step, query in ORDERED.items()}
+    orders["posted"] = list(dict.fromkeys(hosts.posted))
+    times = Counter(hosts.posted)
     doubled = times.total() - len(times)
     print(  # noqa: T201 - the figures of docs/servers.md
         f"{number} events, {dict(storm.kills)} killed, 0 lost, {doubled} doubled, longest answer "
@@ -154,11 +166,7 @@ def test_nothing_is_lost_and_each_conversation_keeps_its_order(notifycli: Notify
     )
     kills = storm.kills["sender"] + SENDERS * storm.kills["database"]
     assert doubled <= kills * IN_FLIGHT, "only what was in flight may be sent again"
-    late = [
-        (after, before)
-        for each in range(CONVERSATIONS)
-        for before, after in itertools.pairwise(n for n in firsts if n % CONVERSATIONS == each)
-        if after < before
-    ]
-    assert not late, "each comes after those before it of its conversation"
+    late = {step: found for step, numbers in orders.items() if (found := _late(numbers))}
+    concerned = {*itertools.chain(*late.values())}
+    assert not late, [post for post in hosts.posts if int(post.split()[0]) in concerned]
     assert "Traceback" not in hosts.told
