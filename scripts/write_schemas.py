@@ -10,7 +10,7 @@ import msgspec
 
 from notifycli.documents.directory_document import ENTRIES, DirectoryDocument
 from notifycli.documents.preference_document import PLACES
-from notifycli.events.event import READ_EVENTS
+from notifycli.events.event import LARGEST_ID, READ_EVENTS
 from notifycli.events.payload import Payload
 from notifycli.rules.expectation import EVERY_FIELD
 from notifycli.rules.notifications import TYPES
@@ -22,6 +22,7 @@ Schema = dict[str, Any]
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _NESTED = ("audio", "email", "push")
 """The keys that have keys in them: TOML's `email.created` without quotes is a table in a table."""
+_STRING: Schema = {"type": "string"}
 _TIMED = "timed."
 """Begins the name of what a value may be where it may end."""
 
@@ -66,7 +67,12 @@ def _directory() -> Schema:
 def _event() -> Schema:
     schema = _whole(Payload)
     payload = schema["$defs"][Payload.__name__]
-    payload["properties"]["event"] = {"anyOf": [{"enum": sorted(READ_EVENTS)}, {"type": "string"}]}
+    payload["properties"]["event"] = {"anyOf": [{"enum": sorted(READ_EVENTS)}, _STRING]}
+    for part in schema["$defs"].values():
+        for field in part["properties"].values():
+            types = field.get("anyOf", [])
+            if types and types[0].get("maximum") == LARGEST_ID and _STRING not in types:
+                types.insert(1, _STRING)  # an id may be a string of digits
     return schema
 
 

@@ -313,7 +313,7 @@ class _Body(Struct, gc=False):
     sender: _Person | None = None
 
 
-_decode = msgspec.json.Decoder(_Body).decode
+_decode = msgspec.json.Decoder(_Body, strict=False).decode
 
 
 class Learnt:

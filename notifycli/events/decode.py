@@ -47,8 +47,8 @@ from notifycli.events.payload import (
     attribute_change,
     author_of,
     away_users,
+    decode_bare,
     decode_payload,
-    first_id,
     id_of,
     inbox_of,
     is_blocked,
@@ -59,10 +59,7 @@ from notifycli.events.payload import (
     performer_of,
     sender_of,
     status_of,
-    team_of,
-    time_of_change,
-    time_of_message,
-    time_of_receipt,
+    time_of,
 )
 
 T = TypeVar("T")
@@ -352,10 +349,13 @@ def _time(raw: Raw) -> Time:
 
 
 _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
+_ZEROS = re.compile(rb'(id"\s*:\s*")0+(?=\d)')
+"""An id is a string of digits to us, also where msgspec takes it for no number."""
+_NO_ID = "a number, or a string of digits, is expected"
 _STAMP = b'{"received_at":"'
 _NO_CONVERSATION = ConversationPayload()
 _NO_META = Meta()
-_NO_BODY = Payload()
+_TIMES = ("updated_at", "last_activity_at", "timestamp", "created_at", "received_at")
 
 
 class EventError(ValueError):
@@ -384,31 +384,8 @@ class _Kind(Struct, frozen=True):
     automation: bool
     names_conversation: bool
     """Whether it is of a conversation, which it has to name."""
-    own_time: bool
-    """Whether the time is that of the message, or whatever else happened, itself."""
-
-    def is_whole(self, body: Payload) -> bool:
-        """Whether a body has all that Chatwoot sends with such an event, and no envelope.
-
-        Of such a body alone, there is no need to look for another one in it.
-        """
-        if self.message:
-            whole = body.conversation is not None and body.message_type is not None
-        elif self.flat:
-            whole = body.id is not None and body.meta is not None
-        else:
-            whole = body.conversation is not None or body.account is not None
-        return whole and not (
-            body.body
-            or body.payload
-            or body.data
-            or body.message
-            or body.raw
-            or body.json
-            or body.record
-            or body.value
-            or body.log
-        )
+    times: tuple[str, ...]
+    """Where its time is looked for."""
 
 
 def _kind(name: str) -> _Kind:
@@ -422,7 +399,7 @@ def _kind(name: str) -> _Kind:
         sla=name in SLA_EVENTS,
         automation=name.startswith(AUTOMATION),
         names_conversation=name in CONVERSATION_EVENTS.union(MESSAGE_EVENTS, SLA_EVENTS),
-        own_time=name in MESSAGE_EVENTS or name == PRESENCE,
+        times=_TIMES[-2:] if name in MESSAGE_EVENTS or name == PRESENCE else _TIMES,
     )
 
 
@@ -441,8 +418,9 @@ def _kind_of(event: str) -> _Kind:
 def decode_event(line: bytes, number: int) -> Event:
     """Read one line of a replay. Raises `EventError`, and `NotOneEventError` of that family."""
     try:
-        body, kind = _whole_body(line)
-        if kind is not None:
+        whole = _whole_body(line)
+        if whole is not None:
+            body, kind = whole
             return _read(body, kind, number, line)
         found = _find_body(line)
         return _read(_open(found), _kind_of(found.event), number, found.text)
@@ -452,14 +430,23 @@ def decode_event(line: bytes, number: int) -> Event:
         raise EventError(fault_text(error)) from None
 
 
-def _whole_body(line: bytes) -> tuple[Payload, _Kind | None]:
-    """Return the body that a line is; without its kind, where it may be something around one."""
+def _whole_body(line: bytes) -> tuple[Payload, _Kind] | None:
+    """Return the body that a line is, if it has all that Chatwoot sends with such an event.
+
+    There is no need to look for another one in it.
+    """
     try:
-        body = decode_payload(line)
-        kind = _KINDS.get(body.event)
-        return body, kind if kind is not None and kind.is_whole(body) else None
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        return _NO_BODY, None  # What is wrong with it is found again, if it is no envelope.
+        body = decode_bare(line)
+        kind = _KINDS[body.event]
+    except (msgspec.MsgspecError, RecursionError, ValueError, KeyError):
+        return None  # What is wrong with it is found again, if it is no envelope.
+    if kind.message:
+        whole = body.conversation is not None and body.message_type is not None
+    elif kind.flat:
+        whole = body.id is not None and body.meta is not None
+    else:
+        whole = body.conversation is not None or body.account is not None
+    return (body, kind) if whole else None
 
 
 def decode_body(line: bytes, decode: Callable[[bytes | Raw], T]) -> T:
@@ -467,8 +454,8 @@ def decode_body(line: bytes, decode: Callable[[bytes | Raw], T]) -> T:
 
     Raises as `decode_event` does, and what `decode` raises.
     """
-    _, kind = _whole_body(line)
-    return decode_mended(line if kind is not None else _find_body(line).text, decode)
+    text = _find_body(line).text if _whole_body(line) is None else line
+    return decode_mended(text, decode)
 
 
 def _find_body(line: bytes) -> Body:
@@ -485,7 +472,7 @@ def _find_body(line: bytes) -> Body:
 
 def _open(found: Body) -> Payload:
     try:
-        body = decode_mended(found.text, decode_payload)
+        body = decode_mended(_ZEROS.sub(b"\\1", bytes(found.text)), decode_payload)
     except (msgspec.MsgspecError, ValueError):
         if normal_name(found.event) in READ_EVENTS:
             raise
@@ -500,6 +487,7 @@ def fault_text(error: Exception) -> str:
         byte = error.object[error.start]
         return f"not UTF-8, for byte 0x{byte:02x}; try: iconv -f WINDOWS-1252 -t UTF-8 on the file"
     text = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+    text = text.replace("Expected `int | null`, got `str`", _NO_ID)
     match = _AT_PATH.fullmatch(text)
     if match:
         text = f"{match[2]}: {match[1]}" if match[2] else f"no JSON object: {match[1]}"
@@ -511,24 +499,35 @@ def fault_text(error: Exception) -> str:
 
 def _read(body: Payload, kind: _Kind, number: int, text: bytes | Raw) -> Event:
     """Return the event that a body tells of. Raises `ValueError`, which names the field."""
-    if not kind.known and not kind.automation:
-        return Event(number, kind.name, known=False)
-    at = time_of_message(body) if kind.own_time else time_of_change(body)
-    if at is None:
-        at = time_of_receipt(body)
     if not kind.read:
-        event = Event(number, kind.name, known=True, at=at, account=account_of(body))
-        event.automation = kind.automation
-        return event
-    event = _read_facts(body, number, kind, at)
+        return _read_name(body, kind, number)
+    event = _read_facts(body, kind, number)
     if event.conversation is None and kind.names_conversation:
         raise EventError(f"{kind.name} that names no conversation{_hint(text)}")
-    if not kind.message:
-        event.digest = _digest(text) if kind.names_conversation else None
-    elif body.message_type is None and _says_nothing(body):
-        told = "none of id, content, message_type and sender"
-        raise EventError(f"{kind.name} that has {told}{_hint(text)}")
+    if body.performed_by is not None or body.performer is not None:
+        event.performed_by = performer_of(body)
+        event.performed_by_other = event.performed_by is None
+    if kind.name == CREATED and event.performed_by is None:
+        event.performed_by = maker_of(body)
+    if kind.flat or body.changed_attributes:
+        _read_changes(event, body)
+    if kind.message:
+        if body.message_type is None and _says_nothing(body):
+            told = "none of id, content, message_type and sender"
+            raise EventError(f"{kind.name} that has {told}{_hint(text)}")
+    elif kind.names_conversation:
+        event.digest = _digest(text)
+    else:
+        _read_presence(event, body)
     return event
+
+
+def _read_name(body: Payload, kind: _Kind, number: int) -> Event:
+    """Return an event of which nothing else matters than whose it is, and when it was."""
+    if not kind.known and not kind.automation:
+        return Event(number, kind.name, known=False)
+    at, account = time_of(body, kind.times), account_of(body)
+    return Event(number, kind.name, True, at, account, automation=kind.automation)
 
 
 def _says_nothing(body: Payload) -> bool:
@@ -568,60 +567,51 @@ def _digest(text: bytes | Raw) -> bytes:
     return crc32(body, len(body)).to_bytes(4)
 
 
-def _read_facts(body: Payload, number: int, kind: _Kind, at: int | None) -> Event:
-    inner = _NO_CONVERSATION if body.conversation is None else body.conversation
+def _read_facts(body: Payload, kind: _Kind, number: int) -> Event:
+    inner = body.conversation or _NO_CONVERSATION
     flat = kind.flat or (kind.sla and body.conversation is None)
     meta = (body.meta if flat else inner.meta) or body.meta or inner.meta or _NO_META
+    conversation = body.id if kind.flat else inner.id
+    if not isinstance(conversation, int):
+        conversation = _conversation(body, inner, kind)
+    status = (_own_status(body) if flat else None) or inner.status
+    team = meta.team
+    participants = inner.participants if body.participants is None else body.participants
     author = author_of(body) if kind.message else None
     event = Event(
         number,
         kind.name,
         True,
-        at,
+        time_of(body, kind.times),
         account_of(body),
-        _conversation(body, inner, kind),
+        conversation,
         inbox_of(body, inner),
-        status_of((_own_status(body) if flat else None) or inner.status),
+        status_of(status),
         None,
         assignee_of(body, inner, meta),
         False,
-        team_of(meta),
+        None if team is None else UNSAID if team is UNSET else team.id,
         None,
         False,
         is_blocked(body, meta, author),
-        None,
+        None if participants is None else participants_of(participants),
         author,
         sender_of(body) if kind.message else None,
+        message_of(body, author) if kind.name == MESSAGE_CREATED else None,
     )
-    if body.performed_by is not None or body.performer is not None or kind.name == CREATED:
-        _read_performer(event, body)
-    told = inner.participants if body.participants is None else body.participants
-    if told is not None:
-        event.participants = participants_of(told)
-    if kind.flat or body.changed_attributes:
-        _read_changes(event, body.changed_attributes)
-    if event.status is None:
-        event.status = STATUS_BY_EVENT.get(kind.name)
-    if kind.name == MESSAGE_CREATED:
-        event.message = message_of(body, author)
-    elif kind.message:
+    if kind.message and event.message is None:
         event.updated_message = id_of("id", body.id)
-    elif body.user is not None or kind.name == PRESENCE:
-        _read_presence(event, body)
     return event
 
 
 def _conversation(body: Payload, inner: ConversationPayload, kind: _Kind) -> int | None:
+    """Give the conversation where its number isn't where Chatwoot sends it."""
     if kind.flat and body.id is not None:
         return id_of("id", body.id)
-    value = inner.id
-    if isinstance(value, int):
-        return value
-    if value is not None:
-        return id_of("conversation.id", value)
-    given = None if body.conversation_id is UNSET else body.conversation_id
-    last = body.id if kind.sla else None
-    return first_id("conversation.id", inner.display_id, given, last)
+    found = inner.display_id if inner.id is None else inner.id
+    if found is None and body.conversation_id is not UNSET:
+        found = id_of("conversation_id", body.conversation_id)
+    return id_of("id", body.id) if found is None and kind.sla else found
 
 
 def _own_status(body: Payload) -> str | None:
@@ -633,15 +623,13 @@ def _own_status(body: Payload) -> str | None:
 _TEAM_CHANGES = ("conversation_updated", "team_changed")
 
 
-def _read_changes(
-    event: Event, changed: list[ChangedAttributes] | ChangedAttributes | None
-) -> None:
+def _read_changes(event: Event, body: Payload) -> None:
     """Take what the change tells and the event itself doesn't: who came, what was before."""
     if event.name == "assignee_changed":
         event.assignment = True
-    event.team_change = event.name == "team_changed"
-    if not changed:
-        return
+    elif event.name == "team_changed":
+        event.team_change = True
+    changed = body.changed_attributes or ()
     for change in [changed] if isinstance(changed, ChangedAttributes) else changed:
         if isinstance(change.assignee_id, Raw):
             event.assignment = event.assignment or event.name == "conversation_updated"
@@ -654,6 +642,8 @@ def _read_changes(
             _read_team_change(event, change.team_id)
         if isinstance(change.status, Raw):
             _read_status_change(event, change.status)
+    if event.status is None:
+        event.status = STATUS_BY_EVENT.get(event.name)
 
 
 def _read_status_change(event: Event, change: Raw) -> None:
@@ -672,15 +662,6 @@ def _read_team_change(event: Event, change: Raw) -> None:
             current = attribute_change("team_id", change).current_value
             if current is not UNSET:
                 event.team = id_of("changed_attributes.team_id", current)
-
-
-def _read_performer(event: Event, body: Payload) -> None:
-    """Read who did it; of a creation that no user performed, who wrote the message with it."""
-    event.performed_by = performer_of(body)
-    named = body.performed_by is not None or body.performer is not None
-    event.performed_by_other = named and event.performed_by is None
-    if event.performed_by is None and event.name == CREATED:
-        event.performed_by = maker_of(body)
 
 
 def _read_presence(event: Event, body: Payload) -> None:

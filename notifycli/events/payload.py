@@ -7,7 +7,7 @@ the field, for a value that can't be one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -17,7 +17,11 @@ from msgspec import Meta as Limits
 from notifycli.events.event import LARGEST_ID, UNSAID, Message, Unsaid
 from notifycli.events.timestamps import parse_moment
 
-Id = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)] | str | None
+_Number = Annotated[int, Limits(ge=-LARGEST_ID, le=LARGEST_ID)]
+Id = _Number | None
+"""Decoders that aren't strict take "42" and 42.0 for 42, as some relays and exports write it."""
+AnyId = _Number | str | None
+"""Of what may be none: a relay's own beside a body's, a hash in a log without names."""
 Time = float | str | None
 T = TypeVar("T")
 
@@ -35,7 +39,7 @@ AWAY = ("busy", "offline")
 class Person(Struct, gc=False):
     """A sender, an assignee, somebody typing: a user, a contact or a bot."""
 
-    id: Id = None
+    id: AnyId = None
     type: str | None = None
     blocked: bool | None = None
     availability_status: Any = None
@@ -82,12 +86,12 @@ class WrittenMessage(Struct, gc=False):
     account_id: Id = None
     message_type: int | str | None = None
     sender_type: str | None = None
-    sender_id: Id = None
+    sender_id: AnyId = None
     sender: Person | None = None
 
 
 class Payload(Struct, gc=False):
-    """A webhook's body, or the outer object of an envelope around one.
+    """A webhook's body.
 
     The fields are in the order in which a server sends them: they are found soonest so.
     """
@@ -96,7 +100,7 @@ class Payload(Struct, gc=False):
     content: str | None = None
     conversation: ConversationPayload | None = None
     created_at: Time = None
-    id: Id = None
+    id: AnyId = None
     inbox: Reference | None = None
     message_type: int | str | None = None
     private: bool | None = None
@@ -113,24 +117,29 @@ class Payload(Struct, gc=False):
     user: Person | None = None
     performed_by: Person | None = None
     performer: Person | None = None
-    account_id: Id = None
-    conversation_id: Id | UnsetType = UNSET
-    assignee_id: Id | UnsetType = UNSET
+    account_id: AnyId = None
+    conversation_id: AnyId | UnsetType = UNSET
+    assignee_id: AnyId | UnsetType = UNSET
     participants: list[int | str | Reference] | None = None
     sender_type: str | None = None
-    sender_id: Id = None
+    sender_id: AnyId = None
     visible: bool | None = None
     users: Raw | UnsetType = UNSET
     received_at: Time = None
-    body: Raw | UnsetType = UNSET
-    payload: Raw | UnsetType = UNSET
-    data: Raw | UnsetType = UNSET
-    message: Raw | UnsetType = UNSET
-    raw: Raw | UnsetType = UNSET
-    json: Raw | UnsetType = UNSET
-    record: Raw | UnsetType = UNSET
-    value: Raw | UnsetType = UNSET
-    log: Raw | UnsetType = UNSET
+
+
+class BarePayload(Payload, gc=False):
+    """A body with nothing under the names that most envelopes are found by."""
+
+    body: None = None
+    payload: None = None
+    data: None = None
+    message: None = None
+    raw: None = None
+    json: None = None
+    record: None = None
+    value: None = None
+    log: None = None
 
 
 class Name(Struct):
@@ -152,16 +161,19 @@ class _UnreadMessages(Payload, gc=False):
 class AttributeChange(Struct):
     """The two values of a changed attribute."""
 
-    previous_value: Id = None
-    current_value: Id | UnsetType = UNSET
+    previous_value: AnyId = None
+    current_value: AnyId | UnsetType = UNSET
 
 
-_decode_payload = msgspec.json.Decoder(Payload).decode
-_decode_unread = msgspec.json.Decoder(_UnreadMessages).decode
+decode_bare = msgspec.json.Decoder(BarePayload, strict=False).decode
 decode_name = msgspec.json.Decoder(Name).decode
-_decode_messages = msgspec.json.Decoder(list[_MessagePayload] | None).decode
+_decode_payload = msgspec.json.Decoder(Payload, strict=False).decode
+_decode_unread = msgspec.json.Decoder(_UnreadMessages, strict=False).decode
+_decode_messages = msgspec.json.Decoder(list[_MessagePayload] | None, strict=False).decode
 _decode_users = msgspec.json.Decoder(dict[str, str | None]).decode
-_decode_change = msgspec.json.Decoder(AttributeChange | tuple[Id, Id] | None).decode
+_decode_change = msgspec.json.Decoder(
+    AttributeChange | tuple[AnyId, AnyId] | None, strict=False
+).decode
 
 
 def decode_payload(text: bytes | Raw) -> Payload:
@@ -207,11 +219,10 @@ _LONGEST_ID = 40
 _FULL_WIDTH_AT = "\N{FULLWIDTH COMMERCIAL AT}"
 
 
-def id_of(field: str, value: Id) -> int | None:
+def id_of(field: str, value: AnyId) -> int | None:
     """Read an id: a number, or a string of digits."""
-    if value is None or value.__class__ is int:
+    if not isinstance(value, str):
         return value
-    assert isinstance(value, str)  # noqa: S101 - what else may be an id
     if value.isascii() and value.isdigit() and len(value) <= _LONGEST_ID:
         number = int(value)
         if number <= LARGEST_ID:
@@ -219,23 +230,9 @@ def id_of(field: str, value: Id) -> int | None:
     raise ValueError(f"{field}: {value!r} is no id: a number, or a string of digits")
 
 
-def first_id(field: str, *values: Id) -> int | None:
-    """Read the first id that is there."""
-    return next((id_of(field, value) for value in values if value is not None), None)
-
-
-def time_of_message(body: Payload) -> int | None:
-    """Give when a message was written, in microseconds since 1970 UTC."""
-    value = body.created_at
-    try:
-        return None if value is None else parse_moment(value)
-    except ValueError as error:
-        raise ValueError(f"created_at: {error}") from None
-
-
-def time_of_change(body: Payload) -> int | None:
-    """Give when a conversation was as the body says, in microseconds since 1970 UTC."""
-    for field in ("updated_at", "last_activity_at", "timestamp", "created_at"):
+def time_of(body: Payload, fields: Sequence[str]) -> int | None:
+    """Give the first of these times that a body tells, in microseconds since 1970 UTC."""
+    for field in fields:
         value = getattr(body, field)
         if value is not None:
             try:
@@ -245,30 +242,19 @@ def time_of_change(body: Payload) -> int | None:
     return None
 
 
-def time_of_receipt(body: Payload) -> int | None:
-    """Give when a body was received, in microseconds since 1970 UTC, where that stands by it."""
-    try:
-        return None if body.received_at is None else parse_moment(body.received_at)
-    except ValueError as error:
-        raise ValueError(f"received_at: {error}") from None
-
-
 def account_of(body: Payload) -> int | None:
     """Give the account that the body, its conversation or that one's messages name."""
-    value = body.account_id if body.account is None else body.account.id
-    if isinstance(value, int):
-        return value
-    if value is None:
-        value = body.account_id
+    if body.account is not None and body.account.id is not None:
+        return body.account.id
     inner = body.conversation
-    if value is None and inner is not None:
-        value = inner.account_id
-    if value is not None:
-        return id_of("account_id", value)
-    found = _account_in("messages", body.messages)
-    if found is None and inner is not None:
-        found = _account_in("conversation.messages", inner.messages)
-    return found
+    account = None if body.account_id is None else id_of("account_id", body.account_id)
+    if account is None and inner is not None:
+        account = inner.account_id
+    if account is None:
+        account = _account_in("messages", body.messages)
+    if account is None and inner is not None:
+        account = _account_in("conversation.messages", inner.messages)
+    return account
 
 
 def _account_in(
@@ -279,31 +265,21 @@ def _account_in(
     messages = _decode_field(field, _decode_messages, given) if isinstance(given, Raw) else given
     for message in messages or ():
         if message.account_id is not None:
-            return id_of(f"{field}[0].account_id", message.account_id)
+            return message.account_id
     return None
 
 
 def inbox_of(body: Payload, inner: ConversationPayload) -> int | None:
     """Give the inbox."""
-    value = body.inbox_id
-    if value is None and body.inbox is not None:
-        value = body.inbox.id
-    if value is None:
-        value = inner.inbox_id
-    return value if isinstance(value, int) else id_of("inbox_id", value)
+    inbox = body.inbox_id
+    if inbox is None and body.inbox is not None:
+        inbox = body.inbox.id
+    return inner.inbox_id if inbox is None else inbox
 
 
 def status_of(word: str | None) -> str | None:
     """Give a status by the name that servers have for it now."""
     return "pending" if word == "bot" else word
-
-
-def team_of(meta: Meta) -> int | Unsaid | None:
-    """Give the team that the conversation is given to; `None` for none."""
-    team = meta.team
-    if team is None:
-        return None
-    return UNSAID if isinstance(team, UnsetType) else id_of("meta.team.id", team.id)
 
 
 def assignee_of(body: Payload, inner: ConversationPayload, meta: Meta) -> int | Unsaid | None:
@@ -316,9 +292,10 @@ def assignee_of(body: Payload, inner: ConversationPayload, meta: Meta) -> int | 
     if assignee is not UNSET and assignee.id is not None:
         if assignee.type is not None and not assignee.is_user():
             return None
-        return id_of("meta.assignee.id", assignee.id)
+        id_ = assignee.id
+        return id_ if isinstance(id_, int) else id_of("meta.assignee.id", id_)
     if inner.assignee_id is not UNSET:
-        return id_of("conversation.assignee_id", inner.assignee_id)
+        return inner.assignee_id
     return UNSAID if body.assignee_id is UNSET else id_of("assignee_id", body.assignee_id)
 
 
@@ -329,9 +306,9 @@ def sender_of(body: Payload) -> int | None:
     """
     sender = body.sender
     value = body.sender_id if sender is None or sender.id is None else sender.id
-    if value.__class__ is str:
-        return id_of("sender.id", value) if str(value).isdecimal() else None
-    return value  # type: ignore[return-value] # the hot path: what is no string is a number or none
+    if isinstance(value, str):
+        return id_of("sender.id", value) if value.isdecimal() else None
+    return value
 
 
 def author_of(body: Payload | WrittenMessage) -> int | None:
@@ -349,7 +326,8 @@ def author_of(body: Payload | WrittenMessage) -> int | None:
             outgoing = _TYPE_OF.get(body.message_type) == "outgoing"
             return id_of("sender.id", sender.id) if outgoing else None
     if body.sender_type is not None and body.sender_type.lower() == "user":
-        return first_id("sender_id", body.sender_id, None if sender is None else sender.id)
+        id_ = sender.id if body.sender_id is None and sender is not None else body.sender_id
+        return id_of("sender_id", id_)
     return None
 
 
@@ -411,13 +389,16 @@ def participants_of(given: Iterable[int | str | Reference]) -> tuple[int, ...]:
 
 def message_of(body: Payload, author: int | None) -> Message:
     """Give the message."""
-    given = body.message_type
-    type_ = _TYPE_OF.get(given)
+    type_ = _TYPE_OF.get(body.message_type)
     if type_ is None:
-        if given is not None:
+        if body.message_type is not None:
             kinds = ", ".join(MESSAGE_TYPES)
-            raise ValueError(f"message_type: {given!r} is none of {kinds}, nor 0 to 3")
+            told = f"message_type: {body.message_type!r} is none of {kinds}, nor 0 to 3"
+            raise ValueError(told)
         type_ = "incoming" if author is None else "outgoing"
-    content, private = body.content, body.private is True
-    told = content if content and (private or "@" in content or _FULL_WIDTH_AT in content) else ""
-    return Message(id_of("id", body.id), type_, private, told)
+    content = body.content or ""
+    private = body.private is True
+    if not private and "@" not in content and _FULL_WIDTH_AT not in content:
+        content = ""
+    id_ = body.id if isinstance(body.id, int) else id_of("id", body.id)
+    return Message(id_, type_, private, content)

@@ -40,10 +40,9 @@ def parse_moment(value: float | str) -> int:
     elif value[4:5] == "-":
         # What servers send; a number has no hyphen there.
         try:
-            when = _iso(value)
-        except ValueError:
-            when = _from_iso(value)
-        passed = (when if when.tzinfo is not None else when.replace(tzinfo=UTC)) - EPOCH
+            passed = _iso(value) - EPOCH
+        except (ValueError, TypeError):  # another notation, or no offset
+            passed = _from_iso(value) - EPOCH
         moment = (passed.days * _SECONDS_A_DAY + passed.seconds) * SECOND + passed.microseconds
     elif re.fullmatch(_NUMBER, text := value.strip()):
         moment = _from_unix(float(text) if "." in text else int(text))

@@ -261,6 +261,39 @@ BODIES = [
         ),
     ),
     (
+        "numbers as a table of fractions has them",
+        message(
+            id=500.0,
+            account={"id": 1.0},
+            conversation=conversation(id=42.0, inbox_id="3.0"),
+            inbox=None,
+            message_type=0.0,
+            sender={"id": 6.0, "blocked": False},
+        ),
+        event("message_created", **BY_MIA, message=LATE),
+    ),
+    (
+        "ids with zeros before them are strings of digits, too",
+        message(account={"id": "01"}, conversation=conversation(id="0042")),
+        event("message_created", **BY_MIA, message=LATE),
+    ),
+    (
+        "ids that nothing is known by, of a relay and of a log without names",
+        {
+            "event": "conversation_typing_on",
+            "id": "evt_1",
+            "account": {"id": 1},
+            "account_id": "acme",
+            "conversation_id": "x-9",
+            "user": {"id": "c4ca4238"},
+            "performed_by": {"id": "eccbc87e"},
+            "conversation": conversation(
+                meta={"sender": {"id": "d41d8cd9"}, "assignee": {"id": 7}, "team": {"id": 2}}
+            ),
+        },
+        event("conversation_typing_on", blocked=None, performed_by_other=True),
+    ),
+    (
         "a message from the live socket in its envelope",
         {
             "event": "message.created",
@@ -442,11 +475,32 @@ BAD_LINES = [
     ("two objects", b'{"event":"x"} {}', "no JSON object: JSON is malformed: trailing characters"),
     ("no name", b'{"id":1}', 'no "event" with the name of what happened'),
     ("a name that is a number", b'{"event":1}', "event: expected str | null, got int"),
-    ("an id that is a list", b'{"event":"message_created","id":[1]}', "id: expected int | str"),
+    (
+        "an id that is a list",
+        b'{"event":"message_created","id":[1]}',
+        "id: expected int | str | null, got array",
+    ),
+    (
+        "… or a list in it",
+        b'{"event":"message_created","account":{"id":[]}}',
+        "account.id: expected",
+    ),
+    ("an id that is a fraction", b'{"event":"message_created","id":4.5}', "id: expected int"),
+    ("an id that is true", b'{"event":"message_created","id":true}', "id: expected int"),
+    (
+        "an id that nothing can hold",
+        b'{"event":"message_created","conversation":{"id":"9223372036854775808"}}',
+        "conversation.id: expected int <= 9223372036854775807",
+    ),
     (
         "an id that is a word",
         b'{"event":"conversation_created","id":"abc"}',
         "id: 'abc' is no id: a number, or a string of digits",
+    ),
+    (
+        "… of what is in it",
+        b'{"event":"message_created","conversation":{"id":"abc"}}',
+        "conversation.id: a number, or a string of digits, is expected",
     ),
     (
         "a time that is none",
@@ -486,8 +540,13 @@ BAD_LINES = [
     ),
     (
         "control characters in a value",
-        b'{"event":"conversation_created","id":"\\u001b[2J"}',
-        "id: '\\x1b[2J' is no id",
+        b'{"event":"message_created","conversation_id":1,"created_at":"\\u001b[2J"}',
+        "created_at: '\\x1b[2J' is no time",
+    ),
+    (
+        "an author whose id is a word",
+        b'{"event":"message_created","conversation_id":1,"sender":{"id":"\\u001b","type":"user"}}',
+        "sender.id: '\\x1b' is no id: a number, or a string of digits",
     ),
 ]
 
