@@ -444,9 +444,11 @@ class Replay:
         it.
         """
         id_, opening = event.conversation, None
-        conversation = Conversation() if id_ is None else account.conversations[id_]
-        if event.automation:
-            self._assumed.automation_events += 1
+        if id_ is None:
+            conversation = Conversation()
+            self._assumed.automation_events += event.automation
+        else:
+            conversation = account.conversations[id_]
         before = conversation.status
         if before == "pending" or event.previous_status == "pending" or event.name == HANDOFF:
             opening = self._open(event, account, conversation)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self, TypeAlias
 import msgspec
 from msgspec import Struct, field
 
-from notifycli.events.event import MESSAGE_CREATED, STATUS_EVENTS, UNSAID, Event, Unsaid
+from notifycli.events.event import STATUS_EVENTS, UNSAID, Event, Unsaid
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer
@@ -218,7 +218,7 @@ class Conversation(Struct, array_like=True, gc=False):
             self.status = event.status
         if event.blocked is not None:
             self.blocked = event.blocked
-        if event.team is not UNSAID and event.team != self.team:
+        if event.team != self.team and event.team is not UNSAID:
             self.team, self.notified_team = event.team, None
         listed, assignee, others = event.participants, event.assignee, False
         if listed is not None and listed != self.listed:
@@ -388,7 +388,7 @@ class Sign(Struct, array_like=True, gc=False):
 
 def sign_of(event: Event) -> Sign | None:
     """Give what an event of a name that is known says of who is there; it has its account."""
-    user = event.author if event.name == MESSAGE_CREATED else event.present
+    user = event.present if event.message is None else event.author
     if user is None and event.connected is None:
         return None
     return Sign(
