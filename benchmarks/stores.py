@@ -176,9 +176,7 @@ def _send_notices(store: Store, amount: int) -> object:
     settled: list[Settled] = []
     sent = -amount
     while True:
-        leased = store.outbox.turn(
-            "benchmark", settled, _AT_ONCE, EVERY_CHANNEL, 2, _LEASE, renew=False
-        )
+        leased = store.outbox.turn("benchmark", settled, _AT_ONCE, EVERY_CHANNEL, 2, _LEASE, ())
         if not leased:
             return sent
         settled = [Settled(notice.id, NoticeState.SENT, 2) for notice in leased]

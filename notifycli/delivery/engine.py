@@ -333,11 +333,13 @@ class Engine:
             # name nothing of it is renewed; that something was sent is recorded all the same.
             self._owner = uuid.uuid4().hex
             self._ready.clear()
-        renew = holds and self._held_until - now < LEASE * 3 // 4
+        # What it doesn't know to have is never renewed: the transaction that gave it seemed lost.
+        renew = []
+        if holds and self._held_until - now < LEASE * 3 // 4:
+            renew = [notice.id for notice in (*self._ready, *self._running.values())]
+        scope = self._open_scope(now)
         try:
-            leased = self._outbox.turn(
-                self._owner, self._settled, room, self._open_scope(now), now, until, renew=renew
-            )
+            leased = self._outbox.turn(self._owner, self._settled, room, scope, now, until, renew)
         except TryAgainError:
             # What was sent must get on record: whoever is writing will be done some time.
             self._busy += 1

@@ -232,14 +232,13 @@ class Outbox(Protocol):
         scope: Scope,
         now: int,
         lease_until: int,
-        *,
-        renew: bool,
+        renew: Collection[int],
     ) -> list[Leased]:
         """Record what has become of leased notices, and lease up to `room` that are due.
 
         A notice waits for every earlier one to the same user, of the same conversation, on the
-        same channel: until that is sent, dead or dropped. With `renew`, what the owner holds is
-        leased until then too.
+        same channel: until that is sent, dead or dropped. What the owner holds of
+        the notices in `renew` is leased until then too.
         """
         ...
 
@@ -444,17 +443,14 @@ class SQLOutbox:
         scope: Scope,
         now: int,
         lease_until: int,
-        *,
-        renew: bool,
+        renew: Collection[int],
     ) -> list[Leased]:
         with self._database.brief():
             self._settle(settled, owner, now)
-            if renew:
-                self._database.execute(
-                    "UPDATE notice AS n SET due_at = ? WHERE n.owner = ?"
-                    f" AND n.state = 'sending' AND {_OPEN}",
-                    (lease_until, owner),
-                )
+            self._database.executemany(
+                "UPDATE notice SET due_at = ? WHERE id = ? AND owner = ? AND state = 'sending'",
+                ((lease_until, id_, owner) for id_ in renew),
+            )
             return self._lease(owner, room, scope, now, lease_until) if room > 0 else []
 
     def _settle(self, settled: Sequence[Settled], owner: str, now: int) -> None:

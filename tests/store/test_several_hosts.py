@@ -271,7 +271,7 @@ def test_who_takes_over_tells_of_a_wait(
         hosts[1].resume(1, unpack_state(state))
         hosts[1].pass_to(time.time_ns() // 1_000)
         hosts[1].write()
-        (told,) = store.outbox.turn("a", [], 9, EVERY_CHANNEL, store.outbox.now(), 9, renew=False)
+        (told,) = store.outbox.turn("a", [], 9, EVERY_CHANNEL, store.outbox.now(), 9, ())
     assert (told.type, told.message_id, told.text) == ("conversation_waiting", 100, text)
 
 

@@ -5,6 +5,7 @@ The model knows no SQL: a list of notices, who holds which until when, and what 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,7 +118,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(owner=st.sampled_from(OWNERS), room=st.integers(0, 4), renew=st.booleans())
     def lease(self, owner: str, room: int, renew: bool) -> None:
-        self._turn(owner, [], room, renew=renew)
+        self._turn(owner, [], room, [*self.held[owner]] if renew else ())
 
     @rule(
         owner=st.sampled_from(OWNERS),
@@ -175,15 +176,16 @@ class Machine(RuleBasedStateMachine):
         assert self.outbox.next_due(EVERY_CHANNEL) is None
 
     def _turn(
-        self, owner: str, settled: list[Settled], room: int, *, renew: bool = False
+        self, owner: str, settled: list[Settled], room: int, renew: Collection[int] = ()
     ) -> list[Leased]:
         until = self.now + LEASE
         scope: Scope = EVERY_CHANNEL
-        leased = self.outbox.turn(owner, settled, room, scope, self.now, until, renew=renew)
+        leased = self.outbox.turn(owner, settled, room, scope, self.now, until, renew)
         for item in settled:
             self._settle(owner, item)
-        for notice in self.known.values():
-            if renew and notice.state is NoticeState.SENDING and notice.owner == owner:
+        for id_ in renew:
+            notice = self.known[id_]
+            if notice.state is NoticeState.SENDING and notice.owner == owner:
                 notice.due = until
         self._check_lease(leased, room)
         for notice_ in leased:
@@ -232,9 +234,9 @@ def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never(engine: En
     with engine.open() as store:
         entries = [entry(key, 7, Channel.EMAIL, None) for key in range(3)]
         store.outbox.write(entries, 1)
-        first, second, _ = store.outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, renew=False)
+        first, second, _ = store.outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, ())
         ends = [Settled(first.id, NoticeState.SENT, 5), Settled(second.id, NoticeState.DEAD, 5)]
-        store.outbox.turn("a", ends, 0, EVERY_CHANNEL, 5, 9, renew=False)
+        store.outbox.turn("a", ends, 0, EVERY_CHANNEL, 5, 9, ())
 
         store.outbox.forget(before=5)
         assert all(map(store.outbox.has, entries))
@@ -242,16 +244,25 @@ def test_what_was_sent_is_forgotten_in_the_end_and_what_is_open_never(engine: En
         assert [*map(store.outbox.has, entries)] == [False, True, True]
 
 
+def test_what_its_owner_was_given_and_does_not_know_of_is_given_anew(engine: Engine) -> None:
+    with engine.open() as store:
+        store.outbox.write([entry(key, 7, Channel.EMAIL, key) for key in range(2)], 1)
+        known, lost = store.outbox.turn("a", [], 2, EVERY_CHANNEL, 1, 9, ())
+        assert store.outbox.turn("a", [], 2, EVERY_CHANNEL, 8, 16, [known.id]) == []
+        given = store.outbox.turn("a", [], 2, EVERY_CHANNEL, 12, 20, [known.id])
+        assert [notice.id for notice in given] == [lost.id]
+
+
 def test_what_is_overtaken_is_dropped_and_says_why_unless_it_was_sent(engine: Engine) -> None:
     with engine.open() as store:
         outbox = store.outbox
         outbox.write([entry(key, 7, Channel.EMAIL, key) for key in range(4)], 1)
-        sent, failed, _ = outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, renew=False)
+        sent, failed, _ = outbox.turn("a", [], 3, EVERY_CHANNEL, 1, 9, ())
         both = [entry(4, 7, Channel.EMAIL, 4), entry(5, 7, Channel.EMAIL, 5)]
         done = outbox.write(both, 2, overtaken=[bytes([key]) for key in range(5)])
         assert done == (both, [Channel.EMAIL] * 5)
         ends = [Settled(sent.id, NoticeState.SENT, 3), Settled(failed.id, NoticeState.PENDING, 3)]
-        outbox.turn("a", ends, 0, EVERY_CHANNEL, 3, 9, renew=False)
+        outbox.turn("a", ends, 0, EVERY_CHANNEL, 3, 9, ())
 
         found = [(s, n.conversation_id, n.why) for s in NoticeState for n in outbox.in_state(s)]
         why = "overtaken: the customer waits no longer"
@@ -268,6 +279,6 @@ def test_types_that_are_left_out_of_a_scope_wait(engine: Engine) -> None:
         waiting = entry(1, 7, Channel.EMAIL, 42)._replace(type=NotificationType.WAITING)
         outbox.write([waiting, entry(2, 7, Channel.EMAIL, 43)], now)
         others = Scope(without=frozenset({NotificationType.WAITING, NotificationType.ESCALATION}))
-        leased = outbox.turn("a", [], 3, others, now, 9, renew=False)
+        leased = outbox.turn("a", [], 3, others, now, 9, ())
         assert [notice.conversation_id for notice in leased] == [43]
         assert (outbox.open_count(others), outbox.open_count(EVERY_CHANNEL)) == (1, 2)

@@ -28,10 +28,10 @@ def test_each_notice_is_sent_by_one_sender_and_in_the_order_of_its_conversation(
     def send(store: Store, owner: str) -> None:
         with store:
             while store.outbox.open_count(EVERY_CHANNEL):
-                leased = store.outbox.turn(owner, [], 4, EVERY_CHANNEL, 2, FAR, renew=False)
+                leased = store.outbox.turn(owner, [], 4, EVERY_CHANNEL, 2, FAR, ())
                 sent.extend(notice.message_id or 0 for notice in leased)
                 done = [Settled(notice.id, NoticeState.SENT, 2) for notice in leased]
-                store.outbox.turn(owner, done, 0, EVERY_CHANNEL, 2, FAR, renew=False)
+                store.outbox.turn(owner, done, 0, EVERY_CHANNEL, 2, FAR, ())
 
     # Each is opened in the thread that uses it: SQLite's driver insists.
     senders = [
@@ -51,7 +51,7 @@ def test_each_notice_is_sent_by_one_sender_and_in_the_order_of_its_conversation(
 
 def test_who_waited_for_its_turn_leaves_what_was_leased_meanwhile(engine: Engine) -> None:
     with engine.open() as store:
-        turn = partial(store.outbox.turn, scope=EVERY_CHANNEL, renew=False)
+        turn = partial(store.outbox.turn, scope=EVERY_CHANNEL, renew=())
         store.outbox.write([entry(1, 7, Channel.EMAIL, 1), entry(2, 7, Channel.EMAIL, 2)], 1)
         [first, second] = turn("quick", [], 2, now=20, lease_until=30)
         assert turn("waited", [], 2, now=19, lease_until=29) == []
