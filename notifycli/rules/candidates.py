@@ -136,15 +136,16 @@ class Finder:
         """`beyond` are those types which Chatwoot hasn't got that anybody has set."""
         self._directory = directory
         self._profile = profile
+        self._handovers = _BY_BOT if profile.handoff_told else ()
+        self._new_messages = _CHAT if profile.outgoing else ("incoming",)
         self._tells_teams = NotificationType.TEAM_ASSIGNMENT in beyond
-        self._any_participant = profile.participants and not profile.participants_are_members
 
     def candidates(
         self, event: Event, conversation: Conversation, opening: Opening | None
     ) -> list[Candidates]:
         """Return the types in their order, of an event that its conversation has taken over."""
         found: list[Candidates] = []
-        if opening in _BY_BOT and self._profile.handoff_told:
+        if opening in self._handovers:
             found.append(_CREATION)
         if event.name == MESSAGE_CREATED:
             self._message(event, conversation, found)
@@ -201,25 +202,25 @@ class Finder:
         assert message is not None  # noqa: S101 - every message_created has one
         if message.private or (message.content and message.type in _CHAT):
             self._mentions(event, message, conversation, found)
-        if self._is_new_message(message):
-            if self._profile.participating_first:
-                self._participating(conversation, found)
-                self._add_assignee(conversation, found)
-            else:
-                self._add_assignee(conversation, found)
-                self._participating(conversation, found)
-            if (
-                message.type == "incoming"
-                and conversation.assignee is None
-                and self._profile.unassigned
-            ):
-                found.append(_UNASSIGNED_MESSAGE)
+        if message.type in self._new_messages and (
+            not message.private or self._profile.private_notes
+        ):
+            self._new_message(message, conversation, found)
         found.append(_NEW_MESSAGE)
 
-    def _is_new_message(self, message: Message) -> bool:
-        if message.private and not self._profile.private_notes:
-            return False
-        return message.type == "incoming" or (message.type == "outgoing" and self._profile.outgoing)
+    def _new_message(
+        self, message: Message, conversation: Conversation, found: list[Candidates]
+    ) -> None:
+        assignee, profile = conversation.assignee, self._profile
+        first = profile.participating_first
+        if first:
+            self._participating(conversation.participants, conversation, found)
+        if assignee is not None:
+            found.append(Candidates(_ASSIGNED_MESSAGE, (assignee,)))
+        if not first and conversation.companions:
+            self._participating(conversation.companions, conversation, found)
+        if assignee is None and message.type == "incoming" and profile.unassigned:
+            found.append(_UNASSIGNED_MESSAGE)
 
     def _mentions(
         self, event: Event, message: Message, conversation: Conversation, found: list[Candidates]
@@ -252,15 +253,10 @@ class Finder:
             user, event.inbox, kept.team, kept.assignee, kept.participants
         )
 
-    def _add_assignee(self, conversation: Conversation, found: list[Candidates]) -> None:
-        if conversation.assignee is not None:
-            found.append(Candidates(_ASSIGNED_MESSAGE, (conversation.assignee,)))
-
-    def _participating(self, conversation: Conversation, found: list[Candidates]) -> None:
-        beside = not self._profile.participating_first
-        users = conversation.companions if beside else conversation.participants
-        if users and not self._any_participant:
-            users = self._those_in(users, conversation)
+    def _participating(
+        self, users: tuple[int, ...], conversation: Conversation, found: list[Candidates]
+    ) -> None:
+        users = self._those_in(users, conversation)
         if users:
             found.append(Candidates(_PARTICIPATING_MESSAGE, users))
 

@@ -164,9 +164,11 @@ class Choices:
         layer sets it on an added channel.
         """
         wanting = self._wanting[type_]
-        if wanting is None:
-            return users
-        return () if wanting.isdisjoint(users) else [user for user in users if user in wanting]
+        return users if wanting is None else [user for user in users if user in wanting]
+
+    def all_wanting(self, type_: NotificationType) -> frozenset[int] | None:
+        """Return all who may have a type switched on; `None` for everybody."""
+        return self._wanting[type_]
 
     def of(self, type_: NotificationType, user: int, inbox: int | None) -> Choice:
         """Return what a user wants to know of a type in an inbox."""
@@ -317,6 +319,8 @@ class Plan(Struct, eq=False):
     audience: Audience = _NO_AUDIENCE
     sound: bool = False
     """Whether it is of the sound of a type that has other channels as well."""
+    wanting: frozenset[int] | None = None
+    """Who may want it, of those who have a part in an event; `None` for everybody."""
     reason: Reason | None = None
     """Why it is kept from everybody, if it is."""
     told: dict[int, Choice] = field(default_factory=dict)
@@ -392,6 +396,7 @@ class Evaluator:
         self._places = directory.known_inboxes.union(inbox for _, inbox in read.inbox)
         """The inboxes of which anything is on record: all others are alike."""
         beyond = self.settings.beyond
+        self._has_more = bool(beyond or self.settings.sounds)
         self._finder = Finder(directory, profile, beyond)
         self.waits = None if beyond.isdisjoint(WAITING_TYPES) else Waits(read, beyond)
         """Of customers; kept only where anybody wants to know of them."""
@@ -404,9 +409,11 @@ class Evaluator:
         """By type, inbox and team; no more than plans."""
         self.full = False
         """Whether more plans are kept than are to be."""
-        self._one_by_one = {(type_, False): Plan(type_) for type_ in NotificationType}
-        for type_ in self._ladders.sounds if self.settings.sounds else ():
-            self._one_by_one[type_, True] = Plan(type_, sound=True)
+        self._one_by_one = {
+            type_: Plan(type_, wanting=self._choices.all_wanting(type_))
+            for type_ in NotificationType
+        }
+        self._sounding = {type_: Plan(type_, sound=True) for type_ in self._ladders.sounds}
 
     def trying(self, preferences: Preferences) -> Evaluator:
         """Return the evaluator of the same account with other preferences."""
@@ -414,13 +421,16 @@ class Evaluator:
 
     def decide_anew(self, cases: Iterable[Case]) -> Iterator[RecipientFields]:
         """Decide on one user's cases of an event, in their order; they stay as they are."""
-        notified: set[int] = set()
+        notified = _NOBODY
         for case in cases:
-            yield from self.decide(replace(case, notified=notified), case.user)
+            anew = replace(case, notified=notified)
+            yield from self.decide(anew, case.user)
+            notified = anew.notified
 
     def every_plan(self) -> Iterator[Plan]:
         """Return all plans, with all that was counted in them."""
         yield from self._one_by_one.values()
+        yield from self._sounding.values()
         yield from self.plans.values()
 
     def forget(self) -> None:
@@ -447,9 +457,15 @@ class Evaluator:
         self, event: Event, conversation: Conversation, opening: Opening | None
     ) -> list[Candidates]:
         """Return whom an event concerns, type by type."""
+        found = self._finder.candidates(event, conversation, opening)
+        return self._as_set(found, event, conversation) if self._has_more else found
+
+    def _as_set(
+        self, found: list[Candidates], event: Event, conversation: Conversation
+    ) -> list[Candidates]:
+        """Return the same with what Chatwoot hasn't got, which is for those who have set it."""
         if type(event) is Due:
             return self._due(event, conversation)
-        found = self._finder.candidates(event, conversation, opening)
         if self.settings.beyond:
             found = [self._who_has_set(one, event) for one in found]
         return [*found, *self._sounds(found, event)] if self.settings.sounds else found
@@ -492,27 +508,27 @@ class Evaluator:
         case = self.case(event, conversation, opening)
         judged: list[Judged] = []
         for one in found:
-            case.type, case.sound, users = one.type, one.sound, one.users
-            notified = frozenset(case.notified) if case.notified else _NOBODY
+            users, notified = one.users, case.notified
             if users is None:
-                plan = self._plan(case)
+                plan = self._plan(case, one.type)
                 apart = self._judge_audience(plan, case)
             else:
-                plan = self._one_by_one[one.type, one.sound]
+                plan = (self._sounding if one.sound else self._one_by_one)[one.type]
                 apart = self._judge_each(plan, case, users)
             judged.append(Judged(case, one, plan, notified, apart))
         return judged
 
     def _judge_each(self, plan: Plan, case: Case, users: Collection[int]) -> Mapping[int, Everyone]:
         """Decide for those of the users who may want it, who have a part in the event."""
-        named = plan.named
+        named, wanting = plan.named, plan.wanting
         for user in users:
             named[user] += 1
-        wanting = users if case.sound else self._choices.wanting(case.type, users)
-        return self._judge(plan, case, wanting) if wanting else _NONE
+        some = users if wanting is None else wanting.intersection(users)
+        return self._judge(plan, case, some) if some else _NONE
 
     def _judge(self, plan: Plan, case: Case, users: Iterable[int]) -> dict[int, Everyone]:
         """Decide for users one by one, and count it."""
+        case.type, case.sound = plan.type, plan.sound
         apart = {}
         for user in users:
             apart[user] = decided = self.decide(case, user)
@@ -525,22 +541,20 @@ class Evaluator:
         They have a part in the event, or its moment keeps it from them.
         """
         plan.times += 1
-        audience = plan.audience
         apart: Mapping[int, Everyone] = _NONE
         if case.event.conversation in self.settings.apart:
-            own = audience.members.intersection(self.settings.apart[case.event.conversation])
+            own = plan.audience.members.intersection(self.settings.apart[case.event.conversation])
             apart = self._judge(plan, case, own)
-        if plan.reason is None and audience.wanting:
-            people = self._people_apart(case)
-            if not audience.wanting.isdisjoint(people):
-                some = audience.wanting.intersection(people)
+        if plan.wanting:
+            some = plan.wanting.intersection(self._people_apart(case, plan.type))
+            if some:
                 apart = {**apart, **self._judge(plan, case, some.difference(apart))}
             hindered = self._hindered(plan, case.event.at) if plan.told else ()
             if hindered:
                 alone = [user for user in hindered if user not in apart]
                 apart = {**apart, **self._judge_moment(plan, case, alone)}
-        if audience.restricted:
-            concerned = [user for user in audience.restricted if self._is_concerned(case, user)]
+        if plan.audience.restricted:
+            concerned = self._concerned_roles(plan, case)
             for user in concerned:
                 plan.named[user] += 1
             apart = {**apart, **self._judge(plan, case, concerned)}
@@ -548,7 +562,7 @@ class Evaluator:
 
     def _judge_moment(self, plan: Plan, case: Case, users: Iterable[int]) -> dict[int, Everyone]:
         """Decide for users whom nothing but the moment of an event keeps it from, and count it."""
-        found = {}
+        case.type, found = plan.type, {}
         for user in users:
             choice = plan.told[user]
             case.user, case.settings = user, choice.settings
@@ -556,84 +570,75 @@ class Evaluator:
             plan.apart[decided] += 1
         return found
 
-    def _people_apart(self, case: Case) -> Collection[int | None]:
+    def _people_apart(self, case: Case, type_: NotificationType) -> Collection[int | None]:
         """Return who has a part in an event that an audience is told of: more decides on them."""
         event = case.event
-        if case.type is _AUDIO:
+        if type_ is _AUDIO:
             by = event.sender if self.profile.audio_by_number else None
             return event.author, by, case.conversation.assignee
-        if case.type is _CREATION:
-            return ()
-        return (event.author, *case.notified) if case.notified else (event.author,)
+        return () if type_ is _CREATION else (event.author, *case.notified)
 
     def _hindered(self, plan: Plan, at: int | None) -> Collection[int]:
         """Return who would be told, if an event's moment did not keep it from them."""
-        quiet: Collection[int] = ()
-        if plan.quiet and at is not None:
-            quiet = [user for hours, users in plan.quiet if hours.hold(at) for user in users]
+        presence = self._presence
         there: Collection[int] = ()
         if plan.type is _AUDIO:
-            visible = self._presence.visible
-            there = visible.intersection(plan.told) if visible else ()
+            there = plan.told.keys() & presence.visible
         elif plan.type in NEW_MESSAGE_TYPES and at is not None:
             there = [
                 user
                 for user, choice in plan.told.items()
-                if self._presence.active(
+                if presence.active(
                     user, at, choice.settings.inactive_after.value, choice.settings.connected_for
                 )
             ]
-        if plan.withheld:
-            quiet = {*quiet, *plan.withheld.intersection(self._presence.unavailable)}
-        return {*quiet, *there} if quiet else there
+        if not plan.quiet and not plan.withheld:
+            return there
+        asleep = [users for clock, users in plan.quiet if at is not None and clock.hold(at)]
+        return {*there, *chain(*asleep), *plan.withheld.intersection(presence.unavailable)}
 
-    def _is_concerned(self, case: Case, user: int) -> bool:
-        """Whether one with a custom role is among those whom a message's sound concerns."""
-        if case.type is not _AUDIO:
-            return True
+    def _concerned_roles(self, plan: Plan, case: Case) -> list[int]:
+        """Return those with a custom role whom the plan's type concerns here."""
+        roles = plan.audience.restricted
+        if plan.type is not _AUDIO:
+            return [*roles]
         if not self.profile.is_chatwoot:
-            return case.can_see(user)
-        allowed = self.directory.restricted[user]
-        return any(one.startswith("conversation_") for one in allowed)
+            return [user for user in roles if case.can_see(user)]
+        allowed = self.directory.restricted
+        return [u for u in roles if any(one.startswith("conversation_") for one in allowed[u])]
 
     def concerns(self, case: Case, one: Candidates, user: int) -> tuple[bool, bool]:
         """Return whether a type concerns a user, and whether it concerns anybody else.
 
         Of an audience, a custom role may ask for more.
         """
-        if one.users is not None:
-            own = user in one.users
-            return own, len(one.users) > own
-        case.type = one.type
-        audience = self._plan(case).audience
-        own = user in audience.members
-        if not audience.restricted:
-            return own, len(audience.users) > own
-        concerned = {other for other in audience.restricted if self._is_concerned(case, other)}
-        return own or user in concerned, len(audience.users) + len(concerned - {user}) > own
+        users = one.users
+        if users is None:
+            plan = self._plan(case, one.type)
+            members, concerned = plan.audience.members, self._concerned_roles(plan, case)
+            own = user in members or user in concerned
+            return own, len(members) + len(concerned) > own
+        own = user in users
+        return own, len(users) > own
 
     def hindered(self, case: Case, one: Candidates) -> Collection[int]:
         """Return those who want it whom an event's moment may keep a type from."""
         if one.users is not None:
             return self._choices.wanting(one.type, one.users)
-        case.type = one.type
-        plan = self._plan(case)
+        plan = self._plan(case, one.type)
         apart = self.settings.apart.get(case.event.conversation or 0, ())
-        allowed = (user for user in plan.audience.restricted if self._is_concerned(case, user))
         return {
             *self._hindered(plan, case.event.at),
             *plan.audience.members.intersection(apart),
-            *allowed,
+            *self._concerned_roles(plan, case),
         }
 
     def concerned(self, case: Case, one: Candidates) -> list[int]:
         """Return the users on record whom a type concerns, in their order."""
         if one.users is not None:
             return [user for user in one.users if user in self.directory.users]
-        case.type = one.type
-        audience = self._plan(case).audience
-        allowed = (user for user in audience.restricted if self._is_concerned(case, user))
-        return sorted({*audience.users, *allowed})
+        plan = self._plan(case, one.type)
+        return sorted({*plan.audience.users, *self._concerned_roles(plan, case)})
 
     def decide(self, case: Case, user: int) -> Everyone:
         """Decide for one user, on each channel of the case's type."""
@@ -694,26 +699,25 @@ class Evaluator:
         else:
             notified = any(recipient.reason is Reason.ENABLED for recipient in decided)
         if notified:
-            case.notified.add(case.user)
+            case.notified = case.notified.union((case.user,))
 
-    def _plan(self, case: Case) -> Plan:
+    def _plan(self, case: Case, type_: NotificationType) -> Plan:
         """Return the plan of an audience: for everybody the same is decided by the conversation."""
-        type_, kept = case.type, case.conversation
-        team, sounding = None, None
+        kept, inbox, team, sounding = case.conversation, case.event.inbox, None, None
         if type_ is _AUDIO:
             team, sounding = kept.team, (not not_audible(case), kept.assignee is None)
         pending = kept.status == "pending"
-        state = type_, pending, kept.blocked, case.handover_told, sounding, case.event.inbox, team
+        state = type_, pending, kept.blocked, case.handover_told, sounding, inbox, team
         plan = self.plan_by_state.get(state)
         if plan is None:
             if len(self.plan_by_state) >= PLANS_KEPT:
                 self.plan_by_state.clear()
-            plan = self.plan_by_state[state] = self._plan_of_place(case, team)
+            plan = self.plan_by_state[state] = self._plan_of_place(case, type_, team)
         return plan
 
-    def _plan_of_place(self, case: Case, team: int | None) -> Plan:
+    def _plan_of_place(self, case: Case, type_: NotificationType, team: int | None) -> Plan:
         """Return the same: inboxes without anything on record share one, as do teams of no more."""
-        type_, inbox = case.type, case.event.inbox
+        inbox = case.event.inbox
         users = self._finder.audience(type_, inbox, team)
         if team is not None and users is self.directory.viewers(inbox):
             team = None
@@ -759,6 +763,7 @@ class Evaluator:
         """Make a plan; `sounds` is the set of conversations that sound which these are of."""
         plan = Plan(type_, inbox, audience, reason=reason)
         if reason is None:
+            plan.wanting = audience.wanting
             told = [c for c in audience.choices if not sounds or sounds in c.settings.audio.value]
             plan.told = {choice.user: choice for choice in told}
             plan.decided = tuple(chain.from_iterable(choice.decided for choice in told))
@@ -789,9 +794,9 @@ class Evaluator:
         It holds until the next event.
         """
         one, plan = judged.candidates, judged.plan
-        case = replace(judged.case, type=one.type, sound=one.sound, notified=set(judged.notified))
+        case = replace(judged.case, type=one.type, sound=one.sound, notified=judged.notified)
         if one.users is None:
-            apart = self._people_apart(case) if plan.reason is None else ()
+            apart = self._people_apart(case, one.type) if plan.reason is None else ()
             members = plan.audience.members.intersection(apart)
             users: Iterable[int] = sorted(members.difference(plan.audience.wanting, judged.apart))
         else:

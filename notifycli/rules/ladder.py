@@ -11,7 +11,7 @@ from enum import Enum
 from functools import cache
 from typing import NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from notifycli.events.event import Event
 from notifycli.rules.decision import Reason
@@ -56,7 +56,7 @@ class Case(Struct, gc=False):
     """Whether the hand-over that the event shows had been told before it."""
     notified_team: int | None
     """Which team had been told before the event of being given it."""
-    notified: set[int] = field(default_factory=set)
+    notified: frozenset[int] = frozenset()
     """Who has been notified of this message already."""
     type: NotificationType = NotificationType.NEW_MESSAGE
     sound: bool = False

@@ -356,10 +356,7 @@ class Replay:
                 users, others = [user] * own, others or other
             case.type, case.sound = one.type, one.sound
             for each in users:
-                asked, fields = (
-                    replace(case, notified=set(case.notified)),
-                    fields or event_fields(event),
-                )
+                asked, fields = replace(case), fields or event_fields(event)
                 decided = evaluator.decide(case, each)
                 asked.user, asked.settings = each, evaluator.settings.in_event(each, event)
                 for recipient in decided:
