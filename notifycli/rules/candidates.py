@@ -138,6 +138,8 @@ class Finder:
         self._profile = profile
         self._handovers = _BY_BOT if profile.handoff_told else ()
         self._new_messages = _CHAT if profile.outgoing else ("incoming",)
+        self._notes_are_new = profile.private_notes
+        self._participating_first = profile.participating_first
         self._tells_teams = NotificationType.TEAM_ASSIGNMENT in beyond
 
     def candidates(
@@ -202,25 +204,17 @@ class Finder:
         assert message is not None  # noqa: S101 - every message_created has one
         if message.private or (message.content and message.type in _CHAT):
             self._mentions(event, message, conversation, found)
-        if message.type in self._new_messages and (
-            not message.private or self._profile.private_notes
-        ):
-            self._new_message(message, conversation, found)
+        if message.type in self._new_messages and (not message.private or self._notes_are_new):
+            assignee, first = conversation.assignee, self._participating_first
+            if first:
+                self._participating(conversation.participants, conversation, found)
+            if assignee is not None:
+                found.append(Candidates(_ASSIGNED_MESSAGE, (assignee,)))
+            if conversation.companions and not first:
+                self._participating(conversation.companions, conversation, found)
+            if assignee is None and message.type == "incoming" and self._profile.unassigned:
+                found.append(_UNASSIGNED_MESSAGE)
         found.append(_NEW_MESSAGE)
-
-    def _new_message(
-        self, message: Message, conversation: Conversation, found: list[Candidates]
-    ) -> None:
-        assignee, profile = conversation.assignee, self._profile
-        first = profile.participating_first
-        if first:
-            self._participating(conversation.participants, conversation, found)
-        if assignee is not None:
-            found.append(Candidates(_ASSIGNED_MESSAGE, (assignee,)))
-        if not first and conversation.companions:
-            self._participating(conversation.companions, conversation, found)
-        if assignee is None and message.type == "incoming" and profile.unassigned:
-            found.append(_UNASSIGNED_MESSAGE)
 
     def _mentions(
         self, event: Event, message: Message, conversation: Conversation, found: list[Candidates]

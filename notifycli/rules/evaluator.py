@@ -703,11 +703,12 @@ class Evaluator:
 
     def _plan(self, case: Case, type_: NotificationType) -> Plan:
         """Return the plan of an audience: for everybody the same is decided by the conversation."""
-        kept, inbox, team, sounding = case.conversation, case.event.inbox, None, None
+        kept, inbox = case.conversation, case.event.inbox
+        team = nobodys = None
         if type_ is _AUDIO:
-            team, sounding = kept.team, (not not_audible(case), kept.assignee is None)
+            team, nobodys = kept.team, None if not_audible(case) else kept.assignee is None
         pending = kept.status == "pending"
-        state = type_, pending, kept.blocked, case.handover_told, sounding, inbox, team
+        state = type_, inbox, team, nobodys, pending, kept.blocked, case.handover_told
         plan = self.plan_by_state.get(state)
         if plan is None:
             if len(self.plan_by_state) >= PLANS_KEPT:

@@ -463,10 +463,10 @@ class Presence(Struct, array_like=True):
         """
         if at is None:
             return False
-        said, seen = self._connected_at, self._seen.get(user)
-        if user in self._connected and said is not None and abs(at - said) < connected_for:
+        seen, said = self._seen.get(user), self._connected_at
+        if seen is not None and abs(at - seen) < inactive_after:
             return True
-        return seen is not None and abs(at - seen) < inactive_after
+        return said is not None and user in self._connected and abs(at - said) < connected_for
 
     def window(self, user: int) -> Window:
         """Give what is known of the user's window."""
