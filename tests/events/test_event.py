@@ -268,6 +268,7 @@ BODIES = [
             conversation=conversation(id=42.0, inbox_id="3.0"),
             inbox=None,
             message_type=0.0,
+            private=0,
             sender={"id": 6.0, "blocked": False},
         ),
         event("message_created", **BY_MIA, message=LATE),
