@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from notifycli.events.event import CREATED, MESSAGE_CREATED, SLA_EVENTS, Due, Event, Message
+from notifycli.events.event import CREATED, SLA_EVENTS, Due, Event, Message
 from notifycli.rules.directory import Directory
 from notifycli.rules.notifications import NotificationType
 from notifycli.rules.profile import Profile
@@ -149,8 +149,8 @@ class Finder:
         found: list[Candidates] = []
         if opening in self._handovers:
             found.append(_CREATION)
-        if event.name == MESSAGE_CREATED:
-            self._message(event, conversation, found)
+        if event.message is not None:
+            self._message(event, event.message, conversation, found)
         elif event.name == CREATED:
             found.append(_CREATION)
             if self._profile.assignment_at_creation:
@@ -199,9 +199,9 @@ class Finder:
             return Candidates(type_, (conversation.assignee,))
         return Candidates(type_, directory.recipients(due.inbox))
 
-    def _message(self, event: Event, conversation: Conversation, found: list[Candidates]) -> None:
-        message = event.message
-        assert message is not None  # noqa: S101 - every message_created has one
+    def _message(
+        self, event: Event, message: Message, conversation: Conversation, found: list[Candidates]
+    ) -> None:
         if message.private or (message.content and message.type in _CHAT):
             self._mentions(event, message, conversation, found)
         if message.type in self._new_messages and (not message.private or self._notes_are_new):

@@ -396,8 +396,10 @@ class Evaluator:
         self._places = directory.known_inboxes.union(inbox for _, inbox in read.inbox)
         """The inboxes of which anything is on record: all others are alike."""
         beyond = self.settings.beyond
-        self._has_more = bool(beyond or self.settings.sounds)
         self._finder = Finder(directory, profile, beyond)
+        more = beyond or self.settings.sounds
+        self.candidates = self._candidates_that_set if more else self._finder.candidates
+        """Returns whom an event concerns, type by type."""
         self.waits = None if beyond.isdisjoint(WAITING_TYPES) else Waits(read, beyond)
         """Of customers; kept only where anybody wants to know of them."""
         self.plans: dict[tuple[object, ...], Plan] = {}
@@ -453,19 +455,13 @@ class Evaluator:
             conversation.notified_team,
         )
 
-    def candidates(
+    def _candidates_that_set(
         self, event: Event, conversation: Conversation, opening: Opening | None
     ) -> list[Candidates]:
-        """Return whom an event concerns, type by type."""
-        found = self._finder.candidates(event, conversation, opening)
-        return self._as_set(found, event, conversation) if self._has_more else found
-
-    def _as_set(
-        self, found: list[Candidates], event: Event, conversation: Conversation
-    ) -> list[Candidates]:
-        """Return the same with what Chatwoot hasn't got, which is for those who have set it."""
+        """Return the same where anybody has set what Chatwoot hasn't got: it is for these alone."""
         if type(event) is Due:
             return self._due(event, conversation)
+        found = self._finder.candidates(event, conversation, opening)
         if self.settings.beyond:
             found = [self._who_has_set(one, event) for one in found]
         return [*found, *self._sounds(found, event)] if self.settings.sounds else found
