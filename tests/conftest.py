@@ -16,6 +16,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
@@ -96,7 +97,7 @@ _EMPTY: list[bytes] = []
 
 
 @pytest.fixture(autouse=True)
-def _quick_stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _quick_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a new store of this process be a copy of one, and wait for no disk: most of its time.
 
     What a killed process wrote is there all the same; only a machine without power would lose it.
@@ -106,11 +107,11 @@ def _quick_stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def copy_empty(path: Path) -> None:
         create(path)
         if not _EMPTY:
-            made = tmp_path / "empty.db"
-            with monkeypatch.context() as patch:
+            with monkeypatch.context() as patch, tempfile.TemporaryDirectory() as place:
                 patch.setattr(sqlite, "_create_private", create)
+                made = Path(place) / "empty.db"
                 open_store(made).__exit__()
-            _EMPTY.append(made.read_bytes())
+                _EMPTY.append(made.read_bytes())
         if not path.stat().st_size:
             path.write_bytes(_EMPTY[0])
 

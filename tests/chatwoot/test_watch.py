@@ -108,7 +108,10 @@ class Watching:
         return [json.loads(line) for line in path.read_bytes().splitlines()]
 
     def until_told(self, text: str, times: int = 1) -> None:
-        until(lambda: self.told.count(text) >= times, f"{text!r} in: {self.told}")
+        try:
+            until(lambda: self.told.count(text) >= times, repr(text))
+        except AssertionError as error:
+            raise AssertionError(f"{error} in: {self.told}") from None
 
     def stop(self) -> int:
         self._process.send_signal(signal.SIGINT)

@@ -354,12 +354,13 @@ class TestPlugIn:
         assert refused.stderr == "error: this is no address on pager: … is no path\n"
         add(desk, "pager", str(beeps))
         desk.ok("channel", "test", "pager", *JANE)
-        dry = desk.ok("deliver", "--dry-run", "-", stdin=message())
+        hello = message()
+        dry = desk.ok("deliver", "--dry-run", "-", stdin=hello)
         assert [(r["channel"], r["deliverable"]) for r in dry.records] == [("pager", True)]
-        desk.ok("deliver", "-", stdin=message())
+        desk.ok("deliver", "-", stdin=hello)
         (why,) = [
             one
-            for one in desk.ok("why", *JANE, "-", stdin=message()).records
+            for one in desk.ok("why", *JANE, "-", stdin=hello).records
             if one["channel"] == "pager"
         ]
         assert (why["key"], why["delivery"]) == (f"pager.{why['type']}", "sent")
