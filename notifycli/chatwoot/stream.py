@@ -11,6 +11,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -88,19 +89,14 @@ async def messages(
     async with aiohttp.ClientSession(trust_env=address.base.startswith("https:")) as session:
         while not stop.is_set():
             try:
-                async with session.ws_connect(
-                    f"{address.base}/cable",
-                    protocols=("actioncable-v1-json",),
-                    headers={"Origin": address.base},
-                    max_msg_size=_LARGEST_FRAME,
-                ) as socket:
+                async with _connected(session, address) as socket:
                     async for item in _listen(socket, address, stop, presence):
                         if item is State.CONNECTED:
                             pause = _FIRST_PAUSE
                         yield item
                 why = "the server closed the connection"
             except TimeoutError:
-                why = f"nothing was heard for {_SILENT_SECONDS:g} s"
+                why = f"no answer for {_SILENT_SECONDS:g} s"
             except (aiohttp.ClientError, OSError) as error:
                 why = _in_words(error)
             if not stop.is_set():
@@ -110,18 +106,39 @@ async def messages(
                 pause = min(2 * pause, _LONGEST_PAUSE)
 
 
+@asynccontextmanager
+async def _connected(
+    session: aiohttp.ClientSession, address: Address
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async with asyncio.timeout(_SILENT_SECONDS):
+        socket = await session.ws_connect(
+            f"{address.base}/cable",
+            protocols=("actioncable-v1-json",),
+            headers={"Origin": address.base},
+            max_msg_size=_LARGEST_FRAME,
+        )
+    try:
+        yield socket
+    finally:
+        await socket.close()
+
+
 async def _listen(
     socket: aiohttp.ClientWebSocketResponse,
     address: Address,
     stop: asyncio.Event,
     presence: float,
 ) -> AsyncIterator[bytes | State]:
-    """Return what one connection gives. Raises `TimeoutError` where it has fallen silent."""
+    """Return what one connection gives.
+
+    Raises `TimeoutError` where it has fallen silent, or says anything but that it is subscribed.
+    """
     await _send(socket, address, "subscribe")
     beat = asyncio.create_task(_say_present(socket, address, presence))
     ending = asyncio.create_task(stop.wait())
+    patience: float | None = asyncio.get_running_loop().time() + _SILENT_SECONDS
     try:
-        while True:
+        while patience is None or asyncio.get_running_loop().time() < patience:
             coming = asyncio.ensure_future(socket.receive())
             done, _ = await asyncio.wait(
                 {coming, ending}, timeout=_SILENT_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -136,7 +153,9 @@ async def _listen(
                 return
             item = _read(frame.data)
             if item is not None:
+                patience = None
                 yield item
+        raise TimeoutError
     finally:
         for task in (beat, ending):
             task.cancel()

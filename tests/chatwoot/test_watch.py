@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -10,14 +11,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from aiohttp import WSMsgType, web
 
+from notifycli.chatwoot import stream
+from notifycli.secrets.token_format import Secret
 from tests.chatwoot.past import PastChatwoot, Talk
 from tests.chatwoot.recorded import ROOT, serving
 from tests.conftest import Notifycli, needs_package
@@ -198,3 +202,54 @@ def test_a_refused_subscription_ends_it(desk: Notifycli, chatwoot: PastChatwoot)
     with watching(desk.folder) as watch:
         watch.until_told("error: Chatwoot refuses the subscription to its live socket")
         assert watch.wait() == 77
+
+
+async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+
+
+async def _only_ping(request: web.Request) -> web.WebSocketResponse:
+    response = web.WebSocketResponse(protocols=("actioncable-v1-json",))
+    await response.prepare(request)
+    while True:
+        await response.send_str('{"type":"ping","message":1}')
+        with suppress(TimeoutError):
+            if (await response.receive(timeout=0.02)).type is not WSMsgType.TEXT:
+                return response
+
+
+@asynccontextmanager
+async def _silent(stack: AsyncExitStack, *, pings: bool) -> AsyncIterator[int]:
+    """No Action Cable does so: a server that takes connections, and answers no subscription."""
+    if pings:
+        application = web.Application()
+        application.router.add_get("/cable", _only_ping)
+        runner = web.AppRunner(application, shutdown_timeout=0)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield int(runner.addresses[0][1])
+    else:
+        server = await asyncio.start_server(_say_nothing, "127.0.0.1", 0)
+        stack.callback(server.close)
+        yield int(server.sockets[0].getsockname()[1])
+
+
+@pytest.mark.parametrize("pings", [False, True], ids=["nothing", "but pings"])
+def test_a_server_that_answers_no_subscription_is_said_to(
+    monkeypatch: pytest.MonkeyPatch, pings: bool
+) -> None:
+    monkeypatch.setattr(stream, "_SILENT_SECONDS", 0.2)
+
+    async def lost() -> list[object]:
+        async with AsyncExitStack() as stack, _silent(stack, pings=pings) as port:
+            stop = asyncio.Event()
+            address = stream.Address(f"http://127.0.0.1:{port}", 1, 1, Secret(PUBSUB))
+            told: list[object] = []
+            async for one in stream.messages(address, stop):
+                told.append(one.why if isinstance(one, stream.Lost) else one)
+                stop.set()
+            return told
+
+    assert asyncio.run(asyncio.wait_for(lost(), _WAIT)) == ["no answer for 0.2 s"]
