@@ -242,10 +242,10 @@ def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     """Spell out our own signs, take accents off letters, and put `?` for the rest."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    if error.encoding == "utf-8":  # It lacks but halves of pairs, as which names have odd bytes.
+        return "\N{REPLACEMENT CHARACTER}".encode() * (error.end - error.start), error.end
     import unicodedata  # noqa: PLC0415 - few terminals need it
 
-    if error.encoding.startswith("utf"):  # which lacks but halves of pairs, such as a name's bytes
-        return "\N{REPLACEMENT CHARACTER}".encode() * (error.end - error.start), error.end
     spelt = []
     for char in error.object[error.start : error.end]:
         bare = unicodedata.normalize("NFKD", char)[:1]
