@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
@@ -89,7 +91,7 @@ async def messages(
     async with aiohttp.ClientSession(trust_env=address.base.startswith("https:")) as session:
         while not stop.is_set():
             try:
-                async with _connected(session, address) as socket:
+                async with _connect(session, address) as socket:
                     async for item in _listen(socket, address, stop, presence):
                         if item is State.CONNECTED:
                             pause = _FIRST_PAUSE
@@ -107,7 +109,7 @@ async def messages(
 
 
 @asynccontextmanager
-async def _connected(
+async def _connect(
     session: aiohttp.ClientSession, address: Address
 ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
     async with asyncio.timeout(_SILENT_SECONDS):
@@ -131,14 +133,14 @@ async def _listen(
 ) -> AsyncIterator[bytes | State]:
     """Return what one connection gives.
 
-    Raises `TimeoutError` where it has fallen silent, or says anything but that it is subscribed.
+    Raises `TimeoutError` where it has fallen silent, or never says that it is subscribed.
     """
     await _send(socket, address, "subscribe")
     beat = asyncio.create_task(_say_present(socket, address, presence))
     ending = asyncio.create_task(stop.wait())
-    patience: float | None = asyncio.get_running_loop().time() + _SILENT_SECONDS
+    until = time.monotonic() + _SILENT_SECONDS
     try:
-        while patience is None or asyncio.get_running_loop().time() < patience:
+        while time.monotonic() < until:
             coming = asyncio.ensure_future(socket.receive())
             done, _ = await asyncio.wait(
                 {coming, ending}, timeout=_SILENT_SECONDS, return_when=asyncio.FIRST_COMPLETED
@@ -153,7 +155,7 @@ async def _listen(
                 return
             item = _read(frame.data)
             if item is not None:
-                patience = None
+                until = math.inf
                 yield item
         raise TimeoutError
     finally:
