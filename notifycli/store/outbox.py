@@ -237,8 +237,8 @@ class Outbox(Protocol):
         """Record what has become of leased notices, and lease up to `room` that are due.
 
         A notice waits for every earlier one to the same user, of the same conversation, on the
-        same channel: until that is sent, dead or dropped. What the owner holds of
-        the notices in `renew` is leased until then too.
+        same channel: until that is sent, dead or dropped. What the owner holds of the notices in
+        `renew` is leased until then too.
         """
         ...
 
