@@ -35,7 +35,6 @@ T = TypeVar("T")
 _MOST_READERS = 8
 _DEEPEST = 8
 _PART = 1 << 21
-_BUFFER = 1 << 20
 _BETWEEN_VALUES = b" \t\r\n,\x1e[]"
 _PIECE = re.compile(
     rb"""
@@ -303,7 +302,7 @@ def _read_part_of(what: Stretch | Packed | bytes | list[Record]) -> Part:
 
         return Part(decode_block(what.block), Scanned(size=what.size))
     if isinstance(what, Stretch):
-        with open(what.name, "rb", _BUFFER) as file:  # noqa: PTH123 - as everything here
+        with open(what.name, "rb", BLOCK) as file:  # noqa: PTH123 - as everything here
             return read_part(file, what.begin, what.end)
     part = Part([], Scanned(faults=[]))
     for place, number, text in what:
