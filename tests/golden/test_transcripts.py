@@ -20,6 +20,8 @@ from pathlib import Path
 import pytest
 
 from notifycli.cli.command import FORMATS
+from notifycli.cli.times import day_of, now
+from notifycli.events.timestamps import SECOND
 from tests.conftest import Notifycli, Vault
 
 _HERE = Path(__file__).parent
@@ -79,6 +81,8 @@ def _mask(text: str, notifycli: Notifycli) -> str:
     """Put signs in the place of what every run has of its own."""
     for folder, sign in (notifycli.folder.parent, "DESK"), (_EXAMPLES.parent, "CHECKOUT"):
         text = text.replace(str(folder), sign)
+    for day in day_of(now() - 300 * SECOND), day_of(now()):
+        text = text.replace(day, "TODAY")
     text = _SECRET.sub(lambda secret: "*" * len(secret[0]), text)
     return _TIME.sub(_mask_now, text)
 
