@@ -29,6 +29,8 @@ _EXAMPLES = _HERE.parents[1] / "examples"
 _PROMPT = "$ notifycli "
 _LONG, _BEGINNING = 12, 3
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?")
+_YEARS = re.compile(r"in \d\d years")
+"""Until a day in 2099: there are fewer next year."""
 _SECRET = re.compile(r"nct_\w{20,}|\b[\w-]{87}\b|…\w{4}\b")
 """A token, the public half of a key for Web Push, the end of a masked token."""
 
@@ -83,6 +85,7 @@ def _mask(text: str, notifycli: Notifycli) -> str:
         text = text.replace(str(folder), sign)
     for day in day_of(now() - 300 * SECOND), day_of(now()):
         text = text.replace(day, "TODAY")
+    text = _YEARS.sub("in 99 years", text)
     text = _SECRET.sub(lambda secret: "*" * len(secret[0]), text)
     return _TIME.sub(_mask_now, text)
 
