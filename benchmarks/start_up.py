@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import compileall
 import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-import notifycli
 from benchmarks.frame import NOTIFYCLI, Done, Race, Way, WrongError, process
 from notifycli.cli.main import VARIABLE
 from notifycli.rules.directory import User
@@ -42,8 +40,6 @@ def races(folder: Path, small: bool) -> Iterator[Race]:  # noqa: ARG001 - as sma
     with open_store(store) as opened, opened.change(1, "benchmark", "benchmark") as change:
         change.put_users([User(7, "jane@example.com"), *agents])
     (folder / "two_commands.py").write_text(_TWO_COMMANDS)
-    # As pip does when it installs the program.
-    compileall.compile_dir(Path(notifycli.__file__).parent, quiet=2)
     own = {"NOTIFYCLI_DB": str(store)}
     yield _race(
         "prefs get KEY",
