@@ -257,9 +257,9 @@ def _path(layer: Layer, user: str, scope: int) -> tuple[str, ...]:
 COLUMNS = ("account", "layer", "user", "inbox", "key", "value")
 CONVERSATION = "conversation"
 """The column that a document has where it speaks of conversations."""
-_KNOWN = (*COLUMNS, CONVERSATION)
-_LAYER, _INBOX, _KEY, _VALUE = (COLUMNS.index(name) for name in ("layer", "inbox", "key", "value"))
 _NEEDED = ("key", "value")
+_PLACES = (*COLUMNS[: -len(_NEEDED)], CONVERSATION)
+_KNOWN = (*COLUMNS, CONVERSATION)
 _DELIMITERS = ",;\t"
 _SEPARATOR = re.compile(r'"?sep=([,;\t])"?[,;]*\s*$', re.IGNORECASE)
 """The line by which Excel is told, and tells, what stands between fields."""
@@ -296,13 +296,11 @@ class CsvDocument:
     def rows(self, checker: Checker) -> Iterator[Row]:
         """Return what is right; what is wrong goes to the checker. Raises `DataError`."""
         text = io.TextIOWrapper(self._file, self._encoding, newline="")
-        line = 1
+        reader: _CsvReader = csv.reader(())
         try:
             delimiter, columns = self._head(text)
             reader = csv.reader(text, strict=True, delimiter=delimiter)
-            for row in self._check_rows(reader, columns, checker):
-                yield row
-                line = row[-1]
+            yield from self._check_rows(reader, columns, checker)
         except csv.Error as error:
             raise DataError(
                 f"{self._name}:{self._skipped + reader.line_num}: {error}",
@@ -310,7 +308,8 @@ class CsvDocument:
             ) from None
         except UnicodeDecodeError:
             wrong = "UTF-8" if self._encoding == "utf-8-sig" else "UTF-16"
-            place = self._undecodable() if wrong == "UTF-8" else line
+            read = max(self._skipped + reader.line_num, 1)
+            place = self._undecodable() if wrong == "UTF-8" else read
             raise DataError(f"{self._name}:{place}: no {wrong}", "save it as UTF-8") from None
         finally:
             # Else the file would be closed with the text that is read from it.
@@ -339,40 +338,38 @@ class CsvDocument:
         self, reader: _CsvReader, columns: Sequence[str], checker: Checker
     ) -> Iterator[Row]:
         # A column that is left out is empty: it is read from behind the last one.
-        names = _KNOWN if CONVERSATION in columns else COLUMNS
+        names = (*_PLACES, *_NEEDED) if CONVERSATION in columns else COLUMNS
         pick = itemgetter(*(columns.index(c) if c in columns else len(columns) for c in names))
         width, in_order = len(columns), tuple(columns) == COLUMNS
+        padded = self._padded if self._padded > width else None
         no_layer = "layer" not in columns
         of: Sequence[str] = ()
         target: StoredPlace | None = None
         known = checker.known_pairs
         for fields in reader:
-            row = _strip_padding(fields, width) if len(fields) == self._padded else fields
+            row = _strip_padding(fields, width) if len(fields) == padded else fields
             number = self._skipped + reader.line_num
-            if len(row) != width or not any(row):
-                if row and any(row):
+            if len(row) != width:
+                if any(row):
                     fault = f"has {len(row)} fields, and the first line has {width} columns"
                     checker.fault(self.place(number), fault)
                 continue
-            given = row if in_order else list(pick([*row, ""]))
-            if no_layer:
-                given[_LAYER] = _layer_of(given)
-            key, value = given[_KEY], given[_VALUE]
+            *place, key, value = row if in_order else pick([*row, ""])
             try:
-                if checker.only is not None and checker.account_of(given[0]) != checker.only:
-                    checker.foreign_count += 1
+                if checker.only is not None and checker.account_of(place[0]) != checker.only:
+                    checker.foreign_count += any(row)
                     continue
-                place = given[:_KEY] + given[_VALUE + 1 :]
                 if target is None or place != of:
                     of, target = place, None
-                    target = checker.target(*of)
+                    account, layer, *rest = place
+                    target = checker.target(account, _layer_of(rest) if no_layer else layer, *rest)
                 pairs = known.get((key, value)) or checker.pairs(key, value, target[1])
             except ValueError as error:
-                checker.fault(self.place(number), error)
+                if any(row):
+                    checker.fault(self.place(number), error)
                 continue
-            account, layer, user, scope = target
             for full, read in pairs:
-                yield account, layer, user, scope, full, read, number
+                yield *target, full, read, number
 
     def _check_columns(self, columns: Sequence[str], line: str) -> None:
         unknown = [column for column in columns if column not in _KNOWN]
@@ -395,10 +392,11 @@ class CsvDocument:
 
 
 def _layer_of(given: Sequence[str]) -> Layer:
-    """Return the layer of a row that doesn't name it."""
-    if any(field.strip() for field in given[_VALUE + 1 :]):
+    """Return the layer of a row that doesn't name it, by its user, inbox and conversation."""
+    _, inbox, *conversation = given
+    if any(field.strip() for field in conversation):
         return Layer.CONVERSATION
-    return Layer.INBOX if given[_INBOX].strip() else Layer.USER
+    return Layer.INBOX if inbox.strip() else Layer.USER
 
 
 def _names(line: str, delimiter: str) -> list[str]:
