@@ -88,7 +88,10 @@ _decode = msgspec.json.Decoder(_ContentBody).decode
 def read_said(line: bytes, event: Event) -> Said:
     """Read what an event says; what can't be read is as if it were not said."""
     try:
-        body = decode_body(line, _decode)
+        try:
+            body = decode_body(line, _decode)
+        except UnicodeDecodeError:  # in a name, which the rules don't read
+            body = decode_body(line.decode(errors="replace").encode(), _decode)
     except (msgspec.MsgspecError, RecursionError, ValueError):
         return Said()
     inner_meta = body.conversation.meta if body.conversation else None
