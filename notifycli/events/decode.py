@@ -11,6 +11,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 from zlib import crc32
 
@@ -67,11 +68,12 @@ _DEEPEST = 16
 """How many objects, lists and texts may be around a body."""
 _ENVELOPES = (
     *("body", "payload", "data", "message", "raw", "json", "record", "value", "log", "records"),
-    *("request", "line", "msg", "text", "rawbody", "request_body", "jsonpayload", "textpayload"),
+    *("request", "line", "msg", "text", "rawbody", "requestbody", "jsonpayload", "textpayload"),
     *("entries", "item", "items", "events", "postdata"),
-    *("detail", "_source", "source", "event", "event_data", "hook", "webhook", "params"),
+    *("detail", "source", "event", "eventdata", "hook", "webhook", "params"),
 )
-"""Names under which bodies are found, in any case, in the order in which they are looked into."""
+"""Names under which bodies are found, in the order in which they are looked into: in any case, with
+or without `_`."""
 _RANK = {name: rank for rank, name in enumerate(_ENVELOPES)}
 _BY_CUSTOMERS = frozenset(
     {
@@ -118,6 +120,7 @@ _BASE64 = (b"ey", b"ew", b"W3", b"Ww", b"Wy", b"77")
 _FOR_ADDRESSES = bytes.maketrans(b"-_", b"+/")
 _BOM = b"\xef\xbb\xbf"
 _TRAILING = re.compile(r"trailing characters \(byte (\d+)\)")
+_OBJECT = re.compile(rb'\{\s*"').search
 _BYTES = re.compile(rb"\[(?:(?:[1-9]?\d|1\d\d|2[0-4]\d|25[0-5])(?:, ?|\]))+\Z").match
 
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -149,13 +152,20 @@ def find_bodies(text: bytes | Raw) -> list[Body]:
     return _bodies(text, _DEEPEST)
 
 
-def is_control_frame(text: bytes) -> bool:
-    """Whether a JSON text is a frame of a cable that carries no event: a ping, a confirmation."""
+def is_control_frame(text: bytes | Raw) -> bool:
+    """Whether a JSON text is a frame of a cable that carries no event: a ping, a confirmation.
+
+    It may be in envelopes, as a body.
+    """
     try:
-        fields = _decode_object(text)
-    except msgspec.ValidationError:
+        node = _json_in(text) if bytes(text).lstrip()[:1] == b'"' else text
+        fields = {} if node is None else _decode_object(node)
+    except (msgspec.DecodeError, ValueError):
         return False
-    return "event" not in fields and "type" in fields and _string(fields["type"]) in _CONTROL
+    if "event" in fields:
+        return False
+    told = _string(fields["type"]) if "type" in fields else None
+    return told in _CONTROL or any(is_control_frame(fields[key]) for key in _by_rank(fields))
 
 
 def envelope_of(text: bytes | Raw) -> str | None:
@@ -222,8 +232,8 @@ def _from_next_object(text: bytes) -> bytes | None:
         _decode_raw(text)
     except msgspec.DecodeError as error:
         end = _TRAILING.search(str(error))
-        start = -1 if end is None else text.find(b'{"', int(end[1]))
-        return None if start < 0 else text[start:]
+        begins = None if end is None else _OBJECT(text, int(end[1]))
+        return None if begins is None else text[begins.start() :]
     return None
 
 
@@ -247,15 +257,29 @@ def _bodies_beneath(fields: Fields, name: str | None, depth: int) -> list[Body]:
         if any(is_known(body.event) for body in found):
             return found
         unknown = unknown or found
-    whole = name is not None and is_complete(name, fields)
-    if whole or unknown:
-        return [] if whole else unknown
-    passed_over = _RANK.keys() | _BY_CUSTOMERS
+    if name is not None and is_complete(name, fields):
+        return []
+    passed_over = _BY_CUSTOMERS.union(_by_rank(fields))
     if name is not None or not _SUBJECT.isdisjoint(fields):
         passed_over |= _BY_CHATWOOT
-    others = (raw for key, raw in fields.items() if key not in passed_over and _may_hold_one(raw))
-    found = [body for raw in others for body in _bodies(raw, depth - 1)]
-    return [body for body in found if is_known(body.event)]
+    found = []
+    for key, raw in fields.items():
+        if key not in passed_over and _may_hold_one(raw):
+            here = [body for body in _bodies(raw, depth - 1) if is_known(body.event)]
+            # As it came and as it was read: that is one event, under two names.
+            said = [_facts(body) for body in found] if here else []
+            found += [body for body in here if not said or _facts(body) not in said]
+    return found or unknown
+
+
+def _facts(body: Body) -> Event | Body:
+    """Return what a body says, however it is written; itself, if it can't be read."""
+    try:
+        event = _read(_open(body), _kind_of(body.event), 0, body.text)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return body
+    event.digest = None
+    return event
 
 
 def is_complete(name: str, fields: Iterable[str]) -> bool:
@@ -285,8 +309,9 @@ def _body_beside(fields: Fields, name: str) -> Raw | bytes | None:
 
 def _is_subject(name: str, fields: Fields, *, alone: bool) -> bool:
     """Whether an object is what an event of this name is about; `alone`: if it has an id."""
-    if name in MESSAGE_EVENTS:
-        return "conversation" in fields or "conversation_id" in fields
+    named = "conversation" in fields or "conversation_id" in fields
+    if name in MESSAGE_EVENTS or (named and name in SLA_EVENTS):
+        return named
     if name in CONVERSATION_EVENTS or name in SLA_EVENTS:
         return "id" in fields and (alone or not _CONVERSATION.isdisjoint(fields))
     if name in TYPING_EVENTS:
@@ -297,7 +322,9 @@ def _is_subject(name: str, fields: Fields, *, alone: bool) -> bool:
 
 
 def _by_rank(fields: Fields) -> list[str]:
-    return sorted((key for key in fields if key.lower() in _RANK), key=lambda k: _RANK[k.lower()])
+    ranked = {key: _RANK.get(key.lower().replace("_", "")) for key in fields}
+    found = [(rank, key) for key, rank in ranked.items() if rank is not None]
+    return [key for _, key in sorted(found, key=itemgetter(0))]
 
 
 def _may_hold_one(raw: Raw) -> bool:
@@ -319,8 +346,8 @@ def _json_in(raw: Raw | bytes) -> bytes | None:
             return None
     if text[:1] in (b"{", b"["):
         return text
-    start, end = text.find(b'{"'), text.rfind(b"}")
-    return text[start : end + 1] if 0 < start < end else None
+    begins, end = _OBJECT(text), text.rfind(b"}")
+    return text[begins.start() : end + 1] if begins and begins.start() < end else None
 
 
 def _from_base64(text: bytes) -> bytes:
@@ -352,7 +379,7 @@ _AT_PATH = re.compile(r"(.*) - at `\$\.?(.*)`", re.DOTALL)
 _ZEROS = re.compile(rb'(id"\s*:\s*")0+(?=\d)')
 """An id is a string of digits to us, also where msgspec takes it for no number."""
 _NO_ID = "a number, or a string of digits, is expected"
-_STAMP = b'{"received_at":"'
+_STAMP = re.compile(rb'\{\s*"received_at"\s*:\s*"[^"\\]*"\s*,').match
 _NO_CONVERSATION = ConversationPayload()
 _NO_META = Meta()
 _TIMES = ("updated_at", "last_activity_at", "timestamp", "created_at", "received_at")
@@ -516,7 +543,7 @@ def _read(body: Payload, kind: _Kind, number: int, text: bytes | Raw) -> Event:
             told = "none of id, content, message_type and sender"
             raise EventError(f"{kind.name} that has {told}{_hint(text)}")
     elif kind.names_conversation:
-        event.digest = _digest(text)
+        event.digest = _digest(text, "" if body.event else kind.name)
     else:
         _read_presence(event, body)
     return event
@@ -549,22 +576,17 @@ def with_receipt(body: bytes, received_at: str) -> bytes:
     has a stamp from where it was received before keeps it.
     """
     body = body.strip()
-    return (
-        body if body.startswith(_STAMP) else b'%b%b",%b' % (_STAMP, received_at.encode(), body[1:])
-    )
+    return body if _STAMP(body) else b'{"received_at":"%b",%b' % (received_at.encode(), body[1:])
 
 
-def _without_receipt(body: bytes) -> bytes:
-    end = body.find(b'",', len(_STAMP))
-    return body if end < 0 else b"{" + body[end + 2 :]
-
-
-def _digest(text: bytes | Raw) -> bytes:
+def _digest(text: bytes | Raw, name: str) -> bytes:
+    """Return the digest of a body; `name` is the one that it stands beside, if it has none."""
     body = bytes(text).strip()
-    if body.startswith(_STAMP):
-        body = _without_receipt(body)  # when it was received makes no difference
+    stamp = _STAMP(body)
+    if stamp:
+        body = b"{" + body[stamp.end() :]  # when it was received makes no difference
     # Two bodies that differ in four bytes in a row at most, as by their time, never have the same.
-    return crc32(body, len(body)).to_bytes(4)
+    return crc32(body, crc32(name.encode(), len(body))).to_bytes(4)
 
 
 def _read_facts(body: Payload, kind: _Kind, number: int) -> Event:

@@ -11,15 +11,17 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from notifycli.documents.directory_document import Learnt
-from notifycli.events.content import read_said
+from notifycli.events.content import Said, read_said
 from notifycli.events.decode import EventError, NotOneEventError, decode_event
 from notifycli.events.event import Event
 from tests.events.bodies import BODIES, CONVERSATION, FORGERY, MESSAGE, UNKNOWN
 
 Json = dict[str, Any]
 HELLO = json.dumps(MESSAGE)
+SPACED = json.dumps(MESSAGE, indent=1)
 ODD = json.dumps({"odd": "~~~???>>>", **MESSAGE}, ensure_ascii=False).replace(
     "~", "\N{LATIN SMALL LETTER Y WITH DIAERESIS}"
 )
@@ -50,11 +52,15 @@ ENVELOPES: list[tuple[str, Any]] = [
     ("under the name event", {"event": MESSAGE}),
     ("fields that have our names and other types", {"sender": "n8n", "id": [], "body": MESSAGE}),
     ("a name that nobody has thought of", {"id": 9, "event": "message_created", "x9": MESSAGE}),
+    ("beside an event of another program", {"source": {"event": "x"}, "after": {"x9": MESSAGE}}),
+    ("twice, as it came and as it was read", {"rawRequest": SPACED, "cleanedRequest": MESSAGE}),
+    ("a usual name of several words", {"raw_body": HELLO, "id": 9}),
     ("a name in capitals", {"Type": "Notification", "Message": HELLO}),
     ("docker's log", {"log": HELLO + "\n", "stream": "stdout", "time": "2026-03-03T10:00:00Z"}),
     ("a log shipper's message", {"@timestamp": "2026-03-03T10:00:00Z", "message": HELLO}),
     ("… with something before it", {"log": f"POST /hook 200 {HELLO}\n", "stream": "stdout"}),
     ("… with another object before it", {"log": f'{{"a": {{"b": 1}}}} got {HELLO}', "time": "1"}),
+    ("… laid out", {"log": f"got it:\n{json.dumps(MESSAGE, indent=2)}\n", "stream": "stdout"}),
     ("… in colours", {"log": f"\x1b[36m{HELLO}\x1b[0m\n", "stream": "stdout"}),
     ("nginx", {"request_body": HELLO, "status": 200}),
     ("… with its own escapes", {"request_body": HELLO.replace('"', "\\x22")}),
@@ -117,6 +123,13 @@ def test_beside_the_name_in_an_envelope_stands_what_it_is_about() -> None:
         2,
         6,
     )
+
+
+def test_beside_the_name_of_a_missed_service_level_stands_its_conversation() -> None:
+    body = {"conversation": CONVERSATION, "account_id": 1}
+    beside = read({"event": "sla_missed_resolution", "data": body})
+    inside = read({"event": "sla_missed_resolution", **body})
+    assert structs.replace(beside, digest=inside.digest) == inside
 
 
 def as_json(inner: str) -> str:
@@ -235,8 +248,10 @@ def test_several_events_in_one_line_are_told_apart() -> None:
         {"type": "confirm_subscription", "identifier": '{"channel":"RoomChannel"}'},
         {"type": "disconnect", "reason": "server_restart", "reconnect": True},
         {"received_at": "2026-03-03T10:00:00Z", "type": "ping", "message": 1772532000},
+        {"ts": 1, "data": {"type": "welcome"}},
+        {"ts": 1, "data": '{"type":"ping","message":1772532000}'},
     ],
-    ids=lambda frame: str(frame["type"]),
+    ids=str,
 )
 def test_a_frame_that_carries_no_event_is_none_and_no_fault(frame: Json) -> None:
     with pytest.raises(NotOneEventError) as caught:
@@ -298,6 +313,12 @@ def test_half_a_pair_costs_that_character_and_not_the_event(half: bytes, around:
     assert event.message.content.endswith(" b @x")
     assert "�" in event.message.content
     assert "�" in read_said(line.replace(b"HALF", half), event).text
+
+
+def test_what_is_said_is_read_though_a_name_is_no_utf_8() -> None:
+    line = json.dumps({**MESSAGE, "sender": {"id": 2, "name": "André"}}, ensure_ascii=False)
+    said = read_said(line.encode("windows-1252"), read(MESSAGE))
+    assert said == Said(contact="Kit", author="Andr�", text="Hello", inbox="API")
 
 
 def test_a_whole_pair_and_an_escaped_backslash_stay_as_they_are() -> None:

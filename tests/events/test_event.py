@@ -466,6 +466,23 @@ def test_a_digest_is_of_the_body_and_not_of_what_is_around_it() -> None:
     assert digests[3] != digests[0]
 
 
+def test_beside_two_names_the_same_is_two_events() -> None:
+    body = conversation()
+    names = ("conversation.updated", "assignee.changed", "assignee_changed")
+    frames = [{"message": {"event": name, "data": body}} for name in names]
+    digests = [decode_event(json.dumps(one).encode(), 1).digest for one in frames]
+    assert digests[0] != digests[1]
+    assert digests[1] == digests[2]
+
+
+@pytest.mark.parametrize("between", [":", ": "])
+def test_when_it_was_received_makes_no_difference_to_a_digest(between: str) -> None:
+    body = json.dumps(conversation(event="conversation_updated"))
+    stamps = ("", f'"received_at"{between}"2026-03-03T10:00:00Z",', f'"received_at"{between}"x",')
+    lines = ["{" + stamp + body[1:] for stamp in stamps]
+    assert len({decode_event(line.encode(), 1).digest for line in lines}) == 1
+
+
 def test_what_is_told_apart_by_an_id_has_no_digest() -> None:
     assert decode_event(json.dumps(message()).encode(), 1).digest is None
 
