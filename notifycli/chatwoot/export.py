@@ -31,6 +31,7 @@ from notifycli.errors import DataError
 from notifycli.events.timestamps import format_moment
 from notifycli.rules.directory import Team, User
 from notifycli.rules.notifications import Channel
+from notifycli.text import printable
 
 _FLAG_BITS: Mapping[str, int] = {
     "conversation_creation": 1,
@@ -263,4 +264,4 @@ def _sql_time(moment: int | None, otherwise: str) -> str:
 
 def _fault(error: Exception) -> str:
     text = str(error).replace("`", "")
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return printable(text)

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from notifycli.cli.session import Session, number_in, read_reference
-from notifycli.cli.terminal import is_utf_8, printable
+from notifycli.cli.terminal import is_utf_8
 from notifycli.errors import UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import ROLES
@@ -25,6 +25,7 @@ from notifycli.rules.preferences import (
     nearest,
     read_value,
 )
+from notifycli.text import printable
 
 _FILES = {"EVENTS", "FILE", "FILES", "FILE.html", "FOLDER", "PATH"}
 """How the help calls the names of files."""

@@ -36,6 +36,7 @@ from notifycli.rules.preferences import (
 from notifycli.rules.quiet_hours import zones
 from notifycli.store.completion_queries import Completion, Glance, look
 from notifycli.store.settings import CHOICES, SETTINGS
+from notifycli.text import printable
 
 WORDS = "_NOTIFYCLI_WORDS"
 """The words of PowerShell, a line each: some of its versions lose empty arguments and quotes."""
@@ -201,7 +202,7 @@ def _head(found: Offers) -> str:
 
 
 def _help(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
+    return printable(text, by=" ")
 
 
 def _columns() -> int:

@@ -12,10 +12,11 @@ from msgspec import Struct
 from notifycli.cli.command import command_class, examples, group, session_of
 from notifycli.cli.output import show, write
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import printable, read_secret
+from notifycli.cli.terminal import read_secret
 from notifycli.errors import ConfigurationError, UnavailableError, UsageError
 from notifycli.store.settings import SETTINGS, Configured, Origin, Setting, setting_of
 from notifycli.store.store import Store
+from notifycli.text import printable
 
 app = group("How mails, pushes and links are sent and signed.")
 

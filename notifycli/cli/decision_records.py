@@ -11,7 +11,6 @@ from msgspec import UNSET
 
 from notifycli.cli.output import show, text
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import printable
 from notifycli.events.event import Event
 from notifycli.rules.counts import ChangedCount, Count
 from notifycli.rules.decision import (
@@ -25,6 +24,7 @@ from notifycli.rules.decision import (
     RecipientFields,
 )
 from notifycli.rules.notifications import SHORT_NAMES, Channel, NotificationType
+from notifycli.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -38,6 +38,7 @@ from notifycli.rules.directory import ROLES, Inbox, Role, Team, User
 from notifycli.store.history import DirectoryStep, step_of, undo
 from notifycli.store.store import Store
 from notifycli.store.transaction import Change
+from notifycli.text import is_printable
 
 users = group("The users of an account.")
 inboxes = group("Inboxes and who their members are: they see its conversations.")
@@ -122,7 +123,7 @@ def _name_lost(change: Change) -> str:
 
 def _check_name(text: str | None) -> str | None:
     """Refuse a name that a terminal could take as a command."""
-    if text is not None and not text.isprintable():
+    if text is not None and not is_printable(text):
         raise typer.BadParameter("the name has control characters")
     return text
 

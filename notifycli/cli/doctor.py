@@ -21,7 +21,7 @@ from notifycli import clipboard
 from notifycli.cli.command import command_class, examples, session_of
 from notifycli.cli.output import show
 from notifycli.cli.session import Session, plural
-from notifycli.cli.terminal import is_terminal, printable
+from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import in_words, now
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError
 from notifycli.rules.notifications import Channel, added_switch
@@ -39,6 +39,7 @@ from notifycli.secrets.vapid import GENERATE, PushKeys
 from notifycli.server.journal import journal_of
 from notifycli.store.settings import SETTINGS
 from notifycli.store.store import Connection, Location, Store
+from notifycli.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

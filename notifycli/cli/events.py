@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from notifycli.cli.command import Strict, command_class, examples, group, session_of
-from notifycli.cli.output import write, write_file
+from notifycli.cli.output import check_apart, write, write_file
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error
 
@@ -52,6 +52,7 @@ def events_pack(
 
     session = session_of(ctx)
     inputs, bad = session.inputs(events), BadLines(print_error, strict=strict)
+    check_apart("-o", output, *inputs.files, session.location.name)
     count = 0
 
     def pack_into(file: BinaryIO) -> None:

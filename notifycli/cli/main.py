@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import re
@@ -15,14 +16,15 @@ from typer.main import get_command
 from notifycli import __version__
 from notifycli.cli.command import Noun, examples, help_if_alone, lazy_group
 from notifycli.cli.session import CONNECT, Session
-from notifycli.cli.terminal import leave_line, prepare_streams, print_error
-from notifycli.errors import NotifycliError, UsageError
+from notifycli.cli.terminal import discard, leave_line, prepare_streams, print_error
+from notifycli.errors import NotifycliError, TryAgainError, UsageError
 
 VARIABLE = "_NOTIFYCLI_COMPLETE"
 """The environment variable that turns a run of the program into an answer to the shell it names."""
 _UNEXPECTED = 70
 _ABORTED = 1
 _INTERRUPTED = 130
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_COMMAND = "No such command"
 _TOO_MANY = "Got unexpected extra argument"
 _KEEPERS = frozenset({"token", "chatwoot", "config"})
@@ -218,6 +220,10 @@ def _tell_unexpected(error: Exception, session: Session, arguments: list[str]) -
         import traceback  # noqa: PLC0415 - 9 ms that only this case needs
 
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.filename is None and error.errno in _NO_ROOM:
+        discard(sys.stdout)
+        _tell_error(f"the output can't be written: {error.strerror}", "make room for it", arguments)
+        return TryAgainError.status
     if (damage := session.damage()) is not None:
         _tell_error(damage.message, damage.hint, arguments)
         return damage.status

@@ -15,8 +15,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import encode, is_terminal, pager, printable, write_output
+from notifycli.cli.terminal import encode, is_terminal, pager, write_output
 from notifycli.errors import NotifycliError, NotPermittedError, TryAgainError, UsageError
+from notifycli.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -135,13 +136,23 @@ def check_page(page: str | None, *read: str | None) -> None:
             f"--report {page}: there is no folder {folder}",
             f"make it: mkdir -p {shlex.quote(str(folder))}",
         )
-    if not os.path.exists(page):  # noqa: PTH110 - as above
-        return
-    there = Path(page)
-    if any(name and os.path.exists(name) and there.samefile(name) for name in read):  # noqa: PTH110
+    check_apart("--report", page, *read)
+
+
+def check_apart(option: str, file: str, *read: str | None) -> None:
+    """Raise `UsageError` for a file that would be written over what is read, or is in it."""
+    if any(name and _is_of(file, name) for name in read):
         raise UsageError(
-            f"--report {page} would be written over what is read", "give the page another name"
+            f"{option} {file} would be written over what is read", "give it another name"
         )
+
+
+def _is_of(file: str, read: str) -> bool:
+    """Whether a file is the one that is read, or one of the folder that is."""
+    if not (os.path.exists(file) and os.path.exists(read)):  # noqa: PTH110 - as above
+        return False
+    there = Path(file)
+    return there.samefile(read) or there.resolve().is_relative_to(Path(read).resolve())
 
 
 def console(session: Session, *, stderr: bool = False) -> Console:

@@ -13,13 +13,13 @@ from notifycli.cli.terminal import (
     is_terminal,
     is_utf_8,
     print_error,
-    printable,
 )
 from notifycli.errors import NotifycliError, UsageError
 from notifycli.events.event import LARGEST_ID
 from notifycli.rules.directory import Inbox, Team, User
 from notifycli.rules.preferences import nearest, nearest_user
 from notifycli.store.store import Location, Store, damage_error, locate, open_store
+from notifycli.text import printable
 
 T = TypeVar("T")
 if TYPE_CHECKING:

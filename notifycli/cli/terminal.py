@@ -15,6 +15,7 @@ from typing import TextIO
 import typer
 
 from notifycli.errors import DataError, InputMissingError, TryAgainError
+from notifycli.text import printable
 
 _LONGEST_INPUT = 1 << 16
 _SIGNS = {
@@ -77,13 +78,13 @@ def write_output(data: bytes) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
     except OSError as error:
-        _discard(sys.stdout)
+        discard(sys.stdout)
         if isinstance(error, BrokenPipeError):
             raise typer.Exit(0) from None
         raise TryAgainError(f"standard output can't be written: {error.strerror}") from None
 
 
-def _discard(stream: TextIO) -> None:
+def discard(stream: TextIO) -> None:
     """Let what is still buffered go nowhere: without this, the interpreter would end with 120."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
@@ -125,11 +126,6 @@ def _show_by(command: str, text: bytes) -> bool:
     return True
 
 
-def printable(text: str) -> str:
-    """Return the text with everything that a terminal could take as a command replaced."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
 def is_utf_8(text: str) -> bool:
     """Tell whether a text can be stored; an argument may hold bytes that are no text."""
     try:
@@ -149,7 +145,7 @@ def print_error(text: str) -> None:
         sys.stderr.flush()
     except OSError:
         # Whoever has stopped listening to the talk may still want the data.
-        _discard(sys.stderr)
+        discard(sys.stderr)
 
 
 def _fold(line: str) -> str:

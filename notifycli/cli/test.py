@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from notifycli.cli.command import command_class, examples, session_of
-from notifycli.cli.output import show, write, write_file
+from notifycli.cli.output import check_apart, show, write, write_file
 from notifycli.cli.profiles import Rules
 from notifycli.cli.session import plural
-from notifycli.cli.terminal import print_error, printable
+from notifycli.cli.terminal import print_error
 from notifycli.errors import DataError, UsageError
 from notifycli.rules.profile import NOTIFYCLI, Profile, UnknownProfileError, profile_named
 from notifycli.scenarios import Scenario, TrialResult, read_scenarios, try_scenario
+from notifycli.text import printable
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _FAILED = 1
@@ -73,6 +74,8 @@ def scenario_test(
     """
     session = session_of(ctx)
     session.awaits(*files)
+    if junit is not None:
+        check_apart("--junit", junit, *files)
     profile = NOTIFYCLI if rules is None else _profile(rules)
     results = [try_scenario(scenario, profile) for scenario in _read(files)]
     failed = sum(not result.passed for result in results)

@@ -23,7 +23,7 @@ from notifycli.cli.command import (
 )
 from notifycli.cli.output import show, show_one, write
 from notifycli.cli.session import Session, plural
-from notifycli.cli.terminal import is_terminal, printable, read_secret
+from notifycli.cli.terminal import is_terminal, read_secret
 from notifycli.cli.times import expiry, in_words, now, read_seconds, read_span, to_record
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import format_moment, parse_moment
@@ -48,6 +48,7 @@ from notifycli.secrets.token_service import (
 )
 from notifycli.store.store import Store
 from notifycli.store.tokens import Token, TokenState
+from notifycli.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -26,7 +26,7 @@ from notifycli.cli.command import (
 )
 from notifycli.cli.output import show, write
 from notifycli.cli.session import Session, display_name, plural
-from notifycli.cli.terminal import is_terminal, printable, read_input
+from notifycli.cli.terminal import is_terminal, read_input
 from notifycli.cli.times import in_words, now, to_record
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError, UsageError
 from notifycli.events.timestamps import parse_moment
@@ -37,6 +37,7 @@ from notifycli.secrets.token_format import digest
 from notifycli.secrets.vapid import GENERATE, PushKeys, fingerprint
 from notifycli.store.store import Store
 from notifycli.store.subscriptions import Invitation, Subscription
+from notifycli.text import printable
 
 if TYPE_CHECKING:
     from notifycli.delivery.channels import Outcome

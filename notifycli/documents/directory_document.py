@@ -19,6 +19,7 @@ from notifycli.rules.directory import Directory, Inbox, Role, Team, User, addres
 from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
 from notifycli.store.transaction import Change
+from notifycli.text import is_printable, printable
 
 T = TypeVar("T")
 _Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
@@ -228,7 +229,7 @@ def faults_of(document: DirectoryDocument, known: set[int]) -> Iterator[str]:
         for i, item in enumerate(items):
             if ids[item.id] > 1:
                 yield f"{kind}[{i}].id: {item.id} is there twice"
-            if isinstance(item.name, str) and not item.name.isprintable():
+            if isinstance(item.name, str) and not is_printable(item.name):
                 yield f"{kind}[{i}].name: has control characters"
             for member in getattr(item, "members", ()) or ():
                 if member not in known:
@@ -368,5 +369,5 @@ def _people(body: _Body, event: str, author: int | None) -> Iterator[_Person]:
 
 
 def _printable(email: str | None, name: str | None) -> tuple[str | None, str]:
-    shown = "".join(char for char in name or "" if char.isprintable())
+    shown = printable(name or "", by="")
     return (email if email and email.isprintable() and "@" in email else None, shown)

@@ -54,6 +54,7 @@ from notifycli.store.store import Store
 from notifycli.store.subscriptions import Subscription
 from notifycli.store.tokens import Token
 from notifycli.store.transaction import Change, Entry, Kind, Target
+from notifycli.text import is_printable
 
 NO_RIGHT = "You are not authorized to do this action"
 _SUBSCRIPTIONS = "serve notification_subscriptions"
@@ -554,7 +555,7 @@ def _check_id(id_: int) -> None:
 
 
 def _name(name: str) -> str:
-    if not name.isprintable():
+    if not is_printable(name):
         raise DataError("a name has control characters")
     return name
 

@@ -102,8 +102,33 @@ def test_a_report_over_what_it_is_made_of_is_refused(
     )
 
     told = f"error: --report {report} would be written over what is read\n"
-    assert (result.status, result.stderr) == (2, f"{told}  give the page another name\n")
+    assert (result.status, result.stderr) == (2, f"{told}  give it another name\n")
     assert (desk.folder / read).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [
+        ("events pack log/day.jsonl -o log/day.jsonl", "log/day.jsonl"),
+        ("events pack log -o log/day.jsonl", "log/day.jsonl"),
+        ("events pack log -o store.db --db store.db", "store.db"),
+        ("simulate log --report log/day.jsonl", "log/day.jsonl"),
+        ("test one.toml --junit one.toml", "one.toml"),
+    ],
+)
+def test_nothing_is_written_over_what_it_is_made_of(
+    desk: Notifycli, command: str, written: str
+) -> None:
+    (desk.folder / "log").mkdir()
+    desk.write("log/day.jsonl", EVENT)
+    desk.write("one.toml", next(SCENARIOS.glob("*.toml")).read_text())
+    desk.ok("user", "add", "a@example.com", "--id", "1", "--db", "store.db")
+    before = (desk.folder / written).read_bytes()
+
+    result = desk(*command.split())
+
+    assert (result.status, f" {written} would be written over" in result.stderr) == (2, True)
+    assert (desk.folder / written).read_bytes() == before
 
 
 def test_a_report_for_which_there_is_no_room_leaves_the_old_one(

@@ -8,6 +8,7 @@ import pytest
 
 from tests.conftest import Json, Notifycli, Result
 
+WIDE_SPACE, NON_JOINER = "\N{IDEOGRAPHIC SPACE}", "\N{ZERO WIDTH NON-JOINER}"
 JANE: Json = {"id": 7, "email": "jane@example.com", "name": "Jane", "role": "agent"}
 OMAR: Json = {"id": 8, "email": "omar@example.com", "name": "Omar", "role": "agent"}
 ROOT: Json = {"id": 9, "email": "root@example.com", "name": "Root", "role": "administrator"}
@@ -32,6 +33,16 @@ ADDED = [
         ["New.Person+tag@Example.COM"],
         {"id": 10, "email": "New.Person+tag@Example.COM", "name": "", "role": "agent"},
         id="an address is kept as it was written",
+    ),
+    pytest.param(
+        ["new@example.com", "--name", f"田中{WIDE_SPACE}愛子 علی{NON_JOINER}رضا"],
+        {
+            "id": 10,
+            "email": "new@example.com",
+            "name": f"田中{WIDE_SPACE}愛子 علی{NON_JOINER}رضا",
+            "role": "agent",
+        },
+        id="a name with the spaces and joiners of its script",
     ),
 ]
 
@@ -61,6 +72,11 @@ REFUSED = [
     pytest.param(["a b@example.com"], ["a b@example.com"], id="an address with a space"),
     pytest.param(["a\x1b[2J@example.com"], ["address"], id="an address with an escape"),
     pytest.param(["new@example.com", "--name", "a\x1b[2J"], ["name"], id="a name with an escape"),
+    pytest.param(
+        ["new@example.com", "--name", "a\N{RIGHT-TO-LEFT OVERRIDE}b"],
+        ["name"],
+        id="a name that would be shown the other way round",
+    ),
     pytest.param(
         ["new@example.com", "--role", "boss"],
         ["boss", "agent", "administrator"],

@@ -198,10 +198,7 @@ def test_a_page_is_of_one_conversation(named: Desk, options: tuple[str, ...]) ->
 def test_a_page_is_not_written_over_what_it_is_made_of(named: Desk) -> None:
     events = named.events(*EVENTS)
     ran = named.run("why", *WHICH, events, "--report", events)
-    told = (
-        f"error: --report {events} would be written over what is read\n"
-        "  give the page another name\n"
-    )
+    told = f"error: --report {events} would be written over what is read\n  give it another name\n"
     assert (ran.status, ran.err) == (2, told)
 
 

@@ -14,7 +14,7 @@ from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profile_of
 from notifycli.cli.replay_run import progress_bar, tell_assumptions
 from notifycli.cli.session import Session, plural
-from notifycli.cli.terminal import print_error, printable
+from notifycli.cli.terminal import print_error
 from notifycli.errors import ConfigurationError, UsageError
 from notifycli.replay.scan import read_events
 from notifycli.replay.sources import BadLines
@@ -22,6 +22,7 @@ from notifycli.rules.notifications import TYPES
 from notifycli.rules.profile import Profile, every_chatwoot
 from notifycli.rules.replay import Account, Replay
 from notifycli.store.store import Store
+from notifycli.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -46,7 +46,7 @@ from notifycli.cli.command import (
 )
 from notifycli.cli.output import console, show
 from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
-from notifycli.cli.terminal import ask, is_terminal, printable
+from notifycli.cli.terminal import ask, is_terminal
 from notifycli.cli.times import in_words, now, to_record
 from notifycli.cli.token import forget_leftovers, read_token, tell_ended, token_service
 from notifycli.errors import NotifycliError, UsageError
@@ -56,6 +56,7 @@ from notifycli.rules.preferences import short_key
 from notifycli.secrets.keychain import get_secret, keep_secret, open_keychain
 from notifycli.secrets.token_format import Secret
 from notifycli.store.store import Store
+from notifycli.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

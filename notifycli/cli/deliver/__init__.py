@@ -26,7 +26,7 @@ from notifycli.cli.output import show
 from notifycli.cli.profiles import Rules, profile_of, tell_without_effect
 from notifycli.cli.replay_run import select_users, tell_assumptions
 from notifycli.cli.session import Session, plural
-from notifycli.cli.terminal import input_descriptor, is_terminal, print_error, printable
+from notifycli.cli.terminal import input_descriptor, is_terminal, print_error
 from notifycli.cli.times import in_words, now, read_span, to_the_minute
 from notifycli.errors import UsageError
 from notifycli.events.timestamps import format_moment
@@ -36,6 +36,7 @@ from notifycli.rules.decision import Decision, Selection
 from notifycli.rules.notifications import SWITCHED_CHANNELS, Channel, NotificationType
 from notifycli.store.outbox import Noted, NoticeState, Scope, StateCount
 from notifycli.store.store import Store
+from notifycli.text import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -12,10 +12,10 @@ from notifycli.cli.decision_records import what
 from notifycli.cli.output import console, print_rich
 from notifycli.cli.replay_run import Run
 from notifycli.cli.session import Session
-from notifycli.cli.terminal import printable
 from notifycli.rules.counts import HOURS_A_DAY, ConversationKey, Insight, Kind, Recipient
 from notifycli.rules.decision import Reason
 from notifycli.rules.notifications import Channel, NotificationType, channel_order
+from notifycli.text import printable
 
 K = TypeVar("K")
 _WIDEST = 100

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from notifycli.cli.output import console, print_rich, write_file
 from notifycli.cli.session import Session, plural
-from notifycli.cli.terminal import encode, printable
+from notifycli.cli.terminal import encode
 from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.why_records import Askers, EventAnswer, WhyRecord
 from notifycli.cli.why.why_text import amounts_of, reasons_of, tally
@@ -24,6 +24,7 @@ from notifycli.report.findings import SUBJECTS, kind_name
 from notifycli.rules.counts import Kind
 from notifycli.rules.decision import Outcome, Reason
 from notifycli.rules.notifications import Channel, channel_order
+from notifycli.text import printable
 
 MOST_PEOPLE = 60
 """The people that a page shows: those who get most."""

@@ -12,13 +12,13 @@ from rich.text import Text
 from notifycli.cli.decision_records import what
 from notifycli.cli.output import console, print_rich
 from notifycli.cli.session import Session, plural
-from notifycli.cli.terminal import printable
 from notifycli.cli.times import day_of, in_local_time
 from notifycli.cli.why.why_records import UNLOCKING, Asker, EventAnswer, WhyRecord, joining
 from notifycli.events.event import Due, Event
 from notifycli.rules.decision import Outcome, in_short
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import NoticeState
+from notifycli.text import printable
 
 _CHANNELS = {Channel.EMAIL: "an e-mail", Channel.PUSH: "a push", Channel.AUDIO: "a sound"}
 _BECAME: dict[NoticeState | None, str] = {
