@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import input_descriptor, is_terminal
@@ -74,11 +74,25 @@ def find_inputs(
     """
     if not given and session.location.link is not None:
         return _received_events(session, conversations or ())
+    if not given and _is_nothing(sys.stdin):
+        session.info(
+            "no events are named, and standard input is empty: name a file, or ask your Chatwoot: "
+            f"notifycli chatwoot history | notifycli {session.command}"
+        )
     if given or not is_terminal(sys.stdin):
         return session.inputs(given)._replace(
             translate=partial(_translate, session, conversations or ())
         )
     return Inputs(tuple(_find_known(session, since, until)), input_descriptor, session.command)
+
+
+def _is_nothing(stream: TextIO | None) -> bool:
+    """Whether nothing ever comes from there: so cron and service managers start programs."""
+    if stream is None:
+        return False
+    with suppress(OSError):
+        return os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev  # noqa: PTH116
+    return False
 
 
 def _received_events(session: Session, conversations: Collection[int]) -> Inputs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -135,6 +136,23 @@ def test_interrupted_it_finishes_what_is_in_flight_and_says_what_is_left(
     assert states == {"sent": len(works.posted), "pending": len(MESSAGES) - len(works.posted)}
     left = f"{states['pending']} notifications still to be sent: notifycli deliver --pending"
     assert left in told
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_interrupted_before_all_was_read_it_says_what_to_type(
+    works: Works, number: signal.Signals, status: int
+) -> None:
+    os.mkfifo(works.desk.folder / "events")
+    process = works.start("events", seconds=0)
+    with (works.desk.folder / "events").open("w") as pipe:
+        pipe.write(json.dumps(asked(1)) + "\n")
+        pipe.flush()
+        eventually(lambda: works.posted == [1])
+        process.send_signal(number)
+        told = process.communicate(timeout=LONGEST_SECONDS)[1]
+
+    assert process.returncode == status
+    assert "not all events were read: type the same command again" in told
 
 
 def test_what_is_written_to_a_followed_file_is_sent_with_the_preferences_of_that_moment(

@@ -293,7 +293,7 @@ class Source:
         self._this = session
         self._store = store
         self._files = files
-        self._follow = follow
+        self.follows = follow
         self.bad = bad
         self.stopped = threading.Event()
         self.followed = self._open_followed()
@@ -331,7 +331,7 @@ class Source:
                 self._store.received.release(self._log.owner)
 
     def _open_followed(self) -> Follower | None:
-        if not self._follow or not self._files or self._files[-1] == STDIN:
+        if not self.follows or not self._files or self._files[-1] == STDIN:
             return None
         name = self._files[-1]
         remembered = self._store.outbox.place(Follower.path_of(name))

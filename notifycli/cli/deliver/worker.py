@@ -57,7 +57,7 @@ class DeliveryRun:
         self.engine = engine
         engine.behind = feeder is not None and source.has_end
         self.interrupted: signal.Signals | None = None
-        self.is_whole = False
+        self.is_whole = feeder is None
         """Whether all that was to be read has been."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self.feeder = feeder
@@ -90,6 +90,13 @@ class DeliveryRun:
             raise self._error
 
     @property
+    def breaks_off(self) -> bool:
+        """Whether it was interrupted before files were read to their end."""
+        source = self._source
+        early = self.interrupted is not None and not self.is_whole
+        return early and source.has_end and not source.follows
+
+    @property
     def logs(self) -> bool:
         """Whether what happens is told as it happens."""
         return self._log is not None
@@ -119,6 +126,7 @@ class DeliveryRun:
                 pump = AsyncReader(self._source.items(), self._source.stopped)
                 async for batch in pump.batches():
                     self._write(self.feeder, batch)
+                self.is_whole = not self._source.stopped.is_set()
         except NotifycliError as error:
             # What came before the fault is on its way, and is waited for.
             self._error = error
@@ -213,7 +221,6 @@ def _run(run: DeliveryRun, show: Callable[[], None]) -> None:
     # At the second Ctrl-C everything is cancelled; what isn't on record stays leased for a moment.
     with suppress(asyncio.CancelledError):
         asyncio.run(run.everything(show))
-    run.is_whole = run.interrupted is None
 
 
 def _progress(run: DeliveryRun, seconds: float) -> str:
@@ -262,6 +269,8 @@ def tell_result(session: Session, outbox: Outbox, run: DeliveryRun, scope: Scope
     for channel, why in report.last_trouble.items():
         if waiting[channel]:
             session.info(f"{channel}: {why}")
+    if run.breaks_off:
+        session.info("not all events were read: type the same command again; nothing is sent twice")
     left = sum(waiting[c] for c in (*channels.ready_channels(), *channels.broken))
     if left:
         session.info(
@@ -287,8 +296,9 @@ def _skipped(fed: Fed) -> tuple[Counter[Channel], ...]:
 def _status(run: DeliveryRun, left: int, waiting: dict[Channel, int]) -> int:
     report = run.engine.report
     if run.interrupted is not None:
-        # A service manager's SIGTERM is how a run is meant to end.
-        return _INTERRUPTED if run.interrupted.name == "SIGINT" else 0
+        # A service manager's SIGTERM is how a run is meant to end that has no end of its own.
+        ended = TryAgainError.status if run.breaks_off else 0
+        return _INTERRUPTED if run.interrupted.name == "SIGINT" else ended
     for channel, error in run.engine.channels.broken.items():
         if waiting[channel]:
             return error.status
