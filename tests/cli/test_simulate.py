@@ -677,16 +677,20 @@ def test_what_is_switched_off_is_never_told_of_as_on(desk: Notifycli) -> None:
         desk.write_events("one.jsonl", [event])
         return desk.ok("simulate", "one.jsonl", *options).stderr.rpartition("nothing fired: ")[2]
 
-    off = "everything is switched off; switch on: notifycli prefs set email.message=on --default\n"
+    off = "everything is switched off; switch on: notifycli prefs set email.created=on --default\n"
     assert [why(CREATED), why(CREATED, "--explain")] == [off, off]
-    desk.ok("prefs", "set", "email.message=off", "--lock")
+    assert why(CREATED, "--channel", "push") == off.replace("email", "push")
+    desk.ok("prefs", "set", "email.created=off", "--lock")
     assert why(CREATED) == (
         "everything is switched off; some of it is locked: notifycli prefs list --lock\n"
     )
-    desk.ok("prefs", "unset", "email.message", "--lock")
+    desk.ok("prefs", "unset", "email.created", "--lock")
 
     pending = {**CREATED, "status": "pending"}
     assert why(pending, "--explain") == off
     desk.ok("prefs", "set", "email.created=on", "-u", "7")
     told = "of what is switched on, 1 pending_conversation; --explain shows each\n"
     assert why(pending) == told
+
+    assert why(ASKED) == off.replace("created", "unassigned")
+    assert why(ASKED, "--channel", "audio") == off.replace("email.created=on", "audio=all")

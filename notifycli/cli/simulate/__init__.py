@@ -58,7 +58,9 @@ from notifycli.events.event import Event
 from notifycli.events.timestamps import SECOND, format_moment
 from notifycli.replay.scan import processors, start_pass
 from notifycli.replay.sources import STDIN, BadLines, Inputs
+from notifycli.rules.counts import Counts
 from notifycli.rules.decision import Decision, Selection, join_fields
+from notifycli.rules.notifications import SHORT_NAMES, Channel, NotificationType
 from notifycli.rules.quiet_hours import nearest_zone, zone_info
 from notifycli.rules.replay import Replay
 from notifycli.store.store import Store
@@ -71,7 +73,6 @@ T = TypeVar("T")
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 _DIFFERENT = 1
 _NAMED = 5
-_FIRST_TO_SWITCH_ON = "email.assigned_conversation_new_message"
 
 
 class Asked(NamedTuple):
@@ -438,18 +439,27 @@ def _tell_nothing_fired(session: Session, run: Run, *, explained: bool) -> None:
     elif counts.is_empty:
         why = "no event concerns what was selected"
     elif not counts.held:
-        locks = (one.preferences.lock for one in run.replay.accounts.values())
-        if any(_FIRST_TO_SWITCH_ON in lock for lock in locks):
-            way = "some of it is locked: notifycli prefs list --lock"
-        else:
-            way = "switch on: notifycli prefs set email.message=on --default"
-        why = f"everything is switched off; {way}"
+        why = f"everything is switched off; {_switch_on(run, counts)}"
     else:
         most = sorted(counts.held.items(), key=lambda one: (-one[1], one[0]))
         counted = ", ".join(f"{count} {reason}" for reason, count in most)
         more = "" if explained else "; --explain shows each"
         why = f"of what is switched on, {counted}{more}"
     session.info(f"nothing fired: {why}")
+
+
+def _switch_on(run: Run, counts: Counts) -> str:
+    """Say how to switch on what these events would tell most often."""
+    often = Counter[tuple[Channel, NotificationType]]()
+    for (_, _, channel, type_), times in counts.decided.items():
+        often[channel, type_] += times
+    (channel, type_), _ = min(often.items(), key=lambda one: (one[0][0] is Channel.AUDIO, -one[1]))
+    sound = channel is Channel.AUDIO
+    key, value = ("audio", "all") if sound else (f"{channel}.{type_}", "on")
+    if any(key in one.preferences.lock for one in run.replay.accounts.values()):
+        return "some of it is locked: notifycli prefs list --lock"
+    short = key if sound else f"{channel}.{SHORT_NAMES[type_]}"
+    return f"switch on: notifycli prefs set {short}={value} --default"
 
 
 def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked) -> None:
