@@ -296,8 +296,17 @@ class ChatwootApi:
         return True
 
     def agents(self) -> list[RemoteAgent]:
-        """Give the account's users."""
-        return self._get(f"{self._account}/agents", list[RemoteAgent])
+        """Give the account's users. Raises `UnavailableError` for a list that can't be true."""
+        found, owner = self._get(f"{self._account}/agents", list[RemoteAgent]), self.profile()
+        # Whoever may ask for the list is in it: Chatwoot lets nobody else see the account.
+        if all(agent.id != owner.id for agent in found):
+            raise UnavailableError(
+                f"{self._transport.base} lists the agents without {owner.email}, whose token asks "
+                "and who is one: the list isn't whole, and nothing was changed",
+                "see whether Settings > Agents there shows everybody: if so, what stands between "
+                "(a proxy, a cache) has answered; if not, its own log says why; then run it again",
+            )
+        return found
 
     def inboxes(self) -> list[Group]:
         """Give the inboxes that the user may see."""

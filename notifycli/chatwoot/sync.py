@@ -198,8 +198,12 @@ def pull(
             ]
         preferences = store.preferences(account)
         for step in fetched.steps:
-            if step.result or store.user(account, step.id) is None:
+            if step.result:
                 steps.append(step)
+                continue
+            if store.user(account, step.id) is None:
+                gone = "with the user, who isn't there any more"
+                steps.append(_result(step, "removed", gone))
                 continue
             taken = _take(desk, preferences, step, there[step.id], force=force)
             steps.append(taken.step)

@@ -227,6 +227,64 @@ def test_with_replace_what_is_not_there_goes_with_its_tokens(
     assert pulled.ok("chatwoot", "pull", "--replace").status == 0
 
 
+@pytest.mark.parametrize("listed", [[], [7, 8]], ids=["of nobody", "of others"])
+@pytest.mark.parametrize(
+    "command", [("pull", "--replace"), ("pull",), ("tokens", "--platform")], ids=" ".join
+)
+def test_a_list_of_agents_without_whose_token_it_is_is_not_believed(
+    pulled: Notifycli, chatwoot: Chatwoot, command: tuple[str, ...], listed: list[int]
+) -> None:
+    before = [pulled.ok(*one).stdout for one in KEPT]
+
+    def shorten(asked: Asked, _person: Person | None) -> None:
+        if asked.path.endswith("/agents"):
+            people = [chatwoot.person(id_) for id_ in listed]
+            raise Reply(200, [{"id": one.id, "email": one.email} for one in people])
+
+    chatwoot.before = shorten
+    done = pulled("chatwoot", *command, stdin=b"p" * 24)
+    assert (done.status, done.stdout) == (69, b"")
+    assert done.stderr == (
+        f"error: {chatwoot.url} lists the agents without root@example.com, whose token asks and "
+        "who is one: the list isn't whole, and nothing was changed\n"
+        "  see whether Settings > Agents there shows everybody: if so, what stands between "
+        "(a proxy, a cache) has answered; if not, its own log says why; then run it again\n"
+    )
+    assert [pulled.ok(*one).stdout for one in KEPT] == before
+
+
+KEPT = [("directory", "export"), ("prefs", "export"), ("token", "list"), ("prefs", "history")]
+
+
+def test_preferences_go_with_a_user_who_is_removed(pulled: Notifycli, chatwoot: Chatwoot) -> None:
+    def leave_out_omar(asked: Asked, _person: Person | None) -> None:
+        if asked.path.endswith("/agents"):
+            people = [chatwoot.person(id_) for id_ in (7, 9)]
+            raise Reply(
+                200,
+                [{"id": p.id, "email": p.email, "name": p.name, "role": p.role} for p in people],
+            )
+
+    chatwoot.before = leave_out_omar
+    chatwoot.inboxes[3] = ("Website", [7])
+    records = [
+        step("user", 8, "omar@example.com", "removed"),
+        step("inbox", 3, "Website", "changed", "members 7 8→7"),
+        step("preferences", 7, "jane@example.com", "same"),
+        step(
+            "preferences",
+            8,
+            "omar@example.com",
+            "removed",
+            "with the user, who isn't there any more",
+        ),
+        step("preferences", 9, "root@example.com", "same"),
+    ]
+    pull = ("chatwoot", "pull", "--replace")
+    assert pulled.ok(*pull, "--dry-run").records == records
+    assert pulled.ok(*pull).records == records
+
+
 @pytest.mark.parametrize("option", [["-u", "7"], ["--all-users"]])
 def test_replace_is_for_the_whole_directory(pulled: Notifycli, option: list[str]) -> None:
     assert pulled("chatwoot", "pull", "--replace", *option).status == 2
