@@ -46,6 +46,7 @@ from notifycli.chatwoot.rebuild import (
     MessageRow,
     Rebuilder,
     ReportRow,
+    Unlisted,
 )
 from notifycli.errors import UsageError
 from notifycli.events.decode import EventError, decode_event
@@ -162,6 +163,8 @@ class PastReader:
         self._progress = progress
         self._pace = pace
         self._can_report = True
+        self.unlisted: Unlisted | None = None
+        """Is told once all was read."""
 
     def read(self, wanted: Wanted, may_have_bot: Callable[[int], bool]) -> list[Found]:
         """Return the conversations that are wanted, by id. Raises the API's errors.
@@ -220,12 +223,15 @@ class PastReader:
         """
         since = (wanted.since or 0) / SECOND
         newest: dict[int, float] = {}
+        counted, ended = None, False
         first_pass = news = True
         while news:
             news, page = False, 1
             while True:
                 self._pace.wait()
-                found = self._apis[0].conversations(page)
+                answer = self._apis[0].conversations(page)
+                found, counted = answer.payload, answer.meta.all_count or counted
+                ended = ended or not found
                 recent = [c for c in found if c.last_activity_at >= since]
                 new = [c for c in recent if newest.get(c.id) != c.last_activity_at]
                 newest.update((c.id, c.last_activity_at) for c in new)
@@ -235,6 +241,9 @@ class PastReader:
                     break
                 page += 1
             first_pass = False
+        # Only a list that came to its end, and not just to what is older, has all that are counted.
+        if ended and counted is not None and len(newest) < counted:
+            self.unlisted = Unlisted(counted, len(newest))
 
     def _fetch(self, api: ChatwootApi, conversation: RemoteConversation, *, bot: bool) -> Found:
         self._pace.wait()

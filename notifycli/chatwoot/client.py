@@ -215,12 +215,19 @@ class ReportingEvent(Struct, frozen=True):
     user_id: int | None = None
 
 
-class _ListedAgents(Struct, frozen=True):
+class _ConversationCount(Struct, frozen=True):
+    all_count: int | None = None
+
+
+class ConversationList(Struct, frozen=True):
+    """A page of conversations, and how many there are on all pages, where it is told."""
+
     payload: list[RemoteConversation]
+    meta: _ConversationCount = _ConversationCount()
 
 
 class _ConversationPage(Struct, frozen=True):
-    data: _ListedAgents
+    data: ConversationList
 
 
 class _MessagePage(Struct, frozen=True):
@@ -370,10 +377,10 @@ class ChatwootApi:
         answer = self._transport.ask("POST", _RESET)
         return Secret(self._read(answer, "POST", _RESET, _Reset).access_token)
 
-    def conversations(self, page: int) -> list[RemoteConversation]:
+    def conversations(self, page: int) -> ConversationList:
         """Return a page of all conversations, those with the latest activity first."""
         query = f"status=all&sort_by=last_activity_at_desc&page={page}"
-        return self._get(f"{self._account}/conversations?{query}", _ConversationPage).data.payload
+        return self._get(f"{self._account}/conversations?{query}", _ConversationPage).data
 
     def conversation(self, id_: int) -> RemoteConversation:
         """Return a conversation by its display id."""

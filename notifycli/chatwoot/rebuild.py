@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType, field
 
@@ -95,6 +95,13 @@ class SlaRow(Row, frozen=True, kw_only=True):
 AnyRow = ConversationRow | MessageRow | JoinedRow | ReportRow | SlaRow
 
 
+class Unlisted(NamedTuple):
+    """How many conversations a Chatwoot counts, and how many it listed before its list ended."""
+
+    counted: int
+    listed: int
+
+
 class Inexact(Struct):
     """What the rebuilt events don't know, counted."""
 
@@ -104,6 +111,8 @@ class Inexact(Struct):
     """Names in sentences that are nobody's, or more than one's."""
     unexplained: int = 0
     """Conversations whose assignee of today no sentence tells of."""
+    unlisted: Unlisted | None = None
+    """Where Chatwoot listed fewer conversations than it counts."""
 
 
 class _State(Struct):

@@ -125,6 +125,81 @@ def test_from_a_time_on_only_what_happened_then(desk: Notifycli, chatwoot: PastC
     assert desk.ok("chatwoot", "history", *span).records == EVENTS[2:4]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "nothing happened there yet"),
+        (
+            ("--since", "2026-03-03T12:03:00Z"),
+            "nothing happened since 2026-03-03 12:03:00 UTC",
+        ),
+        (
+            ("--since", "2026-03-01", "--until", "2026-03-02"),
+            "nothing happened since 2026-03-01 00:00:00 UTC, before 2026-03-02 00:00:00 UTC",
+        ),
+        (("--until", "2026-03-02"), "nothing happened before 2026-03-02 00:00:00 UTC"),
+        (("--inbox", "5"), "nothing happened in what was named"),
+    ],
+    ids=["at all", "since", "in a span", "before", "in an inbox"],
+)
+def test_where_nothing_happened_it_says_so(
+    desk: Notifycli, chatwoot: PastChatwoot, options: tuple[str, ...], said: str
+) -> None:
+    desk.ok("inbox", "add", "5", "--name", "Mail")
+    if options:
+        tuesday(chatwoot)
+    done = desk.ok("chatwoot", "history", *options)
+    assert (done.stdout, done.stderr) == (b"", f"{said}\n")
+    written = desk.ok("chatwoot", "history", *options, "-O", "week.jsonl")
+    assert written.stderr.startswith(f"{said}\n0 events written to week.jsonl, 0 were there")
+
+
+@pytest.mark.parametrize("pages", [0, 1])
+@pytest.mark.parametrize("empty", [{"all_count": 60}, {}], ids=["counted", "without a count"])
+def test_conversations_that_are_counted_and_not_given_are_told_as_missing(
+    desk: Notifycli, chatwoot: PastChatwoot, pages: int, empty: Json
+) -> None:
+    for id_ in range(1, 61):
+        chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)
+
+    def end_early(page: int) -> None:
+        if page > pages:
+            meta = empty if pages else {"all_count": 60}
+            raise Reply(200, {"data": {"meta": meta, "payload": []}})
+
+    chatwoot.paged = end_early
+    done = desk("chatwoot", "history", "--since", "2026-03-01")
+    given = 25 * pages
+    assert (done.status, len(done.records)) == (69, 2 * given)
+    assert done.stderr == (
+        f"warning: your Chatwoot counts 60 conversations and lists {given}: what happened in the "
+        "others is missing; run it again, and if that doesn't help, its own log says why\n"
+    )
+    written = desk("chatwoot", "history", "--since", "2026-03-01", "-O", "week.jsonl")
+    assert (written.status, done.stderr in written.stderr) == (69, True)
+    assert len((desk.folder / "week.jsonl").read_bytes().splitlines()) == 2 * given
+
+
+def test_what_is_left_out_for_its_time_or_comes_meanwhile_is_not_missing(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    for id_ in range(1, 61):
+        chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)
+    since = ("--since", "2026-03-03T12:00:31Z")
+    done = desk.ok("chatwoot", "history", *since)
+    assert (len(done.records), done.stderr) == (60, "")
+    coming = iter(range(61, 65))
+
+    def go_on(_page: int) -> None:
+        for id_ in coming:
+            chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)
+            return
+
+    chatwoot.paged = go_on
+    done = desk.ok("chatwoot", "history")
+    assert (len(done.records), done.stderr) == (128, "")
+
+
 def test_why_answers_about_last_tuesday_from_a_pipe(
     desk: Notifycli, chatwoot: PastChatwoot
 ) -> None:

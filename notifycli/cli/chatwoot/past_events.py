@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -99,27 +99,46 @@ def chatwoot_history(
     where it was. What Chatwoot keeps of the past isn't everything: each guess is marked in its
     event, and counted at the end.
     """
-    from notifycli.secrets.private_file import hold_lock, replace_private  # noqa: PLC0415 - to write
-
     session = session_of(ctx)
     check_order(since, until)
     with session.store() as store:
         inboxes = find_inboxes(store, session.resolve_account(store), inbox)
     wanted = Wanted(since, until, tuple(conversation or ()), inboxes)
     past = fetch(session, wanted)
+    written = ""
     if out is None:
         write(line + b"\n" for line in past.lines)
-        say_inexact(session, past.inexact)
-        return
-    with hold_lock(out.with_name(f".{out.name}.lock"), 0):
-        filled = fill(_lines(out), past.lines)
-        replace_private(out, b"".join(line + b"\n" for line in filled.lines))
+    else:
+        written = _write_log(out, past.lines)
     say_inexact(session, past.inexact)
-    known = len(past.lines) - filled.added
-    session.info(
+    if not past.lines and not past.inexact.unlisted:
+        session.info(f"nothing happened{_span_of(wanted) or ' there yet'}")
+    if written:
+        session.info(written)
+    if past.inexact.unlisted:
+        raise typer.Exit(UnavailableError.status)
+
+
+def _write_log(out: Path, lines: Sequence[bytes]) -> str:
+    """Write a log, or what one that is there lacks; give what was done, and what comes next."""
+    from notifycli.secrets.private_file import hold_lock, replace_private  # noqa: PLC0415 - to write
+
+    with hold_lock(out.with_name(f".{out.name}.lock"), 0):
+        filled = fill(_lines(out), lines)
+        replace_private(out, b"".join(line + b"\n" for line in filled.lines))
+    known = len(lines) - filled.added
+    return (
         f"{plural(filled.added, 'event')} written to {out}, {known} were there; "
         f"next: notifycli why -u EMAIL {out}"
     )
+
+
+def _span_of(wanted: Wanted) -> str:
+    """Give what was asked for in words; nothing where that was everything."""
+    named = " in what was named" if wanted.conversations or wanted.inboxes else ""
+    since = "" if wanted.since is None else f" since {in_local_time(wanted.since)}"
+    until = "" if wanted.until is None else f" before {in_local_time(wanted.until)}"
+    return named + ",".join(filter(None, (since, until)))
 
 
 def fetch(session: Session, wanted: Wanted) -> PastEvents:
@@ -140,7 +159,9 @@ def fetch(session: Session, wanted: Wanted) -> PastEvents:
                 session.info(f"{kept} read so far are kept: the same command goes on from there")
                 raise
         with_bots = frozenset(id_ for id_, bot in bots.items() if bot)
-        return rebuild(desk.account, found, wanted, names_of(apis[0]), with_bots)
+        past = rebuild(desk.account, found, wanted, names_of(apis[0]), with_bots)
+        past.inexact.unlisted = reader.unlisted
+        return past
 
 
 def fetch_to_cache(session: Session, since: int, until: int | None) -> Path:
@@ -160,6 +181,13 @@ def fetch_to_cache(session: Session, since: int, until: int | None) -> Path:
 
 def say_inexact(session: Session, inexact: Inexact) -> None:
     """Say what the events don't know, and how often."""
+    if inexact.unlisted:
+        counted, listed = inexact.unlisted
+        session.warn(
+            f"your Chatwoot counts {plural(counted, 'conversation')} and lists {listed}: what "
+            "happened in the others is missing; run it again, and if that doesn't help, its own "
+            "log says why"
+        )
     for what, count in sorted(inexact.approximate.items()):
         session.info(f"approximate: the {what} of {plural(count, 'event')}")
     if inexact.unresolved:
