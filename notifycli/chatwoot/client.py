@@ -35,6 +35,12 @@ _MESSAGES_A_PAGE = 100
 _CANNOT_TELL = frozenset({401, 403, 404, 406})
 _FIRST_REFUSAL = 300
 _UNAUTHORIZED, _FORBIDDEN, _MISSING, _UNPROCESSABLE = 401, 403, 404, 422
+_FIRST_FAULT = 500
+_LOG = "its own log says why, as in docker compose logs rails"
+_BROKEN = f"try again later; if it stays, {_LOG}"
+_MEND = f"nothing of this request was done; mend what it says, or if it says nothing, {_LOG}"
+_RIGHTS = "use the token of an administrator: notifycli chatwoot login"
+_SHAPE = "check that the address is your Chatwoot's, and its version 4 or newer"
 _SUBSCRIPTIONS = (
     *("conversation_created", "conversation_updated", "conversation_status_changed"),
     *("message_created", "message_updated"),
@@ -450,7 +456,7 @@ class ChatwootApi:
         return UnavailableError(
             f"{self._transport.base} answers {method} {path} in another shape than Chatwoot's: "
             f"{self._transport.clean(why)}",
-            "check that the address is your Chatwoot's, and its version 4 or newer",
+            _SHAPE,
         )
 
     def _refuse(self, answer: Answer, method: str, path: str) -> NoReturn:
@@ -460,20 +466,23 @@ class ChatwootApi:
             if path != _PROFILE and self.accepted():
                 raise NotPermittedError(
                     f"{base} doesn't let this user {method} {path}{said}",
-                    "use the token of an administrator: notifycli chatwoot login",
+                    _RIGHTS,
                 )
             raise NotPermittedError(
                 f"{base} refuses the token{said}",
                 "copy it from your profile there, then: notifycli chatwoot login",
             )
         if answer.status == _FORBIDDEN:
-            raise NotPermittedError(f"{base} doesn't permit {method} {path}{said}")
+            raise NotPermittedError(f"{base} doesn't permit {method} {path}{said}", _RIGHTS)
         if answer.status == _MISSING:
             raise UnavailableError(
                 f"{base} has no {path}{said}",
                 "check its address and the account: notifycli chatwoot status",
             )
-        raise UnavailableError(f"{base} answers {method} {path} with {answer.status}{said}")
+        remedy = _BROKEN if answer.status >= _FIRST_FAULT else _SHAPE
+        if answer.status == _UNPROCESSABLE:
+            remedy = _MEND
+        raise UnavailableError(f"{base} answers {method} {path} with {answer.status}{said}", remedy)
 
     def _refusal_text(self, answer: Answer) -> str:
         try:

@@ -189,10 +189,14 @@ class Transport:
         while block := response.raw.read1(_BLOCK, decode_content=True):
             content += block
             if len(content) > self._limits.size:
-                raise UnavailableError(f"{self.base} answers with more than {self._limits.size} B")
+                raise UnavailableError(
+                    f"{self.base} answers with more than {self._limits.size} B",
+                    "check that the address is your Chatwoot's",
+                )
             if time.monotonic() - started > self._limits.whole:
                 raise OutOfReachError(
-                    f"{self.base} takes more than {self._limits.whole:g} s for an answer"
+                    f"{self.base} takes more than {self._limits.whole:g} s for an answer",
+                    "try again later",
                 )
         return bytes(content)
 
@@ -252,7 +256,10 @@ def _session(base: str) -> Session:
         session.proxies.update(proxies)
         session.verify = next((os.environ[v] for v in _CA_VARIABLES if os.environ.get(v)), True)
         if isinstance(session.verify, str) and not os.path.exists(session.verify):  # noqa: PTH110 - a file or a folder
-            raise DataError(f"there is no file of certificates {session.verify}")
+            raise DataError(
+                f"there is no file of certificates {session.verify}",
+                f"set {', '.join(_CA_VARIABLES)} to one that is there, or unset them",
+            )
     return session
 
 

@@ -354,7 +354,10 @@ def _take(desk: Desk, user: User, old: Secret, new: Secret) -> SyncResult:
     token_format.check(new.reveal())
     if new == old:
         end_rotation(desk, user)
-        raise UnavailableError(f"{desk.connection.url} answers with the old token")
+        raise UnavailableError(
+            f"{desk.connection.url} answers with the old token",
+            "reset it on the profile page there, then: notifycli chatwoot login",
+        )
     made = desk.life.keep(desk.owner(user), new, TokenWish(desk.connection.url))
     end_rotation(desk, user)
     with desk.speak(new) as api:

@@ -267,6 +267,40 @@ def test_an_answer_of_another_shape_names_its_place(member: Notifycli, chatwoot:
     assert "Expected `int`, got `str` - at `$.id`" in result.records[0]["state"]
 
 
+LOG = "its own log says why, as in docker compose logs rails"
+SHAPE = "check that the address is your Chatwoot's, and its version 4 or newer"
+RIGHTS = "use the token of an administrator: notifycli chatwoot login"
+
+
+@pytest.mark.parametrize(
+    ("status", "ends", "said", "remedy"),
+    [
+        *(
+            (code, 69, f"answers GET {{path}} with {code}", f"try again later; if it stays, {LOG}")
+            for code in (500, 502, 503, 504)
+        ),
+        (
+            *(422, 69, "answers GET {path} with 422"),
+            f"nothing of this request was done; mend what it says, or if it says nothing, {LOG}",
+        ),
+        (418, 69, "answers GET {path} with 418", SHAPE),
+        (403, 77, "doesn't permit GET {path}", RIGHTS),
+    ],
+)
+def test_whatever_it_refuses_the_second_line_says_what_to_do(
+    member: Notifycli, chatwoot: Chatwoot, *, status: int, ends: int, said: str, remedy: str
+) -> None:
+    def refuse(asked: Asked, _person: Person | None) -> None:
+        if asked.path.endswith("/agents"):
+            raise Reply(status, {"error": "nope"})
+
+    chatwoot.before = refuse
+    done = member("chatwoot", "pull")
+    what = said.format(path="/api/v1/accounts/1/agents")
+    assert (done.status, done.stdout) == (ends, b"")
+    assert done.stderr == f"error: {chatwoot.url} {what}: nope\n  {remedy}\n"
+
+
 @pytest.mark.parametrize("raw", [b"<html>", b"", b'{"id":', b"\xff\xfe", b"[" * 100_000])
 def test_what_is_no_json_is_told(notifycli: Notifycli, chatwoot: Chatwoot, raw: bytes) -> None:
     def wrong(_asked: Asked, _person: Person | None) -> None:
