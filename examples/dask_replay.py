@@ -101,7 +101,9 @@ def replay(client: Client, desk: Desk, logs: Sequence[str]) -> Counts:
 
 
 if __name__ == "__main__":
-    directory, preferences, *logs = sys.argv[1:]
+    if not (logs := sys.argv[3:]):
+        sys.exit("usage: python examples/dask_replay.py DIRECTORY PREFERENCES EVENTS...")
+    directory, preferences = sys.argv[1:3]
     desk = notifycli.read_directory(Path(directory))
     wanted = notifycli.read_preferences(Path(preferences), desk)
     with Client(dashboard_address=None) as client:

@@ -287,7 +287,9 @@ def events(directory: Json, screenplay: Json) -> Iterator[Json]:
 
 def main() -> None:
     """Write `day.jsonl` beside this script, or the file that is named."""
-    target = Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER / "day.jsonl"
+    target, *further = [*map(Path, sys.argv[1:]), FOLDER / "day.jsonl"]
+    if further[1:] or target.name.startswith("-"):
+        sys.exit("usage: python examples/make_day.py [FILE]")
     directory = json.loads((FOLDER / "directory.json").read_text(encoding="utf-8"))
     screenplay = tomllib.loads((FOLDER / "day.toml").read_text(encoding="utf-8"))
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

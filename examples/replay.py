@@ -25,5 +25,9 @@ def count(directory: Path, preferences: Path, events: Path) -> Counter[tuple[str
 
 
 if __name__ == "__main__":
-    for (user, channel), times in sorted(count(*map(Path, sys.argv[1:4])).items()):
-        sys.stdout.write(f"{user}\t{channel}\t{times}\n")
+    match [Path(name) for name in sys.argv[1:]]:
+        case [directory, preferences, events]:
+            for (user, channel), times in sorted(count(directory, preferences, events).items()):
+                sys.stdout.write(f"{user}\t{channel}\t{times}\n")
+        case _:
+            sys.exit("usage: python examples/replay.py DIRECTORY PREFERENCES EVENTS")

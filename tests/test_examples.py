@@ -48,6 +48,39 @@ def test_the_script_gives_the_committed_day(tmp_path: Path) -> None:
     assert made.read_bytes() == (EXAMPLES / "day.jsonl").read_bytes()
 
 
+SCRIPTS = {
+    "replay.py": "DIRECTORY PREFERENCES EVENTS",
+    "dask_replay.py": "DIRECTORY PREFERENCES EVENTS...",
+}
+
+
+@pytest.mark.parametrize(
+    ("script", "given"),
+    [
+        ("replay.py", []),
+        ("replay.py", ["--help"]),
+        ("replay.py", ["a", "b", "c", "d"]),
+        ("dask_replay.py", ["a", "b"]),
+    ],
+    ids=str,
+)
+def test_a_script_that_is_called_wrongly_says_its_usage(script: str, given: list[str]) -> None:
+    if script == "dask_replay.py":
+        pytest.importorskip("dask.distributed")
+    called = [sys.executable, f"examples/{script}", *given]
+    done = subprocess.run(called, cwd=ROOT, capture_output=True, text=True, check=False)
+    usage = f"usage: python examples/{script} {SCRIPTS[script]}\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", usage)
+
+
+def test_make_day_takes_one_file_and_no_option(tmp_path: Path) -> None:
+    called = [sys.executable, str(EXAMPLES / "make_day.py"), "--help"]
+    done = subprocess.run(called, cwd=tmp_path, capture_output=True, text=True, check=False)
+    usage = "usage: python examples/make_day.py [FILE]\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", usage)
+    assert not (tmp_path / "--help").exists()
+
+
 @pytest.mark.usefixtures("desk_of_the_readme")
 def test_every_notification_type_fires(capfd: pytest.CaptureFixture[str]) -> None:
     fired = answer(capfd, "simulate examples/day.jsonl")

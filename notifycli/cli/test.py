@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from notifycli.cli.output import check_apart, show, write, write_file
 from notifycli.cli.profiles import Rules
 from notifycli.cli.session import plural
 from notifycli.cli.terminal import print_error
-from notifycli.errors import DataError, UsageError
+from notifycli.errors import DataError, InputMissingError, UsageError
 from notifycli.rules.profile import NOTIFYCLI, Profile, UnknownProfileError, profile_named
 from notifycli.scenarios import Scenario, TrialResult, read_scenarios, try_scenario
 from notifycli.text import printable
@@ -23,7 +25,8 @@ _FAILED = 1
 
 
 Files = Annotated[
-    list[str], typer.Argument(metavar="FILES...", help="Files of scenarios, TOML; - is stdin.")
+    list[str],
+    typer.Argument(metavar="FILES...", help="Files or folders of scenarios, TOML; - is stdin."),
 ]
 Tap = Annotated[bool, typer.Option("--tap", help="Print the results as TAP, for a harness.")]
 Junit = Annotated[
@@ -37,7 +40,7 @@ Junit = Annotated[
     cls=command_class(),
     epilog=examples(
         """
-notifycli test examples/scenarios/*.toml
+notifycli test examples/scenarios
 notifycli test policy.toml --tap
 notifycli test policy.toml --junit results.xml
 
@@ -116,7 +119,7 @@ def _read(files: Sequence[str]) -> list[Scenario]:
     scenarios: list[Scenario] = []
     wrong: dict[Path, DataError] = {}
     read = set[Path]()
-    for name in files:
+    for name in chain.from_iterable(map(_files_named, files)):
         folder = Path() if name == STDIN else Path(name).parent
 
         def read_file(reference: str, folder: Path = folder) -> bytes:
@@ -131,6 +134,21 @@ def _read(files: Sequence[str]) -> list[Scenario]:
     if faults:
         raise DataError("\n".join(fault.message for fault in faults), faults[0].hint)
     return scenarios
+
+
+def _files_named(name: str) -> list[str]:
+    """Give a file, or those of scenarios in a folder. Raises `InputMissingError` for none there."""
+    from notifycli.replay.sources import files_of  # noqa: PLC0415 - see _read
+
+    if not os.path.isdir(name):  # noqa: PTH112 - it takes any name
+        return [name]
+    found = [str(path) for path in files_of(name) if path.suffix == ".toml"]
+    if not found:
+        raise InputMissingError(
+            f"{name}: a folder without a file of scenarios (*.toml)",
+            "name the folder in which they are, or the files",
+        )
+    return found
 
 
 def _all(results: Sequence[TrialResult]) -> str:

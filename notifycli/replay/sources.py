@@ -371,7 +371,7 @@ class _Source:
     def folder(self, name: str) -> Iterator[Text | list[Record]]:
         """Return the records of all files in a folder."""
         with file_errors(name):
-            paths = list(map(str, _files_of(name)))
+            paths = list(map(str, files_of(name)))
         for path in paths:
             with file_errors(path), closing(_reader(path)) as raw:
                 yield from self.file(path, raw, among=True)
@@ -568,7 +568,7 @@ def _text_size(name: str) -> int:
     if is_remote(name):
         return _WORTH_SHARING
     size = 0
-    for path in _files_of(name):
+    for path in files_of(name):
         with suppress(OSError):
             if path.is_file():
                 with path.open("rb", 0) as file:
@@ -580,7 +580,7 @@ def _text_size(name: str) -> int:
 def total_size(files: Iterable[str]) -> int | None:
     """Return the bytes on disk of all files; `None` where that can't be known."""
     try:
-        return sum(path.stat().st_size for name in files for path in _files_of(name))
+        return sum(path.stat().st_size for name in files for path in files_of(name))
     except OSError:
         return None
 
@@ -612,7 +612,7 @@ def _reader(name: str | int) -> BinaryFile:
     return BufferedReader(raw, BLOCK) if stat.S_ISREG(os.fstat(raw.fileno()).st_mode) else raw
 
 
-def _files_of(name: str) -> Iterator[Path]:
+def files_of(name: str) -> Iterator[Path]:
     """Return the files of a folder and the folders in it, in their order; hidden ones are none."""
     if not os.path.isdir(name):  # noqa: PTH112 - as everything here
         yield Path(name)

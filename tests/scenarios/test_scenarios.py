@@ -255,3 +255,27 @@ def test_the_file_that_the_help_shows_holds(desk: Desk) -> None:
     example = shown[shown.index("[[scenario]]") :]
     ran = desk.run("test", str(desk.write("example.toml", example)))
     assert (ran.status, ran.err) == (0, "1 scenario, all as expected\n")
+
+
+def test_a_folder_stands_for_the_scenario_files_in_it_and_below(desk: Desk, tmp_path: Path) -> None:
+    files = sorted(map(str, EXAMPLES.glob("*.toml")))
+    assert desk.run("test", str(EXAMPLES)).out == desk.run("test", *files).out
+    folder = tmp_path / "policies"
+    (folder / "sales").mkdir(parents=True)
+    (folder / ".drafts").mkdir()
+    nothing = desk.run("test", str(folder))
+    assert (nothing.status, nothing.out) == (66, "")
+    assert nothing.err == (
+        f"error: {folder}: a folder without a file of scenarios (*.toml)\n"
+        "  name the folder in which they are, or the files\n"
+    )
+    # Notes beside them and hidden drafts are no scenarios.
+    (folder / "sales" / "mixed.toml").write_text(MIXED, encoding="utf-8")
+    (folder / "README.md").write_text("# Policies", encoding="utf-8")
+    (folder / ".drafts" / "broken.toml").write_text("[[scenario", encoding="utf-8")
+    ran = desk.run("test", str(folder))
+    assert ran.status == 1
+    assert [(one["file"], one["scenario"], one["passed"]) for one in ran.records()] == [
+        (str(folder / "sales" / "mixed.toml"), "holds", True),
+        (str(folder / "sales" / "mixed.toml"), "doesn't hold", False),
+    ]
