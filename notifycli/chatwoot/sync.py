@@ -49,6 +49,7 @@ from notifycli.store.history import step_of
 from notifycli.store.transaction import Entry, Target
 
 _CONFLICT = 75
+_GONE = "with the user, who isn't there any more"
 
 
 class RemoteDirectory(NamedTuple):
@@ -198,12 +199,8 @@ def pull(
             ]
         preferences = store.preferences(account)
         for step in fetched.steps:
-            if step.result:
-                steps.append(step)
-                continue
-            if store.user(account, step.id) is None:
-                gone = "with the user, who isn't there any more"
-                steps.append(_result(step, "removed", gone))
+            if step.result or store.user(account, step.id) is None:
+                steps.append(step if step.result else _result(step, "removed", _GONE))
                 continue
             taken = _take(desk, preferences, step, there[step.id], force=force)
             steps.append(taken.step)
