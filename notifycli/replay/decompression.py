@@ -9,6 +9,7 @@ import codecs
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from io import BufferedReader, FileIO
 from itertools import chain
 from queue import Queue
@@ -238,8 +239,8 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", "__MACOSX"))
 
 
-def members_of(raw: BinaryFile, blocks: Blocks) -> Iterator[tuple[str, Blocks]]:
-    """Return the name of each file in a zip archive, and what it holds; hidden ones are left out.
+def members_of(raw: BinaryFile, blocks: Blocks) -> Iterator[tuple[str, Callable[[], Blocks]]]:
+    """Return the name of each file in a zip archive, and what reads it; hidden ones are left out.
 
     `blocks` are all of `raw`, for one that can't be read twice.
     """
@@ -266,4 +267,4 @@ def members_of(raw: BinaryFile, blocks: Blocks) -> Iterator[tuple[str, Blocks]]:
         for info in archive.infolist():
             hidden = any(map(is_hidden, info.filename.split("/")))
             if not (hidden or info.is_dir()):
-                yield info.filename, read(info)
+                yield info.filename, partial(read, info)

@@ -14,6 +14,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import closing, contextmanager, suppress
 from enum import Enum
+from functools import partial
 from io import BufferedReader, FileIO
 from itertools import chain
 from pathlib import Path
@@ -234,7 +235,9 @@ def _csv(head: bytes) -> Foreign | None:
     with_body = next(filter(_CELL, (header, *rows)), None)
     if with_body is None:
         alike = columns > 0 and len(rows) > 1 and rows[0].count(separator) == columns
-        return Foreign("CSV, not JSON") if alike and not may_hold_events(head) else None
+        # Of a long text, as a log, nobody knows what follows.
+        is_known = len(head) < _HEAD and not may_hold_events(head)
+        return Foreign("CSV, not JSON") if alike and is_known else None
     # Before the first body there is seldom a separator inside a cell.
     found = _CELL(with_body)
     column = with_body[: found.end() if found else 0].count(separator)
@@ -265,6 +268,7 @@ _LAID_OUT = re.compile(rb'[{\[][ \t\r]*\n\s*["{}\[\]]').search
 _AFTER_NAME = re.compile(rb"\|(?:\x1b\[[\d;]*m)?[ \t]+(?=([{\[][ \t\r]*\n))").finditer
 _GOES_ON = re.compile(rb'\s*["{}\[\]]').match
 _NONE_OF_EVENTS = Foreign("there is no JSON in it")
+_OVERLAP = 64
 
 Record = tuple[str, int, bytes]
 """A file's name, the line in which it begins, and a text that may be an event."""
@@ -374,7 +378,7 @@ class _Source:
             paths = list(map(str, files_of(name)))
         for path in paths:
             with file_errors(path), closing(_reader(path)) as raw:
-                yield from self.file(path, raw, among=True)
+                yield from self.file(path, raw, partial(_blocks_of, path))
         if not self._read:
             raise InputMissingError(
                 f"{name}: a folder of {_file_count(paths)}, none of which holds events",
@@ -382,31 +386,35 @@ class _Source:
             )
 
     def file(
-        self, place: str, raw: BinaryFile, *, among: bool = False
+        self, place: str, raw: BinaryFile, again: Callable[[], Blocks] | None = None
     ) -> Iterator[Text | list[Record]]:
-        """Return the records of a file, named or `among` others."""
+        """Return the records of a file; one among others can be read `again` from its beginning."""
         head, blocks = head_of(read_blocks(raw, self._progress), len(_ZIP))
         if head.startswith(_ZIP):
             yield from self._archive(place, raw, blocks)
         else:
-            yield from self._text(place, decompressed(blocks)[1], among=among)
+            yield from self._text(place, blocks, again)
 
     def _archive(
         self, place: str, raw: BinaryFile, blocks: Blocks
     ) -> Iterator[Text | list[Record]]:
         before, count = self._read, 0
-        for name, member in members_of(raw, blocks):
+        for name, read in members_of(raw, blocks):
             count += 1
-            yield from self._text(f"{place}/{name}", decompressed(member)[1], among=True)
+            yield from self._text(f"{place}/{name}", read(), read)
         if self._read == before:
             told = f"a zip archive of {_file_count(range(count))}, none of which holds events"
             self._bad.refuse(place, told)
 
-    def _text(self, place: str, blocks: Blocks, *, among: bool) -> Iterator[Text | list[Record]]:
-        form, head, blocks = _form_of(text_of(blocks))
-        if among and isinstance(form, _Form) and head and not may_hold_events(head):
-            form = _NONE_OF_EVENTS
-        if isinstance(form, Foreign) and among:
+    def _text(
+        self, place: str, blocks: Blocks, again: Callable[[], Blocks] | None
+    ) -> Iterator[Text | list[Record]]:
+        form, head, blocks = _form_of(text_of(decompressed(blocks)[1]))
+        if again and isinstance(form, _Form) and head and not may_hold_events(head):
+            found = any(map(may_hold_events, _overlapping(blocks)))
+            form, _, blocks = _form_of(text_of(decompressed(again())[1]))
+            form = form if found else _NONE_OF_EVENTS
+        if isinstance(form, Foreign) and again:
             self._bad.pass_over(place, form.name)
         elif isinstance(form, Foreign):
             file = "FILE" if place == place_of(STDIN) else place
@@ -418,6 +426,14 @@ class _Source:
                 return
             read = _read_lines if form is _Form.LINES else _read_values
             yield from self._translate(read(place, blocks, self._bad))
+
+
+def _overlapping(blocks: Blocks) -> Blocks:
+    """Return blocks with the end of the one before, so that nothing short is cut in two."""
+    end = b""
+    for block in blocks:
+        yield end + block
+        end = block[-_OVERLAP:]
 
 
 def _undivided(file: str, blocks: Blocks) -> Iterator[Text]:
@@ -610,6 +626,11 @@ def _reader(name: str | int) -> BinaryFile:
     """
     raw = FileIO(name)
     return BufferedReader(raw, BLOCK) if stat.S_ISREG(os.fstat(raw.fileno()).st_mode) else raw
+
+
+def _blocks_of(path: str) -> Blocks:
+    with closing(_reader(path)) as raw:
+        yield from read_blocks(raw)
 
 
 def files_of(name: str) -> Iterator[Path]:

@@ -186,6 +186,27 @@ def test_faults_are_told_with_their_lines_wherever_they_are(tmp_path: Path) -> N
     ]
 
 
+LATE = [
+    ("after lines of text", b"GET /health 200 ok\n" * 5000),
+    ("after lines with as many commas", b"GET /health, 200, ok\n" * 5000),
+]
+
+
+@pytest.mark.parametrize("before", [row[1] for row in LATE], ids=[row[0] for row in LATE])
+def test_an_event_that_comes_late_in_one_of_several_files_is_read(
+    tmp_path: Path, before: bytes
+) -> None:
+    late = before + b"got " + json_lines([{**MESSAGE, "id": 1}])
+    (tmp_path / "a.log.gz").write_bytes(gzip.compress(late))
+    (tmp_path / "b.zip").write_bytes(zipped([{**MESSAGE, "id": 2}], ("a.log", late)))
+    (tmp_path / "c.log").write_bytes(late)
+    events, told = read(tmp_path)
+    ids = [(event.message.id, event.line) for event in events if event.message]
+    assert ids == [(1, 5001), (1, 5001), (2, 1), (1, 5001)]
+    assert told[0].startswith(f"{tmp_path}/a.log.gz:1: no JSON object")
+    assert read_pipe((tmp_path / "b.zip").read_bytes())[0] == events[1:3]
+
+
 @pytest.mark.parametrize(
     ("files", "told"),
     [
