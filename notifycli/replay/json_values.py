@@ -8,6 +8,9 @@ from io import BytesIO
 from itertools import chain
 from typing import NamedTuple
 
+import msgspec
+from msgspec import Raw
+
 from notifycli.events.decode import without_hex
 
 LONGEST_LINE = 1 << 24
@@ -28,7 +31,8 @@ _BETWEEN = re.compile(rb"[\s,\x1e]*+")
 _SCALAR = re.compile(rb"[^\s,\]{\[]++")
 _REST_OF_LINE = re.compile(
     rb"""
-      [^\n]*? (?P<before> (?= [{\[] [ \t\r]* \n \s* ["{}\[\]] ) )  # a value that is laid out
+      [^\n]*? (?P<before> (?= \{ [ \t\r]* \n \s* ["}] | \[ [ \t\r]* \n \s* ["{\[\]] ) )
+      # a value that is laid out
     | [^\n]*+ (?:\n|\Z)
     """,
     re.VERBOSE,
@@ -43,11 +47,41 @@ _UP_TO_OBJECT = re.compile(rb'(?:(?!\{\s*").)*+', re.DOTALL)
 _IN_QUOTES = re.compile(rb'(?<!\\)"\s*[{\[](?:[^"\\\n]|\\.)*+"')
 _OPEN = {ord("}"): ord("{"), ord("]"): ord("[")}
 """What each bracket closes."""
-_BEFORE_ONE_MORE = b"[,:"
-"""What an object inside another value follows."""
+_BEFORE_ONE_MORE = {ord("{"): b":", ord("["): b"[,"}
+"""What an object follows inside another value."""
 _SPACE = b" \t\r\n"
+_decode = msgspec.json.Decoder(Raw).decode
+_AROUND = b" \t\r\x1e"
+_INSIDE = {
+    b"{": re.compile(rb'\s*["}]').match,
+    b"[": re.compile(rb'\s*["{\[\]]').match,
+}
+"""How the line after one begins that ends with a bracket, where a value is laid out."""
+_AFTER_VALUE = b" \t\r\n,\x1e"
+_CLOSING = ord("}")
+_GOES_ON = re.compile(rb'\s*["}\],]|\s+[{\[]').match
+"""How one after a line begins that is the beginning of an object."""
+NEARBY = 1 << 20
+"""Bytes within which a line is looked for that begins anew."""
+ANEW = re.compile(
+    rb"""
+      \n (?= [^\s"}\],{\[] )
+    | (?<! [,\[] ) (?<! [,\[]\r ) \n (?= [{\[] )
+    """,
+    re.VERBOSE,
+)
+"""The end of a line after which no value goes on that is laid out over lines."""
 _ALIKE = 4
 """By how many bytes a line begins as another one of the same log does."""
+
+
+class Lines(NamedTuple):
+    """Lines one after the other."""
+
+    first: int
+    """The number of the first, from 1."""
+    lines: list[bytes | None]
+    """Without their ends; `None` for one over `LONGEST_LINE`."""
 
 
 class JSONValue(NamedTuple):
@@ -86,6 +120,111 @@ def lines_by_block(blocks: Iterable[bytes]) -> Iterator[list[bytes | None]]:
             parts, length = [rest], len(rest)
     if length:
         yield [b"".join(parts) if length <= LONGEST_LINE else None]
+
+
+def divide(blocks: Iterable[bytes]) -> Iterator[Lines | JSONValue]:
+    """Return a text's lines, and instead of those over which a value is laid out, that.
+
+    Lines are given as they come but for one that may begin such a value; last comes where it ends.
+    """
+    text = _Text(blocks)
+    while text.has_more():
+        while (opening := text.opening()) < text.count - 1:
+            yield text.take(opening)
+            yield from text.values()
+        yield text.take(opening)
+    yield text.take(text.count)
+    yield text.take(text.count)
+    if text.error is not None:
+        raise text.error
+
+
+class _Text:
+    """Lines that come by block and are taken together or, for a value, one by one."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._source = lines_by_block(blocks)
+        self._lines: list[bytes | None] = []
+        self._place = 0
+        """How many of them have been taken."""
+        self._before = 1
+        self.error: Exception | None = None
+        """What ends the text too early."""
+
+    @property
+    def count(self) -> int:
+        """How many lines are there now."""
+        return len(self._lines)
+
+    def has_more(self) -> bool:
+        """Go on to the next lines, behind those that haven't been taken, if more come."""
+        try:
+            more = next(self._source, [])
+        except Exception as error:  # noqa: BLE001 - raised once all that came before is given
+            self.error, more = error, []
+        self._before += self._place
+        self._lines = self._lines[self._place :] + more
+        self._place = 0
+        return bool(more)
+
+    def opening(self) -> int:
+        """Return which line is the first that begins a value, or may once there is one more."""
+        lines = self._lines
+        for at, line in enumerate(lines[self._place :], self._place):
+            # Most lines of a log are objects: nothing more may be done for them.
+            if line and line[-1] != _CLOSING and _opens(line, lines[at + 1 : at + 2]):
+                return at
+        return len(lines)
+
+    def take(self, end: int) -> Lines:
+        """Take the lines before one."""
+        taken = self._lines[self._place : end]
+        number = self._before + self._place
+        self._place = end
+        return Lines(number, taken)
+
+    def values(self) -> Iterator[JSONValue]:
+        """Take the values that begin in the next line, up to the end of the last one's line."""
+        before = self._before + self._place - 1
+        splitter = _Splitter(_REST_OF_LINE)
+        for value in splitter.split(self._one_by_one()):
+            yield value._replace(line=before + value.line)
+            if splitter.is_between_lines:
+                return
+
+    def _one_by_one(self) -> Iterator[bytes]:
+        before = b""
+        while self._place < len(self._lines) or self.has_more():
+            line = self._lines[self._place]
+            if line is None or (before and ANEW.search(before[-3:] + line[:1])):
+                return  # Whatever is being read has ended, or breaks off.
+            self._place += 1
+            before = line + b"\n"
+            yield before
+
+
+def _opens(line: bytes, following: list[bytes | None]) -> bool:
+    """Whether a line begins a value that the one after it goes on with; if none has come, may."""
+    text = line.strip(_AROUND)
+    if text.endswith(b"}"):
+        return False
+    goes_on = _INSIDE.get(text[-1:])
+    if goes_on is None and text.startswith((b"{", b"[")) and breaks_off(text):
+        goes_on = _GOES_ON if text.startswith(b"{") else _INSIDE[b"["]
+    if goes_on is None:
+        return False
+    return not following or (following[0] is not None and goes_on(following[0]) is not None)
+
+
+def breaks_off(line: bytes) -> bool:
+    """Whether a line is the beginning of a JSON value."""
+    try:
+        _decode(line)
+    except msgspec.DecodeError as error:
+        return "truncated" in str(error)
+    except (RecursionError, ValueError):
+        return False
+    return False
 
 
 def split_values(blocks: Iterable[bytes]) -> Iterator[JSONValue]:
@@ -141,6 +280,12 @@ class _Splitter:
         """Whether that is text, as of a log."""
         self._next = b""
         """After a value that breaks off: what the next one begins with."""
+
+    @property
+    def is_between_lines(self) -> bool:
+        """Whether nothing has begun that isn't complete, as far as the text goes."""
+        begun = self._open or self._in_array or self._next
+        return not begun and not self._text[self._place :].strip(_AFTER_VALUE)
 
     def split(self, blocks: Iterable[bytes]) -> Iterator[JSONValue]:
         """Return the values, each as soon as it is complete."""
@@ -231,8 +376,9 @@ class _Splitter:
         bracket = self._text[token.start()]
         if token.lastgroup == "closing":
             return self._open.pop() != _OPEN[bracket]
+        breaks_off = self._breaks_off_before(token.start())
         self._open.append(bracket)
-        return self._breaks_off_before(token.start())
+        return breaks_off
 
     def _breaks_off_before(self, place: int) -> bool:
         """Whether a line begins here as a value of its own would, and can't be a part of one."""
@@ -241,7 +387,7 @@ class _Splitter:
         before = place - 1
         while self._text[before] in _SPACE:
             before -= 1
-        return self._text[before] not in _BEFORE_ONE_MORE
+        return self._text[before] not in _BEFORE_ONE_MORE[self._open[-1]]
 
     def _take(self, end: int) -> JSONValue:
         line = self._line_at(self._start)

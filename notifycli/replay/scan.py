@@ -15,7 +15,15 @@ from notifycli.events.decode import EventError, NotOneEventError, decode_event
 from notifycli.events.event import Event
 from notifycli.replay.decompression import BLOCK, BOM, DamageError
 from notifycli.replay.fold import CountingPass, in_order
-from notifycli.replay.json_values import LONGEST_LINE, objects_in, split_lines, too_long
+from notifycli.replay.json_values import (
+    ANEW,
+    LONGEST_LINE,
+    NEARBY,
+    JSONValue,
+    divide,
+    objects_in,
+    too_long,
+)
 from notifycli.replay.sources import (
     PACKED,
     STDIN,
@@ -35,6 +43,8 @@ T = TypeVar("T")
 _MOST_READERS = 8
 _DEEPEST = 8
 _PART = 1 << 21
+_CONTEXT = 3
+"""Bytes before the end of a line by which, and with it, its place among values is told."""
 _BETWEEN_VALUES = b" \t\r\n,\x1e[]"
 _PIECE = re.compile(
     rb"""
@@ -296,7 +306,7 @@ def _cuts(size: int) -> Iterator[tuple[int, int | None]]:
 def _read_part_of(what: Stretch | Packed | bytes | list[Record]) -> Part:
     """Read a part. Raises `OSError` and `DamageError`."""
     if isinstance(what, bytes):
-        return decode_lines(split_lines([what]))
+        return decode_text([what])
     if isinstance(what, Packed):
         from notifycli.replay.packed_events import decode_block  # noqa: PLC0415 - few logs are packed
 
@@ -314,23 +324,34 @@ def read_part(file: BinaryIO, begin: int, end: int | None) -> Part:
     """Read the lines that begin from a place on and before another."""
     start = _line_from(file, begin)
     stop = None if end is None else _line_from(file, end)
-    part = decode_lines(split_lines(_blocks(file, start, stop)))
+    part = decode_text(_blocks(file, start, stop))
     part.scanned.size = file.tell() - start if stop is None else stop - start
     return part
 
 
-def decode_lines(lines: Iterable[bytes | None]) -> Part:
-    """Return the part that lines are."""
+def decode_text(blocks: Iterable[bytes]) -> Part:
+    """Return the part that a text is."""
     part = Part([], Scanned(faults=[]))
-    number = 0
-    for number, line in enumerate(lines, 1):
-        if line is None:
-            fault = Fault(len(part.events), number, too_long(LONGEST_LINE))
-            part.scanned.faults.append(fault)
-        elif line and not line.isspace():
-            _decode_into(part, line, number)
-    part.scanned.lines = number
+    for piece in divide(blocks):
+        if isinstance(piece, JSONValue):
+            _take_into(part, piece)
+            continue
+        first, lines = piece
+        part.scanned.lines = first - 1
+        for number, line in enumerate(lines, first):
+            if line is None:
+                fault = Fault(len(part.events), number, too_long(LONGEST_LINE))
+                part.scanned.faults.append(fault)
+            elif line and not line.isspace():
+                _decode_into(part, line, number)
     return part
+
+
+def _take_into(part: Part, value: JSONValue) -> None:
+    if value.fault:
+        part.scanned.faults.append(Fault(len(part.events), value.line, value.fault))
+    else:
+        _decode_into(part, value.text, value.line)
 
 
 def _decode_into(part: Part, text: bytes, number: int, file: str = "") -> None:
@@ -344,14 +365,25 @@ def _decode_into(part: Part, text: bytes, number: int, file: str = "") -> None:
 
 
 def _line_from(file: BinaryIO, place: int) -> int:
-    """Return where the first line begins that begins at a place or after it."""
+    """Return where the first line begins that begins at a place or after it.
+
+    It is one that goes on with no value laid out over lines, unless there is none nearby.
+    """
     if not place:
         return 0
-    file.seek(place - 1)
+    begin = max(place - _CONTEXT, 0)
+    file.seek(begin)
+    text, at, nearest = b"", place - 1 - begin, 0
     while block := file.read(BLOCK):
-        found = block.find(b"\n")
-        if found >= 0:
-            return file.tell() - len(block) + found + 1
+        begin = file.tell() - len(block) - len(text)
+        text += block
+        if found := ANEW.search(text, at):
+            return begin + found.end()
+        if not nearest and (end := text.find(b"\n", at)) >= 0:
+            nearest = begin + end + 1
+        if nearest and file.tell() - place > NEARBY:
+            return nearest
+        text, at = text[-_CONTEXT:], _CONTEXT - 1
     return file.tell()
 
 

@@ -21,9 +21,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
-from msgspec import Raw
-
 from notifycli.errors import DataError, InputMissingError, NotifycliError, UnavailableError
 from notifycli.replay.decompression import (
     BLOCK,
@@ -40,8 +37,13 @@ from notifycli.replay.decompression import (
     text_of,
 )
 from notifycli.replay.json_values import (
+    ANEW,
     LONGEST_LINE,
-    lines_by_block,
+    NEARBY,
+    JSONValue,
+    Lines,
+    breaks_off,
+    divide,
     split_values,
     too_long,
 )
@@ -264,7 +266,7 @@ _HEAD = 1 << 16
 _MAGIC = 8
 _AROUND = b" \t\r\x1e"
 _ARRAY = re.compile(rb'\[\s*(?:[]{["]|\Z)')
-_LAID_OUT = re.compile(rb'[{\[][ \t\r]*\n\s*["{}\[\]]').search
+_LAID_OUT = re.compile(rb'\{[ \t\r]*\n\s*["}]|\[[ \t\r]*\n\s*["{\[\]]').search
 _AFTER_NAME = re.compile(rb"\|(?:\x1b\[[\d;]*m)?[ \t]+(?=([{\[][ \t\r]*\n))").finditer
 _GOES_ON = re.compile(rb'\s*["{}\[\]]').match
 _NONE_OF_EVENTS = Foreign("there is no JSON in it")
@@ -275,7 +277,6 @@ Record = tuple[str, int, bytes]
 Progress = Callable[[int], None]
 Translate = Callable[[Iterator[list[Record]]], Iterator[list[Record]]]
 """Makes events of the records of one file, where they are something else."""
-_decode = msgspec.json.Decoder(Raw).decode
 
 
 class Text(NamedTuple):
@@ -424,8 +425,8 @@ class _Source:
             if self._undivided and _is_of_events(form, head):
                 yield from _undivided(place, blocks)
                 return
-            read = _read_lines if form is _Form.LINES else _read_values
-            yield from self._translate(read(place, blocks, self._bad))
+            pieces = divide(blocks) if form is _Form.LINES else split_values(blocks)
+            yield from self._translate(_records(place, pieces, self._bad))
 
 
 def _overlapping(blocks: Blocks) -> Blocks:
@@ -441,7 +442,7 @@ def _undivided(file: str, blocks: Blocks) -> Iterator[Text]:
     first, parts, size = True, list[bytes](), 0
     try:
         for block in blocks:
-            end = block.rfind(b"\n") + 1
+            end = _end_of_lines(block, anywhere=size > NEARBY + _TEXT)
             if end and size + end >= _TEXT:
                 yield Text(file, b"".join((*parts, block[:end])), first=first)
                 first, parts, size = False, [block[end:]], len(block) - end
@@ -461,25 +462,31 @@ def _undivided(file: str, blocks: Blocks) -> Iterator[Text]:
         yield Text(file, b"".join(parts), first=first)
 
 
-def _read_lines(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Record]]:
-    first = 1
-    for lines in lines_by_block(blocks):
-        if lines[0] is None:  # No other line of a block is longer than that.
-            bad.add(f"{file}:{first}", too_long(LONGEST_LINE))
-        yield [
-            (file, number, line)
-            for number, line in enumerate(lines, first)
-            if line and not line.isspace()
-        ]
-        first += len(lines)
+def _end_of_lines(block: bytes, *, anywhere: bool) -> int:
+    """Return where the last line begins; if not `anywhere`, one that goes on with no value."""
+    end = block.rfind(b"\n")
+    while end >= 0 and not (anywhere or ANEW.match(block, end)):
+        end = block.rfind(b"\n", 0, end)
+    return end + 1
 
 
-def _read_values(file: str, blocks: Blocks, bad: BadLines) -> Iterator[list[Record]]:
-    for line, text, fault in split_values(blocks):
-        if fault:
-            bad.add(f"{file}:{line}", fault)
+def _records(
+    file: str, pieces: Iterable[Lines | JSONValue], bad: BadLines
+) -> Iterator[list[Record]]:
+    for piece in pieces:
+        if isinstance(piece, Lines):
+            first, lines = piece
+            if None in lines[:2]:  # No other line of a block, after one that waited, is so long.
+                bad.add(f"{file}:{first + lines.index(None)}", too_long(LONGEST_LINE))
+            yield [
+                (file, number, line)
+                for number, line in enumerate(lines, first)
+                if line and not line.isspace()
+            ]
+        elif piece.fault:
+            bad.add(f"{file}:{piece.line}", piece.fault)
         else:
-            yield [(file, line, text)]
+            yield [(file, piece.line, piece.text)]
 
 
 def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
@@ -492,7 +499,7 @@ def _form_of(blocks: Blocks) -> tuple[_Form | Foreign, bytes, Blocks]:
         return foreign, head, blocks
     line = head.lstrip().partition(b"\n")[0].strip(_AROUND)
     if line[:1] == b"{":
-        values = len(line) <= LONGEST_LINE and _breaks_off(line)
+        values = len(line) <= LONGEST_LINE and breaks_off(line)
     else:
         values = (_ARRAY.match(line) or _LAID_OUT(head[:_HEAD])) is not None
     return _Form.VALUES if values else _Form.LINES, head[:_HEAD], blocks
@@ -524,17 +531,6 @@ def _first_line_of(blocks: Blocks) -> tuple[bytes, Blocks]:
         if len(head) < size or len(head) > LONGEST_LINE or b"\n" in head.lstrip():
             return head, blocks
         size = len(head) + 1
-
-
-def _breaks_off(line: bytes) -> bool:
-    """Whether a line is the beginning of a JSON value."""
-    try:
-        _decode(line)
-    except msgspec.DecodeError as error:
-        return "truncated" in str(error)
-    except (RecursionError, ValueError):
-        return False
-    return False
 
 
 def _file_count(files: Sized) -> str:

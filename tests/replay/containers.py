@@ -97,6 +97,7 @@ CONTAINERS: dict[str, Container] = {
     "HAR": document(har),
     "HAR in a line": document(har, indent=None),
     "laid out one after the other": laid_out,
+    "laid out after one in a line": lambda b: json_lines(b[:1]) + laid_out(b[1:]) + b"\n",
     "concatenated": lambda bodies: json_lines(bodies).replace(b"\n", b""),
     "trailing commas": lambda bodies: json_lines(bodies).replace(b"\n", b",\n"),
     "led by 0x1e": lambda bodies: b"".join(b"\x1e" + json_lines([body]) for body in bodies),

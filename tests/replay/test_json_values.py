@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from notifycli.replay import json_values
 from notifycli.replay.json_values import (
     JSONValue,
+    Lines,
+    divide,
     lines_by_block,
     objects_in,
     split_lines,
@@ -66,6 +68,11 @@ LAID_OUT: list[tuple[str, str, list[JSONValue]]] = [
         [JSONValue(1, b"", OFF), *texts((2, '{"c":2}'))],
     ),
     ("… between fields", '{"a":{}\n{"c":\n2}', [JSONValue(1, b"", OFF), *texts((2, '{"c":\n2}'))]),
+    (
+        "… where a field would come",
+        '{"a":{},\n{"c":\n2}',
+        [JSONValue(1, b"", OFF), *texts((2, '{"c":\n2}'))],
+    ),
     ("… at the beginning", '{\n{"c":2}', [JSONValue(1, b"", OFF), *texts((2, '{"c":2}'))]),
     ("… at the end", '{"c":2}\n{"a":', [*texts((1, '{"c":2}')), JSONValue(2, b"", OFF)]),
     (
@@ -87,6 +94,76 @@ LAID_OUT: list[tuple[str, str, list[JSONValue]]] = [
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_a_text_is_split_into_values(text: str, expected: list[JSONValue], size: int) -> None:
     assert list(split_values(in_blocks(text.encode(), size))) == expected
+
+
+def lines(first: int, *some: str) -> Lines:
+    return Lines(first, [line.encode() for line in some])
+
+
+DIVIDED: list[tuple[str, str, list[Lines | JSONValue]]] = [
+    (
+        "lines alone",
+        '{"a":1}\ngot {"b":2} ok\n{"c":\n',
+        [lines(1, '{"a":1}', 'got {"b":2} ok', '{"c":')],
+    ),
+    (
+        "an object over lines after one in a line",
+        '{"a":1}\n{\n "b": 2\n}\n{"c":3}\n',
+        [lines(1, '{"a":1}'), *texts((2, '{\n "b": 2\n}')), lines(5, '{"c":3}')],
+    ),
+    (
+        "… that begins in the middle of what it holds",
+        '{"ok":true}\r\n{"b":{"c":2},\r\n"d":[\r\n]},\r\n{"e":5}',
+        [
+            lines(1, '{"ok":true}\r'),
+            *texts((2, '{"b":{"c":2},\r\n"d":[\r\n]}')),
+            lines(5, '{"e":5}'),
+        ],
+    ),
+    (
+        "… after text, and two in one line",
+        'GET /\ngot: {\n "a":1\n} {\n}\nGET /\n',
+        [lines(1, "GET /"), *texts((2, '{\n "a":1\n}'), (4, "{\n}")), lines(6, "GET /")],
+    ),
+    (
+        "an array over lines",
+        "{}\n[\n{},\n{}\n]\n{}\nGET /",
+        [lines(1, "{}"), *texts((3, "{}"), (4, "{}")), lines(6, "{}", "GET /")],
+    ),
+    (
+        "what breaks off in a line",
+        '{}\n{"a":1,\n{"b":2}\n{"c":"x\n{"d":4}\nstarts {\n{"e":5}\n',
+        [lines(1, "{}", '{"a":1,', '{"b":2}', '{"c":"x', '{"d":4}', "starts {", '{"e":5}')],
+    ),
+    (
+        "… over lines",
+        '{}\n{\n "a":1,\n{"b":2}\n{"c":3}\n',
+        [lines(1, "{}"), JSONValue(2, b"", OFF), *texts((4, '{"b":2}')), lines(5, '{"c":3}')],
+    ),
+    (
+        "… over lines after text",
+        '{}\ngot {\n "a":{\nGET /\n{"b":2}\n{"c":3}\n',
+        [lines(1, "{}"), JSONValue(2, b"", OFF), lines(4, "GET /", '{"b":2}', '{"c":3}')],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [row[1:] for row in DIVIDED], ids=[row[0] for row in DIVIDED]
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_text_is_divided_into_lines_and_values_over_lines(
+    text: str, expected: list[Lines | JSONValue], size: int
+) -> None:
+    found: list[Lines | JSONValue] = []
+    for piece in divide(in_blocks(text.encode(), size)):
+        before = found[-1] if found else None
+        if isinstance(piece, Lines) and isinstance(before, Lines):
+            assert piece.first == before.first + len(before.lines)
+            before.lines.extend(piece.lines)
+        elif isinstance(piece, JSONValue) or piece.lines:
+            found.append(piece)
+    assert found == expected
 
 
 JSON = st.recursive(

@@ -71,6 +71,10 @@ LINES = st.lists(
             b'{"event":"unheard.of"}{"event":"presence_update","user":{"id":8}},',
             b'{"type":"ping","message":1772532000}',
             b'{"event":"message_created",',
+            json.dumps(message(3), indent=1).encode(),
+            b"got: " + json.dumps(message(4), indent="\t").encode() + b",",
+            b'{\n "event": "message_created",\n "account": {',
+            b'{"ids": [1,\n  2], "event": "unheard.of"}',
             b"",
             b"  \t",
         ]

@@ -193,6 +193,15 @@ LATE = [
 
 
 @pytest.mark.parametrize("before", [row[1] for row in LATE], ids=[row[0] for row in LATE])
+def test_bodies_laid_out_late_are_read(tmp_path: Path, before: bytes) -> None:
+    (tmp_path / "a.log").write_bytes(before + b"got: " + laid_out(TWO) + b"\nGET /\n")
+    events, told = read(tmp_path / "a.log")
+    lines = 1 + laid_out(TWO[:1]).count(b"\n") + 1
+    assert [event.line for event in events] == [5001, 5000 + lines]
+    assert len(told) == 20
+
+
+@pytest.mark.parametrize("before", [row[1] for row in LATE], ids=[row[0] for row in LATE])
 def test_an_event_that_comes_late_in_one_of_several_files_is_read(
     tmp_path: Path, before: bytes
 ) -> None:
