@@ -175,10 +175,19 @@ _RUBY, _NEWER_RUBY = (
 )
 
 
-_UTF_16 = Foreign(
-    "UTF-16 that doesn't begin with its mark", "iconv -f UTF-16LE -t UTF-8 FILE | notifycli VERB"
+_UTF_16 = tuple(
+    (
+        re.compile(pattern).match,
+        Foreign(
+            "UTF-16 that doesn't begin with its mark",
+            f"iconv -f {encoding} -t UTF-8 FILE | notifycli VERB",
+        ),
+    )
+    for encoding, pattern in (
+        ("UTF-16LE", rb'(?:\s\0)*[{\[]\0(?:\s\0)*["{\[]\0'),
+        ("UTF-16BE", rb'(?:\0\s)*\0[{\[](?:\0\s)*\0["{\[]'),
+    )
 )
-_IN_UTF_16 = re.compile(rb"\s*\{\0(?:\s\0)*\"\0").match
 _DIRECTORY = re.compile(rb'"(?:users|inboxes)"\s*:\s*\[').search
 _JSON = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"\s*:').search
 _CELL = re.compile(rb'(?:^|[,;\t])"\{""').search
@@ -224,7 +233,8 @@ def foreign_of(head: bytes) -> Foreign | None:
     if _JSON(head):
         return None
     if b"\0" in head:
-        return _UTF_16 if _IN_UTF_16(head) else Foreign("binary data, not JSON")
+        encoded = (foreign for begins, foreign in _UTF_16 if begins(head))
+        return next(encoded, Foreign("binary data, not JSON"))
     found = (foreign for pattern, foreign in _BY_BEGINNING if pattern.match(head))
     return next(found, None) or _csv(head)
 

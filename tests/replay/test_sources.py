@@ -307,6 +307,16 @@ NAMED = [
         "UTF-16 that doesn't begin with its mark",
         id="UTF-16",
     ),
+    pytest.param(
+        lambda: json.dumps(TWO).encode("utf-16-le"),
+        "UTF-16 that doesn't begin with its mark",
+        id="UTF-16, an array",
+    ),
+    pytest.param(
+        lambda: laid_out(TWO).decode().encode("utf-16-be"),
+        "UTF-16 that doesn't begin with its mark",
+        id="UTF-16, the other way round",
+    ),
     pytest.param(tar_of, "a tar archive", id="tar"),
     pytest.param(lambda: tar_of("-z"), "a tar archive", id="tar.gz"),
 ]
