@@ -200,8 +200,12 @@ _BY_BEGINNING = (
     ),
     (re.compile(rb"\s*<(?:[!?]|html\b)", re.IGNORECASE), Foreign("XML or HTML, not JSON")),
     (
-        re.compile(rb"(?:---\s*\n|%YAML|- \w+:|(?:account|body|event|payload):)"),
-        Foreign("YAML, not JSON", "yq -o=json -I=0 FILE | notifycli VERB"),
+        re.compile(rb"(?:---\s*\n|%YAML|- \w+:|(?:account|body|event|payload):(?! *\{))"),
+        Foreign(
+            "YAML, not JSON",
+            "yq -o=json -I=0 FILE | notifycli VERB, "
+            "or with Debian's yq: yq -c . FILE | notifycli VERB",
+        ),
     ),
     (re.compile(rb"(?s:.*)'event': *'"), _PYTHON),
     (re.compile(rb'(?s:.*)(?:"|:)event"? *=> *"'), _RUBY),

@@ -346,6 +346,14 @@ OTHERS = [
     (b"\x04\x22\x4d\x18....", "lz4 data; try: lz4 -dc FILE | notifycli simulate"),
     (b"<!DOCTYPE html>\n<p>", "XML or HTML, not JSON"),
     (b"event: message_created\nid: 4\n", "YAML, not JSON; try: yq -o=json -I=0 FILE"),
+    (
+        b"- event: message_created\n  id: 4\n",
+        (
+            "YAML, not JSON; try: yq -o=json -I=0 FILE | notifycli simulate, "
+            "or with Debian's yq: yq -c . FILE | notifycli simulate"
+        ),
+    ),
+    (b"body: { event: 'message_created', id: 7 }\n", "JavaScript's notation, not JSON: let"),
     (b"__CURSOR=s=1\n", "journald's export format; try: journalctl -o json"),
     (b"got {\n  event: 'message_created',\n  id: 4\n}\n", "JavaScript's notation, not JSON: let"),
     (b'array(2) {\n  ["event"]=>\n  string(15) "x"\n', "PHP's notation, not JSON: let"),
