@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -139,7 +139,8 @@ def import_directory(
 
 def _check(document: DirectoryDocument, known: set[int], users: Iterable[User], place: str) -> None:
     """Raise `DataError` for what a document has wrong, by itself or beside users who stay."""
-    faults = [*faults_of(document, known), *_address_conflicts(document, users)]
+    there = {user.id: user for user in users}
+    faults = [*faults_of(document, known), *_address_conflicts(document, there)]
     if faults:
         listed = "\n".join(f"{place}: {fault}" for fault in faults)
         raise DataError(f"{listed}\nnothing was stored", "mend these entries and import again")
@@ -198,16 +199,24 @@ def _new_members(
     return None if stored is None else _in_order(known.intersection(stored))
 
 
-def _address_conflicts(document: DirectoryDocument, users: Iterable[User]) -> Iterator[str]:
-    """Tell of addresses that would belong to a user of the store as well."""
+def _address_conflicts(document: DirectoryDocument, users: Mapping[int, User]) -> Iterator[str]:
+    """Tell of addresses that would belong to a user of the store as well; `users` are by id."""
     told = {user.id for user in document.users if user.email is not UNSET}
-    owners = {u.email.casefold(): u.id for u in users if u.email and u.id not in told}
+    owners = {u.email.casefold(): u.id for u in users.values() if u.email and u.id not in told}
     for i, user in enumerate(document.users):
         owner = owners.get(user.email.casefold()) if isinstance(user.email, str) else None
-        if owner is not None:
+        if owner is None:
+            continue
+        belongs = f"users[{i}].email: {user.email!r} belongs to user {owner} already"
+        there = users.get(user.id)
+        if there is None or there.email is None:
             yield (
-                f"users[{i}].email: {user.email!r} belongs to user {owner} already; if that is the"
-                f" same person: notifycli user set {owner} --id {user.id}"
+                f"{belongs}; if that is the same person: notifycli user set {owner} --id {user.id}"
+            )
+        else:
+            yield (
+                f"{belongs}, and user {user.id} is {there.email}; if user {user.id} has this"
+                f" address by now: notifycli user remove {owner}"
             )
 
 

@@ -276,8 +276,9 @@ class Change:
         """Have made-up ids give way to those told, each with the address of whose it is, if known.
 
         Who has an address under a made-up id gets the id that is told of it, with all that is
-        theirs. Who has a made-up id that is told of somebody else gets another one. Who has the
-        very id that is told keeps it, and with `certain` it is made up no longer.
+        theirs, unless that is somebody with another address: both then stay as they are. Who has a
+        made-up id that is told of somebody else gets another one. Who has the very id that is told
+        keeps it, and with `certain` it is made up no longer.
         """
         made_up = {user.id: user for user in self._users_of_made_up_ids()}
         owners = {user.email.casefold(): user.id for user in made_up.values() if user.email}
@@ -286,7 +287,9 @@ class Change:
         for id_, email in real.items():
             owner = None if email is None else owners.get(email.casefold())
             if owner is not None and owner != id_:
-                moves[owner] = id_
+                there = None if id_ in made_up else self._user(id_)
+                if there is None or there.email is None:
+                    moves[owner] = id_
             if id_ in made_up and owner != id_:
                 moves.setdefault(id_, None)
             elif id_ in made_up and certain:

@@ -364,6 +364,24 @@ def test_pull_finds_again_who_was_added_without_an_id(
     assert chatwoot.person(7).email == "jane@example.com"
 
 
+def test_pull_and_login_take_nobody_over_whose_address_is_another(
+    pulled: Notifycli, chatwoot: Chatwoot
+) -> None:
+    pulled.ok("user", "add", "bob@x.example")
+    pulled.ok("prefs", "set", "push.mention=on", "-u", "bob@x.example")
+    before = pulled.ok("directory", "export").stdout
+    chatwoot.person(7).email = "bob@x.example"
+    refused = pulled("chatwoot", "pull")
+    remedy = "if user 7 has this address by now: notifycli user remove 10"
+    assert (refused.status, remedy in refused.stderr) == (65, True)
+    again = pulled("chatwoot", "login", chatwoot.url, stdin=JANE.encode())
+    assert (again.status, "belongs to another user already" in again.stderr) == (65, True)
+    assert pulled.ok("directory", "export").stdout == before
+    pulled.ok("user", "remove", "10")
+    pulled.ok("chatwoot", "pull")
+    assert pulled.ok("user", "show", "7").records[0]["email"] == "bob@x.example"
+
+
 def test_login_takes_over_who_was_added_without_an_id(
     notifycli: Notifycli, chatwoot: Chatwoot
 ) -> None:

@@ -186,6 +186,80 @@ def test_nobody_is_taken_for_somebody_else(
     assert notifycli.ok("prefs", "get", "audio", "-u", "70").stdout == b"all\n"
 
 
+BOB = "bob@x.example"
+_LISTED = "see who there is: notifycli user list"
+_AND_JANE = f"and user 7 is {JANE}; if user 7 has this address by now: notifycli user remove 10"
+
+# Bob was added without his id; then this would give him the id of somebody with another address.
+SOMEBODY_ELSES: list[Any] = [
+    pytest.param(
+        ["user", "set", BOB, "--id", "7"],
+        None,
+        (2, [f"error: user 7 is {JANE}", f"  {_LISTED}"]),
+        id="his id is set",
+    ),
+    pytest.param(
+        ["user", "add", BOB, "--id", "7"],
+        None,
+        (2, [f"error: user 7 is {JANE}", f"  {_LISTED}"]),
+        id="he is added again with it",
+    ),
+    pytest.param(
+        ["user", "add", "BOB@X.example", "--id", "7"],
+        None,
+        (2, [f"error: user 7 is {JANE}", f"  {_LISTED}"]),
+        id="he is added again with it, in another case",
+    ),
+    pytest.param(
+        ["directory", "import", "-"],
+        json.dumps({"users": [{"id": 7, "email": BOB}]}).encode(),
+        (
+            65,
+            [
+                f"error: <stdin>: users[0].email: {BOB!r} belongs to user 10 already, {_AND_JANE}",
+                "nothing was stored",
+                "  mend these entries and import again",
+            ],
+        ),
+        id="a document has it",
+    ),
+    pytest.param(
+        ["directory", "learn", "-"],
+        lines([message(id=7, name="Bob", email=BOB)]),
+        (0, ["account 1: 0 users and inboxes added or completed"]),
+        id="events have it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("command", "stdin", "answer"), SOMEBODY_ELSES)
+def test_nobody_takes_over_who_has_another_address(
+    desk: Notifycli, command: list[str], stdin: bytes | None, answer: tuple[int, list[str]]
+) -> None:
+    desk.ok("prefs", "set", "audio=all", "-u", JANE)
+    desk.ok("user", "add", BOB, "--name", "Bob")
+    desk.ok("prefs", "set", "audio=assigned", "push.mention=on", "-u", BOB)
+    before = _told_of(desk)
+    result = desk(*command, stdin=stdin or b"")
+    assert (result.status, result.stderr.splitlines()) == answer
+    assert _told_of(desk) == before
+
+
+def _told_of(notifycli: Notifycli) -> list[bytes]:
+    commands = (["user", "list"], ["prefs", "export"], ["prefs", "history"])
+    return [notifycli.ok(*command).stdout for command in commands]
+
+
+def test_what_the_refusal_of_a_document_names_lets_it_in(desk: Notifycli) -> None:
+    document = json.dumps({"users": [{"id": 7, "email": BOB}]}).encode()
+    desk.ok("user", "add", BOB)
+    refused = desk("directory", "import", "-", stdin=document)
+    remedy = refused.stderr.splitlines()[0].rpartition("notifycli ")[2]
+    desk.ok(*remedy.split())
+    desk.ok("directory", "import", "-", stdin=document)
+    assert desk.ok("user", "list").records[0] == user(7, BOB, "Jane")
+
+
 def test_an_export_that_is_imported_again_leaves_the_id_made_up(notifycli: Notifycli) -> None:
     notifycli.ok("user", "add", JANE)
     document = notifycli.ok("directory", "export").stdout

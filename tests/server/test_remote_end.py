@@ -423,6 +423,7 @@ def value(**differing: object) -> Json:
     return {"do": "set_values", "values": [{**place, **differing}]}
 
 
+BOB = {"do": "put_users", "users": [{"id": 19, "email": "bob@x.example", "made_up": True}]}
 WRONG: list[tuple[Json, int, str]] = [
     (steps(value(key="audioo")), 422, "there is no preference"),
     (steps(value(value="loud")), 422, "loud"),
@@ -447,6 +448,7 @@ WRONG: list[tuple[Json, int, str]] = [
     (steps({"do": "remove", "kind": "account", "id": 1}), 422, "has no account 1"),
     (steps({"do": "give_id", "user_id": 99, "id": 5}), 422, "has no user 99"),
     (steps({"do": "give_id", "user_id": 7, "id": 8}), 422, "user 8 is omar@example.com"),
+    (steps(BOB, {"do": "give_id", "user_id": 19, "id": 7}), 422, "user 7 is jane@example.com"),
     (steps({"do": "restore_rows", "change": 99}), 422, "no change 99"),
     (steps({"do": "drop_table"}), 422, "drop_table"),
     ({**steps(), "command": "a\x1bb"}, 422, "control"),
