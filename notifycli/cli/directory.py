@@ -672,7 +672,8 @@ def directory_undo(
     All of it is taken back, or nothing.
 
     Whoever was removed is there again with their memberships and preferences; their tokens stay
-    ended. That is a change too: undo it, and what was taken back is there again.
+    ended. Whoever was given an id has the old one, or where that was made up, and isn't free,
+    another made-up one. That is a change too: undo it, and what was taken back is there again.
     """
     session = session_of(ctx)
     with session.store() as store:

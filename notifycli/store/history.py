@@ -226,6 +226,21 @@ class History:
             (id_,),
         ).fetchall()
 
+    def was_taken(self, account: int, user: int, id_: int, change: int) -> bool:
+        """Whether somebody else had an id when a change gave it to a user: the two are one now."""
+        rows = self._database.execute(
+            "SELECT old, new FROM directory_change d JOIN change c ON c.id = d.change_id"
+            " WHERE account_id = ? AND kind = 'user' AND item_id = ? AND change_id < ?"
+            " ORDER BY d.id DESC",
+            (account, user, change),
+        )
+        for sides in rows.fetchall():
+            # Each side tells the id of its time, whichever the user has by now.
+            ids = [None if side is None else msgspec.json.decode(side)["id"] for side in sides]
+            if id_ in ids:
+                return ids[1] == id_
+        return False
+
     def _change(self, account: int, id_: int | None, table: str) -> PastChange | None:
         which, parameters = ("", (account,)) if id_ is None else (" AND id = ?", (account, id_))
         row = self._database.execute(
@@ -340,21 +355,57 @@ def _text(value: object) -> str:
     return "-" if value in (None, "") else str(value)
 
 
+_Sides = dict[tuple[str, int], str | None]
+"""By kind and id, a thing as JSON; `None` is "not there"."""
+
+
+class _Move(NamedTuple):
+    """Somebody to whom a change gave another id."""
+
+    before: User
+    made: int
+    now: int
+    """Their id of today: a later change may have given them one more."""
+
+
 def undo(store: Store, change: Change, past: int, *, force: bool) -> None:
     """Make all that a past change did undone: the directory, and the preferences with it.
 
     Members who came or went since stay as they are. Raises `NotPermittedError` where anything else
-    is no longer what that change made of it, unless `force`.
+    is no longer what that change made of it, unless `force`, and where nothing is left to undo.
     """
     rows = store.history.directory_of(past)
     was = {(kind, id_): old for kind, id_, old, _ in reversed(rows)}
     made = {(kind, id_): new for kind, id_, _, new in rows}
     change.settle_ids(
-        (id_, msgspec.json.decode(old, type=User).email)
-        for (kind, id_), old in was.items()
-        if kind == "user" and old is not None
+        (
+            (id_, msgspec.json.decode(old, type=User).email)
+            for (kind, id_), old in was.items()
+            if kind == "user" and old is not None
+        ),
+        certain=False,
     )
-    since: list[str] = []
+    moves = list(_moves(was, made))
+    since = [f"user {m.now}: id was made {m.made}, is {m.now}" for m in moves if m.made != m.now]
+    added = _put_back(change, was, made, since)
+    if not force:
+        _refuse_guesses(store, change.account, past, since, moves)
+    staging = store.staging()
+    store.history.stage_undoing(staging, change.account, past, force=force)
+    change.settle(staging)
+    change.restore_rows(past)
+    for item in added:
+        change.remove(item)
+    _give_back_ids(change, moves, {item.id for item in added if isinstance(item, User)})
+    if not change:
+        raise NotPermittedError(
+            f"nothing is left of change {past} to take back: all is as it was before",
+            "see what there is: notifycli directory export",
+        )
+
+
+def _put_back(change: Change, was: _Sides, made: _Sides, since: list[str]) -> list[Item]:
+    """Make all as it was, but for what was added, which is given; adds what was changed `since`."""
     added: list[Item] = []
     # Users first: they are members of the others.
     for kind, id_ in sorted(was, key=lambda place: place[0] != "user"):
@@ -369,17 +420,58 @@ def undo(store: Store, change: Change, past: int, *, force: bool) -> None:
             change.put(_restore(before, after, now))
         elif now is not None:
             added.append(now)
-    if since and not force:
+    return added
+
+
+def _moves(was: _Sides, made: _Sides) -> Iterator[_Move]:
+    """Give those who have another id than before a change, the last one first.
+
+    One made-up id is as good as another.
+    """
+    for (kind, now), old in was.items():
+        new = made[kind, now]
+        if kind == "user" and old is not None and new is not None:
+            before, after = (msgspec.json.decode(side, type=User) for side in (old, new))
+            if before.id not in (after.id, now) and not (before.made_up and after.made_up):
+                yield _Move(before, after.id, now)
+
+
+def _refuse_guesses(
+    store: Store, account: int, past: int, since: list[str], moves: list[_Move]
+) -> None:
+    """Raise `NotPermittedError` where it isn't known what a change would be taken back to."""
+    if since:
         raise NotPermittedError(
             f"what change {past} did has been changed since:\n" + "\n".join(since),
             "take it back all the same: --force",
         )
-    staging = store.staging()
-    store.history.stage_undoing(staging, change.account, past, force=force)
-    change.settle(staging)
-    change.restore_rows(past)
-    for item in added:
-        change.remove(item)
+    for move in moves:
+        if store.history.was_taken(account, move.now, move.made, past):
+            raise NotPermittedError(
+                f"change {past} made user {move.now} one with who had that id: nobody knows any"
+                " more what was whose",
+                "give the old id back with all that both had: --force",
+            )
+
+
+def _give_back_ids(change: Change, moves: list[_Move], removed: set[int]) -> None:
+    """Give users the ids back that they had; another made-up one for one that isn't free.
+
+    Raises `NotPermittedError` where an id is somebody else's by now.
+    """
+    for before, _, now in moves:
+        user, there, id_ = change.item("user", now), change.item("user", before.id), before.id
+        if before.made_up and (there is not None or id_ in removed):
+            # The history would tell of those who were removed with it as of the same user.
+            id_ = change.free_user_id(removed)
+        elif isinstance(there, User) and not there.made_up:
+            raise NotPermittedError(
+                f"user {now} had the id {id_}, which is {there.email or there.name}'s by now",
+                f"give that one another id first: notifycli user set {id_} --id N",
+            )
+        if isinstance(user, User):
+            change.give_id(user, id_)
+            change.put_users([structs.replace(user, id=id_, made_up=before.made_up)])
 
 
 def _item(kind: str, id_: int, side: str) -> Item:

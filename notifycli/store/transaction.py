@@ -298,10 +298,10 @@ class Change:
         beside: dict[int, int] = {}
         for id_ in moves:
             beside[id_] = self.free_user_id(real)
-            renumber(self._database, self._account, id_, beside[id_], made_up=True)
+            self._renumber(id_, beside[id_], made_up=True)
         for id_, new in moves.items():
             if new is not None:
-                renumber(self._database, self._account, beside[id_], new, made_up=False)
+                self._renumber(beside[id_], new, made_up=False)
             settled = new or beside[id_]
             self._note("user", settled, made_up[id_], self._user(settled))
 
@@ -317,8 +317,19 @@ class Change:
                 f"user {id_} is {there.email}", "see who there is: notifycli user list"
             )
         if self._user(user.id) is not None and id_ != user.id:
-            renumber(self._database, self._account, user.id, id_, made_up=False)
+            self._renumber(user.id, id_, made_up=False)
             self._note("user", id_, user, self._user(id_))
+
+    def _renumber(self, old: int, new: int, *, made_up: bool) -> None:
+        renumber(self._database, self._account, old, new, made_up=made_up)
+        # What this change has done to them so far is told of the new id, as is all of their past.
+        place: dict[str, object] = {"old": old, "new": new}
+        for i, (kind, id_, *sides) in enumerate(self._directory):
+            if (kind, id_) == ("user", old):
+                self._directory[i] = DirectoryDifference(kind, new, *sides)
+            elif kind in ("inbox", "team"):
+                moved = (None if side is None else _with_member(side, place) for side in sides)
+                self._directory[i] = DirectoryDifference(kind, id_, *moved)
 
     def put_inbox(self, inbox: Inbox) -> None:
         """Add an inbox, or make the one with this id like it."""

@@ -220,3 +220,173 @@ def test_prefs_undo_of_a_removal_names_what_takes_it_back(kept: Notifycli) -> No
 def test_undo_of_what_is_not_there(notifycli: Notifycli, number: list[str]) -> None:
     result = notifycli("directory", "undo", *number)
     assert (result.status, "of the directory to take back" in result.stderr) == (2, True)
+
+
+def test_undo_gives_an_id_back(desk: Notifycli) -> None:
+    desk.ok("user", "add", "bob@example.com", "--name", "Bob")
+    desk.ok("prefs", "set", "audio=all", "-u", "bob@example.com")
+    desk.ok("inbox", "add", "3", "--member", "bob@example.com")
+    before = _told_of(desk)
+    desk.ok("user", "set", "bob@example.com", "--id", "30", "--name", "B.")
+    after = _told_of(desk)
+    tried = desk.ok("directory", "undo", "--dry-run").records
+    assert [(step["id"], step["detail"]) for step in tried if step["detail"]] == [
+        (10, "name B.→Bob"),
+        (10, "id 30→10"),
+    ]
+    assert _told_of(desk) == after
+    undone = desk.ok("directory", "undo")
+    assert undone.stderr.startswith("bob@example.com: the id 30 has become 10\ntook back change ")
+    assert _told_of(desk) == before
+    assert "the id 10 is made up" in desk.ok("user", "show", "10").stderr
+    desk.ok("directory", "undo")
+    assert _told_of(desk) == after
+    assert desk.ok("user", "show", "30").stderr == ""
+
+
+# Who had been added without their ids, the document that gave them other ones or added others, and
+# who has which id once it is undone: one made-up id is as good as another.
+GIVEN_IDS: list[Any] = [
+    pytest.param(["jane"], {30: "jane"}, {1: "jane"}, id="her own"),
+    pytest.param(
+        ["jane"], {1: "omar", 2: "jane"}, {3: "jane"}, id="her own, and somebody else has hers"
+    ),
+    pytest.param(["jane"], {1: "omar"}, {2: "jane"}, id="somebody else has hers"),
+    pytest.param(
+        ["jane", "omar"],
+        {1: "omar", 2: "jane"},
+        {2: "omar", 3: "jane"},
+        id="each has the other's",
+    ),
+    pytest.param(
+        ["jane", "omar"],
+        {2: "jane", 3: "omar"},
+        {1: "jane", 4: "omar"},
+        id="each has the next",
+    ),
+    pytest.param(
+        ["jane", "omar"], {2: "jane"}, {1: "jane", 4: "omar"}, id="she has his, and he another one"
+    ),
+]
+
+
+@pytest.mark.parametrize(("added", "told", "undone"), GIVEN_IDS)
+def test_undo_of_an_import_makes_ids_made_up_again(
+    notifycli: Notifycli, added: list[str], told: dict[int, str], undone: dict[int, str]
+) -> None:
+    for name in added:
+        notifycli.ok("user", "add", f"{name}@example.com", "--name", name)
+        value = "all" if name == "jane" else "assigned"
+        notifycli.ok("prefs", "set", f"audio={value}", "-u", f"{name}@example.com")
+    before = notifycli.ok("prefs", "export").stdout
+    users = [{"id": id_, "email": f"{name}@example.com"} for id_, name in told.items()]
+    document = json.dumps({"users": users}).encode()
+    notifycli.ok("directory", "import", "-", stdin=document)
+    after = _told_of(notifycli)
+    for _ in range(2):
+        notifycli.ok("directory", "undo")
+        assert {u["id"]: u["name"] for u in notifycli.ok("user", "list").records} == undone
+        assert all("made up" in notifycli.ok("user", "show", str(i)).stderr for i in undone)
+        assert notifycli.ok("prefs", "export").stdout == before
+        notifycli.ok("directory", "undo")
+        assert _told_of(notifycli) == after
+
+
+def _told_of(notifycli: Notifycli) -> list[bytes]:
+    commands = (["directory", "export"], ["prefs", "export"], ["prefs", "history"])
+    return [notifycli.ok(*command).stdout for command in commands]
+
+
+def _give_bob_30(notifycli: Notifycli) -> str:
+    notifycli.ok("user", "add", "bob@example.com")
+    notifycli.ok("user", "set", "bob@example.com", "--id", "30")
+    return str(_last_change(notifycli))
+
+
+def test_an_id_that_is_another_one_by_now_is_given_back_by_force(desk: Notifycli) -> None:
+    number = _give_bob_30(desk)
+    desk.ok("user", "set", "bob@example.com", "--id", "31")
+    refused = desk("directory", "undo", number)
+    assert (refused.status, refused.stderr.splitlines()) == (
+        77,
+        [
+            f"error: what change {number} did has been changed since:",
+            "user 31: id was made 30, is 31",
+            "  take it back all the same: --force",
+        ],
+    )
+    desk.ok("directory", "undo", number, "--force")
+    assert desk.ok("user", "show", "bob@example.com").records[0]["id"] == 10
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_an_id_that_is_somebodys_by_now_is_not_given_back(
+    desk: Notifycli, force: list[str]
+) -> None:
+    desk.ok("user", "set", "7", "--id", "70")
+    number = str(_last_change(desk))
+    desk.ok("user", "add", "eve@example.com", "--id", "7")
+    before = _told_of(desk)
+    refused = desk("directory", "undo", number, *force)
+    assert (refused.status, refused.stderr.splitlines()) == (
+        77,
+        [
+            "error: user 70 had the id 7, which is eve@example.com's by now",
+            "  give that one another id first: notifycli user set 7 --id N",
+        ],
+    )
+    assert _told_of(desk) == before
+    desk.ok("user", "set", "7", "--id", "11")
+    desk.ok("directory", "undo", number)
+    assert desk.ok("user", "show", "jane@example.com").records[0]["id"] == 7
+
+
+def test_a_made_up_id_gives_way_to_whose_it_was(desk: Notifycli) -> None:
+    desk.ok("user", "set", "9", "--id", "1")
+    number = str(_last_change(desk))
+    made_up = desk.ok("user", "add", "eve@example.com").stderr
+    assert made_up.startswith("added eve@example.com as user 9 ")
+    desk.ok("directory", "undo", number)
+    users = {u["email"]: u["id"] for u in desk.ok("user", "list").records[2:]}
+    assert users == {"root@example.com": 9, "eve@example.com": 10}
+
+
+_NOBODY_KNOWS = "nobody knows any more what was whose"
+
+
+def test_two_who_became_one_are_not_told_apart_unless_forced(desk: Notifycli) -> None:
+    document = {"users": [{"id": 30, "name": "Bob"}]}
+    desk.ok("directory", "import", "-", stdin=json.dumps(document).encode())
+    number = _give_bob_30(desk)
+    before = _told_of(desk)
+    refused = desk("directory", "undo", number)
+    assert (refused.status, refused.stderr.splitlines()) == (
+        77,
+        [
+            f"error: change {number} made user 30 one with who had that id: {_NOBODY_KNOWS}",
+            "  give the old id back with all that both had: --force",
+        ],
+    )
+    assert _told_of(desk) == before
+    desk.ok("directory", "undo", number, "--force")
+    assert [u["id"] for u in desk.ok("user", "list").records] == [7, 8, 9, 31]
+
+
+@pytest.mark.parametrize("force", [[], ["--force"], ["--dry-run"]])
+def test_what_is_taken_back_already_is_refused(kept: Notifycli, force: list[str]) -> None:
+    kept.ok("user", "set", "7", "--name", "J.")
+    number = str(_last_change(kept))
+    kept.ok("directory", "undo", number)
+    again = kept("directory", "undo", number, *force)
+    assert (again.status, again.stdout, again.stderr.splitlines()) == (
+        77,
+        b"",
+        [
+            f"error: nothing is left of change {number} to take back: all is as it was before",
+            "  see what there is: notifycli directory export",
+        ],
+    )
+    # What took it back can be taken back, as often as somebody likes.
+    for name in ("J.", "Jane"):
+        kept.ok("directory", "undo")
+        assert kept.ok("user", "show", "7").records[0]["name"] == name

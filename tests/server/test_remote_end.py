@@ -174,6 +174,17 @@ ROWS: dict[str, list[Step]] = {
         ("user", "show", "omar@example.com"),
         ("user", "add", "eve@example.com"),
     ],
+    "ids are given, and taken back": [
+        ("user", "add", "ann@example.com"),
+        ("user", "set", "ann@example.com", "--id", "7"),
+        ("user", "set", "ann@example.com", "--id", "12"),
+        ("directory", "undo", "--dry-run"),
+        ("directory", "undo", "2"),
+        ("directory", "undo", "2"),
+        ("user", "show", "ann@example.com"),
+        ("directory", "undo"),
+        ("user", "show", "ann@example.com"),
+    ],
     "inboxes, teams and the whole directory are changed": [
         ("inbox", "add", "4", "--name", "Sales", "--member", "omar@example.com"),
         ("team", "add", "6", "--name", "Night", "--member", "7"),
