@@ -392,10 +392,11 @@ def undo(store: Store, change: Change, past: int, *, force: bool) -> None:
         _refuse_guesses(store, change.account, past, since, moves)
     staging = store.staging()
     store.history.stage_undoing(staging, change.account, past, force=force)
-    change.settle(staging)
     change.restore_rows(past)
+    # What goes with a user may be locked, as what comes back with one.
     for item in added:
         change.remove(item)
+    change.settle(staging)
     _give_back_ids(change, moves, {item.id for item in added if isinstance(item, User)})
     if not change:
         raise NotPermittedError(

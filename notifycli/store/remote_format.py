@@ -171,7 +171,7 @@ class Remove(Struct, tag="remove", tag_field="do"):
 
 
 class RestoreRows(Struct, tag="restore_rows", tag_field="do"):
-    """Put back what a past change has kept of the users whom it removed, beside preferences."""
+    """Put back what the users had whom a past change removed, where they have nothing now."""
 
     change: Id
 

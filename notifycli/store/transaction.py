@@ -46,6 +46,26 @@ INSERT INTO "user" (account_id, {USER_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
        permissions = excluded.permissions, made_up = excluded.made_up
 """
 
+_RETURNED = """
+  FROM preference_change v
+ WHERE v.change_id = :past AND v.new IS NULL AND v.user_id IN
+       (SELECT d.item_id FROM directory_change d
+          JOIN "user" u ON u.account_id = :account AND u.id = d.item_id
+         WHERE d.change_id = :past AND d.kind = 'user' AND d.new IS NULL)
+"""
+_TELL_RETURNED = f"""
+INSERT INTO preference_change (change_id, layer, user_id, scope, key, old, new)
+SELECT :change, v.layer, v.user_id, v.scope, v.key, NULL, v.old {_RETURNED}
+   AND NOT EXISTS (SELECT 1 FROM user_preference p
+                    WHERE p.account_id = :account AND p.user_id = v.user_id
+                      AND p.scope = coalesce(v.scope, 0) AND p.key = v.key)
+"""
+_SET_RETURNED = f"""
+INSERT INTO user_preference (account_id, user_id, scope, key, value)
+SELECT :account, v.user_id, coalesce(v.scope, 0), v.key, v.old {_RETURNED}
+    ON CONFLICT DO NOTHING
+"""
+
 
 class Target(NamedTuple):
     """Where a value is set: a layer and, where it has them, a user and an inbox or conversation."""
@@ -395,7 +415,15 @@ class Change:
                 )
 
     def restore_rows(self, past: int) -> None:
-        """Put back what a past change has kept of the users whom it removed, where that can be."""
+        """Put back what the users had whom a past change removed, where they have nothing now.
+
+        What they had set may be locked: a lock beats what was set before it, and leaves it there.
+        """
+        place = {"account": self._account, "past": past}
+        if self._database.execute(f"SELECT 1 {_RETURNED} LIMIT 1", place).fetchone():
+            place["change"] = self._change_id()
+            self._preferences += self._database.execute(_TELL_RETURNED, place).rowcount
+            self._database.execute(_SET_RETURNED, place)
         for user, table, cells in self._rows(
             "SELECT user_id, table_name, cells FROM removed_row WHERE change_id = ?", past
         ):

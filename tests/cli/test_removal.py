@@ -144,6 +144,51 @@ def test_on_a_terminal_nothing_is_asked_where_nothing_goes(
     assert b"[y/N]" not in program.on_terminal("directory", "import", file, "--replace").stdout
 
 
+LOCK = ("prefs", "set", "audio=none", "email.mention=off", "--lock")
+REMOVE = ("user", "remove", "7")
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        pytest.param([LOCK, REMOVE], id="that was there when they went"),
+        pytest.param([REMOVE, LOCK], id="that has come since"),
+    ],
+)
+def test_what_a_removed_user_had_set_comes_back_below_a_lock(
+    kept: Notifycli, commands: list[tuple[str, ...]]
+) -> None:
+    before = kept.ok("prefs", "export").stdout
+    for command in commands:
+        kept.ok(*command)
+    number = str(_last_change(kept))
+    kept.ok("directory", "undo", number)
+    assert kept.ok("prefs", "get", "audio", "-u", "7").stdout == b"none\n"
+    assert kept("prefs", "set", "audio=assigned", "-u", "7").status == 77
+    locked = kept.ok("prefs", "export").stdout
+    kept.ok("directory", "undo")
+    kept.ok("directory", "undo")
+    assert kept.ok("prefs", "export").stdout == locked
+    kept.ok("prefs", "unset", "audio", "email.mention", "--lock")
+    assert kept.ok("prefs", "export").stdout == before
+
+
+def test_what_a_lock_forbids_since_is_not_taken_back_for_who_stays(kept: Notifycli) -> None:
+    new = [{"id": 10, "email": "new@example.com"}]
+    kept.ok("directory", "import", "-", stdin=json.dumps({"users": new}).encode())
+    kept.ok("prefs", "set", "push.mention=on", "-u", "10")
+    kept.ok("user", "remove", "10")
+    number = str(_last_change(kept))
+    kept.ok("user", "add", "new@example.com", "--id", "10")
+    kept.ok("prefs", "set", "push.mention=off", "-u", "10")
+    kept.ok("prefs", "set", "push.mention=on", "--lock")
+    refused = kept("directory", "undo", number, "--force")
+    assert (refused.status, "push.conversation_mention is locked to on" in refused.stderr) == (
+        77,
+        True,
+    )
+
+
 def test_who_came_and_went_since_stays_so(kept: Notifycli) -> None:
     kept.ok("user", "remove", "7")
     kept.ok("inbox", "add", "3", "--member", "9")

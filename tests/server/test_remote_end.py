@@ -173,6 +173,10 @@ ROWS: dict[str, list[Step]] = {
         ("directory", "undo"),
         ("user", "show", "omar@example.com"),
         ("user", "add", "eve@example.com"),
+        ("prefs", "set", "audio=none", "--lock"),
+        ("user", "remove", "jane@example.com", "--yes"),
+        ("directory", "undo"),
+        ("prefs", "export"),
     ],
     "ids are given, and taken back": [
         ("user", "add", "ann@example.com"),

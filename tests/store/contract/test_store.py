@@ -179,6 +179,38 @@ def test_of_two_who_become_one_an_address_stays_and_the_keychain_is_told_of_the_
     assert store.tokens.leftovers() == [f"file:{keys[1]}"]
 
 
+def test_a_removal_that_is_taken_back_sets_what_was_set_below_a_lock(store: Store) -> None:
+    with store.change(1, "test", "tester") as change:
+        change.set([Entry(HER_OWN, "audio", "all")])
+    with store.change(1, "test", "tester") as change:
+        change.set([Entry(Target(Layer.LOCK), "audio", "none")])
+    before = list(store.document_values(1, frozenset(Layer)))
+    with store.change(1, "test", "tester") as change:
+        change.remove(JANE)
+    with store.change(1, "test", "tester") as change:
+        undo(store, change, last_change(store), force=False)
+    assert list(store.document_values(1, frozenset(Layer))) == before
+    assert store.users(1) == [JANE, OMAR, NOBODY_YET]
+
+
+def test_an_id_is_given_back_unless_two_have_become_one(store: Store) -> None:
+    ann = User(70, "ann@example.com", made_up=True)
+    with store.change(1, "test", "tester") as change:
+        change.put_users([User(10), ann])
+    with store.change(1, "test", "tester") as change:
+        change.give_id(ann, 20)
+    with store.change(1, "test", "tester") as change:
+        undo(store, change, last_change(store), force=False)
+    assert store.users(1) == [JANE, OMAR, NOBODY_YET, User(10), ann]
+    with store.change(1, "test", "tester") as change:
+        change.give_id(ann, 10)
+    with (
+        pytest.raises(NotPermittedError, match="made user 10 one with who had that id"),
+        store.change(1, "test", "tester") as change,
+    ):
+        undo(store, change, last_change(store), force=False)
+
+
 def test_the_last_use_of_a_token_is_noted_and_of_one_that_has_gone_nothing(store: Store) -> None:
     wish = Token(
         account_id=1,
