@@ -73,12 +73,23 @@ def store_copy(
     here, there = locate(source, find_password), locate(target, find_password)
     if not here.exists:
         raise InputMissingError(f"there is no store at {here.name}", "name the one that is there")
+    if _are_one(here, there):
+        raise UsageError(
+            f"{here.name} can't be copied to itself",
+            "name another store, an empty one or one yet to be",
+        )
     with open_store(here, create=False) as old, open_store(there) as new:
         rows = new.copy_from(old)
     session.info(
         f"copied {plural(rows, 'row')} to {there.name}, and compared them; "
         f"use it: --db {there.name}, or NOTIFYCLI_DB"
     )
+
+
+def _are_one(here: Location, there: Location) -> bool:
+    if here.file is None or there.file is None:
+        return here.name == there.name
+    return there.exists and here.file.samefile(there.file)
 
 
 @stores.command(

@@ -122,6 +122,27 @@ def test_nothing_is_copied_over_what_is_there(full: Notifycli, engine: Engine, u
     assert json.loads(before)["users"][0]["email"] == "zoe@example.com"
 
 
+def test_a_store_is_not_copied_to_itself(full: Notifycli, url: str) -> None:
+    result = full("store", "copy", url, url)
+    name = url.removeprefix("sqlite:///")
+    assert (result.status, result.stderr.splitlines()) == (
+        2,
+        [
+            f"error: {name} can't be copied to itself",
+            "  name another store, an empty one or one yet to be",
+        ],
+    )
+
+
+@pytest.mark.parametrize("other", ["sqlite:///desk.db", "./desk.db", "linked.db"])
+def test_nor_to_itself_by_another_name(notifycli: Notifycli, other: str) -> None:
+    notifycli.ok("user", "add", "zoe@example.com", "--db", "desk.db")
+    (notifycli.folder / "linked.db").symlink_to("desk.db")
+    for pair in (("desk.db", other), (other, "desk.db")):
+        result = notifycli("store", "copy", *pair)
+        assert (result.status, "can't be copied to itself" in result.stderr) == (2, True)
+
+
 def test_a_store_that_is_not_there_is_66_and_nothing_is_made(notifycli: Notifycli) -> None:
     result = notifycli("store", "copy", "missing.db", "new.db")
     assert (result.status, [*notifycli.folder.iterdir()]) == (66, [])
