@@ -226,6 +226,19 @@ class History:
             (id_,),
         ).fetchall()
 
+    def removed_user(self, account: int, reference: str) -> int | None:
+        """Return the id of the last user who was removed, and whom an id or an address names."""
+        rows = self._database.execute(
+            "SELECT item_id, old FROM directory_change d JOIN change c ON c.id = d.change_id"
+            " WHERE account_id = ? AND kind = 'user' AND new IS NULL ORDER BY d.id DESC",
+            (account,),
+        )
+        for id_, old in rows.fetchall():
+            email = msgspec.json.decode(old, type=User).email or ""
+            if reference.casefold() in (str(id_), email.casefold()):
+                return int(id_)
+        return None
+
     def was_taken(self, account: int, user: int, id_: int, change: int) -> bool:
         """Whether somebody else had an id when a change gave it to a user: the two are one now."""
         rows = self._database.execute(

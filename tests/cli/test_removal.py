@@ -144,6 +144,26 @@ def test_on_a_terminal_nothing_is_asked_where_nothing_goes(
     assert b"[y/N]" not in program.on_terminal("directory", "import", file, "--replace").stdout
 
 
+@pytest.mark.parametrize("reference", ["7", "jane@example.com", "JANE@example.com"])
+def test_the_history_tells_of_who_was_removed(kept: Notifycli, reference: str) -> None:
+    kept.ok("prefs", "set", "audio=none", "-u", "8")
+    kept.ok("user", "remove", "7")
+    told = kept.ok("prefs", "history", "-u", reference).records
+    assert [(one["user_id"], one["key"], one["old"], one["new"]) for one in told] == [
+        (7, "audio", "all", None),
+        (7, "email.conversation_mention", "on", None),
+        (7, "email.conversation_mention", None, "on"),
+        (7, "audio", None, "all"),
+    ]
+    # Whoever has the address or the id by now is whom it means.
+    kept.ok("user", "add", "jane@example.com", "--id", "11")
+    kept.ok("user", "add", "eve@example.com", "--id", "7")
+    now = kept.ok("prefs", "history", "-u", reference).records
+    assert [one["user_id"] for one in now] == ([7] * 4 if reference == "7" else [])
+    unknown = kept("prefs", "history", "-u", "99")
+    assert (unknown.status, "has no user '99'" in unknown.stderr) == (2, True)
+
+
 LOCK = ("prefs", "set", "audio=none", "email.mention=off", "--lock")
 REMOVE = ("user", "remove", "7")
 

@@ -170,6 +170,7 @@ ROWS: dict[str, list[Step]] = {
         ("user", "remove", "jane@example.com", "--dry-run"),
         ("user", "remove", "omar@example.com", "--yes"),
         ("user", "list"),
+        ("prefs", "history", "-u", "omar@example.com"),
         ("directory", "undo"),
         ("user", "show", "omar@example.com"),
         ("user", "add", "eve@example.com"),

@@ -474,7 +474,7 @@ def prefs_history(
         account = session.resolve_account(store)
         values = store.history.values(
             account,
-            users=[find_user(store, account, reference).id for reference in session.user],
+            users=[_id_of(store, account, reference) for reference in session.user],
             keys=[full for given in key or () for full in keys_of(given, session)],
             since=since,
             limit=limit,
@@ -485,6 +485,16 @@ def prefs_history(
         show(session, chain(newest, values), record, heads=_HEADS, cells=_cells)
     if not newest:
         session.info("no such change of a preference is on record")
+
+
+def _id_of(store: Store, account: int, reference: str) -> int:
+    try:
+        return find_user(store, account, reference).id
+    except UsageError:
+        removed = store.history.removed_user(account, reference)
+        if removed is None:
+            raise
+        return removed
 
 
 @app.command(
