@@ -429,12 +429,24 @@ def _put_back(change: Change, was: _Sides, made: _Sides, since: list[str]) -> li
             continue
         now = change.item(kind, id_)
         before, after = (None if s is None else _item(kind, id_, s) for s in (old, new))
+        if isinstance(before, User) and isinstance(now, User) and after is None:
+            _refuse_stranger(before, now)
         since += _later_changes(kind, id_, before, after, now)
         if before is not None:
             change.put(_restore(before, after, now))
         elif now is not None:
             added.append(now)
     return added
+
+
+def _refuse_stranger(before: User, now: User) -> None:
+    """Raise `NotPermittedError` if who has a removed user's id has another address, too."""
+    if now.email and before.email and now.email.casefold() != before.email.casefold():
+        raise NotPermittedError(
+            f"user {now.id} was {before.email}, and is {now.email} by now",
+            f"if they are the same: notifycli user set {now.id} --email {before.email}; if not,"
+            f" that one has to go first: notifycli user remove {now.id}",
+        )
 
 
 def _moves(was: _Sides, made: _Sides) -> Iterator[_Move]:

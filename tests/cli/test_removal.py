@@ -406,6 +406,29 @@ def test_an_id_that_is_somebodys_by_now_is_not_given_back(
     assert desk.ok("user", "show", "jane@example.com").records[0]["id"] == 7
 
 
+_IF_NOT = "if not, that one has to go first: notifycli user remove 7"
+
+
+def test_who_comes_back_takes_over_nobody_even_by_force(kept: Notifycli) -> None:
+    kept.ok("user", "remove", "7")
+    number = str(_last_change(kept))
+    kept.ok("user", "add", "eve@example.com", "--id", "7")
+    before = _told_of(kept)
+    refused = kept("directory", "undo", number, "--force")
+    assert (refused.status, refused.stderr.splitlines()) == (
+        77,
+        [
+            "error: user 7 was jane@example.com, and is eve@example.com by now",
+            f"  if they are the same: notifycli user set 7 --email jane@example.com; {_IF_NOT}",
+        ],
+    )
+    assert _told_of(kept) == before
+    kept.ok("user", "set", "7", "--email", "JANE@example.com")
+    kept.ok("directory", "undo", number, "--force")
+    assert kept.ok("user", "show", "7").records[0]["email"] == "jane@example.com"
+    assert kept.ok("prefs", "get", "audio", "-u", "7").stdout == b"all\n"
+
+
 def test_a_made_up_id_gives_way_to_whose_it_was(desk: Notifycli) -> None:
     desk.ok("user", "set", "9", "--id", "1")
     number = str(_last_change(desk))
