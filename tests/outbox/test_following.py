@@ -37,6 +37,32 @@ def append_and_rotate(path: Path) -> None:
     rotate("new\n")(path)
 
 
+def append_to_old(text: str) -> Step:
+    def step(path: Path) -> None:
+        append(text)(path.with_suffix(".1"))
+
+    return step
+
+
+def rotate_again(path: Path) -> None:
+    path.with_suffix(".1").rename(path.with_suffix(".2"))
+    rotate("newest\n")(path)
+
+
+def append_to_all(path: Path) -> None:
+    append("newest too\n")(path)
+    append("newer\n")(path.with_suffix(".1"))
+    append("late\n")(path.with_suffix(".2"))
+
+
+def nothing(_: Path) -> None:
+    """Let some time go by."""
+
+
+A_WHILE: list[Step] = [nothing] * int(source.OLD_SECONDS / source.POLL_SECONDS)
+"""In which nothing is written to an old file, so that it is let go."""
+
+
 def cut(path: Path) -> None:
     path.write_text("")
 
@@ -82,9 +108,41 @@ def lines_of(follower: Follower) -> list[Item]:
             id="the next file, once it is rotated",
         ),
         pytest.param(
-            [append_and_rotate],
+            [append_and_rotate, *A_WHILE],
             [(1, b"one\n"), (3, b"two\n"), (4, b"late"), (1, b"new\n")],
             id="what was written last before it was rotated",
+        ),
+        pytest.param(
+            [append_and_rotate, append_to_old("r\n")],
+            [(1, b"one\n"), (3, b"two\n"), (4, b"later\n"), (1, b"new\n")],
+            id="a line whole that was being written when it was rotated",
+        ),
+        pytest.param(
+            [rotate("new\n"), append_to_old("late\n"), append("newer\n"), append_to_old("last\n")],
+            [
+                *[(1, b"one\n"), (3, b"two\n"), (1, b"new\n"), (4, b"late\n")],
+                *[(2, b"newer\n"), (5, b"last\n")],
+            ],
+            id="what is still written to the old file by who isn't told yet",
+        ),
+        pytest.param(
+            [rotate("new\n"), rotate_again, append_to_all],
+            [
+                *[(1, b"one\n"), (3, b"two\n"), (1, b"new\n"), (1, b"newest\n")],
+                *[(4, b"late\n"), (2, b"newer\n"), (2, b"newest too\n")],
+            ],
+            id="both old files of two rotations, the older one's lines first",
+        ),
+        pytest.param(
+            [
+                *[rotate("new\n"), *A_WHILE[1:], append_to_old("late\n"), *A_WHILE[1:]],
+                *[append_to_old("last\n"), *A_WHILE, append_to_old("never\n"), append("newer\n")],
+            ],
+            [
+                *[(1, b"one\n"), (3, b"two\n"), (1, b"new\n"), (4, b"late\n")],
+                *[(5, b"last\n"), (2, b"newer\n")],
+            ],
+            id="an old file until nothing is written to it any more",
         ),
         pytest.param(
             [rename_away, append("new\n")],
@@ -141,6 +199,46 @@ def test_what_an_earlier_run_has_read_of_the_same_file_is_history(tmp_path: Path
         (b"two\n", False),
         (b"three\n", True),
     ]
+
+
+def test_what_was_followed_is_remembered_until_the_old_file_is_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text("one\n")
+    old = path.stat().st_ino
+    steps = [rotate("new\n"), append_to_old("late\n"), *A_WHILE[2:], append("newer\n")]
+
+    items = [one for one in followed(path, [*steps, *A_WHILE]).items() if one.place]
+
+    new = path.stat().st_ino
+    places = [(one.line, one.place.inode, one.place.offset) for one in items if one.place]
+    assert places == [
+        (b"one\n", old, 4),
+        (b"new\n", old, 4),
+        (b"late\n", old, 9),
+        (b"newer\n", old, 9),
+        (b"", new, 10),
+    ]
+    killed = followed(path, [], items[2].place)
+    assert killed.replaced
+    assert [item.line for item in lines_of(killed)] == [b"new\n", b"newer\n"]
+    again = followed(path, [], items[-1].place)
+    assert not again.replaced
+    assert [item.fresh for item in lines_of(again)] == [False, False]
+
+
+def test_an_empty_file_that_was_followed_is_the_same_one_later(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    path.write_text("")
+    places = [item.place for item in followed(path, [nothing, nothing]).items()]
+    assert places == [FilePosition(path.stat().st_ino, b"", 0), None]
+    append("one\n")(path)
+    again = followed(path, [], places[0])
+    assert not again.replaced
+    assert [(item.line, item.fresh) for item in lines_of(again)] == [(b"one\n", True)]
+    rotate("new\n")(path)
+    other = followed(path, [], places[0])
+    assert other.replaced
+    assert [item.line for item in lines_of(other)] == [b"new\n"]
 
 
 @pytest.mark.parametrize("content", ["other\ntwo\nthree\n", "one\n", ""])

@@ -188,6 +188,32 @@ def test_a_file_is_followed_from_where_an_earlier_run_was_with_all_it_knew(works
     follow(works, until=lambda: works.posted == [101])
 
 
+def test_what_is_written_to_a_rotated_file_before_its_writer_opens_the_new_one_is_sent(
+    works: Works,
+) -> None:
+    log = works.desk.folder / "e.jsonl"
+    log.touch()
+    process = works.start("--follow", "e.jsonl", seconds=0)
+    with log.open("ab", buffering=0) as writer:
+        writer.write(lines([asked(100)]))
+        eventually(lambda: works.posted == [100])
+        log.rename(log.with_suffix(".1"))
+        log.touch()
+        append(works, 101)
+        eventually(lambda: works.posted == [100, 101])
+        writer.write(lines([asked(102)]))
+        eventually(lambda: works.posted == [100, 101, 102])
+    process.kill()
+    process.communicate()
+    again = works.start("--follow", "e.jsonl", seconds=0)
+    append(works, 103)
+    eventually(lambda: works.posted == [100, 101, 102, 103])
+    again.send_signal(signal.SIGTERM)
+    told = again.communicate(timeout=LONGEST_SECONDS)[1]
+    assert "e.jsonl is another file than the one followed before: what was written to" in told
+    assert (again.returncode, works.states()) == (0, {"sent": 4})
+
+
 def follow(works: Works, until: Callable[[], bool]) -> None:
     """Follow the file until something holds and all of it has been read."""
     process = works.start("--follow", "e.jsonl", seconds=0)

@@ -12,7 +12,7 @@ import stat
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from io import BufferedReader
@@ -33,6 +33,9 @@ from notifycli.store.store import Store
 T = TypeVar("T")
 POLL_SECONDS = 0.2
 RENEW_SECONDS = 2.0
+OLD_SECONDS = 10.0
+"""How long nothing has come to an old file until it is let go: logrotate tells who writes to it
+only once all files are renamed, and what is in a buffer by then goes to the old one."""
 _GZIP = b"\x1f\x8b"
 _KEPT_DAYS = 30
 _TIDY_SECONDS = 24 * 3600.0
@@ -61,7 +64,7 @@ class Item(NamedTuple):
 
 
 class Follower:
-    """Follows one file by its name, as `tail -F` does.
+    """Follows one file by its name, as `tail -F` does; one that has lost it, for a while longer.
 
     `pause` waits for some seconds and says whether to go on.
     """
@@ -72,21 +75,19 @@ class Follower:
         self.path = self.path_of(name)
         self._name = name
         self._pause = pause
-        self._place = FilePosition(0, b"", 0)
-        self._number = 0
-        self._rest = b""
+        self._told = remembered
         with file_errors(name):
-            self._file = _open(name)
-            if self._file.peek(2)[:2] == _GZIP:
-                self._file.close()
+            file = _OpenFile(name)
+            if file.is_compressed:
+                file.close()
                 raise UsageError(
                     f"{name} is compressed: it can't be followed", "leave out --follow"
                 )
-            self._regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
-            self._seen = self._resume_at(remembered) if self._regular else 0
-        self.replaced = remembered is not None and self._regular and not self._seen
+            known = file.regular and remembered is not None and file.resume(remembered)
+        self._files = [file]
+        """The one that has the name is the last; those before it had it one after the other."""
+        self.replaced = remembered is not None and file.regular and not known
         """Whether the file that was followed before has been replaced by another since."""
-        self._begin()
 
     @staticmethod
     def path_of(name: str) -> str:
@@ -100,78 +101,141 @@ class Follower:
             with file_errors(self._name):
                 while True:
                     before, begun = begun, _now()
-                    yield from self._whole_lines()
-                    if before is not None:  # since then, a file that took its place has been read
-                        yield Item(self._name, self._number, b"", moment=before)
+                    complete = yield from self._lines()
+                    # Since then, a file that took its place has been read.
+                    if before is not None and complete:
+                        yield Item(self._name, 0, b"", self._untold_place(), moment=before)
                     if not self._pause(POLL_SECONDS):
                         return
-                    yield from self._reopen()
+                    self._look()
         finally:
-            self._file.close()
+            for file in self._files:
+                file.close()
 
-    def _resume_at(self, remembered: FilePosition | None) -> int:
-        """Give up to where an earlier run has read this very file."""
-        if remembered is None:
-            return 0
+    def _lines(self) -> Generator[Item, None, bool]:
+        """Give the whole lines there are, the oldest file's first, and whether these are all.
+
+        A line that is still being written to an old file is waited for, so that the order holds.
+        """
+        for file in [*self._files[:-1]]:
+            yield from self._items(file.lines())
+            if file.looks * POLL_SECONDS >= OLD_SECONDS:
+                yield from self._items(file.last_line())
+                self._files.remove(file)
+                file.close()
+            elif file.rest:
+                return False
+        yield from self._items(self._files[-1].lines())
+        return True
+
+    def _items(self, lines: Iterator[_Line]) -> Iterator[Item]:
+        # The place stays in the oldest file: begun again, it says that this one has been replaced,
+        # and takes the newer ones from their starts; what is known by then isn't sent again.
+        for number, line, fresh in lines:
+            self._told = self._files[0].place
+            yield Item(self._name, number, line, self._told, fresh)
+
+    def _untold_place(self) -> FilePosition | None:
+        """Return the place where no line has told it: a file is empty, or an old one was let go."""
+        before, self._told = self._told, self._files[0].place
+        return None if self._told == before else self._told
+
+    def _look(self) -> None:
+        """See whether a file has been cut, and whether another one has taken the name."""
+        if not self._files[-1].regular:
+            return
+        for file in self._files:
+            file.begin_again_if_cut()
+            file.looks += 1
+        with suppress(FileNotFoundError):  # between the two halves of a rotation
+            if Path(self._name).stat().st_ino != self._files[-1].inode:
+                new = _OpenFile(self._name)
+                self._files[-1].looks = 0
+                self._files.append(new)
+
+
+class _Line(NamedTuple):
+    number: int
+    text: bytes
+    fresh: bool
+
+
+class _OpenFile:
+    """A file that is read on, whatever its name is by now."""
+
+    def __init__(self, name: str) -> None:
+        self._file = _open(name)
         status = os.fstat(self._file.fileno())
-        first = self._file.readline()
-        self._file.seek(0)
-        same = remembered.inode == status.st_ino and remembered.start == _digest(first)
-        return remembered.offset if same and remembered.offset <= status.st_size else 0
+        self.inode = status.st_ino
+        self.regular = stat.S_ISREG(status.st_mode)
+        self.looks = 0
+        """How often it was looked at since something came, or since it lost its name."""
+        self._seen = 0
+        """Up to where an earlier run has read it."""
+        self._begin()
 
     def _begin(self) -> None:
-        self._place = FilePosition(os.fstat(self._file.fileno()).st_ino, b"", 0)
+        self._place = FilePosition(self.inode, b"", 0)
         self._number = 0
-        self._rest = b""
+        self.rest = b""
+        """A line that is being written."""
 
-    def _whole_lines(self) -> Iterator[Item]:
+    @property
+    def is_compressed(self) -> bool:
+        return self._file.peek(2)[:2] == _GZIP
+
+    @property
+    def place(self) -> FilePosition | None:
+        """How far it has been read; `None` where that can't be remembered."""
+        return self._place if self.regular else None
+
+    def resume(self, remembered: FilePosition) -> bool:
+        """Take as history what an earlier run has read, if it was this very file; tells that."""
+        first = self._file.readline()
+        self._file.seek(0)
+        known = remembered.inode == self.inode and (
+            not remembered.offset or remembered.start == _digest(first)
+        )
+        if not known or remembered.offset > os.fstat(self._file.fileno()).st_size:
+            return False
+        self._seen = remembered.offset
+        return True
+
+    def lines(self) -> Iterator[_Line]:
         """Give the whole lines that are there; one that is being written waits for its end."""
         while block := self._file.readline():
-            self._rest += block
-            if self._rest.endswith(b"\n"):
-                yield from self._take_line()
+            self.looks = 0
+            self.rest += block
+            if self.rest.endswith(b"\n"):
+                yield from self.last_line()
 
-    def _take_line(self) -> Iterator[Item]:
-        line, self._rest = self._rest, b""
+    def last_line(self) -> Iterator[_Line]:
+        """Give what there is of a line as one, unless it is blank."""
+        line, self.rest = self.rest, b""
         self._number += 1
         start = _digest(line) if self._number == 1 else self._place.start
-        self._place = FilePosition(self._place.inode, start, self._place.offset + len(line))
+        self._place = FilePosition(self.inode, start, self._place.offset + len(line))
         if line.strip():
-            place = self._place if self._regular else None
-            fresh = self._place.offset > self._seen
-            yield Item(self._name, self._number, line, place, fresh)
+            yield _Line(self._number, line, self._place.offset > self._seen)
 
-    def _reopen(self) -> Iterator[Item]:
-        """Begin anew where the file has been cut, or another has taken its name."""
-        if not self._regular:
-            return
-        if os.fstat(self._file.fileno()).st_size < self._place.offset + len(self._rest):
+    def begin_again_if_cut(self) -> None:
+        size = os.fstat(self._file.fileno()).st_size
+        if size < self._place.offset + len(self.rest):
             self._seen = 0
             self._file.seek(0)
             self._begin()
-            return
-        try:
-            now = Path(self._name).stat()
-        except FileNotFoundError:
-            return  # between the two halves of a rotation
-        if now.st_ino == self._place.inode:
-            return
-        yield from self._whole_lines()
-        if self._rest:
-            yield from self._take_line()
+
+    def close(self) -> None:
         self._file.close()
-        self._file = _open(self._name)
-        self._seen = 0
-        self._begin()
+
+
+def _open(name: str) -> BufferedReader:
+    return Path(name).open("rb")
 
 
 def _now() -> int:
     """Return the time in microseconds since 1970."""
     return time.time_ns() // 1_000
-
-
-def _open(name: str) -> BufferedReader:
-    return Path(name).open("rb")
 
 
 def _digest(line: bytes) -> bytes:

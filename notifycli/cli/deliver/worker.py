@@ -140,7 +140,8 @@ class DeliveryRun:
             self.engine.catch_up()
 
     def _write_notices(self, feeder: Enqueuer, batch: list[Item]) -> None:
-        if all(item.moment is not None for item in batch) and not feeder.replay.has_deadlines:
+        news = any(item.moment is None or item.place for item in batch)
+        if not news and not feeder.replay.has_deadlines:
             return
         feeder.keep_up()
         place: FilePosition | None = None
@@ -150,6 +151,7 @@ class DeliveryRun:
             for item in batch:
                 if item.moment is not None:
                     feeder.pass_to(item.moment)
+                    place = item.place or place
                     continue
                 account = item.reached.account if item.reached else None
                 if account is not None and item.state is not None:
