@@ -45,7 +45,8 @@ class LogWriter:
         self._metrics = metrics
         self._quiet = session.quiet
         self._json = form is LogFormat.JSON
-        self._before = (0, 0, 0, 0)
+        self._bad_lines = 0
+        self._before = (0, 0, 0, 0, 0)
 
     def write(self, entry: LogEntry) -> None:
         """Write one line about what has happened."""
@@ -60,20 +61,27 @@ class LogWriter:
         if not self._quiet:
             self._put(text, {"event": "note", "text": text})
 
+    def count_bad_line(self) -> None:
+        """Count what is no event."""
+        self._bad_lines += 1
+        if self._metrics is not None:
+            self._metrics.count_bad_line()
+
     def write_summary(self, enqueuer: Enqueuer | None, engine: Engine) -> None:
         """Write what was done since the last summary, and what waits."""
-        if self._quiet:
-            return
         report = engine.report
         events = 0 if enqueuer is None else enqueuer.fed.events
-        totals = (events, report.sent.total(), report.later.total(), report.dead.total())
+        done = (report.sent.total(), report.later.total(), report.dead.total())
+        totals = (events, self._bad_lines, *done)
         counts = [now - before for now, before in zip(totals, self._before, strict=True)]
-        self._before = totals
         waiting = engine.count_waiting()
-        names = ("events", "sent", "failed", "dead")
+        self._before = totals
+        if self._quiet and not counts[1]:
+            return
+        names = ("events", "bad_lines", "sent", "failed", "dead")
         text = (
-            f"in the last minute: {plural(counts[0], 'event')}, {counts[1]} sent, "
-            f"{counts[2]} failed, {counts[3]} given up; {waiting} waiting"
+            f"in the last minute: {plural(counts[0], 'event')}, {plural(counts[1], 'bad line')}, "
+            f"{counts[2]} sent, {counts[3]} failed, {counts[4]} given up; {waiting} waiting"
         )
         trouble = {str(channel): why for channel, why in engine.troubles().items()}
         text += "".join(f"; {channel}: {why}" for channel, why in trouble.items())

@@ -349,7 +349,8 @@ class _Delivery:
         feeder = Enqueuer(store, self._session.fallback_account(store), terms, channels)
         limits = Limits(int(store.configuration.get("deliver.concurrency") or 1))
         engine = Engine(store.outbox, channels, scope, limits, self._writer.write)
-        source = Source(self._session, store, [str(self._path)], BadLines(print_error), follow=True)
+        bad = BadLines(print_error, counted=self._writer.count_bad_line)
+        source = Source(self._session, store, [str(self._path)], bad, follow=True)
         self._run = DeliveryRun(feeder, engine, source, self._writer)
         if self._stopped.is_set():
             self._run.stop()

@@ -52,13 +52,23 @@ _TOLD_IN_FULL = 20
 
 
 class BadLines:
-    """Reports what is no event, lines and files: the first in full, then a count at the end."""
+    """Reports what is no event, lines and files: the first in full, then a count at the end.
 
-    def __init__(self, tell: Callable[[str], None], *, strict: bool = False) -> None:
+    `counted` is called for each of them, for whoever has no end.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[str], None],
+        *,
+        strict: bool = False,
+        counted: Callable[[], None] | None = None,
+    ) -> None:
         self.lines = 0
         self.files = 0
         self._tell = tell
         self._strict = strict
+        self._counted = counted
         self._told = 0
 
     @property
@@ -79,6 +89,8 @@ class BadLines:
     def _report(self, place: str, fault: str) -> None:
         if self._strict:
             raise DataError(f"{place}: {fault}", "leave out --strict to pass over such lines")
+        if self._counted is not None:
+            self._counted()
         if self._told < _TOLD_IN_FULL:
             self._told += 1
             self._tell(f"{place}: {fault}")

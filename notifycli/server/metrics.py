@@ -33,6 +33,7 @@ class Metrics:
         self._received = self._counter("requests", "Requests that came in.", ("method",))
         self._refused = self._counter("requests_refused", "Requests that failed.", ("status",))
         self._kept = self._counter("events_kept", "Events that were put on the disk.")
+        self._bad_lines = self._counter("bad_lines", "Lines that are no events.")
         self._sent = self._counter("sent", "Notifications that were sent.", by_channel)
         self._failed = self._counter("failed", "Attempts that failed.", by_channel)
         self._retried = self._counter("retried", "Attempts after the first.", by_channel)
@@ -55,6 +56,10 @@ class Metrics:
     def count_kept(self, events: int) -> None:
         """Count events that were kept."""
         self._kept.inc(events)
+
+    def count_bad_line(self) -> None:
+        """Count a line that is to be delivered and is no event."""
+        self._bad_lines.inc()
 
     def count_entry(self, entry: LogEntry) -> None:
         """Count what the log of deliveries is told."""

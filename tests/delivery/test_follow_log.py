@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.conftest import Json, Notifycli, lines
@@ -29,6 +30,16 @@ assert email_channel._REST_SECONDS
 email_channel._REST_SECONDS = 0.5
 main()
 """
+# A minute is half a second.
+_SUMMARIZING = _PROGRAM.replace(
+    "main()",
+    """
+from notifycli.cli.deliver import worker
+assert worker.SUMMARY_SECONDS
+worker.SUMMARY_SECONDS = 0.5
+main()
+""",
+)
 _TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
 _MAIL = "email.message for jane@example.com, conversation 42"
 
@@ -36,11 +47,11 @@ _MAIL = "email.message for jane@example.com, conversation 42"
 class Following:
     """A `deliver --follow` in a process of its own, and what it says."""
 
-    def __init__(self, path: Path, *options: str) -> None:
+    def __init__(self, path: Path, *options: str, program: str) -> None:
         self.path = path
         path.touch()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _PROGRAM, "deliver", "--follow", str(path), *options],
+            [sys.executable, "-c", program, "deliver", "--follow", str(path), *options],
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
@@ -66,8 +77,8 @@ class Following:
 
 
 @contextmanager
-def following(path: Path, *options: str) -> Iterator[Following]:
-    run = Following(path, *options)
+def following(path: Path, *options: str, program: str = _PROGRAM) -> Iterator[Following]:
+    run = Following(path, *options, program=program)
     try:
         yield run
     finally:
@@ -175,6 +186,46 @@ def test_a_port_that_was_wrong_is_looked_up_anew(mailed: Notifycli, tmp_path: Pa
         mailed.ok("config", "set", f"smtp.port={post.port}")
         eventually(lambda: post.received)
         assert run.stop() == 0
+
+
+@pytest.mark.usefixtures("mailed")
+def test_bad_lines_are_counted_each_minute_however_many_there_were_before(tmp_path: Path) -> None:
+    log, port = tmp_path / "e.jsonl", free_port()
+    options = ("--log-format", "json", "--metrics", str(port))
+
+    def counted() -> int:
+        told = [json.loads(line) for line in [*run.told] if line.startswith('{"at"')]
+        return sum(one["bad_lines"] for one in told if one["event"] == "summary")
+
+    with following(log, *options, program=_SUMMARIZING) as run:
+        run.write(*[{"event": 1}] * 25)
+        eventually(lambda: counted() == 25)
+        run.write(*[{"event": 1}] * 3)
+        eventually(lambda: counted() == 28)
+        found = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
+        in_full = [line for line in run.told if line.startswith(f"{log}:")]
+        assert run.stop() == 65
+    assert "notifycli_bad_lines_total 28.0" in found.splitlines()
+    assert in_full == [f"{log}:{n}: event: expected str | null, got int" for n in range(1, 21)]
+
+
+@pytest.mark.usefixtures("mailed")
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_a_minute_with_bad_lines_is_told_as_text_even_when_quiet(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with following(tmp_path / "e.jsonl", *options, program=_SUMMARIZING) as run:
+        run.write({"event": 1})
+        eventually(lambda: "bad line," in "".join(run.told))
+        assert run.stop() == 65
+    [told] = [line for line in run.told if "bad line," in line]
+    assert re.fullmatch(
+        rf"{_TIME} in the last minute: 0 events, 1 bad line, 0 sent, 0 failed, 0 given up;"
+        " 0 waiting",
+        told,
+    )
+    others = [line for line in run.told if "in the last minute" in line and line != told]
+    assert not (options and others)
 
 
 @pytest.mark.slow

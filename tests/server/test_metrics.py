@@ -49,12 +49,15 @@ def test_listen_tells_what_came_what_it_kept_and_what_waits(
         data = body(1, created_at=now() / 1e6, conversation=assigned)
         assert httpx2.post(server.url, content=data, headers=signed(data)).status_code == 200
         assert httpx2.post(server.url, content=data).status_code == 401
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write("no event\n")
         found = _asked(server)
-        while not found['failed_total{channel="email"}']:  # nobody takes mails
+        # Nobody takes mails.
+        while not (found['failed_total{channel="email"}'] and found["bad_lines_total"]):
             found = _asked(server)
         server.stop()
     assert (found['requests_total{method="POST"}'], found["events_kept_total"]) == (2, 1)
-    assert found['requests_refused_total{status="401"}'] == 1
+    assert (found['requests_refused_total{status="401"}'], found["bad_lines_total"]) == (1, 1)
     assert found['queue_length{channel="email"}'] == 1
     assert 0 <= found['oldest_pending_seconds{channel="email"}'] < 60
     assert found['sent_total{channel="email"}'] == found['queue_length{channel="push"}'] == 0

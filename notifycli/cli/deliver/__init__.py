@@ -196,7 +196,7 @@ def _deliver(
         return _show(session, files, feeder, strict=asked.strict)
     if feeder is not None and asked.follow and files[-1:] == [STDIN]:
         _tell_untimed(session, feeder)
-    bad = BadLines(print_error, strict=asked.strict)
+    bad = BadLines(print_error, strict=asked.strict, counted=log.count_bad_line if log else None)
     source = Source(session, store, files, bad, follow=asked.follow, from_store=asked.from_store)
     engine = _engine(store, channels, scope, asked.limit, log)
     work = DeliveryRun(feeder, engine, source, log)
