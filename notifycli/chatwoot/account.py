@@ -6,6 +6,7 @@ for. Only there is it ever sent; a token of that name and another label is someb
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class Desk:
             named = user.email or str(user.id)
             raise NotPermittedError(
                 f"there is no token of {named} for {self.connection.url}",
-                f"notifycli chatwoot login -u {named}",
+                f"notifycli chatwoot login -u {shlex.quote(named)}",
             )
         return token
 
@@ -110,7 +111,7 @@ class Desk:
         if self.life.store.chatwoot.record_of(self.account, user.id).rotating:
             raise NotPermittedError(
                 f"a rotation of {named}'s token was broken off",
-                f"finish it: notifycli chatwoot rotate -u {named}",
+                f"finish it: notifycli chatwoot rotate -u {shlex.quote(named)}",
             )
         secret = self.life.reveal(token)
         return [self.speak(secret) for _ in range(count)]

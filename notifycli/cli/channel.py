@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +17,7 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.output import show, show_one, text
-from notifycli.cli.session import Session, display_name
+from notifycli.cli.session import Session, display_name, quoted_name
 from notifycli.cli.terminal import print_error, read_secret
 from notifycli.cli.times import now
 from notifycli.errors import NotifycliError, UnavailableError, UsageError
@@ -221,7 +220,7 @@ def _place(session: Session, store: Store, *, everybody: bool) -> tuple[int, int
     if everybody:
         return account, EVERYBODY, "--everybody"
     user = session.resolve_user(store, account)
-    return account, user.id, f"-u {shlex.quote(user.email or str(user.id))}"
+    return account, user.id, f"-u {quoted_name(user)}"
 
 
 _SHORT = ", ".join(row.short for row in TYPES)
@@ -274,5 +273,6 @@ def channel_test(
     record = ChannelTestRecord(user.id, one, "delivered" if took else "refused", detail)
     show_one(session, record)
     if not isinstance(outcome, Delivered):
-        print_error(f"error: {detail}" + (f"\n  {outcome.remedy}" if outcome.remedy else ""))
+        remedy = f"\n  {outcome.remedy}" if outcome.remedy else ""
+        print_error(session.typed(f"error: {detail}{remedy}"))
         raise typer.Exit(_NO)

@@ -31,6 +31,8 @@ from notifycli.cli.session import (
     find_group,
     find_user,
     plural,
+    quoted,
+    quoted_name,
 )
 from notifycli.cli.terminal import confirm, is_terminal, print_error
 from notifycli.errors import UsageError
@@ -246,7 +248,7 @@ def user_add(
             if known is not None and (id_ is None or not known.made_up):
                 raise UsageError(
                     f"account {account} has a user {email} already",
-                    f"change what is known of them: notifycli user set {email} --name NAME",
+                    f"change what is known of them: notifycli user set {quoted(email)} --name NAME",
                 )
             if known is not None and id_ is not None:
                 change.give_id(known, id_)
@@ -255,7 +257,7 @@ def user_add(
                 if (taken := store.user(account, id_)) is not None:
                     raise UsageError(
                         f"account {account} has a user {id_} already: {display_name(taken)}",
-                        f"if they are the same: notifycli user set {id_} --email {email}",
+                        f"if they are the same: notifycli user set {id_} --email {quoted(email)}",
                     )
             new = change.free_user_id() if id_ is None else id_
             user = store.user(account, new) or User(new, email, made_up=id_ is None)
@@ -264,7 +266,7 @@ def user_add(
     if known is None:
         session.info(f"added {email} as user {new} of account {account}")
     if id_ is None:
-        session.info(_MADE_UP.format(id=new, user=email))
+        session.info(_MADE_UP.format(id=new, user=quoted(email)))
 
 
 @users.command(
@@ -369,7 +371,7 @@ def user_show(ctx: typer.Context, reference: Reference = None) -> None:
         user = _find(session, store, reference)
     show_one(session, _user_records([user])[0][0])
     if user.made_up:
-        session.info(_MADE_UP.format(id=user.id, user=display_name(user)))
+        session.info(_MADE_UP.format(id=user.id, user=quoted_name(user)))
 
 
 @users.command(

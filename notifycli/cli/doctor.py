@@ -581,6 +581,8 @@ def doctor(
     facts = Facts(session)
     try:
         findings = [found for check in CHECKS if (found := _run(check, facts))]
+        for found in findings:
+            found.fix = session.typed(found.fix)
     finally:
         facts.close()
     show(session, findings, CheckResult, heads=["", "Check", "Finding"], cells=_cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -120,7 +121,7 @@ def _tell(session: Session, notice: Notice, outcome: Outcome) -> None:
             "If it doesn't arrive, look in the spam folder, then in the mail server's log."
         )
         return
-    print_error(f"error: {detail}\n  {outcome.remedy}")
+    print_error(session.typed(f"error: {detail}\n  {outcome.remedy}"))
     raise typer.Exit(_NO)
 
 
@@ -159,7 +160,7 @@ def email_templates(
         copied = copy_to(Path(os.path.expanduser(copy)))
         session.info(
             f"copied {plural(len(copied), 'template')} to {copy}\n"
-            f"  use them: notifycli config set email.templates={copy}"
+            f"  use them: notifycli config set {shlex.quote(f'email.templates={copy}')}"
         )
         return
     with session.store() as store:

@@ -44,6 +44,7 @@ class LogWriter:
     def __init__(self, session: Session, form: LogFormat, metrics: Metrics | None = None) -> None:
         self._metrics = metrics
         self._quiet = session.quiet
+        self._typed = session.typed
         self._json = form is LogFormat.JSON
         self._bad_lines = 0
         self._before = (0, 0, 0, 0, 0)
@@ -54,12 +55,15 @@ class LogWriter:
             self._metrics.count_entry(entry)
         if entry.event in {"sent", "recovered"} and self._quiet:
             return
-        self._put(_text(entry), {"event": entry.event, "channel": entry.channel, **_fields(entry)})
+        fields = {"event": entry.event, "channel": entry.channel, **_fields(entry)}
+        if entry.remedy:
+            fields["remedy"] = self._typed(entry.remedy)
+        self._put(_text(entry), fields)
 
     def note(self, text: str) -> None:
         """Write what else there is to say."""
         if not self._quiet:
-            self._put(text, {"event": "note", "text": text})
+            self._put(text, {"event": "note", "text": self._typed(text)})
 
     def count_bad_line(self) -> None:
         """Count what is no event."""
@@ -95,7 +99,7 @@ class LogWriter:
 
             print_error(json.dumps({"at": at, **fields}, ensure_ascii=False))
         else:
-            print_error(f"{at} {' '.join(text.split())}")
+            print_error(f"{at} {' '.join(self._typed(text).split())}")
 
 
 def _fields(entry: LogEntry) -> dict[str, Any]:

@@ -197,7 +197,7 @@ def run(arguments: list[str], command: Any = None) -> int:
         command = program() if command is None else command
         result = command(arguments, prog_name="notifycli", standalone_mode=False, obj=session)
     except NotifycliError as error:
-        _tell_error(error.message, error.hint, arguments)
+        _tell_error(session, error.message, error.hint, arguments)
         return error.status
     except SystemExit:  # Typer's answer to a reader of the help that has gone away
         return 0
@@ -205,7 +205,7 @@ def run(arguments: list[str], command: Any = None) -> int:
         print_error("aborted")
         return _ABORTED
     except typer.TyperException as error:
-        _tell_error(*_explain_usage(error), arguments)
+        _tell_error(session, *_explain_usage(error), arguments)
         return UsageError.status
     except Exception as error:  # noqa: BLE001 - the last resort
         return _tell_unexpected(error, session, arguments)
@@ -225,7 +225,7 @@ def _tell_unexpected(error: Exception, session: Session, arguments: list[str]) -
         _tell_error(f"the output can't be written: {error.strerror}", "make room for it", arguments)
         return TryAgainError.status
     if (damage := session.damage()) is not None:
-        _tell_error(damage.message, damage.hint, arguments)
+        _tell_error(session, damage.message, damage.hint, arguments)
         return damage.status
     print_error(
         f"error: unexpected {type(error).__name__}; nothing more was done\n"
@@ -234,8 +234,8 @@ def _tell_unexpected(error: Exception, session: Session, arguments: list[str]) -
     return _UNEXPECTED
 
 
-def _tell_error(message: str, hint: str, arguments: list[str]) -> None:
-    text = f"error: {message}" + (f"\n  {hint}" if hint else "")
+def _tell_error(session: Session, message: str, hint: str, arguments: list[str]) -> None:
+    text = session.typed(f"error: {message}" + (f"\n  {hint}" if hint else ""))
     print_error(_without_tokens(text, arguments))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -42,6 +43,8 @@ NO_USERS_YET = (
 _LISTED = 5
 _FIRST_ACCOUNT = 1
 _LONGEST_NUMBER = 20
+_COMMAND = re.compile(r"(?<!inject )\bnotifycli (?=[a-z](?P<rest>(?:(?!notifycli )[^;\n])*))")
+"""A command that a text suggests, with what is typed after it; none that pipx is told."""
 Reference = int | str
 """An inbox or a team, by its id or by its name."""
 
@@ -78,6 +81,8 @@ class Session:
         self.inbox_members: list[Reference] = []
         self._missing_told = False
         self._opened = False
+        self._only_account = False
+        """Whether there is no other than the named one, as far as anybody has looked."""
 
     @cached_property
     def location(self) -> Location:
@@ -156,6 +161,7 @@ class Session:
         """
         accounts = [account.id for account in store.accounts()]
         given = self.given_account
+        self._only_account = not set(accounts) - {given}
         if given is not None:
             if given not in accounts and not may_be_new:
                 known = ", ".join(map(str, accounts)) or "none yet"
@@ -266,14 +272,50 @@ class Session:
         if "-" in files and is_terminal(sys.stdin):
             self.info("reading standard input; end it with Ctrl-D")
 
+    @property
+    def db_option(self) -> str:
+        """How a suggested command names this run's store; "" where it finds that by itself."""
+        # An address that wasn't accepted may hold a password.
+        is_known = self.db and ("://" not in self.db or "location" in vars(self))
+        return f" --db {quoted(self.db or '')}" if is_known else ""
+
+    @property
+    def user_options(self) -> str:
+        """How a suggested command names the users that `-u` named."""
+        return "".join(f" -u {quoted(reference)}" for reference in self.user)
+
+    def typed(self, text: str) -> str:
+        """Have the commands that a text suggests be about this run's store and account.
+
+        What the environment says holds for the next command as well.
+        """
+
+        def name(command: re.Match[str]) -> str:
+            rest = command["rest"]
+            if " --help" in rest:
+                return command[0]
+            account = "" if self.account is None or self._only_account else f" -a {self.account}"
+            db = "" if " --db " in rest else self.db_option
+            return f"notifycli{db}{'' if ' -a ' in rest else account} "
+
+        return _COMMAND.sub(name, text)
+
     def info(self, text: str) -> None:
         """Tell something on standard error that is no data and no error."""
         if not self.quiet:
+            text = self.typed(text)
             print_error(_at_words(text) if is_terminal(sys.stderr) else text)
 
     def warn(self, text: str) -> None:
         """Tell on standard error what may be a mistake."""
-        print_error(f"warning: {text}")
+        print_error(f"warning: {self.typed(text)}")
+
+
+def quoted(text: str) -> str:
+    """Give a word of a suggested command as a shell takes it."""
+    import shlex  # noqa: PLC0415 - only what suggests a command needs it
+
+    return shlex.quote(text)
 
 
 def _at_words(text: str) -> str:
@@ -401,6 +443,11 @@ def plural(count: int, thing: str) -> str:
 def display_name(user: User) -> str:
     """Give the name by which a user can be named: the address or, failing that, the id."""
     return user.email or str(user.id)
+
+
+def quoted_name(user: User) -> str:
+    """Give the name by which a suggested command names a user, as a shell takes it."""
+    return quoted(display_name(user))
 
 
 def _nobody_named(store: Store, account: int) -> UsageError:

@@ -326,7 +326,9 @@ def token_set(
     with session.store(create=True) as store:
         owner = the_owner(session, store, name)
         of = token_service(session, store)
-        secret = read_token(of.keychain, "Token: ", "notifycli token set < token.txt")
+        secret = read_token(
+            of.keychain, "Token: ", f"notifycli token set {owner.options} < token.txt"
+        )
         made = of.keep(owner, secret, asked)
     tell_ended(session, made.ended)
     replaced = f", in the place of {made.ended.tokens[-1].masked}" if made.ended.tokens else ""
@@ -612,7 +614,7 @@ def _find_meant(session: Session, of: TokenService, name: str | None) -> TokenOw
         return theirs
     session.info(
         f"no token of {_whose(owner)} for {connection.url} is held; this one opens notifycli serve "
-        f"alone; log them in: notifycli chatwoot login -u {_whose(owner)}"
+        f"alone; log them in: notifycli chatwoot login {owner.of_user}"
     )
     return owner
 

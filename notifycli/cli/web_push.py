@@ -25,7 +25,7 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.output import show, write
-from notifycli.cli.session import Session, display_name, plural
+from notifycli.cli.session import Session, display_name, plural, quoted_name
 from notifycli.cli.terminal import is_terminal, read_input
 from notifycli.cli.times import in_words, now, to_record
 from notifycli.errors import ConfigurationError, NotifycliError, UnavailableError, UsageError
@@ -193,7 +193,7 @@ def keep(
         )
     session.info(
         f"{display_name(user)} is subscribed as {kept.id}"
-        f"{f' ({label})' if label else ''}; try it: notifycli push test -u {display_name(user)}"
+        f"{f' ({label})' if label else ''}; try it: notifycli push test -u {quoted_name(user)}"
     )
     alike = [
         str(other.id)
@@ -304,7 +304,8 @@ def push_list(ctx: typer.Context) -> None:
         ),
     )
     if not found:
-        session.info("no browser is subscribed yet; in the browser: notifycli push subscribe")
+        subscribe = f"notifycli push subscribe{session.user_options}"
+        session.info(f"no browser is subscribed yet; in the browser: {subscribe}")
 
 
 @app.command(
@@ -516,7 +517,7 @@ def push_test(ctx: typer.Context) -> None:
         if not to:
             raise UsageError(
                 f"{display_name(user)} has no browser that is subscribed",
-                f"in the browser: notifycli push subscribe -u {display_name(user)}",
+                f"in the browser: notifycli push subscribe -u {quoted_name(user)}",
             )
         records = _send_test(store, account, user, to)
     show(

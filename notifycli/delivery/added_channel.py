@@ -16,6 +16,7 @@ import asyncio
 import logging
 import re
 import secrets
+import shlex
 import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -206,7 +207,8 @@ class AddedSender:
 
     async def send(self, notice: Notice) -> Outcome:
         """Send one notice. An address by which nothing gets through is left alone for a while."""
-        whose = f"notifycli channel add {self._channel} -u {notice.email or notice.user_id}"
+        user = shlex.quote(notice.email or str(notice.user_id))
+        whose = f"notifycli channel add {self._channel} -u {user}"
         name = self._addresses.name(notice.account_id, notice.user_id)
         name = name or self._addresses.name(notice.account_id, EVERYBODY)
         if name is None:

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 import os
 import re
+import shlex
 import socket
 import ssl
 import time
@@ -254,7 +255,7 @@ class PushSender:
         of_user = self._store.subscriptions.of_user(notice.account_id, notice.user_id)
         to = [item for item in of_user if item.id not in self._ended]
         if not to:
-            whose = notice.email or notice.user_id
+            whose = shlex.quote(notice.email or str(notice.user_id))
             return Refused("no browser is subscribed", f"notifycli push subscribe -u {whose}")
         message = self.message(notice)
         return _join_outcomes(await asyncio.gather(*(self.post(item, message) for item in to)))

@@ -14,6 +14,7 @@ such a token opens nothing it shouldn't, and is in the way or of no use. `reconc
 from __future__ import annotations
 
 import hmac
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,6 +29,7 @@ from notifycli.errors import (
     UsageError,
 )
 from notifycli.events.timestamps import format_moment
+from notifycli.rules.directory import User
 from notifycli.secrets import token_format as form
 from notifycli.secrets.token_format import Secret
 from notifycli.store.tokens import NOBODY, Token, TokenState
@@ -35,7 +37,6 @@ from notifycli.store.tokens import NOBODY, Token, TokenState
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from notifycli.rules.directory import User
     from notifycli.secrets.keychain import Keychain
     from notifycli.store.store import Store
 
@@ -58,7 +59,12 @@ class TokenOwner(NamedTuple):
     def options(self) -> str:
         """How this token is named on the command line."""
         which = "" if self.name == DEFAULT_NAME else f" --name {self.name}"
-        return f"-u {self.user.email or self.user.id}{which}"
+        return f"{self.of_user}{which}"
+
+    @property
+    def of_user(self) -> str:
+        """How the user alone is named there."""
+        return f"-u {shlex.quote(self.user.email or str(self.user.id))}"
 
 
 class TokenWish(NamedTuple):
@@ -133,7 +139,7 @@ class TokenService:
             raise UsageError(
                 f"{owner} exists already",
                 f"replace it: notifycli token rotate {owner.options}; "
-                "or make another: notifycli token generate --name NAME",
+                f"or make another: notifycli token generate {owner.of_user} --name NAME",
             )
         return self._make(owner, form.generate(), wish).token
 
@@ -170,7 +176,9 @@ class TokenService:
                 "see whose it is: notifycli token list",
             )
         if self.store.tokens.was_revoked_here(digest):
-            raise UsageError("this token was revoked", "a new one: notifycli token generate")
+            raise UsageError(
+                "this token was revoked", f"a new one: notifycli token generate {owner.options}"
+            )
         return self._make(owner, secret, wish, self.current(owner), made_elsewhere=True)
 
     def revoke(self, owner: TokenOwner) -> Ended:
@@ -210,9 +218,13 @@ class TokenService:
             raise UnavailableError(
                 f"the keyring doesn't hold the token {token.masked}",
                 "Was it made on another machine, or with another NOTIFYCLI_KEYRING? "
-                "If it is lost: notifycli token rotate",
+                f"If it is lost: notifycli token rotate {self._owner(token).options}",
             )
         return secret
+
+    def _owner(self, token: Token) -> TokenOwner:
+        user = self.store.user(token.account_id, token.user_id)
+        return TokenOwner(token.account_id, user or User(token.user_id, None), token.name)
 
     def _elsewhere(self, secret_name: str) -> UnavailableError | None:
         """Return why not to ask our keychain, which would say that there is no such secret."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,6 @@ def unknown_tone(name: str, own: list[str], add: str = "add it") -> UsageError:
     """Make the error of a tone that there isn't; `add` is how one is added."""
     known = (*TONES, *own)
     near = nearest(name, known)
-    adding = f"; {add}: notifycli audio add {name}" if name.endswith(".wav") else ""
+    adding = f"; {add}: notifycli audio add {shlex.quote(name)}" if name.endswith(".wav") else ""
     hint = f"did you mean {near}?" if near else f"there are: {', '.join(known)}{adding}"
     return UsageError(f"there is no tone {name!r}", hint)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from notifycli import __version__
 from notifycli.cli import directory
 from notifycli.cli.session import NO_USERS_YET
-from tests.conftest import Notifycli, Program
+from tests.conftest import DESK, Notifycli, Program
 
 COMMANDS = [
     ["simulate"],
@@ -430,3 +432,87 @@ def test_the_home_of_nobody_is_the_name_of_a_file(desk: Notifycli) -> None:
 )
 def test_the_home_of_nobody_is_no_fault_of_ours(desk: Notifycli, command: list[str]) -> None:
     assert desk(*command).status in {0, 2, 66, 77, 78}
+
+
+@pytest.fixture
+def desks(desk: Notifycli) -> Notifycli:
+    """The program with two accounts in its store, and one of them alone in another store."""
+    desk.ok("directory", "import", "-", "--db", "Jane's.db", stdin=json.dumps(DESK).encode())
+    desk.ok("user", "add", "nine@example.com", "--id", "9", "-a", "2")
+    return desk
+
+
+IN_OTHER = """notifycli --db 'Jane'"'"'s.db'"""
+
+# A command, and which other one it says to type.
+SUGGESTIONS = [
+    pytest.param(
+        ["user", "remove", "7", "--yes", "--db", "Jane's.db"],
+        f"take it back: {IN_OTHER} directory undo 2",
+        id="in a note, the store",
+    ),
+    pytest.param(
+        ["user", "remove", "7", "--yes", "--db", "Jane's.db", "-a", "1"],
+        f"take it back: {IN_OTHER} directory undo 2",
+        id="in a note, the store alone where there is one account",
+    ),
+    pytest.param(
+        ["user", "remove", "9", "-a", "2", "--yes"],
+        "take it back: notifycli -a 2 directory undo 3",
+        id="in a note, the account",
+    ),
+    pytest.param(
+        ["prefs", "get", "email.*", "-u", "jane@example.com", "--inbox", "3", "-a", "1"],
+        "notifycli -a 1 prefs list -u jane@example.com --inbox 3 'email.*'",
+        id="below an error, the account, the user and the inbox",
+    ),
+    pytest.param(
+        ["prefs", "get", "nosuchkey", "-u", "7", "--db", "Jane's.db"],
+        f"see all: {IN_OTHER} prefs list --default",
+        id="below an error, the store",
+    ),
+    pytest.param(
+        ["prefs", "undo", "none", "--db", "Jane's.db"],
+        f"see them: {IN_OTHER} prefs history",
+        id="in what is said of an argument",
+    ),
+    pytest.param(
+        ["token", "set", "-u", "7", "--name", "crm", "-a", "1"],
+        "pipe it: notifycli -a 1 token set -u jane@example.com --name crm < token.txt",
+        id="of a token, its user and its name",
+    ),
+    pytest.param(
+        ["doctor", "-o", "csv", "--db", "Jane's.db"],
+        f"{IN_OTHER} chatwoot login https://chat.example.com",
+        id="in a finding of doctor",
+    ),
+]
+
+
+@pytest.mark.usefixtures("vault")
+@pytest.mark.parametrize(("command", "suggested"), SUGGESTIONS)
+def test_a_command_that_is_suggested_is_about_the_same_store_and_account(
+    desks: Notifycli, command: list[str], suggested: str
+) -> None:
+    result = desks(*command)
+    told = result.stdout.decode() + result.stderr
+    assert suggested in told.replace('""', '"')
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://jane:canary@db.example.com/desk", "https://jane:canary@example.com"]
+)
+def test_a_password_in_the_address_of_a_store_is_not_repeated(
+    desk: Notifycli, address: str
+) -> None:
+    for command in (["user", "list"], ["prefs", "get", "nosuchkey"], ["doctor"]):
+        result = desk(*command, "--db", address)
+        assert "canary" not in result.stdout.decode() + result.stderr
+
+
+def test_what_takes_a_removal_back_does_so_as_it_is_typed(desks: Notifycli) -> None:
+    before = desks.ok("directory", "export", "-a", "2").stdout
+    said = desks.ok("user", "remove", "9", "-a", "2", "--yes").stderr
+    _, typed = said.strip().split("take it back: notifycli ")
+    desks.ok(*shlex.split(typed))
+    assert desks.ok("directory", "export", "-a", "2").stdout == before

@@ -139,6 +139,6 @@ def test_a_subscription_of_another_account_is_not_removed(
     told = ready("push", "remove", "1", "-a", "2")
     assert (told.status, told.stderr) == (
         2,
-        "error: account 2 has no subscription 1\n  see what there is: notifycli push list\n",
+        "error: account 2 has no subscription 1\n  see what there is: notifycli -a 2 push list\n",
     )
     assert json.loads(ready.ok("push", "list", "-a", "1").stdout)["id"] == 1

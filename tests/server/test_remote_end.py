@@ -222,7 +222,7 @@ def compare(far: Far, here: Path, given: list[Step]) -> None:
     here.write_bytes(far.desk.store.read_bytes())
     for step in [*given, ("directory", "export"), ("prefs", "export"), ("prefs", "history")]:
         command, stdin = step if isinstance(step[0], tuple) else (step, b"")
-        local = far.desk(*command, "--db", str(here), stdin=stdin)
+        local = far.desk(*command, stdin=stdin, environment={"NOTIFYCLI_DB": str(here)})
         remote = far(*command, stdin=stdin)
         assert (command, *plain(remote)) == (command, *plain(local))
 

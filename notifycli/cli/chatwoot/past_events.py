@@ -41,7 +41,7 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.output import write
-from notifycli.cli.session import Session, find_inboxes, plural
+from notifycli.cli.session import Session, find_inboxes, plural, quoted
 from notifycli.cli.terminal import input_descriptor
 from notifycli.cli.times import Since, Until, in_local_time
 from notifycli.errors import DataError, NotifycliError, NotPermittedError, UnavailableError
@@ -129,7 +129,7 @@ def _write_log(out: Path, lines: Sequence[bytes]) -> str:
     known = len(lines) - filled.added
     return (
         f"{plural(filled.added, 'event')} written to {out}, {known} were there; "
-        f"next: notifycli why -u EMAIL {out}"
+        f"next: notifycli why -u EMAIL {quoted(str(out))}"
     )
 
 
@@ -295,9 +295,10 @@ def chatwoot_import_export(
             noted = _write_lines(out / NOTIFICATIONS, export.notifications())
             _store(session, store, export, file)
     say_inexact(session, rebuilder.inexact)
+    next_ = f"notifycli why -u EMAIL {quoted(str(out / EVENTS))}"
     session.info(
         f"{plural(events, 'event')} in {out / EVENTS}, {plural(noted, 'notification')} of "
-        f"Chatwoot's in {out / NOTIFICATIONS}; next: notifycli why -u EMAIL {out / EVENTS}"
+        f"Chatwoot's in {out / NOTIFICATIONS}; next: {next_}"
     )
 
 

@@ -19,7 +19,7 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.output import console, print_rich, show, table, text, write
-from notifycli.cli.session import Reference, Session, find_inbox, read_reference
+from notifycli.cli.session import Reference, Session, find_inbox, quoted, read_reference
 from notifycli.cli.terminal import pager
 from notifycli.cli.times import now
 from notifycli.errors import UsageError
@@ -208,14 +208,15 @@ def prefs_get(
 ) -> None:
     """Print effective values alone, a line each, in the order asked for."""
     session = session_of(ctx)
+    here = Situation(one_inbox(inbox), conversation)
     chosen: list[str] = []
     for key in keys:
         full = keys_of(key, session)
         if len(full) > 1 and session.output is None:
-            hint = f"notifycli prefs list {key}"
+            options = f"{session.user_options}{here.options}{' --default' * default}"
+            hint = f"notifycli prefs list{options} {quoted(key)}"
             raise UsageError(f"{key} stands for {len(full)} preferences", hint)
         chosen += full
-    here = Situation(one_inbox(inbox), conversation)
     records = _effective(session, chosen, here, default=default)
     if session.output is not None:
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
@@ -233,6 +234,12 @@ class Situation(NamedTuple):
 
     inbox: Reference | None
     conversation: int | None
+
+    @property
+    def options(self) -> str:
+        """How a suggested command names it."""
+        inbox = "" if self.inbox is None else f" --inbox {quoted(str(self.inbox))}"
+        return inbox + ("" if self.conversation is None else f" --conversation {self.conversation}")
 
     def id_of_inbox(self, store: Store, account: int) -> int | None:
         """Return the inbox's id. Raises `UsageError` if the account has none such."""

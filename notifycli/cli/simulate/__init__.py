@@ -477,7 +477,7 @@ def _write_report(session: Session, run: Run, files: Sequence[str], asked: Asked
         zone=asked.zone or _local_zone(run.observations),
         tz=None if asked.zone is None else zone_info(asked.zone),
         links=links,
-        command=_command(files, asked.proposal.as_options),
+        command=session.typed(_command(files, asked.proposal.as_options)),
         source=_source(run, files, asked.proposal.as_options),
         unreached=unreached(run.replay.accounts, after, run.users()),
     )

@@ -228,7 +228,7 @@ def _askers(
     if id_ not in accounts:
         session.resolve_user(store, id_)  # tells that nobody is on record
     account = accounts[id_]
-    option = f" -a {id_}" if len(store.accounts()) > 1 else ""
+    option = session.db_option + (f" -a {id_}" if len(store.accounts()) > 1 else "")
     several = len(account.directory.users) > 1
     everybody = several and len(selection.conversations) == 1 and not session.given_users
     user = None if everybody else session.resolve_user(store, id_)
