@@ -222,7 +222,8 @@ def _tell_unexpected(error: Exception, session: Session, arguments: list[str]) -
         traceback.print_exception(error)
     if isinstance(error, OSError) and error.filename is None and error.errno in _NO_ROOM:
         discard(sys.stdout)
-        _tell_error(f"the output can't be written: {error.strerror}", "make room for it", arguments)
+        told = f"the output can't be written: {error.strerror}"
+        _tell_error(session, told, "make room for it", arguments)
         return TryAgainError.status
     if (damage := session.damage()) is not None:
         _tell_error(session, damage.message, damage.hint, arguments)

@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from notifycli.documents import decode_document, encoding_of, format_of
-from notifycli.documents.preference_entries import Checker, References, StoredPlace
+from notifycli.documents.preference_entries import Checker, Pairs, References, StoredPlace
 from notifycli.errors import DataError
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
@@ -30,6 +30,7 @@ from notifycli.store.staged_values import (
     Written,
     conversation_of,
     inbox_of,
+    one_for_each_place,
 )
 from notifycli.store.transaction import Entry, Target
 
@@ -46,7 +47,10 @@ Layers = frozenset[Layer]
 
 
 class TableDocument:
-    """Tables as they were read; the number of a place is that of its path, in order, from 1."""
+    """Tables as they were read; the number of a place is that of its path, in order, from 1.
+
+    Where a glob stands, the number is made negative; of CSV too.
+    """
 
     def __init__(self, tables: Mapping[str, Any], name: str) -> None:
         self._tables = tables
@@ -55,7 +59,7 @@ class TableDocument:
 
     def place(self, number: int) -> str:
         """Name a place."""
-        return self._place_of(self._paths[number - 1])
+        return self._place_of(self._paths[abs(number) - 1])
 
     def rows(self, checker: Checker) -> Iterator[Row]:
         """Return what is right; what is wrong goes to the checker."""
@@ -122,8 +126,9 @@ class TableDocument:
                 checker.fault(self._place_of(at), error)
                 continue
             self._paths.append(at)
+            number = _number(len(self._paths), pairs)
             for full, read in pairs:
-                yield *target, full, read, len(self._paths)
+                yield *target, full, read, number
 
     def _place_of(self, path: Path) -> str:
         return f"{self._name}: {path_text(path)}"
@@ -291,7 +296,7 @@ class CsvDocument:
 
     def place(self, number: int) -> str:
         """Name a place."""
-        return f"{self._name}:{number}"
+        return f"{self._name}:{abs(number)}"
 
     def rows(self, checker: Checker) -> Iterator[Row]:
         """Return what is right; what is wrong goes to the checker. Raises `DataError`."""
@@ -368,6 +373,8 @@ class CsvDocument:
                 if any(row):
                     checker.fault(self.place(number), error)
                 continue
+            if len(pairs) > 1:
+                number = _number(number, pairs)
             for full, read in pairs:
                 yield *target, full, read, number
 
@@ -426,6 +433,11 @@ def as_csv(values: Iterable[Written], layers: Layers, account: int) -> Iterator[
         buffer.seek(0)
         buffer.truncate()
     yield buffer.getvalue()
+
+
+def _number(number: int, pairs: Pairs) -> int:
+    """Give the number of a place; below 0 where a glob stands there."""
+    return number if len(pairs) == 1 else -number
 
 
 _BATCH = 5_000
@@ -503,19 +515,39 @@ class PreferenceDocument:
         """The channels, of what has been read, that nothing here adds."""
         return self._checker.missing_channels
 
-    def rows(self) -> Iterator[Row]:
-        """Return the entries. Raises `DataError` at their end, if any was wrong: it names all."""
-        yield from self._source.rows(self._checker)
+    def rows(self) -> Iterable[Row]:
+        """Return the entries. Raises `DataError` if any is wrong: it names all of these."""
+        rows = one_for_each_place(self._source.rows(self._checker), self._choose)
         self._checker.finish()
+        return rows.values()
 
     def stage(self, staging: Staging, progress: Callable[[], None] | None = None) -> None:
-        """Read all entries into the staging; `progress` is called now and then."""
-        rows = self.rows()
+        """Read all entries into the staging; `progress` is called now and then.
+
+        Raises as `rows` does.
+        """
+        rows = self._source.rows(self._checker)
         while batch := list(islice(rows, _BATCH)):
-            staging.put(batch)
+            staging.put(batch, self._choose)
             self.read += len(batch)
             if progress is not None:
                 progress()
+        self._checker.finish()
+
+    def _choose(self, before: Row, later: Row) -> Row:
+        """Return which of two entries for one place in the store holds.
+
+        What is said of one key after a glob is its exception. Otherwise two values contradict each
+        other, and which of them was meant nobody knows.
+        """
+        if before[-1] < 0 < later[-1]:
+            return later
+        if before[-2] != later[-2]:
+            place, other = self._source.place(later[-1]), self._source.place(before[-1])
+            self._checker.fault(
+                place, f"{later[-3]} is {later[-2]} here, and {before[-2]} at {other}"
+            )
+        return before
 
     def policy(self) -> Preferences:
         """Read all entries as if they were all that is set in the account."""

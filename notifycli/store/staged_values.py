@@ -6,7 +6,7 @@ is asked of a change (what differs, what is locked) and done by it is one statem
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,6 +30,8 @@ Row = tuple[int, str, int, int, str, str | None, int]
 
 A value of `None` takes the value away. The place is whatever number its source can name it by.
 """
+Place = tuple[int, str, int, int, str]
+"""Where a value is kept: a row up to its key."""
 
 _OF_CONVERSATIONS, _OF_INBOXES = "scope < 0", "scope > 0"
 LAYER_OF_SCOPE = (
@@ -37,7 +39,8 @@ LAYER_OF_SCOPE = (
     " ELSE 'user' END"
 )
 """The layer of a user's value, as SQL."""
-_STAGED = "INSERT INTO staged (account_id, layer, user_id, scope, key, value, place)"
+_COLUMNS = "account_id, layer, user_id, scope, key, value, place"
+_STAGED = f"INSERT INTO staged ({_COLUMNS})"
 _LATER = """ ON CONFLICT (user_id, scope, key, layer, account_id)
  DO UPDATE SET value = excluded.value, place = excluded.place"""
 
@@ -214,6 +217,19 @@ class Written(NamedTuple):
     value: str
 
 
+def _later(_: Row, later: Row) -> Row:
+    return later
+
+
+def one_for_each_place(rows: Iterable[Row], choose: Callable[[Row, Row], Row]) -> dict[Place, Row]:
+    """Return the rows by their place in the store; of two for one, that which `choose` gives."""
+    found: dict[Place, Row] = {}
+    for row in rows:
+        place = row[:5]
+        found[place] = choose(found[place], row) if place in found else row
+    return found
+
+
 class Staging:
     """The values that are to be set next. There is one on a connection; making it empties it."""
 
@@ -221,17 +237,37 @@ class Staging:
         self._database = database
         database.stage()
 
-    def put(self, rows: Iterable[Row]) -> None:
-        """Add values; of two for the same place in the store, the later one wins."""
+    def put(self, rows: Iterable[Row], choose: Callable[[Row, Row], Row] = _later) -> None:
+        """Add values; of two for the same place in the store, the one that `choose` gives."""
         left = iter(rows)
         while block := list(islice(left, _BLOCK)):
             # Blocks take two thirds of the time that `executemany` takes.
             # A statement can put a row in one place but once: where the first five are the same.
             apart = {row[:5]: row for row in block}
-            marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(apart))
-            self._database.execute(
-                f"{_STAGED} VALUES {marks}{_LATER}", list(chain.from_iterable(apart.values()))
-            )
+            if len(apart) < len(block):
+                apart = one_for_each_place(block, choose)
+            if self._insert(apart.values(), "ON CONFLICT DO NOTHING") < len(apart):
+                self._put_again(apart, choose)
+
+    def _insert(self, rows: Collection[Row], otherwise: str) -> int:
+        marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?)"] * len(rows))
+        return self._database.execute(
+            f"{_STAGED} VALUES {marks} {otherwise}", list(chain.from_iterable(rows))
+        ).rowcount
+
+    def _put_again(self, rows: Mapping[Place, Row], choose: Callable[[Row, Row], Row]) -> None:
+        """Put rows of which some have a place that another had before."""
+        marks = ", ".join(["(?, ?, ?, ?, ?)"] * len(rows))
+        there = self._database.execute(
+            f"SELECT {_COLUMNS} FROM staged WHERE (account_id, layer, user_id, scope, key)"
+            f" IN (VALUES {marks})",
+            list(chain.from_iterable(rows)),
+        ).fetchall()
+        chosen = {
+            before: choose(before, row) for before in there if before != (row := rows[before[:5]])
+        }
+        if changed := [row for before, row in chosen.items() if row != before]:
+            self._insert(changed, _LATER)
 
     def put_absent(self, spoken: Spoken) -> None:
         """Add the taking away of all that is set where the document speaks, but not in it."""

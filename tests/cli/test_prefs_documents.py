@@ -57,6 +57,82 @@ account,layer,user,inbox,key,value
 1,user,omar@example.com,,quiet_hours,22:00-07:00 Europe/Berlin mon-fri
 """
 DOCUMENTS = {"toml": TOML, "json": JSON, "csv": CSV}
+HEAD = "layer,user,key,value\n"
+OTHERS = (
+    "".join(
+        f"user,8,{channel}.{type_},on\n"
+        for channel in ("email", "push")
+        for type_ in ("created", "assigned", "mention", "message", "participating")
+    )
+    * 700
+)
+"""So much that what stands around it is neither checked nor stored at once."""
+
+# A document that contradicts itself, and what is said of its entries.
+CONTRADICTIONS = [
+    pytest.param(
+        "p.csv",
+        f"{HEAD}lock,,push.mention,on\nlock,,push.mention,off\n",
+        ["p.csv:3: push.conversation_mention is off here, and on at p.csv:2"],
+        id="CSV",
+    ),
+    pytest.param(
+        "p.csv",
+        f"{HEAD}user,7,audio,all\n{OTHERS}user,JANE@example.com,audio,none\n",
+        ["p.csv:7003: audio is none here, and all at p.csv:2"],
+        id="far apart",
+    ),
+    pytest.param(
+        "p.csv",
+        f"{HEAD}user,7,audio,all\nuser,7,audio,none\nuser,9,audio,all\nuser,77,audio,all\n"
+        "user,7,audio,mine\n",
+        [
+            "p.csv:5: user: account 1 has no user '77'; did you mean 7?",
+            "p.csv:3: audio is none here, and all at p.csv:2",
+            "p.csv:6: audio is assigned here, and all at p.csv:2",
+        ],
+        id="beside what else is wrong",
+    ),
+    pytest.param(
+        "p.toml",
+        '[users.7]\naudio = "all"\n[users."JANE@example.com"]\naudio = "none"\n'
+        '[users."jane@example.com"]\naudio = "mine"\n',
+        [
+            (
+                'p.toml: users."JANE@example.com".audio: audio is none here, and all at'
+                " p.toml: users.7.audio"
+            ),
+            (
+                'p.toml: users."jane@example.com".audio: audio is assigned here, and all at'
+                " p.toml: users.7.audio"
+            ),
+        ],
+        id="one user by several names",
+    ),
+    pytest.param(
+        "p.json",
+        '{"lock": {"email.mention": "on", "email_conversation_mention": false}}',
+        [
+            (
+                "p.json: lock.email_conversation_mention: email.conversation_mention is off here,"
+                ' and on at p.json: lock."email.mention"'
+            ),
+        ],
+        id="one key by several names",
+    ),
+    pytest.param(
+        "p.csv",
+        f"{HEAD}lock,,email.mention,on\nlock,,email.*,off\n",
+        ["p.csv:3: email.conversation_mention is off here, and on at p.csv:2"],
+        id="a glob after one of its keys",
+    ),
+    pytest.param(
+        "p.csv",
+        f"{HEAD}lock,,email.*,off\nlock,,email.mention,on\nlock,,email.mention,off\n",
+        ["p.csv:4: email.conversation_mention is off here, and on at p.csv:3"],
+        id="two exceptions from a glob",
+    ),
+]
 POLICY = """\
 # The policy of the desk
 [default]
@@ -415,3 +491,38 @@ def test_the_common_option_chooses_how_an_export_is_written(desk: Notifycli, wri
     by_format = desk.ok("prefs", "export", "--format", written).stdout
     assert desk.ok("prefs", "export", "-o", written).stdout == by_format
     assert desk("prefs", "export", "-o", "tsv").status == 2
+
+
+@pytest.mark.parametrize(("name", "text", "faults"), CONTRADICTIONS)
+def test_what_contradicts_itself_is_named_with_both_places_and_nothing_is_stored(
+    desk: Notifycli, name: str, text: str, faults: list[str]
+) -> None:
+    told = "\n".join(faults)
+    desk.write(name, text)
+    before = desk.ok("prefs", "export").stdout
+    for verb, left in (
+        ("import", "\nnothing was stored"),
+        ("apply", "\nnothing was stored"),
+        ("diff", ""),
+    ):
+        result = desk("prefs", verb, name)
+        assert (result.status, result.stdout) == (65, b"")
+        assert result.stderr == f"error: {told}{left}\n  mend these entries and try again\n"
+    assert desk.ok("prefs", "export").stdout == before
+
+
+def test_a_proposal_that_contradicts_itself_is_refused_too(desk: Notifycli) -> None:
+    desk.write("p.csv", f"{HEAD}lock,,push.mention,on\nlock,,push.mention,off\n")
+    result = desk("simulate", "--prefs", "p.csv", stdin=b"")
+    assert (result.status, result.stdout) == (65, b"")
+    assert "p.csv:3: push.conversation_mention is off here, and on at p.csv:2" in result.stderr
+
+
+def test_a_key_after_a_glob_is_its_exception(desk: Notifycli) -> None:
+    text = f"{HEAD}user,7,*.mention,off\nuser,7,email.mention,on\n{OTHERS}user,7,push.mention,on\n"
+    desk.ok("prefs", "import", desk.write("p.csv", text))
+    listed = desk.ok("prefs", "list", "*.mention", "-u", "7").records
+    assert [(one["key"], one["value"]) for one in listed] == [
+        ("email.conversation_mention", "on"),
+        ("push.conversation_mention", "on"),
+    ]

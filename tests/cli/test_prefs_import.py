@@ -38,10 +38,10 @@ ROWS = [
     pytest.param("1,inbox,7,3,audio,all\n", ["-u", "7"], ("none", "builtin"), id="not elsewhere"),
     pytest.param(",user,7,,audio,all\n", ["-u", "7"], ("all", "user"), id="the only account"),
     pytest.param(
-        "1,user,7,,audio,all\n1,user,7,,audio,assigned\n",
+        "1,user,7,,audio,all\n1,user,jane@example.com,,audio,all\n",
         ["-u", "7"],
-        ("assigned", "user"),
-        id="a later row wins",
+        ("all", "user"),
+        id="said twice",
     ),
     pytest.param("\n1,user,7,,audio,mine\n\n", ["-u", "7"], ("assigned", "user"), id="blank lines"),
     pytest.param('"1","user","7","","audio","all"\n', ["-u", "7"], ("all", "user"), id="quotes"),
