@@ -266,9 +266,12 @@ def _csv(head: bytes) -> Foreign | None:
         # Of a long text, as a log, nobody knows what follows.
         is_known = len(head) < _HEAD and not may_hold_events(head)
         return Foreign("CSV, not JSON") if alike and is_known else None
-    # Before the first body there is seldom a separator inside a cell.
-    found = _CELL(with_body)
-    column = with_body[: found.end() if found else 0].count(separator)
+    import csv  # noqa: PLC0415 - few files are tables
+
+    line = with_body.replace(b"\r", b"").decode(errors="replace")
+    cells = next(csv.reader([line], delimiter=separator.decode()))
+    # A request's headers, say, are an object too.
+    column = max(range(len(cells)), key=lambda n: (cells[n][:1] == "{", '"event"' in cells[n]))
     reader = f"csv.reader(sys.stdin, delimiter={separator.decode()!r})"
     code = (
         f"import csv, sys; [print(row[{column}]) for row in {reader} if row[{column}][:1] == '{{']"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -255,6 +256,14 @@ def csv_of(separator: str) -> bytes:
     return "".join(separator.join(row) + "\n" for row in rows).encode()
 
 
+def csv_with_headers() -> bytes:
+    """A table with other objects, and a separator in a cell, before the bodies."""
+    held = io.StringIO()
+    rows = [["1", "Lane, Kit, Ms", '{"host":"a"}', json.dumps(body)] for body in TWO]
+    csv.writer(held).writerows([["id", "name", "headers", "body"], *rows])
+    return held.getvalue().encode()
+
+
 def worker_log(key: str, symbol: str) -> bytes:
     """What Chatwoot's worker logs of the webhooks that it sends."""
     job = "I, [2026-03-03T10:00:00.1 #5] INFO -- : Performing WebhookJob with arguments: "
@@ -281,6 +290,7 @@ NAMED = [
     pytest.param(lambda: csv_of(","), "CSV, not JSON, with the bodies in column 3", id="CSV"),
     pytest.param(lambda: csv_of(";"), "CSV, not JSON, with the bodies in column 3", id="CSV, ;"),
     pytest.param(lambda: csv_of("\t"), "CSV, not JSON, with the bodies in column 3", id="TSV"),
+    pytest.param(csv_with_headers, "CSV, not JSON, with the bodies in column 4", id="CSV, headers"),
     pytest.param(
         lambda: "".join(f"{body!r}\n" for body in TWO).encode(),
         "Python's notation, not JSON",
