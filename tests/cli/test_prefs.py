@@ -690,6 +690,24 @@ def test_own_lists_what_was_set_alone(desk: Notifycli) -> None:
     ]
 
 
+def test_own_lists_what_a_lock_holds_in_place_of_it(desk: Notifycli) -> None:
+    mention = "email.conversation_mention"
+    desk.ok("prefs", "set", "email.mention=on", "audio=all", "-u", "7")
+    desk.ok("prefs", "set", "push.mention=on", "-u", "7", "--inbox", "3")
+    desk.ok("prefs", "set", "push.message=on", "-u", "7", "--conversation", "42")
+    desk.ok("prefs", "set", "email.mention=off", "push.mention=off", "push.message=off", "--lock")
+    hers = [record("audio", "all", "user"), record(mention, "off", "lock")]
+    assert listed(desk, "--own", "-u", "7") == hers
+    assert listed(desk, "--own", "--all-users") == [
+        {"user_id": 7, "email": "jane@example.com", **one} for one in hers
+    ]
+    locked = record("push.conversation_mention", "off", "lock")
+    assert listed(desk, "--own", "-u", "7", "--inbox", "3") == [*hers, locked]
+    locked = record("push.assigned_conversation_new_message", "off", "lock")
+    assert listed(desk, "--own", "-u", "7", "--conversation", "42") == [*hers, locked]
+    assert listed(desk, "--own", "-u", "8") == []
+
+
 def test_what_has_ended_goes_when_its_user_sets_a_conversation_anew(desk: Notifycli) -> None:
     policy = """
         [users."jane@example.com".conversation.41]

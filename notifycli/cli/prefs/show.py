@@ -44,8 +44,6 @@ _BROKEN = {
     "sla_resolution": "sla_\nresolu-\ntion",
 }
 """Heads that would be wide over `EP`."""
-_OF_USER = frozenset({Layer.USER, Layer.INBOX, Layer.CONVERSATION})
-_OF_ACCOUNT = frozenset({Layer.LOCK, Layer.DEFAULT})
 
 SOUND_KEYS = frozenset({"audio", "audio.tone"})
 """Of which there are values that some versions of Chatwoot make nothing of."""
@@ -97,7 +95,11 @@ Keys = Annotated[
 ]
 Own = Annotated[
     bool,
-    typer.Option("--own", help="Only what they have set; with --default, what the account has."),
+    typer.Option(
+        "--own",
+        help="Only what they have set, even where a lock holds instead; with --default, what the "
+        "account has.",
+    ),
 ]
 
 
@@ -135,11 +137,8 @@ def prefs_list(
         as_matrix = session.shows_table and not (keys or show_origin or own)
         _show_many(session, chosen, here, own=own, as_matrix=as_matrix)
     else:
-        records = _effective(session, chosen, here, default=default)
+        records = _effective(session, chosen, here, default=default, own=own)
         records = [one for one in records if chosen or _is_listed(one)]
-        if own:
-            theirs = _OF_ACCOUNT if default else _OF_USER
-            records = [one for one in records if one.origin in theirs]
         show(session, records, PreferenceRecord, heads=_HEADS, cells=_cells)
     if not default and SOUND_KEYS.intersection(chosen or SOUND_KEYS):
         _tell_unheard(session)
@@ -247,7 +246,7 @@ class Situation(NamedTuple):
 
 
 def _effective(
-    session: Session, keys: Collection[str], place: Situation, *, default: bool
+    session: Session, keys: Collection[str], place: Situation, *, default: bool, own: bool = False
 ) -> list[PreferenceRecord]:
     with session.store() as store:
         account = session.resolve_account(store)
@@ -255,7 +254,7 @@ def _effective(
         user = None if default else session.resolve_user(store, account).id
         preferences = store.preferences_of(account, user)
     where = user, inbox, place.conversation
-    return [PreferenceRecord(*row) for row in _resolve(preferences, keys, where)]
+    return [PreferenceRecord(*row) for row in _resolve(preferences, keys, where, own=own)]
 
 
 def _of_many(
@@ -269,8 +268,7 @@ def _of_many(
     return (
         UserPreferenceRecord(user.id, user.email, *row)
         for user in users
-        for row in _resolve(preferences, keys, (user.id, inbox, place.conversation))
-        if not own or row[2] in _OF_USER
+        for row in _resolve(preferences, keys, (user.id, inbox, place.conversation), own=own)
     )
 
 
@@ -320,9 +318,20 @@ def _resolve(
     preferences: Preferences,
     keys: Collection[str],
     where: tuple[int | None, int | None, int | None],
+    *,
+    own: bool,
 ) -> Iterator[tuple[str, str, Layer, bool]]:
+    """Give what holds; with `own` only of keys that are set, though a lock may hold instead."""
     at = now()
+    user, inbox, conversation = where
+    if user is None:
+        theirs = {*preferences.lock, *preferences.default}
+    else:
+        here = preferences.in_conversation(user, conversation, at)
+        theirs = preferences.own_keys(user, inbox).union(here)
     for key in keys or preferences.every_key():
+        if own and key not in theirs:
+            continue
         value, origin = preferences.resolve(key, *where, at)
         yield key, value, origin, origin is Layer.LOCK
 
