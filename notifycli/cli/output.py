@@ -107,13 +107,21 @@ def encode_record(record: msgspec.Struct) -> bytes:
         return encode(plain, "utf-8")
 
 
+def check_file(name: str) -> None:
+    """Raise `UsageError` for `-`: what is named here is a file."""
+    if name == "-":
+        raise UsageError("-: a file is written here, not standard output", "name a file")
+
+
 def write_file(name: str, data: bytes | Callable[[BinaryIO], object]) -> None:
     """Write a file, or let `data` write it: whatever happens, it is the old one or the new one.
 
-    Raises `UsageError` for a folder, `TryAgainError` where there is no room, `NotPermittedError`.
+    Raises `UsageError` for a folder and for `-`, `TryAgainError` where there is no room,
+    `NotPermittedError`.
     """
     from notifycli.secrets.private_file import replace_file  # noqa: PLC0415 - few write files
 
+    check_file(name)
     try:
         replace_file(Path(name), data)
     except OSError as error:
@@ -128,6 +136,7 @@ def check_page(page: str | None, *read: str | None) -> None:
     """Raise `UsageError` for a page that has no place, or would be written over what is read."""
     if page is None:
         return
+    check_file(page)
     folder = Path(page).parent
     if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
         import shlex  # noqa: PLC0415 - this case alone needs it

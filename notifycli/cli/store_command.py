@@ -15,6 +15,7 @@ import typer
 from msgspec import structs
 
 from notifycli.cli.command import command_class, examples, group, part, session_of
+from notifycli.cli.output import check_file
 from notifycli.cli.session import Session, is_web_address, plural
 from notifycli.cli.terminal import is_terminal, read_input, read_secret
 from notifycli.errors import (
@@ -226,6 +227,7 @@ def backup(ctx: typer.Context, file: Archive) -> None:
     import zipfile  # noqa: PLC0415
 
     session = session_of(ctx)
+    check_file(str(file))
     if os.path.exists(file):  # noqa: PTH110 - pathlib's raises for a name that is too long
         raise UsageError(f"{file} exists already", "name another file, or remove it first")
     if not session.location.exists:

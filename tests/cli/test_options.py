@@ -13,7 +13,7 @@ import pytest
 from notifycli import __version__
 from notifycli.cli import directory
 from notifycli.cli.session import NO_USERS_YET
-from tests.conftest import DESK, Notifycli, Program
+from tests.conftest import DESK, Notifycli, Program, Result
 
 COMMANDS = [
     ["simulate"],
@@ -432,6 +432,27 @@ def test_the_home_of_nobody_is_the_name_of_a_file(desk: Notifycli) -> None:
 )
 def test_the_home_of_nobody_is_no_fault_of_ours(desk: Notifycli, command: list[str]) -> None:
     assert desk(*command).status in {0, 2, 66, 77, 78}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["backup", "-"],
+        ["prefs", "export", "--update", "-"],
+        ["events", "pack", "day.jsonl", "-o", "-"],
+        ["simulate", "day.jsonl", "--report", "-"],
+        ["chatwoot", "history", "-O", "-"],
+    ],
+    ids=" ".join,
+)
+def test_what_writes_a_file_makes_none_that_is_called_like_standard_output(
+    desk: Notifycli, command: list[str]
+) -> None:
+    desk.write_events("day.jsonl", [])
+    assert desk(*command) == Result(
+        2, b"", "error: -: a file is written here, not standard output\n  name a file\n"
+    )
+    assert [path.name for path in desk.folder.iterdir()] == ["day.jsonl"]
 
 
 @pytest.fixture

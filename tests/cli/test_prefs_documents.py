@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Notifycli, Program
+from tests.conftest import Notifycli, Program, Result
 
 TOML = """\
 [default]
@@ -472,6 +473,19 @@ def test_a_file_is_brought_up_to_date_in_place(set_desk: Notifycli) -> None:
     told = set_desk.ok("prefs", "export", "--update", "policy.toml").stderr
     assert (file.read_text(), told) == (UPDATED, "policy.toml: is up to date\n")
     assert [path.name for path in set_desk.folder.iterdir()] == ["policy.toml"]
+
+
+def test_a_compressed_file_is_not_brought_up_to_date_but_left_as_it_is(set_desk: Notifycli) -> None:
+    packed = gzip.compress(COMMENTED.encode())
+    file = Path(set_desk.folder, set_desk.write("her policy.toml.gz", packed))
+    assert set_desk("prefs", "export", "--update", file.name) == Result(
+        2,
+        b"",
+        "error: her policy.toml.gz is compressed, and would be written plain\n"
+        "  unpack it first: gunzip 'her policy.toml.gz'; "
+        "notifycli prefs export --update 'her policy.toml'\n",
+    )
+    assert file.read_bytes() == packed
 
 
 def test_users_without_an_address_are_named_by_id(desk: Notifycli) -> None:

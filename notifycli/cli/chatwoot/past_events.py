@@ -40,7 +40,7 @@ from notifycli.cli.command import (
     part,
     session_of,
 )
-from notifycli.cli.output import write
+from notifycli.cli.output import check_file, write
 from notifycli.cli.session import Session, find_inboxes, plural, quoted
 from notifycli.cli.terminal import input_descriptor
 from notifycli.cli.times import Since, Until, in_local_time
@@ -101,6 +101,8 @@ def chatwoot_history(
     """
     session = session_of(ctx)
     check_order(since, until)
+    if out is not None:
+        check_file(str(out))
     with session.store() as store:
         inboxes = find_inboxes(store, session.resolve_account(store), inbox)
     wanted = Wanted(since, until, tuple(conversation or ()), inboxes)

@@ -21,15 +21,16 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.inputs import open_document
-from notifycli.cli.output import console, show, write, write_file
+from notifycli.cli.output import check_file, console, show, write, write_file
 from notifycli.cli.prefs.set import Counted, difference_cells, show_differences
-from notifycli.cli.session import Session, display_name, plural
+from notifycli.cli.session import Session, display_name, plural, quoted
 from notifycli.cli.terminal import is_terminal
 from notifycli.cli.times import now
 from notifycli.documents import decode_document
 from notifycli.documents.preference_document import FORMATS, Layers, PreferenceDocument, read_toml
 from notifycli.documents.preference_entries import LAYERS
 from notifycli.errors import DataError, UsageError
+from notifycli.replay.decompression import is_compressed
 from notifycli.replay.sources import STDIN, place_of, total_size
 from notifycli.rules.layers import Drift, drifts
 from notifycli.rules.preferences import Layer
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 
 app = part()
+_MAGIC = 16
+"""Bytes that tell whether a file is compressed."""
 
 
 def _format(text: str) -> str:
@@ -298,8 +301,10 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     """Bring a TOML file up to date; gives whether that has changed it."""
     from notifycli.documents.toml_update import update_toml  # noqa: PLC0415 - imports tomlkit
 
+    check_file(str(file))
     with open_document(str(file)) as source:
         text = decode_document(source.read(), str(file))
+    _check_plain(file)
     read_toml(text, str(file))
     references = store.user_references(account)
     names = {user.id: display_name(user) for user in store.users(account)}
@@ -314,6 +319,21 @@ def _update(file: Path, store: Store, account: int, layers: Layers) -> bool:
     if updated != text:
         write_file(str(file), updated.encode())
     return updated != text
+
+
+def _check_plain(file: Path) -> None:
+    """Raise `UsageError` for a compressed file: what is written is plain."""
+    with file.open("rb") as opened:
+        head = opened.read(_MAGIC)
+    if is_compressed(head):
+        plain = file.with_suffix("")
+        remedy = (
+            f": gunzip {quoted(str(file))}; notifycli prefs export --update {quoted(str(plain))}"
+        )
+        raise UsageError(
+            f"{file} is compressed, and would be written plain",
+            f"unpack it first{remedy if file.suffix == '.gz' else ''}",
+        )
 
 
 class Bar:
