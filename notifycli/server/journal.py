@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
+from glob import escape
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -307,9 +308,21 @@ def journal_of(location: Location, store: Store | None) -> Path:
 
 def files_of(journal: Path) -> list[Path]:
     """Return the files of a journal that hold anything: those put aside, then the last one."""
-    aside = sorted(journal.parent.glob(f"{journal.stem}-*{journal.suffix}"))
+    return [*put_aside(journal, "-*"), *_filled([journal])]
+
+
+def put_aside(journal: Path, mark: str = "-[0-9][0-9][0-9][0-9]*") -> list[Path]:
+    """Return what a journal has put aside, oldest first: its name goes on with a year.
+
+    Another journal in the folder may be called the same, up to another `mark`.
+    """
+    names = f"{escape(journal.stem)}{mark}{escape(journal.suffix)}"
+    return _filled(sorted(journal.parent.glob(names)))
+
+
+def _filled(paths: list[Path]) -> list[Path]:
     # pathlib's own raises where it may not look.
-    return [one for one in [*aside, journal] if os.path.isfile(one) and os.path.getsize(one)]  # noqa: PTH113, PTH202
+    return [one for one in paths if os.path.isfile(one) and os.path.getsize(one)]  # noqa: PTH113, PTH202
 
 
 def _first_line(path: Path) -> bytes:

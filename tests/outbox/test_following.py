@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from notifycli.cli.deliver import source
-from notifycli.cli.deliver.source import Follower, Item
+from notifycli.cli.deliver.source import Follower, Item, Source
+from notifycli.cli.session import Session
 from notifycli.errors import UsageError
+from notifycli.replay.sources import BadLines
 from notifycli.store.outbox import FilePosition
+from notifycli.store.store import open_store
 
 Step = Callable[[Path], object]
 
@@ -193,7 +197,7 @@ def test_what_an_earlier_run_has_read_of_the_same_file_is_history(tmp_path: Path
 
     again = followed(path, [], place)
 
-    assert not again.replaced
+    assert again.resumed
     assert [(item.line, item.fresh) for item in lines_of(again)] == [
         (b"one\n", False),
         (b"two\n", False),
@@ -250,7 +254,7 @@ def test_another_file_of_that_name_is_read_from_its_start(tmp_path: Path, conten
 
     again = followed(path, [], place)
 
-    assert again.replaced
+    assert not again.resumed
     assert [item.fresh for item in lines_of(again)] == [True] * content.count("\n")
 
 
@@ -259,3 +263,88 @@ def test_a_compressed_file_is_not_followed(tmp_path: Path) -> None:
     path.write_bytes(b"\x1f\x8b\x08")
     with pytest.raises(UsageError, match="compressed"):
         followed(path, [])
+
+
+OLD, NEW, NOW = "e-20260301T000000.000000Z.jsonl", "e-20260302T000000.000000Z.jsonl", "e.jsonl"
+
+
+def read(store: Path, *files: Path) -> list[tuple[str, str, bool]]:
+    """Follow the last of the files as it is, and give of each line its file and what it is."""
+    with open_store(store, create=True) as opened:
+        session, names = Session(db=str(store)), [*map(str, files)]
+        given = Source(session, opened, names, BadLines(print), follow=True)
+        given.stopped.set()
+        items = [item for item in given.items() if item.moment is None]
+        followed = given.followed
+        last = next((item.place for item in reversed(items) if item.fresh and item.place), None)
+        if followed is not None and last is not None:
+            opened.outbox.write((), opened.outbox.now(), (followed.path, last))
+    return [(Path(item.file).name, item.line.decode().strip(), item.fresh) for item in items]
+
+
+def test_what_was_put_aside_is_history_but_for_what_nobody_has_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, log = tmp_path / "desk.db", tmp_path / NOW
+    log.write_text("one\n")
+    assert read(store, log) == [(NOW, "one", True)]
+    append("two\n")(log)
+    log.rename(tmp_path / OLD)
+    log.write_text("three\n")
+    log.rename(tmp_path / NEW)
+    log.write_text("four\n")
+
+    assert read(store, log) == [
+        (OLD, "one", False),
+        (OLD, "two", True),
+        (NEW, "three", True),
+        (NOW, "four", True),
+    ]
+    assert read(store, log) == [
+        (OLD, "one", False),
+        (OLD, "two", False),
+        (NEW, "three", False),
+        (NOW, "four", False),
+    ]
+    said = (
+        f"reading 2 files put aside before, from {tmp_path / OLD} on: "
+        "what was read of them isn't sent again\n"
+    )
+    assert capsys.readouterr().err == 2 * said
+
+
+def test_what_was_put_aside_before_anything_was_delivered_is_history(tmp_path: Path) -> None:
+    (tmp_path / OLD).write_text("one\n")
+    log = tmp_path / NOW
+    log.write_text("two\n")
+    assert read(tmp_path / "desk.db", log) == [(OLD, "one", False), (NOW, "two", True)]
+
+
+def test_what_was_put_aside_is_left_out_if_it_is_old_or_anothers_or_files_are_named(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / NOW
+    for name in (OLD, NEW, "e-acme.jsonl", NOW):
+        (tmp_path / name).write_text(f"{name}\n")
+    os.utime(tmp_path / OLD, (0, 0))
+    assert [name for name, _, _ in read(tmp_path / "desk.db", log)] == [NEW, NOW]
+    assert [name for name, _, _ in read(tmp_path / "desk.db", tmp_path / OLD, log)] == [OLD, NOW]
+
+
+def test_of_much_that_was_put_aside_the_last_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (OLD, NEW, NOW):
+        (tmp_path / name).write_text("one\n")
+    monkeypatch.setattr(source, "_MOST_AGAIN", 7)
+    assert [name for name, _, _ in read(tmp_path / "desk.db", tmp_path / NOW)] == [NEW, NOW]
+
+
+def test_what_was_put_aside_and_cannot_be_read_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = tmp_path / NOW
+    (tmp_path / OLD).write_bytes(b"\x1f\x8b\x08")
+    log.write_text("one\n")
+    assert read(tmp_path / "desk.db", log) == [(NOW, "one", True)]
+    assert f"warning: {tmp_path / OLD} is compressed" in capsys.readouterr().err

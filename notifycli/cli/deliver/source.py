@@ -20,7 +20,7 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Generic, NamedTuple, TypeVar
 
-from notifycli.cli.session import Session
+from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import input_descriptor
 from notifycli.delivery.enqueue import unpack_state
 from notifycli.errors import DataError, NotifycliError, TryAgainError, UsageError
@@ -38,6 +38,10 @@ OLD_SECONDS = 10.0
 only once all files are renamed, and what is in a buffer by then goes to the old one."""
 _GZIP = b"\x1f\x8b"
 _KEPT_DAYS = 30
+"""What was received counts for so long: in the store's log, and in files that were put aside."""
+_MOST_AGAIN = 2 << 30
+"""Bytes of files put aside that are read at a start: half a minute's work."""
+_DAY = 86_400
 _TIDY_SECONDS = 24 * 3600.0
 _MOST = 500
 _MOST_WAITING = 4_000
@@ -86,8 +90,11 @@ class Follower:
             known = file.regular and remembered is not None and file.resume(remembered)
         self._files = [file]
         """The one that has the name is the last; those before it had it one after the other."""
-        self.replaced = remembered is not None and file.regular and not known
-        """Whether the file that was followed before has been replaced by another since."""
+        self.regular = file.regular
+        self.inode = file.inode
+        """What tells the file from others on its disk."""
+        self.resumed = known
+        """Whether an earlier run has read this very file."""
 
     @staticmethod
     def path_of(name: str) -> str:
@@ -340,6 +347,9 @@ class LogFollower:
 class Source:
     """The events of a run: files to their end, and then one that is followed.
 
+    What `listen` and `watch` have put aside of that one is read before it, unless files are named
+    before it: what was kept of an account begins there.
+
     Raises `InputMissingError`, and `UsageError` for a file that can't be followed.
     """
 
@@ -360,7 +370,10 @@ class Source:
         self.follows = follow
         self.bad = bad
         self.stopped = threading.Event()
+        self._remembered: FilePosition | None = None
         self.followed = self._open_followed()
+        # Only now: what is put aside meanwhile is the file that was opened.
+        self._aside = self._find_aside()
         only = session.given_account
         log = LogFollower(session.store, self._go_on, session.info, only) if from_store else None
         self._log = log
@@ -381,7 +394,50 @@ class Source:
         for file, number, text in read_records(inputs, self.bad):
             yield Item(file, number, text)
         if self.followed:
+            yield from self._put_aside(self.followed)
             yield from self.followed.items()
+
+    def _find_aside(self) -> list[Path]:
+        """Find what was put aside lately of the followed file, oldest first, and say so."""
+        followed = self.followed
+        if not followed or not followed.regular or len(self._files) > 1:
+            return []
+        from notifycli.server.journal import put_aside  # noqa: PLC0415 - only if a file is followed
+
+        since, room = time.time() - _KEPT_DAYS * _DAY, _MOST_AGAIN
+        recent: list[Path] = []
+        with file_errors(self._files[0]):
+            for path in reversed(put_aside(Path(self._files[0]))):
+                status = path.stat()
+                room -= status.st_size
+                if status.st_mtime < since or room < 0:
+                    break
+                if status.st_ino != followed.inode:
+                    recent.insert(0, path)
+        if recent:
+            self._this.info(
+                f"reading {plural(len(recent), 'file')} put aside before, from {recent[0]} on:"
+                " what was read of them isn't sent again"
+            )
+        return recent
+
+    def _put_aside(self, followed: Follower) -> Iterator[Item]:
+        """Give what was put aside, as history up to where an earlier run has read."""
+        unread = False
+        for path in self._aside:
+            try:
+                file = Follower(str(path), self._remembered, lambda _: False)
+            except NotifycliError as error:
+                self._this.warn(f"{error.message}: what it would tell isn't known")
+                continue
+            unread = unread or file.resumed
+            for item in file.items():
+                yield item._replace(fresh=item.fresh and unread)
+        if self._remembered and followed.regular and not (followed.resumed or unread):
+            self._this.info(
+                f"{self._files[-1]} is another file than the one followed before: what was written"
+                " to that one meanwhile is read only if you name it: notifycli deliver OLD_FILE"
+            )
 
     @property
     def has_end(self) -> bool:
@@ -398,14 +454,8 @@ class Source:
         if not self.follows or not self._files or self._files[-1] == STDIN:
             return None
         name = self._files[-1]
-        remembered = self._store.outbox.place(Follower.path_of(name))
-        follower = Follower(name, remembered, self._go_on)
-        if follower.replaced:
-            self._this.info(
-                f"{name} is another file than the one followed before: what was written to that one"
-                " meanwhile is read only if you name it: notifycli deliver OLD_FILE"
-            )
-        return follower
+        self._remembered = self._store.outbox.place(Follower.path_of(name))
+        return Follower(name, self._remembered, self._go_on)
 
     def _go_on(self, seconds: float) -> bool:
         return not self.stopped.wait(seconds)
