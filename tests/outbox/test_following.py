@@ -340,6 +340,36 @@ def test_of_much_that_was_put_aside_the_last_is_read(
     assert [name for name, _, _ in read(tmp_path / "desk.db", tmp_path / NOW)] == [NEW, NOW]
 
 
+def test_of_a_file_that_others_rotate_the_command_that_reads_both_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, log, older = tmp_path / "desk.db", tmp_path / "e f.jsonl", tmp_path / "e f.jsonl.1"
+    both = f"notifycli deliver --follow '{older}' '{log}'\n"
+
+    def told() -> str:
+        read(store, log)
+        return capsys.readouterr().err
+
+    log.write_text("one\n")
+    assert [told(), told()] == ["", ""]
+    log.rename(older)
+    log.write_text("two\n")
+    assert told() == (
+        f"{log} is another file than the one followed before: what was written to that one"
+        f" meanwhile is read only if you name it: {both}"
+    )
+    assert told() == (
+        f"{log} was rotated: who takes part by {older}, and what it has for a digest, is"
+        f" known only if you name it: {both}"
+    )
+    read(store, older, log)
+    assert capsys.readouterr().err == ""
+    older.unlink()
+    assert told() == ""
+    log.write_text("three\n")
+    assert told().endswith(f"notifycli deliver --follow OLD_FILE '{log}'\n")
+
+
 def test_what_was_put_aside_and_cannot_be_read_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,10 +14,12 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import suppress
+from glob import escape
 from hashlib import blake2b
 from io import BufferedReader
 from pathlib import Path
 from queue import Empty, Full, Queue
+from shlex import quote
 from typing import Generic, NamedTuple, TypeVar
 
 from notifycli.cli.session import Session, plural
@@ -240,6 +242,13 @@ def _open(name: str) -> BufferedReader:
     return Path(name).open("rb")
 
 
+def _rotated(path: Path) -> Path | None:
+    """Find what logrotate has made of a file last, by its names: NAME.1, NAME-20260303.gz."""
+    with file_errors(str(path)):
+        found = path.parent.glob(f"{escape(path.name)}[.-][0-9]*")
+        return max(found, key=lambda one: one.stat().st_mtime, default=None)
+
+
 def _now() -> int:
     """Return the time in microseconds since 1970."""
     return time.time_ns() // 1_000
@@ -433,10 +442,23 @@ class Source:
             unread = unread or file.resumed
             for item in file.items():
                 yield item._replace(fresh=item.fresh and unread)
-        if self._remembered and followed.regular and not (followed.resumed or unread):
+        if self._remembered and followed.regular and len(self._files) == 1:
+            self._tell_predecessor(replaced=not (followed.resumed or unread))
+
+    def _tell_predecessor(self, *, replaced: bool) -> None:
+        """Say what isn't known of a file that others, as logrotate, have put aside."""
+        name = self._files[-1]
+        before = _rotated(Path(name))
+        both = f"notifycli deliver --follow {quote(str(before or 'OLD_FILE'))} {quote(name)}"
+        if replaced:
             self._this.info(
-                f"{self._files[-1]} is another file than the one followed before: what was written"
-                " to that one meanwhile is read only if you name it: notifycli deliver OLD_FILE"
+                f"{name} is another file than the one followed before: what was written to that one"
+                f" meanwhile is read only if you name it: {both}"
+            )
+        elif before:
+            self._this.info(
+                f"{name} was rotated: who takes part by {before}, and what it has for a digest, is"
+                f" known only if you name it: {both}"
             )
 
     @property
