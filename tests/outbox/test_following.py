@@ -223,10 +223,10 @@ def test_what_was_followed_is_remembered_until_the_old_file_is_let_go(tmp_path: 
         (b"", new, 10),
     ]
     killed = followed(path, [], items[2].place)
-    assert killed.replaced
+    assert not killed.resumed
     assert [item.line for item in lines_of(killed)] == [b"new\n", b"newer\n"]
     again = followed(path, [], items[-1].place)
-    assert not again.replaced
+    assert again.resumed
     assert [item.fresh for item in lines_of(again)] == [False, False]
 
 
@@ -237,11 +237,11 @@ def test_an_empty_file_that_was_followed_is_the_same_one_later(tmp_path: Path) -
     assert places == [FilePosition(path.stat().st_ino, b"", 0), None]
     append("one\n")(path)
     again = followed(path, [], places[0])
-    assert not again.replaced
+    assert again.resumed
     assert [(item.line, item.fresh) for item in lines_of(again)] == [(b"one\n", True)]
     rotate("new\n")(path)
     other = followed(path, [], places[0])
-    assert other.replaced
+    assert not other.resumed
     assert [item.line for item in lines_of(other)] == [b"new\n"]
 
 
@@ -344,7 +344,7 @@ def test_of_a_file_that_others_rotate_the_command_that_reads_both_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store, log, older = tmp_path / "desk.db", tmp_path / "e f.jsonl", tmp_path / "e f.jsonl.1"
-    both = f"notifycli deliver --follow '{older}' '{log}'\n"
+    both = f"notifycli --db {store} deliver --follow '{older}' '{log}'\n"
 
     def told() -> str:
         read(store, log)
@@ -367,7 +367,7 @@ def test_of_a_file_that_others_rotate_the_command_that_reads_both_is_named(
     older.unlink()
     assert told() == ""
     log.write_text("three\n")
-    assert told().endswith(f"notifycli deliver --follow OLD_FILE '{log}'\n")
+    assert told().endswith(f"notifycli --db {store} deliver --follow OLD_FILE '{log}'\n")
 
 
 def test_what_was_put_aside_and_cannot_be_read_is_named(

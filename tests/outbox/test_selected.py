@@ -66,7 +66,7 @@ def test_what_another_account_left_over_is_not_sent_shown_or_changed(
         foreign = two("deliver", verb, "1", "-a", "2")
         assert (foreign.status, foreign.stderr) == (
             2,
-            "error: there is no notification 1 in account 2\n  notifycli deliver status\n",
+            "error: there is no notification 1 in account 2\n  notifycli -a 2 deliver status\n",
         )
     assert two.ok("deliver", "retry", "--all", "-a", "2").stderr.startswith("1 notification pend")
     two.ok("deliver", "retry", "1")

@@ -89,14 +89,13 @@ class Follower:
                 raise UsageError(
                     f"{name} is compressed: it can't be followed", "leave out --follow"
                 )
-            known = file.regular and remembered is not None and file.resume(remembered)
+            self.regular = file.regular
+            self.resumed = file.regular and remembered is not None and file.resume(remembered)
+            """Whether an earlier run has read this very file."""
         self._files = [file]
         """The one that has the name is the last; those before it had it one after the other."""
-        self.regular = file.regular
         self.inode = file.inode
-        """What tells the file from others on its disk."""
-        self.resumed = known
-        """Whether an earlier run has read this very file."""
+        """Which file it was at first, on its disk."""
 
     @staticmethod
     def path_of(name: str) -> str:
