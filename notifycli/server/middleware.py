@@ -59,6 +59,18 @@ class HTTPError(Exception):
         self.status = status
         self.error = error
         self.headers = headers
+        self.logged = ""
+        """What the log says of it."""
+
+
+class RefusalError(HTTPError):
+    """One that the log explains, by its text or, where that quotes what was sent, by another."""
+
+    def __init__(
+        self, status: int, error: str, headers: dict[str, str] | None = None, logged: str = ""
+    ) -> None:
+        super().__init__(status, error, headers)
+        self.logged = logged or error
 
 
 def answer(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -83,13 +95,13 @@ async def read_body(request: Request, largest: int) -> bytes:
                 if len(body) > largest:
                     raise too_large(largest)
     except TimeoutError:
-        raise HTTPError(408, f"the body took longer than {BODY_SECONDS:g} s", _CLOSE) from None
+        raise RefusalError(408, f"the body took longer than {BODY_SECONDS:g} s", _CLOSE) from None
     return bytes(body)
 
 
 def too_large(largest: int) -> HTTPError:
     """Return the answer to a body of more than `largest` bytes; what is left of it is not read."""
-    return HTTPError(413, f"the body has more than {largest:,} bytes", _CLOSE)
+    return RefusalError(413, f"the body has more than {largest:,} bytes", _CLOSE)
 
 
 _CLOSE = {"connection": "close"}
@@ -101,9 +113,9 @@ class ErrorMiddleware:
     It answers `/metrics`, `/healthz` and `/readyz` itself, the last by `check_ready`, which raises
     an error of ours or `OSError` while the server can't do its work.
 
-    The log has a line a request: who, what and how it ended; no query, no header and no body, in
-    which secrets travel. What a client chose in it is quoted as in a URL (RFC 3986, 2.1), so that
-    nothing that is sent looks like another line or another word of it.
+    The log has a line a request: who, what, how it ended and, of a `RefusalError`, why; no query,
+    no header and no body, in which secrets travel. What a client chose in it is quoted as in a URL
+    (RFC 3986, 2.1), so that nothing that is sent looks like another line or another word of it.
     """
 
     def __init__(
@@ -128,7 +140,7 @@ class ErrorMiddleware:
             await (await self._tell_supervisor(scope))(scope, receive, send)
             return
         started = time.monotonic()
-        status = 0
+        status, why = 0, ""
 
         async def send_guarded(message: Message) -> None:
             nonlocal status
@@ -144,12 +156,14 @@ class ErrorMiddleware:
         except ClientDisconnect:
             status = 499
         except Exception as error:  # noqa: BLE001 - a server goes on
+            if isinstance(error, HTTPError) and error.logged:
+                why = f": {error.logged}"
             if not status:
                 await self._answer_error(error)(scope, receive, send_guarded)
             else:
                 self._log(f"unexpected {type(error).__name__} after an answer had begun")
         took = (time.monotonic() - started) * 1000
-        self._log(f"{_request_line(scope)} {status} {took:.0f} ms")
+        self._log(f"{_request_line(scope)} {status} {took:.0f} ms{why}")
         if self._metrics is not None:
             self._metrics.count_request(scope["method"], status)
 

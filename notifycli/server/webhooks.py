@@ -26,7 +26,7 @@ from notifycli.events.payload import decode_name
 from notifycli.secrets.token_format import Secret, sign_webhook
 from notifycli.server.http_server import is_loopback
 from notifycli.server.journal import Line
-from notifycli.server.middleware import ErrorMiddleware, HTTPError, answer, read_body
+from notifycli.server.middleware import ErrorMiddleware, RefusalError, answer, read_body
 
 if TYPE_CHECKING:
     from notifycli.server.metrics import Metrics
@@ -47,16 +47,16 @@ class Seal(Struct, frozen=True):
 def check(
     seal: Seal, body: bytes, secrets: Sequence[Secret], now: float, *, unsigned: bool
 ) -> None:
-    """Raise `HTTPError` 401 unless the body was signed with one of the secrets, a moment ago.
+    """Raise `RefusalError` 401 unless the body was signed with one of the secrets, a moment ago.
 
     With `unsigned`, one that has no signature at all passes: older servers sign nothing.
     """
     if seal.signature is None and unsigned:
         return
     if seal.signature is None or seal.timestamp is None:
-        raise HTTPError(401, "this webhook isn't signed")
+        raise RefusalError(401, "this webhook isn't signed")
     if not secrets:
-        raise HTTPError(401, "this webhook is signed, and no secret is set to check it with")
+        raise RefusalError(401, "this webhook is signed, and no secret is set to check it with")
     given = seal.signature.encode()
     # All of them, so that the time doesn't tell which one it was.
     right = [
@@ -64,10 +64,10 @@ def check(
         for secret in secrets
     ]
     if not any(right):
-        raise HTTPError(401, "the signature of this webhook is wrong")
+        raise RefusalError(401, "the signature of this webhook is wrong")
     # Only now: whoever can't sign learns nothing of our clock.
     if not _is_recent(seal.timestamp, now):
-        raise HTTPError(401, f"this webhook is more than {OLDEST} s old, or the clocks differ")
+        raise RefusalError(401, f"this webhook is more than {OLDEST} s old, or the clocks differ")
 
 
 def _is_recent(timestamp: str, now: float) -> bool:
@@ -162,7 +162,7 @@ class WebhookReceiver:
 
     async def _answer(self, request: Request) -> Response:
         if request.method != "POST":
-            raise HTTPError(405, "webhooks are posted", {"allow": "POST"})
+            raise RefusalError(405, "webhooks are posted", {"allow": "POST"})
         body = await read_body(request, LARGEST_BODY)
         headers = request.headers
         seal = Seal(headers.get("x-chatwoot-timestamp"), headers.get("x-chatwoot-signature"))
@@ -177,9 +177,9 @@ class WebhookReceiver:
             async with asyncio.timeout(_PATIENCE):
                 await self._keep(line)
         except TimeoutError:
-            raise HTTPError(503, "the event isn't kept in time", {"retry-after": "1"}) from None
+            raise RefusalError(503, "the event isn't kept in time", {"retry-after": "1"}) from None
         except (OSError, NotifycliError):
-            raise HTTPError(503, "the event can't be kept", {"retry-after": "1"}) from None
+            raise RefusalError(503, "the event can't be kept", {"retry-after": "1"}) from None
         return answer({})
 
     async def _keep(self, line: Line) -> None:
@@ -237,16 +237,17 @@ class WebhookReceiver:
 
 
 def _check_sender(headers: Headers, *, local: bool) -> None:
-    """Raise `HTTPError` 403 for what a web page may have sent: nothing else vouches for it."""
+    """Raise `RefusalError` 403 for what a web page may have sent: nothing else vouches for it."""
     host, origin = headers.get("host", ""), headers.get("origin")
     if origin is not None and origin not in {f"http://{host}", f"https://{host}"}:
-        raise HTTPError(403, "a web page sent this: only a signed webhook is taken from there")
+        raise RefusalError(403, "a web page sent this: only a signed webhook is taken from there")
     if local and not is_loopback(_name_of(host)):
-        raise HTTPError(
-            403,
-            f"this isn't {host}: if a proxy or tunnel stands before this server, start it with "
-            "--behind-proxy 127.0.0.1, or let webhooks be signed",
+        remedy = (
+            "if a proxy or tunnel stands before this server, start it with "
+            "--behind-proxy 127.0.0.1, or let webhooks be signed"
         )
+        logged = f"its Host isn't this machine: {remedy}"
+        raise RefusalError(403, f"this isn't {host}: {remedy}", logged=logged)
 
 
 def _name_of(host: str) -> str:
@@ -258,16 +259,16 @@ def _name_of(host: str) -> str:
 
 
 def _one_line(body: bytes) -> bytes:
-    """Return an event's body without line breaks. Raises `HTTPError` 400 unless it is an event."""
+    """Return an event's body in one line. Raises `RefusalError` 400 unless it is an event."""
     try:
         body.decode()
         decode_name(body)
         if b"\n" in body or b"\r" in body:
             return msgspec.json.format(body, indent=-1)
     except msgspec.ValidationError as error:
-        raise HTTPError(400, f"the body is no event: {error}") from None
+        raise RefusalError(400, f"the body is no event: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise HTTPError(400, "the body is no JSON") from None
+        raise RefusalError(400, "the body is no JSON") from None
     return body
 
 
@@ -275,5 +276,5 @@ def _delivery(text: str | None) -> str | None:
     if text is None:
         return None
     if not (0 < len(text) <= _LONGEST_DELIVERY and all("!" <= char <= "~" for char in text)):
-        raise HTTPError(400, "X-Chatwoot-Delivery is no id")
+        raise RefusalError(400, "X-Chatwoot-Delivery is no id")
     return text

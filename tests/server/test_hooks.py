@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import time
@@ -180,6 +181,48 @@ def test_what_is_wrong_is_refused_and_not_kept(
         assert (answered[0], answered[1]["error"][: len(error)]) == (status, error)
         assert path.read_bytes() == b""
         assert receiver.client.get("/hook").status_code == 405
+
+
+@pytest.mark.parametrize(("data", "headers", "status", "error"), WRONG)
+def test_the_log_says_why_it_was_refused_as_its_sender_is_told(
+    path: Path, data: bytes, headers: dict[str, str], status: int, error: str
+) -> None:
+    with listening(path) as receiver:
+        why = receiver.post(data, **headers)[1]["error"]
+    [line] = receiver.told
+    assert re.sub(r"\d+ ms", "N ms", line) == f"testclient POST /hook {status} N ms: {why}"
+    assert why.startswith(error)
+
+
+def test_the_log_says_nothing_of_what_is_taken(path: Path) -> None:
+    with listening(path) as receiver:
+        assert receiver.post(ONE) == (200, {})
+    assert [re.sub(r"\d+ ms", "N ms", line) for line in receiver.told] == [
+        "testclient POST /hook 200 N ms"
+    ]
+
+
+def test_the_log_has_nothing_that_a_refused_sender_chose(path: Path) -> None:
+    chosen = "can\x1b[2Jary"
+    data = json.dumps({chosen: chosen, "event": {chosen: chosen}}).encode()
+    headers = {"host": "canary.example", "x-chatwoot-delivery": "can ary", "x-canary": "canary"}
+    with listening(path, unsigned=True, local=True) as receiver:
+        for content, sent in [
+            (data, {}),
+            (ONE, headers),
+            (ONE, {"origin": "https://canary.example"}),
+            (ONE, {"host": "127.0.0.1", "x-chatwoot-delivery": "can ary"}),
+            (ONE, {"x-chatwoot-signature": "canary", "x-chatwoot-timestamp": "canary"}),
+        ]:
+            receiver.client.post("/", content=content, headers={"host": "127.0.0.1", **sent})
+    remedy = "start it with --behind-proxy 127.0.0.1, or let webhooks be signed"
+    assert [line.partition(" ms: ")[2] for line in receiver.told] == [
+        "the body is no event: Expected `str`, got `object` - at `$.event`",
+        f"its Host isn't this machine: if a proxy or tunnel stands before this server, {remedy}",
+        "a web page sent this: only a signed webhook is taken from there",
+        "X-Chatwoot-Delivery is no id",
+        "the signature of this webhook is wrong",
+    ]
 
 
 @pytest.mark.parametrize("seconds", [-300, 0, 300])
