@@ -184,6 +184,8 @@ def config_list(ctx: typer.Context) -> None:
             try:
                 value, origin = _look_up(store, setting)
             except ConfigurationError as error:
+                if not os.environ.get(setting.variable):
+                    raise  # of the store: none of the others can be looked up either
                 bad.append(error)
                 value, origin = None, Origin.ENVIRONMENT
             records.append(

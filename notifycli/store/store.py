@@ -96,8 +96,15 @@ class Location(Struct, frozen=True):
     @property
     def exists(self) -> bool:
         """Whether there is a store yet, as far as can be seen without opening it."""
-        # Unlike pathlib's, this doesn't raise where it may not look: opening tells why.
-        return self.file is None or os.path.exists(self.file)  # noqa: PTH110
+        if self.file is None:
+            return True
+        try:
+            self.file.stat()
+        except FileNotFoundError:
+            return False
+        except (OSError, ValueError):
+            return True  # as far as can be seen: opening tells why it can't
+        return True
 
 
 class Inspection(Struct, frozen=True):

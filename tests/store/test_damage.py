@@ -98,6 +98,72 @@ def test_a_damaged_store_is_called_so_with_the_way_back(
     assert "notifycli restore FILE" in store["fix"]
 
 
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_settings_in_a_damaged_store_are_not_listed_as_if_there_were_none(
+    full: Notifycli, damage: Callable[[bytes], bytes]
+) -> None:
+    full.store.write_bytes(damage(full.store.read_bytes()))
+    for environment in ({}, {"NOTIFYCLI_SMTP_PORT": "no number"}):
+        assert full("config", "list", environment=environment) == full("user", "list")
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and not shutil.which("setpriv"), reason="needs setpriv, to be no root"
+)
+class TestUnreadable:
+    """A store that is somebody else's."""
+
+    def ask(self, *command: str) -> Result:
+        as_others = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+        done = subprocess.run(
+            [
+                *(as_others if os.geteuid() == 0 else []),
+                *(sys.executable, "-m", "notifycli", *command),
+            ],
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        return Result(done.returncode, done.stdout, done.stderr.decode())
+
+    def refused(self, store: Path) -> Result:
+        return Result(
+            77,
+            b"",
+            f"error: the store {store} can't be read: Permission denied\n"
+            "  check the permissions of the file and its folder\n",
+        )
+
+    @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+    def test_a_file_that_may_not_be_read_is_named(
+        self, full: Notifycli, command: list[str]
+    ) -> None:
+        full.store.chmod(0)
+        assert self.ask(*command) == self.refused(full.store)
+
+    def test_a_log_beside_it_that_may_not_be_read_is_named(self, full: Notifycli) -> None:
+        log = Path(f"{full.store}-wal")
+        with closing(sqlite3.connect(full.store)) as other:
+            other.execute("UPDATE account SET name = 'written since'")
+            other.commit()
+            log.chmod(0)
+            assert self.ask("user", "list") == self.refused(log)
+
+    @pytest.mark.parametrize("named", [True, False], ids=["named", "the usual one"])
+    @pytest.mark.parametrize(
+        "command", [["user", "list"], ["backup", "b"], ["user", "add", "a@b.de"]]
+    )
+    def test_a_folder_that_may_not_be_looked_into_is_not_an_empty_one(
+        self, full: Notifycli, command: list[str], named: bool
+    ) -> None:
+        full.store.parent.chmod(0)
+        try:
+            result = self.ask(*command, *(["--db", str(full.store)] if named else []))
+        finally:
+            full.store.parent.chmod(0o700)
+        assert result == self.refused(full.store)
+
+
 class TestReadOnly:
     """A snapshot, an image: there nobody can write, and SQLite can't put files beside the store."""
 

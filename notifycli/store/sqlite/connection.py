@@ -69,6 +69,7 @@ def translate_errors(path: Path) -> Iterator[None]:
         raise damage_error(str(path)) from error
 
 
+_PERMISSIONS = "check the permissions of the file and its folder"
 _MEANINGS: tuple[tuple[tuple[str, ...], type[NotifycliError], str, str], ...] = (
     (
         ("locked", "busy"),
@@ -80,7 +81,7 @@ _MEANINGS: tuple[tuple[tuple[str, ...], type[NotifycliError], str, str], ...] = 
         ("readonly",),
         NotPermittedError,
         "the store {} can't be written",
-        "check the permissions of the file and its folder",
+        _PERMISSIONS,
     ),
     (
         ("unable to open",),
@@ -100,11 +101,21 @@ def _translate(error: sqlite3.Error, path: Path) -> NotifycliError:
         return _no_store(path)
     if any(sign in text for sign in _DAMAGE):
         return damage_error(str(path))
+    # Not by opening the file: see `_holds_something`.
+    for file in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+        if os.access(file, os.F_OK) and not os.access(file, os.R_OK):
+            return _unreadable(file)
     for signs, kind, message, hint in _MEANINGS:
         if any(sign in text for sign in signs):
             return kind(message.format(path), hint)
     return ConfigurationError(
         f"the store {path} failed: {text}", "check the disk that it is on; then: notifycli doctor"
+    )
+
+
+def _unreadable(path: Path) -> NotPermittedError:
+    return NotPermittedError(
+        f"the store {path} can't be read: {os.strerror(errno.EACCES)}", _PERMISSIONS
     )
 
 
@@ -382,6 +393,8 @@ def _holds_something(path: Path) -> bool:
         status = path.stat()
     except FileNotFoundError:
         return False
+    except PermissionError as error:
+        raise _unreadable(path) from error
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"the store {path} can't be opened: {getattr(error, 'strerror', None) or error}",
