@@ -159,9 +159,17 @@ class TestUnreadable:
         full.store.parent.chmod(0)
         try:
             result = self.ask(*command, *(["--db", str(full.store)] if named else []))
+            found = self.ask("doctor")
         finally:
             full.store.parent.chmod(0o700)
         assert result == self.refused(full.store)
+        assert found.records[0] == {
+            "check": "store",
+            "status": "fail",
+            "found": str(full.store),
+            "meaning": f"the store {full.store} can't be read: Permission denied",
+            "fix": "check the permissions of the file and its folder",
+        }
 
 
 class TestReadOnly:
