@@ -520,6 +520,8 @@ def push_test(ctx: typer.Context) -> None:
                 f"in the browser: notifycli push subscribe -u {quoted_name(user)}",
             )
         records = _send_test(store, account, user, to)
+    for record in records:
+        record.remedy = session.typed(record.remedy)
     show(
         session,
         records,

@@ -39,6 +39,16 @@ def test_the_status_on_a_terminal_says_why_and_what_to_do(
     ]
 
 
+def test_a_remedy_is_about_the_store_that_was_named(told: Notifycli, post: Post) -> None:
+    post.answer = lambda _: Refused("no such mailbox", "notifycli deliver retry 1")
+    told("deliver", told.write_events("e.jsonl", [asked(100)]))
+    listed = ("deliver", "status", "--state", "dead")
+    assert [one["remedy"] for one in told.ok(*listed, "--db", str(told.store)).records] == [
+        f"notifycli --db {told.store} deliver retry 1"
+    ]
+    assert [one["remedy"] for one in told.ok(*listed).records] == ["notifycli deliver retry 1"]
+
+
 @pytest.mark.parametrize("output", ["json", "jsonl", "csv", "tsv", "table"])
 def test_the_status_comes_in_every_format(told: Notifycli, post: Post, output: str) -> None:
     told.ok("deliver", told.write_events("e.jsonl", [asked(100)]))

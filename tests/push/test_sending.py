@@ -215,6 +215,13 @@ def test_every_answer_of_a_service_has_its_meaning(
     assert service.asked == ["POST /jane"]
 
 
+def test_a_remedy_is_about_the_store_that_was_named(ready: Notifycli, service: PushService) -> None:
+    subscribe(ready, f"{service.origin}/jane")
+    service.answers["/jane"] = Answer(410)
+    [record] = ready("push", "test", "-u", "7", "--db", str(ready.store)).records
+    assert record["remedy"] == AGAIN.replace("notifycli", f"notifycli --db {ready.store}")
+
+
 def sent(ready: Notifycli, *texts: str, **more: Any) -> list[Outcome]:
     """Send notices to user 7, one after the other, on one sender."""
 

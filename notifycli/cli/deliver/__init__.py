@@ -590,7 +590,10 @@ def _show_notices(session: Session, notices: list[Noted]) -> None:
         return [str(record.id), str(record.attempts), ages[record.id], told]
 
     heads = ["Id", "Tries", "Changed", "What"]
-    show(session, map(_notice_record, notices), NoticeRecord, heads=heads, cells=cells)
+    records = [_notice_record(noted) for noted in notices]
+    for record in records:
+        record.remedy = session.typed(record.remedy)
+    show(session, records, NoticeRecord, heads=heads, cells=cells)
 
 
 def _describe(record: NoticeRecord) -> str:
