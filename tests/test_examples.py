@@ -60,13 +60,11 @@ SCRIPTS = {
         ("replay.py", []),
         ("replay.py", ["--help"]),
         ("replay.py", ["a", "b", "c", "d"]),
-        ("dask_replay.py", ["a", "b"]),
+        pytest.param("dask_replay.py", ["a", "b"], marks=pytest.mark.slow),
     ],
     ids=str,
 )
 def test_a_script_that_is_called_wrongly_says_its_usage(script: str, given: list[str]) -> None:
-    if script == "dask_replay.py":
-        pytest.importorskip("dask.distributed")
     called = [sys.executable, f"examples/{script}", *given]
     done = subprocess.run(called, cwd=ROOT, capture_output=True, text=True, check=False)
     usage = f"usage: python examples/{script} {SCRIPTS[script]}\n"
