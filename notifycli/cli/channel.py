@@ -268,10 +268,9 @@ def channel_test(
         outcome = asyncio.run(run())
     if isinstance(outcome, Later):
         raise UnavailableError(f"{one} for {display_name(user)}: {outcome.why}")
-    took = isinstance(outcome, Delivered)
+    result = "delivered" if isinstance(outcome, Delivered) else "refused"
     detail = outcome.detail if isinstance(outcome, Delivered) else outcome.why
-    record = ChannelTestRecord(user.id, one, "delivered" if took else "refused", detail)
-    show_one(session, record)
+    show_one(session, ChannelTestRecord(user.id, one, result, detail))
     if not isinstance(outcome, Delivered):
         remedy = f"\n  {outcome.remedy}" if outcome.remedy else ""
         print_error(session.typed(f"error: {detail}{remedy}"))
