@@ -262,24 +262,31 @@ def _bodies_beneath(fields: Fields, name: str | None, depth: int) -> list[Body]:
     passed_over = _BY_CUSTOMERS.union(_by_rank(fields))
     if name is not None or not _SUBJECT.isdisjoint(fields):
         passed_over |= _BY_CHATWOOT
-    found = []
-    for key, raw in fields.items():
-        if key not in passed_over and _may_hold_one(raw):
-            here = [body for body in _bodies(raw, depth - 1) if is_known(body.event)]
-            # As it came and as it was read: that is one event, under two names.
-            said = [_facts(body) for body in found] if here else []
-            found += [body for body in here if not said or _facts(body) not in said]
-    return found or unknown
+    others = (raw for key, raw in fields.items() if key not in passed_over and _may_hold_one(raw))
+    each = [[one for one in _bodies(raw, depth - 1) if is_known(one.event)] for raw in others]
+    return _once([here for here in each if here]) or unknown
 
 
-def _facts(body: Body) -> Event | Body:
+def _once(each: list[list[Body]]) -> list[Body]:
+    """Return the bodies under several names: as it came and as it was read, it is one event."""
+    if len(each) == 1:
+        return each[0]
+    found, said = list[Body](), set[bytes]()
+    for here in each:
+        facts = [_facts(body) for body in here]
+        found += [body for body, fact in zip(here, facts, strict=True) if fact not in said]
+        said.update(facts)
+    return found
+
+
+def _facts(body: Body) -> bytes:
     """Return what a body says, however it is written; itself, if it can't be read."""
     try:
         event = _read(_open(body), _kind_of(body.event), 0, body.text)
     except (msgspec.MsgspecError, RecursionError, ValueError):
-        return body
+        return bytes(body.text)
     event.digest = None
-    return event
+    return msgspec.msgpack.encode(event)
 
 
 def is_complete(name: str, fields: Iterable[str]) -> bool:

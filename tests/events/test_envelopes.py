@@ -240,6 +240,14 @@ def test_several_events_in_one_line_are_told_apart() -> None:
     assert [decode_event(body, 1) for body in caught.value.bodies] == expected
 
 
+def test_an_export_of_many_events_by_their_keys_is_read_whole() -> None:
+    ids = range(1, 4_000)
+    export = {f"-N{id_}": {**MESSAGE, "id": id_} for id_ in ids}
+    with pytest.raises(NotOneEventError) as caught:
+        read(export)
+    assert [json.loads(body)["body"]["id"] for body in caught.value.bodies] == [*ids]
+
+
 @pytest.mark.parametrize(
     "frame",
     [
