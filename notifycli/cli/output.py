@@ -136,7 +136,6 @@ def check_page(page: str | None, *read: str | None) -> None:
     """Raise `UsageError` for a page that has no place, or would be written over what is read."""
     if page is None:
         return
-    check_file(page)
     folder = Path(page).parent
     if not os.path.isdir(folder):  # noqa: PTH112 - pathlib's raises where it may not look
         import shlex  # noqa: PLC0415 - this case alone needs it
@@ -149,7 +148,11 @@ def check_page(page: str | None, *read: str | None) -> None:
 
 
 def check_apart(option: str, file: str, *read: str | None) -> None:
-    """Raise `UsageError` for a file that would be written over what is read, or is in it."""
+    """Raise `UsageError` for a file that would be written over what is read, or is in it.
+
+    As `check_file` does, too.
+    """
+    check_file(file)
     if any(name and _is_of(file, name) for name in read):
         raise UsageError(
             f"{option} {file} would be written over what is read", "give it another name"
