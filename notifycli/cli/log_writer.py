@@ -71,6 +71,10 @@ class LogWriter:
         if self._metrics is not None:
             self._metrics.count_bad_line()
 
+    def begin(self) -> None:
+        """Sum up a run that begins: its counts begin at 0, whatever an earlier run's came to."""
+        self._before = (0, self._before[1], 0, 0, 0)
+
     def write_summary(self, enqueuer: Enqueuer | None, engine: Engine) -> None:
         """Write what was done since the last summary, and what waits."""
         report = engine.report

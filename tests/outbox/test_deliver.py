@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
+from collections import Counter
 from contextlib import closing
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from msgspec import structs
 
 from notifycli.cli.deliver import worker
+from notifycli.cli.log_writer import LogFormat, LogWriter
+from notifycli.cli.session import Session
 from notifycli.delivery.channels import Delivered, Later, Outcome, Refused
+from notifycli.delivery.engine import Engine
 from notifycli.rules.notifications import Channel, NotificationType
 from notifycli.store.outbox import Notice
 from tests.conftest import Json, Notifycli, Program, lines
@@ -330,3 +337,17 @@ def test_a_log_tells_once_what_is_not_sent_for_want_of_an_address(
     assert [line.partition("Z ")[2] for line in logged] == [
         f"{why}notifycli channel add webhook -u USER"
     ]
+
+
+def test_a_run_that_begins_anew_is_summed_up_from_its_own_beginning(
+    told: Notifycli, capsys: pytest.CaptureFixture[str]
+) -> None:
+    writer = LogWriter(Session(db=str(told.store)), LogFormat.JSON)
+    for sent in (5, 2):
+        report = SimpleNamespace(sent=Counter(email=sent), later=Counter(), dead=Counter())
+        engine = SimpleNamespace(report=report, count_waiting=lambda: 0, troubles=dict)
+        writer.begin()
+        writer.count_bad_line()
+        writer.write_summary(None, cast(Engine, engine))
+    summed = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(one["sent"], one["bad_lines"]) for one in summed] == [(5, 1), (2, 1)]

@@ -74,6 +74,7 @@ class DeliveryRun:
         with self._signals():
             showing = [asyncio.create_task(_again_and_again(show, _PROGRESS_SECONDS))]
             if self._log is not None:
+                self._log.begin()
                 summarize = _again_and_again(self._summarize, SUMMARY_SECONDS)
                 showing.append(asyncio.create_task(summarize))
             feeding = asyncio.create_task(self._feed())
