@@ -154,7 +154,7 @@ class AccountCounts(Struct):
     changes: Changes
     events: int
     conversations: set[tuple[int, int]]
-    """The selected ones that it met, with their account."""
+    """Those that it met, with their account, if any is selected."""
 
 
 class _Faults(BadLines):
@@ -282,9 +282,10 @@ class AccountPass:
 
     def counted(self) -> AccountCounts:
         """Return what was counted."""
-        asked, account = self._job.selection.conversations, self._account
-        met = asked.intersection(self.replay.accounts[account].conversations)
-        conversations = {(account, number) for number in met}
+        account, conversations = self._account, set[tuple[int, int]]()
+        if self._job.selection.conversations:
+            met = self.replay.accounts[account].conversations
+            conversations = {(account, number) for number in met}
         return AccountCounts(self.replay.counts(), self._changes, self._events, conversations)
 
 
@@ -615,7 +616,7 @@ def replay_on(cluster: Cluster, run: Run, out: str) -> None:
         run.changes.merge(one.changes)
         run.replay.counts().merge(one.counts)
         for account, conversation in one.conversations:
-            run.replay.accounts[account].conversations.setdefault(conversation, Conversation())
+            run.replay.account(account).conversations.setdefault(conversation, Conversation())
     if lists:
         folded.where(col("counted").isNull()).drop("counted").write.parquet(out)
 

@@ -77,7 +77,9 @@ class Journal:
         self._told = told
         self._largest = largest
         self._now = now
-        self._ids_path = path.with_name(f".{path.name}.deliveries")
+        self._ids_path = (
+            path.parent / f".{path.name}.deliveries"
+        )  # of a folder, too: `_check` tells
         self._stack = ExitStack()
         self._seen: dict[str, None] = {}
         self._torn = False

@@ -481,10 +481,10 @@ def test_what_is_no_file_is_refused_and_not_opened(tmp_path: Path) -> None:
     os.mkfifo(pipe)
     folder.mkdir()
     link.symlink_to("/dev/null")
-    for path in (pipe, link, folder, Path("/dev/null")):
+    for path in (pipe, link, folder, Path("/dev/null"), Path(), Path("/")):
         with pytest.raises(ConfigurationError, match="is no file"):
             Journal(path, print).open()
-        assert not path.with_name(f".{path.name}.lock").exists()
+        assert not (path.parent / f".{path.name}.lock").exists()
 
 
 THEIR_FIRST_LINES = [

@@ -234,9 +234,13 @@ def test_commands_say_and_do_what_they_do_with_a_store_here(
     compare(far, tmp_path / "here.db", ROWS[row])
 
 
+# Drawn first, an undo of the last change takes away whose token asks.
+DRAWN = [step for row in ROWS.values() for step in row if step != ("directory", "undo")]
+
+
 @pytest.mark.slow
 @settings(max_examples=60)  # a server for each
-@given(drawn=st.lists(st.sampled_from([step for row in ROWS.values() for step in row]), max_size=9))
+@given(drawn=st.lists(st.sampled_from(DRAWN), max_size=9))
 def test_drawn_commands_do_so_too(
     desk: Notifycli, keychain: MemoryKeychain, tmp_path: Path, drawn: list[Step]
 ) -> None:
