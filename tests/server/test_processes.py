@@ -96,7 +96,10 @@ FULL = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (1150, r.RLIM_INFINITY
 
 def test_a_full_disk_is_503_and_told_until_there_is_room(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
-    with running("listen", "--path", str(path), environment=ENVIRONMENT, before=FULL) as server:
+    # Else it would write the bytecode that is missing too, cut off where the disk is full, and no
+    # other test could import those modules any more.
+    environment = {**ENVIRONMENT, "PYTHONDONTWRITEBYTECODE": "1"}
+    with running("listen", "--path", str(path), environment=environment, before=FULL) as server:
         url, pid = server.url, server.process.pid
 
         def post(number: int) -> int:
