@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import ModuleType
@@ -16,7 +18,8 @@ from notifycli.delivery import engine
 from notifycli.delivery.channels import Delivered, Outcome
 from notifycli.store.outbox import Notice
 
-LEASE_SECONDS = 0.4
+LEASE_SECONDS = 30.0
+"""Longer than a busy machine stands still: what is in flight then would be sent again."""
 
 
 class _Slow:
@@ -25,6 +28,8 @@ class _Slow:
     def __init__(self) -> None:
         self._path = Path(os.environ["POST_FILE"])
         self._seconds = float(os.environ["POST_SECONDS"])
+        left, delay = os.environ.get("POST_DIES", "0 0").split()
+        self._left, self._delay = int(left), float(delay)
 
     async def __aenter__(self) -> Self:
         return self
@@ -35,6 +40,10 @@ class _Slow:
     async def send(self, notice: Notice) -> Outcome:
         with self._path.open("a") as file:
             file.write(f"{notice.message_id} {notice.id} {os.getpid()} {time.time():.3f}\n")
+        self._left -= 1
+        if self._left == 0:
+            # Whatever it does by then: it may post the next, or write to the store.
+            threading.Timer(self._delay, os.kill, (os.getpid(), signal.SIGKILL)).start()
         await asyncio.sleep(self._seconds)
         return Delivered()
 
