@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import smtplib
 import socket
 import ssl
 import threading
@@ -18,6 +19,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from cryptography import x509
@@ -57,6 +59,8 @@ class Post:
     port: int = 0
     hangs: threading.Event = field(default_factory=threading.Event)
     """Set once it lets somebody wait."""
+    closed: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+    """Can be had once for each connection that it has ended."""
 
     async def _scripted(self, server: SMTP, *occasions: str) -> str | None:
         for occasion in occasions:
@@ -123,8 +127,13 @@ class Post:
             )
         )
         if self.closes_after and len(self.received) % self.closes_after == 0:
-            asyncio.get_running_loop().call_later(0.05, _transport(server).close)
+            asyncio.get_running_loop().call_later(0.05, self._close, _transport(server))
         return f"250 2.0.0 taken as {len(self.received)}"
+
+    def _close(self, transport: asyncio.WriteTransport) -> None:
+        transport.close()
+        # Once the socket is closed, which is next in turn.
+        asyncio.get_running_loop().call_soon(self.closed.release)
 
 
 def _transport(server: SMTP) -> asyncio.WriteTransport:
@@ -136,6 +145,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def hurry(monkeypatch: pytest.MonkeyPatch, command: str, seconds: float = 0.1) -> None:
+    """Let clients wait so long for an answer to this command; to any other, as long as they do."""
+    send = smtplib.SMTP.send
+
+    def sent(smtp: smtplib.SMTP, data: Any) -> None:
+        said = data if isinstance(data, bytes) else data.encode()
+        is_content = said.endswith(b"\r\n.\r\n")
+        if smtp.sock and (is_content if command == "DATA" else said.startswith(command.encode())):
+            smtp.sock.settimeout(seconds)
+        send(smtp, data)
+
+    monkeypatch.setattr(smtplib.SMTP, "send", sent)
 
 
 @contextmanager
