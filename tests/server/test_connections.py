@@ -24,7 +24,13 @@ LIMIT = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, ({0}, {0}))"
 SHORT = """
 import notifycli.server.http_server as c, notifycli.server.http_server as h
 c.HEAD_SECONDS = h.HEAD_SECONDS = h.REQUEST_SECONDS = 1
+h.IDLE_SECONDS = 600
 """
+PATIENT = """
+import notifycli.server.http_server as h
+h.HEAD_SECONDS = h.REQUEST_SECONDS = h.IDLE_SECONDS = h._LOG_SECONDS = 600
+"""
+"""As when nobody is ended for being slow, nor told of twice, however slow this machine is."""
 NO_ROOM_KNOWN = f"""
 {LIMIT.format(128)}
 import notifycli.server.http_server as c
@@ -88,14 +94,13 @@ CROWDS = [
 def test_more_slow_connections_than_there_is_room_for_stop_nobody(
     tmp_path: Path, kinds: list[str], descriptors: int, count: int
 ) -> None:
-    path, before = str(tmp_path / "events.jsonl"), LIMIT.format(descriptors)
+    path, before = str(tmp_path / "events.jsonl"), LIMIT.format(descriptors) + PATIENT
     with running("listen", "--path", path, environment=ENVIRONMENT, before=before) as server:
         with ExitStack() as stack:
             for how in kinds:
                 stack.enter_context(_crowd(server, count // len(kinds), *SLOW[how]))
-            started = time.monotonic()
+            # Long before any of those has had its time.
             assert [_post(server, number) for number in range(1, 6)] == [200] * 5
-            assert time.monotonic() - started < 5
         assert server.stop() == 0
     assert "Traceback" not in server.told
     assert "stopped; 5 events received" in server.told
@@ -116,20 +121,20 @@ def test_without_a_descriptor_left_nothing_is_written_for_each_who_comes(tmp_pat
     assert len(server.told.splitlines()) < 10
 
 
-def _seconds_until_ended(one: socket.socket) -> float:
+def _is_ended(one: socket.socket) -> bool:
     """Send a byte now and then, which gives no more time, until the other side has had enough."""
     one.settimeout(0.2)
-    started = time.monotonic()
-    while time.monotonic() < started + 8:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
         try:
             if not one.recv(65536):
-                break
+                return True
             one.sendall(b"x")
         except TimeoutError:
             continue
         except OSError:
-            break
-    return time.monotonic() - started
+            return True
+    return False
 
 
 def test_who_does_not_do_their_part_is_ended(tmp_path: Path) -> None:
@@ -139,7 +144,7 @@ def test_who_does_not_do_their_part_is_ended(tmp_path: Path) -> None:
         ExitStack() as stack,
     ):
         waiting = {how: _opened(server, stack, *SLOW[how]) for how in SLOW}
-        ended = {how: _seconds_until_ended(one) < 8 for how, one in waiting.items()}
+        ended = {how: _is_ended(one) for how, one in waiting.items()}
     assert ended == dict.fromkeys(SLOW, True)
 
 
