@@ -328,6 +328,26 @@ def program(folder: Path, forker: Forker) -> Program:
     return Program(folder, forker)
 
 
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """Keep a port of loopback from everybody but a server that the test starts there.
+
+    One that was found and let go may be another process's a moment later.
+    """
+    with socket.socket() as kept:
+        # Nothing listens there; who asks for this very port by this option gets it, as servers do.
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield int(kept.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port at which nothing listens but what the test starts there."""
+    with kept_port() as found:
+        yield found
+
+
 DESK: Json = {
     "account": {"id": 1, "name": "Acme"},
     "users": [

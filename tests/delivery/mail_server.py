@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import smtplib
-import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -26,6 +25,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from tests.conftest import kept_port
 
 HANG = "hang"
 CLOSE = "close"
@@ -141,12 +142,6 @@ def _transport(server: SMTP) -> asyncio.WriteTransport:
     return server.transport
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def hurry(monkeypatch: pytest.MonkeyPatch, command: str, seconds: float = 0.1) -> None:
     """Let clients wait so long for an answer to this command; to any other, as long as they do."""
     send = smtplib.SMTP.send
@@ -180,13 +175,13 @@ def serving(
     if login:
         options |= {"authenticator": _authenticate, "auth_required": True}
         options |= {"auth_require_tls": bool(starttls)}
-    post.port = port or free_port()
-    controller = Controller(post, port=post.port, ready_timeout=20, **options)
-    controller.start()
-    try:
+    with ExitStack() as stack:
+        post.port = port or stack.enter_context(kept_port())
+        controller = Controller(post, port=post.port, ready_timeout=60, **options)
+        # Also where it takes too long to start.
+        stack.callback(controller.stop)
+        controller.start()
         yield post
-    finally:
-        controller.stop()
 
 
 def _authenticate(_: SMTP, __: Session, ___: Envelope, mechanism: str, data: Any) -> AuthResult:

@@ -16,7 +16,7 @@ from notifycli.errors import ConfigurationError
 from notifycli.secrets.token_format import Secret
 from notifycli.store.outbox import Notice
 
-from .mail_server import CLOSE, HANG, PASSWORD, USER, Certificate, Post, free_port, hurry, serving
+from .mail_server import CLOSE, HANG, PASSWORD, USER, Certificate, Post, hurry, serving
 from .notices import LETTERHEAD, notice
 
 PATIENT, HASTY = 60.0, 0.5
@@ -216,8 +216,7 @@ def test_what_the_server_says_is_told_in_its_words(
     assert not post.received
 
 
-def test_a_dead_server_is_asked_once_and_the_mails_are_for_later() -> None:
-    port = free_port()
+def test_a_dead_server_is_asked_once_and_the_mails_are_for_later(port: int) -> None:
     outcomes = sent(MailServer("127.0.0.1", port, Security.PLAIN), [notice()] * 200)
     later = [outcome for outcome in outcomes if isinstance(outcome, Later)]
     assert {outcome.why for outcome in later} == {

@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import Json, Notifycli, lines
 from tests.outbox.desk import asked
 
-from .mail_server import PASSWORD, USER, Certificate, Post, free_port, serving
+from .mail_server import PASSWORD, USER, Certificate, Post, serving
 
 _SECONDS = 60
 # A server that was dead is asked again after half a second, not ten.
@@ -104,9 +104,8 @@ def mailed(desk: Notifycli, monkeypatch: pytest.MonkeyPatch) -> Notifycli:
 
 
 def test_a_dead_mail_server_is_told_at_once_and_used_again_when_it_lives(
-    mailed: Notifycli, tmp_path: Path
+    mailed: Notifycli, tmp_path: Path, port: int
 ) -> None:
-    port = free_port()
     mailed.ok("config", "set", f"smtp.port={port}")
     why = f"127.0.0.1:{port}: nothing listens there"
     with following(tmp_path / "e.jsonl") as run:
@@ -121,7 +120,7 @@ def test_a_dead_mail_server_is_told_at_once_and_used_again_when_it_lives(
         eventually(waits)
         with serving(Post(), port=port) as post:
             eventually(lambda: post.received)
-            eventually(lambda: "sent by email" in "".join(run.told))
+            eventually(lambda: "Z sent by email" in "".join(run.told))
         assert run.stop() == 0
     failed, *_, recovered, sent = [line for line in run.told if re.match(_TIME, line)]
     assert re.fullmatch(
@@ -178,8 +177,10 @@ def test_a_refused_login_is_told_and_tried_again_with_what_is_set_then(
     assert "wrong" not in "".join(run.told)
 
 
-def test_a_port_that_was_wrong_is_looked_up_anew(mailed: Notifycli, tmp_path: Path) -> None:
-    mailed.ok("config", "set", f"smtp.port={free_port()}")
+def test_a_port_that_was_wrong_is_looked_up_anew(
+    mailed: Notifycli, tmp_path: Path, port: int
+) -> None:
+    mailed.ok("config", "set", f"smtp.port={port}")
     with serving(Post()) as post, following(tmp_path / "e.jsonl") as run:
         run.write(asked(100))
         eventually(lambda: run.told)
@@ -189,8 +190,10 @@ def test_a_port_that_was_wrong_is_looked_up_anew(mailed: Notifycli, tmp_path: Pa
 
 
 @pytest.mark.usefixtures("mailed")
-def test_bad_lines_are_counted_each_minute_however_many_there_were_before(tmp_path: Path) -> None:
-    log, port = tmp_path / "e.jsonl", free_port()
+def test_bad_lines_are_counted_each_minute_however_many_there_were_before(
+    tmp_path: Path, port: int
+) -> None:
+    log = tmp_path / "e.jsonl"
     options = ("--log-format", "json", "--metrics", str(port))
 
     def counted() -> int:

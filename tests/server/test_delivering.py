@@ -12,7 +12,7 @@ import httpx2
 
 from notifycli.store.store import open_store
 from tests.conftest import Notifycli
-from tests.delivery.mail_server import Post, free_port, serving
+from tests.delivery.mail_server import Post, serving
 
 from .webhooks import SECRET, Process, body, running, signed
 
@@ -51,11 +51,11 @@ def _read_to_its_end(desk: Notifycli, path: Path) -> bool:
 
 
 def test_what_fires_is_mailed_once_and_a_kill_loses_nothing(
-    desk: Notifycli, tmp_path: Path
+    desk: Notifycli, tmp_path: Path, port: int
 ) -> None:
     desk.ok("prefs", "set", "email.message=on", "-u", "7")
     desk.ok("config", "set", "smtp.host=127.0.0.1", "smtp.security=plain")
-    desk.ok("config", "set", "email.sender=desk@example.com", f"smtp.port={free_port()}")
+    desk.ok("config", "set", "email.sender=desk@example.com", f"smtp.port={port}")
     path = str(tmp_path / "events.jsonl")
     options = ("listen", "--deliver", "--path", path, "--db", str(desk.store))
     environment = {"NOTIFYCLI_LISTEN_SECRET": SECRET}

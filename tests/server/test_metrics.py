@@ -17,7 +17,6 @@ from notifycli.server.app import Api
 from notifycli.server.middleware import is_near
 from notifycli.store.store import locate
 from tests.conftest import Notifycli
-from tests.delivery.mail_server import free_port
 
 from .webhooks import SECRET, Process, body, running, signed
 
@@ -37,11 +36,11 @@ def _asked(server: Process) -> dict[str, float]:
 
 
 def test_listen_tells_what_came_what_it_kept_and_what_waits(
-    desk: Notifycli, tmp_path: Path
+    desk: Notifycli, tmp_path: Path, port: int
 ) -> None:
     desk.ok("prefs", "set", "email.message=on", "-u", "7")
     desk.ok("config", "set", "smtp.host=127.0.0.1", "smtp.security=plain")
-    desk.ok("config", "set", "email.sender=desk@example.com", f"smtp.port={free_port()}")
+    desk.ok("config", "set", "email.sender=desk@example.com", f"smtp.port={port}")
     path = str(tmp_path / "events.jsonl")
     options = ("listen", "--deliver", "--path", path, "--db", str(desk.store))
     with running(*options, environment={"NOTIFYCLI_LISTEN_SECRET": SECRET}) as server:
@@ -101,8 +100,7 @@ def test_a_store_that_cannot_be_read_has_a_queue_of_no_known_length(tmp_path: Pa
     assert found['queue_length{channel="email"}'] != found['queue_length{channel="email"}']
 
 
-def test_deliver_serves_them_at_a_port_of_its_own(tmp_path: Path) -> None:
-    port = free_port()
+def test_deliver_serves_them_at_a_port_of_its_own(tmp_path: Path, port: int) -> None:
     made = metrics.Metrics(locate(tmp_path / "store.db"))
     stop = made.serve(port)
     try:

@@ -17,7 +17,6 @@ import pytest
 import yaml
 
 from tests.conftest import Notifycli, needs_package
-from tests.delivery.mail_server import free_port
 
 ROOT = Path(__file__).parents[2]
 PACKAGING = ROOT / "packaging"
@@ -86,7 +85,7 @@ def test_the_image_is_built_of_all_that_a_wheel_needs_and_the_lock_file() -> Non
 
 
 @pytest.mark.slow
-def test_the_steps_of_the_image_end_in_a_server_that_is_ready(tmp_path: Path) -> None:
+def test_the_steps_of_the_image_end_in_a_server_that_is_ready(tmp_path: Path, port: int) -> None:
     """They are run in a folder instead of a container: no daemon is needed."""
     for entry in (ROOT / ".dockerignore").read_text().splitlines()[1:]:
         place, copy = ROOT / entry[1:], tmp_path / "source" / entry[1:]
@@ -95,7 +94,6 @@ def test_the_steps_of_the_image_end_in_a_server_that_is_ready(tmp_path: Path) ->
             shutil.copytree(place, copy, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(place, copy)
-    port = free_port()
 
     def here(text: str) -> str:
         text = re.sub("/(source|opt/notifycli|var/lib|run/secrets)", rf"{tmp_path}/\1", text)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chatwoot.database import Postgres, postgres
-from tests.delivery.mail_server import free_port
+from tests.conftest import kept_port
 from tests.server.certificates import make_certificate
 
 NAME = "desk.test"
@@ -36,5 +36,5 @@ def postgresql() -> Iterator[Postgres]:
             shutil.chown(certificate.key, "postgres")
         files = f"-c ssl_cert_file={certificate.cert} -c ssl_key_file={certificate.key}"
         settings = f"-c listen_addresses=127.0.0.1 -c ssl=on {files}"
-        with postgres(place / "pg", free_port(), settings) as running:
+        with kept_port() as port, postgres(place / "pg", port, settings) as running:
             yield running

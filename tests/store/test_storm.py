@@ -21,7 +21,6 @@ from notifycli.errors import NotifycliError
 from notifycli.store.store import open_store
 from tests.chatwoot.database import Postgres, postgres
 from tests.conftest import Notifycli
-from tests.delivery.mail_server import free_port
 from tests.server.webhooks import Process, running
 
 from .test_several_hosts import Hosts, eventually, message
@@ -133,7 +132,7 @@ def test_nothing_is_lost_and_each_conversation_keeps_its_order(notifycli: Notify
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="notifycli-")))
         place.chmod(0o755)
-        server = stack.enter_context(postgres(place / "pg", free_port()))
+        server = stack.enter_context(postgres(place / "pg"))
         server.psql("postgres", "CREATE DATABASE storm")
         # The numbers of transactions soon have a digit more, and come in their order all the same.
         server.psql("storm", "SELECT pg_current_xact_id() \\g /dev/null\n" * 9_000)
