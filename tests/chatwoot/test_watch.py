@@ -28,7 +28,7 @@ from tests.conftest import Notifycli, needs_package
 
 Json = dict[str, Any]
 PUBSUB = "CanaryOfTheSocket"
-_WAIT = 30.0
+_WAIT = 90.0
 
 
 @pytest.fixture
@@ -42,14 +42,12 @@ def chatwoot() -> Iterator[PastChatwoot]:
 class Cable:
     """Rails' Action Cable in front of the tests' own Chatwoot; it can be stopped and started."""
 
-    def __init__(self, api: str, folder: Path) -> None:
+    def __init__(self, api: str, folder: Path, port: int) -> None:
         if shutil.which("puma") is None or not Path("/usr/share/rubygems-integration").exists():
             pytest.skip(needs_package("ruby-actioncable"))
         self._api = api.rpartition(":")[2]
         self._folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = port
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -73,7 +71,7 @@ class Cable:
 
     def publish(self, event: str, data: Json) -> None:
         body = json.dumps({"event": event, "data": data}).encode()
-        requests.post(f"{self.url}/publish", body, timeout=5)
+        requests.post(f"{self.url}/publish", body, timeout=_WAIT)
 
     def _answers(self) -> bool:
         with socket.socket() as probe:
@@ -81,11 +79,13 @@ class Cable:
 
 
 @pytest.fixture
-def cable(chatwoot: PastChatwoot, tmp_path: Path) -> Iterator[Cable]:
-    found = Cable(chatwoot.url, tmp_path)
-    found.start()
-    yield found
-    found.stop()
+def cable(chatwoot: PastChatwoot, tmp_path: Path, port: int) -> Iterator[Cable]:
+    found = Cable(chatwoot.url, tmp_path, port)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.stop()
 
 
 def until(holds: Callable[[], bool], what: str) -> None:
