@@ -147,15 +147,29 @@ def test_a_store_that_another_process_begins_to_make_is_waited_for(notifycli: No
     assert (result.status, result.stdout) == (0, b"")
 
 
+PATIENT = """
+from notifycli.cli.main import main
+from notifycli.store.sqlite import connection
+connection.BUSY_SECONDS = 120
+main()
+"""
+"""A program that waits longer than the test stands still while it holds the lock."""
+
+
 def test_a_lock_that_is_let_go_in_time_is_waited_for(desk: Notifycli, program: Program) -> None:
     with closing(sqlite3.connect(desk.store, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        command = program.command("user", "add", "new@example.com")
         waiting = subprocess.Popen(
-            command, cwd=program.folder, env=dict(os.environ), stderr=subprocess.DEVNULL
+            [sys.executable, "-c", PATIENT, "user", "add", "new@example.com"],
+            cwd=program.folder,
+            stderr=subprocess.DEVNULL,
         )
-        with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(1.5)
-        other.execute("ROLLBACK")
-        assert waiting.wait(20) == 0
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                waiting.wait(1.5)
+            other.execute("ROLLBACK")
+            assert waiting.wait(60) == 0
+        finally:
+            waiting.kill()
+            waiting.wait()
     assert len(desk.ok("user", "list").records) == 4
