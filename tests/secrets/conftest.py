@@ -39,6 +39,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with services.session_bus() as address:
         monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", address)
+        # A real keyring of a busy machine may need more than five seconds.
+        monkeypatch.setenv("NOTIFYCLI_KEYRING_TIMEOUT", str(services.WAIT))
         yield address
 
 
