@@ -28,7 +28,7 @@ def log_in(program: Program, chatwoot: Chatwoot, token: str, *answers: str) -> s
         env=dict(os.environ),
         cwd=program.folder,
         encoding="utf-8",
-        timeout=30,
+        timeout=60,
         dimensions=(50, 200),
     )
     child.expect("Access token of your profile there: ")

@@ -199,7 +199,7 @@ def test_an_editor_that_spoils_the_draft_anew_each_time_is_given_up(
     assert own(desk) == {}
 
 
-HUNG_UP = "os.killpg(0, signal.SIGHUP); time.sleep(60)"
+HUNG_UP = "os.killpg(0, signal.SIGHUP); time.sleep(120)"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="terminals of Windows don't hang up")
@@ -222,7 +222,7 @@ def test_a_terminal_that_is_closed_leaves_no_draft_but_one_with_work_in_it(
         capture_output=True,
         check=False,
         start_new_session=True,
-        timeout=30,
+        timeout=60,
     )
     assert process.returncode == 78
     assert len([*drafts.iterdir()]) == kept

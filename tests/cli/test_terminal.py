@@ -23,6 +23,7 @@ from tests.conftest import Notifycli, Program, lines
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-7][0-9;]*m")
+LONGEST_SECONDS = 60
 LONG = "a.rather.long.name.of.a.person@support.department.example.com"
 DAY = [
     {
@@ -344,7 +345,7 @@ def test_a_reader_of_the_errors_that_goes_away_never_makes_half_an_answer_a_whol
         stderr=ours,
         check=False,
         cwd=program.folder,
-        timeout=20,
+        timeout=LONGEST_SECONDS,
     )
     os.close(ours)
     assert (done.returncode != 0, len(done.stdout.splitlines())) == (True, len(DAY))
@@ -400,7 +401,7 @@ def test_an_interrupt_ends_the_program_without_a_traceback(program: Program) -> 
     with started(program, "simulate") as process:
         feed(process, b"\n")
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=LONGEST_SECONDS)
     assert process.returncode in {130, -signal.SIGINT}
     assert b"Traceback" not in told
 
@@ -411,7 +412,7 @@ def test_an_interrupt_leaves_the_line_that_it_was_typed_on(program: Program) -> 
         os.close(theirs)
         feed(process, b"\n")
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=LONGEST_SECONDS)
     assert os.read(terminal, 100) == b"\r\n"
     os.close(terminal)
 
@@ -421,7 +422,7 @@ def test_gzip_is_known_when_its_first_byte_comes_alone(day: Notifycli, program: 
     packed = gzip.compress(lines(DAY))
     with started(program, "simulate") as process:
         feed(process, packed[:1])
-        shown, _ = process.communicate(packed[1:], timeout=20)
+        shown, _ = process.communicate(packed[1:], timeout=LONGEST_SECONDS)
     assert (process.returncode, len(shown.splitlines())) == (0, len(DAY))
 
 
@@ -443,7 +444,7 @@ def feed(process: subprocess.Popen[bytes], data: bytes) -> None:
     assert process.stdin is not None
     process.stdin.write(data)
     process.stdin.flush()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LONGEST_SECONDS
     while struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))[0]:
         assert time.monotonic() < deadline, "the program does not read its input"
         time.sleep(0.01)

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import needs_package
 
 PROGRAMS = Path(sys.executable).parent
-SECONDS = 20.0
+SECONDS = 60.0
 _READY = "READY"
 _RC = {
     "bash": """

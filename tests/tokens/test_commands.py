@@ -44,7 +44,7 @@ class TestShow:
         token = hers(team, "show").out.strip()
         command, *arguments = team.command("token", "show", "-u", "jane@example.com")
         shown = pexpect.run(
-            " ".join([command, *arguments]), env=dict(os.environ), timeout=30, encoding="utf-8"
+            " ".join([command, *arguments]), env=dict(os.environ), timeout=60, encoding="utf-8"
         )
         lines = [line.strip() for line in str(shown).splitlines()]
         assert lines[0] == token

@@ -57,7 +57,7 @@ class TestPipe:
         curl = ["curl", "--silent", "--fail", "--noproxy", "*", "-H", "@-", address]
         assert header.stdout is not None
         with header.stdout as pipe:
-            subprocess.run(curl, stdin=pipe, check=True, timeout=30)
+            subprocess.run(curl, stdin=pipe, check=True, timeout=60)
         assert (header.wait(), seen) == (0, [token])
 
 
