@@ -159,8 +159,9 @@ def test_who_follows_tells_of_it_when_the_moment_has_come(
         plain = ("smtp.host=127.0.0.1", f"smtp.port={server.port}", "smtp.security=plain")
         desk.ok("config", "set", *plain, "email.sender=desk@example.com")
         held_until(desk, 4)
+        event = asked(100, ago=0)  # before that moment, however long a start takes
         with following(tmp_path / "e.jsonl") as run:
-            run.write(asked(100, ago=0))
+            run.write(event)
             eventually(lambda: server.received)
             assert run.stop() == 0
         with following(tmp_path / "e.jsonl") as run:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -81,8 +82,9 @@ WAITING = ("conversation_waiting", "Ada", "Hello?")
 
 
 @pytest.fixture
-def log(waiting: Notifycli) -> Log:
-    return Log(open_store(waiting.store))
+def log(waiting: Notifycli) -> Iterator[Log]:
+    with open_store(waiting.store) as store:
+        yield Log(store)
 
 
 def test_a_deadline_comes_by_the_clock_on_the_wall_and_once(log: Log) -> None:
@@ -92,7 +94,7 @@ def test_a_deadline_comes_by_the_clock_on_the_wall_and_once(log: Log) -> None:
 
 
 def test_before_its_deadline_nobody_is_told(log: Log) -> None:
-    log.take(asked(100, ago=290, text="Hello?"))
+    log.take(asked(100, ago=200, text="Hello?"))
     assert log.wait() == []
 
 
