@@ -49,7 +49,11 @@ class Recording:
         )
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
-        until(lambda: bool(self._samples), "the recording to begin", 2 * WAIT)
+        try:
+            until(lambda: bool(self._samples), "the recording to begin", 2 * WAIT)
+        except BaseException:
+            self.stop()
+            raise
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -54,7 +54,12 @@ class TestShow:
     def test_two_processes_at_once_print_the_same_token(self, team: Program) -> None:
         command = team.command("token", "show", "-u", "jane@example.com")
         both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
-        printed = {process.communicate(timeout=60)[0] for process in both}
+        try:
+            printed = {process.communicate(timeout=60)[0] for process in both}
+        finally:
+            for process in both:
+                process.kill()
+                process.communicate()
         assert [process.returncode for process in both] == [0, 0]
         assert len(printed) == 1
         assert [r["state"] for r in team("token", "list").records] == ["active"]
