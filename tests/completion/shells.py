@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import StringIO
 from pathlib import Path
 
@@ -136,4 +137,8 @@ def terminal(shell: str, home: Path, load: str, environ: Mapping[str, str]) -> I
         child.expect_exact(_READY)
         yield Terminal(child, saved)
     finally:
+        # With what it has forked to complete a line: left alone, that goes on for ever.
+        assert child.pid is not None
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
         child.close(force=True)
