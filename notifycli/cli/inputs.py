@@ -21,7 +21,7 @@ from notifycli.replay.sources import STDIN, Inputs, Record, file_errors, place_o
 _WAYS = """\
 there are three ways to get events:
   fetch the past of your Chatwoot:   notifycli chatwoot login URL, then this command again
-  name a file of webhooks' events:   notifycli {command} FILE
+  name a file of webhooks' events:   {command} FILE
   receive them from now on:          notifycli listen, or notifycli chatwoot watch"""
 _IN_MEMORY = 1 << 24
 
@@ -75,15 +75,16 @@ def find_inputs(
     if not given and session.location.link is not None:
         return _received_events(session, conversations or ())
     if not given and _is_nothing(sys.stdin):
+        span = session.typed_options("--since", "--until")
         session.info(
             "no events are named, and standard input is empty: name a file, or ask your Chatwoot: "
-            f"notifycli chatwoot history | notifycli {session.command}"
+            f"notifycli chatwoot history{span} | {session.again()}"
         )
     if given or not is_terminal(sys.stdin):
         return session.inputs(given)._replace(
             translate=partial(_translate, session, conversations or ())
         )
-    return Inputs(tuple(_find_known(session, since, until)), input_descriptor, session.command)
+    return Inputs(tuple(_find_known(session, since, until)), input_descriptor, session.suggest)
 
 
 def _is_nothing(stream: TextIO | None) -> bool:
@@ -116,7 +117,7 @@ def _received_events(session: Session, conversations: Collection[int]) -> Inputs
                 )
         file.seek(0)
         kept = os.dup(file.fileno())  # it has no name, and ends with the process
-    return Inputs((STDIN,), lambda: kept, session.command)
+    return Inputs((STDIN,), lambda: kept, session.suggest)
 
 
 def _translate(
@@ -152,7 +153,7 @@ def _find_known(session: Session, since: int | None, until: int | None) -> Itera
         return map(str, files)
     if not connected:
         raise UsageError(
-            "no events are named, and none are known", _WAYS.format(command=session.command)
+            "no events are named, and none are known", _WAYS.format(command=session.again())
         )
     from notifycli.cli.chatwoot.past_events import fetch_to_cache  # noqa: PLC0415 - it needs the network
 

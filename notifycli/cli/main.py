@@ -193,6 +193,7 @@ def run(arguments: list[str], command: Any = None) -> int:
     """
     prepare_streams()
     session = Session()
+    session.arguments = arguments
     try:
         command = program() if command is None else command
         result = command(arguments, prog_name="notifycli", standalone_mode=False, obj=session)

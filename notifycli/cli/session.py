@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -45,6 +45,7 @@ _FIRST_ACCOUNT = 1
 _LONGEST_NUMBER = 20
 _COMMAND = re.compile(r"(?<!inject )\bnotifycli (?=[a-z](?P<rest>(?:(?!notifycli )[^;\n])*))")
 """A command that a text suggests, with what is typed after it; none that pipx is told."""
+_NAMES_STORE, _NAMES_ACCOUNT = re.compile(r" --db[ =]"), re.compile(r" (?:-a|--account\b)")
 Reference = int | str
 """An inbox or a team, by its id or by its name."""
 
@@ -71,6 +72,8 @@ class Session:
     csv_safe = False
     command = ""
     """What history tells of a change: the command, without its values."""
+    arguments: Sequence[str] = ()
+    """What was typed after the program's name."""
 
     def __init__(self, *, db: str | None = None, account: int | None = None) -> None:
         self.db = db
@@ -265,7 +268,32 @@ class Session:
         """Return the events that are meant, to be read: standard input, if no file is named."""
         from notifycli.replay.sources import Inputs  # noqa: PLC0415 - few commands read events
 
-        return Inputs(tuple(self.input_files(given)), input_descriptor, self.command)
+        return Inputs(tuple(self.input_files(given)), input_descriptor, self.suggest)
+
+    def suggest(self, command: str, file: str) -> str:
+        """Complete a command that reads a file for this one, which stands there as VERB.
+
+        It is then what was typed, with standard input in the file's place.
+        """
+        return self.typed(command).replace("notifycli VERB", self.again(file))
+
+    def again(self, file: str = "") -> str:
+        """Give the command that was typed, with standard input in a file's place."""
+        from notifycli.replay.sources import STDIN, shown  # noqa: PLC0415 - few commands read events
+
+        # What signs an address isn't repeated.
+        words = (shown(word) for word in self.arguments)
+        return " ".join(["notifycli", *(quoted(STDIN if w == file else w) for w in words)])
+
+    def typed_options(self, *names: str) -> str:
+        """Give these options as they were typed."""
+        words, found = iter(self.arguments), list[str]()
+        for word in words:
+            if word in names:
+                found += word, next(words, "")
+            elif word.partition("=")[0] in names:
+                found.append(word)
+        return "".join(f" {quoted(word)}" for word in found)
 
     def awaits(self, *files: str) -> None:
         """Tell whoever sits at a terminal, if one of the files is what they are to type."""
@@ -295,8 +323,8 @@ class Session:
             if " --help" in rest:
                 return command[0]
             account = "" if self.account is None or self._only_account else f" -a {self.account}"
-            db = "" if " --db " in rest else self.db_option
-            return f"notifycli{db}{'' if ' -a ' in rest else account} "
+            db = "" if _NAMES_STORE.search(rest) else self.db_option
+            return f"notifycli{db}{'' if _NAMES_ACCOUNT.search(rest) else account} "
 
         return _COMMAND.sub(name, text)
 

@@ -133,6 +133,10 @@ PACKED = b"\x93notifycli facts "
 """What a file of packed events begins with."""
 
 
+Suggest = Callable[[str, str], str]
+"""Completes a command for a file: after it, `notifycli VERB` is to read standard input instead."""
+
+
 class Foreign(NamedTuple):
     """Something that can't be read as it is."""
 
@@ -140,9 +144,10 @@ class Foreign(NamedTuple):
     command: str = ""
     """What to type, with FILE for the file's name; "" where nothing helps."""
 
-    def fault(self, file: str, verb: str) -> str:
-        """Return what to say of a file of this kind, to whoever typed `notifycli VERB`."""
-        command = self.command.replace("VERB", verb).replace("FILE", shlex.quote(file))
+    def fault(self, file: str, suggest: Suggest) -> str:
+        """Return what to say of a file of this kind, with the command that helps."""
+        named = "FILE" if file == place_of(STDIN) or is_remote(file) else shlex.quote(file)
+        command = suggest(self.command.replace("FILE", named), file)
         return f"{self.name}; try: {command}" if command else self.name
 
 
@@ -335,8 +340,8 @@ class Inputs(NamedTuple):
     """Files and folders; `-` for standard input."""
     stdin: Callable[[], int]
     """Returns standard input's descriptor."""
-    verb: str = "simulate"
-    """The command, for what it suggests to type."""
+    suggest: Suggest = lambda command, _: command.replace("VERB", "simulate")
+    """For what it suggests to type."""
     translate: Translate = _as_they_are
 
 
@@ -394,7 +399,7 @@ class _Source:
     def __init__(
         self, inputs: Inputs, bad: BadLines, progress: Progress | None, *, undivided: bool
     ) -> None:
-        self._verb = inputs.verb
+        self._suggest = inputs.suggest
         self._translate = inputs.translate
         self._bad = bad
         self._progress = progress
@@ -447,8 +452,7 @@ class _Source:
         if isinstance(form, Foreign) and again:
             self._bad.pass_over(place, form.name)
         elif isinstance(form, Foreign):
-            file = "FILE" if place == place_of(STDIN) else place
-            self._bad.refuse(place, form.fault(file, self._verb))
+            self._bad.refuse(place, form.fault(place, self._suggest))
         else:
             self._read += 1
             if self._undivided and _is_of_events(form, head):

@@ -31,8 +31,7 @@ COMMANDS = ["why -u 7", "simulate --explain -u 7", "directory learn"]
 @pytest.mark.parametrize("command", COMMANDS)
 def test_where_nothing_is_known_the_ways_to_events_are_told(desk: Notifycli, command: str) -> None:
     done = desk(*command.split(), at_terminal=True)
-    name = command.partition(" -")[0]
-    assert (done.status, done.stderr) == (2, WAYS.format(command=name))
+    assert (done.status, done.stderr) == (2, WAYS.format(command=command))
 
 
 def test_why_of_nobody_names_the_ways_to_users(notifycli: Notifycli) -> None:

@@ -368,14 +368,20 @@ def test_output_to_a_full_disk_is_an_error_that_says_so(
     assert "output can't be written: No space left on device" in result.stderr
 
 
-@pytest.mark.parametrize("command", ["simulate", "why -u 7"])
+@pytest.mark.parametrize(
+    ("command", "span"),
+    [
+        ("simulate", ""),
+        ("why -u 7 --since tuesday", " --since tuesday"),
+        ("simulate --until=2026-03-03 --explain", " --until=2026-03-03"),
+    ],
+)
 def test_where_nobody_can_pipe_events_it_says_where_they_are(
-    long_day: Notifycli, program: Program, command: str
+    long_day: Notifycli, program: Program, command: str, span: str
 ) -> None:
     assert long_day.store.exists()
     result = program.shell(f"notifycli {command} < /dev/null")
-    verb = command.split(maxsplit=1)[0]
-    told = f"ask your Chatwoot: notifycli chatwoot history | notifycli {verb}\n"
+    told = f"ask your Chatwoot: notifycli chatwoot history{span} | notifycli {command}\n"
     assert (result.status, told in result.stderr) == (0, True)
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 import tarfile
 import threading
@@ -345,8 +346,52 @@ def test_what_is_no_json_is_named_with_the_command_that_works(
     convert, _, verb = command.rpartition(" | ")
     readable = subprocess.run(["sh", "-c", convert], check=True, capture_output=True).stdout
     tried, plain = (desk.ok("simulate", stdin=data) for data in (readable, json_lines(TWO)))
-    assert verb == "notifycli simulate"
+    assert verb == "notifycli simulate -"
     assert len(tried.records) == len(plain.records)
+
+
+REPEATED = [
+    ("deliver day.tar --dry-run -u ari@desk.example", "deliver - --dry-run -u ari@desk.example"),
+    ("why -u ari@desk.example day.tar --since 2026-03-01", None),
+    ("events pack day.tar -o 'my week.facts'", "events pack - -o 'my week.facts'"),
+    ("directory learn day.tar", "directory learn -"),
+    ("--db other.db -a 1 simulate more.jsonl day.tar --channel email", None),
+    ("simulate --db=other.db --summary day.tar", "simulate --db=other.db --summary -"),
+    ("chatwoot compare day.tar --notifications none.jsonl -a1", None),
+]
+
+
+@pytest.mark.parametrize("typed", [row[0] for row in REPEATED])
+def test_a_suggested_command_repeats_what_was_typed(desk: Notifycli, typed: str) -> None:
+    desk.write("day.tar", tar_of())
+    desk.write_events("more.jsonl", [])
+    desk.write_events("none.jsonl", [])
+    suggested = dict(REPEATED)[typed] or typed.replace("day.tar", "-")
+    refused = desk(*shlex.split(typed))
+    told = f"day.tar: a tar archive; try: tar xOf day.tar | notifycli {suggested}\n"
+    assert (refused.status, told in refused.stderr) == (65, True)
+
+
+def test_a_suggested_command_of_piped_data_repeats_what_was_typed(desk: Notifycli) -> None:
+    refused = desk("why", "-u", "ari@desk.example", stdin=tar_of())
+    told = "<stdin>: a tar archive; try: tar xOf FILE | notifycli why -u ari@desk.example\n"
+    assert (refused.status, told in refused.stderr) == (65, True)
+
+
+def test_a_suggested_command_about_another_noun_is_about_the_same_store(desk: Notifycli) -> None:
+    desk.write("desk.json", b'{\n "users": [],\n')
+    refused = desk("simulate", "desk.json", "--db", "other.db")
+    told = "try: notifycli --db other.db directory import desk.json\n"
+    assert (refused.status, told in refused.stderr) == (65, True)
+
+
+def test_what_signs_an_address_is_in_no_suggested_command(desk: Notifycli) -> None:
+    desk.write("day.tar", tar_of())
+    refused = desk("simulate", "day.tar", "http://127.0.0.1:9/x?signature=secret")
+    told = (
+        "day.tar: a tar archive; try: tar xOf day.tar | notifycli simulate - http://127.0.0.1:9/x\n"
+    )
+    assert (told in refused.stderr, "secret" in refused.stderr) == (True, False)
 
 
 OTHERS = [

@@ -342,7 +342,7 @@ def _show(session: Session, files: list[str], feeder: Enqueuer | None, *, strict
             "see what is left over: notifycli deliver status --state pending",
         )
     bad = BadLines(print_error, strict=strict)
-    records = read_records(Inputs(tuple(files), input_descriptor, session.command), bad)
+    records = read_records(Inputs(tuple(files), input_descriptor, session.suggest), bad)
     digests = any(account.digests is not None for account in feeder.replay.accounts.values())
     sent = _would_be_sent(records, feeder, bad)
     show_decisions(session, sent, explain=False, digests=digests)

@@ -398,7 +398,7 @@ class Source:
                 yield Item("the store", event.place.event, line, None, fresh, reached, state)
             return
         whole = self._files[:-1] if self.followed else self._files
-        inputs = Inputs(tuple(whole), input_descriptor, self._this.command)
+        inputs = Inputs(tuple(whole), input_descriptor, self._this.suggest)
         for file, number, text in read_records(inputs, self.bad):
             yield Item(file, number, text)
         if self.followed:
