@@ -172,6 +172,10 @@ class _Faults(BadLines):
         """Keep a file."""
         self.kept.append(("refuse", file, 0, fault))
 
+    def break_off(self, place: str, fault: str) -> None:
+        """Keep where a file is damaged."""
+        self.kept.append(("break_off", place, 0, fault))
+
     def pass_over(self, file: str, why: str) -> None:
         """Keep that a file was not read."""
         self.kept.append(("pass_over", file, 0, why))

@@ -180,6 +180,10 @@ class _Later(BadLines):
         """Report a file."""
         self._turns.append(partial(self._bad.refuse, file, fault))
 
+    def break_off(self, place: str, fault: str) -> None:
+        """Report where a file is damaged."""
+        self._turns.append(partial(self._bad.break_off, place, fault))
+
     def pass_over(self, file: str, why: str) -> None:
         """Say that a file was not read."""
         self._turns.append(partial(self._bad.pass_over, file, why))

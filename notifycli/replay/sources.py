@@ -49,6 +49,8 @@ from notifycli.replay.json_values import (
 )
 
 _TOLD_IN_FULL = 20
+_MEND = "if it is still being written, read it once it is whole, else copy it anew"
+"""What to do about damaged data."""
 
 
 class BadLines:
@@ -66,6 +68,7 @@ class BadLines:
     ) -> None:
         self.lines = 0
         self.files = 0
+        self.places = 0
         self._tell = tell
         self._strict = strict
         self._counted = counted
@@ -74,7 +77,7 @@ class BadLines:
     @property
     def count(self) -> int:
         """How many there were."""
-        return self.lines + self.files
+        return self.lines + self.files + self.places
 
     def add(self, place: str, fault: str) -> None:
         """Report a line. Raises `DataError` if the first fault is to stop everything."""
@@ -85,6 +88,11 @@ class BadLines:
         """Report a file that is none of events at all; raises as `add` does."""
         self.files += 1
         self._report(file, fault)
+
+    def break_off(self, place: str, fault: str) -> None:
+        """Report from where on the data of a file are damaged; raises as `add` does."""
+        self.places += 1
+        self._report(place, f"{fault}; nothing of it is read from there on: {_MEND}")
 
     def _report(self, place: str, fault: str) -> None:
         if self._strict:
@@ -105,7 +113,7 @@ class BadLines:
             return 0
         if self.count > self._told:
             self._tell(f"… and {self.count - self._told} more bad lines")
-        kinds = (self.lines, "bad line"), (self.files, "file")
+        kinds = (self.lines, "bad line"), (self.files, "file"), (self.places, "damaged place")
         counted = [f"{n} {kind}{'s' * (n > 1)}" for n, kind in kinds if n]
         self._tell(f"{' and '.join(counted)} passed over; everything else was read")
         return DataError.status
@@ -117,7 +125,7 @@ def file_errors(place: str) -> Iterator[None]:
     try:
         yield
     except DamageError as error:
-        raise DataError(f"{place}: {error}") from None
+        raise DataError(f"{place}: {error}", _MEND) from None
     except OSError as error:
         raise InputMissingError(
             f"{place}: {error.strerror or error}", "check the name; - reads standard input"
@@ -373,7 +381,7 @@ def read_texts(
     """Return the same, but texts of lines of events undivided.
 
     `progress` is told how many bytes of a file on disk have been read since it was told before.
-    Raises `InputMissingError` for a file that can't be read, and `DataError` for damaged data.
+    Raises `InputMissingError` for a file that can't be read.
     """
     return _read(inputs, bad, progress, undivided=True)
 
@@ -406,6 +414,8 @@ class _Source:
         self._undivided = undivided
         self._read = 0
         """How many files of a folder or an archive may have held events."""
+        self._damage: tuple[str, str] | None = None
+        """Where the text that is being read breaks off, and why."""
 
     def folder(self, name: str) -> Iterator[Text | list[Record]]:
         """Return the records of all files in a folder."""
@@ -426,7 +436,10 @@ class _Source:
         """Return the records of a file; one among others can be read `again` from its beginning."""
         head, blocks = head_of(read_blocks(raw, self._progress), len(_ZIP))
         if head.startswith(_ZIP):
-            yield from self._archive(place, raw, blocks)
+            try:
+                yield from self._archive(place, raw, blocks)
+            except DamageError as error:
+                self._bad.break_off(place, str(error))
         else:
             yield from self._text(place, blocks, again)
 
@@ -444,10 +457,28 @@ class _Source:
     def _text(
         self, place: str, blocks: Blocks, again: Callable[[], Blocks] | None
     ) -> Iterator[Text | list[Record]]:
-        form, head, blocks = _form_of(text_of(decompressed(blocks)[1]))
+        self._damage = None
+        yield from self._pieces(place, blocks, again)
+        if self._damage is not None:  # told only now, after all that comes before it
+            self._bad.break_off(*self._damage)
+
+    def _undamaged(self, place: str, blocks: Blocks) -> Blocks:
+        """Return the text of a file, as far as its data are sound."""
+        line = 1
+        try:
+            for block in text_of(decompressed(blocks)[1]):
+                yield block
+                line += block.count(b"\n")
+        except DamageError as error:
+            self._damage = f"{place}:{line}", str(error)
+
+    def _pieces(
+        self, place: str, blocks: Blocks, again: Callable[[], Blocks] | None
+    ) -> Iterator[Text | list[Record]]:
+        form, head, blocks = _form_of(self._undamaged(place, blocks))
         if again and isinstance(form, _Form) and head and not may_hold_events(head):
             found = any(map(may_hold_events, _overlapping(blocks)))
-            form, _, blocks = _form_of(text_of(decompressed(again())[1]))
+            form, _, blocks = _form_of(self._undamaged(place, again()))
             form = form if found else _NONE_OF_EVENTS
         if isinstance(form, Foreign) and again:
             self._bad.pass_over(place, form.name)
@@ -486,7 +517,7 @@ def _undivided(file: str, blocks: Blocks) -> Iterator[Text]:
                 before, newline, line = b"".join(parts).rpartition(b"\n")
                 parts = [before, newline, line[: LONGEST_LINE + 1]]
                 size = sum(map(len, parts))
-    except (DamageError, OSError):
+    except OSError:
         lines, newline, _ = b"".join(parts).rpartition(b"\n")
         if newline:
             yield Text(file, lines + newline, first=first)
@@ -738,8 +769,6 @@ def _remote_errors(address: str) -> Iterator[None]:
         yield
     except NotifycliError:
         raise
-    except DamageError as error:
-        raise DataError(f"{place}: {error}") from None
     except ImportError as error:
         raise UnavailableError(
             f"{place}: to read from there needs what isn't installed: {error}",

@@ -497,7 +497,7 @@ def test_damaged_gzip_data_are_65_and_named(day: Notifycli) -> None:
     packed = gzip.compress(lines(DAY)) + gzip.compress(lines(DAY))[:-12]
     result = day("simulate", day.write("cut.gz", packed))
     assert result.status == 65
-    assert "cut.gz: " in result.stderr
+    assert "cut.gz:6: damaged gzip data: it ends before its end is marked; " in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -508,6 +508,29 @@ def test_what_came_before_damaged_gzip_data_is_shown(day: Notifycli) -> None:
     packed = gzip.compress(lines(DAY)) + gzip.compress(lines(DAY))[:-12]
     result = day("simulate", day.write("cut.gz", packed))
     assert result.records[: len(FIRED)] == FIRED
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("simulate --jobs 1", "simulate --jobs 3", "why -u 7", "directory learn"),
+        *("deliver --dry-run --max-age 90000d", "events pack -o day.facts"),
+    ],
+)
+def test_what_is_sound_beside_damaged_files_is_answered_by_every_command(
+    day: Notifycli, command: str
+) -> None:
+    facts = day.folder / "day.facts"
+    facts.touch()
+    for folder, first in (("sound", lines(DAY[:2])), ("cut", gzip.compress(lines(DAY[:2]))[:-8])):
+        (day.folder / folder).mkdir()
+        day.write(f"{folder}/a", first)
+        day.write(f"{folder}/b.jsonl", lines(DAY[2:]))
+    sound = day.ok(*command.split(), "sound"), facts.read_bytes()
+    cut = day(*command.split(), "cut"), facts.read_bytes()
+    assert (cut[0].status, cut[0].stdout, cut[1]) == (65, sound[0].stdout, sound[1])
+    assert "cut/a:3: damaged gzip data: it ends before its end is marked" in cut[0].stderr
+    assert "1 damaged place passed over; everything else was read\n" in cut[0].stderr
 
 
 def test_what_came_before_the_line_at_which_strict_stops_is_shown(day: Notifycli) -> None:

@@ -96,6 +96,9 @@ class Noted(BadLines):
     def refuse(self, file: str, fault: str) -> None:
         self.noted.append((file, fault))
 
+    def break_off(self, place: str, fault: str) -> None:
+        self.noted.append((place, fault))
+
     def pass_over(self, file: str, why: str) -> None:
         self.noted.append((file, why))
 

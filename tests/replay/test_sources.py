@@ -14,6 +14,7 @@ import tarfile
 import threading
 import time
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifycli.errors import DataError, InputMissingError
+from notifycli.errors import InputMissingError
 from notifycli.events.event import Event
 from notifycli.replay.scan import read_events
 from notifycli.replay.sources import BadLines, Inputs, total_size
@@ -243,10 +244,52 @@ def test_an_archive_without_events_is_a_fault(tmp_path: Path) -> None:
     ]
 
 
-def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+MEND = (
+    "; nothing of it is read from there on: if it is still being written, read it once it is "
+    "whole, else copy it anew"
+)
+CUT = f"damaged gzip data: it ends before its end is marked{MEND}"
+
+
+def numbered(first: int, count: int) -> bytes:
+    return json_lines([{**MESSAGE, "id": first + number} for number in range(count)])
+
+
+def ids_of(events: list[Event]) -> list[int | None]:
+    return [event.message.id for event in events if event.message]
+
+
+def test_what_is_damaged_is_named_and_all_that_is_sound_is_read(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(zipped([MESSAGE])[:-30])
-    with pytest.raises(DataError, match=r"a\.zip: damaged zip data"):
-        read(tmp_path / "a.zip")
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(numbered(10, 3))[:-8])
+    (tmp_path / "c.jsonl.gz").write_bytes(b"\x1f\x8bjunk..")
+    (tmp_path / "d.jsonl").write_bytes(numbered(20, 2))
+    names = "a.zip", "b.jsonl.gz", "c.jsonl.gz", "d.jsonl"
+    for files in ([tmp_path], [tmp_path / name for name in names]):
+        events, told = read(*files)
+        assert ids_of(events) == [10, 11, 12, 20, 21]
+        assert told == [
+            f"{tmp_path}/a.zip: damaged zip data: File is not a zip file{MEND}",
+            f"{tmp_path}/b.jsonl.gz:4: {CUT}",
+            (
+                f"{tmp_path}/c.jsonl.gz:1: damaged gzip data: "
+                f"Error -3 while decompressing data: unknown compression method{MEND}"
+            ),
+        ]
+
+
+def test_of_a_zip_archive_with_a_damaged_file_the_others_are_read(tmp_path: Path) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as archive:
+        archive.writestr("a.jsonl", numbered(111, 1))
+        archive.writestr("b.jsonl", numbered(222, 2))
+    (tmp_path / "a.zip").write_bytes(held.getvalue().replace(b"111", b"112"))
+    events, told = read(tmp_path / "a.zip")
+    fault = "damaged zip data: a.jsonl: Bad CRC-32 for file 'a.jsonl'"
+    assert (ids_of(events), told) == ([222, 223], [f"{tmp_path}/a.zip/a.jsonl:1: {fault}{MEND}"])
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputMissingError, match="none: No such file"):
         read(tmp_path / "none")
 
