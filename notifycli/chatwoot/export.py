@@ -29,6 +29,7 @@ from notifycli.chatwoot.rebuild import (
 )
 from notifycli.errors import DataError
 from notifycli.events.timestamps import format_moment
+from notifycli.replay.sources import CUSTOM_DUMP, DUMP, Foreign
 from notifycli.rules.directory import Team, User
 from notifycli.rules.notifications import Channel
 from notifycli.text import printable
@@ -162,6 +163,8 @@ class Export:
                 ((kind, value),) = msgspec.json.decode(line, type=dict[str, Raw]).items()
                 self._take(kind, value)
             except (msgspec.MsgspecError, UnicodeDecodeError, ValueError, RecursionError) as error:
+                if (other := _other_than_export(line)) is not None:
+                    raise DataError(f"{file}: {other.fault(file, _as_it_is)}") from None
                 raise DataError(f"{place}: {_fault(error)}", _REMEDY) from None
         if not self._ended:
             raise DataError(f"{place or 'the export'}: it breaks off before its end", _REMEDY)
@@ -248,6 +251,9 @@ class _Head(Struct):
     since: str | None = None
 
 
+_EVENTS = Foreign(
+    "a log of events, no export", "notifycli simulate FILE, or notifycli directory learn FILE"
+)
 _REMEDY = "make it anew: notifycli chatwoot export-sql | psql -qAt chatwoot_production"
 
 
@@ -260,6 +266,17 @@ def _flags(channel: Channel, bits: int | None) -> Flags:
 
 def _sql_time(moment: int | None, otherwise: str) -> str:
     return otherwise if moment is None else format_moment(moment)
+
+
+def _other_than_export(line: bytes) -> Foreign | None:
+    """Return what a file is that isn't an export, as far as a line tells that can't be read."""
+    if line.startswith((b"PGDMP", b"--")):
+        return CUSTOM_DUMP if line.startswith(b"PGDMP") else DUMP
+    return _EVENTS if b'"event"' in line else None
+
+
+def _as_it_is(command: str, _: str) -> str:
+    return command
 
 
 def _fault(error: Exception) -> str:

@@ -159,6 +159,16 @@ class Foreign(NamedTuple):
         return f"{self.name}; try: {command}" if command else self.name
 
 
+_FROM_DATABASE = (
+    "notifycli chatwoot export-sql | psql -qAt restored | notifycli chatwoot import-export -"
+)
+DUMP = Foreign(
+    "a PostgreSQL dump, to be restored first",
+    f"createdb restored && zcat -f FILE | psql -qo /dev/null restored; {_FROM_DATABASE}",
+)
+CUSTOM_DUMP = Foreign(
+    DUMP.name, f"createdb restored && pg_restore -xOd restored FILE; {_FROM_DATABASE}"
+)
 _ZIP = b"PK\x03\x04"
 _BY_MAGIC = (
     (
@@ -177,6 +187,8 @@ _BY_MAGIC = (
         b"SQLite format 3\0",
         Foreign("an SQLite database", "sqlite3 FILE 'select COLUMN from TABLE' | notifycli VERB"),
     ),
+    (b"--\n-- PostgreSQL database ", DUMP),
+    (b"PGDMP", CUSTOM_DUMP),
     (b"PAR1", Foreign("a Parquet file, not JSON")),
     (b"%PDF-", Foreign("a PDF, not JSON")),
 )

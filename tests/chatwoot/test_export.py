@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.chatwoot.database import SECRET, VERSIONS, Postgres, postgres
-from tests.conftest import Notifycli
+from tests.conftest import Notifycli, Program
 
 Json = dict[str, Any]
 ODD = 'O\'Neil "Q" \\ \N{GRINNING FACE}'
@@ -301,6 +301,53 @@ def test_what_is_no_whole_export_stores_nothing(
     assert message in done.stderr
     assert not notifycli.store.exists()
     assert not (notifycli.folder / "chatwoot-export").exists()
+
+
+LOG = "try: notifycli simulate FILE, or notifycli directory learn FILE"
+RESTORED = "notifycli chatwoot export-sql | psql -qAt restored | notifycli chatwoot import-export -"
+PLAIN = f"try: createdb restored && zcat -f FILE | psql -qo /dev/null restored; {RESTORED}"
+CUSTOM = f"try: createdb restored && pg_restore -xOd restored FILE; {RESTORED}"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"event": "message_created", "id": 5}\n', f"a log of events, no export; {LOG}"),
+        (b'{"body": {"event": "x"}}\n', f"a log of events, no export; {LOG}"),
+        (
+            b"--\n-- PostgreSQL database dump\n--\n",
+            f"a PostgreSQL dump, to be restored first; {PLAIN}",
+        ),
+        (b"PGDMP\x01\x0e\0\x04\x08", f"a PostgreSQL dump, to be restored first; {CUSTOM}"),
+    ],
+    ids=["a log", "a log with envelopes", "a dump", "a custom dump"],
+)
+def test_what_is_something_else_than_an_export_is_named(
+    notifycli: Notifycli, data: bytes, message: str
+) -> None:
+    notifycli.write("x", data)
+    for command, name in (("import-export -", "<stdin>"), ("import-export x", "x")):
+        done = notifycli("chatwoot", *command.split(), stdin=data)
+        told = message if name == "<stdin>" else message.replace("FILE", name)
+        assert (done.status, done.stderr) == (65, f"error: {name}: {told}\n")
+    if "dump" in message:
+        done = notifycli("simulate", "x")
+        assert f"x: {message.replace('FILE', 'x')}\n" in done.stderr
+
+
+@pytest.mark.parametrize("form", ["plain", "custom"])
+def test_the_command_for_a_dump_reads_what_is_in_it(
+    program: Program, notifycli: Notifycli, server: Postgres, form: str
+) -> None:
+    source = filled(server, "4.16", f"dumped_{form}")
+    reach = f"export PGHOST={server.socket} PGPORT={server.port} PGUSER=postgres"
+    made = program.shell(f"{reach}; pg_dump -F{form} {source} > chatwoot.dump")
+    told = notifycli("chatwoot", "import-export", "chatwoot.dump").stderr
+    _, _, command = told.rstrip("\n").partition("; try: ")
+    done = program.shell(f"{reach}; {command}")
+    program.shell(f"{reach}; dropdb restored")
+    assert (made.status, done.status, done.stdout) == (0, 0, b"")
+    assert len(notifycli.ok("user", "list", "-a", "1").records) == 3
 
 
 @pytest.mark.slow
