@@ -736,8 +736,8 @@ def find_remote(address: str) -> list[str]:
     """Return the addresses that an address with wildcards stands for, in their order.
 
     A shell does as much with the names of files that are here. Raises `InputMissingError` where
-    there is none, or the place can't be reached, and `UnavailableError` where what it takes isn't
-    installed.
+    there is none, and `UnavailableError` where a web server can't be reached, or what it takes
+    isn't installed.
     """
     try:
         path = urlsplit(address).path
@@ -786,12 +786,23 @@ def _remote_errors(address: str) -> Iterator[None]:
             f"{place}: to read from there needs what isn't installed: {error}",
             "pip install 'notifycli[remote]'",
         ) from None
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        cause = error.__cause__
+        # So fsspec says it of a web server that can't be reached, too.
+        if isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError):
+            told = f"{place}: {_said(cause, address)}"
+            raise UnavailableError(
+                told, "check the address, and whether its server answers"
+            ) from None
         raise InputMissingError(f"{place}: there is no such file", "check the address") from None
     except Exception as error:  # noqa: BLE001 - each store's library raises its own
-        # What an error says may hold the address, and what signs it.
-        said = str(error).replace(address, place).partition("?")[0] or type(error).__name__
         raise InputMissingError(
-            f"{place}: {said}",
+            f"{place}: {_said(error, address)}",
             "check the address, and the credentials of this place in the environment",
         ) from None
+
+
+def _said(error: Exception, address: str) -> str:
+    """Return what an error says, which may hold the address, without what signs that."""
+    said = str(error).replace(address, shown(address)).partition("?")[0]
+    return said or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -130,6 +131,28 @@ def web_server(folder: Path) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def test_a_web_server_that_does_not_answer_is_a_service_that_is_not_there(desk: Notifycli) -> None:
+    with socket.socket() as taken:  # it has the port, and doesn't listen
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = desk("simulate", f"http://{place}/day.jsonl?signature=secret")
+    assert (done.status, done.stderr) == (
+        69,
+        (
+            f"error: http://{place}/day.jsonl: Cannot connect to host {place} ssl:default "
+            f"[Connect call failed {('127.0.0.1', int(place.partition(':')[2]))}]\n"
+            "  check the address, and whether its server answers\n"
+        ),
+    )
+
+
+def test_a_file_that_a_web_server_has_not_got_is_missing(desk: Notifycli, tmp_path: Path) -> None:
+    with web_server(tmp_path) as address:
+        done = desk("simulate", f"{address}/none.jsonl")
+    told = f"error: {address}/none.jsonl: there is no such file\n  check the address\n"
+    assert (done.status, done.stderr) == (66, told)
 
 
 def test_a_log_behind_a_web_server_is_replayed(program: Program, tmp_path: Path) -> None:
