@@ -7,6 +7,7 @@ import re
 from pathlib import PurePath
 
 from notifycli.errors import DataError
+from notifycli.replay.sources import Foreign, foreign_of
 
 _ENDINGS = {".toml": "toml", ".json": "json", ".csv": "csv", ".tsv": "csv"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -62,6 +63,13 @@ def format_of(name: str, start: bytes) -> str:
     }:
         return "csv"
     return "toml" if not first or first.startswith(("[", "#")) or "=" in first else "csv"
+
+
+def check_kind(name: str, start: bytes, wanted: str, other: Foreign) -> None:
+    """Raise `DataError` for a document of another kind than `wanted`, with its own command."""
+    if foreign_of(start.removeprefix(codecs.BOM_UTF8)) is other:
+        what = other.name.partition(",")[0]
+        raise DataError(f"{name}: {what}, not {wanted}", f"try: {other.command_for(name)}")
 
 
 def check_format(name: str, start: bytes) -> None:

@@ -10,11 +10,12 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from notifycli.documents import check_format, decode_document
+from notifycli.documents import check_format, check_kind, decode_document
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_body, decode_event, fault_text
 from notifycli.events.event import LARGEST_ID, PRESENCE, READ_EVENTS
 from notifycli.events.payload import Person
+from notifycli.replay.sources import PREFERENCES
 from notifycli.rules.directory import Directory, Inbox, Role, Team, User, address_fault
 from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
@@ -66,6 +67,7 @@ class DirectoryDocument(Struct, forbid_unknown_fields=True):
 
 def read_directory(text: bytes, place: str) -> DirectoryDocument:
     """Read a document; `place` names it in errors. Raises `DataError`."""
+    check_kind(place, text[:_SNIFFED], "a directory", PREFERENCES)
     check_format(place, text[:_SNIFFED])
     try:
         return msgspec.json.decode(decode_document(text, place), type=DirectoryDocument)

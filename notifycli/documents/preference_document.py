@@ -15,9 +15,10 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from notifycli.documents import decode_document, encoding_of, format_of
+from notifycli.documents import check_kind, decode_document, encoding_of, format_of
 from notifycli.documents.preference_entries import Checker, Pairs, References, StoredPlace
 from notifycli.errors import DataError
+from notifycli.replay.sources import DIRECTORY
 from notifycli.rules.layers import Preferences
 from notifycli.rules.notifications import Channel
 from notifycli.rules.preferences import Layer, nearest
@@ -39,6 +40,7 @@ _MORE = "there is more after the one object that a document is"
 _SHAPE = "see the shape of one: notifycli prefs export --format json"
 PLACES = {"inbox": Layer.INBOX, "conversation": Layer.CONVERSATION}
 """In a user's table, the names of the tables of their inboxes and conversations."""
+_ALIKE = 0.8
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
@@ -85,8 +87,13 @@ class TableDocument:
         except ValueError as error:
             checker.fault(self._place_of(path), error)
             return
-        own = {key: value for key, value in table.items() if key not in PLACES}
-        if own or not PLACES.keys() & table.keys():
+        misnamed = _misnamed(table)
+        for name, near in misnamed.items():
+            told = f"there is no such table; did you mean {near}?"
+            checker.fault(self._place_of((*path, name)), told)
+        tables = PLACES.keys() | misnamed.keys()
+        own = {key: value for key, value in table.items() if key not in tables}
+        if own or not tables & table.keys():
             yield from self._layer(checker, path, own, (Layer.USER, path[-1], ""))
         for name, layer in PLACES.items():
             if name in table:
@@ -132,6 +139,19 @@ class TableDocument:
 
     def _place_of(self, path: Path) -> str:
         return f"{self._name}: {path_text(path)}"
+
+
+def _misnamed(table: Mapping[str, Any]) -> dict[str, str]:
+    """Find the tables of a user that are those of their inboxes or conversations, but for the name.
+
+    Each with the right one. A channel may have a table of its own.
+    """
+    near = {
+        name: nearest(name, (*PLACES, *Channel), _ALIKE)
+        for name, own in table.items()
+        if isinstance(own, dict) and name not in PLACES
+    }
+    return {name: meant for name, meant in near.items() if meant in PLACES}
 
 
 def read_toml(text: str, name: str) -> TableDocument:
@@ -490,6 +510,7 @@ class PreferenceDocument:
         fallback = account if callable(account) else lambda: account
         self._checker = Checker(store, fallback, only)
         start = file.read(_SNIFFED)
+        check_kind(name, start, "preferences", DIRECTORY)
         file.seek(0)
         if format_ is None:
             format_ = format_of(name, start)

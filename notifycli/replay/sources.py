@@ -154,9 +154,13 @@ class Foreign(NamedTuple):
 
     def fault(self, file: str, suggest: Suggest) -> str:
         """Return what to say of a file of this kind, with the command that helps."""
-        named = "FILE" if file == place_of(STDIN) or is_remote(file) else shlex.quote(file)
-        command = suggest(self.command.replace("FILE", named), file)
+        command = suggest(self.command_for(file), file)
         return f"{self.name}; try: {command}" if command else self.name
+
+    def command_for(self, file: str) -> str:
+        """Return what to type, about a file that is here."""
+        is_here = file != place_of(STDIN) and not is_remote(file)
+        return self.command.replace("FILE", shlex.quote(file) if is_here else "FILE")
 
 
 _FROM_DATABASE = (
@@ -225,7 +229,19 @@ _UTF_16 = tuple(
         ("UTF-16BE", rb'(?:\0\s)*\0[{\[](?:\0\s)*\0["{\[]'),
     )
 )
-_DIRECTORY = re.compile(rb'"(?:users|inboxes)"\s*:\s*\[').search
+DIRECTORY = Foreign("a directory, not events", "notifycli directory import FILE")
+PREFERENCES = Foreign("preferences, not events", "notifycli prefs import FILE")
+_OF_A_DIRECTORY = re.compile(rb'"(?:users|inboxes)"\s*:\s*\[').search
+_OF_PREFERENCES = re.compile(
+    rb"""
+      \{\s* "(?:default|lock|users)" \s*:\s* \{
+    | (?:\s|\#.*\n)* \[(?:default|lock|users\..*)\] [ \t\r]* (?:\n|\Z)
+    | (?:"?sep=.*\n)? (?=.*\bkey\b) (?=.*\bvalue\b) (?=.*\b(?:layer|user|account)\b)
+      (?:\ *"?\w+"?\ *[,;\t])+ \ *"?\w*"?\s*\n
+    """,
+    re.VERBOSE | re.IGNORECASE,
+).match
+"""As JSON, TOML and CSV."""
 _JSON = re.compile(rb'\{\s*"(?:[^"\\]|\\.)*"\s*:').search
 _CELL = re.compile(rb'(?:^|[,;\t])"\{""').search
 _BY_BEGINNING = (
@@ -269,8 +285,8 @@ def foreign_of(head: bytes) -> Foreign | None:
     for magic, foreign in _BY_MAGIC:
         if head.startswith(magic):
             return foreign
-    if _DIRECTORY(head) and b'"event' not in head:
-        return Foreign("a directory, not events", "notifycli directory import FILE")
+    if b'"event' not in head and (_OF_A_DIRECTORY(head) or _OF_PREFERENCES(head)):
+        return DIRECTORY if _OF_A_DIRECTORY(head) else PREFERENCES
     if _JSON(head):
         return None
     if b"\0" in head:

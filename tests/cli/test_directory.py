@@ -161,6 +161,23 @@ def test_import_reads_a_file(notifycli: Notifycli) -> None:
     assert exported(notifycli) == DESK
 
 
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("p.csv", "layer,user,inbox,key,value\nuser,7,,audio,all\n"),
+        ("p.toml", '# of 2026\n[users."jane@example.com"]\naudio = "all"\n'),
+        ("p.json", '\ufeff{"default": {"audio": "all"}, "users": {}}'),
+    ],
+)
+def test_preferences_are_named_with_the_command_that_takes_them(
+    desk: Notifycli, name: str, document: str
+) -> None:
+    done = desk("directory", "import", desk.write(name, document))
+    told = f"error: {name}: preferences, not a directory\n  try: notifycli prefs import {name}\n"
+    assert (done.status, done.stderr) == (65, told)
+    desk.ok("prefs", "import", name)
+
+
 def test_an_export_imported_elsewhere_exports_the_same_bytes(desk: Notifycli) -> None:
     first = desk.ok("directory", "export").stdout
     desk.ok("directory", "import", "-", "--db", "other.db", stdin=first)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Notifycli, Program, Result
+from tests.conftest import DESK, Notifycli, Program, Result
 
 TOML = """\
 [default]
@@ -273,6 +273,23 @@ BAD = [
     pytest.param(
         "p.toml", "[default]\naudio = all\n", ["p.toml:2: Invalid value"], id="TOML that is none"
     ),
+    pytest.param(
+        "p.toml",
+        '[users."jane@example.com"]\nemail = { mention = "on" }\n'
+        '[users."jane@example.com".inboxes.3]\naudio = "all"\n'
+        '[users."jane@example.com".conversations.3]\naudio = "all"\n',
+        [
+            """p.toml: users."jane@example.com".inboxes: there is no such table; did you mean in""",
+            (
+                """p.toml: users."jane@example.com".conversations: there is no such table; """
+                "did you mean conversation?"
+            ),
+        ],
+        id="TOML, tables by another name",
+    ),
+    pytest.param(
+        "desk.json", json.dumps(DESK), ["desk.json: a directory, not preferences"], id="a directory"
+    ),
     pytest.param("p.json", '{\n"default": {,}}', ["p.json:2: "], id="JSON that is none"),
     pytest.param(
         "p.json",
@@ -320,6 +337,12 @@ REMEDIES = [
     ),
     pytest.param(
         "p.toml", '[users.21]\naudio = "all"\n[users.7]\naudio = "loud"\n', MEND, id="other faults"
+    ),
+    pytest.param(
+        "desk.json",
+        json.dumps(DESK),
+        "try: notifycli directory import desk.json",
+        id="a directory",
     ),
     pytest.param(
         "day.jsonl",

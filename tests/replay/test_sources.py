@@ -460,6 +460,17 @@ OTHERS = [
     (b"\0\x01\x02\n", "binary data, not JSON"),
     (b"name,email\nJane,j@x\n", "CSV, not JSON"),
     (b'{\n "users": [],\n', "a directory, not events; try: notifycli directory import FILE"),
+    *(
+        (data, "preferences, not events; try: notifycli prefs import FILE")
+        for data in (
+            b"account,layer,user,inbox,key,value\n1,lock,,,email.created,off\n",
+            b'sep=;\nKey;"Value";User\nemail.created;off;7\n',
+            b"# ours\n\n[default]\n",
+            b'[users."jane@example.com".inbox.3]\naudio = "all"\n',
+            b'{\n  "default": {},\n  "lock": {"audio": "all"}\n}\n',
+            b'{"users": {"7": {"audio": "all"}}}\n',
+        )
+    ),
 ]
 
 
