@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from msgspec import Struct
@@ -49,14 +50,22 @@ def _name(word: str) -> str:
         raise none_of(word, tuple(SHIPPED_CHANNELS)) from None
 
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        parser=_name,
+def _known_name(word: str) -> str:
+    if (name := _name(word)) not in (known := (*SHIPPED_CHANNELS, *plug_ins())):
+        raise none_of(word, known)
+    return name
+
+
+def _argument(parser: Callable[[str], str]) -> Any:
+    return typer.Argument(
+        parser=parser,
         metavar="CHANNEL",
         help=f"{', '.join(SHIPPED_CHANNELS)}, or one that another package adds.",
-    ),
-]
+    )
+
+
+Name = Annotated[str, _argument(_name)]
+KnownName = Annotated[str, _argument(_known_name)]
 Everybody = Annotated[
     bool, typer.Option("--everybody", help="Of all who have no address of their own.")
 ]
@@ -165,7 +174,7 @@ notifycli prefs set slack.mention=on -u jane@example.com
 """
     ),
 )
-def channel_add(ctx: typer.Context, channel: Name, *, everybody: Everybody = False) -> None:
+def channel_add(ctx: typer.Context, channel: KnownName, *, everybody: Everybody = False) -> None:
     """Keep a user's address on a channel in the keyring.
 
     What is switched on for them on the channel goes to it. It is read from standard input, unseen
@@ -179,8 +188,6 @@ def channel_add(ctx: typer.Context, channel: Name, *, everybody: Everybody = Fal
     with session.store(create=True) as store:
         account, user, whom = _place(session, store, everybody=everybody)
         one = Channel(channel)
-        if one not in (known := (*SHIPPED_CHANNELS, *plug_ins())):
-            raise none_of(str(one), known)
         plug_in = open_plug_in(one, store)
         again = f"notifycli channel add {one} {whom} < FILE"
         address = read_secret(f"Address on {one} (it isn't shown): ", "address", again)

@@ -27,8 +27,15 @@ _INTERRUPTED = 130
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NO_COMMAND = "No such command"
 _TOO_MANY = "Got unexpected extra argument"
-_KEEPERS = frozenset({"token", "chatwoot", "config"})
-"""The nouns that are handed secrets: what is one word too many there may be one."""
+_NEAR = "did you mean"
+_INVALID = "Invalid value for "
+_PIPED = "secrets are read from standard input: pipe them"
+_NOWHERE = "no secret belongs on the command line"
+_KEEPERS = {
+    **dict.fromkeys(("token", "chatwoot", "config", "channel", "push", "store"), _PIPED),
+    **dict.fromkeys(("email", "listen", "serve", "backup", "restore"), _NOWHERE),
+}
+"""The nouns that use secrets, and what to do with one: a word that they don't know may be one."""
 _CHATWOOTS = r"(?<![\w/\\.@-])(?=\w*[A-Z])(?=\w*[a-z])(?=\w*\d)[0-9A-Za-z]{24}(?![\w/\\.@-])"
 """24 letters and digits, large and small, no part of a name."""
 
@@ -206,7 +213,7 @@ def run(arguments: list[str], command: Any = None) -> int:
         print_error("aborted")
         return _ABORTED
     except typer.TyperException as error:
-        _tell_error(session, *_explain_usage(error), arguments)
+        _tell_error(session, *_explain_usage(error, arguments), arguments)
         return UsageError.status
     except Exception as error:  # noqa: BLE001 - the last resort
         return _tell_unexpected(error, session, arguments)
@@ -241,24 +248,29 @@ def _tell_error(session: Session, message: str, hint: str, arguments: list[str])
     print_error(_without_tokens(text, arguments))
 
 
-def _explain_usage(error: Any) -> tuple[str, str]:
+def _explain_usage(error: Any, arguments: list[str]) -> tuple[str, str]:
     """Give the message and the hint for a command line that Typer can't read.
 
     What may be a secret isn't in it.
     """
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "notifycli"
-    message = error.format_message()
+    message, remedy = error.format_message(), _remedy_for_secrets(context)
     if message.startswith(_NO_COMMAND):
         message = re.sub("=[^']*(?=')", "=…", message)
-        if context is not None and context.command.name in _KEEPERS:
+        if remedy:
             _, meant, near = message.partition(" Did you mean")
             message = f"{_NO_COMMAND} as was typed; it may be a secret.{meant}{near}"
-    if message.startswith(_TOO_MANY) and _noun(context) in _KEEPERS:
+    if message.startswith(_TOO_MANY) and remedy:
         return (
             "an argument too many; it isn't repeated here, since it may be a secret",
-            f"secrets are read from standard input: pipe them; see {path} --help",
+            f"{remedy}; see {path} --help",
         )
+    # What is near a word that is known is that word misspelt.
+    if message.startswith(_INVALID) and remedy and _NEAR not in message and _is_argument(error):
+        for word in arguments:
+            message = message.replace(repr(word), "what was typed, which may be a secret,")
+        return message, f"{remedy}; see {path} --help"
     # Typer names what is near itself; of what is near nothing, it helps to see what there is.
     known = getattr(context.command, "commands", {}) if context else {}
     listed = f"there are: {', '.join(known)}; " if message.startswith(_NO_COMMAND) else ""
@@ -267,8 +279,18 @@ def _explain_usage(error: Any) -> tuple[str, str]:
     return message, f"{listed}see {path} --help"
 
 
-def _noun(context: Any) -> str | None:
-    return context.parent.command.name if context and context.parent else None
+def _remedy_for_secrets(context: Any) -> str:
+    """Return what to do with a secret, under a noun that uses some."""
+    while context is not None:
+        if context.command.name in _KEEPERS:
+            return _KEEPERS[context.command.name]
+        context = context.parent
+    return ""
+
+
+def _is_argument(error: Any) -> bool:
+    param = getattr(error, "param", None)
+    return param is not None and param.param_type_name == "argument"
 
 
 def _without_tokens(text: str, arguments: list[str]) -> str:

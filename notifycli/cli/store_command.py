@@ -120,7 +120,10 @@ def store_login(
         return
     at = locate(url, find_password) if url else session.location
     if at.file is not None:
-        raise UsageError(f"{at.name} is a file: it has no password", "name a postgresql:// address")
+        # Not repeated: who types the secret in the place of the address names a file by it.
+        raise UsageError(
+            "the store named is a file: it has no password", "name a postgresql:// address"
+        )
     keychain = server_keychain()
     keychain.unlock(to_write=True)
     text = read_secret(

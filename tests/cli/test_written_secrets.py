@@ -14,6 +14,21 @@ TOO_MANY = (
     "error: an argument too many; it isn't repeated here, since it may be a secret\n"
     "  secrets are read from standard input: pipe them; see notifycli {} --help\n"
 )
+KEPT_ELSEWHERE = (
+    "error: an argument too many; it isn't repeated here, since it may be a secret\n"
+    "  no secret belongs on the command line; see notifycli {} --help\n"
+)
+NO_CHANNEL = (
+    "error: Invalid value for 'CHANNEL': what was typed, which may be a secret, is none of "
+    "webhook, slack, teams, discord, telegram, signal, ntfy, sms, apprise\n"
+    "  secrets are read from standard input: pipe them; see notifycli channel {} --help\n"
+)
+NO_ID = (
+    "error: Invalid value for 'ID...': what was typed, which may be a secret, is no subscription's "
+    "number: a number from 1 on is expected\n"
+    "  secrets are read from standard input: pipe them; see notifycli push remove --help\n"
+)
+A_FILE = "error: the store named is a file: it has no password\n  name a postgresql:// address\n"
 IN_THE_OPEN = (
     "error: smtp.password is a secret: on the command line others could read it\n"
     "  type just its name, and it is asked for: notifycli config set smtp.password\n"
@@ -48,6 +63,30 @@ NO_ADDRESS = "error: this is no address of a Chatwoot\n  it is like https://chat
         (["config", "smtp.password=SECRET"], NO_VERB.format("set, get, list, unset", "config")),
         (["token", "SECRET"], NO_VERB.format(VERBS, "token")),
         (["config", "get", "smtp.password", "SECRET"], TOO_MANY.format("config get")),
+        (["channel", "add", "slack", "slack://SECRET"], TOO_MANY.format("channel add")),
+        (["channel", "remove", "slack", "slack://SECRET"], TOO_MANY.format("channel remove")),
+        (["channel", "test", "slack", "slack://SECRET"], TOO_MANY.format("channel test")),
+        (["channel", "list", "SECRET"], TOO_MANY.format("channel list")),
+        (["channel", "add", "SECRET"], NO_CHANNEL.format("add")),
+        (["channel", "add", "slack://SECRET/B/C"], NO_CHANNEL.format("add")),
+        (["channel", "remove", "slack://SECRET"], NO_CHANNEL.format("remove")),
+        (["channel", "test", "slack://SECRET"], NO_CHANNEL.format("test")),
+        (["channel", "slack://SECRET"], NO_VERB.format("list, add, remove, test", "channel")),
+        (["store", "login", "https://x.test", "SECRET"], TOO_MANY.format("store login")),
+        (["store", "login", "SECRET"], A_FILE),
+        (["store", "reseal", "SECRET"], TOO_MANY.format("store reseal")),
+        (["store", "seal", "SECRET"], TOO_MANY.format("store seal")),
+        (["store", "SECRET"], NO_VERB.format("copy, login, seal, reseal", "store")),
+        (["push", "add", "SECRET"], TOO_MANY.format("push add")),
+        (["push", "keys", "show", "SECRET"], TOO_MANY.format("push keys show")),
+        (["push", "keys", "SECRET"], NO_VERB.format("generate, show, rotate", "push keys")),
+        (["push", "remove", "SECRET"], NO_ID),
+        (["email", "test", "SECRET"], KEPT_ELSEWHERE.format("email test")),
+        (["email", "SECRET"], NO_VERB.format("test, templates, preview", "email")),
+        (["listen", "SECRET"], KEPT_ELSEWHERE.format("listen")),
+        (["serve", "SECRET"], KEPT_ELSEWHERE.format("serve")),
+        (["backup", "x.tar.gz", "SECRET"], KEPT_ELSEWHERE.format("backup")),
+        (["restore", "x.tar.gz", "SECRET"], KEPT_ELSEWHERE.format("restore")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
