@@ -10,6 +10,7 @@ import io
 import json
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from operator import itemgetter
@@ -42,6 +43,10 @@ PLACES = {"inbox": Layer.INBOX, "conversation": Layer.CONVERSATION}
 """In a user's table, the names of the tables of their inboxes and conversations."""
 _ALIKE = 0.8
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_TWICE = ("Cannot declare", "Cannot overwrite", "Cannot mutate", "Duplicate inline")
+"""How tomllib's messages of what stands twice begin."""
+_JSON_NAMES = re.compile(r'("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]')
+"""Names in objects; other strings, to pass over what is in them; where objects begin and end."""
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 Path = tuple[str, ...]
@@ -165,10 +170,13 @@ def parse_toml(text: str, name: str) -> list[tuple[str, Any]]:
 
 
 def _toml(text: str, name: str) -> dict[str, Any]:
+    text = text.replace("\r\n", "\n")
     try:
-        return tomllib.loads(text.replace("\r\n", "\n"))
+        return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         at = _AT_LINE.search(str(error))
+        if str(error).startswith(_TWICE):
+            raise _twice_in_toml(text.split("\n"), int(at[1]) if at else None, name) from None
         place = f"{name}:{at[1]}" if at else name
         raise DataError(
             f"{place}: {_AT_LINE.sub('', str(error))}",
@@ -176,10 +184,37 @@ def _toml(text: str, name: str) -> dict[str, Any]:
         ) from None
 
 
+def _twice_in_toml(lines: list[str], line: int | None, name: str) -> DataError:
+    """Make the error of a table or value that stands twice, the second time on this line.
+
+    The last one is where tomllib names none. The first time is on the last line from which on the
+    fault is still there.
+    """
+    second = line or len(lines)
+    start = bisect_left(range(second), True, key=lambda at: not _is_twice(lines[at:second]))
+    what = lines[second - 1].partition("=")[0].strip()
+    return _twice(what, name, start, second)
+
+
+def _is_twice(lines: list[str]) -> bool:
+    try:
+        tomllib.loads("\n".join(lines))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        return str(error).startswith(_TWICE)
+    return False
+
+
+def _twice(what: str, name: str, first: int, second: int) -> DataError:
+    return DataError(
+        f"{name}:{second}: {what} stands twice, first at {name}:{first}",
+        "leave one of the two, with all that belongs there",
+    )
+
+
 def read_json(text: str, name: str) -> TableDocument:
     """Read JSON. Raises `DataError`."""
     try:
-        tables = json.loads(text, object_pairs_hook=_unique)
+        tables = json.loads(text)
     except json.JSONDecodeError as error:
         fault = _MORE if error.msg == "Extra data" else error.msg
         raise DataError(f"{name}:{error.lineno}: {fault}", _SHAPE) from None
@@ -187,6 +222,7 @@ def read_json(text: str, name: str) -> TableDocument:
         raise DataError(f"{name}: {error}", _SHAPE) from None
     if not isinstance(tables, dict):
         raise DataError(f"{name}:1: is no object", _SHAPE)
+    _check_unique(text, name)
     return TableDocument(tables, name)
 
 
@@ -200,13 +236,20 @@ def quote_toml(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice!r} stands twice in one object")
-    return found
+def _check_unique(text: str, name: str) -> None:
+    """Raise `DataError` where JSON has a name twice in one object: a dict keeps the last alone."""
+    objects: list[dict[str, int]] = []
+    for found in _JSON_NAMES.finditer(text):
+        if found[0] == "{":
+            objects.append({})
+        elif found[0] == "}":
+            objects.pop()
+        elif found[1]:
+            second = found.start()
+            first = objects[-1].setdefault(json.loads(found[1]), second)
+            if first != second:
+                lines = (text.count("\n", 0, at) + 1 for at in (first, second))
+                raise _twice(found[1], name, *lines)
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, Path]]:

@@ -299,9 +299,33 @@ BAD = [
     ),
     pytest.param(
         "p.json",
-        '{"default": {"audio": "all", "audio": "none"}}',
-        ["p.json: 'audio' stands twice in one object"],
-        id="a name that stands twice",
+        '{"users": {"jane@example.com": {"audio": "all"}, "7": {"audio": "all"}},\n'
+        '"default": {"audio": "{",\n"email.mention": "on",\n"audio" : "none"}}',
+        [
+            'p.json:4: "audio" stands twice, first at p.json:2',
+            "  leave one of the two, with all that belongs there",
+        ],
+        id="JSON, a name that stands twice",
+    ),
+    pytest.param(
+        "p.toml",
+        '[users."jane@example.com"]\naudio = "all"\n\n[users."omar@example.com"]\r\n'
+        '"email.*" = """\n[default]"""\n[users."jane@example.com"]\n"audio" = "none"\n',
+        [
+            'p.toml:7: [users."jane@example.com"] stands twice, first at p.toml:1',
+            "  leave one of the two, with all that belongs there",
+        ],
+        id="TOML, a table that stands twice",
+    ),
+    pytest.param(
+        "p.toml",
+        '[lock]\n"email.mention" = "on"\n[default]\n"email.mention" = "on"\naudio = "all"\n'
+        '"email.mention" = "off"',
+        [
+            'p.toml:6: "email.mention" stands twice, first at p.toml:4',
+            "  leave one of the two, with all that belongs there",
+        ],
+        id="TOML, a key that stands twice",
     ),
     pytest.param("p.json", "[1]", ["p.json:1: is no object"], id="a list"),
     pytest.param("p.toml", b'\n"a" = "\xff"', ["p.toml:2: no UTF-8"], id="bytes that are no text"),
