@@ -30,6 +30,7 @@ Group = TypeVar("Group", Inbox, Team)
 
 CONNECT = "connect your Chatwoot: notifycli chatwoot login URL"
 """What to type first, with nothing here yet."""
+_NAMED = 3
 READ_PREFERENCES = (
     "read it: notifycli chatwoot login with that user's token, then notifycli chatwoot pull; of "
     "all, from your own server: notifycli chatwoot tokens --platform, or export-sql"
@@ -471,6 +472,12 @@ def plural(count: int, thing: str) -> str:
 def display_name(user: User) -> str:
     """Give the name by which a user can be named: the address or, failing that, the id."""
     return user.email or str(user.id)
+
+
+def display_names(users: Sequence[User]) -> str:
+    """Name the first few of many users, and say how many more there are."""
+    named = ", ".join(map(display_name, users[:_NAMED]))
+    return f"{named} and {len(users) - _NAMED:,} more" if len(users) > _NAMED else named
 
 
 def quoted_name(user: User) -> str:

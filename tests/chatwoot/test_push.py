@@ -265,6 +265,53 @@ def test_diff_before_any_pull(everybody: Notifycli, chatwoot: Chatwoot) -> None:
     ]
 
 
+LEFT_OUT = (
+    "left out 2 users whose tokens aren't held (jane@example.com, omar@example.com): notifycli "
+    "chatwoot login adds a token; of all, from your own server: notifycli chatwoot tokens "
+    "--platform; or name who is meant: -u\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "results", "told"),
+    [
+        pytest.param(["push"], 0, ["same"], LEFT_OUT, id="push"),
+        pytest.param(["push", "-u", "9"], 0, ["same"], "", id="push of those who are named"),
+        pytest.param(
+            ["diff"],
+            0,
+            [],
+            LEFT_OUT + "no differences of 1 user whose tokens are held\n",
+            id="diff",
+        ),
+        pytest.param(["diff", "-u", "9"], 0, [], "no differences\n", id="diff of who is named"),
+        pytest.param(
+            ["diff", "--exit-code", "-q"],
+            77,
+            [],
+            f"warning: {LEFT_OUT}",
+            id="diff by its exit status, which isn't about everybody",
+        ),
+    ],
+)
+def test_who_is_left_out_for_want_of_a_token_is_told(
+    member: Notifycli, command: list[str], status: int, results: list[str], told: str
+) -> None:
+    member.ok("chatwoot", "pull")
+    member.ok("prefs", "set", "-u", "omar@example.com", "email.assigned=off")
+    result = member("chatwoot", *command)
+    assert (result.status, [one["result"] for one in result.records]) == (status, results)
+    assert result.stderr == told
+
+
+def test_a_difference_is_the_answer_though_users_are_left_out(member: Notifycli) -> None:
+    member.ok("chatwoot", "pull")
+    member.ok("prefs", "set", "-u", "9", "audio=all")
+    result = member("chatwoot", "diff", "--exit-code")
+    assert (result.status, [one["key"] for one in result.records]) == (1, ["audio"])
+    assert result.stderr == f"warning: {LEFT_OUT}"
+
+
 def test_diff_tells_of_whom_it_could_not_ask(pulled: Notifycli, chatwoot: Chatwoot) -> None:
     del chatwoot.people[JANE]
     result = pulled("chatwoot", "diff", "--exit-code")

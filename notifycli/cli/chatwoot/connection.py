@@ -7,7 +7,7 @@ what, as these do.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,11 +45,11 @@ from notifycli.cli.command import (
     session_of,
 )
 from notifycli.cli.output import console, show
-from notifycli.cli.session import READ_PREFERENCES, Session, display_name, plural
+from notifycli.cli.session import READ_PREFERENCES, Session, display_name, display_names, plural
 from notifycli.cli.terminal import ask, is_terminal
 from notifycli.cli.times import in_words, now, to_record
 from notifycli.cli.token import forget_leftovers, read_token, tell_ended, token_service
-from notifycli.errors import NotifycliError, UsageError
+from notifycli.errors import NotifycliError, NotPermittedError, UsageError
 from notifycli.events.timestamps import parse_moment
 from notifycli.rules.directory import User
 from notifycli.rules.preferences import short_key
@@ -116,6 +116,21 @@ def desk_users(session: Session, desk: Desk) -> list[User]:
             f"no token for {desk.connection.url} is held", "add one: notifycli chatwoot login"
         )
     return held
+
+
+def _tell_left_out(session: Session, desk: Desk, tell: Callable[[str], None]) -> bool:
+    """Say whom `desk_users` passes over; gives whether it does."""
+    if session.given_users or session.selects_many:
+        return False
+    held = {user.id for user in desk.users()}
+    users = [user for user in desk.life.store.users(desk.account) if user.id not in held]
+    if users:
+        tell(
+            f"left out {plural(len(users), 'user')} whose tokens aren't held "
+            f"({display_names(users)}): notifycli chatwoot login adds a token; of all, from your "
+            "own server: notifycli chatwoot tokens --platform; or name who is meant: -u"
+        )
+    return bool(users)
 
 
 @contextmanager
@@ -548,14 +563,19 @@ def chatwoot_diff(
         bool, typer.Option("--exit-code", help="Exit with 1 if anything differs.")
     ] = False,
 ) -> None:
-    """Show what differs here and there, and where it was changed."""
+    """Show what differs here and there, and where it was changed.
+
+    That is of users whose tokens are held. With --exit-code it ends with 77 where it finds nothing,
+    but users were left out.
+    """
     from notifycli.chatwoot.sync import diff  # noqa: PLC0415 - see chatwoot_pull
 
     session = session_of(ctx)
     with session.store() as store:
         desk = desk_of(session, store)
         with progress(session, "comparing") as told:
-            found, report = diff(desk, desk_users(session, desk), told)
+            found, report = diff(desk, users := desk_users(session, desk), told)
+        partial = _tell_left_out(session, desk, session.warn if exit_code else session.info)
     for step in report.steps:
         if step.result in UNDONE:
             session.warn(f"{step.name}: {step.detail}")
@@ -566,9 +586,10 @@ def chatwoot_diff(
     if report.status:
         raise typer.Exit(report.status)
     if not found:
-        session.info("no differences")
-    elif exit_code:
-        raise typer.Exit(_DIFFERENT)
+        whose = f" of {plural(len(users), 'user')} whose tokens are held" if partial else ""
+        session.info(f"no differences{whose}")
+    if exit_code and (found or partial):
+        raise typer.Exit(_DIFFERENT if found else NotPermittedError.status)
 
 
 @app.command(
@@ -603,6 +624,7 @@ def chatwoot_push(
         desk = desk_of(session, store)
         with progress(session, "writing preferences") as told:
             report = push(desk, desk_users(session, desk), told, force=force, dry_run=dry_run)
+        _tell_left_out(session, desk, session.info)
     finish(session, report, dry_run=dry_run)
 
 

@@ -29,6 +29,7 @@ from notifycli.cli.session import (
     Reference,
     Session,
     display_name,
+    display_names,
     find_inbox,
     find_user,
     plural,
@@ -52,7 +53,6 @@ preset = group("Named sets of preferences, to be given to many users.")
 app.add_typer(preset, name="preset")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset.")]
-_NAMED = 3
 InboxIds = Annotated[list[Any] | None, inbox_option("; may be repeated")]
 Lock = Annotated[
     bool, typer.Option("--lock", help="The account's lock: no user can set anything else.")
@@ -247,18 +247,17 @@ def targets_of(
         return [Target(Layer.LOCK if where.lock else Layer.DEFAULT)], whose
     ids = [*dict.fromkeys(find_inbox(store, account, inbox) for inbox in where.inboxes)]
     users = session.resolve_users(store, account)
-    named = ", ".join(map(display_name, users[:_NAMED]))
-    more = f" and {len(users) - _NAMED:,} more" if len(users) > _NAMED else ""
+    named = display_names(users)
     if in_conversation:
         of = Layer.CONVERSATION
         targets = [Target(of, user.id, None, where.conversation) for user in users]
-        return targets, f"{named}{more} in conversation {where.conversation} of"
+        return targets, f"{named} in conversation {where.conversation} of"
     if not ids:
-        return [Target(Layer.USER, user.id) for user in users], f"{named}{more} in"
+        return [Target(Layer.USER, user.id) for user in users], f"{named} in"
     kind = "inbox" if len(ids) == 1 else "inboxes"
     place = f"{kind} {' and '.join(map(str, ids))} of"
     targets = [Target(Layer.INBOX, user.id, inbox) for user in users for inbox in ids]
-    return targets, f"{named}{more} in {place}"
+    return targets, f"{named} in {place}"
 
 
 def read_assignments(words: Sequence[str]) -> list[tuple[str, str]]:
