@@ -27,6 +27,8 @@ from notifycli.secrets.token_format import Secret
 T = TypeVar("T")
 
 _SERVER = "/api"
+_ADDRESS = "check its address: it is like https://chat.example.com, without more behind it"
+_ACCOUNT = "check its address and the account: notifycli chatwoot status"
 _PROFILE = "/api/v1/profile"
 _RESET = f"{_PROFILE}/reset_access_token"
 _LAST_MESSAGE = 2**31 - 1
@@ -475,10 +477,9 @@ class ChatwootApi:
         if answer.status == _FORBIDDEN:
             raise NotPermittedError(f"{base} doesn't permit {method} {path}{said}", _RIGHTS)
         if answer.status == _MISSING:
-            raise UnavailableError(
-                f"{base} has no {path}{said}",
-                "check its address and the account: notifycli chatwoot status",
-            )
+            # The profile is asked for by a login, before there is anything that status could show.
+            remedy = _ADDRESS if path == _PROFILE else _ACCOUNT
+            raise UnavailableError(f"{base} has no {path}{said}", remedy)
         remedy = _BROKEN if answer.status >= _FIRST_FAULT else _SHAPE
         if answer.status == _UNPROCESSABLE:
             remedy = _MEND

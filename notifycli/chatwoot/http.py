@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from notifycli.secrets.token_format import Secret
 
 HEADER = "api_access_token"
+_DASHBOARD = re.compile(r"(https?://[^/?#]+)/app(?:/accounts/(\d{1,9}))?(?:[/?#].*)?", re.ASCII)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _TRY_AGAIN = 429
@@ -72,6 +74,17 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+
+
+def split_dashboard(text: str) -> tuple[str, int | None]:
+    """Give the address of a Chatwoot and the account's number, of what a browser's bar shows there.
+
+    Of any other address it is that itself, and no account.
+    """
+    found = _DASHBOARD.fullmatch(text.strip())
+    if found is None:
+        return text, None
+    return found[1], None if found[2] is None else int(found[2])
 
 
 def base_url(text: str) -> str:

@@ -50,6 +50,42 @@ def test_login_asks_whose_the_token_is_and_keeps_it_in_the_keyring(
     assert ROOT.encode() not in notifycli.store.read_bytes()
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "/app",
+        "/app/accounts/1/dashboard",
+        "/app/accounts/1/conversations/5?inbox_id=2#reply",
+        "/app/login?sso_auth_token=x",
+    ],
+)
+def test_login_takes_what_the_bar_of_a_browser_shows(
+    notifycli: Notifycli, chatwoot: Chatwoot, shown: str
+) -> None:
+    notifycli.ok("chatwoot", "login", chatwoot.url + shown, stdin=ROOT.encode())
+    assert notifycli.ok("chatwoot", "status").records == [access(chatwoot)]
+
+
+def test_login_takes_the_account_of_what_the_bar_of_a_browser_shows(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    shown = f"{chatwoot.url}/app/accounts/5/dashboard"
+    result = notifycli("chatwoot", "login", shown, stdin=ROOT.encode())
+    assert (result.status, result.stdout) == (2, b"")
+    assert result.stderr.startswith("error: root@example.com has no account 5 there")
+
+
+def test_login_at_an_address_with_more_behind_it_names_what_one_is_like(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    result = notifycli("chatwoot", "login", f"{chatwoot.url}/desk", stdin=ROOT.encode())
+    assert (result.status, result.stdout) == (69, b"")
+    assert result.stderr == (
+        f"error: {chatwoot.url}/desk has no /api/v1/profile: Resource could not be found\n"
+        "  check its address: it is like https://chat.example.com, without more behind it\n"
+    )
+
+
 def test_login_again_with_the_same_token_changes_nothing(
     member: Notifycli, chatwoot: Chatwoot
 ) -> None:

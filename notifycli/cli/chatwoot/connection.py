@@ -24,6 +24,7 @@ from notifycli.chatwoot.account import (
     the_desk,
 )
 from notifycli.chatwoot.client import role_of
+from notifycli.chatwoot.http import split_dashboard
 from notifycli.chatwoot.user_tokens import (
     PlatformApi,
     fetch_tokens,
@@ -213,6 +214,9 @@ def chatwoot_login(
     a terminal it goes on: it pulls, offers a webhook or the live socket, and runs doctor.
     """
     session = session_of(ctx)
+    if url is not None:
+        url, shown = split_dashboard(url)
+        remote = shown if remote is None else remote
     with session.store() as store:
         of = token_service(session, store)
         find_connection(of, url, session.given_account)  # told before the token is typed
