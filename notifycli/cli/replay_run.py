@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 from notifycli.cli.command import check_order, read_assignment
 from notifycli.cli.inputs import open_document
 from notifycli.cli.output import console
-from notifycli.cli.session import Session, find_user, plural
+from notifycli.cli.session import Session, find_user, plural, quoted
 from notifycli.cli.terminal import is_terminal
 from notifycli.errors import UsageError
 from notifycli.events.event import Due, Event
@@ -480,7 +480,7 @@ class Proposal(NamedTuple):
         if self.prefs is not None:
             session.awaits(self.prefs)
             fallback = session.fallback_account(store)
-            for placed in _read_document(store, self.prefs, fallback):
+            for placed in _read_document(session, store, self.prefs, fallback):
                 to, key, value = placed.entry
                 if value is not None:
                     wish = Wish(*to[:3], key, value, to.conversation)
@@ -494,12 +494,26 @@ class Proposal(NamedTuple):
         return wishes
 
 
-def _read_document(store: Store, file: str, account: int) -> list[Placed]:
-    """Read a document of preferences; `-` is standard input. Raises `DataError`."""
+def _read_document(session: Session, store: Store, file: str, account: int) -> list[Placed]:
+    """Read a document of preferences; `-` is standard input. Raises `DataError`.
+
+    It is laid over what is set, as an import would; what else an apply would do is told.
+    """
     from notifycli.documents.preference_document import PreferenceDocument  # noqa: PLC0415 - only with --prefs
 
-    with open_document(file) as source:
-        return PreferenceDocument(store, source, place_of(file), account).entries()
+    only = session.given_account
+    with open_document(file) as source, store.comparing() as staging:
+        document = PreferenceDocument(store, source, place_of(file), account)
+        rows = document.rows()
+        staging.put(rows)
+        staging.put_absent(document.spoken)
+        gone = [d for d in staging.differences() if d.new is None and only in {None, d.account_id}]
+    if gone:
+        session.info(
+            f"as if {place_of(file)} had been imported; apply would also take away "
+            f"{plural(len(gone), 'value')}: notifycli prefs diff {quoted(file)}"
+        )
+    return document.placed(rows)
 
 
 def propose(session: Session, account: int, stored: Preferences, wishes: Wishes) -> Preferences:

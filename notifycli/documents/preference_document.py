@@ -636,13 +636,17 @@ class PreferenceDocument:
 
     def entries(self) -> list[Placed]:
         """Read all entries, of all accounts. Raises `DataError` as `rows` does."""
+        return self.placed(self.rows())
+
+    def placed(self, rows: Iterable[Row]) -> list[Placed]:
+        """Return entries with where they stand."""
         return [
             Placed(
                 self._source.place(place),
                 account,
                 Entry(_target(layer, user, scope), key, value),
             )
-            for account, layer, user, scope, key, value, place in self.rows()
+            for account, layer, user, scope, key, value, place in rows
         ]
 
     def place_of(self, locked: Locked) -> str:

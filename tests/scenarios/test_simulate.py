@@ -90,6 +90,32 @@ def test_a_document_is_tried_under_the_settings(desk: Desk) -> None:
     assert changes(desk, *options) == [("added", 2, "push to 7", "fire", "enabled")]
 
 
+LACKING = (
+    "as if {file} had been imported; apply would also take away {count}: "
+    "notifycli prefs diff {file}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("document", "taken"),
+    [
+        (["default,,audio,all"], "2 values"),
+        (["default,,audio,all", "default,,email.created,on", "user,8,audio,all"], "1 value"),
+        (["default,,audio,all", "default,,*.created,on"], ""),
+        (["user,8,audio,all"], ""),
+    ],
+    ids=["two", "one, and a user who has nothing", "none", "another layer"],
+)
+def test_what_an_apply_would_take_away_besides_is_told(
+    desk: Desk, document: list[str], taken: str
+) -> None:
+    for key in ("email.created", "push.created"):
+        assert desk.run("prefs", "set", f"{key}=on", "--default").status == 0
+    file = str(desk.write("policy.csv", "layer,user,key,value", *document))
+    ran = desk.run("simulate", desk.events(ASSIGNED), "--prefs", file)
+    assert ran.err == (LACKING.format(file=file, count=taken) if taken else "")
+
+
 def test_without_diff_the_proposed_decisions_are_shown_and_nothing_is_stored(desk: Desk) -> None:
     events = desk.events(ASSIGNED)
     ran = desk.run("simulate", events, "--set", "push.assigned=off")
