@@ -189,7 +189,7 @@ def check_completion(_: Facts) -> CheckResult:
     if places is None:
         return CheckResult("completion", Status.NOTE, shell or "no shell", "none is known for it")
     for place in places:
-        if place.is_file():
+        if os.path.isfile(place):  # noqa: PTH113 - pathlib's raises where it may not look
             return CheckResult("completion", Status.OK, f"{shell}, {place}", "it is installed")
     meaning = "no completion is installed for this shell"
     return CheckResult(
@@ -413,7 +413,8 @@ def _last(path: Path) -> str:
 
 def _nearest(folder: Path) -> Path:
     """Give the folder, or the one in which it would be made."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    places = (folder, *folder.parents)
+    return next(place for place in places if os.path.exists(place))  # noqa: PTH110 - pathlib's raises where it may not look
 
 
 _SUBSCRIBE = "notifycli push subscribe"

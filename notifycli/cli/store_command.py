@@ -90,7 +90,9 @@ def store_copy(
 def _are_one(here: Location, there: Location) -> bool:
     if here.file is None or there.file is None:
         return here.name == there.name
-    return there.exists and here.file.samefile(there.file)
+    # Of a name that can't be looked at, opening it tells why.
+    both = (here.file, there.file)
+    return all(map(os.path.exists, both)) and os.path.samefile(*both)  # noqa: PTH121 - as below
 
 
 @stores.command(
@@ -366,7 +368,7 @@ def _check_store(file: Path) -> None:
 def _make_way(targets: list[Path], *, replace: bool) -> None:
     """Move what is there aside, if that was asked for. Raises `UsageError` otherwise."""
     there = [Path(f"{target}{end}") for target in targets for end in _BESIDE]
-    there = [path for path in there if path.exists()]
+    there = [path for path in there if os.path.exists(path)]  # noqa: PTH110 - pathlib's raises where it may not look
     if there and not replace:
         raise UsageError(
             f"{', '.join(map(str, there))}: not overwritten",
@@ -374,7 +376,7 @@ def _make_way(targets: list[Path], *, replace: bool) -> None:
             "or name another place: --db PATH",
         )
     aside = {path: Path(f"{path}.before") for path in there}
-    if taken := [str(path) for path in aside.values() if path.exists()]:
+    if taken := [str(path) for path in aside.values() if os.path.exists(path)]:  # noqa: PTH110 - pathlib's raises where it may not look
         raise UsageError(f"{', '.join(taken)}: not overwritten", "move it away, or remove it")
     for path, before in aside.items():
         path.replace(before)

@@ -117,19 +117,19 @@ def _read(files: Sequence[str]) -> list[Scenario]:
     from notifycli.replay.sources import STDIN, place_of  # noqa: PLC0415
 
     scenarios: list[Scenario] = []
-    wrong: dict[Path, DataError] = {}
-    read = set[Path]()
+    wrong: dict[str, DataError] = {}
+    read = set[str]()
     for name in chain.from_iterable(map(_files_named, files)):
         folder = Path() if name == STDIN else Path(name).parent
 
         def read_file(reference: str, folder: Path = folder) -> bytes:
-            read.add((folder / reference).resolve())
+            read.add(os.path.realpath(folder / reference))
             return read_document(str(folder / reference))
 
         try:
             scenarios += read_scenarios(read_document(name), place_of(name), read_file)
         except DataError as error:
-            wrong[Path(name).resolve()] = error
+            wrong[os.path.realpath(name)] = error
     faults = [error for path, error in wrong.items() if path not in read]
     if faults:
         raise DataError("\n".join(fault.message for fault in faults), faults[0].hint)

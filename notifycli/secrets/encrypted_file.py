@@ -466,7 +466,7 @@ class EncryptedFile(Sealed):
         return read_private(self._path)
 
     def _exists(self) -> bool:
-        return self._path.exists()
+        return os.path.exists(self._path)  # noqa: PTH110 - pathlib's raises where it may not look
 
     def _replace(self, change: Callable[[bytes | None], bytes | None]) -> None:
         with hold_lock(lock_path(self._path)):

@@ -54,7 +54,7 @@ def read_given(path: Path, environ: Mapping[str, str]) -> bytes | None:
     place. Otherwise as `read_private`.
     """
     places = [*_GIVEN, *filter(None, [environ.get("CREDENTIALS_DIRECTORY")])]
-    folders = {Path(os.path.abspath(path)).parent, path.resolve().parent}  # noqa: PTH100 - a link counts by its own place too
+    folders = {Path(os.path.abspath(path)).parent, Path(os.path.realpath(path)).parent}  # noqa: PTH100 - a link counts by its own place too
     given = any(folder.is_relative_to(place) for folder in folders for place in places)
     return _read(path, _check_unwritable if given else _check_private)
 
@@ -76,7 +76,7 @@ def _read(path: Path, check: Callable[[Path, os.stat_result], None]) -> bytes | 
         raise ConfigurationError(f"{path} is a folder", "Name a file in it.") from None
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InputMissingError(f"{path} can't be read: {why}") from None
+        raise InputMissingError(f"{path} can't be read: {why}", "Name another file.") from None
 
 
 def replace_private(path: Path, data: bytes | Callable[[BinaryIO], object]) -> None:
@@ -84,7 +84,7 @@ def replace_private(path: Path, data: bytes | Callable[[BinaryIO], object]) -> N
 
     Raises `UnavailableError`.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_file(path, data, private=True)

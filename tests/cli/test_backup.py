@@ -137,3 +137,58 @@ def test_a_backup_that_cannot_be_written_is_77(desk: Notifycli) -> None:
     assert (refused.status, refused.stdout) == (77, b"")
     assert refused.stderr.startswith("error: /proc/all.backup can't be written: ")
     assert refused.stderr.endswith("\n  name another place\n")
+
+
+LONG = "a" * 300
+TOO_LONG, TOO_MANY = "File name too long", "Too many levels of symbolic links"
+NO_STORE = "error: the store {name} can't be opened: {why}\n  check the path given by --db"
+NO_FILE = "error: {name}: {why}\n  check the name; - reads standard input\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [(LONG, TOO_LONG), (f"{LONG}/x", TOO_LONG), ("loop", TOO_MANY)],
+    ids=["too long", "in a folder of too long a name", "a link to itself"],
+)
+@pytest.mark.parametrize(
+    ("command", "status", "told"),
+    [
+        (["store", "copy", "STORE", "NAME"], 78, NO_STORE),
+        (["store", "copy", "NAME", "other.db"], 78, NO_STORE),
+        (["deliver", "--follow", "NAME"], 66, NO_FILE),
+        (["test", "NAME"], 66, NO_FILE),
+    ],
+    ids=["copy to", "copy from", "follow", "test"],
+)
+def test_a_name_that_cannot_be_looked_at_is_told(
+    desk: Notifycli, command: list[str], status: int, told: str, *, name: str, why: str
+) -> None:
+    (desk.folder / "loop").symlink_to("loop")
+    given = [{"NAME": name, "STORE": str(desk.store)}.get(word, word) for word in command]
+    result = desk(*given)
+    assert (result.status, result.stdout) == (status, b"")
+    assert told.format(name=name, why=why) in result.stderr
+
+
+@pytest.mark.parametrize("name", [LONG, f"{LONG}/x"], ids=["itself", "of a folder"])
+def test_a_name_too_long_to_be_restored_to_is_told(
+    desk: Notifycli, vault: Vault, name: str
+) -> None:
+    desk.ok("backup", "all.backup")
+    vault.path.unlink()
+    result = desk("restore", "all.backup", "--db", name)
+    told = (
+        f"error: {desk.folder / name} can't be written: {TOO_LONG}\n  Make room or rights for it.\n"
+    )
+    assert result == Result(69, b"", told)
+
+
+@pytest.mark.parametrize("name", [LONG, "loop"])
+@pytest.mark.parametrize("variable", ["NOTIFYCLI_KEYRING_FILE", "HOME"])
+def test_the_doctor_looks_at_names_that_cannot_be_looked_at(
+    desk: Notifycli, variable: str, name: str
+) -> None:
+    (desk.folder / "loop").symlink_to("loop")
+    environment = {"NOTIFYCLI_KEYRING": "file", "SHELL": "/bin/bash"}
+    checks = desk("doctor", environment={**environment, variable: str(desk.folder / name)}).records
+    assert {"keyring", "completion"} <= {check["check"] for check in checks}

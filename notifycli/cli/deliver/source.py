@@ -100,7 +100,7 @@ class Follower:
     @staticmethod
     def path_of(name: str) -> str:
         """Give by what the store remembers a file."""
-        return str(Path(name).resolve())
+        return os.path.realpath(name)
 
     def items(self) -> Iterator[Item]:
         """Give the lines there are, and each that comes, until `pause` says no."""
