@@ -467,6 +467,33 @@ def test_a_change_is_confirmed_with_its_layer(
         assert result.stderr == f"{told} changed for {where}\n"
 
 
+@pytest.mark.parametrize(
+    ("own", "command", "count"),
+    [
+        (["email.mention=off"], ["set", "email.mention=on"], "1 user"),
+        (["email.mention=off"], ["set", "email.*=on", "push.*=on"], "1 user"),
+        (["email.*=off", "--all-users"], ["set", "email.mention=on"], "3 users"),
+        (["email.mention=off"], ["preset", "apply", "everything"], "1 user"),
+        (["email.mention=on"], ["set", "email.mention=on"], ""),
+        (["email.mention=off"], ["set", "push.mention=on"], ""),
+        (["email.mention=off"], ["unset", "email.mention"], ""),
+        (["email.mention=off", "--inbox", "3"], ["set", "email.mention=on"], ""),
+    ],
+    ids=["one", "of many keys", "all", "a preset", "the same", "another key", "unset", "an inbox"],
+)
+def test_a_default_says_how_many_have_something_else_of_their_own(
+    desk: Notifycli, own: list[str], command: list[str], count: str
+) -> None:
+    desk.ok("prefs", "set", *own, *([] if "--all-users" in own else ["-u", "7"]))
+    told = desk.ok("prefs", *command, "--default").stderr.partition("\n")[2]
+    assert told == (
+        f"own values of {count} go before this default; to reach them, type --all-users or --lock "
+        "in the place of --default\n"
+        if count
+        else ""
+    )
+
+
 def test_set_of_several_inboxes_is_for_each_of_them(desk: Notifycli) -> None:
     desk.ok("inbox", "add", "4")
     desk.ok("prefs", "set", "audio=all", "-u", "7", "--inbox", "3", "--inbox", "4")

@@ -220,6 +220,8 @@ def change(
         session.info(f"{told} for {whose} account {account}")
         if any(value is not None and key in SOUND_KEYS for key, value in values):
             tell_unheard(session, store, account, {target.user for target in targets})
+        if where.default:
+            tell_overridden(session, store, account, values)
         if changed:
             tell_unpushed(session, store, account, {target.user for target in targets})
 
@@ -282,6 +284,23 @@ def values_until(
         raise UsageError("--until is for one conversation", "name it: --conversation ID")
     end = f"{UNTIL}{format_moment(expiry(until, now(), '--until'))}"
     return [(key, f"{value}{end}") for key, value in values]
+
+
+def tell_overridden(
+    session: Session, store: Store, account: int, values: Iterable[tuple[str, str | None]]
+) -> None:
+    """Say how many users have something else of their own, which goes before a default.
+
+    After a pull from Chatwoot that is everybody: it can't tell what was chosen there.
+    """
+    given = {key: value for key, value in values if value is not None}
+    own = store.preferences(account).user.values()
+    count = sum(any(given.get(key, value) != value for key, value in of.items()) for of in own)
+    if count:
+        session.info(
+            f"own values of {plural(count, 'user')} go before this default; to reach them, type "
+            "--all-users or --lock in the place of --default"
+        )
 
 
 def tell_unpushed(
@@ -389,18 +408,9 @@ def preset_apply(
     """Set what a preset has; what it doesn't have stays as it is."""
     session = session_of(ctx)
     session.command = f"{session.command} {name}"
-    with (
-        session.store(create=True) as store,
-        store.changes(session.command, session.who) as changes,
-    ):
+    with session.store(create=True) as store:
         values = store.presets.values(name)
-        account = session.resolve_account(store, may_be_new=not store.accounts())
-        where = Where(inboxes or (), None, default, lock)
-        targets, whose = targets_of(session, store, account, where)
-        changed = changes(account).set(
-            Entry(target, key, value) for target in targets for key, value in values.items()
-        )
-    session.info(f"{plural(changed, 'preference')} changed for {whose} account {account}")
+    change(session, [*values.items()], Where(inboxes or (), None, default, lock))
 
 
 @preset.command("list", cls=command_class(), epilog=examples("notifycli prefs preset list"))
