@@ -39,8 +39,11 @@ class Address(NamedTuple):
 
     base: str
     account: int
+    """Its number there."""
     user: int
     token: Secret
+    here: int
+    """The account's number here."""
 
     @property
     def identifier(self) -> str:
@@ -75,6 +78,11 @@ class _Frame(Struct):
 
 class _Named(Struct):
     event: str | None = None
+
+
+class _Told(Struct):
+    event: str
+    data: dict[str, Raw]
 
 
 async def messages(
@@ -153,7 +161,7 @@ async def _listen(
             frame = coming.result()
             if not isinstance(frame.data, str):
                 return
-            item = _read(frame.data)
+            item = _read(frame.data, address)
             if item is not None:
                 until = math.inf
                 yield item
@@ -163,7 +171,7 @@ async def _listen(
             task.cancel()
 
 
-def _read(text: str) -> bytes | State | None:
+def _read(text: str, address: Address) -> bytes | State | None:
     """Read a frame; `None` for one that says nothing of the desk."""
     try:
         frame = msgspec.json.decode(text, type=_Frame)
@@ -177,7 +185,24 @@ def _read(text: str) -> bytes | State | None:
         named = msgspec.json.decode(frame.message, type=_Named)
     except msgspec.MsgspecError:
         return None
-    return None if named.event is None else msgspec.json.format(frame.message, indent=-1)
+    if named.event is None:
+        return None
+    message = msgspec.json.format(frame.message, indent=-1)
+    return message if address.here == address.account else _renumbered(message, address.here)
+
+
+def _renumbered(message: bytes, account: int) -> bytes:
+    """Return a message under the number that the account has here.
+
+    The directory here has that number, and so has what is fetched of the same Chatwoot.
+    """
+    try:
+        told = msgspec.json.decode(message, type=_Told)
+    except msgspec.MsgspecError:
+        return message
+    # All that the socket sends has it there (ActionCableListener#broadcast).
+    told.data["account_id"] = Raw(str(account).encode())
+    return msgspec.json.encode(told)
 
 
 async def _say_present(

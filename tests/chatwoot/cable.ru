@@ -35,7 +35,8 @@ end
 
 map "/publish" do
   run(lambda do |env|
-    ActionCable.server.broadcast("account_1", JSON.parse(env["rack.input"].read))
+    told = JSON.parse(env["rack.input"].read)
+    ActionCable.server.broadcast("account_#{told.dig("data", "account_id")}", told)
     [200, {}, []]
   end)
 end

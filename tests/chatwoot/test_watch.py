@@ -185,6 +185,31 @@ def test_what_comes_is_kept_what_was_missed_is_fetched_and_no_secret_is_written(
     assert f"connecting to {cable.url} as root@example.com, who counts as online" in written
 
 
+def test_what_comes_and_what_was_missed_have_the_account_s_number_here(
+    notifycli: Notifycli, cable: Cable, chatwoot: PastChatwoot
+) -> None:
+    chatwoot.accounts = [(3, "Acme")]
+    login = ("chatwoot", "login", cable.url, "-a", "1", "--remote", "3")
+    notifycli.ok(*login, stdin=ROOT.encode())
+    notifycli.ok("chatwoot", "pull")
+    now = int(time.time())
+    live = {**MESSAGE, "created_at": now, "account_id": 3}
+    with watching(notifycli.folder) as watch:
+        watch.until_told("connected; ")
+        cable.publish("message.created", live)
+        until(lambda: len(watch.lines) == 1, "the first line")
+        assert watch.lines[0]["data"] == {**live, "account_id": 1}
+        cable.stop()
+        watch.until_told("connection lost: ")
+        chatwoot.say(Talk(615, 3, now - 5, assignee=7), now, id=5)
+        cable.start()
+        watch.until_told("1 event since ")
+        assert watch.stop() == 0
+        assert [(line["event"], line["account"]) for line in watch.lines[1:]] == [
+            ("conversation_created", {"id": 1})
+        ]
+
+
 def test_who_is_in_an_inbox_is_warned_before_connecting(desk: Notifycli) -> None:
     desk.ok("inbox", "add", "4", "--name", "Shop", "--member", "root@example.com")
     with watching(desk.folder) as watch:
@@ -245,7 +270,7 @@ def test_a_server_that_answers_no_subscription_is_said_to(
     async def lost() -> list[object]:
         async with AsyncExitStack() as stack, _silent(stack, pings=pings) as port:
             stop = asyncio.Event()
-            address = stream.Address(f"http://127.0.0.1:{port}", 1, 1, Secret(PUBSUB))
+            address = stream.Address(f"http://127.0.0.1:{port}", 1, 1, Secret(PUBSUB), 1)
             told: list[object] = []
             async for one in stream.messages(address, stop):
                 told.append(one.why if isinstance(one, stream.Lost) else one)

@@ -99,4 +99,5 @@ def _address(session: Session) -> Address:
             f"{who} is in {inboxes}: their own e-mails wait, and new conversations may "
             "be given to them; better log in as an administrator who is in no inbox"
         )
-    return Address(desk.connection.url, desk.connection.remote_account_id, user.id, token)
+    there = desk.connection
+    return Address(there.url, there.remote_account_id, user.id, token, desk.account)
