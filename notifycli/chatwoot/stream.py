@@ -153,9 +153,12 @@ async def _listen(
             done, _ = await asyncio.wait(
                 {coming, ending}, timeout=_SILENT_SECONDS, return_when=asyncio.FIRST_COMPLETED
             )
+            if ending in done:
+                # What has come already is told yet.
+                done, _ = await asyncio.wait({coming}, timeout=0)
             if coming not in done:
                 coming.cancel()
-                if not done:
+                if not stop.is_set():
                     raise TimeoutError
                 return
             frame = coming.result()

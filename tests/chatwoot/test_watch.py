@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -23,7 +25,7 @@ from aiohttp import WSMsgType, web
 from notifycli.chatwoot import stream
 from notifycli.secrets.token_format import Secret
 from tests.chatwoot.past import PastChatwoot, Talk
-from tests.chatwoot.recorded import ROOT, serving
+from tests.chatwoot.recorded import ROOT, Asked, Person, Reply, serving
 from tests.conftest import Notifycli, needs_package
 
 Json = dict[str, Any]
@@ -117,8 +119,8 @@ class Watching:
         except AssertionError as error:
             raise AssertionError(f"{error} in: {self.told}") from None
 
-    def stop(self) -> int:
-        self._process.send_signal(signal.SIGINT)
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        self._process.send_signal(number)
         return self.wait()
 
     def wait(self) -> int:
@@ -183,6 +185,69 @@ def test_what_comes_is_kept_what_was_missed_is_fetched_and_no_secret_is_written(
         written = watch.told + (desk.folder / "events.jsonl").read_text()
     assert PUBSUB not in written
     assert f"connecting to {cable.url} as root@example.com, who counts as online" in written
+
+
+def a_log_with_a_gap(folder: Path) -> Path:
+    path = folder / "events.jsonl"
+    before = {"event": "message_created", **MESSAGE, "id": 4, "created_at": int(time.time()) - 30}
+    path.write_text(json.dumps(before) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_while_a_server_hangs_what_comes_is_kept_and_a_stop_is_obeyed(
+    desk: Notifycli, cable: Cable, chatwoot: PastChatwoot, number: signal.Signals
+) -> None:
+    hanging, go_on = threading.Event(), threading.Event()
+
+    def hang(asked: Asked, _person: Person | None) -> None:
+        if "/conversations" in asked.path:
+            hanging.set()
+            go_on.wait()
+
+    chatwoot.before = hang
+    a_log_with_a_gap(desk.folder)
+    try:
+        with watching(desk.folder) as watch:
+            until(hanging.is_set, "the history to be asked for")
+            for id_ in range(5, 15):
+                cable.publish("message.created", {**MESSAGE, "id": id_})
+            until(lambda: len(watch.lines) == 11, "what came")
+            assert watch.stop(number) == 0
+            assert [line["data"]["id"] for line in watch.lines[1:]] == list(range(5, 15))
+            assert "isn't all there: notifycli chatwoot history --since " in watch.told
+            assert watch.told.splitlines()[-1] == "stopped; 10 events received"
+    finally:
+        go_on.set()
+
+
+def test_a_gap_that_cannot_be_fetched_is_tried_again_with_growing_pauses(
+    desk: Notifycli, cable: Cable, chatwoot: PastChatwoot
+) -> None:
+    refused: list[str] = []
+
+    def refuse(asked: Asked, _person: Person | None) -> None:
+        if "/conversations" in asked.path and len(refused) < 2:
+            refused.append(asked.path)
+            raise Reply(500, {"error": "out of order"})
+
+    chatwoot.before = refuse
+    a_log_with_a_gap(desk.folder)
+    now = int(time.time())
+    chatwoot.say(Talk(615, 3, now - 10, assignee=7), now - 5, id=6)
+    with watching(desk.folder) as watch:
+        watch.until_told("couldn't be fetched")
+        for id_ in range(20, 25):
+            cable.publish("message.created", {**MESSAGE, "id": id_})
+        watch.until_told("2 events since ")
+        assert re.findall(r"couldn't be fetched: .* again in (\d+) s", watch.told) == ["1", "2"]
+        assert "read so far" not in watch.told
+        assert watch.stop() == 0
+        assert watch.told.splitlines()[-1] == "stopped; 7 events received"
+        assert "isn't all there" not in watch.told
+        assert sorted((line.get("data") or line)["id"] for line in watch.lines) == [
+            *(4, 6, 20, 21, 22, 23, 24, 615)
+        ]
 
 
 def test_what_comes_and_what_was_missed_have_the_account_s_number_here(

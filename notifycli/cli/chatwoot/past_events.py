@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
-from notifycli.chatwoot.account import Desk, reading_order
+from notifycli.chatwoot.account import Desk, ProgressCallback, reading_order
 from notifycli.chatwoot.api_history import (
     AT_ONCE,
     REQUESTS_A_MINUTE,
@@ -143,8 +143,11 @@ def _span_of(wanted: Wanted) -> str:
     return named + ",".join(filter(None, (since, until)))
 
 
-def fetch(session: Session, wanted: Wanted) -> PastEvents:
-    """Return what happened in the account's Chatwoot. Raises the API's errors."""
+def fetch(session: Session, wanted: Wanted, *, aside: bool = False) -> PastEvents:
+    """Return what happened in the account's Chatwoot. Raises the API's errors.
+
+    `aside` shows nothing of its progress: whoever has it done may end before it does.
+    """
     with session.store() as store, ExitStack() as stack:
         desk = desk_of(session, store)
         apis = [stack.enter_context(api) for api in desk.open_many(administrator(desk), AT_ONCE)]
@@ -152,18 +155,25 @@ def fetch(session: Session, wanted: Wanted) -> PastEvents:
         bots = {one.id: one.bot for one in store.inboxes(desk.account)}
         stack.callback(cache.close)
         cache.open()
-        with progress(session, "reading conversations") as told:
+        with _no_progress() if aside else progress(session, "reading conversations") as told:
             reader = PastReader(apis, cache, told, Pace(REQUESTS_A_MINUTE))
             try:
                 found = reader.read(wanted, lambda inbox: bots.get(inbox) is not False)
             except (KeyboardInterrupt, NotifycliError):
                 kept = plural(len(cache.found), "conversation")
-                session.info(f"{kept} read so far are kept: the same command goes on from there")
+                if not aside:
+                    session.info(
+                        f"{kept} read so far are kept: the same command goes on from there"
+                    )
                 raise
         with_bots = frozenset(id_ for id_, bot in bots.items() if bot)
         past = rebuild(desk.account, found, wanted, names_of(apis[0]), with_bots)
         past.inexact.unlisted = reader.unlisted
         return past
+
+
+def _no_progress() -> AbstractContextManager[ProgressCallback]:
+    return nullcontext(lambda _done, _total: None)
 
 
 def fetch_to_cache(session: Session, since: int, until: int | None) -> Path:
