@@ -6,6 +6,7 @@ one is asked for.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NoReturn, Self, TypeVar
@@ -286,6 +287,7 @@ class ChatwootApi:
 
     def __init__(self, transport: Transport, account: int) -> None:
         self._transport = transport
+        self._number = account
         self._account = f"/api/v1/accounts/{account}"
 
     def __enter__(self) -> Self:
@@ -297,6 +299,18 @@ class ChatwootApi:
     def profile(self) -> RemoteProfile:
         """Give the user whose token this is."""
         return self._get(_PROFILE, RemoteProfile)
+
+    def member(self) -> RemoteProfile:
+        """Give whose token this is. Raises `NotPermittedError` if they left the account."""
+        profile = self.profile()
+        if all(account.id != self._number for account in profile.accounts):
+            raise NotPermittedError(
+                f"{profile.email} isn't in account {self._number} at {self._transport.base} any "
+                "more",
+                "add them there, Settings > Agents; or forget the token: "
+                f"notifycli chatwoot logout -u {shlex.quote(profile.email)}",
+            )
+        return profile
 
     def pubsub_token(self) -> Secret:
         """Return what opens the user's live socket."""
@@ -465,7 +479,8 @@ class ChatwootApi:
         base, said = self._transport.base, self._refusal_text(answer)
         if answer.status == _UNAUTHORIZED:
             # A bad token and a missing right are both 401: everybody may see their own profile.
-            if path != _PROFILE and self.accepted():
+            if path != _PROFILE:
+                self.member()
                 raise NotPermittedError(
                     f"{base} doesn't let this user {method} {path}{said}",
                     _RIGHTS,

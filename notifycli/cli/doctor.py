@@ -316,7 +316,7 @@ def _try_tokens(store: Store, keychain: Keychain, connection: Connection) -> int
     users = desk.users()
     for user in users:
         with desk.open(user) as api:
-            check_owner(user, api.profile().id)
+            check_owner(user, api.member().id)
     return len(users)
 
 

@@ -200,6 +200,27 @@ def test_status_tells_of_a_token_that_works_no_more(
     assert "refuses the token" in states[7]
 
 
+def test_who_is_no_longer_in_the_account_is_told_by_whatever_asks(
+    member: Notifycli, chatwoot: Chatwoot
+) -> None:
+    def refuse(asked: Asked, _person: Person | None) -> None:
+        if "/accounts/1/" in asked.path:
+            raise Reply(401, {"error": "You are not authorized to access this account"})
+
+    chatwoot.accounts, chatwoot.before = [(5, "Other")], refuse
+    gone = f"root@example.com isn't in account 1 at {chatwoot.url} any more"
+    remedy = (
+        "add them there, Settings > Agents; or forget the token: "
+        "notifycli chatwoot logout -u root@example.com"
+    )
+    status = member("chatwoot", "status")
+    assert (status.status, status.records) == (77, [access(chatwoot, state=f"{gone}; {remedy}")])
+    (checked,) = (one for one in member("doctor").records if one["check"] == "chatwoot")
+    assert (checked["status"], checked["meaning"], checked["fix"]) == ("fail", gone, remedy)
+    pull = member("chatwoot", "pull")
+    assert (pull.status, pull.stderr) == (77, f"error: {gone}\n  {remedy}\n")
+
+
 def test_status_without_a_connection_is_1(notifycli: Notifycli) -> None:
     result = notifycli("chatwoot", "status")
     assert (result.status, result.stdout) == (1, b"")

@@ -395,7 +395,7 @@ def _try(desk: Desk, user: User, records: list[StatusRecord]) -> SyncResult:
     records.append(found)
     try:
         with desk.open(user) as api:
-            profile = api.profile()
+            profile = api.member()
     except NotifycliError as error:
         found.state = in_a_line(error)
         raise
