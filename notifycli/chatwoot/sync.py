@@ -9,11 +9,11 @@ browser writes in that instant is found by the reading back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import UnsetType
+from msgspec import UNSET, UnsetType
 
 from notifycli.chatwoot.account import (
     Desk,
@@ -110,7 +110,7 @@ def _document(api: ChatwootApi, account: int, name: str, told: ProgressCallback)
     roles = {role.id: role.permissions for role in _custom_roles(api, agents)}
     known = {agent.id for agent in agents}
     inboxes, teams = api.inboxes(), api.teams()
-    unread: list[str] = []
+    unread = list(_unread_roles(agents, roles))
     groups: dict[str, list[dict[str, Any]]] = {}
     done, total = 0, len(inboxes) + len(teams)
     for kind, items in (("inbox", inboxes), ("team", teams)):
@@ -131,6 +131,23 @@ def _document(api: ChatwootApi, account: int, name: str, told: ProgressCallback)
 def _custom_roles(api: ChatwootApi, agents: Sequence[RemoteAgent]) -> Sequence[CustomRole]:
     # Without an agent who has one, nobody need be asked what they are.
     return (api.custom_roles() or ()) if any(agent.custom_role_id for agent in agents) else ()
+
+
+def _unread_roles(
+    agents: Sequence[RemoteAgent], roles: Mapping[int, Sequence[str]]
+) -> Iterator[str]:
+    """Say of whom it can't be told what they see."""
+    hidden = [
+        agent.email
+        for agent in agents
+        if role_of(agent.role) == "agent" and agent.custom_role_id not in (None, UNSET, *roles)
+    ]
+    if hidden:
+        yield (
+            f"the custom role of {', '.join(hidden)} can't be read: what it lets them see stays as "
+            "it is on record, which may be all that an agent sees; say it yourself, as "
+            '"permissions": ["conversation_participating_manage"]: notifycli directory import FILE'
+        )
 
 
 def _user(agent: RemoteAgent, roles: Mapping[int, Sequence[str]]) -> dict[str, Any]:

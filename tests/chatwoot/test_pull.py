@@ -338,6 +338,30 @@ def test_pull_tells_of_confirmed_addresses_custom_roles_and_bots(
     assert everybody.ok("user", "show", "7").records == [{**jane, "confirmed": True}]
 
 
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_custom_roles_that_cannot_be_read_are_told_with_who_has_one(
+    pulled: Notifycli, chatwoot: Chatwoot, status: int
+) -> None:
+    def refuse(asked: Asked, _person: Person | None) -> None:
+        if asked.path.endswith("/custom_roles"):
+            raise Reply(status, {"error": "You are not authorized to do this action"})
+
+    chatwoot.before = refuse
+    chatwoot.person(7).told = {"custom_role_id": 4}
+    chatwoot.person(9).told = {"custom_role_id": 4}
+    assert pulled.ok("chatwoot", "pull").stderr == (
+        "the custom role of jane@example.com can't be read: what it lets them see stays as it is "
+        "on record, which may be all that an agent sees; say it yourself, as "
+        '"permissions": ["conversation_participating_manage"]: notifycli directory import FILE\n'
+    )
+    assert "permissions" not in pulled.ok("user", "show", "7").records[0]
+    own = {"users": [{"id": 7, "permissions": ["conversation_participating_manage"]}]}
+    pulled.ok("directory", "import", "-", stdin=json.dumps(own).encode())
+    pulled.ok("chatwoot", "pull")
+    (jane,) = pulled.ok("user", "show", "7").records
+    assert jane["permissions"] == ["conversation_participating_manage"]
+
+
 def test_what_an_older_version_does_not_tell_stays_as_it_is_known(
     pulled: Notifycli, chatwoot: Chatwoot
 ) -> None:
