@@ -135,6 +135,31 @@ def test_who_can_t_see_it_is_told_how_they_could(busy: Desk) -> None:
     )
 
 
+def test_whom_a_custom_role_keeps_from_a_conversation_is_told_of_the_role(desk: Desk) -> None:
+    role = {"users": [{"id": 8, "permissions": ["conversation_participating_manage"]}]}
+    desk.run("directory", "import", str(desk.write("role.json", role)))
+    to_omar = {**TO_OMAR, "inbox_id": 3}
+    changed = {**CREATED, "event": "conversation_updated", "inbox_id": 3}
+    told = desk.run("why", "-u", "8", desk.events(changed, to_omar, changed), "-o", "table").out
+    assert (
+        told.split("\n\n", 1)[1]
+        == """\
+line 1 · 2026-03-03 15:00:00 UTC · conversation_updated · conversation 43
+  Nothing: omar@example.com can't see the conversation, as their custom role has \
+only conversation_participating_manage.
+line 2 · 2026-03-03 15:00:00 UTC · assignee_changed · conversation 43
+  ! a push would fire, but can't be delivered: it is switched on: push.assigned is on (builtin), \
+but there is no subscription to send it to.
+    notifycli push invite -u omar@example.com
+line 3 · 2026-03-03 15:00:00 UTC · conversation_updated · conversation 43
+  Nothing: this notifies nobody.
+line 2 · 2026-03-03 15:00:00 UTC · assignee_changed · conversation 43
+  ✓ would get an e-mail: it is switched on: email.assigned is on (builtin).
+    notifycli prefs set -u omar@example.com email.assigned=off
+"""
+    )
+
+
 def test_on_a_terminal_it_is_told_in_sentences(busy: Desk) -> None:
     ran = busy.run(
         "why", "-u", "8", "--conversation", "42", busy.events(ASSIGNED, MESSAGE), "-o", "table"

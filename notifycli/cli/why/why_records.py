@@ -113,6 +113,8 @@ class EventAnswer(NamedTuple):
     records: list[WhyRecord]
     others: bool
     """Whether it concerns anybody else."""
+    hidden_by_role: bool = False
+    """Whether just a custom role keeps the one whom it is about from seeing the conversation."""
 
 
 def answer(replay: Replay, event: Event, askers: Askers) -> EventAnswer:
@@ -126,7 +128,19 @@ def answer(replay: Replay, event: Event, askers: Askers) -> EventAnswer:
         return _record(decision, own, askers.of(case.directory.users[case.user]))
 
     user = None if askers.only is None else askers.only.user.id
-    return EventAnswer(event, *replay.examine(event, user, record))
+    told = replay.examine(event, user, record)
+    account = replay.accounts[event.account or 0]
+    return EventAnswer(event, *told, hidden_by_role=_is_hidden_by_role(account, event, user))
+
+
+def _is_hidden_by_role(account: Account, event: Event, user: int | None) -> bool:
+    directory = account.directory
+    if user not in directory.restricted or event.conversation is None:
+        return False
+    kept = account.conversations[event.conversation]
+    place = event.inbox, kept.team
+    sees = directory.can_see(user, *place, kept.assignee, kept.participants)
+    return not sees and user in directory.viewers(*place)
 
 
 def select(answer: EventAnswer, selection: Selection) -> EventAnswer:

@@ -188,7 +188,12 @@ def _absence(answer: EventAnswer, asker: Asker) -> _Absence | None:
     event = answer.event
     if answer.records:
         return None
-    if not asker.account.directory.can_see(asker.user.id, event.inbox, event.known_team):
+    if answer.hidden_by_role:
+        allowed = ", ".join(asker.user.permissions or ())
+        has = f"only {allowed}" if allowed else "no permissions"
+        told = f"Nothing: {asker.name} can't see the conversation, as their custom role has {has}"
+        return _Absence(told)
+    if asker.user.id not in asker.account.directory.viewers(event.inbox, event.known_team):
         told = f"Nothing: {asker.name} can't see the conversation (inbox {event.inbox})"
         return _Absence(told, joining(asker.user, event.inbox, asker.option))
     if answer.others:
