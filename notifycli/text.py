@@ -19,3 +19,9 @@ def printable(text: str, by: str = "\N{REPLACEMENT CHARACTER}") -> str:
     if text.isprintable():
         return text
     return "".join(char if is_printable(char) else by for char in text)
+
+
+def shown_name(name: str | None) -> str:
+    """Return a name as it may be shown: one that comes from elsewhere can't be mended here."""
+    text = name or ""
+    return text if is_printable(text) else " ".join(printable(text, " ").split())

@@ -40,6 +40,7 @@ from notifycli.documents.directory_document import (
     DirectoryDocument,
     import_directory,
     read_directory,
+    with_shown_names,
 )
 from notifycli.errors import NotPermittedError, TryAgainError, UnavailableError
 from notifycli.rules.directory import User
@@ -125,7 +126,8 @@ def _document(api: ChatwootApi, account: int, name: str, told: ProgressCallback)
         "inboxes": groups["inbox"],
         "teams": groups["team"],
     }
-    return RemoteDirectory(read_directory(msgspec.json.encode(document), "Chatwoot"), tuple(unread))
+    found = read_directory(msgspec.json.encode(document), "Chatwoot")
+    return RemoteDirectory(with_shown_names(found), tuple(unread))
 
 
 def _custom_roles(api: ChatwootApi, agents: Sequence[RemoteAgent]) -> Sequence[CustomRole]:

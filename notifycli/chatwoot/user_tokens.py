@@ -40,6 +40,7 @@ from notifycli.secrets.token_format import Secret, digest
 from notifycli.secrets.token_service import Ended, TokenService, TokenWish
 from notifycli.store.store import Connection
 from notifycli.store.tokens import Token
+from notifycli.text import shown_name
 
 
 class Login(NamedTuple):
@@ -73,7 +74,9 @@ def look(
         )
     role = role_of(there.role or profile.role)
     return Login(
-        connection, there.name or "", User(profile.id, profile.email, profile.name or "", role)
+        connection,
+        shown_name(there.name),
+        User(profile.id, profile.email, shown_name(profile.name), role),
     )
 
 
@@ -240,7 +243,7 @@ def learn_agents(desk: Desk, *, dry_run: bool) -> list[User]:
             "log in first, as anybody: notifycli chatwoot login",
         )
     with desk.open(reader) as api:
-        agents = [User(a.id, a.email, a.name or "", role_of(a.role)) for a in api.agents()]
+        agents = [User(a.id, a.email, shown_name(a.name), role_of(a.role)) for a in api.agents()]
     known = {user.id for user in desk.life.store.users(desk.account)}
     if new := [user for user in agents if user.id not in known]:
         with desk.change(dry_run=dry_run) as change:

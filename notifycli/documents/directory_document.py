@@ -20,7 +20,7 @@ from notifycli.rules.directory import Directory, Inbox, Role, Team, User, addres
 from notifycli.rules.preferences import nearest
 from notifycli.store.store import Store
 from notifycli.store.transaction import Change
-from notifycli.text import is_printable, printable
+from notifycli.text import is_printable, printable, shown_name
 
 T = TypeVar("T")
 _Id = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_ID)]
@@ -78,6 +78,15 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
         if b'"event"' in text[:_SNIFFED]:
             remedy = "a log of events is read by: notifycli directory learn EVENTS"
         raise DataError(f"{place}: {at}{fault}", remedy) from None
+
+
+def with_shown_names(document: DirectoryDocument) -> DirectoryDocument:
+    """Return a Chatwoot's document: it is no file in which somebody could mend a name."""
+    named: tuple[_Account | _User | _Team, ...] = document.users + document.inboxes + document.teams
+    for item in (document.account, *named):
+        if isinstance(item.name, str):
+            item.name = shown_name(item.name)
+    return document
 
 
 def unknown_fields(text: bytes) -> Iterator[str]:

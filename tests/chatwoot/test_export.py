@@ -350,6 +350,23 @@ def test_the_command_for_a_dump_reads_what_is_in_it(
     assert len(notifycli.ok("user", "list", "-a", "1").records) == 3
 
 
+def test_names_that_cannot_be_shown_are_taken_over_with_spaces(notifycli: Notifycli) -> None:
+    names = {"users": "Jane\tDoe", "inboxes": "Web\nsite", "teams": "Billing\u202e"}
+    directory = {
+        "account": {"id": 1},
+        **{kind: [{"id": 7, "name": n}] for kind, n in names.items()},
+    }
+    lines: list[Json] = [{"chatwoot_export": {"version": 1}}, {"directory": directory}, {"end": {}}]
+    text = "\n".join(map(json.dumps, lines))
+    notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())
+    document = json.loads(notifycli.ok("directory", "export").stdout)
+    assert {kind: document[kind][0]["name"] for kind in names} == {
+        "users": "Jane Doe",
+        "inboxes": "Web site",
+        "teams": "Billing",
+    }
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_messages_come_out_whole(notifycli: Notifycli, server: Postgres) -> None:
     database = filled(server, "4.16", "large")

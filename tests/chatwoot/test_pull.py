@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.chatwoot.recorded import JANE, OMAR, Asked, Chatwoot, Person, Reply
+from tests.chatwoot.recorded import JANE, OMAR, ROOT, Asked, Chatwoot, Person, Reply
 from tests.conftest import Json, Notifycli
 
 
@@ -360,6 +360,31 @@ def test_custom_roles_that_cannot_be_read_are_told_with_who_has_one(
     pulled.ok("chatwoot", "pull")
     (jane,) = pulled.ok("user", "show", "7").records
     assert jane["permissions"] == ["conversation_participating_manage"]
+
+
+def test_names_that_cannot_be_shown_are_taken_with_spaces(
+    notifycli: Notifycli, chatwoot: Chatwoot
+) -> None:
+    chatwoot.accounts = [(1, "Ac\tme")]
+    chatwoot.person(7).name = "Jane\tDoe"
+    chatwoot.person(9).name = "Root\n"
+    chatwoot.inboxes = {3: ("\x1b[31mWebsite", [7])}
+    chatwoot.teams = {2: ("Billing\u202e\nx", [7])}
+    notifycli.ok("chatwoot", "login", chatwoot.url, stdin=ROOT.encode())
+    assert [user["name"] for user in notifycli.ok("user", "list").records] == ["Root"]
+    notifycli.ok("chatwoot", "pull")
+    document = json.loads(notifycli.ok("directory", "export").stdout)
+    assert document["account"]["name"] == "Ac me"
+    named = {
+        kind: [one["name"] for one in document[kind]] for kind in ("users", "inboxes", "teams")
+    }
+    assert named == {
+        "users": ["Jane Doe", "Omar", "Root"],
+        "inboxes": ["[31mWebsite"],
+        "teams": ["Billing x"],
+    }
+    assert {one["result"] for one in notifycli.ok("chatwoot", "pull").records} == {"same"}
+    notifycli.ok("directory", "import", "-", "--replace", stdin=json.dumps(document).encode())
 
 
 def test_what_an_older_version_does_not_tell_stays_as_it_is_known(

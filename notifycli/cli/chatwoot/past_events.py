@@ -318,6 +318,7 @@ def _store(session: Session, store: Store, export: Export, file: str) -> None:
     from notifycli.documents.directory_document import (  # noqa: PLC0415 - for import-export alone
         import_directory,
         read_directory,
+        with_shown_names,
     )
 
     entries: dict[int, list[Entry]] = {}
@@ -328,7 +329,7 @@ def _store(session: Session, store: Store, export: Export, file: str) -> None:
     with store.changes(session.command, session.who) as changes:
         for account, text in export.documents:
             change = changes(account)
-            document = read_directory(text, file)
+            document = with_shown_names(read_directory(text, file))
             import_directory(change, store, account, document, file, replace=False)
             locked = store.preferences(account).lock
             free = [entry for entry in entries.get(account, ()) if entry.key not in locked]
