@@ -376,12 +376,14 @@ def _listed(ids: Iterable[int]) -> str:
     return ", ".join(map(str, ids))
 
 
-def tell_assumptions(session: Session, assumed: Assumptions) -> None:
+def tell_assumptions(session: Session, replay: Replay) -> None:
     """Say once what the events didn't say and the rules had to assume."""
+    assumed = replay.assumptions
     for text in _sentences(assumed):
         session.info(text)
-    if assumed.unknown_agents:
-        users = [str(user) for _, user in sorted(assumed.unknown_agents)]
+    numbered = _tell_numbers_there(session, replay)
+    users = [str(user) for id_, user in sorted(assumed.unknown_agents) if id_ not in numbered]
+    if users:
         more = ", …" if len(users) > _NAMED else ""
         session.info(
             f"{plural(len(users), 'agent')} in the events but not in the directory "
@@ -392,6 +394,24 @@ def tell_assumptions(session: Session, assumed: Assumptions) -> None:
         named = ", ".join(f"{name} ({count})" for name, count in most[:_NAMED])
         count = plural(assumed.unknown_events.total(), "event")
         session.info(f"{count} with unknown names ignored: {named}")
+
+
+def _tell_numbers_there(session: Session, replay: Replay) -> set[int]:
+    """Say which accounts are on record under another number than the events have; give theirs."""
+    empty = {id_ for id_, account in replay.accounts.items() if not account.directory.users}
+    if not empty:
+        return empty
+    with session.store() as store:
+        known = {c.remote_account_id: c for c in store.connections() if c.account_id not in empty}
+    for there in sorted(empty & known.keys()):
+        here = known[there].account_id
+        session.warn(
+            f"account {there} isn't on record here: account {here} is connected to the one of "
+            f"that number at {known[there].url}; as events of account {here}: "
+            f"jq -c '.account = {{id: {here}}}' EVENTS | notifycli simulate; "
+            "notifycli chatwoot watch keeps them so"
+        )
+    return empty & known.keys()
 
 
 def offer_to_pack(session: Session, files: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -115,6 +116,29 @@ def test_login_maps_the_account_to_the_one_there(notifycli: Notifycli, chatwoot:
     assert (several.status, "3 Acme, 4 Other" in several.stderr) == (2, True)
     notifycli.ok(*login, "-a", "1", "--remote", "3", stdin=ROOT.encode())
     assert notifycli.ok("chatwoot", "status").records == [access(chatwoot, remote_account_id=3)]
+
+
+@pytest.mark.parametrize("command", ["simulate", "why -u 7", "deliver", "deliver --dry-run"])
+def test_events_under_the_number_there_are_told_with_how_to_give_them_the_one_here(
+    notifycli: Notifycli, chatwoot: Chatwoot, command: str
+) -> None:
+    chatwoot.accounts = [(3, "Acme")]
+    login = ("chatwoot", "login", chatwoot.url, "-a", "1", "--remote", "3")
+    notifycli.ok(*login, stdin=ROOT.encode())
+    notifycli.ok("chatwoot", "pull")
+    hook = {"event": "conversation_created", "id": 615, "inbox_id": 3, "assignee_id": 7}
+    (notifycli.folder / "hooks.jsonl").write_text(json.dumps({**hook, "account": {"id": 3}}))
+    told = (
+        "account 3 isn't on record here: account 1 is connected to the one of that number at "
+        f"{chatwoot.url}; as events of account 1: "
+        "jq -c '.account = {id: 1}' EVENTS | notifycli simulate; "
+        "notifycli chatwoot watch keeps them so\n"
+    )
+    done = notifycli(*command.split(), "hooks.jsonl")
+    assert told in done.stderr
+    assert "directory learn" not in done.stderr
+    ours = json.dumps({**hook, "account": {"id": 1}})
+    assert told not in notifycli(*command.split(), "-", stdin=ours.encode()).stderr
 
 
 def test_a_further_user_must_belong_to_the_account_that_is_connected(

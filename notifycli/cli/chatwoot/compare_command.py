@@ -180,7 +180,7 @@ def _show(
         heads=_HEADS,
         cells=_cells,
     )
-    tell_assumptions(session, used.replay.assumptions)
+    tell_assumptions(session, used.replay)
     if evidence.strangers:
         listed = ", ".join(map(printable, sorted(evidence.strangers)[:3]))
         session.warn(

@@ -348,7 +348,7 @@ def _show(session: Session, files: list[str], feeder: Enqueuer | None, *, strict
     show_decisions(session, sent, explain=False, digests=digests)
     tell_skipped(session, feeder.fed, feeder.channels)
     tell_broken(session, feeder.channels)
-    tell_assumptions(session, feeder.replay.assumptions)
+    tell_assumptions(session, feeder.replay)
     return bad.finish()
 
 
@@ -374,7 +374,7 @@ def _send(
     finally:
         status = tell_result(session, store.outbox, work, scope)
         if work.feeder is not None:
-            tell_assumptions(session, work.feeder.replay.assumptions)
+            tell_assumptions(session, work.feeder.replay)
     return status or work.bad.finish()
 
 

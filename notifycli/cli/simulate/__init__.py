@@ -327,7 +327,7 @@ def finish(session: Session, run: Run, inputs: Inputs, asked: Asked, inboxes: It
     if asked.diff and not any(run.changes.total()):
         session.info("no difference")
     if not tell_unmet(session, run):
-        tell_assumptions(session, run.replay.assumptions)
+        tell_assumptions(session, run.replay)
     offer_to_pack(session, inputs.files)
     status = run.bad.finish()
     if not asked.diff:

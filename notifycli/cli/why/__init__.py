@@ -209,7 +209,7 @@ def _finish(session: Session, run: Run, past: PastPreferences | None, *, unsent:
     if past is not None:
         past.tell_unknown(session)
     if not tell_unmet(session, run):
-        tell_assumptions(session, run.replay.assumptions)
+        tell_assumptions(session, run.replay)
     return run.bad.finish()
 
 
