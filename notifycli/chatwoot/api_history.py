@@ -18,7 +18,7 @@ import heapq
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -47,6 +47,7 @@ from notifycli.chatwoot.rebuild import (
     Rebuilder,
     ReportRow,
     Unlisted,
+    status_told,
 )
 from notifycli.errors import UsageError
 from notifycli.events.decode import EventError, decode_event
@@ -61,7 +62,7 @@ AT_ONCE = 8
 """How many conversations are read at the same time."""
 REQUESTS_A_MINUTE = 2_400
 """A little below the 3,000 that a Chatwoot takes from one address: a dashboard wants some too."""
-_OUTGOING = 1
+_OUTGOING, _ACTIVITY = 1, 2
 _HANDED_OVER = "conversation_bot_handoff"
 _REPORTS = frozenset({_HANDED_OVER, "conversation_resolved", "conversation_opened"})
 
@@ -257,13 +258,18 @@ class PastReader:
 
 
 def rebuild(
-    account: int, found: Iterable[Found], wanted: Wanted, names: Names, bots: frozenset[int]
+    account: int,
+    found: Iterable[Found],
+    wanted: Wanted,
+    names: Names,
+    bots: Mapping[int, bool | None],
 ) -> PastEvents:
-    """Return the events of conversations in the span that is wanted, by time."""
+    """Return the events of conversations in the span that is wanted, by time. `bots` by inbox."""
     since = "" if wanted.since is None else iso_time(wanted.since / SECOND)
     until = None if wanted.until is None else iso_time(wanted.until / SECOND)
     rebuilder = Rebuilder({account: names}, {account: bots}, since)
-    rows = (row for one in found for row in _rows(account, one) if until is None or row.at < until)
+    every = (row for one in found for row in _rows(account, one, names))
+    rows = (row for row in every if until is None or row.at < until)
     # As lines they take a tenth of the memory.
     timed = [(_time_of(event), msgspec.json.encode(event)) for event in rebuilder.events(rows)]
     timed.sort(key=itemgetter(0))
@@ -283,8 +289,9 @@ def _time_of(event: Json) -> str:
     return str(of_conversation or event["created_at"])
 
 
-def _rows(account: int, found: Found) -> list[AnyRow]:
+def _rows(account: int, found: Found, names: Names) -> list[AnyRow]:
     conversation, meta = found.conversation, found.conversation.meta
+    messages = [message_row(account, conversation.id, message) for message in found.messages]
     reports = [r for r in found.reports or () if r.name in _REPORTS]
     status = conversation.status if conversation.status in STATUSES else "open"
     first = ConversationRow(
@@ -297,16 +304,26 @@ def _rows(account: int, found: Found) -> list[AnyRow]:
         team=meta.team.id if meta.team else None,
         blocked=meta.sender.blocked if meta.sender else None,
         handed_over=any(report.name == _HANDED_OVER for report in reports),
+        reported=found.reports is not None,
+        seems_pending=_seems_pending(conversation, messages, names),
     )
-    rows: list[AnyRow] = [
-        message_row(account, conversation.id, message) for message in found.messages
-    ]
+    rows: list[AnyRow] = [*messages]
     rows += [
         ReportRow(at=at, account=account, conversation=conversation.id, name=r.name, user=r.user_id)
         for r in reports
         if (at := _report_time(r)) is not None
     ]
     return [first, *sorted(rows, key=lambda row: row.at)]
+
+
+def _seems_pending(
+    conversation: RemoteConversation, messages: Iterable[MessageRow], names: Names
+) -> bool:
+    """Whether it was opened before anything closed it, or is pending and nothing made it so."""
+    activities = (row for row in messages if row.type == _ACTIVITY)
+    told = (status_told(row, names.read(row.content or "")) for row in activities)
+    first = next(filter(None, told), None)
+    return conversation.status == "pending" if first is None else first == "open"
 
 
 def message_row(account: int, conversation: int, message: RemoteMessage) -> MessageRow:
@@ -414,7 +431,6 @@ def _key(event: Event) -> _Key:
 
 
 ListedRecord = tuple[str, int, bytes]
-_ACTIVITY = 2
 _TELL_WHO_IS_ASSIGNED = frozenset(
     {
         Act.SELF_ASSIGNED,

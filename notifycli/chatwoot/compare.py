@@ -518,7 +518,7 @@ _HELD = {
 }
 """What may be different, by why it should not have been done."""
 _UNNAMED = {
-    _T.CREATION: "perhaps a bot handed over: notifycli chatwoot pull says which inboxes have one",
+    _T.CREATION: "perhaps a bot handed over: which are said to have none: notifycli inbox list",
     _T.ASSIGNMENT: "no event assigns it to them",
     _T.ASSIGNED_MESSAGE: "no event had assigned it to them",
     _T.PARTICIPATING_MESSAGE: "perhaps added by hand, which no webhook tells",

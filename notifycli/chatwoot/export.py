@@ -211,7 +211,7 @@ class Export:
                 [User(user.id, None, user.name or "") for user in directory.users],
                 [Team(team.id, team.name or "") for team in directory.teams],
             )
-            bots[directory.account.id] = frozenset(i.id for i in directory.inboxes if i.bot)
+            bots[directory.account.id] = {i.id: i.bot for i in directory.inboxes}
         return Rebuilder(names, bots, self.since)
 
     def rows(self) -> Iterator[AnyRow]:

@@ -24,6 +24,8 @@ SELECT
   to_regclass('sla_events') IS NOT NULL AS has_sla_events,
   to_regclass('custom_roles') IS NOT NULL AS has_custom_roles,
   to_regclass('agent_bot_inboxes') IS NOT NULL AS has_bots,
+  to_regclass('integrations_hooks') IS NOT NULL AS has_hooks,
+  to_regclass('captain_inboxes') IS NOT NULL AS has_captain,
   EXISTS (
     SELECT FROM information_schema.columns
     WHERE table_name = 'conversations' AND column_name = 'assignee_agent_bot_id'
@@ -46,6 +48,13 @@ SELECT
 \endif
 \if :has_bots
   \set bot 'EXISTS (SELECT FROM agent_bot_inboxes b WHERE b.inbox_id = i.id AND b.status = 0)'
+\endif
+\if :has_hooks
+  -- Dialogflow is an integration.
+  \set bot :bot ' OR EXISTS (SELECT FROM integrations_hooks h WHERE h.inbox_id = i.id AND h.app_id = ''dialogflow'' AND h.status = 1)'
+\endif
+\if :has_captain
+  \set bot :bot ' OR EXISTS (SELECT FROM captain_inboxes k WHERE k.inbox_id = i.id)'
 \endif
 \if :has_bot_assignees
   \set bot_assignee 'c.assignee_agent_bot_id'

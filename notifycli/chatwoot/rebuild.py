@@ -55,6 +55,10 @@ class ConversationRow(Struct, frozen=True, kw_only=True):
     blocked: bool | None = None
     handed_over: bool = False
     """Whether a bot once handed it over."""
+    reported: bool = True
+    """Whether a hand-over would be known."""
+    seems_pending: bool = False
+    """Whether what came of it looks as if a bot had it first."""
     partial: bool = False
     """Whether there are only some of its messages. Then `at` is the first one's time, `status`
     isn't known, and `assignee` is who may have been assigned until a sentence tells."""
@@ -128,15 +132,19 @@ class _State(Struct):
 class Rebuilder:
     """Rows in the order of time in, events out; those before `since` only lead up to them.
 
-    `names` and `bot_inboxes` by account.
+    `names` by account; `bots` by account and inbox, `None` where it isn't known whether one works
+    there.
     """
 
     def __init__(
-        self, names: Mapping[int, Names], bot_inboxes: Mapping[int, frozenset[int]], since: str = ""
+        self,
+        names: Mapping[int, Names],
+        bots: Mapping[int, Mapping[int, bool | None]],
+        since: str = "",
     ) -> None:
         self.inexact = Inexact()
         self._names = names
-        self._bot_inboxes = bot_inboxes
+        self._bots = bots
         self._since = since
         self._conversations: dict[tuple[int, int], _State] = {}
 
@@ -180,28 +188,30 @@ class Rebuilder:
             yield self._creation(row)
 
     def _creation(self, row: ConversationRow) -> Json:
-        with_bot = row.inbox in self._bot_inboxes.get(row.account, frozenset())
-        status = "pending" if row.handed_over or with_bot else "open"
-        state = self._conversations[row.account, row.id] = _State(row, status)
-        guessed = with_bot and not row.handed_over
+        bots = self._bots.get(row.account, {})
+        bot = None if row.inbox is None else bots.get(row.inbox)
+        pending = row.handed_over or bot or (row.seems_pending and bot is None)
+        state = _State(row, "pending" if pending else "open")
+        self._conversations[row.account, row.id] = state
+        guessed = not row.handed_over and (pending or (bot is None and not row.reported))
         event = {**_conversation(state), "event": "conversation_created"}
         return _approximate(event, ["status"] if guessed else [])
 
     def _activity(self, row: MessageRow, state: _State) -> Iterator[Json]:
-        if row.status is not None:
-            yield from _status(row, state, row.status)
-            return
         names = self._names.get(row.account)
         said = names.read(row.content or "") if names else None
-        if said is None:
-            return
-        if said.unresolved is not None:
-            self.inexact.unresolved[said.unresolved] += 1
-        status = _STATUS_OF_CHANGE.get(said.change)
+        status = status_told(row, said)
         if status is not None:
             yield from _status(row, state, status)
-        else:
+        elif said is not None:
+            if said.unresolved is not None:
+                self.inexact.unresolved[said.unresolved] += 1
             yield from _hand_over(row, state, said)
+
+
+def status_told(row: MessageRow, said: Activity | None) -> str | None:
+    """Return the status that an activity tells of, outright or by what its sentence says."""
+    return row.status or (said and _STATUS_OF_CHANGE.get(said.change))
 
 
 def _hand_over(row: MessageRow, state: _State, said: Activity) -> Iterator[Json]:

@@ -173,9 +173,8 @@ def _group(
 ) -> dict[str, Any]:
     """Read one inbox or team; members whom its reader may not see are left as they are."""
     group: dict[str, Any] = {"id": item.id, "name": item.name or ""}
-    bot = api.has_bot(item.id) if kind == "inbox" else None
-    if bot is not None:
-        group["bot"] = bot
+    if kind == "inbox" and api.has_agent_bot(item.id):
+        group["bot"] = True
     try:
         members: Sequence[Member] = (
             api.inbox_members(item.id) if kind == "inbox" else api.team_members(item.id)

@@ -432,8 +432,8 @@ _COUNTED = {
     "handovers_perhaps": (
         "hand-over",
         (
-            "may have been a person who opened the conversation: say which inboxes have a bot with "
-            "notifycli chatwoot pull or directory import"
+            "may have been a person who opened the conversation: say which inboxes have a bot: "
+            """echo '{"inboxes": [{"id": 3, "bot": true}]}' | notifycli directory import -"""
         ),
     ),
     "messages_in_unknown_inboxes": (

@@ -46,6 +46,10 @@ CREATE TABLE team_members (
 CREATE TABLE agent_bot_inboxes (
   id serial PRIMARY KEY, inbox_id bigint, agent_bot_id bigint, status int DEFAULT 0
 );
+CREATE TABLE integrations_hooks (
+  id serial PRIMARY KEY, status int DEFAULT 1, inbox_id int, account_id int, app_id text,
+  access_token text DEFAULT '{SECRET}'
+);
 CREATE TABLE notification_settings (
   id serial PRIMARY KEY, account_id bigint, user_id bigint, email_flags int, push_flags int
 );
@@ -84,6 +88,9 @@ CREATE TABLE sla_events (
 ALTER TABLE contacts ADD COLUMN blocked boolean DEFAULT false NOT NULL;
 """
 _SINCE_4_8 = """
+CREATE TABLE captain_inboxes (
+  id serial PRIMARY KEY, captain_assistant_id bigint, inbox_id bigint
+);
 CREATE TABLE custom_roles (id serial PRIMARY KEY, account_id bigint, name text, permissions text[]);
 ALTER TABLE account_users ADD COLUMN custom_role_id bigint;
 ALTER TABLE conversations ADD COLUMN assignee_agent_bot_id bigint;

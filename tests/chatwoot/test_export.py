@@ -217,6 +217,30 @@ def expected(version: str) -> list[Json]:
     return EVENTS
 
 
+def test_whether_an_inbox_has_a_bot_is_told_of_every_kind_of_bot(
+    notifycli: Notifycli, server: Postgres
+) -> None:
+    database = filled(server, "4.16", "bots")
+    server.psql(
+        database,
+        """
+        INSERT INTO inboxes (account_id, name) VALUES (1, 'Flow'), (1, 'Flow off'), (1, 'Captain');
+        INSERT INTO integrations_hooks (inbox_id, app_id, status) VALUES
+          (4, 'dialogflow', 1), (5, 'dialogflow', 0), (1, 'slack', 1);
+        INSERT INTO captain_inboxes (captain_assistant_id, inbox_id) VALUES (1, 6);
+        """,
+    )
+    text = exported(notifycli, server, database, "-a", "1")
+    notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())
+    assert {one["name"]: one["bot"] for one in notifycli.ok("inbox", "list").records} == {
+        "Website": False,
+        "Bot": True,
+        "Flow": True,
+        "Flow off": False,
+        "Captain": True,
+    }
+
+
 def test_everybodys_preferences_are_taken_over(notifycli: Notifycli, server: Postgres) -> None:
     text = exported(notifycli, server, filled(server, "4.16", "preferences"), "-a", "1")
     notifycli.ok("chatwoot", "import-export", "-", stdin=text.encode())

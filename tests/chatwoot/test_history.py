@@ -268,6 +268,72 @@ def test_a_hand_over_is_in_the_reports_where_the_server_has_any(
     assert ("approximate: the status of 1 event" in done.stderr) is not has_reports
 
 
+def opened_by(who: str) -> Json:
+    return {"content": f"Conversation was marked open by {who}", **ACTIVITY}
+
+
+def told_of(desk: Notifycli) -> list[tuple[str, int, str, list[str] | None]]:
+    """Return what the history says of each conversation's status, and what of it is a guess."""
+    return [
+        (r["event"], r["id"], r["status"], r.get("approximate"))
+        for r in desk.ok("chatwoot", "history").records
+        if r["event"] != "message_created"
+    ]
+
+
+def test_a_bot_that_no_answer_tells_of_is_seen_by_its_hand_over(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    chatwoot.bots = {}
+    desk.ok("chatwoot", "pull")
+    report = {"name": "conversation_bot_handoff", "event_end_time": "2026-03-03T12:05:00Z"}
+    talk = Talk(615, 3, NOON, reports=[report])
+    chatwoot.say(talk, NOON + 1)
+    chatwoot.say(talk, NOON + 300, **opened_by("Captain"))
+    assert told_of(desk) == [
+        ("conversation_created", 615, "pending", None),
+        ("conversation_status_changed", 615, "open", None),
+        ("conversation_bot_handoff", 615, "open", None),
+    ]
+
+
+@pytest.mark.parametrize("sentence", [True, False])
+def test_without_reports_the_first_status_is_guessed_from_what_came_of_it(
+    desk: Notifycli, chatwoot: PastChatwoot, *, sentence: bool
+) -> None:
+    chatwoot.has_reports = False
+    opened = Talk(1, 3, NOON)
+    chatwoot.say(opened, NOON + 1)
+    status = {"activity": {"type": "status_changed", "status": "open"}}
+    said = opened_by("Captain") if sentence else {**ACTIVITY, "content_attributes": status}
+    chatwoot.say(opened, NOON + 60, **said)
+    chatwoot.say(Talk(2, 3, NOON + 100, status="pending"), NOON + 101)
+    chatwoot.say(Talk(3, 3, NOON + 200), NOON + 201)
+    resolved = Talk(4, 3, NOON + 300)
+    chatwoot.say(resolved, NOON + 301, content="Conversation was resolved by Omar", **ACTIVITY)
+    chatwoot.say(resolved, NOON + 302, content="Conversation was reopened by Omar", **ACTIVITY)
+    guess = ["status"]
+    assert told_of(desk) == [
+        ("conversation_created", 1, "pending", guess),
+        ("conversation_status_changed", 1, "open", None),
+        ("conversation_created", 2, "pending", guess),
+        ("conversation_created", 3, "open", guess),
+        ("conversation_created", 4, "open", guess),
+        ("conversation_status_changed", 4, "resolved", None),
+        ("conversation_status_changed", 4, "open", None),
+    ]
+
+
+def test_where_the_inbox_is_said_to_have_no_bot_nothing_is_guessed_of_its_status(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    chatwoot.has_reports = False
+    desk.ok("directory", "import", "-", stdin=b'{"inboxes": [{"id": 3, "bot": false}]}')
+    chatwoot.say(Talk(1, 3, NOON), NOON + 1, **opened_by("Omar"))
+    assert told_of(desk) == [("conversation_created", 1, "open", None)]
+    assert not any("reporting" in asked.path for asked in chatwoot.asked)
+
+
 def test_what_was_read_is_not_read_again(desk: Notifycli, chatwoot: PastChatwoot) -> None:
     tuesday(chatwoot)
     first = desk.ok("chatwoot", "history").stdout

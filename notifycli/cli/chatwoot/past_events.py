@@ -166,8 +166,7 @@ def fetch(session: Session, wanted: Wanted, *, aside: bool = False) -> PastEvent
                         f"{kept} read so far are kept: the same command goes on from there"
                     )
                 raise
-        with_bots = frozenset(id_ for id_, bot in bots.items() if bot)
-        past = rebuild(desk.account, found, wanted, names_of(apis[0]), with_bots)
+        past = rebuild(desk.account, found, wanted, names_of(apis[0]), bots)
         past.inexact.unlisted = reader.unlisted
         return past
 
