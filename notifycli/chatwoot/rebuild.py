@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import replace
 
 from notifycli.chatwoot.activity import Act, Activity, Names
 
@@ -19,6 +20,8 @@ Json = dict[str, Any]
 STATUSES = ("open", "resolved", "pending", "snoozed")
 """By Chatwoot's number, as of `conversations.status`."""
 _MESSAGE_TYPES = ("incoming", "outgoing", "activity", "template")
+_ACTIVITY = 2
+_HANDED_OVER = "conversation_bot_handoff"
 _SLA_EVENTS = (
     "sla_missed_first_response",
     "sla_missed_next_response",
@@ -127,6 +130,8 @@ class _State(Struct):
     team: int | None = None
     told: bool = False
     """Whether anything was said of an assignee."""
+    opened: ReportRow | None = None
+    """A report that it was opened while pending, until what follows may say who did it."""
 
 
 class Rebuilder:
@@ -156,6 +161,9 @@ class Rebuilder:
                     for what in event.get("approximate", ()):
                         self.inexact.approximate[what] += 1
                     yield event
+        for state in self._conversations.values():
+            if state.opened is not None and state.opened.at >= self._since:
+                yield from _report(state.opened, state)
         self.inexact.unexplained = sum(
             state.row.assignee is not None and not (state.told or state.row.partial)
             for state in self._conversations.values()
@@ -168,17 +176,28 @@ class Rebuilder:
         state = self._conversations.get((row.account, row.conversation))
         if state is None:
             return
+        yield from self._settle_opening(row, state)
         match row:
-            case MessageRow(type=2):
+            case MessageRow(type=type_) if type_ == _ACTIVITY:
                 yield from self._activity(row, state)
             case MessageRow(type=type_) if type_ in range(len(_MESSAGE_TYPES)):
                 yield _message(row, state)
             case JoinedRow():
                 yield from _assignment(row, state, row.user, None, ["assignee"])
+            case ReportRow(name="conversation_opened") if state.status == "pending":
+                state.opened = row
             case ReportRow():
                 yield from _report(row, state)
             case SlaRow():
                 yield {**_conversation(state), "event": _SLA_EVENTS[row.type], "updated_at": row.at}
+
+    def _settle_opening(self, row: Row, state: _State) -> Iterator[Json]:
+        """Return what was held back of an opening, unless the row tells of it, and by whom."""
+        opened, state.opened = state.opened, None
+        if opened is None or (isinstance(row, ReportRow) and row.name == _HANDED_OVER):
+            return
+        if not (isinstance(row, MessageRow) and status_told(row, self._said(row)) == "open"):
+            yield from _report(replace(opened, at=row.at), state)
 
     def _begin(self, row: ConversationRow) -> Iterator[Json]:
         if row.partial:
@@ -198,15 +217,18 @@ class Rebuilder:
         return _approximate(event, ["status"] if guessed else [])
 
     def _activity(self, row: MessageRow, state: _State) -> Iterator[Json]:
-        names = self._names.get(row.account)
-        said = names.read(row.content or "") if names else None
+        said = self._said(row)
         status = status_told(row, said)
         if status is not None:
-            yield from _status(row, state, status)
+            yield from _status(row, state, status, said and said.actor)
         elif said is not None:
             if said.unresolved is not None:
                 self.inexact.unresolved[said.unresolved] += 1
             yield from _hand_over(row, state, said)
+
+    def _said(self, row: MessageRow) -> Activity | None:
+        names = self._names.get(row.account)
+        return names.read(row.content or "") if names and row.type == _ACTIVITY else None
 
 
 def status_told(row: MessageRow, said: Activity | None) -> str | None:
@@ -244,21 +266,22 @@ def _assignment(
 
 
 def _report(row: ReportRow, state: _State) -> Iterator[Json]:
-    if row.name == "conversation_bot_handoff":
+    if row.name == _HANDED_OVER:
         state.status = "open"
         yield {**_conversation(state), "event": row.name, "updated_at": row.at}
     else:
         yield from _status(row, state, _STATUS_OF_REPORT[row.name])
 
 
-def _status(row: Row, state: _State, status: str) -> Iterator[Json]:
+def _status(row: Row, state: _State, status: str, actor: int | None = None) -> Iterator[Json]:
     if status != state.status:
         state.status = status
-        yield {
+        event = {
             **_conversation(state),
             "event": "conversation_status_changed",
             "updated_at": row.at,
         }
+        yield _performed(event, actor)
 
 
 def _change(
@@ -271,9 +294,7 @@ def _change(
         "updated_at": row.at,
         "changed_attributes": [{what: {"previous_value": before, "current_value": now}}],
     }
-    if actor is not None:
-        event["performed_by"] = {"id": actor, "type": "user"}
-    return event
+    return _performed(event, actor)
 
 
 def _message(row: MessageRow, state: _State) -> Json:
@@ -312,6 +333,10 @@ def _conversation(state: _State) -> Json:
 
 def _user(id_: int) -> Json:
     return {"id": id_, "type": "user"}
+
+
+def _performed(event: Json, actor: int | None) -> Json:
+    return event if actor is None else {**event, "performed_by": _user(actor)}
 
 
 def _approximate(event: Json, fields: list[str]) -> Json:

@@ -391,6 +391,68 @@ def test_names_that_cannot_be_shown_are_taken_over_with_spaces(notifycli: Notify
     }
 
 
+DESK = {
+    "account": {"id": 1, "name": "Acme"},
+    "users": [
+        {"id": 7, "email": "jane@example.com", "name": "Jane"},
+        {"id": 8, "email": "omar@example.com", "name": "Omar"},
+    ],
+    "inboxes": [{"id": 3, "name": "Website", "members": [7, 8], "bot": True}],
+    "teams": [],
+}
+
+
+def printed(*rows: tuple[str, Json]) -> bytes:
+    """Return what the script prints of a desk, whose inbox has a bot, with these rows."""
+    lines: list[Json] = [{"chatwoot_export": {"version": 1}}, {"directory": DESK}]
+    lines += [{kind: {"account": 1, **row}} for kind, row in rows]
+    return b"".join(json.dumps(line).encode() + b"\n" for line in [*lines, {"end": True}])
+
+
+def at(second: float) -> str:
+    return f"2026-03-03T09:00:{second:09.6f}Z"
+
+
+OPENED = ("report", {"at": at(5), "conversation": 1, "name": "conversation_opened", "user": 8})
+
+
+@pytest.mark.parametrize(
+    ("next_", "told"),
+    [
+        pytest.param(
+            ("message", {"type": 2, "content": "Conversation was reopened by Omar"}),
+            [("conversation_status_changed", at(5.25), {"id": 8, "type": "user"})],
+            id="a person",
+        ),
+        pytest.param(
+            ("report", {"name": "conversation_bot_handoff"}),
+            [("conversation_bot_handoff", at(5.25), None)],
+            id="a bot",
+        ),
+        pytest.param(
+            ("message", {"type": 2, "content": "Omar avasi keskustelun"}),
+            [("conversation_status_changed", at(5.25), None)],
+            id="somebody, by a sentence in another language",
+        ),
+        pytest.param(
+            None, [("conversation_status_changed", at(5), None)], id="nothing says who, to the end"
+        ),
+    ],
+)
+def test_what_follows_a_report_of_an_opening_says_who_did_it(
+    notifycli: Notifycli, next_: tuple[str, Json] | None, told: list[tuple[str, str, Json | None]]
+) -> None:
+    rows = [("conversation", {"at": at(0), "id": 1, "inbox": 3, "status": 0}), OPENED]
+    if next_ is not None:
+        rows.append((next_[0], {"at": at(5.25), "conversation": 1, "id": 6, **next_[1]}))
+    notifycli.ok("chatwoot", "import-export", "-", stdin=printed(*rows))
+    lines = (notifycli.folder / "chatwoot-export" / "events.jsonl").read_text().splitlines()
+    created, *events = map(json.loads, lines)
+    assert created["status"] == "pending"
+    assert [(e["event"], e["updated_at"], e.get("performed_by")) for e in events] == told
+    assert {e["status"] for e in events} == {"open"}
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_messages_come_out_whole(notifycli: Notifycli, server: Postgres) -> None:
     database = filled(server, "4.16", "large")

@@ -324,6 +324,25 @@ def test_without_reports_the_first_status_is_guessed_from_what_came_of_it(
     ]
 
 
+@pytest.mark.parametrize("outright", [True, False], ids=["from 4.16 on", "before"])
+def test_whoever_opens_a_pending_conversation_hands_nothing_over(
+    desk: Notifycli, chatwoot: PastChatwoot, *, outright: bool
+) -> None:
+    chatwoot.bots = {3: {"id": 1, "name": "Helper"}}
+    desk.ok("chatwoot", "pull")
+    desk.ok("prefs", "set", "email.created=on", "--all-users")
+    status = {"activity": {"type": "status_changed", "status": "open"}} if outright else {}
+    for talk, who in ((Talk(1, 3, NOON), "Omar"), (Talk(2, 3, NOON + 600), "Helper")):
+        said = {**opened_by(who), "content_attributes": status}
+        chatwoot.say(talk, talk.created_at + 1)
+        chatwoot.say(talk, talk.created_at + 60, **said)
+    told = desk.ok("chatwoot", "history")
+    by = [(r["id"], r.get("performed_by")) for r in told.records if "status_changed" in r["event"]]
+    assert by == [(1, {"id": 8, "type": "user"}), (2, None)]
+    fired = desk.ok("simulate", "--rules", "chatwoot@4.16", stdin=told.stdout).records
+    assert [(one["conversation_id"], one["user_id"]) for one in fired] == [(2, 7), (2, 8)]
+
+
 def test_where_the_inbox_is_said_to_have_no_bot_nothing_is_guessed_of_its_status(
     desk: Notifycli, chatwoot: PastChatwoot
 ) -> None:
