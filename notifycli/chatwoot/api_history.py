@@ -28,6 +28,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from notifycli.chatwoot.activity import Act, Names
 from notifycli.chatwoot.client import (
@@ -82,10 +83,6 @@ class Found(Struct):
     conversation: RemoteConversation
     messages: list[RemoteMessage]
     reports: list[ReportingEvent] | None
-
-    def is_of(self, conversation: RemoteConversation) -> bool:
-        """Whether nothing has happened in the conversation since it was read."""
-        return self.conversation.last_activity_at == conversation.last_activity_at
 
 
 class PastEvents(NamedTuple):
@@ -177,7 +174,9 @@ class PastReader:
         from notifycli.daemon_threads import Daemons  # noqa: PLC0415
 
         conversations = {c.id: c for c in self._list_conversations(wanted)}
-        missing = [c for c in conversations.values() if not self._is_known(c)]
+        missing = [
+            c for c in conversations.values() if not self._is_whole(c, bot=may_have_bot(c.inbox_id))
+        ]
         known = len(conversations) - len(missing)
         self._progress(known, len(conversations))
         threads, free = Daemons(len(self._apis), "history"), list(self._apis)
@@ -192,7 +191,7 @@ class PastReader:
         try:
             jobs: list[Future[Found]] = [threads.submit(partial(fetch, one)) for one in missing]
             for count, job in enumerate(as_completed(jobs), known + 1):
-                self._cache.add(job.result())
+                self._keep(job.result())
                 self._progress(count, len(conversations))
         except BaseException:
             for job in jobs:
@@ -202,9 +201,19 @@ class PastReader:
             threads.end()
         return [self._cache.found[id_] for id_ in sorted(conversations)]
 
-    def _is_known(self, conversation: RemoteConversation) -> bool:
+    def _known(self, conversation: RemoteConversation) -> Found | None:
+        """Return what was read of a conversation that shows no change since."""
+        # All that is listed is compared: the time of the last activity has whole seconds.
         found = self._cache.found.get(conversation.id)
-        return found is not None and found.is_of(conversation)
+        return found if found is not None and found.conversation == conversation else None
+
+    def _is_whole(self, conversation: RemoteConversation, *, bot: bool) -> bool:
+        found = self._known(conversation)
+        return found is not None and (found.reports is not None or not bot)
+
+    def _keep(self, found: Found) -> None:
+        if self._cache.found.get(found.conversation.id) is not found:
+            self._cache.add(found)
 
     def _list_conversations(self, wanted: Wanted) -> Iterator[RemoteConversation]:
         if wanted.conversations:
@@ -247,14 +256,16 @@ class PastReader:
             self.unlisted = Unlisted(counted, len(newest))
 
     def _fetch(self, api: ChatwootApi, conversation: RemoteConversation, *, bot: bool) -> Found:
-        self._pace.wait()
-        messages = api.messages(conversation.id)
-        reports = None
-        if bot and self._can_report:
+        found = self._known(conversation)
+        if found is None:
+            self._pace.wait()
+            found = Found(conversation, api.messages(conversation.id), None)
+        if bot and found.reports is None and self._can_report:
             self._pace.wait()
             reports = api.reporting_events(conversation.id)
             self._can_report = reports is not None
-        return Found(conversation, messages, reports)
+            found = found if reports is None else replace(found, reports=reports)
+        return found
 
 
 def rebuild(

@@ -133,6 +133,7 @@ class RemoteConversation(Struct, frozen=True):
     status: str
     created_at: float
     last_activity_at: float
+    updated_at: float | str | None = None
     meta: _RemoteMeta = _RemoteMeta()
 
 

@@ -29,6 +29,8 @@ class Talk:
     status: str = "open"
     assignee: int | None = None
     reports: list[Json] = field(default_factory=list)
+    updated_at: float | None = None
+    """Newer versions tell it."""
 
     @property
     def last_activity_at(self) -> int:
@@ -105,6 +107,7 @@ class PastChatwoot(Chatwoot):
             "status": talk.status,
             "created_at": talk.created_at,
             "last_activity_at": talk.last_activity_at,
+            **({} if talk.updated_at is None else {"updated_at": talk.updated_at}),
             "messages": talk.messages[-1:],
             "meta": {
                 "sender": {"id": 900, "name": "Kit Lane", "blocked": False},

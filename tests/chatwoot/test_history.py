@@ -361,6 +361,55 @@ def test_what_was_read_is_not_read_again(desk: Notifycli, chatwoot: PastChatwoot
     assert not any("/messages" in asked.path for asked in chatwoot.asked)
 
 
+@pytest.mark.parametrize("shown", ["assignee", "status", "updated_at"])
+def test_what_changes_in_the_second_in_which_it_was_read_is_read_again(
+    desk: Notifycli, chatwoot: PastChatwoot, shown: str
+) -> None:
+    talk = Talk(615, 3, NOON, updated_at=NOON + 1.25)
+    chatwoot.say(talk, NOON + 1)
+    assert len(desk.ok("chatwoot", "history").records) == 2
+    setattr(talk, shown, {"assignee": 7, "status": "resolved", "updated_at": NOON + 1.75}[shown])
+    chatwoot.say(talk, NOON + 1, content="look", private=True, message_type=1, sender=OMAR)
+    assert len(desk.ok("chatwoot", "history").records) == 3
+
+
+def test_only_the_reports_are_asked_for_where_an_inbox_is_said_to_have_a_bot_later(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    report = {"name": "conversation_bot_handoff", "event_end_time": "2026-03-03T12:05:00Z"}
+    chatwoot.say(Talk(615, 3, NOON, reports=[report]), NOON + 1)
+    say = '{{"inboxes": [{{"id": 3, "bot": {}}}]}}'.format
+    desk.ok("directory", "import", "-", stdin=say("false").encode())
+    assert told_of(desk) == [("conversation_created", 615, "open", None)]
+    desk.ok("directory", "import", "-", stdin=say("true").encode())
+    chatwoot.asked.clear()
+    handed_over = [
+        ("conversation_created", 615, "pending", None),
+        ("conversation_bot_handoff", 615, "open", None),
+    ]
+    assert told_of(desk) == handed_over
+    of_it = [asked.path for asked in chatwoot.asked if "conversations/" in asked.path]
+    assert of_it == ["/api/v1/accounts/1/conversations/615/reporting_events"]
+    chatwoot.asked.clear()
+    assert told_of(desk) == handed_over
+    assert not any("conversations/" in asked.path for asked in chatwoot.asked)
+
+
+def test_a_server_without_reports_has_nothing_read_again(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    chatwoot.has_reports = False
+    for id_ in range(1, 61):
+        chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)
+    first = desk.ok("chatwoot", "history").stdout
+    chatwoot.asked.clear()
+    assert desk.ok("chatwoot", "history").stdout == first
+    paths = [asked.path for asked in chatwoot.asked]
+    assert not any("/messages" in path for path in paths)
+    # One a thread, at most.
+    assert sum("/reporting_events" in path for path in paths) <= 8
+
+
 def test_after_a_stop_it_goes_on_where_it_was(desk: Notifycli, chatwoot: PastChatwoot) -> None:
     for id_ in range(1, 21):
         chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)
