@@ -247,7 +247,11 @@ class PastReader:
                 newest.update((c.id, c.last_activity_at) for c in new)
                 yield from new
                 news = news or bool(new)
-                if not recent or len(recent) < len(found) or not (new or first_pass):
+                if not recent or len(recent) < len(found):
+                    break
+                if not new:
+                    # What gives the same page for each number (a cache, for one) never ends.
+                    ended = ended or first_pass
                     break
                 page += 1
             first_pass = False

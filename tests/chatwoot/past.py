@@ -87,11 +87,16 @@ class PastChatwoot(Chatwoot):
     def _page(self, query: dict[str, list[str]]) -> Json:
         assert query["status"] == ["all"]
         assert query["sort_by"] == ["last_activity_at_desc"]
-        page = int(query["page"][0])
+        number = int(query["page"][0])
+        given = self.page(number)
+        self.paged(number)
+        return given
+
+    def page(self, number: int) -> Json:
+        """Return a page of the conversations as they are now."""
         talks = sorted(self.talks.values(), key=lambda talk: (-talk.last_activity_at, talk.id))
-        given = talks[(page - 1) * _A_PAGE : page * _A_PAGE]
+        given = talks[(number - 1) * _A_PAGE : number * _A_PAGE]
         payload = [self._conversation(talk) for talk in given]
-        self.paged(page)
         return {"data": {"meta": {"all_count": len(talks)}, "payload": payload}}
 
     def _messages(self, talk: Talk, query: dict[str, list[str]]) -> Json:

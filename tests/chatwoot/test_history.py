@@ -180,6 +180,32 @@ def test_conversations_that_are_counted_and_not_given_are_told_as_missing(
     assert len((desk.folder / "week.jsonl").read_bytes().splitlines()) == 2 * given
 
 
+@pytest.mark.parametrize("since", [(), ("--since", "2026-03-01")], ids=["all", "since"])
+@pytest.mark.parametrize("number", [25, 60])
+def test_a_list_that_gives_the_same_page_for_ever_has_an_end(
+    desk: Notifycli, chatwoot: PastChatwoot, number: int, since: tuple[str, ...]
+) -> None:
+    for id_ in range(1, number + 1):
+        chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)
+    first = chatwoot.page(1)
+    asked: list[int] = []
+
+    def repeat(page: int) -> None:
+        asked.append(page)
+        if len(asked) > 10:
+            raise Reply(500, {"error": "asked for ever"})
+        raise Reply(200, first)
+
+    chatwoot.paged = repeat
+    done = desk("chatwoot", "history", *since)
+    missing = (
+        f"warning: your Chatwoot counts {number} conversations and lists 25: what happened in the "
+        "others is missing; run it again, and if that doesn't help, its own log says why\n"
+    )
+    assert len(done.records) == 50
+    assert (done.status, done.stderr) == ((0, "") if number == 25 else (69, missing))
+
+
 def test_what_is_left_out_for_its_time_or_comes_meanwhile_is_not_missing(
     desk: Notifycli, chatwoot: PastChatwoot
 ) -> None:
