@@ -24,7 +24,7 @@ from functools import partial
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, NamedTuple
 
 import msgspec
 from msgspec import Raw, Struct
@@ -33,6 +33,7 @@ from msgspec.structs import replace
 from notifycli.chatwoot.activity import Act, Names
 from notifycli.chatwoot.client import (
     ChatwootApi,
+    MissingThereError,
     PersonThere,
     RemoteConversation,
     RemoteMessage,
@@ -55,9 +56,6 @@ from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import UNSAID, Event
 from notifycli.events.timestamps import SECOND, parse_moment
 from notifycli.rules.directory import Team, User
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future
 
 AT_ONCE = 8
 """How many conversations are read at the same time."""
@@ -160,14 +158,18 @@ class PastReader:
         self._cache = cache
         self._progress = progress
         self._pace = pace
-        self._can_report = True
+        self._can_report: bool | None = None
+        """`None` until the server has answered; what it has told once it can tell."""
         self.unlisted: Unlisted | None = None
         """Is told once all was read."""
+        self.deleted: list[int] = []
+        """Which conversations were deleted while they were read."""
 
     def read(self, wanted: Wanted, may_have_bot: Callable[[int], bool]) -> list[Found]:
         """Return the conversations that are wanted, by id. Raises the API's errors.
 
-        Reports are asked of conversations in inboxes that `may_have_bot`.
+        One that is deleted while it is read is left out. Reports are asked of conversations in
+        inboxes that `may_have_bot`.
         """
         from concurrent.futures import as_completed  # noqa: PLC0415 - 10 ms that the help can spare
 
@@ -181,17 +183,21 @@ class PastReader:
         self._progress(known, len(conversations))
         threads, free = Daemons(len(self._apis), "history"), list(self._apis)
 
-        def fetch(conversation: RemoteConversation) -> Found:
+        def fetch(conversation: RemoteConversation) -> Found | None:
             api = free.pop()
             try:
                 return self._fetch(api, conversation, bot=may_have_bot(conversation.inbox_id))
+            except MissingThereError:
+                if self._is_there(api, conversation.id):
+                    raise
+                return None
             finally:
                 free.append(api)
 
         try:
-            jobs: list[Future[Found]] = [threads.submit(partial(fetch, one)) for one in missing]
+            jobs = {threads.submit(partial(fetch, one)): one.id for one in missing}
             for count, job in enumerate(as_completed(jobs), known + 1):
-                self._keep(job.result())
+                self._keep(jobs[job], job.result())
                 self._progress(count, len(conversations))
         except BaseException:
             for job in jobs:
@@ -199,7 +205,8 @@ class PastReader:
             raise
         finally:
             threads.end()
-        return [self._cache.found[id_] for id_ in sorted(conversations)]
+        self.deleted.sort()
+        return [self._cache.found[id_] for id_ in sorted({*conversations}.difference(self.deleted))]
 
     def _known(self, conversation: RemoteConversation) -> Found | None:
         """Return what was read of a conversation that shows no change since."""
@@ -211,9 +218,18 @@ class PastReader:
         found = self._known(conversation)
         return found is not None and (found.reports is not None or not bot)
 
-    def _keep(self, found: Found) -> None:
-        if self._cache.found.get(found.conversation.id) is not found:
+    def _keep(self, id_: int, found: Found | None) -> None:
+        if found is None:
+            self.deleted.append(id_)
+        elif self._cache.found.get(id_) is not found:
             self._cache.add(found)
+
+    def _is_there(self, api: ChatwootApi, id_: int) -> bool:
+        self._pace.wait()
+        try:
+            return api.conversation(id_).id == id_
+        except MissingThereError:
+            return False
 
     def _list_conversations(self, wanted: Wanted) -> Iterator[RemoteConversation]:
         if wanted.conversations:
@@ -264,10 +280,10 @@ class PastReader:
         if found is None:
             self._pace.wait()
             found = Found(conversation, api.messages(conversation.id), None)
-        if bot and found.reports is None and self._can_report:
+        if bot and found.reports is None and self._can_report is not False:
             self._pace.wait()
             reports = api.reporting_events(conversation.id)
-            self._can_report = reports is not None
+            self._can_report = self._can_report or reports is not None
             found = found if reports is None else replace(found, reports=reports)
         return found
 

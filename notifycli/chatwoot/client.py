@@ -283,6 +283,10 @@ def server_version(base: str, limits: RateLimits = LIMITS) -> str:
     )
 
 
+class MissingThereError(UnavailableError):
+    """What is asked for isn't there; perhaps it was deleted meanwhile."""
+
+
 class ChatwootApi:
     """The API as one user. Each method raises `NotPermittedError`, `UnavailableError`, …."""
 
@@ -409,8 +413,15 @@ class ChatwootApi:
         return self._get(f"{self._account}/conversations?{query}", _ConversationPage).data
 
     def conversation(self, id_: int) -> RemoteConversation:
-        """Return a conversation by its display id."""
-        return self._get(f"{self._account}/conversations/{id_}", RemoteConversation)
+        """Return a conversation by its display id. Raises `MissingThereError`."""
+        try:
+            return self._get(f"{self._account}/conversations/{id_}", RemoteConversation)
+        except MissingThereError:
+            account = self._account.rpartition("/")[2]
+            raise MissingThereError(
+                f"there is no conversation {id_} in account {account} of {self._transport.base}",
+                "its number ends its address there; the account: notifycli chatwoot status",
+            ) from None
 
     def messages(self, conversation: int) -> list[RemoteMessage]:
         """Return all messages of a conversation, with activities and private notes, by id."""
@@ -498,7 +509,7 @@ class ChatwootApi:
         if answer.status == _MISSING:
             # The profile is asked for by a login, before there is anything that status could show.
             remedy = _ADDRESS if path == _PROFILE else _ACCOUNT
-            raise UnavailableError(f"{base} has no {path}{said}", remedy)
+            raise MissingThereError(f"{base} has no {path}{said}", remedy)
         remedy = _BROKEN if answer.status >= _FIRST_FAULT else _SHAPE
         if answer.status == _UNPROCESSABLE:
             remedy = _MEND

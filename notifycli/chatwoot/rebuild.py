@@ -120,6 +120,8 @@ class Inexact(Struct):
     """Conversations whose assignee of today no sentence tells of."""
     unlisted: Unlisted | None = None
     """Where Chatwoot listed fewer conversations than it counts."""
+    deleted: list[int] = field(default_factory=list)
+    """Conversations that were deleted while they were read."""
 
 
 class _State(Struct):

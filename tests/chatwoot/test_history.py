@@ -436,6 +436,65 @@ def test_a_server_without_reports_has_nothing_read_again(
     assert sum("/reporting_events" in path for path in paths) <= 8
 
 
+def test_a_conversation_that_is_deleted_while_it_is_read_is_left_out_and_named(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    for id_ in (1, 2, 3):
+        chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)
+
+    def delete(asked: Asked, _person: Person | None) -> None:
+        if "/2/messages" in asked.path:
+            chatwoot.talks.pop(2, None)
+
+    chatwoot.before = delete
+    done = desk.ok("chatwoot", "history")
+    assert [r["id"] for r in done.records if r["event"] == "conversation_created"] == [1, 3]
+    assert done.stderr == "warning: left out, since deleted while it was read: conversation 2\n"
+
+
+def test_messages_that_are_missing_of_a_conversation_that_is_there_are_an_error(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    tuesday(chatwoot)
+
+    def lose(asked: Asked, _person: Person | None) -> None:
+        if "/messages" in asked.path:
+            raise Reply(404, {"error": "Resource could not be found"})
+
+    chatwoot.before = lose
+    done = desk("chatwoot", "history")
+    assert (done.status, done.stdout) == (69, b"")
+    assert "has no /api/v1/accounts/1/conversations/615/messages" in done.stderr
+
+
+def test_reports_that_one_conversation_has_not_are_asked_of_the_others(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    report = {"name": "conversation_bot_handoff", "event_end_time": "2026-03-03T12:05:00Z"}
+    for id_ in range(1, 31):
+        chatwoot.say(Talk(id_, 3, NOON + id_, reports=[report]), NOON + id_)
+
+    def lose(asked: Asked, _person: Person | None) -> None:
+        if "/15/reporting_events" in asked.path:
+            raise Reply(404, {"error": "Resource could not be found"})
+
+    chatwoot.before = lose
+    records = desk.ok("chatwoot", "history").records
+    assert sum(r["event"] == "conversation_bot_handoff" for r in records) == 29
+
+
+def test_a_conversation_that_is_not_there_is_told_as_that(
+    desk: Notifycli, chatwoot: PastChatwoot
+) -> None:
+    tuesday(chatwoot)
+    done = desk("chatwoot", "history", "--conversation", "615", "--conversation", "2")
+    assert (done.status, done.stdout) == (69, b"")
+    assert done.stderr.splitlines()[-2:] == [
+        f"error: there is no conversation 2 in account 1 of {chatwoot.url}",
+        "  its number ends its address there; the account: notifycli chatwoot status",
+    ]
+
+
 def test_after_a_stop_it_goes_on_where_it_was(desk: Notifycli, chatwoot: PastChatwoot) -> None:
     for id_ in range(1, 21):
         chatwoot.say(Talk(id_, 3, NOON + id_), NOON + id_)

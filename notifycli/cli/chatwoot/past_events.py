@@ -167,7 +167,7 @@ def fetch(session: Session, wanted: Wanted, *, aside: bool = False) -> PastEvent
                     )
                 raise
         past = rebuild(desk.account, found, wanted, names_of(apis[0]), bots)
-        past.inexact.unlisted = reader.unlisted
+        past.inexact.unlisted, past.inexact.deleted = reader.unlisted, reader.deleted
         return past
 
 
@@ -198,6 +198,13 @@ def say_inexact(session: Session, inexact: Inexact) -> None:
             f"your Chatwoot counts {plural(counted, 'conversation')} and lists {listed}: what "
             "happened in the others is missing; run it again, and if that doesn't help, its own "
             "log says why"
+        )
+    if inexact.deleted:
+        numbers = ", ".join(map(str, inexact.deleted))
+        one = len(inexact.deleted) == 1
+        session.warn(
+            f"left out, since deleted while {'it was' if one else 'they were'} read: "
+            f"conversation{'' if one else 's'} {numbers}"
         )
     for what, count in sorted(inexact.approximate.items()):
         session.info(f"approximate: the {what} of {plural(count, 'event')}")
