@@ -331,7 +331,7 @@ def _rows(account: int, found: Found, names: Names) -> list[AnyRow]:
         id=conversation.id,
         inbox=conversation.inbox_id,
         status=STATUSES.index(status),
-        assignee=meta.assignee.id if meta.assignee else None,
+        assignee=meta.assignee.user if meta.assignee else None,
         team=meta.team.id if meta.team else None,
         blocked=meta.sender.blocked if meta.sender else None,
         handed_over=any(report.name == _HANDED_OVER for report in reports),
@@ -561,8 +561,7 @@ def _messages_of(record: ListedRecord) -> list[_Placed] | None:
         if "payload" in fields:
             page = _decode_page(text)
             today = page.meta.assignee or PersonThere()
-            who = None if today.type == "agent_bot" else today.id
-            return [_Placed(file, line, one, who) for one in page.payload or ()]
+            return [_Placed(file, line, one, today.user) for one in page.payload or ()]
         return [_Placed(file, line, _decode_message(text), None)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None

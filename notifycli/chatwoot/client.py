@@ -118,6 +118,11 @@ class PersonThere(Struct, frozen=True):
     type: str | None = None
     blocked: bool | None = None
 
+    @property
+    def user(self) -> int | None:
+        """The id, but of a bot or a contact."""
+        return self.id if self.type in {None, "user"} else None
+
 
 class _RemoteMeta(Struct, frozen=True):
     sender: PersonThere | None = None

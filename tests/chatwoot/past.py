@@ -28,6 +28,7 @@ class Talk:
     messages: list[Json] = field(default_factory=list)
     status: str = "open"
     assignee: int | None = None
+    assignee_type: str = "user"
     reports: list[Json] = field(default_factory=list)
     updated_at: float | None = None
     """Newer versions tell it."""
@@ -105,7 +106,7 @@ class PastChatwoot(Chatwoot):
         return {"meta": {}, "payload": given[:_MESSAGES]}
 
     def _conversation(self, talk: Talk) -> Json:
-        assignee = talk.assignee and {"id": talk.assignee, "type": "user"}
+        assignee = talk.assignee and {"id": talk.assignee, "type": talk.assignee_type}
         return {
             "id": talk.id,
             "inbox_id": talk.inbox,

@@ -379,6 +379,19 @@ def test_where_the_inbox_is_said_to_have_no_bot_nothing_is_guessed_of_its_status
     assert not any("reporting" in asked.path for asked in chatwoot.asked)
 
 
+@pytest.mark.parametrize("type_", ["user", "agent_bot"])
+def test_a_bot_that_has_a_conversation_is_no_assignee_to_be_explained(
+    desk: Notifycli, chatwoot: PastChatwoot, type_: str
+) -> None:
+    chatwoot.say(Talk(615, 3, NOON, assignee=7, assignee_type=type_), NOON + 1)
+    said = desk.ok("chatwoot", "history").stderr
+    unexplained = (
+        "warning: 1 conversation has an assignee, and nothing says since when: replayed without "
+        "one\n"
+    )
+    assert said == (unexplained if type_ == "user" else "")
+
+
 def test_what_was_read_is_not_read_again(desk: Notifycli, chatwoot: PastChatwoot) -> None:
     tuesday(chatwoot)
     first = desk.ok("chatwoot", "history").stdout
