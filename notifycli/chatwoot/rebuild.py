@@ -120,6 +120,8 @@ class Inexact(Struct):
     """Conversations whose assignee of today no sentence tells of."""
     unlisted: Unlisted | None = None
     """Where Chatwoot listed fewer conversations than it counts."""
+    unknown: Counter[str] = field(default_factory=Counter)
+    """Rows of types that came later, by kind and type."""
     deleted: list[int] = field(default_factory=list)
     """Conversations that were deleted while they were read."""
 
@@ -190,8 +192,11 @@ class Rebuilder:
                 state.opened = row
             case ReportRow():
                 yield from _report(row, state)
-            case SlaRow():
-                yield {**_conversation(state), "event": _SLA_EVENTS[row.type], "updated_at": row.at}
+            case SlaRow(type=type_) if type_ in range(len(_SLA_EVENTS)):
+                yield {**_conversation(state), "event": _SLA_EVENTS[type_], "updated_at": row.at}
+            case SlaRow() | MessageRow():
+                kind = "sla" if isinstance(row, SlaRow) else "message"
+                self.inexact.unknown[f"{kind} {row.type}"] += 1
 
     def _settle_opening(self, row: Row, state: _State) -> Iterator[Json]:
         """Return what was held back of an opening, unless the row tells of it, and by whom."""

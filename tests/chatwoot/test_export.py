@@ -453,6 +453,27 @@ def test_what_follows_a_report_of_an_opening_says_who_did_it(
     assert {e["status"] for e in events} == {"open"}
 
 
+def test_rows_of_kinds_that_came_later_are_left_out_and_counted(notifycli: Notifycli) -> None:
+    later: list[tuple[str, Json]] = [
+        ("sla", {"type": 3}),
+        ("sla", {"type": -1}),
+        ("message", {"id": 5, "type": 4}),
+        ("message", {"id": 6, "type": -1}),
+    ]
+    rows = [(kind, {"at": at(5), "conversation": 1, **row}) for kind, row in later]
+    created = ("conversation", {"at": at(0), "id": 1, "inbox": 3, "status": 0})
+    done = notifycli.ok("chatwoot", "import-export", "-", stdin=printed(created, *rows))
+    assert done.stderr.splitlines()[1:3] == [
+        "approximate: the status of 1 event",
+        (
+            "warning: left out: 4 rows of types that this program doesn't know: "
+            "message -1, message 4, sla -1, sla 3"
+        ),
+    ]
+    events = (notifycli.folder / "chatwoot-export" / "events.jsonl").read_text().splitlines()
+    assert [json.loads(event)["event"] for event in events] == ["conversation_created"]
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_messages_come_out_whole(notifycli: Notifycli, server: Postgres) -> None:
     database = filled(server, "4.16", "large")

@@ -208,6 +208,12 @@ def say_inexact(session: Session, inexact: Inexact) -> None:
         )
     for what, count in sorted(inexact.approximate.items()):
         session.info(f"approximate: the {what} of {plural(count, 'event')}")
+    if inexact.unknown:
+        rows = plural(inexact.unknown.total(), "row")
+        session.warn(
+            f"left out: {rows} of types that this program doesn't know: "
+            f"{', '.join(sorted(inexact.unknown))}"
+        )
     if inexact.unresolved:
         names = ", ".join(name for name, _ in inexact.unresolved.most_common(_NAMED))
         session.warn(
