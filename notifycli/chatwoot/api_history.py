@@ -188,8 +188,6 @@ class PastReader:
             try:
                 return self._fetch(api, conversation, bot=may_have_bot(conversation.inbox_id))
             except MissingThereError:
-                if self._is_there(api, conversation.id):
-                    raise
                 return None
             finally:
                 free.append(api)
@@ -223,13 +221,6 @@ class PastReader:
             self.deleted.append(id_)
         elif self._cache.found.get(id_) is not found:
             self._cache.add(found)
-
-    def _is_there(self, api: ChatwootApi, id_: int) -> bool:
-        self._pace.wait()
-        try:
-            return api.conversation(id_).id == id_
-        except MissingThereError:
-            return False
 
     def _list_conversations(self, wanted: Wanted) -> Iterator[RemoteConversation]:
         if wanted.conversations:

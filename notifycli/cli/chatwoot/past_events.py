@@ -113,11 +113,12 @@ def chatwoot_history(
     else:
         written = _write_log(out, past.lines)
     say_inexact(session, past.inexact)
-    if not past.lines and not past.inexact.unlisted:
+    missing = past.inexact.unlisted or (past.inexact.deleted and not past.lines)
+    if not past.lines and not missing:
         session.info(f"nothing happened{_span_of(wanted) or ' there yet'}")
     if written:
         session.info(written)
-    if past.inexact.unlisted:
+    if missing:
         raise typer.Exit(UnavailableError.status)
 
 
@@ -203,8 +204,8 @@ def say_inexact(session: Session, inexact: Inexact) -> None:
         numbers = ", ".join(map(str, inexact.deleted))
         one = len(inexact.deleted) == 1
         session.warn(
-            f"left out, since deleted while {'it was' if one else 'they were'} read: "
-            f"conversation{'' if one else 's'} {numbers}"
+            "left out, and probably deleted meanwhile, for Chatwoot has no messages of "
+            f"{'it' if one else 'them'}: conversation{'' if one else 's'} {numbers}"
         )
     for what, count in sorted(inexact.approximate.items()):
         session.info(f"approximate: the {what} of {plural(count, 'event')}")
