@@ -209,9 +209,8 @@ class SQLStore:
         return user_of(rows[0]) if len(rows) == 1 else None
 
     def has_inbox(self, account: int, id_: int) -> bool:
-        known = "SELECT 1 FROM inbox WHERE account_id = ? AND id = ?"
-        has_values = "SELECT 1 FROM user_preference WHERE account_id = ? AND scope = ? LIMIT 1"
-        return any(True for sql in (known, has_values) for _ in self._rows(sql, account, id_))
+        rows = self._rows("SELECT 1 FROM inbox WHERE account_id = ? AND id = ?", account, id_)
+        return next(rows, None) is not None
 
     def inboxes(self, account: int) -> list[Inbox]:
         members = self._members("inbox", account)

@@ -264,7 +264,7 @@ class Store(Protocol):
         ...
 
     def has_inbox(self, account: int, id_: int) -> bool:
-        """Whether an inbox is on record: itself, or by what somebody has set for it."""
+        """Whether an inbox is on record."""
         ...
 
     def inboxes(self, account: int) -> list[Inbox]:

@@ -178,12 +178,3 @@ def test_events_are_selected_by_the_inboxs_name(
     done = named("simulate", events, "--explain", "--channel", "email", *options)
     assert sorted({one["inbox_id"] for one in done.records}) == inboxes
     assert done.stderr.startswith(told)
-
-
-def test_an_inbox_that_only_values_know_of_can_be_asked_for_and_set(named: Notifycli) -> None:
-    document = b'[users."jane@example.com".inbox.99]\n"email.mention" = "on"\n'
-    named.ok("prefs", "import", "-", stdin=document)
-    where = ("email.mention", "--inbox", "99", "-u", "7")
-    assert named.ok("prefs", "get", *where).stdout == b"on\n"
-    named.ok("prefs", "unset", *where)
-    assert named("prefs", "get", *where).status == 2
