@@ -83,7 +83,6 @@ def whole(desk: Notifycli, monkeypatch: pytest.MonkeyPatch) -> set[str]:
         "prefs list -u jane@example.com",
         "prefs set audio=none email.*=off -u jane@example.com",
         "prefs set audio=none -u 7 --inbox 3",
-        "prefs set push.*=off --default",
         "prefs set push.*=off --lock",
         "prefs unset audio -u 7",
         "prefs preset apply mine -u 7",
@@ -105,9 +104,11 @@ def test_a_command_about_one_user_reads_no_table_from_end_to_end(
     [
         ("user list", {"user of the account"}),
         ("inbox list", {"inbox of the account", "inbox_member of the account"}),
+        # It says how many have something else of their own.
+        ("prefs set push.*=off --default", {"user_preference of the account"}),
     ],
 )
-def test_what_lists_all_of_an_account_reads_just_that(
+def test_what_is_about_all_of_an_account_reads_just_that(
     desk: Notifycli, whole: set[str], line: str, expected: set[str]
 ) -> None:
     desk.ok(*line.split())
