@@ -355,14 +355,14 @@ class ChatwootApi:
         """Give the custom roles; `None` where there are none, or the user may not see them."""
         return self._get_if_there(f"{self._account}/custom_roles", list[CustomRole])
 
-    def has_agent_bot(self, inbox: int) -> bool:
-        """Tell whether the user sees an agent bot in an inbox.
+    def has_agent_bot(self, inbox: int) -> bool | None:
+        """Tell whether an agent bot works in an inbox; `None` where the user may not see that.
 
         Without one Dialogflow or Captain may work there: no answer tells of those.
         """
         path = f"{self._account}/inboxes/{inbox}/agent_bot"
         found = self._get_if_there(path, _AgentBot)
-        return found is not None and bool(found.agent_bot)
+        return None if found is None else bool(found.agent_bot)
 
     def inbox_members(self, inbox: int) -> list[Member]:
         """Give the members of an inbox."""

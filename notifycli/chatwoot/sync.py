@@ -103,7 +103,13 @@ def read_there(desk: Desk, told: ProgressCallback, *, replace: bool) -> RemoteDi
                 "pull without --replace, or log in with an administrator's token",
             )
         name = (mine[0].name if mine else None) or ""
-        return _document(api, desk.account, name, told)
+        found = _document(api, desk.account, name, told)
+    # A bot that was told of here may be Dialogflow or Captain, of which no answer tells.
+    with_bot = {inbox.id for inbox in desk.life.store.inboxes(desk.account) if inbox.bot}
+    for inbox in found.document.inboxes:
+        if inbox.bot is False and inbox.id in with_bot:
+            inbox.bot = UNSET
+    return found
 
 
 def _document(api: ChatwootApi, account: int, name: str, told: ProgressCallback) -> RemoteDirectory:
@@ -173,8 +179,9 @@ def _group(
 ) -> dict[str, Any]:
     """Read one inbox or team; members whom its reader may not see are left as they are."""
     group: dict[str, Any] = {"id": item.id, "name": item.name or ""}
-    if kind == "inbox" and api.has_agent_bot(item.id):
-        group["bot"] = True
+    bot = api.has_agent_bot(item.id) if kind == "inbox" else None
+    if bot is not None:
+        group["bot"] = bot
     try:
         members: Sequence[Member] = (
             api.inbox_members(item.id) if kind == "inbox" else api.team_members(item.id)

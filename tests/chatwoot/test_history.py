@@ -310,7 +310,6 @@ def told_of(desk: Notifycli) -> list[tuple[str, int, str, list[str] | None]]:
 def test_a_bot_that_no_answer_tells_of_is_seen_by_its_hand_over(
     desk: Notifycli, chatwoot: PastChatwoot
 ) -> None:
-    chatwoot.bots = {}
     desk.ok("chatwoot", "pull")
     report = {"name": "conversation_bot_handoff", "event_end_time": "2026-03-03T12:05:00Z"}
     talk = Talk(615, 3, NOON, reports=[report])

@@ -328,7 +328,7 @@ def test_pull_tells_of_confirmed_addresses_custom_roles_and_bots(
         },
     ]
     assert everybody.ok("inbox", "list").records == [
-        {"id": 3, "name": "Website", "members": [7, 8]},
+        {"id": 3, "name": "Website", "members": [7, 8], "bot": False},
         {"id": 4, "name": "Mail", "members": [7], "bot": True},
     ]
     assert {s["result"] for s in everybody.ok("chatwoot", "pull").records} == {"same"}
@@ -401,38 +401,17 @@ def test_what_an_older_version_does_not_tell_stays_as_it_is_known(
     assert chatwoot.bots is None
 
 
-@pytest.mark.parametrize("bot", [True, False])
-def test_an_inbox_without_an_agent_bot_may_have_another_so_what_is_known_stays(
-    pulled: Notifycli, chatwoot: Chatwoot, *, bot: bool
-) -> None:
-    chatwoot.bots = {}
-    pulled.ok("chatwoot", "pull")
-    website = {"id": 3, "name": "Website", "members": [7, 8]}
-    assert pulled.ok("inbox", "list").records == [website]
-    known = {"inboxes": [{"id": 3, "bot": bot}]}
-    pulled.ok("directory", "import", "-", stdin=json.dumps(known).encode())
-    pulled.ok("chatwoot", "pull")
-    assert pulled.ok("inbox", "list").records == [{**website, "bot": bot}]
-
-
-def test_a_hand_over_by_dialogflow_or_captain_is_a_counted_guess(
+def test_an_inbox_that_is_said_to_have_a_bot_may_have_another_than_an_agent_bot(
     pulled: Notifycli, chatwoot: Chatwoot
 ) -> None:
     chatwoot.bots = {}
     pulled.ok("chatwoot", "pull")
-    pulled.ok("prefs", "set", "email.created=on", "-u", "7")
-    pending = {"id": 42, "inbox_id": 3, "status": "pending", "account": {"id": 1}, "created_at": 1}
-    opened = {**pending, "status": "open", "updated_at": 2, "meta": {"assignee": None}}
-    log = [
-        {**pending, "event": "conversation_created"},
-        {**opened, "event": "conversation_status_changed"},
-    ]
-    events = "\n".join(map(json.dumps, log)).encode()
-    done = pulled.ok("simulate", "--rules", "chatwoot@4.16", stdin=events)
-    fired = [(r["event"], r["user_id"], r["type"], r["channel"]) for r in done.records]
-    told = "conversation_creation"
-    assert fired == [("conversation_status_changed", 7, told, "email")]
-    assert "1 hand-over may have been a person who opened the conversation" in done.stderr
+    website = {"id": 3, "name": "Website", "members": [7, 8], "bot": False}
+    assert pulled.ok("inbox", "list").records == [website]
+    known = {"inboxes": [{"id": 3, "bot": True}]}
+    pulled.ok("directory", "import", "-", stdin=json.dumps(known).encode())
+    assert {one["result"] for one in pulled.ok("chatwoot", "pull").records} == {"same"}
+    assert pulled.ok("inbox", "list").records == [{**website, "bot": True}]
 
 
 def test_pull_finds_again_who_was_added_without_an_id(
