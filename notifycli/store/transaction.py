@@ -387,6 +387,7 @@ class Change:
         if isinstance(item, User):
             self.tokens.revoke_of_user(item.id)
             self._addresses += _forget_addresses(self._database, self._account, item.id)
+            _drop_notices(self._database, self._account, item.id)
             self._leave_all("inbox", item.id)
             self._leave_all("team", item.id)
             self._keep_rows(item.id)
@@ -636,6 +637,18 @@ def _forget_addresses(database: Database, account: int, user: int) -> int:
         theirs,
     )
     return database.execute("DELETE FROM setting_secret WHERE key LIKE ?", theirs).rowcount
+
+
+def _drop_notices(database: Database, account: int, user: int) -> None:
+    """Drop what waits for a user who is removed: whoever has the id next isn't meant by it."""
+    row = (database.now(), f"user {user} has left account {account}", account, user)
+    for unsent in ("state IN ('pending', 'sending')", "state = 'dead'"):  # each has its index
+        database.execute(
+            "UPDATE notice SET state = 'dropped', owner = '', changed_at = ?, why = ?, remedy = '',"
+            " contact = '', author = '', text = ''"
+            f" WHERE account_id = ? AND user_id = ? AND {unsent}",
+            row,
+        )
 
 
 def _rewrite_past(database: Database, place: dict[str, object]) -> None:

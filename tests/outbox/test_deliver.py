@@ -241,15 +241,19 @@ def test_what_is_sent_says_nothing_any_more(told: Notifycli, post: Post) -> None
     assert found == [("sent", "", "", ""), ("dropped", "", "", "")]
 
 
-def test_one_who_has_left_is_not_sent_what_waited_for_them(told: Notifycli, post: Post) -> None:
-    post.answer = lambda _: Later("not now", after=60.0)
+@pytest.mark.parametrize("outcome", [Later("not now", after=60.0), Refused("no such mailbox")])
+def test_what_waited_for_one_who_has_left_is_sent_to_nobody_who_gets_the_id(
+    told: Notifycli, post: Post, outcome: Outcome
+) -> None:
+    post.answer = lambda _: outcome
     told("deliver", told.write_events("e.jsonl", [asked(100)]))
     told.ok("user", "remove", "-u", "7")
-    told.ok("deliver", "retry", "1")
+    told.ok("user", "add", "bob@example.com", "--id", "7")
+    told.ok("deliver", "retry", "--all")
 
-    assert told("deliver", "--pending").records == mailed(dead=1)
-    (dead,) = told.ok("deliver", "status", "--state", "dead").records
-    assert dead["why"] == "user 7 has left account 1"
+    assert told.ok("deliver", "--pending").stderr == "nothing to send\n"
+    (dropped,) = told.ok("deliver", "status", "--state", "dropped").records
+    assert dropped["why"] == "user 7 has left account 1"
     assert len(post.sent) == 1
 
 
