@@ -451,11 +451,16 @@ def find_inboxes(store: Store, account: int | None, given: Iterable[str] | None)
 
 
 def _find_by_name(text: str, things: Iterable[T], names_of: Callable[[T], list[str]]) -> list[T]:
-    """Give what has this name, without regard to case; if nothing has, what begins so."""
+    """Give what has this name, without regard to case; if nothing has, what begins so.
+
+    A whole address is the beginning of none: it may be somebody's who isn't here.
+    """
     word = text.strip().casefold()
     named = [(thing, [n.casefold() for n in names_of(thing) if n]) for thing in things]
     whole = [thing for thing, names in named if word in names]
-    return whole or [t for t, names in named if word and any(n.startswith(word) for n in names)]
+    if whole or not word or word.partition("@")[2]:
+        return whole
+    return [thing for thing, names in named if any(n.startswith(word) for n in names)]
 
 
 def _names_of(user: User) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from pathlib import PurePath
 
@@ -11,6 +12,8 @@ from notifycli.replay.sources import Foreign, foreign_of
 
 _ENDINGS = {".toml": "toml", ".json": "json", ".csv": "csv", ".tsv": "csv"}
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_JSON_NAMES = re.compile(r'("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]')
+"""Names in objects; other strings, to pass over what is in them; where objects begin and end."""
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 _YAML = re.compile(r"""---(\s|$)|%YAML|(- )?("[^"]*"|'[^']*'|[\w.@*-]+)\s*:(\s|$)""")
 _CONVERT = {
@@ -90,3 +93,27 @@ def check_format(name: str, start: bytes) -> None:
         stdin = name == "<stdin>"
         hint = how.format(name="-" if stdin else path, stem="document" if stdin else path.stem)
         raise DataError(f"{name}: {what}", hint)
+
+
+def check_unique(text: str, name: str) -> None:
+    """Raise `DataError` where JSON has a name twice in one object: a dict keeps the last alone."""
+    objects: list[dict[str, int]] = []
+    for found in _JSON_NAMES.finditer(text):
+        if found[0] == "{":
+            objects.append({})
+        elif found[0] == "}":
+            objects.pop()
+        elif found[1]:
+            second = found.start()
+            first = objects[-1].setdefault(json.loads(found[1]), second)
+            if first != second:
+                lines = (text.count("\n", 0, at) + 1 for at in (first, second))
+                raise twice(found[1], name, *lines)
+
+
+def twice(what: str, name: str, first: int, second: int) -> DataError:
+    """Make the error of what stands twice, on these lines."""
+    return DataError(
+        f"{name}:{second}: {what} stands twice, first at {name}:{first}",
+        "leave one of the two, with all that belongs there",
+    )

@@ -10,7 +10,7 @@ from typing import Annotated, TypeVar
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from notifycli.documents import check_format, check_kind, decode_document
+from notifycli.documents import check_format, check_kind, check_unique, decode_document
 from notifycli.errors import DataError
 from notifycli.events.decode import EventError, decode_body, decode_event, fault_text
 from notifycli.events.event import LARGEST_ID, PRESENCE, READ_EVENTS
@@ -70,7 +70,8 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
     check_kind(place, text[:_SNIFFED], "a directory", PREFERENCES)
     check_format(place, text[:_SNIFFED])
     try:
-        return msgspec.json.decode(decode_document(text, place), type=DirectoryDocument)
+        document = decode_document(text, place)
+        read = msgspec.json.decode(document, type=DirectoryDocument)
     except (msgspec.MsgspecError, RecursionError) as error:
         fault = _AT.sub("", str(error))
         at = f"{found[1]}: " if (found := _AT.search(str(error))) else ""
@@ -78,6 +79,8 @@ def read_directory(text: bytes, place: str) -> DirectoryDocument:
         if b'"event"' in text[:_SNIFFED]:
             remedy = "a log of events is read by: notifycli directory learn EVENTS"
         raise DataError(f"{place}: {at}{fault}", remedy) from None
+    check_unique(document, place)
+    return read
 
 
 def with_shown_names(document: DirectoryDocument) -> DirectoryDocument:

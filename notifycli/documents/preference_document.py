@@ -16,7 +16,14 @@ from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from notifycli.documents import check_kind, decode_document, encoding_of, format_of
+from notifycli.documents import (
+    check_kind,
+    check_unique,
+    decode_document,
+    encoding_of,
+    format_of,
+    twice,
+)
 from notifycli.documents.preference_entries import Checker, Pairs, References, StoredPlace
 from notifycli.errors import DataError
 from notifycli.replay.sources import DIRECTORY
@@ -45,8 +52,6 @@ _ALIKE = 0.8
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _TWICE = ("Cannot declare", "Cannot overwrite", "Cannot mutate", "Duplicate inline")
 """How tomllib's messages of what stands twice begin."""
-_JSON_NAMES = re.compile(r'("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}]')
-"""Names in objects; other strings, to pass over what is in them; where objects begin and end."""
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 Path = tuple[str, ...]
@@ -193,7 +198,7 @@ def _twice_in_toml(lines: list[str], line: int | None, name: str) -> DataError:
     second = line or len(lines)
     start = bisect_left(range(second), True, key=lambda at: not _is_twice(lines[at:second]))
     what = lines[second - 1].partition("=")[0].strip()
-    return _twice(what, name, start, second)
+    return twice(what, name, start, second)
 
 
 def _is_twice(lines: list[str]) -> bool:
@@ -202,13 +207,6 @@ def _is_twice(lines: list[str]) -> bool:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         return str(error).startswith(_TWICE)
     return False
-
-
-def _twice(what: str, name: str, first: int, second: int) -> DataError:
-    return DataError(
-        f"{name}:{second}: {what} stands twice, first at {name}:{first}",
-        "leave one of the two, with all that belongs there",
-    )
 
 
 def read_json(text: str, name: str) -> TableDocument:
@@ -222,7 +220,7 @@ def read_json(text: str, name: str) -> TableDocument:
         raise DataError(f"{name}: {error}", _SHAPE) from None
     if not isinstance(tables, dict):
         raise DataError(f"{name}:1: is no object", _SHAPE)
-    _check_unique(text, name)
+    check_unique(text, name)
     return TableDocument(tables, name)
 
 
@@ -234,22 +232,6 @@ def path_text(path: Path) -> str:
 def quote_toml(text: str) -> str:
     """Write a string as TOML and JSON both read it."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _check_unique(text: str, name: str) -> None:
-    """Raise `DataError` where JSON has a name twice in one object: a dict keeps the last alone."""
-    objects: list[dict[str, int]] = []
-    for found in _JSON_NAMES.finditer(text):
-        if found[0] == "{":
-            objects.append({})
-        elif found[0] == "}":
-            objects.pop()
-        elif found[1]:
-            second = found.start()
-            first = objects[-1].setdefault(json.loads(found[1]), second)
-            if first != second:
-                lines = (text.count("\n", 0, at) + 1 for at in (first, second))
-                raise _twice(found[1], name, *lines)
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[str, Any, Path]]:

@@ -540,3 +540,15 @@ def test_a_missing_events_file_is_66_and_nothing_is_learnt(notifycli: Notifycli)
     assert (result.status, result.stdout) == (66, b"")
     assert "missing.jsonl: " in result.stderr
     assert exported(notifycli)["users"] == []
+
+
+def test_a_name_that_stands_twice_in_one_object_is_refused_with_both_places(
+    notifycli: Notifycli,
+) -> None:
+    notifycli.write("d.json", b'{"users": [{"id": 7}],\n "users": [{"id": 8}]}')
+    done = notifycli("directory", "import", "d.json", "--replace")
+    assert done.status == 65
+    assert done.stderr == (
+        'error: d.json:2: "users" stands twice, first at d.json:1\n'
+        "  leave one of the two, with all that belongs there\n"
+    )

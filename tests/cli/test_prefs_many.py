@@ -303,3 +303,11 @@ def test_history_fits_a_terminal(program: Program) -> None:
     shown = program.on_terminal("prefs", "history", "--no-color").stdout.decode()
     assert "jane@example.com, inbox 3" in shown
     assert max(map(len, shown.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines())) <= 80
+
+
+def test_history_is_of_the_user_in_the_environment(changed: Notifycli) -> None:
+    of_option = changed.ok("prefs", "history", "-u", "8").records
+    of_environment = changed("prefs", "history", environment={"NOTIFYCLI_USER": "8"})
+    assert of_environment.records == of_option
+    assert len(of_option) < len(changed.ok("prefs", "history").records)
+    assert changed("prefs", "history", environment={"NOTIFYCLI_USER": "nobody"}).status == 2

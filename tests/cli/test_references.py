@@ -40,6 +40,7 @@ USERS = [
     ("omar@", 9),
     ("nina", 10),
     ("jan", "name one: jane@example.com, janet@example.com"),
+    ("jane@example.co", "did you mean jane@example.com?"),
     ("jnae@example.com", "did you mean jane@example.com?"),
     ("jane@exmaple.com", "did you mean jane@example.com?"),
     ("omra", "did you mean omar@example.org?"),

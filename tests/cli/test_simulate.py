@@ -705,7 +705,7 @@ def test_what_is_switched_off_is_never_told_of_as_on(desk: Notifycli) -> None:
     assert why(CREATED, "--channel", "push") == off.replace("email", "push")
     desk.ok("prefs", "set", "email.created=off", "--lock")
     assert why(CREATED) == (
-        "everything is switched off; some of it is locked: notifycli prefs list --lock\n"
+        "everything is switched off; some of it is locked: notifycli prefs export --layer lock\n"
     )
     desk.ok("prefs", "unset", "email.created", "--lock")
 

@@ -353,7 +353,9 @@ def _store(session: Session, store: Store, export: Export, file: str) -> None:
                 f"{plural(len(document.teams), 'team')}, with everybody's preferences"
             )
             if len(free) < len(entries.get(account, ())):
-                session.warn("what is locked here stays as it is: notifycli prefs list --lock")
+                session.warn(
+                    "what is locked here stays as it is: notifycli prefs export --layer lock"
+                )
 
 
 @contextmanager

@@ -483,7 +483,7 @@ def prefs_history(
         account = session.resolve_account(store)
         values = store.history.values(
             account,
-            users=[_id_of(store, account, reference) for reference in session.user],
+            users=[_id_of(store, account, reference) for reference in session.given_users],
             keys=[full for given in key or () for full in keys_of(given, session)],
             since=since,
             limit=limit,

@@ -457,7 +457,7 @@ def _switch_on(run: Run, counts: Counts) -> str:
     sound = channel is Channel.AUDIO
     key, value = ("audio", "all") if sound else (f"{channel}.{type_}", "on")
     if any(key in one.preferences.lock for one in run.replay.accounts.values()):
-        return "some of it is locked: notifycli prefs list --lock"
+        return "some of it is locked: notifycli prefs export --layer lock"
     short = key if sound else f"{channel}.{SHORT_NAMES[type_]}"
     return f"switch on: notifycli prefs set {short}={value} --default"
 
