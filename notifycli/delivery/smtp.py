@@ -432,7 +432,8 @@ def trouble_in_words(error: Exception, seconds: float) -> str:
     """Say why there is no talking to a server."""
     if is_timeout(error):
         return f"no answer within {seconds:g} s"
-    if isinstance(error, smtplib.SMTPResponseException):
+    # A reply without a code, for which smtplib has -1, is none.
+    if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code > 0:
         return f"the server answered: {Reply(error.smtp_code, error.smtp_error)}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or 'the server ended the connection'}"

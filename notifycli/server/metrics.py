@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest, start_http_server
+from prometheus_client import CollectorRegistry, Counter, generate_latest, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from notifycli.delivery.channels import LogEntry, LogEvent
 from notifycli.errors import NotifycliError, UnavailableError
@@ -27,7 +29,6 @@ class Metrics:
     """The metrics of one process, about one store."""
 
     def __init__(self, location: Location) -> None:
-        self._location = location
         self._registry = CollectorRegistry()
         by_channel = ("channel",)
         self._received = self._counter("requests", "Requests that came in.", ("method",))
@@ -38,13 +39,10 @@ class Metrics:
         self._failed = self._counter("failed", "Attempts that failed.", by_channel)
         self._retried = self._counter("retried", "Attempts after the first.", by_channel)
         self._dead = self._counter("given_up", "Notifications that were given up.", by_channel)
-        queue = self._gauge("queue_length", "Notifications that are still to be sent.")
-        oldest = self._gauge("oldest_pending_seconds", "How long the oldest of them has waited.")
+        self._registry.register(_Queue(location))
         for channel in Channel:
             for counter in (self._sent, self._failed, self._retried, self._dead):
                 counter.labels(channel)
-            queue.labels(channel).set_function(self._of_queue(channel, _length))
-            oldest.labels(channel).set_function(self._of_queue(channel, _age))
 
     def count_request(self, method: str, status: int) -> None:
         """Count a request that was answered."""
@@ -100,23 +98,34 @@ class Metrics:
     def _counter(self, name: str, help_: str, labels: tuple[str, ...] = ()) -> Counter:
         return Counter(f"notifycli_{name}", help_, labels, registry=self._registry)
 
-    def _gauge(self, name: str, help_: str) -> Gauge:
-        return Gauge(f"notifycli_{name}", help_, ("channel",), registry=self._registry)
 
-    def _of_queue(
-        self, channel: Channel, read: Callable[[list[StateCount]], float]
-    ) -> Callable[[], float]:
-        """Make what reads one number of a channel's queue; "not a number" if nobody can now."""
+class _Queue(Collector):
+    """What waits in the store, by channel, added ones too; "not a number" if nobody can tell."""
 
-        def look() -> float:
-            try:
-                with open_store(self._location, create=False) as store:
-                    counts = store.outbox.counts()
-            except NotifycliError:
-                return math.nan
-            return read([c for c in counts if c.channel == channel and c.state in _UNSENT])
+    def __init__(self, location: Location) -> None:
+        self._location = location
 
-        return look
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read it as it is now."""
+        length = _gauge("queue_length", "Notifications that are still to be sent.")
+        oldest = _gauge("oldest_pending_seconds", "How long the oldest of them has waited.")
+        counts = self._counts()
+        for channel in dict.fromkeys([*Channel, *(each.channel for each in counts or ())]):
+            found = [c for c in counts or () if c.channel == channel and c.state in _UNSENT]
+            length.add_metric([channel], math.nan if counts is None else _length(found))
+            oldest.add_metric([channel], math.nan if counts is None else _age(found))
+        yield from (length, oldest)
+
+    def _counts(self) -> list[StateCount] | None:
+        try:
+            with open_store(self._location, create=False) as store:
+                return store.outbox.counts()
+        except NotifycliError:
+            return None
+
+
+def _gauge(name: str, help_: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"notifycli_{name}", help_, labels=("channel",))
 
 
 def _length(found: list[StateCount]) -> float:

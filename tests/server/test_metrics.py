@@ -67,6 +67,11 @@ def test_listen_tells_what_came_what_it_kept_and_what_waits(
     found = numbers(metrics.Metrics(locate(desk.store)).text().decode())
     assert found['queue_length{channel="email"}'] == 1
     assert found['oldest_pending_seconds{channel="email"}'] > 0
+    with closing(sqlite3.connect(desk.store)) as store, store:
+        store.execute("UPDATE notice SET channel = 'webhook'")
+    found = numbers(metrics.Metrics(locate(desk.store)).text().decode())
+    waiting = [found[f'queue_length{{channel="{channel}"}}'] for channel in ("email", "webhook")]
+    assert waiting == [0, 1]
 
 
 def test_serve_counts_what_it_answers(desk: Notifycli) -> None:
