@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -214,6 +216,20 @@ class TestDoctor:
             "meaning": f"127.0.0.1:{port}: nothing listens there",
             "fix": "are smtp.host, smtp.port and smtp.security right?",
         }
+
+    def test_a_server_of_another_kind_fails_in_words(self, desk: Notifycli) -> None:
+        def greet() -> None:
+            with listening.accept()[0] as connection:
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            configure(desk, port)
+            greeting = threading.Thread(target=greet)
+            greeting.start()
+            meaning = doctor(desk)["meaning"]
+            greeting.join()
+        assert meaning == f"127.0.0.1:{port}: the server doesn't speak SMTP there"
 
     def test_a_certificate_that_is_not_trusted_fails_with_what_to_do(
         self, desk: Notifycli, certificate: Certificate
