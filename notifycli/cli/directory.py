@@ -190,10 +190,9 @@ def _user_records(users: Sequence[User]) -> tuple[list[UserRecord], type[UserRec
 
 
 def _find(session: Session, store: Store, reference: str | None) -> User:
-    account = session.resolve_account(store)
-    return (
-        find_user(store, account, reference) if reference else session.resolve_user(store, account)
-    )
+    if reference is not None:
+        session.user = [reference, *session.user]
+    return session.resolve_user(store, session.resolve_account(store))
 
 
 def _role(text: str) -> Role:

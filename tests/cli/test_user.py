@@ -284,6 +284,32 @@ def test_show_takes_one_user(desk: Notifycli) -> None:
     assert "-u" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "command", [["show"], ["remove", "--yes"], ["set", "--name", "Q"]], ids=lambda words: words[0]
+)
+def test_an_argument_and_an_option_that_name_two_users_are_too_many(
+    desk: Notifycli, command: list[str]
+) -> None:
+    assert desk("user", *command, "8", "-u", "7") == Result(
+        2, b"", "error: this command takes one user\n  name just one: -u REF\n"
+    )
+    assert users(desk) == [JANE, OMAR, ROOT]
+
+
+def test_an_argument_goes_before_the_user_of_the_environment(desk: Notifycli) -> None:
+    shown = desk.ok("user", "show", "8", environment={"NOTIFYCLI_USER": "7"})
+    assert shown.records == [OMAR]
+    assert desk.ok("user", "show", "8", "-u", "omar@example.com").records == [OMAR]
+
+
+def test_remove_of_an_empty_name_removes_nobody_even_if_there_is_only_one(
+    notifycli: Notifycli,
+) -> None:
+    notifycli.ok("user", "add", "jane@example.com")
+    assert notifycli("user", "remove", "").status == 2
+    assert len(users(notifycli)) == 1
+
+
 def test_an_address_that_another_user_has_is_wrong_usage(desk: Notifycli) -> None:
     assert desk("user", "set", "7", "--email", "Omar@example.com") == Result(
         2,
