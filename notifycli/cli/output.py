@@ -321,11 +321,11 @@ def _separate(
 ) -> Iterator[bytes]:
     buffer = StringIO(newline="")
     write_row = row_writer(buffer)
-    rest = iter(records)
-    first = [*islice(rest, 1)]
-    fields = [f for f in record.__struct_fields__ if f not in _unused_fields(record, first)]
+    known, records = _known(records)
+    unused = _unused_fields(record, known)
+    fields = [field for field in record.__struct_fields__ if field not in unused]
     write_row(fields)
-    for item in chain(first, rest):
+    for item in records:
         # What is of one layer alone isn't in the records of others.
         write_row(cell(getattr(item, field, None)) for field in fields)
         yield encode(buffer.getvalue(), "utf-8")
@@ -334,13 +334,27 @@ def _separate(
     yield encode(buffer.getvalue(), "utf-8")
 
 
-def _unused_fields(record: type[msgspec.Struct], first: Sequence[msgspec.Struct]) -> set[str]:
-    """Give the fields of what only some runs have to say, where the first record doesn't."""
+def _known(
+    records: Iterable[msgspec.Struct],
+) -> tuple[Sequence[msgspec.Struct], Iterable[msgspec.Struct]]:
+    """Give the records that tell which columns there are, and all of them.
+
+    Those of a stream may be millions: its first one has what the others have.
+    """
+    if isinstance(records, Sequence):
+        return records, records
+    rest = iter(records)
+    first = [*islice(rest, 1)]
+    return first, chain(first, rest)
+
+
+def _unused_fields(record: type[msgspec.Struct], known: Sequence[msgspec.Struct]) -> set[str]:
+    """Give the fields of what only some runs have to say, where no known record does."""
     return {
         field.name
         for field in msgspec.structs.fields(record)
         if field.type is UnsetType or UnsetType in get_args(field.type)
-        if not first or getattr(first[0], field.name, UNSET) is UNSET
+        if all(getattr(item, field.name, UNSET) is UNSET for item in known)
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,46 @@ def test_a_formula_is_text_to_a_spreadsheet_if_that_is_asked_for(
 
 def test_other_formats_need_no_protection(named: Notifycli) -> None:
     assert [row["name"] for row in named.ok("user", "list", "--csv-safe").records] == NAMES
+
+
+@pytest.mark.parametrize(
+    ("document", "command", "rows"),
+    [
+        (
+            {"users": [{"id": 2, "confirmed": False}, {"id": 3, "permissions": ["a", "b"]}]},
+            "user list",
+            [
+                "id,email,name,role,confirmed,permissions",
+                "1,u1@example.com,,agent,,",
+                "2,,,agent,false,",
+                "3,,,agent,,a b",
+            ],
+        ),
+        (
+            {"users": [{"id": 2, "confirmed": False}]},
+            "user list",
+            ["id,email,name,role,confirmed", "1,u1@example.com,,agent,", "2,,,agent,false"],
+        ),
+        (
+            {"inboxes": [{"id": 3, "name": "A"}, {"id": 4, "name": "B", "bot": True}]},
+            "inbox list",
+            ["id,name,members,bot", "3,A,,", "4,B,,true"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("chosen", ["csv", "tsv"])
+def test_a_list_has_each_column_that_any_of_its_rows_has(
+    notifycli: Notifycli,
+    document: dict[str, object],
+    command: str,
+    rows: list[str],
+    chosen: str,
+) -> None:
+    delimiter = {"csv": ",", "tsv": "\t"}[chosen]
+    notifycli.ok("user", "add", "u1@example.com", "--id", "1")
+    notifycli.ok("directory", "import", "-", stdin=json.dumps(document).encode())
+    shown = notifycli.ok(*command.split(), "-o", chosen).stdout.decode()
+    assert shown.splitlines() == [row.replace(",", delimiter) for row in rows]
 
 
 EVENT = '{"event": "conversation_created", "account": {"id": 1}, "id": 1, "inbox_id": 3}\n'
