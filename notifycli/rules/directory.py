@@ -258,7 +258,7 @@ def address_fault(email: str) -> str:
         return f"{email!r} is no e-mail address"
     if not email.isprintable() or any(char.isspace() or char in "<>,;" for char in email):
         return f"{email!r} has characters that an e-mail address can't have"
-    return ""
+    return f"{email!r} has more than one @" if "@" in local else ""
 
 
 def _by_id(user: User) -> int:

@@ -267,6 +267,11 @@ FAULTY = [
         id="an id that is text",
     ),
     pytest.param(b'{"users": [{"id": 1, "email": "x"}]}', ["users[0].email", "'x'"], id="email"),
+    pytest.param(
+        b'{"users": [{"id": 1, "email": "a@@x.io"}]}',
+        ["users[0].email: 'a@@x.io' has more than one @"],
+        id="an address with two @",
+    ),
     pytest.param(b'{"users": [{"id": 1, "email": ""}]}', ["users[0].email"], id="an empty address"),
     pytest.param(
         b'{"users": [{"id": 1, "name": "a\\u001b[2J"}]}',
