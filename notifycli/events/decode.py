@@ -239,6 +239,8 @@ def _from_next_object(text: bytes) -> bytes | None:
 
 def _bodies_of_object(node: bytes | Raw, fields: Fields, depth: int) -> list[Body]:
     name = _string(fields["event"]) if "event" in fields else None
+    if name is not None and not name.strip():
+        name = None
     found = _bodies_beneath(fields, name, depth) if depth else []
     if not found and name is not None:
         beside = None if is_complete(name, fields) else _body_beside(fields, normal_name(name))

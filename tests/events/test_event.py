@@ -492,6 +492,13 @@ BAD_LINES = [
     ("a list", b"[1]", "no JSON object: expected object, got array"),
     ("two objects", b'{"event":"x"} {}', "no JSON object: JSON is malformed: trailing characters"),
     ("no name", b'{"id":1}', 'no "event" with the name of what happened'),
+    ("an empty name", b'{"event":"","id":1}', 'no "event" with the name of what happened'),
+    ("a blank name", b'{"event":" \\t","id":1}', 'no "event" with the name of what happened'),
+    (
+        "an empty name in an envelope",
+        b'{"payload":{"event":"","account":{"id":1}}}',
+        'no "event" with the name of what happened',
+    ),
     ("a name that is a number", b'{"event":1}', "event: expected str | null, got int"),
     (
         "an id that is a list",

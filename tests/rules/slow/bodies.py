@@ -206,13 +206,18 @@ def unwrap(outer: Json) -> Json | None:
         if not isinstance(inner, dict):
             continue
         body = unwrap(inner)
-        if body is None and isinstance(outer.get("event"), str) and name == "data":
+        if body is None and has_name(outer) and name == "data":
             body = {"event": outer["event"], **inner}
         if body is not None:
             # Of a cable's frame inside a receiver's record, it is the outer one that has it.
             received_at = first(body, "received_at") or outer.get("received_at")
             return {**body, "received_at": received_at}
-    return outer if isinstance(outer.get("event"), str) else None
+    return outer if has_name(outer) else None
+
+
+def has_name(outer: Json) -> bool:
+    name = outer.get("event")
+    return isinstance(name, str) and bool(name.strip())
 
 
 # "Fields read": a function a row
