@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from notifycli.cli.terminal import (
+    filled,
     input_descriptor,
     is_terminal,
     is_utf_8,
@@ -350,13 +351,9 @@ def quoted(text: str) -> str:
 def _at_words(text: str) -> str:
     """Break lines that are wider than the terminal between words, as it wouldn't itself."""
     import shutil  # noqa: PLC0415 - only a terminal needs it
-    import textwrap  # noqa: PLC0415
 
     width = shutil.get_terminal_size().columns - 1  # as a line of an error is broken
-    return "\n".join(
-        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
-        for line in text.split("\n")
-    )
+    return "\n".join(filled(line, width) for line in text.split("\n"))
 
 
 def number_in(text: str) -> int | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -135,6 +136,13 @@ def is_utf_8(text: str) -> bool:
     return True
 
 
+_COMMAND = re.compile(r"\bnotifycli [a-z](?:(?!notifycli |[,:)] )[^;\n])*")
+"""A command within a text, with its options and arguments."""
+_SPACES_WITHIN = re.compile(r" (?=\S)")
+_GLUE = "\0"
+"""Stands for the spaces of a command while a line is broken."""
+
+
 def print_error(text: str) -> None:
     """Write a line, or several, to standard error, free of control characters."""
     if sys.stderr is None:
@@ -158,17 +166,26 @@ def _fold(line: str) -> str:
         return line
     if len(line) < width or not width:
         return line
+    indent = line[: len(line) - len(line.lstrip())]
+    return filled(line.strip(), width - 1, indent, f"{indent}  ")
+
+
+def filled(line: str, width: int, first: str = "", others: str = "") -> str:
+    """Break a line between words, but no command, so that it can be pasted as it is.
+
+    What is longer than a line is left to the terminal; `first` and `others` begin the lines.
+    """
     import textwrap  # noqa: PLC0415 - most lines fit
 
-    indent = line[: len(line) - len(line.lstrip())]
+    whole = _COMMAND.sub(lambda command: _SPACES_WITHIN.sub(_GLUE, command[0]), line)
     return textwrap.fill(
-        line.strip(),
-        width - 1,
-        initial_indent=indent,
-        subsequent_indent=f"{indent}  ",
+        whole,
+        width,
+        initial_indent=first,
+        subsequent_indent=others,
         break_long_words=False,
         break_on_hyphens=False,
-    )
+    ).replace(_GLUE, " ")
 
 
 def leave_line() -> None:

@@ -177,8 +177,8 @@ def test_a_list_of_no_users_names_the_ways_and_is_broken_between_words(
 ) -> None:
     assert [line for line in shown_lines(program.on_terminal("user", "list").stdout) if line] == [
         "no users yet; connect your Chatwoot: notifycli chatwoot login URL; learn them:",
-        "notifycli directory learn EVENTS; or add one with the id of Chatwoot: notifycli",
-        "user add EMAIL --id N",
+        "notifycli directory learn EVENTS; or add one with the id of Chatwoot:",
+        "notifycli user add EMAIL --id N",
     ]
 
 
@@ -454,6 +454,18 @@ def feed(process: subprocess.Popen[bytes], data: bytes) -> None:
     while struct.unpack("i", fcntl.ioctl(process.stdin, termios.FIONREAD, bytes(4)))[0]:
         assert time.monotonic() < deadline, "the program does not read its input"
         time.sleep(0.01)
+
+
+def test_a_command_that_is_suggested_is_never_broken(day: Notifycli, program: Program) -> None:
+    day.ok("prefs", "unset", "email.created", "-u", "7")
+    told = program.on_terminal("simulate", "day.jsonl", "--no-progress").stdout
+    suggested = "notifycli prefs set email.created=on --default"
+    assert shown_lines(told)[-3:] == [
+        "nothing fired: everything is switched off; switch on:",
+        suggested,
+        "",
+    ]
+    day.ok(*suggested.split()[1:])
 
 
 def test_a_note_is_broken_between_words(day: Notifycli, program: Program) -> None:
