@@ -704,9 +704,11 @@ def test_what_is_switched_off_is_never_told_of_as_on(desk: Notifycli) -> None:
     assert [why(CREATED), why(CREATED, "--explain")] == [off, off]
     assert why(CREATED, "--channel", "push") == off.replace("email", "push")
     desk.ok("prefs", "set", "email.created=off", "--lock")
+    export = "prefs export --layer lock"
     assert why(CREATED) == (
-        "everything is switched off; some of it is locked: notifycli prefs export --layer lock\n"
+        f"everything is switched off; some of it is locked: notifycli {export}\n"
     )
+    assert desk.ok(*export.split()).stdout == b'[lock]\n"email.conversation_creation" = "off"\n'
     desk.ok("prefs", "unset", "email.created", "--lock")
 
     pending = {**CREATED, "status": "pending"}
