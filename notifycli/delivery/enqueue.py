@@ -20,12 +20,12 @@ from msgspec import Struct, field
 from notifycli import __version__
 from notifycli.delivery.engine import Channels
 from notifycli.errors import DataError
-from notifycli.events.content import Said, event_key, read_said, wait_key
+from notifycli.events.content import Said, change_key, event_key, read_said, wait_key
 from notifycli.events.decode import EventError, decode_event
 from notifycli.events.event import Due, Event
 from notifycli.events.timestamps import SECOND
 from notifycli.rules.decision import Decision, RecipientFields, Selection, join_fields
-from notifycli.rules.notifications import WAITING_TYPES, Channel
+from notifycli.rules.notifications import WAITING_TYPES, Channel, NotificationType
 from notifycli.rules.profile import NOTIFYCLI, Profile
 from notifycli.rules.replay import Account, Evaluation, Replay, event_fields, in_time
 from notifycli.rules.state import AccountState, Wait
@@ -44,6 +44,11 @@ _REFRESH_SECONDS = 1.0
 _MOST_NAMED = 100
 """The conversations that a digest tells of one by one."""
 _LONGEST_LINE = 200
+_CHANGES: dict[str, str] = {
+    NotificationType.ASSIGNMENT: "assignee_id",
+    NotificationType.TEAM_ASSIGNMENT: "team_id",
+}
+"""What changed in an event that leads to a notification of the type."""
 _NOT_KEPT = Said(text="[not kept here any more]")
 
 
@@ -364,7 +369,19 @@ class Enqueuer:
                 said = said or read_said(line, event)
                 key = key or event_key(event, own_time, line)
                 decision = join_fields(fields, recipient)
-                self._admit(_entry(decision, event, key, said), decision)
+                entry = _entry(decision, event, key, said)
+                self._admit(self._apart(entry, own_time, line), decision)
+
+    def _apart(self, entry: OutboxEntry, own_time: int | None, line: bytes) -> OutboxEntry:
+        """Tell a change apart from others in its second, where the server tells no parts of it."""
+        attribute = _CHANGES.get(entry.type)
+        if attribute is None or own_time is None or own_time % SECOND:
+            return entry
+        changed = change_key(entry.event_key, attribute, line)
+        # Earlier versions knew it by the time alone, and what they sent is not sent again.
+        if changed is None or self._store.outbox.has(entry):
+            return entry
+        return entry._replace(event_key=changed)
 
     def _admit(self, entry: OutboxEntry, decision: Decision) -> None:
         identity = (entry.event_key, entry.user_id, entry.type, entry.channel)

@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from notifycli.events.decode import decode_body
 from notifycli.events.event import Due, Event
+from notifycli.events.payload import ChangedAttributes, attribute_change, decode_payload, id_of
 
 LONGEST_TEXT = 1_000
 _KINDS = {"sticker": "sticker", "voice_call": "call"}
@@ -162,6 +163,24 @@ def event_key(event: Event, own_time: int | None, line: bytes) -> bytes:
     else:
         parts = ("line", line.strip())
     return _digest(event.account, event.name, *parts)
+
+
+def change_key(key: bytes, attribute: str, line: bytes) -> bytes | None:
+    """Give what a change is known by among others of the same key: by what was before, too.
+
+    That is said alike by a webhook and by what is rebuilt from the history. `None` if the event
+    doesn't tell of such a change.
+    """
+    try:
+        changed = decode_body(line, decode_payload).changed_attributes or ()
+        for change in [changed] if isinstance(changed, ChangedAttributes) else changed:
+            raw = getattr(change, attribute)
+            if isinstance(raw, Raw):
+                before = attribute_change(attribute, raw).previous_value
+                return _digest(key, "from", id_of(attribute, before))
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        pass  # What was before need not be readable for the event to fire.
+    return None
 
 
 def wait_key(account: int | None, type_: str, conversation: int | None, since: int | None) -> bytes:
