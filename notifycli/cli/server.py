@@ -334,7 +334,7 @@ class _Delivery:
             Engine,
             Limits,
         )
-        from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415
+        from notifycli.delivery.enqueue import Enqueuer, Terms, wall_clock  # noqa: PLC0415
         from notifycli.replay.sources import BadLines  # noqa: PLC0415
         from notifycli.rules.decision import Selection  # noqa: PLC0415
         from notifycli.store.outbox import Scope  # noqa: PLC0415
@@ -346,7 +346,8 @@ class _Delivery:
         terms = Terms(Selection(account=account))
         scope = Scope(account=account)
         warn_of_doubles(self._session, store, scope)
-        feeder = Enqueuer(store, self._session.fallback_account(store), terms, channels)
+        fallback = self._session.fallback_account(store)
+        feeder = Enqueuer(store, fallback, terms, channels, clock=wall_clock)
         limits = Limits(int(store.configuration.get("deliver.concurrency") or 1))
         engine = Engine(store.outbox, channels, scope, limits, self._writer.write)
         bad = BadLines(print_error, counted=self._writer.count_bad_line)

@@ -110,6 +110,11 @@ class Fed(Struct):
     """Their customers wait no longer."""
 
 
+def wall_clock() -> int:
+    """Return the present moment, in microseconds since 1970 UTC."""
+    return time.time_ns() // 1_000
+
+
 class Enqueuer:
     """Replays events with what the store holds, and writes what fires to its outbox."""
 
@@ -120,8 +125,10 @@ class Enqueuer:
         terms: Terms,
         channels: Channels,
         profile_of: Callable[[int], Profile] = lambda _: NOTIFYCLI,
+        *,
+        clock: Callable[[], int] | None = None,
     ) -> None:
-        """`profile_of` tells whose rules an account follows."""
+        """`profile_of` tells whose rules an account follows; `clock` is the one on the wall."""
         self._store = store
         self._profile_of = profile_of
         self._accounts: dict[int, Account] = {}
@@ -129,6 +136,7 @@ class Enqueuer:
         self._looked = time.monotonic()
         self._refresh()
         self.replay = Replay(self._accounts, fallback_account, terms.selection)
+        self.replay.clock = clock
         self._terms = terms
         self.channels = channels
         self._entries: list[tuple[OutboxEntry, Decision]] = []

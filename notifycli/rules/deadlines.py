@@ -36,6 +36,10 @@ class Deadlines:
         self.now: int | None = None
         """The clock on the wall, where that goes on beside the events."""
 
+    def go_on(self, moment: int) -> None:
+        """Let the clock on the wall go on to a moment: what comes late comes after it."""
+        self.now = max(moment, self.now or moment, self.passed or moment)
+
     def add(self, deadlines: Iterable[Deadline]) -> None:
         """Put some into the queue."""
         for deadline in deadlines:

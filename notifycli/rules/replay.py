@@ -175,6 +175,8 @@ class Replay:
         self.accounts = accounts
         self._assumed = Assumptions()
         self.fallback = fallback_account
+        self.clock: Callable[[], int] | None = None
+        """The clock on the wall, where that goes on beside the events: an event may be ahead."""
         self._selection = selection or Selection()
         self._all = self._selection.takes_every_event()
         self._counts = Counts(assumptions=self._assumed, insight=insight)
@@ -208,7 +210,11 @@ class Replay:
         account = self.accounts.get(id_)
         # By the time that it gets from the one before, all has come already.
         if event.at is not None and event.known and account is not None and account.has_deadlines:
-            yield from account.pass_to(id_, event.at)
+            moment = event.at
+            if self.clock is not None:
+                moment = min(moment, self.clock())
+                account.deadlines.go_on(moment)
+            yield from account.pass_to(id_, moment)
 
     def due_after(self, id_: int) -> Iterator[Due]:
         """Return what is due directly after an account's event, once all of that is kept."""
@@ -219,7 +225,7 @@ class Replay:
     def due_at(self, moment: int) -> Iterator[Due]:
         """Return the same of all accounts, when the clock on the wall has come to a moment."""
         for id_, account in self.accounts.items():
-            account.deadlines.now = moment
+            account.deadlines.go_on(moment)
             if account.has_deadlines:
                 yield from account.pass_to(id_, moment)
 

@@ -121,12 +121,14 @@ def test_the_push_names_all_and_takes_the_place_of_no_other(away: Notifycli, pos
     assert f'"tag":"notifycli/1/digest/{notice.at}"'.encode() in plain
 
 
-def held_until(told: Notifycli, seconds: int) -> None:
-    """Let Jane's quiet hours of conversation 42 end at a moment, so many seconds from now."""
-    moment = format_moment((int(time.time()) + seconds) * SECOND)
-    values = {"quiet_hours": f"00:00-00:00 until {moment}", "quiet_hours_then": "hold"}
-    policy = {"users": {"jane@example.com": {"conversation": {"42": values}}}}
+def held_until(told: Notifycli, seconds: int) -> int:
+    """Let Jane's quiet hours of conversations 42 and 43 end so many seconds from now: when?"""
+    moment = int(time.time()) + seconds
+    until = format_moment(moment * SECOND)
+    values = {"quiet_hours": f"00:00-00:00 until {until}", "quiet_hours_then": "hold"}
+    policy = {"users": {"jane@example.com": {"conversation": {"42": values, "43": values}}}}
     told.ok("prefs", "import", "-", stdin=json.dumps(policy).encode())
+    return moment
 
 
 def test_what_is_due_by_the_clock_is_written_once(told: Notifycli, post: Post) -> None:
@@ -147,6 +149,73 @@ def test_what_is_due_by_the_clock_is_written_once(told: Notifycli, post: Post) -
     assert feed() == [0, 0]
     told.ok("deliver", "--pending")
     assert [(one.type, one.text) for one in post.sent] == [("digest", "#42 Ada: Hello")]
+
+
+def customer(conversation: int, at: int) -> Json:
+    return {**asked(100 + conversation, conversation=conversation), "created_at": at}
+
+
+@pytest.mark.parametrize(
+    ("seen", "told_of"),
+    [
+        pytest.param(
+            [(42, -30, -30), (44, 1, -4), (43, -1, -3)],
+            ["#42 Ada: Hello\n#43 Ada: Hello"],
+            id="before the hours end, after one that is ahead of the clock",
+        ),
+        pytest.param(
+            [(42, -30, -30), (44, 1, 1), (43, -1, 2)],
+            ["#42 Ada: Hello", "#43 Ada: Hello"],
+            id="after the digest",
+        ),
+        pytest.param(
+            [(42, -30, -30), (44, 1_200, 3), (43, -1, 4)],
+            ["#42 Ada: Hello", "#43 Ada: Hello"],
+            id="after the digest, and one is far ahead of the clock",
+        ),
+    ],
+)
+def test_who_follows_tells_of_all_that_comes(
+    seen: list[tuple[int, int, int]], told_of: list[str], told: Notifycli, post: Post
+) -> None:
+    """`seen`: conversation, time and the clock at which it comes, from the end of the hours on."""
+    assert post.sent == []
+    end = held_until(told, -20)
+    wall = 0
+    with open_store(told.store) as store:
+        channels = Channels(store, frozenset({Channel.EMAIL}))
+        feeder = Enqueuer(store, 1, Terms(), channels, clock=lambda: wall)
+        digests: list[tuple[bool, str]] = []
+        for conversation, at, clock in [*seen, (45, 2_000, 10)]:
+            wall = (end + clock) * SECOND
+            feeder.take(json.dumps(customer(conversation, end + at)).encode(), 1)
+            entries = [entry for entry, _ in feeder._entries]  # noqa: SLF001 - what is to be written
+            new = [one for one in entries if not store.outbox.has(one)]
+            feeder.write()
+            digests += [(clock > 0, one.text) for one in new if one.type == "digest"]
+    assert digests == [(True, text) for text in told_of]
+
+
+@pytest.mark.slow
+def test_who_follows_a_log_goes_by_the_clock_of_this_machine(
+    desk: Notifycli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFYCLI_DB", str(desk.store))
+    desk.ok("prefs", "set", "email.message=on", "-u", "7")
+    with serving(MailPost()) as server:
+        plain = ("smtp.host=127.0.0.1", f"smtp.port={server.port}", "smtp.security=plain")
+        desk.ok("config", "set", *plain, "email.sender=desk@example.com")
+        end = held_until(desk, 10)
+        with following(tmp_path / "e.jsonl") as run:
+            run.write(customer(42, end - 30), customer(44, end + 1))
+            eventually(lambda: server.received)  # of 44, which is ahead of the hours' end
+            assert time.time() < end, "this machine was too slow to see it"
+            run.write(customer(43, end - 1))
+            eventually(lambda: len(server.received) > 1)
+            assert run.stop() == 0
+    assert [one.message["Subject"] for one in server.received][1:] == [
+        "What came in the meantime: #42, #43"
+    ]
 
 
 @pytest.mark.slow

@@ -176,7 +176,7 @@ def test_a_moment_comes_after_all_that_was_written_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, clock = tmp_path / "e.jsonl", itertools.count(100)
-    monkeypatch.setattr(source, "_now", lambda: next(clock))
+    monkeypatch.setattr(source, "wall_clock", lambda: next(clock))
     path.write_text("100\n")
 
     def write(path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from notifycli.delivery.channels import discard
 from notifycli.delivery.engine import Channels
-from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state
+from notifycli.delivery.enqueue import Enqueuer, Terms, pack_state, unpack_state, wall_clock
 from notifycli.rules.notifications import Channel
 from notifycli.store.outbox import NoticeState
 from notifycli.store.store import Store, open_store
@@ -53,7 +53,7 @@ class Log:
 
     def begin(self) -> None:
         channels = Channels(self.store, frozenset(Channel), discard)
-        self.enqueuer = Enqueuer(self.store, 1, Terms(), channels)
+        self.enqueuer = Enqueuer(self.store, 1, Terms(), channels, clock=wall_clock)
 
     def take(self, *bodies: Json, fresh: bool = True) -> None:
         take = self.enqueuer.take if fresh else self.enqueuer.fold
@@ -96,6 +96,13 @@ def test_a_deadline_comes_by_the_clock_on_the_wall_and_once(log: Log) -> None:
 def test_before_its_deadline_nobody_is_told(log: Log) -> None:
     log.take(asked(100, ago=200, text="Hello?"))
     assert log.wait() == []
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_an_event_ahead_of_the_clock_brings_no_deadline_forward(log: Log, *, fresh: bool) -> None:
+    log.take(asked(100, ago=200, text="Hello?"), shown("open", ago=-1_200), fresh=fresh)
+    assert log.wait() == []
+    assert log.wait(101) == [WAITING]
 
 
 def test_of_who_was_answered_meanwhile_nobody_is_told(log: Log) -> None:

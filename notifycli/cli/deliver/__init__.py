@@ -224,12 +224,17 @@ def _enqueuer(
     session: Session, store: Store, scope: Scope, channels: Channels, asked: RunOptions
 ) -> Enqueuer:
     """Make what replays the events, and say which settings have no effect by its rules."""
-    from notifycli.delivery.enqueue import Enqueuer, Terms  # noqa: PLC0415 - not for the help
+    from notifycli.delivery.enqueue import (  # noqa: PLC0415 - not for the help
+        Enqueuer,
+        Terms,
+        wall_clock,
+    )
 
     selection = Selection(users=scope.users, channels=asked.channels, account=scope.account)
     terms = Terms(selection, asked.max_age, asked.limit)
     fallback, profile = session.fallback_account(store), partial(profile_of, store, asked.rules)
-    enqueuer = Enqueuer(store, fallback, terms, channels, profile)
+    clock = wall_clock if asked.follow else None
+    enqueuer = Enqueuer(store, fallback, terms, channels, profile, clock=clock)
     tell_without_effect(session, enqueuer.replay.accounts.values())
     return enqueuer
 

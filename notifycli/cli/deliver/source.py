@@ -24,7 +24,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from notifycli.cli.session import Session, plural
 from notifycli.cli.terminal import input_descriptor
-from notifycli.delivery.enqueue import unpack_state
+from notifycli.delivery.enqueue import unpack_state, wall_clock
 from notifycli.errors import DataError, NotifycliError, TryAgainError, UsageError
 from notifycli.replay.sources import STDIN, BadLines, Inputs, file_errors, read_records
 from notifycli.rules.state import AccountState
@@ -108,7 +108,7 @@ class Follower:
         try:
             with file_errors(self._name):
                 while True:
-                    before, begun = begun, _now()
+                    before, begun = begun, wall_clock()
                     complete = yield from self._lines()
                     # Since then, a file that took its place has been read.
                     if before is not None and complete:
@@ -248,11 +248,6 @@ def _rotated(path: Path) -> Path | None:
         return max(found, key=lambda one: one.stat().st_mtime, default=None)
 
 
-def _now() -> int:
-    """Return the time in microseconds since 1970."""
-    return time.time_ns() // 1_000
-
-
 def _digest(line: bytes) -> bytes:
     return blake2b(line, digest_size=16).digest()
 
@@ -310,7 +305,7 @@ class LogFollower:
                 self._lease(store.received)
                 until = time.monotonic() + RENEW_SECONDS
                 while time.monotonic() < until:
-                    before, begun = dict(self._read), _now()
+                    before, begun = dict(self._read), wall_clock()
                     yield from self._read_accounts(store.received)
                     if self._read == before:
                         yield begun
