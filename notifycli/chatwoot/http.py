@@ -76,15 +76,16 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def split_dashboard(text: str) -> tuple[str, int | None]:
+def split_dashboard(text: str | None, account: int | None) -> tuple[str | None, int | None]:
     """Give the address of a Chatwoot and the account's number, of what a browser's bar shows there.
 
-    Of any other address it is that itself, and no account.
+    Any other address stays as it is, and so does an `account` that is given.
     """
-    found = _DASHBOARD.fullmatch(text.strip())
+    found = None if text is None else _DASHBOARD.fullmatch(text.strip())
     if found is None:
-        return text, None
-    return found[1], None if found[2] is None else int(found[2])
+        return text, account
+    shown = None if found[2] is None else int(found[2])
+    return found[1], shown if account is None else account
 
 
 def base_url(text: str) -> str:

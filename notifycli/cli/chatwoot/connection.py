@@ -214,9 +214,7 @@ def chatwoot_login(
     a terminal it goes on: it pulls, offers a webhook or the live socket, and runs doctor.
     """
     session = session_of(ctx)
-    if url is not None:
-        url, shown = split_dashboard(url)
-        remote = shown if remote is None else remote
+    url, remote = split_dashboard(url, remote)
     with session.store() as store:
         of = token_service(session, store)
         find_connection(of, url, session.given_account)  # told before the token is typed
