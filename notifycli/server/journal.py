@@ -77,9 +77,8 @@ class Journal:
         self._told = told
         self._largest = largest
         self._now = now
-        self._ids_path = (
-            path.parent / f".{path.name}.deliveries"
-        )  # of a folder, too: `_check` tells
+        # Not by `with_name`, which takes no folder: `_check` is to say that it is one.
+        self._ids_path = path.parent / f".{path.name}.deliveries"
         self._stack = ExitStack()
         self._seen: dict[str, None] = {}
         self._torn = False
